@@ -1,0 +1,1 @@
+//! Vika: the Fusion API over sheets kept in memory.

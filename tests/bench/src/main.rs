@@ -1,0 +1,3 @@
+//! Load and fault runs against a private stack.
+
+fn main() {}
