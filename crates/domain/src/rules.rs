@@ -1,6 +1,9 @@
 //! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
 //! was in force when it was sent.
 
+use std::fmt;
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,10 +60,11 @@ pub enum Team {
 }
 
 /// The stage of a room. Serialised as users know it: `pre-sales`, `after-sales`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// 售前.
+    #[default]
     PreSales,
     /// 售后.
     AfterSales,
@@ -165,6 +169,86 @@ pub enum Colour {
     Grey,
 }
 
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PreSales => "pre-sales",
+            Self::AfterSales => "after-sales",
+        })
+    }
+}
+
+/// A text that names no stage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a stage: expected `pre-sales` or `after-sales`")]
+pub struct StageError(String);
+
+impl FromStr for Stage {
+    type Err = StageError;
+
+    fn from_str(text: &str) -> Result<Self, StageError> {
+        match text.trim() {
+            "pre-sales" => Ok(Self::PreSales),
+            "after-sales" => Ok(Self::AfterSales),
+            _ => Err(StageError(text.to_owned())),
+        }
+    }
+}
+
+impl Team {
+    /// The stage this team works in, if it works in one.
+    pub const fn stage(self) -> Option<Stage> {
+        match self {
+            Self::PreSales => Some(Stage::PreSales),
+            Self::AfterSales => Some(Stage::AfterSales),
+            Self::Other => None,
+        }
+    }
+}
+
+/// Why a name leads to nobody in the roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuchStaff {
+    /// Nobody has it.
+    #[error("nobody in the roster has this name")]
+    Unknown,
+    /// More than one has it.
+    #[error("more than one in the roster has this name")]
+    Ambiguous,
+}
+
+impl Rules {
+    /// The ladder of a stage.
+    pub const fn ladder(&self, stage: Stage) -> &Ladder {
+        match stage {
+            Stage::PreSales => &self.ladders.pre_sales,
+            Stage::AfterSales => &self.ladders.after_sales,
+        }
+    }
+
+    /// The roster entry that lists a chat account.
+    pub fn staff_by_contact(&self, contact: &PersonKey) -> Option<&RosterEntry> {
+        self.roster.iter().find(|entry| entry.contacts.contains(contact))
+    }
+
+    /// The one roster entry with a name (blanks around it do not count).
+    pub fn staff_by_name(&self, name: &str) -> Result<&RosterEntry, NoSuchStaff> {
+        let name = name.trim();
+        let mut found = self.roster.iter().filter(|entry| entry.name.as_str().trim() == name);
+        match (found.next(), found.next()) {
+            (None, _) => Err(NoSuchStaff::Unknown),
+            (Some(entry), None) => Ok(entry),
+            (Some(_), Some(_)) => Err(NoSuchStaff::Ambiguous),
+        }
+    }
+
+    /// Whether a corporation is the company itself. An unknown (empty) one never is.
+    pub fn is_company(&self, corporation: &str) -> bool {
+        let corporation = corporation.trim();
+        !corporation.is_empty() && self.company_names.iter().any(|name| name.trim() == corporation)
+    }
+}
+
 /// Rules as they were put in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RulesVersion {
@@ -174,4 +258,66 @@ pub struct RulesVersion {
     pub valid_from: Timestamp,
     /// What it says.
     pub rules: Rules,
+}
+
+/// All rules that were ever put in force: which of them held at a moment.
+///
+/// A higher version replaces lower ones from its own `valid_from` on, also where that lies in the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulesHistory {
+    /// Rising in both version and `valid_from`; never empty.
+    versions: Vec<RulesVersion>,
+}
+
+/// There are no rules at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no rules were ever put in force")]
+pub struct NoRules;
+
+impl RulesHistory {
+    /// From versions in any order.
+    pub fn new(mut versions: Vec<RulesVersion>) -> Result<Self, NoRules> {
+        versions.sort_by_key(|version| version.version);
+        let mut effective: Vec<RulesVersion> = Vec::with_capacity(versions.len());
+        for version in versions {
+            while effective.last().is_some_and(|last| last.valid_from >= version.valid_from) {
+                effective.pop();
+            }
+            effective.push(version);
+        }
+        if effective.is_empty() { Err(NoRules) } else { Ok(Self { versions: effective }) }
+    }
+
+    /// The rules in force at a moment; the first ones for any time before them.
+    pub fn at(&self, moment: Timestamp) -> &Rules {
+        &self.version_at(moment).rules
+    }
+
+    /// As [`RulesHistory::at`], with the version.
+    pub fn version_at(&self, moment: Timestamp) -> &RulesVersion {
+        let after = self.versions.partition_point(|version| version.valid_from <= moment);
+        &self.versions[after.saturating_sub(1)]
+    }
+
+    /// The newest rules, whether in force yet or not.
+    pub fn newest(&self) -> &RulesVersion {
+        &self.versions[self.versions.len() - 1]
+    }
+}
+
+/// Something wrong in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, e.g. `roster[2].contacts[0]`.
+    pub path: String,
+    /// What stands there, shortened.
+    pub found: String,
+    /// What was expected instead.
+    pub expected: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (expected {})", self.path, self.found, self.expected)
+    }
 }

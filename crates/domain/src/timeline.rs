@@ -1,5 +1,6 @@
 //! A room's timeline: every fact about the room that the fold looks at, in one order.
 
+use chrono::SubsecRound;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -74,8 +75,8 @@ pub struct Message {
     pub features: Features,
     /// Imported from the past: counts, never alarms.
     pub history: bool,
-    /// Taken back at this moment.
-    pub recalled: Option<Timestamp>,
+    /// Where the recall that takes it back stands (the earliest, if there are several). Set by the timeline.
+    pub recalled: Option<Position>,
 }
 
 /// A decision that a wait needs no reply.
@@ -89,7 +90,7 @@ pub struct Cancel {
     pub reason: String,
     /// When.
     pub at: Timestamp,
-    /// Taken back since.
+    /// Taken back since. Set by the timeline.
     pub undone: bool,
 }
 
@@ -102,4 +103,52 @@ pub struct RoomFacts {
     pub owner: Option<PersonKey>,
     /// Everybody in it.
     pub members: Vec<PersonKey>,
+}
+
+/// A room's timeline, or a stretch of it, in memory: keeps entries in order whatever the order they came in, and links
+/// recalls, undone cancels and cancels to what they name.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    entries: Vec<Entry>,
+    conflicts: u64,
+}
+
+impl Timeline {
+    /// Takes in an entry. The earliest position whose folding it changes; `None` for a duplicate that changes nothing.
+    pub fn insert(&mut self, entry: Entry) -> Option<Position> {
+        self.entries.push(entry);
+        todo!()
+    }
+
+    /// How often an id came again with other content. The one with the lowest sequence stays.
+    pub const fn conflicts(&self) -> u64 {
+        self.conflicts
+    }
+
+    /// All entries in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entries at and after a position, in order.
+    pub fn entries_from(&self, position: &Position) -> &[Entry] {
+        &self.entries[self.entries.partition_point(|entry| entry.position < *position)..]
+    }
+
+    /// The entries after a position (all for `None`), in order: what is to be folded onto a state through there.
+    pub fn entries_after(&self, through: Option<&Position>) -> &[Entry] {
+        let skip =
+            through.map_or(0, |through| self.entries.partition_point(|entry| entry.position <= *through));
+        &self.entries[skip..]
+    }
+}
+
+/// How far ahead of its arrival a sent time may lie before it is taken for a wrong clock.
+pub const MAX_AHEAD: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
+
+/// The sent time to go by, in whole milliseconds, and whether the source's own was refused: a time more than
+/// [`MAX_AHEAD`] in the future becomes the arrival.
+pub fn effective_sent_at(sent: Timestamp, arrival: Timestamp) -> (Timestamp, bool) {
+    let flagged = sent - arrival > MAX_AHEAD;
+    (if flagged { arrival } else { sent }.trunc_subsecs(3), flagged)
 }
