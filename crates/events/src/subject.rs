@@ -1,6 +1,5 @@
 //! Subjects, all of them. A room key becomes a subject token only here.
 
-use data_encoding::Encoding;
 use domain::id::RoomKey;
 use sha2::{Digest, Sha256};
 
@@ -20,14 +19,10 @@ pub const DEAD_ALL: &str = "dead.>";
 /// Bytes of the hash that stand for a room in a subject: enough never to collide among millions of rooms.
 const TOKEN_BYTES: usize = 15;
 
-fn alphabet() -> &'static Encoding {
-    &data_encoding::BASE32HEX_NOPAD
-}
-
 /// A room as one subject token: letters and digits only, whatever the source's id contains.
 pub fn room_token(room: &RoomKey) -> String {
     let hash = Sha256::digest(room.to_string().as_bytes());
-    alphabet().encode(&hash[..TOKEN_BYTES]).to_ascii_lowercase()
+    data_encoding::BASE32HEX_NOPAD.encode(&hash[..TOKEN_BYTES]).to_ascii_lowercase()
 }
 
 /// Where a message of this room is published.

@@ -18,8 +18,7 @@ create table rooms (
     published_version bigint      not null default 0,
     created_at        timestamptz not null,
     updated_at        timestamptz not null
-);
-create index rooms_unpublished on rooms (room) where version > published_version;
+) with (fillfactor = 60); -- updated with every batch: leave room for updates in place
 
 -- Every fact about a room. The position is (pos_at, pos_seq, pos_entry, pos_after), as domain::timeline::Position.
 create table timeline (
@@ -41,7 +40,8 @@ create table timeline (
     body        text,
     features    jsonb,
     history     boolean     not null default false,
-    recalled_at timestamptz,
+    -- Where the recall that takes this message back stands, as JSON of domain::timeline::Position.
+    recalled    jsonb,
     -- A recall, or an undone cancel: what it takes back.
     target      text,
     -- Any other fact, as JSON.
@@ -73,7 +73,8 @@ create table waits (
     -- The wait that its opening lies in since a re-fold. A row is never deleted.
     replaced_by      text,
     -- The wholly quiet fold state just before the opening: where a re-fold can start.
-    before           jsonb       not null,
+    -- Null only in a proposed row of an upsert that keeps what stands there.
+    before           jsonb,
     updated_at       timestamptz not null
 );
 create index waits_room on waits (room, opened_at, opened_seq, wait);
@@ -108,6 +109,8 @@ create table fold_progress (
 );
 
 grant select, insert, update on rooms, timeline, waits, commands, fold_progress to room_state;
+-- Only to let the capture with the lower sequence take the place of one that contradicts it.
+grant delete on timeline to room_state;
 grant select on rooms, waits, commands to vika_sync;
 grant select on rooms to vika_reconcile;
 grant select on rooms, waits, fold_progress to feishu_alerter;

@@ -151,10 +151,11 @@ fn check_shape(merged: &Value, problems: &mut Vec<Problem>) {
 
 fn check_meaning(config: &Config, problems: &mut Vec<Problem>) {
     for problem in config.rules.validate() {
-        problems.push(Problem { path: join("rules", &problem.path), message: problem.message });
+        let message = format!("found {}, expected {}", problem.found, problem.expected);
+        problems.push(Problem { path: join("rules", &problem.path), message });
     }
-    for (name, _) in &config.feishu.chats {
-        if config.rules.staff(name).is_none() {
+    for name in config.feishu.chats.keys() {
+        if config.rules.staff_by_name(name.as_str()).is_err() {
             problems.push(Problem {
                 path: format!("feishu.chats.{name}"),
                 message: "is not in rules.roster: expected the name of a member of staff".to_owned(),
