@@ -5,7 +5,10 @@ use chrono::TimeDelta;
 use crate::Timestamp;
 use crate::calendar::Calendar;
 use crate::ladder::RungId;
-use crate::wait::Wait;
+use crate::wait::{Ending, Outcome, Wait};
+
+/// An answer after more than this is slow: 回复超过2分钟次数.
+pub const SLOW: TimeDelta = TimeDelta::minutes(2);
 
 /// A wait to be counted.
 #[derive(Debug, Clone, Copy)]
@@ -17,17 +20,21 @@ pub struct Sample<'w> {
 }
 
 /// Figures of a set of waits.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
     /// Waits that staff answered.
     pub answered: usize,
     /// Waits that somebody cancelled.
     pub cancelled: usize,
+    /// Waits whose request was taken back.
+    pub withdrawn: usize,
+    /// Waits that nobody could see the end of.
+    pub unobserved: usize,
     /// Waits still open.
     pub open: usize,
     /// Waits that overlap a capture gap, which appear in no other figure.
     pub unverified: usize,
-    /// Middle reply time.
+    /// Middle reply time: half of the replies took at most this long.
     pub median: Option<Quantile>,
     /// Nine of ten replies took at most this long.
     pub p90: Option<Quantile>,
@@ -57,8 +64,61 @@ pub fn figures<'w>(
     calendar: Calendar,
     now: Timestamp,
 ) -> Figures {
-    let _ = (samples.into_iter().count(), thresholds, calendar, now);
-    todo!()
+    let mut figures = Figures::default();
+    let mut replies: Vec<TimeDelta> = Vec::new();
+    let mut lasting: Vec<TimeDelta> = Vec::new();
+    for Sample { wait, in_gap } in samples {
+        if in_gap {
+            figures.unverified += 1;
+            continue;
+        }
+        let from = wait.opened.at;
+        match &wait.outcome {
+            None => lasting.push(calendar.working_time(from, now)),
+            Some(Outcome { at, how: Ending::Answered { .. }, .. }) => {
+                replies.push(calendar.working_time(from, *at));
+            }
+            Some(Outcome { how: Ending::Cancelled { .. }, .. }) => figures.cancelled += 1,
+            Some(Outcome { how: Ending::Withdrawn, .. }) => figures.withdrawn += 1,
+            Some(Outcome { how: Ending::Unobserved, .. }) => figures.unobserved += 1,
+        }
+    }
+    replies.sort_unstable();
+    lasting.sort_unstable();
+    figures.answered = replies.len();
+    figures.open = lasting.len();
+    figures.over_two_minutes = replies.iter().filter(|time| **time > SLOW).count();
+    figures.longest_open = lasting.last().copied();
+    figures.mean = mean(&replies);
+    figures.median = quantile(&replies, &lasting, 50);
+    figures.p90 = quantile(&replies, &lasting, 90);
+    figures.within = thresholds.iter().map(|rung| (*rung, share_within(&replies, &lasting, *rung))).collect();
+    figures
+}
+
+fn mean(replies: &[TimeDelta]) -> Option<TimeDelta> {
+    let count = i32::try_from(replies.len()).ok().filter(|count| *count > 0)?;
+    Some(replies.iter().sum::<TimeDelta>() / count)
+}
+
+/// The smallest time that at least so many percent of all waits do not exceed.
+fn quantile(replies: &[TimeDelta], lasting: &[TimeDelta], percent: usize) -> Option<Quantile> {
+    let mut all: Vec<TimeDelta> = replies.iter().chain(lasting).copied().collect();
+    all.sort_unstable();
+    let rank = (all.len() * percent).div_ceil(100).checked_sub(1)?;
+    let time = *all.get(rank)?;
+    Some(Quantile { time, at_least: lasting.first().is_some_and(|shortest| *shortest <= time) })
+}
+
+/// Of the waits of which it is known, how many were answered within a threshold. An open wait that has not lasted that
+/// long yet may still be.
+fn share_within(replies: &[TimeDelta], lasting: &[TimeDelta], rung: RungId) -> Option<f64> {
+    let limit = i64::try_from(rung.0).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
+    let within = replies.partition_point(|time| *time <= limit);
+    let missed = replies.len() - within + lasting.iter().filter(|time| **time > limit).count();
+    #[expect(clippy::cast_precision_loss, reason = "numbers of waits are far below 2^52")]
+    let share = within as f64 / (within + missed) as f64;
+    (within + missed > 0).then_some(share)
 }
 
 /// Minutes with two decimals, as the tables show them.

@@ -4,12 +4,15 @@
 //! a prefix, or folding again from any quiet state in between gives the same waits; everything that stores waits relies
 //! on that.
 
+mod folder;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::assignment::{Candidates, Origin};
 use crate::closing::Verdict;
+use crate::fold::folder::Folder;
 use crate::id::{StaffName, WaitId};
 use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
@@ -96,17 +99,67 @@ pub struct FoldedWait {
 }
 
 /// Folds entries, in rising order of position and all after `start.through`, onto a state.
+///
+/// The entries must reach to the end of what is known of the room: a recall that is linked to its message has to be
+/// among them too.
 pub fn fold<'e>(
     start: FoldState,
     entries: impl IntoIterator<Item = &'e Entry>,
-    rules: &RulesHistory,
+    rules: &'e RulesHistory,
 ) -> Folded {
-    let _ = (start, entries.into_iter().count(), rules);
-    todo!()
+    let mut folder = Folder::new(start, rules);
+    for entry in entries {
+        folder.step(entry);
+    }
+    folder.finish()
+}
+
+impl DayCounts {
+    /// The counts of a day: zero where the room was silent on it.
+    pub fn on(self, date: NaiveDate) -> Self {
+        if self.date == Some(date) { self } else { Self { date: Some(date), ..Self::default() } }
+    }
+
+    /// 总回复数: everybody's messages.
+    pub const fn total(self) -> u32 {
+        self.pre_sales + self.after_sales + self.other_staff + self.customer
+    }
+
+    fn count(&mut self, date: NaiveDate, role: Role, by_owner: bool) {
+        if self.date != Some(date) {
+            *self = self.on(date);
+        }
+        match role {
+            Role::PreSales => self.pre_sales += 1,
+            Role::AfterSales => self.after_sales += 1,
+            Role::OtherStaff => self.other_staff += 1,
+            Role::Customer => self.customer += 1,
+            Role::Bot => {}
+        }
+        self.owner += u32::from(by_owner);
+    }
 }
 
 /// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with their fate.
+///
+/// `old_live` holds the waits opened after the state that the fold started from, with the positions of their openings.
 pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(WaitId, Fate)> {
-    let _ = (old_live, new);
-    todo!()
+    old_live
+        .iter()
+        .filter(|(id, _)| new.iter().all(|folded| folded.wait.id != *id))
+        .map(|(id, opened)| {
+            let heir = new
+                .iter()
+                .find(|folded| folded.took_over.contains(id))
+                .or_else(|| new.iter().find(|folded| folded.contains(opened)));
+            let fate = heir.map_or(Fate::Void, |heir| Fate::ReplacedBy(heir.wait.id.clone()));
+            (id.clone(), fate)
+        })
+        .collect()
+}
+
+impl FoldedWait {
+    fn contains(&self, position: &Position) -> bool {
+        self.wait.opened < *position && self.closed.as_ref().is_none_or(|closed| position < closed)
+    }
 }

@@ -15,9 +15,11 @@ pub mod role;
 pub mod rules;
 pub mod span;
 pub mod timeline;
-mod validate;
 pub mod wait;
 pub mod wording;
+
+#[cfg(test)]
+mod testing;
 
 /// A moment in UTC. Stored with millisecond resolution everywhere.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,15 +1,19 @@
 //! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
 //! was in force when it was sent.
 
+mod history;
+mod validate;
+
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
 use crate::id::{PersonKey, StaffName};
 use crate::span::Span;
+
+pub use history::{NoRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -246,62 +250,6 @@ impl Rules {
     pub fn is_company(&self, corporation: &str) -> bool {
         let corporation = corporation.trim();
         !corporation.is_empty() && self.company_names.iter().any(|name| name.trim() == corporation)
-    }
-}
-
-/// Rules as they were put in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RulesVersion {
-    /// Rising from 1.
-    pub version: i64,
-    /// From when entries are judged by it.
-    pub valid_from: Timestamp,
-    /// What it says.
-    pub rules: Rules,
-}
-
-/// All rules that were ever put in force: which of them held at a moment.
-///
-/// A higher version replaces lower ones from its own `valid_from` on, also where that lies in the past.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RulesHistory {
-    /// Rising in both version and `valid_from`; never empty.
-    versions: Vec<RulesVersion>,
-}
-
-/// There are no rules at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no rules were ever put in force")]
-pub struct NoRules;
-
-impl RulesHistory {
-    /// From versions in any order.
-    pub fn new(mut versions: Vec<RulesVersion>) -> Result<Self, NoRules> {
-        versions.sort_by_key(|version| version.version);
-        let mut effective: Vec<RulesVersion> = Vec::with_capacity(versions.len());
-        for version in versions {
-            while effective.last().is_some_and(|last| last.valid_from >= version.valid_from) {
-                effective.pop();
-            }
-            effective.push(version);
-        }
-        if effective.is_empty() { Err(NoRules) } else { Ok(Self { versions: effective }) }
-    }
-
-    /// The rules in force at a moment; the first ones for any time before them.
-    pub fn at(&self, moment: Timestamp) -> &Rules {
-        &self.version_at(moment).rules
-    }
-
-    /// As [`RulesHistory::at`], with the version.
-    pub fn version_at(&self, moment: Timestamp) -> &RulesVersion {
-        let after = self.versions.partition_point(|version| version.valid_from <= moment);
-        &self.versions[after.saturating_sub(1)]
-    }
-
-    /// The newest rules, whether in force yet or not.
-    pub fn newest(&self) -> &RulesVersion {
-        &self.versions[self.versions.len() - 1]
     }
 }
 

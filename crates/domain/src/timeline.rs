@@ -1,5 +1,7 @@
 //! A room's timeline: every fact about the room that the fold looks at, in one order.
 
+mod ordered;
+
 use chrono::SubsecRound;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,8 @@ use crate::closing::Features;
 use crate::id::{CommandId, EntryId, MessageKey, PersonKey, StaffName};
 use crate::message::{MessageKind, Sender};
 use crate::rules::Stage;
+
+pub use ordered::Timeline;
 
 /// Where an entry stands: by sent time, then stream sequence, then id. A cancel stands directly after the entry it
 /// names, whatever any clock says: it carries that entry's first three parts and its own id in `after`.
@@ -30,6 +34,13 @@ pub struct Entry {
     pub position: Position,
     /// What it is.
     pub body: Body,
+}
+
+impl Entry {
+    /// Its own id.
+    pub fn id(&self) -> &EntryId {
+        self.position.after.as_ref().unwrap_or(&self.position.entry)
+    }
 }
 
 /// What an entry says.
@@ -105,44 +116,6 @@ pub struct RoomFacts {
     pub members: Vec<PersonKey>,
 }
 
-/// A room's timeline, or a stretch of it, in memory: keeps entries in order whatever the order they came in, and links
-/// recalls, undone cancels and cancels to what they name.
-#[derive(Debug, Clone, Default)]
-pub struct Timeline {
-    entries: Vec<Entry>,
-    conflicts: u64,
-}
-
-impl Timeline {
-    /// Takes in an entry. The earliest position whose folding it changes; `None` for a duplicate that changes nothing.
-    pub fn insert(&mut self, entry: Entry) -> Option<Position> {
-        self.entries.push(entry);
-        todo!()
-    }
-
-    /// How often an id came again with other content. The one with the lowest sequence stays.
-    pub const fn conflicts(&self) -> u64 {
-        self.conflicts
-    }
-
-    /// All entries in order.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// The entries at and after a position, in order.
-    pub fn entries_from(&self, position: &Position) -> &[Entry] {
-        &self.entries[self.entries.partition_point(|entry| entry.position < *position)..]
-    }
-
-    /// The entries after a position (all for `None`), in order: what is to be folded onto a state through there.
-    pub fn entries_after(&self, through: Option<&Position>) -> &[Entry] {
-        let skip =
-            through.map_or(0, |through| self.entries.partition_point(|entry| entry.position <= *through));
-        &self.entries[skip..]
-    }
-}
-
 /// How far ahead of its arrival a sent time may lie before it is taken for a wrong clock.
 pub const MAX_AHEAD: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
 
@@ -151,4 +124,22 @@ pub const MAX_AHEAD: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
 pub fn effective_sent_at(sent: Timestamp, arrival: Timestamp) -> (Timestamp, bool) {
     let flagged = sent - arrival > MAX_AHEAD;
     (if flagged { arrival } else { sent }.trunc_subsecs(3), flagged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::at;
+
+    /// Seen to fail with the flag raised at two minutes instead of after them.
+    #[test]
+    fn a_clock_too_far_ahead_is_not_believed() {
+        let arrival = at(0);
+        let ms = chrono::TimeDelta::milliseconds;
+        assert_eq!(effective_sent_at(at(120), arrival), (at(120), false));
+        assert_eq!(effective_sent_at(at(120) + ms(1), arrival), (arrival, true));
+        assert_eq!(effective_sent_at(at(-86_400), arrival), (at(-86_400), false), "late is late, not wrong");
+        let fine = at(1) + chrono::TimeDelta::microseconds(1_999);
+        assert_eq!(effective_sent_at(fine, arrival), (at(1) + ms(1), false));
+    }
 }
