@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::PgPool;
 
 use crate::bus::Bus;
+use crate::fault::Faults;
 use crate::health::Health;
 use crate::{Clock, Config, Shutdown};
 
@@ -23,4 +24,6 @@ pub struct Context {
     pub shutdown: Shutdown,
     /// Where its parts report that they live.
     pub health: Health,
+    /// Where tests can end it.
+    pub faults: Faults,
 }

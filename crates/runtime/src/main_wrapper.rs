@@ -14,6 +14,7 @@ use store::role::Role;
 
 use crate::bus::Bus;
 use crate::config::{Database, Source, load};
+use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
 use crate::{Clock, Config, Context, Shutdown, telemetry};
@@ -100,7 +101,7 @@ pub async fn connect(
         Ok(Bus::connect(config.bus.url.expose(), service).await?)
     })
     .await?;
-    Ok(Context { config, clock, db, bus, shutdown, health })
+    Ok(Context { config, clock, db, bus, shutdown, health, faults: Faults::default() })
 }
 
 /// How a role reaches the configured database.

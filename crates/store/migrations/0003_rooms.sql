@@ -3,6 +3,7 @@ create table rooms (
     room              text primary key,
     source            text        not null,
     topic             text        not null default '',
+    topic_at          timestamptz,
     -- The fold up to the last entry, as JSON of domain::fold::FoldState. Null until the first entry.
     state             jsonb,
     -- The last lines said, newest last: [{"speaker","role","text","at"}]. Personal data: blanked by retention.

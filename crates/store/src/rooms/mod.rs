@@ -29,6 +29,15 @@ pub struct Line {
     pub at: Timestamp,
 }
 
+/// A room's name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Topic {
+    /// The name; empty when unknown.
+    pub name: String,
+    /// When the source reported it.
+    pub at: Option<Timestamp>,
+}
+
 /// A room, locked for folding.
 #[derive(Debug, Clone)]
 pub struct LockedRoom {
@@ -38,8 +47,8 @@ pub struct LockedRoom {
     pub state: FoldState,
     /// The last lines said, newest last.
     pub last_lines: Vec<Line>,
-    /// Its name.
-    pub topic: String,
+    /// Its name, and since when; a name reported for an earlier time does not take its place.
+    pub topic: Topic,
     /// Its version.
     pub version: i64,
     /// The newest rules at the moment of locking.
@@ -71,7 +80,7 @@ pub struct RoomUpdate {
     /// Which.
     pub room: RoomKey,
     /// Its name.
-    pub topic: String,
+    pub topic: Topic,
     /// The fold now.
     pub state: FoldState,
     /// The last lines now.
@@ -124,8 +133,8 @@ pub async fn lock(
 async fn lock_existing(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<LockedRoom>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic, version,
-               (select coalesce(max(version), 0) from rules) as "rules_version!"
+        select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
+               topic_at, version, (select coalesce(max(version), 0) from rules) as "rules_version!"
         from rooms
         where room = any ($1)
         order by room
@@ -141,7 +150,7 @@ async fn lock_existing(connection: &mut PgConnection, keys: &[String]) -> Result
                 room: parse(&row.room, "room")?,
                 state: row.state.map(|state| state.0).unwrap_or_default(),
                 last_lines: row.last_lines.0,
-                topic: row.topic,
+                topic: Topic { name: row.topic, at: row.topic_at },
                 version: row.version,
                 rules_version: row.rules_version,
             })
@@ -156,7 +165,8 @@ pub async fn update(
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let rooms: Vec<String> = updates.iter().map(|update| update.room.to_string()).collect();
-    let topics: Vec<&str> = updates.iter().map(|update| update.topic.as_str()).collect();
+    let topics: Vec<&str> = updates.iter().map(|update| update.topic.name.as_str()).collect();
+    let topics_at: Vec<Option<Timestamp>> = updates.iter().map(|update| update.topic.at).collect();
     let states: Vec<Json<&FoldState>> = updates.iter().map(|update| Json(&update.state)).collect();
     let lines: Vec<Json<&Vec<Line>>> = updates.iter().map(|update| Json(&update.last_lines)).collect();
     let entries: Vec<Option<&str>> =
@@ -167,13 +177,14 @@ pub async fn update(
     sqlx::query!(
         r#"
         update rooms
-        set state = new.state, last_lines = new.last_lines, topic = new.topic, last_entry = new.last_entry,
+        set state = new.state, last_lines = new.last_lines, topic = new.topic, topic_at = new.topic_at,
+            last_entry = new.last_entry,
             last_active_at = greatest(rooms.last_active_at, new.last_active_at),
             conflicts = rooms.conflicts + new.conflicts, rules_version = new.rules_version,
-            version = rooms.version + 1, updated_at = $9
+            version = rooms.version + 1, updated_at = $10
         from unnest($1::text[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::bigint[],
-                    $8::bigint[])
-             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version)
+                    $8::bigint[], $9::timestamptz[])
+             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at)
         where rooms.room = new.room
         "#,
         &rooms,
@@ -184,6 +195,7 @@ pub async fn update(
         &active as _,
         &conflicts,
         &rules,
+        &topics_at as _,
         now,
     )
     .execute(connection)
