@@ -1,6 +1,7 @@
 //! Which account a server runs as, and which folders that account can enter.
 //!
-//! `postgres` and `initdb` refuse to run as root, and they refuse a user id that the account file does not know.
+//! `postgres` and `initdb` refuse to run as root, and they refuse a user id that the account file does not
+//! know.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -29,8 +30,8 @@ impl Account {
         Self { uid, gid, name: format!("user id {uid}") }
     }
 
-    /// The account that Postgres runs as: our own, unless we are root. Then it is the owner of `data` if that exists,
-    /// so that an account installed later does not orphan what another one wrote.
+    /// The account that Postgres runs as: our own, unless we are root. Then it is the owner of `data` if that
+    /// exists, so that an account installed later does not orphan what another one wrote.
     pub(crate) fn for_postgres(data: Option<&Path>) -> Result<Self, Error> {
         let own = Self::own();
         if own.uid != 0 {
@@ -56,8 +57,8 @@ impl Account {
         self.uid == Self::own().uid
     }
 
-    /// Whether the account can enter every folder on the way to `path`, `path` itself included if it is a folder. Parts
-    /// that do not exist yet are not judged.
+    /// Whether the account can enter every folder on the way to `path`, `path` itself included if it is a
+    /// folder. Parts that do not exist yet are not judged.
     pub(crate) fn can_enter(&self, path: &Path) -> bool {
         self.first_closed_folder(path).is_none()
     }

@@ -1,4 +1,5 @@
-//! Which server programs to run: what the operator named, else what the machine has, else what can be fetched.
+//! Which server programs to run: what the operator named, else what the machine has, else what can be
+//! fetched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -188,6 +189,7 @@ fn usual_nats() -> Vec<PathBuf> {
 }
 
 pub(crate) fn absolute(path: &Path) -> PathBuf {
-    // Fails only for an empty path or without a current folder; then the path is used as it is and its error tells.
+    // Fails only for an empty path or without a current folder; then the path is used as it is and its error
+    // tells.
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

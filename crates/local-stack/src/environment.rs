@@ -1,5 +1,5 @@
-//! The few things that are taken from the process's environment, in one place. Configuration is not among them: it
-//! is read once by the caller and arrives as [`crate::Settings`].
+//! The few things that are taken from the process's environment, in one place. Configuration is not among
+//! them: it is read once by the caller and arrives as [`crate::Settings`].
 
 use std::env;
 use std::ffi::OsString;

@@ -1,7 +1,8 @@
 //! Starts children from one thread that lives as long as the process, tied to it so that they die with it.
 //!
-//! The kernel's parent-death signal (prctl(2), `PR_SET_PDEATHSIG`) fires when the *thread* that made the child ends,
-//! not the process. Started from a worker of an async runtime, a server would die with that worker.
+//! The kernel's parent-death signal (prctl(2), `PR_SET_PDEATHSIG`) fires when the *thread* that made the
+//! child ends, not the process. Started from a worker of an async runtime, a server would die with that
+//! worker.
 
 use std::ffi::OsStr;
 use std::io;
@@ -46,12 +47,13 @@ fn lost() -> io::Error {
     io::Error::other("the thread that starts servers is gone")
 }
 
-/// A command for `program` that gets `signal` (as `setpriv` spells it: INT, KILL) when this process dies, where the
-/// machine can do that; elsewhere just the program.
+/// A command for `program` that gets `signal` (as `setpriv` spells it: INT, KILL) when this process dies,
+/// where the machine can do that; elsewhere just the program.
 pub(crate) fn tied(program: &Path, signal: &str) -> Command {
     let Some(setpriv) = setpriv() else { return Command::new(program) };
     let mut command = Command::new(setpriv);
-    // setpriv sets the death signal after everything else and then becomes the program: same pid, nothing in between.
+    // setpriv sets the death signal after everything else and then becomes the program: same pid, nothing in
+    // between.
     command.args(["--pdeathsig", signal, "--"]).arg(program);
     command
 }

@@ -1,5 +1,5 @@
-//! Whether a process that a leftover file names still lives, and whether it is what the file says it was: numbers of
-//! processes are used again, so that a number alone proves nothing.
+//! Whether a process that a leftover file names still lives, and whether it is what the file says it was:
+//! numbers of processes are used again, so that a number alone proves nothing.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,9 @@ pub(crate) fn alive(pid: u32) -> bool {
     matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM))
 }
 
-/// Whether the process works in `folder`, as a postmaster does in its data folder. Where the system cannot tell, a
-/// live process counts as working there: to refuse is safer than to start a second server on the same data.
+/// Whether the process works in `folder`, as a postmaster does in its data folder. Where the system cannot
+/// tell, a live process counts as working there: to refuse is safer than to start a second server on the same
+/// data.
 pub(crate) fn works_in(pid: u32, folder: &Path) -> bool {
     if !Path::new("/proc/self/cwd").exists() {
         return true;

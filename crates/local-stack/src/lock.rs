@@ -1,4 +1,5 @@
-//! One process at a time in a folder: an advisory lock that the system lets go when its holder dies, however it dies.
+//! One process at a time in a folder: an advisory lock that the system lets go when its holder dies, however
+//! it dies.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Seek as _, Write as _};
@@ -14,7 +15,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Holds a folder until it is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for FolderLock {
+    // Closing alone is not enough: a child that another thread has just forked shares the open file until it
+    // executes its program, and with it the lock.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl FolderLock {
@@ -34,7 +43,7 @@ impl FolderLock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .context("write", &path)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Takes the folder as soon as it is free; gives up with [`Error::AlreadyRunning`] after `limit`.

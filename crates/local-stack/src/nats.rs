@@ -138,8 +138,8 @@ impl PrivateNats {
         self.process.lock().await.as_ref().map(Process::pid)
     }
 
-    /// The only user. async-nats 0.51 ignores the user and password of a URL (read in its connector.rs): hand it these
-    /// through `ConnectOptions::with_user_and_password`.
+    /// The only user. async-nats 0.51 ignores the user and password of a URL (read in its connector.rs): hand
+    /// it these through `ConnectOptions::with_user_and_password`.
     pub fn user(&self) -> &'static str {
         USER
     }
@@ -149,7 +149,8 @@ impl PrivateNats {
         self.password.expose()
     }
 
-    /// `nats://user:password@127.0.0.1:port`, for clients that read them there; see [`Self::user`]. Not to be printed.
+    /// `nats://user:password@127.0.0.1:port`, for clients that read them there; see [`Self::user`]. Not to be
+    /// printed.
     pub fn client_url(&self) -> String {
         format!("nats://{USER}:{}@{}", self.password.expose(), self.address())
     }

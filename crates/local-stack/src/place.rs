@@ -19,8 +19,8 @@ const OPEN_TO_ALL: [&str; 2] = ["/var/tmp", "/tmp"];
 const HASH_LENGTH: usize = 12;
 const NOTE: &str = "MOVED.txt";
 
-/// Makes `wanted` and returns it if the account can enter it, else a folder of ours that it can enter, always the same
-/// one for the same `wanted`; a note in `wanted` says where.
+/// Makes `wanted` and returns it if the account can enter it, else a folder of ours that it can enter, always
+/// the same one for the same `wanted`; a note in `wanted` says where.
 pub(crate) fn reachable(wanted: &Path, account: &Account, progress: Progress<'_>) -> Result<PathBuf, Error> {
     fs::create_dir_all(wanted).context("create", wanted)?;
     if account.is_own() {
@@ -46,15 +46,16 @@ pub(crate) fn reachable(wanted: &Path, account: &Account, progress: Progress<'_>
     Ok(elsewhere)
 }
 
-/// The folder for what need not last. One that the account of Postgres can enter, which a user's own need not be.
+/// The folder for what need not last. One that the account of Postgres can enter, which a user's own need not
+/// be.
 pub(crate) fn temporary() -> PathBuf {
     let own = std::env::temp_dir();
     let account = Account::for_postgres(None);
     if account.is_ok_and(|account| account.can_enter(&own)) { own } else { PathBuf::from("/tmp") }
 }
 
-/// Makes a folder of this owner and mode at a place where others may write too. A folder that somebody else put there
-/// first, or a link, is refused: what we would put or run in it would be theirs.
+/// Makes a folder of this owner and mode at a place where others may write too. A folder that somebody else
+/// put there first, or a link, is refused: what we would put or run in it would be theirs.
 pub(crate) fn private_folder(path: &Path, owner: &Account, mode: u32) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => owner.give(path)?,

@@ -96,9 +96,11 @@ impl Process {
         Error::Server { server: self.server, problem, log }
     }
 
-    /// Ends the child in an orderly way, or by force when that takes too long, without holding up the runtime.
+    /// Ends the child in an orderly way, or by force when that takes too long, without holding up the
+    /// runtime.
     pub(crate) async fn end(self) {
-        // A runtime that is itself shutting down drops the task, and with it the process, which ends it just as well.
+        // A runtime that is itself shutting down drops the task, and with it the process, which ends it just
+        // as well.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 

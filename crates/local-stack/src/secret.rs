@@ -1,4 +1,5 @@
-//! Passwords of the private servers: generated once, kept in a file that only its owner can read, never printed.
+//! Passwords of the private servers: generated once, kept in a file that only its owner can read, never
+//! printed.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -53,8 +54,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Writes a file that only its owner can read. Written beside and renamed, so that a crash leaves the old file or the
-/// new one, and so that the mode holds even where a file of another mode stood before.
+/// Writes a file that only its owner can read. Written beside and renamed, so that a crash leaves the old
+/// file or the new one, and so that the mode holds even where a file of another mode stood before.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     let beside = path.with_extension("new");
     match fs::remove_file(&beside) {

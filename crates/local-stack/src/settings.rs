@@ -21,15 +21,18 @@ pub enum Durability {
 /// Where the local servers live and, if the operator said so, which programs they are.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The folder with `initdb` and `postgres`, or the path of `postgres` itself. `None`: look for it, else fetch it.
+    /// The folder with `initdb` and `postgres`, or the path of `postgres` itself. `None`: look for it, else
+    /// fetch it.
     pub postgres_bin: Option<PathBuf>,
     /// The path of `nats-server`. `None`: look for it, else fetch it.
     pub nats_server: Option<PathBuf>,
     /// The folder of everything private: data, passwords, logs. Usually `.huiyin`.
     pub home: PathBuf,
-    /// Where fetched programs are kept; may be shared by any number of processes. `None`: `tools` under `home`.
+    /// Where fetched programs are kept; may be shared by any number of processes. `None`: `tools` under
+    /// `home`.
     pub tools: Option<PathBuf>,
-    /// Whether the programs that the machine already has may be used. `false` goes straight to the Python packages.
+    /// Whether the programs that the machine already has may be used. `false` goes straight to the Python
+    /// packages.
     pub usual_places: bool,
     /// How durable the servers are.
     pub durability: Durability,

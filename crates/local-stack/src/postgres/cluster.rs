@@ -118,8 +118,9 @@ impl Cluster {
         Err(Error::Unusable { folder: self.data.clone(), problem })
     }
 
-    /// Makes way for a start: waits for a server that is about to leave, refuses beside one that stays, and removes a
-    /// pid file whose number belongs to some other program by now, at which Postgres itself would stop.
+    /// Makes way for a start: waits for a server that is about to leave, refuses beside one that stays, and
+    /// removes a pid file whose number belongs to some other program by now, at which Postgres itself would
+    /// stop.
     pub(super) async fn clear_leftovers(&self) -> Result<(), Error> {
         let deadline = Instant::now() + LEAVING_LIMIT;
         while let Some(pid) = server_on(&self.data) {
@@ -128,7 +129,8 @@ impl Cluster {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        // Of a dead process Postgres removes the file itself, after a look at the shared memory that it names.
+        // Of a dead process Postgres removes the file itself, after a look at the shared memory that it
+        // names.
         if named_in_pid_file(&self.data).is_some_and(liveness::alive) {
             let path = self.data.join("postmaster.pid");
             fs::remove_file(&path).context("remove", &path)?;

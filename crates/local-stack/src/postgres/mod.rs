@@ -40,7 +40,8 @@ const READY_LIMIT: Duration = Duration::from_mins(1);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a fast shutdown may take, checkpoint included.
 const STOP_GRACE: Duration = Duration::from_secs(20);
-/// Backends of a killed server need a moment to notice; until then the next one is refused their shared memory.
+/// Backends of a killed server need a moment to notice; until then the next one is refused their shared
+/// memory.
 const LINGER_LIMIT: Duration = Duration::from_secs(10);
 /// How Postgres says so.
 const LINGERING: &str = "is still in use";
@@ -56,8 +57,9 @@ pub struct PrivatePostgres {
 }
 
 impl PrivatePostgres {
-    /// Starts Postgres on the data in `folder`, which is made first if there is none. As root, and if the account that
-    /// Postgres then runs as cannot enter `folder`, the data lie elsewhere and a note in `folder` says where.
+    /// Starts Postgres on the data in `folder`, which is made first if there is none. As root, and if the
+    /// account that Postgres then runs as cannot enter `folder`, the data lie elsewhere and a note in
+    /// `folder` says where.
     pub async fn start(
         programs: &PostgresBinaries,
         folder: &Path,
@@ -199,8 +201,8 @@ impl PrivatePostgres {
         set("timezone", "UTC");
         set("log_timezone", "UTC");
         if self.durability == Durability::Fast {
-            // Commits stay synchronous: without fsync they cost next to nothing, and what was committed must outlive a
-            // kill of the server also in a test.
+            // Commits stay synchronous: without fsync they cost next to nothing, and what was committed must
+            // outlive a kill of the server also in a test.
             set("fsync", "off");
             set("full_page_writes", "off");
         }

@@ -1,5 +1,5 @@
-//! The folder of the server's unix socket. A socket's path may be about 107 bytes long (`sun_path`, unix(7)), less than
-//! many a home's, so that it cannot simply lie with the data.
+//! The folder of the server's unix socket. A socket's path may be about 107 bytes long (`sun_path`, unix(7)),
+//! less than many a home's, so that it cannot simply lie with the data.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ impl SocketFolder {
         Ok(folder)
     }
 
-    /// Makes the folder anew. Whatever socket and lock file lie in it are a crash's: the data folder is ours alone by
-    /// now, and the folder's name comes from it.
+    /// Makes the folder anew. Whatever socket and lock file lie in it are a crash's: the data folder is ours
+    /// alone by now, and the folder's name comes from it.
     pub(super) fn make_empty(&self, account: &Account) -> Result<(), Error> {
         private_folder(&self.path, account, 0o700)?;
         for entry in fs::read_dir(&self.path).context("list", &self.path)?.flatten() {

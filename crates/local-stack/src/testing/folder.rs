@@ -1,5 +1,5 @@
-//! Where the tests' servers keep their files, and how what earlier test processes left is cleared away. A test process
-//! ends without a last word, so that each clears away after the ones before it.
+//! Where the tests' servers keep their files, and how what earlier test processes left is cleared away. A
+//! test process ends without a last word, so that each clears away after the ones before it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -26,7 +26,8 @@ pub(super) fn of_this_process() -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
-/// Fetched programs, shared over runs and worktrees: the user's cache, or a temporary folder where there is no home.
+/// Fetched programs, shared over runs and worktrees: the user's cache, or a temporary folder where there is
+/// no home.
 pub(super) fn tools() -> Result<PathBuf, Error> {
     let cache = environment::user_cache().map(|cache| cache.join("tools"));
     if let Some(tools) = cache.filter(|tools| fs::create_dir_all(tools).is_ok() && !is_read_only(tools)) {
@@ -41,8 +42,8 @@ fn is_read_only(folder: &Path) -> bool {
     tempfile::tempfile_in(folder).is_err()
 }
 
-/// Removes the folders of test processes that are dead, with whatever outlived them. Best effort: what cannot be removed
-/// is in nobody's way.
+/// Removes the folders of test processes that are dead, with whatever outlived them. Best effort: what cannot
+/// be removed is in nobody's way.
 fn remove_stale() {
     let me = Account::own().uid;
     for entry in fs::read_dir(place::temporary()).into_iter().flatten().flatten() {
@@ -58,14 +59,16 @@ fn remove_stale() {
 }
 
 fn remove(folder: &Path) {
-    // In another container with the same temporary folder the process may live although its number is unknown here.
+    // In another container with the same temporary folder the process may live although its number is unknown
+    // here.
     let Ok(_lock) = FolderLock::take(folder) else { return };
     let data = folder.join("postgres/data");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let nats = entries.map(|part| nats::server_of(&part.join("nats.pid"), &part.join("nats.conf")));
     let servers: Vec<_> = nats.chain([server_on(&data)]).flatten().collect();
     for pid in servers.into_iter().filter_map(liveness::to_pid) {
-        // Where a child cannot be tied to its parent it outlives a test; nothing in it is worth an orderly end.
+        // Where a child cannot be tied to its parent it outlives a test; nothing in it is worth an orderly
+        // end.
         let _ = kill_process(pid, Signal::KILL);
     }
     let _ = fs::remove_dir_all(socket_folder_for(&data));

@@ -1,7 +1,7 @@
 //! Real servers for tests: one Postgres and one `nats-server` for each test process, gone with it.
 //!
-//! Always compiled, because other crates' tests use it; never for production code. Nothing here depends on the caller's
-//! runtime or on its clock, so that tests with a paused clock may use it as well.
+//! Always compiled, because other crates' tests use it; never for production code. Nothing here depends on
+//! the caller's runtime or on its clock, so that tests with a paused clock may use it as well.
 
 mod folder;
 
@@ -34,8 +34,8 @@ pub async fn servers() -> Result<&'static Servers, Error> {
     SERVERS.get_or_try_init(|| apart(Servers::start())).await
 }
 
-/// A `nats-server` for a single test, with an empty store; it takes a few hundredths of a second. It ends, and its store
-/// goes, when it is dropped.
+/// A `nats-server` for a single test, with an empty store; it takes a few hundredths of a second. It ends,
+/// and its store goes, when it is dropped.
 pub async fn nats() -> Result<TestNats, Error> {
     apart(async {
         let home = folder::of_this_process()?;
@@ -90,14 +90,15 @@ impl Servers {
         &self.stack.postgres
     }
 
-    /// The `nats-server` that all tests of this process share; do not stop it, and see [`nats()`] for one's own.
+    /// The `nats-server` that all tests of this process share; do not stop it, and see [`nats()`] for one's
+    /// own.
     pub fn nats(&self) -> &PrivateNats {
         &self.stack.nats
     }
 
-    /// A database of one's own, copied from the template `key`. The first to ask for that template makes it: `init` gets
-    /// the superuser's connection to an empty database, and must have closed its connections when it is done.
-    /// Roles belong to the server and not to the database, so that all templates share them.
+    /// A database of one's own, copied from the template `key`. The first to ask for that template makes it:
+    /// `init` gets the superuser's connection to an empty database, and must have closed its connections when
+    /// it is done. Roles belong to the server and not to the database, so that all templates share them.
     pub async fn fresh_database<F, Fut, E>(&self, key: &str, init: F) -> Result<TestDatabase, Error>
     where
         F: FnOnce(PgConnectOptions) -> Fut,
@@ -135,8 +136,8 @@ pub fn settings(home: impl Into<PathBuf>) -> Result<Settings, Error> {
     Ok(Settings { tools, durability: Durability::Fast, ..Settings::in_home(home) })
 }
 
-/// Runs the future on a thread and a runtime of its own: a test's runtime may have its clock paused, which would make
-/// every time limit here fire at once, and it ends with its test.
+/// Runs the future on a thread and a runtime of its own: a test's runtime may have its clock paused, which
+/// would make every time limit here fire at once, and it ends with its test.
 async fn apart<T, Fut>(work: Fut) -> Result<T, Error>
 where
     T: Send + 'static,

@@ -124,7 +124,8 @@ async fn a_live_server_on_the_same_data_is_named() {
     let home = open_home();
     let stack = running(home.path()).await;
     let pid = stack.postgres.pid().await.unwrap();
-    // As after a crash of ours on a machine that cannot tie a child to its parent: the lock is free, the server lives.
+    // As after a crash of ours on a machine that cannot tie a child to its parent: the lock is free, the
+    // server lives.
     for lock in ["lock", "postgres/lock"] {
         fs::remove_file(home.path().join(lock)).unwrap();
     }
