@@ -36,6 +36,17 @@ pub enum Via {
     Cli,
 }
 
+impl Via {
+    /// As stored and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vika => "vika",
+            Self::Feishu => "feishu",
+            Self::Cli => "cli",
+        }
+    }
+}
+
 /// What is wished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

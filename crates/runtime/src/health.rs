@@ -39,10 +39,10 @@ impl Health {
 
     /// `GET /healthz` (200 or 503 with the silent parts) and `GET /metrics`.
     pub fn router(self, metrics: Option<PrometheusHandle>) -> axum::Router {
-        axum::Router::new()
-            .route("/healthz", get(healthz))
-            .with_state(self)
-            .route("/metrics", get(move || std::future::ready(metrics.map_or_else(String::new, |m| m.render()))))
+        axum::Router::new().route("/healthz", get(healthz)).with_state(self).route(
+            "/metrics",
+            get(move || std::future::ready(metrics.map_or_else(String::new, |m| m.render()))),
+        )
     }
 }
 

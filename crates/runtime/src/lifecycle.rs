@@ -51,7 +51,8 @@ impl Shutdown {
     /// If signal handlers cannot be installed.
     pub fn on_signals(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let shutdown = self.clone();
         tokio::spawn(async move {
             tokio::select! {

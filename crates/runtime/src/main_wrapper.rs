@@ -148,7 +148,9 @@ where
         match attempt().await {
             Ok(value) => return Ok(value),
             Err(error) if tokio::time::Instant::now() >= until => {
-                return Err(error.context(format!("{what} was not ready for {} s", CONNECT_PATIENCE.as_secs())));
+                return Err(
+                    error.context(format!("{what} was not ready for {} s", CONNECT_PATIENCE.as_secs()))
+                );
             }
             Err(error) => tracing::info!("waiting for {what}: {error:#}"),
         }

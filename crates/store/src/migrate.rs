@@ -65,7 +65,8 @@ async fn create_role(connection: &mut PgConnection, role: Role, password: &str) 
         .bind(role.name())
         .fetch_one(&mut *connection)
         .await?;
-    let template = if exists { "alter role %I login password %L" } else { "create role %I login password %L" };
+    let template =
+        if exists { "alter role %I login password %L" } else { "create role %I login password %L" };
     let statement: String = sqlx::query_scalar("select format($1, $2, $3)")
         .bind(template)
         .bind(role.name())
@@ -83,9 +84,10 @@ pub fn needed_version() -> i64 {
 
 /// Refuses a database that is older than this release. A newer one is fine: migrations only expand before they contract.
 pub async fn check(connection: &mut PgConnection) -> Result<(), SchemaError> {
-    let found: i64 = sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
-        .fetch_one(connection)
-        .await?;
+    let found: i64 =
+        sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
+            .fetch_one(connection)
+            .await?;
     let needed = needed_version();
     if found < needed { Err(SchemaError::Old { found, needed }) } else { Ok(()) }
 }

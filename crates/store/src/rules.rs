@@ -32,7 +32,9 @@ pub async fn history(connection: &mut PgConnection) -> Result<RulesHistory, Rule
 
 /// The newest version's number; 0 for none.
 pub async fn newest_version(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(r#"select coalesce(max(version), 0) as "version!" from rules"#).fetch_one(connection).await
+    sqlx::query_scalar!(r#"select coalesce(max(version), 0) as "version!" from rules"#)
+        .fetch_one(connection)
+        .await
 }
 
 /// Puts rules in force from `valid_from`, unless the newest version says the same. The new version's number, if any.

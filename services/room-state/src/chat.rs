@@ -105,7 +105,9 @@ impl ChatHandler {
             .collect();
         for (_, fact) in facts {
             let Some(room) = work.get_mut(&fact.room_key()) else { continue };
-            if let Some(topic) = fact.topic().filter(|topic| room.topic.as_ref().is_none_or(|t| t.at <= topic.at)) {
+            if let Some(topic) =
+                fact.topic().filter(|topic| room.topic.as_ref().is_none_or(|t| t.at <= topic.at))
+            {
                 room.topic = Some(topic);
             }
             if let Some(entry) = fact.entry(&rules) {

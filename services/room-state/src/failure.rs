@@ -29,7 +29,8 @@ const ROW_CLASSES: [&str; 3] = ["22", "23", "54"];
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        let class = error.as_database_error().and_then(|database| database.code().map(|code| code[..2].to_owned()));
+        let class =
+            error.as_database_error().and_then(|database| database.code().map(|code| code[..2].to_owned()));
         match (class, &error) {
             (Some(class), _) if ROW_CLASSES.contains(&class.as_str()) => {
                 Self::Permanent { reason: "refused", explanation: chain(&error) }

@@ -183,7 +183,8 @@ async fn fold_room(
     if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && topic == locked.topic {
         return Ok(());
     }
-    let behind = entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.through.as_ref());
+    let behind =
+        entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.through.as_ref());
     let again = news.affected.is_some() || !behind;
     let room = locked.room.clone();
     let (folded, last_lines) = if again {
@@ -246,7 +247,7 @@ async fn fold_again(
 fn guarded<'e>(
     start: FoldState,
     entries: impl Iterator<Item = &'e Entry>,
-    rules: &RulesHistory,
+    rules: &'e RulesHistory,
 ) -> Result<domain::fold::Folded, Failure> {
     catch_unwind(AssertUnwindSafe(|| fold(start, entries, rules)))
         .map_err(|payload| Failure::panicked(&*payload))

@@ -16,7 +16,9 @@ pub async fn run(ctx: Context) {
         for consumer in [Consumer::RoomStateChat, Consumer::RoomStateCommand] {
             match note(&ctx, consumer).await {
                 Ok(()) => ctx.health.beat("progress"),
-                Err(error) => tracing::warn!(consumer = consumer.name(), error, "progress could not be noted"),
+                Err(error) => {
+                    tracing::warn!(consumer = consumer.name(), error, "progress could not be noted")
+                }
             }
         }
     }

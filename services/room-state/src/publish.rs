@@ -96,10 +96,15 @@ impl Publisher {
     }
 
     async fn announce(&self, changed: BTreeMap<RoomKey, i64>) -> Result<(), String> {
-        let outgoing: Vec<Outgoing> = changed.iter().filter_map(|(room, version)| wake_up(room, *version)).collect();
+        let outgoing: Vec<Outgoing> =
+            changed.iter().filter_map(|(room, version)| wake_up(room, *version)).collect();
         let answers = self.ctx.bus.publish_all(&outgoing).await;
-        let published: Vec<(RoomKey, i64)> =
-            changed.into_iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).map(|(room, _)| room).collect();
+        let published: Vec<(RoomKey, i64)> = changed
+            .into_iter()
+            .zip(&answers)
+            .filter(|(_, answer)| answer.is_ok())
+            .map(|(room, _)| room)
+            .collect();
         if !published.is_empty() {
             let mut connection = self.ctx.db.acquire().await.map_err(|error| chain(&error))?;
             rooms::mark_published(&mut connection, &published).await.map_err(|error| chain(&error))?;

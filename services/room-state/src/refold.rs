@@ -48,7 +48,9 @@ async fn refold(
 ) -> Result<(), Failure> {
     let now = ctx.clock.now();
     let mut tx = ctx.db.begin().await?;
-    let Some(locked) = rooms::lock(&mut tx, std::slice::from_ref(room), now).await?.pop() else { return Ok(()) };
+    let Some(locked) = rooms::lock(&mut tx, std::slice::from_ref(room), now).await?.pop() else {
+        return Ok(());
+    };
     let rules = rules.get(&mut tx, locked.rules_version).await?;
     let from = Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
     let work = RoomWork { locked, entries: Vec::new(), topic: None, refold_from: Some(from) };

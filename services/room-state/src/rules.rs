@@ -15,7 +15,11 @@ pub struct RulesCache {
 
 impl RulesCache {
     /// The history up to `newest`, the newest version at the moment of asking.
-    pub async fn get(&self, connection: &mut PgConnection, newest: i64) -> Result<Arc<RulesHistory>, RulesError> {
+    pub async fn get(
+        &self,
+        connection: &mut PgConnection,
+        newest: i64,
+    ) -> Result<Arc<RulesHistory>, RulesError> {
         if let Some(held) = &*self.held.read().await
             && held.newest().version >= newest
         {

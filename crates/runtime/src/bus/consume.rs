@@ -100,8 +100,12 @@ pub async fn consume<H: Handler>(
 ) {
     while !shutdown.requested() {
         match session(bus, consumer, handler, shutdown, health).await {
-            Ok(()) => metrics::counter!("consumer_reopened_total", "consumer" => consumer.name()).increment(1),
-            Err(error) => tracing::warn!(consumer = consumer.name(), error = chain(&error), "consumer failed"),
+            Ok(()) => {
+                metrics::counter!("consumer_reopened_total", "consumer" => consumer.name()).increment(1)
+            }
+            Err(error) => {
+                tracing::warn!(consumer = consumer.name(), error = chain(&error), "consumer failed")
+            }
         }
         shutdown.sleep(REOPEN_PAUSE).await;
     }
@@ -148,7 +152,9 @@ async fn session<H: Handler>(
                 let batch = gather(first, &mut messages);
                 handle_batch(bus, consumer, handler, batch).await;
             }
-            Err(error) if error.kind() == MessagesErrorKind::MissingHeartbeat && missed < MISSED_HEARTBEATS => {
+            Err(error)
+                if error.kind() == MessagesErrorKind::MissingHeartbeat && missed < MISSED_HEARTBEATS =>
+            {
                 missed += 1;
             }
             Err(error) => return Err(declared(error.into())),
@@ -190,7 +196,11 @@ async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H
     for (delivery, outcome) in batch.iter().zip(outcomes) {
         if let Err(error) = settle(bus, consumer, delivery, outcome).await {
             // Unacknowledged, it comes again after the acknowledgement wait.
-            tracing::warn!(consumer = consumer.name(), error = chain(&*error), "a message could not be settled");
+            tracing::warn!(
+                consumer = consumer.name(),
+                error = chain(&*error),
+                "a message could not be settled"
+            );
         }
     }
 }

@@ -49,8 +49,14 @@ pub struct DeadLetter {
 
 impl Bus {
     /// Copies a delivery into DEAD and waits until it is stored. Doing it twice stores one copy.
-    pub(super) async fn bury(&self, consumer: Consumer, delivery: &Delivery, dead: &Dead) -> Result<(), BusError> {
-        metrics::counter!("dead_letters_total", "consumer" => consumer.name(), "reason" => dead.reason).increment(1);
+    pub(super) async fn bury(
+        &self,
+        consumer: Consumer,
+        delivery: &Delivery,
+        dead: &Dead,
+    ) -> Result<(), BusError> {
+        metrics::counter!("dead_letters_total", "consumer" => consumer.name(), "reason" => dead.reason)
+            .increment(1);
         tracing::warn!(
             consumer = consumer.name(),
             reason = dead.reason,
@@ -124,15 +130,16 @@ impl Bus {
     /// then removes the letter. The store recognises what was handled in the meantime.
     pub async fn replay(&self, letter: &DeadLetter) -> Result<(), BusError> {
         let mut headers = HeaderMap::new();
-        let round = letter.headers.get(REPLAY).and_then(|round| u64::from_str(round.as_str()).ok()).unwrap_or(0) + 1;
+        let round =
+            letter.headers.get(REPLAY).and_then(|round| u64::from_str(round.as_str()).ok()).unwrap_or(0) + 1;
         headers.insert(NATS_MESSAGE_ID, format!("replay:{}:{round}", letter.seq));
         headers.insert(REPLAY, round.to_string());
         self.publish_raw(letter.subject.clone(), headers, letter.payload.clone()).await?;
         let stream = self.dead_stream().await?;
-        stream
-            .delete_message(letter.seq)
-            .await
-            .map_err(|source| BusError::Declare { what: format!("dead letter {}", letter.seq), source: source.into() })?;
+        stream.delete_message(letter.seq).await.map_err(|source| BusError::Declare {
+            what: format!("dead letter {}", letter.seq),
+            source: source.into(),
+        })?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 mod consume;
 mod dead;
+mod lag;
 mod topology;
 mod wake;
 
@@ -14,7 +15,8 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 pub use consume::{Delivery, Handler, Outcome, consume};
-pub use dead::{DeadLetter, Dead};
+pub use dead::{Dead, DeadLetter};
+pub use lag::Lag;
 pub use topology::{Consumer, declare};
 pub use wake::wake_on_room_changes;
 
@@ -39,6 +41,9 @@ pub struct Bus {
 /// Why something could not be done on the bus. All of them pass: the caller tries again later.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
+    /// The address is no `nats://user:password@host:port`. It is not shown, since it holds the password.
+    #[error("the bus's address is not of the form nats://user:password@host:port")]
+    Url,
     /// No connection.
     #[error("the bus cannot be reached")]
     Connect(#[source] async_nats::ConnectError),
@@ -78,7 +83,15 @@ impl Bus {
     /// later ones are made by themselves for ever.
     pub async fn connect(url: &str, name: &str) -> Result<Self, BusError> {
         let service = name.to_owned();
-        let client = async_nats::ConnectOptions::new()
+        let server: async_nats::ServerAddr = url.parse().map_err(|_| BusError::Url)?;
+        // The client itself ignores what the URL says of user and password.
+        let options = match (server.username(), server.password()) {
+            (Some(user), Some(password)) => {
+                async_nats::ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+            }
+            _ => async_nats::ConnectOptions::new(),
+        };
+        let client = options
             .name(name)
             .ping_interval(PING_INTERVAL)
             .connection_timeout(CONNECT_TIMEOUT)
@@ -90,11 +103,10 @@ impl Bus {
                     tracing::info!(event = event_name(&event), "bus connection");
                 }
             })
-            .connect(url)
+            .connect(server)
             .await
             .map_err(BusError::Connect)?;
-        let jetstream =
-            jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
+        let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
         Ok(Self { client, jetstream })
     }
 

@@ -129,8 +129,7 @@ pub(super) async fn open(
     jetstream: &JetStream,
     consumer: Consumer,
 ) -> Result<async_nats::jetstream::consumer::Consumer<pull::Config>, BusError> {
-    jetstream
-        .create_consumer_on_stream(consumer.config(), consumer.stream())
-        .await
-        .map_err(|source| BusError::Declare { what: format!("consumer {}", consumer.name()), source: source.into() })
+    jetstream.create_consumer_on_stream(consumer.config(), consumer.stream()).await.map_err(|source| {
+        BusError::Declare { what: format!("consumer {}", consumer.name()), source: source.into() }
+    })
 }

@@ -101,7 +101,8 @@ fn redacted(error: &serde_json::Error) -> String {
 fn read_files(node: &mut Value, folder: &Path, path: &str, problems: &mut Vec<Problem>) {
     match node {
         Value::Object(object) => {
-            let names: Vec<String> = object.keys().filter(|key| key.ends_with(FILE_SUFFIX)).cloned().collect();
+            let names: Vec<String> =
+                object.keys().filter(|key| key.ends_with(FILE_SUFFIX)).cloned().collect();
             for name in names {
                 read_file(object, &name, folder, path, problems);
             }
@@ -125,8 +126,7 @@ fn read_file(
     path: &str,
     problems: &mut Vec<Problem>,
 ) {
-    let mut problem =
-        |message: String| problems.push(Problem { path: join(path, name), message });
+    let mut problem = |message: String| problems.push(Problem { path: join(path, name), message });
     let Some(Value::String(file)) = object.remove(name) else {
         return problem("expected the path of a file".to_owned());
     };

@@ -56,9 +56,12 @@ pub struct StoredCommand {
 
 /// Whether a command was decided already.
 pub async fn is_decided(connection: &mut PgConnection, id: &CommandId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select exists (select from commands where command = $1) as "exists!""#, id.as_str())
-        .fetch_one(connection)
-        .await
+    sqlx::query_scalar!(
+        r#"select exists (select from commands where command = $1) as "exists!""#,
+        id.as_str()
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Records a decision.

@@ -98,7 +98,8 @@ pub(crate) fn parse<K: std::str::FromStr>(text: &str, column: &str) -> Result<K,
 where
     K::Err: std::error::Error + Send + Sync + 'static,
 {
-    text.parse().map_err(|source| sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(source) })
+    text.parse()
+        .map_err(|source| sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(source) })
 }
 
 /// Creates the rooms that are missing and locks all of them, in key order so that replicas never wait in a circle.
@@ -130,7 +131,10 @@ pub async fn lock(
     lock_existing(connection, &keys).await
 }
 
-async fn lock_existing(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<LockedRoom>, sqlx::Error> {
+async fn lock_existing(
+    connection: &mut PgConnection,
+    keys: &[String],
+) -> Result<Vec<LockedRoom>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,

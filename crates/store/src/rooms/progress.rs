@@ -45,5 +45,7 @@ pub async fn note(
 
 /// Every consumer's progress.
 pub async fn all(connection: &mut PgConnection) -> Result<Vec<Progress>, sqlx::Error> {
-    sqlx::query_as!(Progress, "select consumer, pending, caught_up_at from fold_progress").fetch_all(connection).await
+    sqlx::query_as!(Progress, "select consumer, pending, caught_up_at from fold_progress")
+        .fetch_all(connection)
+        .await
 }

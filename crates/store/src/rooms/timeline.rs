@@ -210,7 +210,9 @@ pub async fn stored(
 
 /// Removes an entry so that the capture of it with the lower sequence can take its place.
 pub async fn displace(connection: &mut PgConnection, room: &str, entry: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from timeline where room = $1 and entry = $2", room, entry).execute(connection).await?;
+    sqlx::query!("delete from timeline where room = $1 and entry = $2", room, entry)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -369,7 +371,9 @@ impl Row {
             ("cancel", Some(Facts::Cancel { command, by, reason, at })) => {
                 Body::Cancel(Cancel { command, by, reason, at, undone })
             }
-            ("cancel_undone", _) => Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) },
+            ("cancel_undone", _) => {
+                Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) }
+            }
             ("assigned", Some(Facts::Assigned { owner, stage })) => Body::Assigned { owner, stage },
             ("facts", Some(Facts::People(people))) => Body::Facts(people),
             ("account_left", _) => Body::AccountLeft,

@@ -177,8 +177,12 @@ pub async fn live_after(
     Ok(rows
         .into_iter()
         .map(|row| {
-            let position =
-                Position { at: row.opened_at, seq: row.opened_seq, entry: EntryId(row.wait.clone()), after: None };
+            let position = Position {
+                at: row.opened_at,
+                seq: row.opened_seq,
+                entry: EntryId(row.wait.clone()),
+                after: None,
+            };
             (WaitId(row.wait), position)
         })
         .collect())
