@@ -34,3 +34,19 @@ impl Calendar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::at;
+
+    /// Seen to fail with negative lengths let through.
+    #[test]
+    fn always_is_the_wall_clock() {
+        let calendar = Calendar::Always;
+        assert_eq!(calendar.working_time(at(10), at(25)), TimeDelta::seconds(15));
+        assert_eq!(calendar.working_time(at(25), at(10)), TimeDelta::zero());
+        assert_eq!(calendar.deadline(at(10), 15), at(25));
+        assert_eq!(calendar.deadline(at(10), u64::MAX), Timestamp::MAX_UTC);
+    }
+}

@@ -116,6 +116,7 @@ pub fn fold<'e>(
 
 impl DayCounts {
     /// The counts of a day: zero where the room was silent on it.
+    #[must_use]
     pub fn on(self, date: NaiveDate) -> Self {
         if self.date == Some(date) { self } else { Self { date: Some(date), ..Self::default() } }
     }

@@ -74,3 +74,47 @@ pub fn identify<'r>(rules: &'r Rules, sender: &Sender) -> (Role, Option<&'r Rost
 fn is_bot(rules: &Rules, key: &PersonKey) -> bool {
     rules.bots.contains(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::rules;
+
+    fn sender(id: &str, name: &str, corporation: &str, coworker: Option<bool>) -> Sender {
+        Sender {
+            key: PersonKey { source: "test".into(), id: id.into() },
+            name: name.into(),
+            corporation: corporation.into(),
+            coworker,
+            is_self: id == "account",
+        }
+    }
+
+    /// Seen to fail with the roster looked up by name for everybody, with an empty corporation equal to an empty one, and
+    /// with the roster asked before the bots.
+    #[test]
+    fn roles_come_from_ids_and_companies_in_that_order() {
+        let mut rules = rules();
+        rules.company_names.push(String::new());
+        rules.bots.push(rules.roster[2].contacts[0].clone());
+        let twin = RosterEntry { contacts: vec![], ..rules.roster[1].clone() };
+        rules.roster.push(twin);
+        let table = [
+            (sender("account", "王小售", "示例公司", Some(true)), Role::Bot, None),
+            (sender("robot", "机器人", "", None), Role::Bot, None),
+            (sender("zhao", "赵小助", "示例公司", None), Role::Bot, None),
+            (sender("wang", "别的名字", "", Some(false)), Role::PreSales, Some("王小售")),
+            (sender("x1", "王小售", "示例公司", None), Role::PreSales, Some("王小售")),
+            (sender("x2", " 王小售", "", Some(true)), Role::PreSales, Some("王小售")),
+            (sender("x3", "李小后", "示例公司", None), Role::OtherStaff, None),
+            (sender("x4", "小周", " 示例公司 ", None), Role::OtherStaff, None),
+            (sender("x5", "王小售", "别家公司", None), Role::Customer, None),
+            (sender("x6", "王小售", "", Some(false)), Role::Customer, None),
+            (sender("x7", "路人", "", None), Role::Customer, None),
+        ];
+        for (sender, role, name) in table {
+            let expected = (role, name.map(|name| StaffName(name.into())));
+            assert_eq!(role_of(&rules, &sender), expected, "{sender:?}");
+        }
+    }
+}

@@ -60,8 +60,12 @@ fn is_divider(line: &str) -> bool {
 /// A character without what makes no difference: width, case, skin tone, invisible joints.
 fn plain(c: char) -> Option<char> {
     match c {
-        '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe0e}' | '\u{fe0f}' => None,
-        '\u{1f3fb}'..='\u{1f3ff}' => None,
+        '\u{200b}'..='\u{200d}'
+        | '\u{2060}'
+        | '\u{feff}'
+        | '\u{fe0e}'
+        | '\u{fe0f}'
+        | '\u{1f3fb}'..='\u{1f3ff}' => None,
         '\u{3000}' => Some(' '),
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).map(|c| c.to_ascii_lowercase()),
         _ => c.to_lowercase().next(),

@@ -115,9 +115,8 @@ impl<'e> Folder<'e> {
         let (role, staff) = identify(rules, &message.sender);
         let spoken = Spoken { message, position, role, staff, rules };
         match (role, &message.recalled) {
-            (Role::Bot, _) => {}
             (Role::Customer, Some(recall)) => self.taken_back(spoken, recall),
-            (_, Some(_)) => {}
+            (Role::Bot, _) | (_, Some(_)) => {}
             (Role::Customer, None) => self.customer(spoken),
             (_, None) => self.staff(spoken),
         }

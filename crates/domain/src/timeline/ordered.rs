@@ -220,6 +220,3 @@ fn same_content(one: &Entry, other: &Entry) -> bool {
     let hangs = one.position.after.is_some();
     same_body && (hangs || one.position.at == other.position.at) && one.position.after == other.position.after
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,120 @@
+//! Invented people, rules and entries, shared by the tests of the fold.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use everything")]
+
+pub mod ledger;
+pub mod oracle;
+
+use domain::Timestamp;
+use domain::closing::Features;
+use domain::id::{CommandId, EntryId, MessageKey, PersonKey};
+use domain::message::{MessageKind, Sender};
+use domain::rules::{AnsweredBy, Rules, RulesHistory, RulesVersion};
+use domain::timeline::{Body, Cancel, Entry, Message, Position};
+
+pub fn rules(answered_by: AnsweredBy) -> Rules {
+    let ladder = serde_json::json!({
+        "rungs": [
+            { "after": "5m", "colour": "turquoise", "audience": "owner" },
+            { "after": "10m", "colour": "yellow", "audience": "owner" },
+            { "after": "20m", "colour": "orange", "audience": "owner" },
+            { "after": "30m", "colour": "red", "audience": "owner_and_public" }
+        ],
+        "repeat": { "every": "10m", "colour": "grey", "audience": "owner_and_public", "until": "70m" }
+    });
+    serde_json::from_value(serde_json::json!({
+        "time_zone": "Asia/Shanghai",
+        "company_names": ["示例公司"],
+        "roster": [
+            { "name": "王小售", "team": "pre_sales", "contacts": ["test:王小售"] },
+            { "name": "李小后", "team": "after_sales", "contacts": ["test:李小后"] },
+            { "name": "赵小助", "team": "other", "contacts": ["test:赵小助"] }
+        ],
+        "bots": ["test:机器人"],
+        "phrases": { "version": 1, "closing": ["好", "好的", "OK", "收到", "谢谢", "辛苦了", "👌", "[OK]"] },
+        "answered_by": answered_by,
+        "ladders": { "pre_sales": ladder, "after_sales": ladder }
+    }))
+    .unwrap()
+}
+
+pub fn history(answered_by: AnsweredBy) -> RulesHistory {
+    RulesHistory::new(vec![RulesVersion { version: 1, valid_from: at(0), rules: rules(answered_by) }])
+        .unwrap()
+}
+
+/// Seconds after midnight of an invented day in Shanghai.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_795_276_800 + seconds, 0).unwrap()
+}
+
+pub fn person(id: &str) -> PersonKey {
+    PersonKey { source: "test".into(), id: id.into() }
+}
+
+/// Somebody by the name they go by in the tables: `同事…` work for the company without being in the roster, `冒名王小售`
+/// is a customer who calls themselves 王小售, and everybody outside the roster is a customer.
+pub fn sender(name: &str) -> Sender {
+    let colleague = name.starts_with("同事");
+    Sender {
+        key: person(name),
+        name: name.trim_start_matches("冒名").to_owned(),
+        corporation: if colleague { "示例公司" } else { "" }.to_owned(),
+        coworker: None,
+        is_self: name == "本账号",
+    }
+}
+
+pub fn key(id: &str) -> MessageKey {
+    MessageKey { source: "test".into(), account: "main".into(), id: id.into() }
+}
+
+pub fn position(seconds: i64, seq: i64, entry: EntryId) -> Position {
+    Position { at: at(seconds), seq, entry, after: None }
+}
+
+/// A message as a source would report it: `[图片]` and the like stand for other kinds than text.
+pub fn message(id: &str, seconds: i64, seq: i64, name: &str, text: &str) -> Entry {
+    let kind = match text {
+        "[图片]" => MessageKind::Image,
+        "[表情]" => MessageKind::Emoticon,
+        "[系统]" => MessageKind::System,
+        _ => MessageKind::Text,
+    };
+    let key = key(id);
+    let position = position(seconds, seq, EntryId::from(&key));
+    let features = Features::of(kind, text, &rules(AnsweredBy::AnyStaff).phrases);
+    let message = Message { key, sender: sender(name), kind, features, history: false, recalled: None };
+    Entry { position, body: Body::Message(message) }
+}
+
+pub fn recall(id: &str, seconds: i64, seq: i64, target: &str) -> Entry {
+    Entry {
+        position: position(seconds, seq, EntryId::from(&key(id))),
+        body: Body::Recall { target: key(target) },
+    }
+}
+
+/// A cancel that stands after another entry.
+pub fn cancel(id: &str, seconds: i64, through: &Position) -> Entry {
+    let command = CommandId(id.into());
+    let position = Position { after: Some(EntryId::from(&command)), ..through.clone() };
+    let cancel =
+        Cancel {
+            command, by: "经理".into(), reason: "客户已致电".into(), at: at(seconds), undone: false
+        };
+    Entry { position, body: Body::Cancel(cancel) }
+}
+
+pub fn undo(id: &str, seconds: i64, seq: i64, target: &str) -> Entry {
+    let id = EntryId::from(&CommandId(id.into()));
+    Entry {
+        position: position(seconds, seq, id),
+        body: Body::CancelUndone { target: CommandId(target.into()) },
+    }
+}
+
+pub fn command(id: &str, seconds: i64, seq: i64, body: Body) -> Entry {
+    Entry { position: position(seconds, seq, EntryId::from(&CommandId(id.into()))), body }
+}

@@ -1,0 +1,295 @@
+//! Worked examples: a conversation, and the waits it makes. Time, speaker and words in each line; what is no message is
+//! written with its verb (撤回, 消除, 恢复, 指派, 离群).
+
+mod common;
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use common::{cancel, command, history, message, recall, undo};
+use domain::fold::{FoldState, Folded, fold};
+use domain::id::StaffName;
+use domain::rules::AnsweredBy;
+use domain::timeline::{Body, Position, Timeline};
+use domain::wait::{Ending, Wait};
+use domain::wording;
+
+fn seconds(clock: &str) -> i64 {
+    let parts: Vec<i64> = clock.split(':').map(|part| part.parse().unwrap()).collect();
+    // Tables are written in Shanghai's time, and the fixed day begins at midnight there.
+    parts[0] * 3_600 + parts[1] * 60 + parts.get(2).unwrap_or(&0)
+}
+
+fn clock(at: domain::Timestamp) -> String {
+    at.with_timezone(&chrono_tz::Asia::Shanghai).format("%H:%M").to_string()
+}
+
+/// Reads a table into a timeline, from the last line to the first if `backwards`.
+fn timeline(table: &str, backwards: bool) -> Timeline {
+    let mut said: HashMap<String, Position> = HashMap::new();
+    let mut last_cancel = String::new();
+    let mut entries = Vec::new();
+    for (seq, line) in (1_i64..).zip(table.lines().map(str::trim).filter(|line| !line.is_empty())) {
+        let words: Vec<&str> = line.splitn(3, ' ').collect();
+        let (time, who, what) = (words[0], words[1], words[2]);
+        let now = seconds(time);
+        let rest: Vec<&str> = what.split(' ').skip(1).collect();
+        let id = format!("m{seq}");
+        let entry = match what.split(' ').next().unwrap() {
+            "撤回" => recall(&id, now, seq, said[rest[0]].entry.as_str().rsplit(':').next().unwrap()),
+            "消除至" => {
+                last_cancel.clone_from(&id);
+                cancel(&id, now, &said[rest[0]])
+            }
+            "恢复" => undo(&id, now, seq, &last_cancel),
+            "指派" => {
+                let owner = Some(StaffName(rest[0].into()));
+                command(&id, now, seq, Body::Assigned { owner, stage: rest[1].parse().unwrap() })
+            }
+            "离群" => command(&id, now, seq, Body::AccountLeft),
+            _ => message(&id, now, seq, who, what),
+        };
+        said.insert(time.to_owned(), entry.position.clone());
+        entries.push(entry);
+    }
+    if backwards {
+        entries.reverse();
+    }
+    let mut timeline = Timeline::default();
+    for entry in entries {
+        timeline.insert(entry);
+    }
+    timeline
+}
+
+fn tell(wait: &Wait) -> String {
+    let mut told = format!(
+        "{} {} {}条 {}",
+        clock(wait.opened.at),
+        wait.customer_name,
+        wait.messages,
+        wording::wait_state(Some(wait))
+    );
+    if let Some(outcome) = &wait.outcome {
+        write!(told, " {}", clock(outcome.at)).unwrap();
+        match &outcome.how {
+            Ending::Answered { name, role, .. } => {
+                write!(told, " {name}（{}）", wording::role(*role)).unwrap()
+            }
+            Ending::Cancelled { by, .. } => write!(told, " {by}").unwrap(),
+            Ending::Withdrawn | Ending::Unobserved => {}
+        }
+    }
+    told
+}
+
+fn folded(table: &str, answered_by: AnsweredBy) -> Folded {
+    let once =
+        |backwards| fold(FoldState::default(), timeline(table, backwards).entries(), &history(answered_by));
+    let forwards = once(false);
+    assert_eq!(forwards, once(true), "the order of arrival made a difference:\n{table}");
+    forwards
+}
+
+#[track_caller]
+fn gives(answered_by: AnsweredBy, table: &str, expected: &[&str]) {
+    let waits: Vec<String> =
+        folded(table, answered_by).waits.iter().map(|folded| tell(&folded.wait)).collect();
+    assert_eq!(waits, expected, "\n{table}");
+}
+
+#[track_caller]
+fn any_staff(table: &str, expected: &[&str]) {
+    gives(AnsweredBy::AnyStaff, table, expected);
+}
+
+/// Seen to fail with the clock moved by later messages, and with a bot's message taken for a reply.
+#[test]
+fn a_burst_is_one_wait_from_its_first_message() {
+    any_staff(
+        "09:00 客户林 在吗
+         09:01 客户林 想问一下价格
+         09:02 客户陈 [图片]
+         09:03 机器人 您好，请稍等
+         09:04 客户林 好的
+         09:07 王小售 在的
+         09:08 客户林 谢谢",
+        &["09:00 客户林 4条 已回复 09:07 王小售（售前）"],
+    );
+}
+
+/// Seen to fail without closings, and with the question no longer remembered (or never forgotten).
+#[test]
+fn closing_words_open_nothing_unless_they_answer_a_question() {
+    any_staff("09:00 客户林 好的\n09:01 客户林 [表情]\n09:02 客户林 谢谢👌", &[]);
+    any_staff(
+        "09:00 客户林 在吗
+         09:01 王小售 在的，给您发报价可以吗？
+         09:02 王小售 或者打电话
+         09:03 客户林 好的",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:03 客户林 1条 等待中"],
+    );
+    any_staff(
+        "09:00 王小售 可以吗？\n09:01 机器人 提示\n09:02 客户林 [系统]\n09:03 客户林 OK",
+        &["09:03 客户林 1条 等待中"],
+    );
+    any_staff(
+        "09:00 王小售 这样可以吗？
+         09:01 客户林 可以，请安排
+         09:02 王小售 已安排
+         09:03 客户林 好的",
+        &["09:01 客户林 1条 已回复 09:02 王小售（售前）"],
+    );
+    any_staff("09:00 王小售 好的\n09:01 客户林 好的，那什么时候发货", &["09:01 客户林 1条 等待中"]);
+}
+
+/// Seen to fail with the company's day taken for the wait's limit.
+#[test]
+fn waits_outlive_midnight() {
+    any_staff(
+        "23:58 客户林 在吗\n24:01 客户林 有人吗\n33:00 王小售 早上好",
+        &["23:58 客户林 2条 已回复 09:00 王小售（售前）"],
+    );
+}
+
+/// Seen to fail with names alone making staff, and with corporations no longer looked at.
+#[test]
+fn a_name_alone_is_no_colleague() {
+    any_staff(
+        "09:00 客户林 在吗\n09:01 冒名王小售 我也想问\n09:05 同事小周 来了",
+        &["09:00 客户林 2条 已回复 09:05 同事小周（其他员工）"],
+    );
+}
+
+/// Seen to fail with a cancel that stands at its own time, and with one that is no longer undone.
+#[test]
+fn a_cancel_stands_where_its_author_looked() {
+    any_staff(
+        "09:00 客户林 好的，那就这样定了\n09:30 经理 消除至 09:00",
+        &["09:00 客户林 1条 已取消 09:30 经理"],
+    );
+    any_staff(
+        "09:00 客户林 就这样定了
+         09:10 客户林 等等，还有一个问题
+         09:11 经理 消除至 09:00",
+        &["09:00 客户林 1条 已取消 09:11 经理", "09:10 客户林 1条 等待中"],
+    );
+    any_staff(
+        "09:00 客户林 就这样定了
+         09:01 客户林 等一下
+         09:10 经理 消除至 09:00
+         09:12 经理 恢复 –
+         09:20 王小售 在",
+        &["09:00 客户林 2条 已回复 09:20 王小售（售前）"],
+    );
+    any_staff("09:00 王小售 您好\n09:10 经理 消除至 09:00\n09:11 客户林 在吗", &["09:11 客户林 1条 等待中"]);
+}
+
+/// Seen to fail with recalled messages left in, and with a withdrawn opening that never hands its wait on.
+#[test]
+fn what_was_taken_back_no_longer_waits() {
+    any_staff("09:00 客户林 在吗\n09:02 客户林 撤回 09:00", &["09:00 客户林 1条 已撤回 09:02"]);
+    any_staff(
+        "09:00 客户林 在吗\n09:01 客户林 价格多少\n09:02 客户林 撤回 09:00\n09:05 王小售 在",
+        &["09:01 客户林 1条 已回复 09:05 王小售（售前）"],
+    );
+    any_staff(
+        "09:00 客户林 在吗\n09:02 客户林 撤回 09:00\n09:03 客户林 价格多少",
+        &["09:00 客户林 1条 已撤回 09:02", "09:03 客户林 1条 等待中"],
+    );
+    any_staff("09:00 客户林 在吗\n09:01 王小售 在\n09:02 王小售 撤回 09:01", &["09:00 客户林 1条 等待中"]);
+    any_staff(
+        "09:00 客户林 在吗\n09:01 客户林 发错了\n09:02 客户林 撤回 09:01\n09:03 王小售 在",
+        &["09:00 客户林 1条 已回复 09:03 王小售（售前）"],
+    );
+    any_staff("09:00 客户林 好的\n09:02 客户林 撤回 09:00", &[]);
+}
+
+/// Seen to fail with waits left open when the account leaves.
+#[test]
+fn nobody_sees_a_reply_after_our_account_has_left() {
+    any_staff(
+        "09:00 客户林 在吗\n09:10 – 离群\n09:20 客户林 有人吗",
+        &["09:00 客户林 1条 无法观察 09:10", "09:20 客户林 1条 等待中"],
+    );
+}
+
+/// Seen to fail with the policy left out, and with the stage of now instead of that moment's.
+#[test]
+fn whose_reply_counts_is_policy() {
+    let table = "08:00 经理 指派 李小后 after-sales
+                 09:00 客户林 在吗
+                 09:01 王小售 在
+                 09:02 赵小助 我帮您问
+                 09:03 李小后 我来处理
+                 09:04 经理 指派 王小售 pre-sales";
+    gives(AnsweredBy::AnyStaff, table, &["09:00 客户林 1条 已回复 09:01 王小售（售前）"]);
+    gives(AnsweredBy::StageTeam, table, &["09:00 客户林 1条 已回复 09:03 李小后（售后）"]);
+    gives(AnsweredBy::Owner, table, &["09:00 客户林 1条 已回复 09:03 李小后（售后）"]);
+    gives(
+        AnsweredBy::Owner,
+        "09:00 客户林 在吗\n09:02 同事小周 在",
+        &["09:00 客户林 1条 已回复 09:02 同事小周（其他员工）"],
+    );
+}
+
+/// Seen to fail with the rule overriding a manager, and with owner and stage of now instead of the opening's.
+#[test]
+fn a_wait_keeps_the_owner_and_stage_of_its_opening_and_of_its_close() {
+    let folded = folded(
+        "09:00 客户林 在吗
+         09:01 经理 指派 李小后 after-sales
+         09:05 王小售 在",
+        AnsweredBy::AnyStaff,
+    );
+    let wait = &folded.waits[0].wait;
+    let outcome = wait.outcome.as_ref().unwrap();
+    assert_eq!((wait.owner.as_ref(), wait.stage.to_string()), (None, "pre-sales".into()));
+    assert_eq!(
+        (outcome.owner.as_ref().unwrap().as_str(), outcome.stage.to_string()),
+        ("李小后", "after-sales".into())
+    );
+    assert_eq!(folded.state.owner.as_ref().unwrap().as_str(), "李小后");
+    assert_eq!(wording::origin(folded.state.origin), "人工");
+}
+
+/// Seen to fail with cancels, bots or recalled messages counted, and with counts that survive midnight.
+#[test]
+fn a_days_messages_are_counted_by_role() {
+    let table = "09:00 客户林 在吗
+                 09:01 王小售 在
+                 09:02 李小后 我也在
+                 09:03 同事小周 大家好
+                 09:04 机器人 提示
+                 09:05 客户林 [系统]
+                 09:06 客户林 说错了
+                 09:07 客户林 撤回 09:06
+                 09:08 经理 消除至 09:03
+                 09:09 王小售 请说";
+    let day = folded(table, AnsweredBy::AnyStaff).state.day;
+    assert_eq!((day.customer, day.pre_sales, day.after_sales, day.other_staff), (1, 2, 1, 1));
+    assert_eq!((day.owner, day.total()), (2, 5), "the first to speak owns the room");
+    let next = folded(&format!("{table}\n24:00 客户林 早"), AnsweredBy::AnyStaff).state.day;
+    assert_eq!((next.customer, next.total()), (1, 1));
+    assert_eq!(next.on(day.date.unwrap()).total(), 0, "another day's counts are not this day's");
+}
+
+/// Seen to fail with history alarming, and with alarms that begin at the opening.
+#[test]
+fn imported_history_counts_but_does_not_alarm() {
+    let mut timeline = Timeline::default();
+    for (id, at, text, old) in [("a", 0, "在吗", true), ("b", 60, "有人吗", true), ("c", 120, "急", false)]
+    {
+        let mut entry = message(id, at, at, "客户林", text);
+        if let Body::Message(message) = &mut entry.body {
+            message.history = old;
+        }
+        timeline.insert(entry);
+    }
+    let alarm_since = |count: usize| {
+        let folded = fold(FoldState::default(), &timeline.entries()[..count], &history(AnsweredBy::AnyStaff));
+        folded.state.open.unwrap().alarm_since
+    };
+    assert_eq!(alarm_since(2), None);
+    assert_eq!(alarm_since(3), Some(common::at(120)));
+}

@@ -1,0 +1,189 @@
+//! Which card is due: worked examples in the report's values, and properties over random ladders.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use common::{at, rules};
+use domain::calendar::Calendar;
+use domain::ladder::{Due, RungId, WaitView, current_level, due, next_due, steps};
+use domain::rules::{AnsweredBy, Audience, Colour, Ladder, Repeat, Rung};
+use domain::span::Span;
+use proptest::prelude::*;
+
+const LIVE: fn() -> WaitView = || WaitView { opened_at: at(0), alarm_since: Some(at(0)), closed: false };
+
+fn report() -> Ladder {
+    rules(AnsweredBy::AnyStaff).ladders.pre_sales
+}
+
+fn ids(seconds: &[u64]) -> BTreeSet<RungId> {
+    seconds.iter().copied().map(RungId).collect()
+}
+
+fn due_at(ladder: &Ladder, wait: WaitView, sent: &[u64], now: i64) -> Option<Due> {
+    due(ladder, Calendar::Always, wait, &ids(sent), at(now))
+}
+
+fn told(due: Option<Due>) -> Option<(u64, Vec<u64>)> {
+    due.map(|due| (due.rung.0, due.superseded.iter().map(|rung| rung.0).collect()))
+}
+
+/// Seen to fail with `<` for `<=` at the deadline, with lower rungs sent one after the other, and with `until` left out.
+#[test]
+fn by_deadline_and_only_the_highest() {
+    let ladder = report();
+    for (sent, now, expected) in [
+        (&[][..], 299, None),
+        (&[], 300, Some((300, vec![]))),
+        (&[], 345, Some((300, vec![]))),
+        (&[300], 345, None),
+        (&[300], 600, Some((600, vec![]))),
+        (&[], 1_300, Some((1_200, vec![300, 600]))),
+        (&[300], 100_000, Some((4_200, vec![600, 1_200, 1_800, 2_400, 3_000, 3_600]))),
+        (&[4_200], 100_000, None),
+        (&[1_200], 1_300, None),
+    ] {
+        assert_eq!(told(due_at(&ladder, LIVE(), sent, now)), expected, "{sent:?} at {now}");
+    }
+    let late = due_at(&ladder, LIVE(), &[], 345).unwrap();
+    assert_eq!((late.colour, late.audience), (Colour::Turquoise, Audience::Owner));
+    assert_eq!((late.overdue, late.waited), (TimeDelta::seconds(45), TimeDelta::seconds(345)));
+    let repeat = due_at(&ladder, LIVE(), &[1_800], 2_400).unwrap();
+    assert_eq!((repeat.colour, repeat.audience), (Colour::Grey, Audience::OwnerAndPublic));
+    let thresholds: Vec<u64> = steps(&ladder).map(|step| step.rung.0).collect();
+    assert_eq!(thresholds, [300, 600, 1_200, 1_800, 2_400, 3_000, 3_600, 4_200]);
+}
+
+/// Seen to fail with rungs from before the first live message sent, or counted as superseded.
+#[test]
+fn nothing_from_before_the_first_live_message() {
+    let since = |alarm_since| WaitView { alarm_since, ..LIVE() };
+    assert_eq!(told(due_at(&report(), since(None), &[], 9_000)), None);
+    assert_eq!(told(due_at(&report(), since(Some(at(700))), &[], 800)), None);
+    assert_eq!(told(due_at(&report(), since(Some(at(700))), &[], 1_900)), Some((1_800, vec![1_200])));
+    assert_eq!(told(due_at(&report(), since(Some(at(600))), &[], 600)), Some((600, vec![])));
+    let next = next_due(&report(), Calendar::Always, since(Some(at(700))), &ids(&[]));
+    assert_eq!(next, Some(at(1_200)));
+}
+
+/// Seen to fail with `<` for `<=`.
+#[test]
+fn the_level_shown_is_the_highest_passed() {
+    let level = |seconds| {
+        current_level(&report(), TimeDelta::seconds(seconds)).map(|(rung, colour)| (rung.0, colour))
+    };
+    assert_eq!(level(299), None);
+    assert_eq!(level(300), Some((300, Colour::Turquoise)));
+    assert_eq!(level(1_801), Some((1_800, Colour::Red)));
+    assert_eq!(level(90_000), Some((4_200, Colour::Grey)));
+    assert_eq!(level(-3), None);
+}
+
+#[test]
+fn a_rung_is_written_as_its_seconds() {
+    assert_eq!(serde_json::to_string(&RungId(1_200)).unwrap(), "\"1200\"");
+    assert_eq!("1200".parse(), Ok(RungId(1_200)));
+    assert!("20m".parse::<RungId>().is_err());
+}
+
+fn ladder() -> impl Strategy<Value = Ladder> {
+    let thresholds = prop::collection::btree_set(1_u64..500, 1..6);
+    let repeat = prop::option::of((1_u64..60, 0_u64..700));
+    (thresholds, repeat).prop_map(|(thresholds, repeat)| {
+        let rung = |after: &u64| Rung {
+            after: Span::seconds(*after),
+            colour: Colour::Yellow,
+            audience: Audience::Owner,
+        };
+        let repeat = repeat.map(|(every, until)| Repeat {
+            every: Span::seconds(every),
+            colour: Colour::Grey,
+            audience: Audience::OwnerAndPublic,
+            until: Span::seconds(until),
+        });
+        Ladder { rungs: thresholds.iter().map(rung).collect(), repeat }
+    })
+}
+
+/// Lets the clock tick at some moments, sending what is due. What was sent, and what was superseded.
+fn run(ladder: &Ladder, wait: WaitView, ticks: &[i64]) -> (Vec<u64>, Vec<u64>) {
+    let mut known = BTreeSet::new();
+    let (mut sent, mut superseded) = (Vec::new(), Vec::new());
+    for now in ticks {
+        while let Some(due) = due(ladder, Calendar::Always, wait, &known, at(*now)) {
+            known.extend(due.superseded.iter().copied().chain([due.rung]));
+            superseded.extend(due.superseded.iter().map(|rung| rung.0));
+            sent.push(due.rung.0);
+        }
+    }
+    (sent, superseded)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the ticks, every rung is sent or superseded once, none twice, and a late tick still sends. Seen to fail
+    /// with the highest sent no longer looked at.
+    #[test]
+    fn every_rung_passed_is_sent_or_superseded_once(
+        ladder in ladder(),
+        ticks in prop::collection::btree_set(0_i64..900, 1..8),
+    ) {
+        let ticks: Vec<i64> = ticks.into_iter().collect();
+        let (sent, superseded) = run(&ladder, LIVE(), &ticks);
+        let last = u64::try_from(*ticks.last().unwrap()).unwrap();
+        let passed: Vec<u64> = steps(&ladder).map(|step| step.rung.0).filter(|rung| *rung <= last).collect();
+        let mut handled = [sent.clone(), superseded].concat();
+        handled.sort_unstable();
+        prop_assert_eq!(handled, passed.clone());
+        prop_assert_eq!(sent.last(), passed.last());
+        prop_assert!(sent.len() <= ticks.len(), "one card a tick at most");
+    }
+
+    /// Seen to fail with `closed` left out of `open_steps`.
+    #[test]
+    fn nothing_is_due_after_a_close(ladder in ladder(), now in 0_i64..100_000) {
+        let closed = WaitView { closed: true, ..LIVE() };
+        prop_assert_eq!(due_at(&ladder, closed, &[], now), None);
+        prop_assert_eq!(next_due(&ladder, Calendar::Always, closed, &ids(&[])), None);
+    }
+
+    /// A new rung leaves the keys of all others alone, and no card goes out twice because of it. Seen to fail with
+    /// rungs numbered by their place.
+    #[test]
+    fn inserting_a_rung_shifts_no_key(ladder in ladder(), new in 1_u64..500, now in 0_i64..900) {
+        let mut longer = ladder.clone();
+        let last = ladder.rungs.last().unwrap().after;
+        prop_assume!(Span::seconds(new) < last && ladder.rungs.iter().all(|r| r.after != Span::seconds(new)));
+        let rung = Rung { after: Span::seconds(new), ..ladder.rungs[0] };
+        let place = longer.rungs.partition_point(|r| r.after < rung.after);
+        longer.rungs.insert(place, rung);
+        let keys = |ladder: &Ladder| steps(ladder).map(|step| step.rung).collect::<BTreeSet<_>>();
+        let mut expected = keys(&ladder);
+        expected.insert(RungId(new));
+        prop_assert_eq!(keys(&longer), expected);
+        let (sent, superseded) = run(&ladder, LIVE(), &[now]);
+        let known: Vec<u64> = [sent, superseded].concat();
+        let again = due_at(&longer, LIVE(), &known, now);
+        prop_assert!(again.is_none_or(|due| due.rung == RungId(new) && known.iter().all(|k| *k < new)));
+    }
+
+    /// A scheduler that sleeps until `next_due` misses nothing. Seen to fail with `next_due` skipping the rung that is
+    /// due at that very moment.
+    #[test]
+    fn next_due_is_the_first_moment_at_which_something_is_due(ladder in ladder(), now in 0_i64..900) {
+        let (sent, superseded) = run(&ladder, LIVE(), &[now]);
+        let known: Vec<u64> = [sent, superseded].concat();
+        match next_due(&ladder, Calendar::Always, LIVE(), &ids(&known)) {
+            None => prop_assert_eq!(due_at(&ladder, LIVE(), &known, 1_000_000), None),
+            Some(next) => {
+                let next = (next - at(0)).num_seconds();
+                prop_assert!(next > now);
+                prop_assert!(due_at(&ladder, LIVE(), &known, next).is_some());
+                prop_assert_eq!(due_at(&ladder, LIVE(), &known, next - 1), None);
+            }
+        }
+    }
+}
