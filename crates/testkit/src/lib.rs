@@ -8,6 +8,7 @@ mod wait;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
 use local_stack::testing::{TestDatabase, TestNats, nats, servers};
 use runtime::bus::{Bus, declare};
 use runtime::fault::Faults;
@@ -29,6 +30,8 @@ pub struct Stack {
     pub config: Config,
     /// The time, for all contexts.
     pub clock: Clock,
+    /// When the stack was started: a fixed point for times in messages.
+    pub started: DateTime<Utc>,
     /// As the superuser, for looking and for preparing.
     pub admin: PgPool,
     /// The bus's server.
@@ -69,7 +72,8 @@ impl Stack {
             PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(database.superuser.clone());
         let clock = Clock::system();
         let config = company::config(&nats.client_url())?;
-        let stack = Self { config, clock, admin, nats, bus, database };
+        let started = clock.now();
+        let stack = Self { config, clock, started, admin, nats, bus, database };
         stack.apply_rules(chrono::TimeDelta::days(400)).await?;
         Ok(stack)
     }

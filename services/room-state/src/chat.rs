@@ -9,7 +9,6 @@ use domain::id::RoomKey;
 use runtime::Context;
 use runtime::bus::{Dead, Delivery, Handler, Outcome};
 use store::rooms;
-use store::rooms::timeline::NewEntry;
 
 use crate::entry::Fact;
 use crate::failure::{Failure, RETRY_AFTER};
@@ -99,7 +98,7 @@ impl ChatHandler {
         let mut work: BTreeMap<RoomKey, RoomWork> = locked
             .into_iter()
             .map(|locked| {
-                let work = RoomWork { entries: Vec::new(), topic: None, refold_from: None, locked };
+                let work = RoomWork::of(locked);
                 (work.locked.room.clone(), work)
             })
             .collect();
@@ -111,22 +110,13 @@ impl ChatHandler {
                 room.topic = Some(topic);
             }
             if let Some(entry) = fact.entry(&rules) {
-                keep_lowest(&mut room.entries, entry);
+                room.keep_lowest(entry);
             }
         }
         let changed = apply(&mut tx, work.into_values().collect(), &rules, now).await?;
         tx.commit().await?;
         metrics::counter!("messages_folded_total").increment(facts.len() as u64);
         Ok(changed)
-    }
-}
-
-/// Within a batch an id may stand twice; the lowest sequence stays.
-fn keep_lowest(entries: &mut Vec<NewEntry>, new: NewEntry) {
-    match entries.iter_mut().find(|held| held.id == new.id) {
-        Some(held) if new.entry.position.seq < held.entry.position.seq => *held = new,
-        Some(_) => {}
-        None => entries.push(new),
     }
 }
 

@@ -108,8 +108,7 @@ impl CommandHandler {
             received_at: now,
             text: None,
         });
-        let work =
-            RoomWork { locked, entries: entries.into_iter().collect(), topic: None, refold_from: None };
+        let work = RoomWork { entries: entries.into_iter().collect(), ..RoomWork::of(locked) };
         let changed = apply(&mut tx, vec![work], &rules, now).await?;
         if matches!(command.wish, Wish::Cancel { .. })
             && plan.decided == Decided::Applied

@@ -10,7 +10,7 @@ use domain::Timestamp;
 use domain::fold::{FoldState, FoldedWait, fold, reconcile};
 use domain::id::{RoomKey, WaitId};
 use domain::rules::RulesHistory;
-use domain::timeline::{Entry, Position};
+use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::{self, LockedRoom, RoomUpdate, Topic, waits};
@@ -30,6 +30,37 @@ pub struct RoomWork {
     pub topic: Option<Topic>,
     /// Fold again from here even if nothing new is stored.
     pub refold_from: Option<Position>,
+    /// Captures among the work that contradict each other.
+    pub conflicts: i64,
+}
+
+impl RoomWork {
+    /// Nothing yet for this room.
+    pub fn of(locked: LockedRoom) -> Self {
+        Self { locked, entries: Vec::new(), topic: None, refold_from: None, conflicts: 0 }
+    }
+
+    /// Adds an entry. If its id stands already, the lowest sequence stays; other content is counted.
+    pub fn keep_lowest(&mut self, new: NewEntry) {
+        let Some(held) = self.entries.iter_mut().find(|held| held.id == new.id) else {
+            return self.entries.push(new);
+        };
+        if content(held) != content(&new) {
+            self.conflicts += 1;
+        }
+        if new.entry.position.seq < held.entry.position.seq {
+            *held = new;
+        }
+    }
+}
+
+/// What two captures of one entry must agree on.
+fn content(new: &NewEntry) -> (Timestamp, Option<String>, Option<&str>) {
+    let sender = match &new.entry.body {
+        Body::Message(message) => Some(message.sender.key.to_string()),
+        _ => None,
+    };
+    (new.entry.position.at, sender, new.text.as_deref())
 }
 
 /// A room that changed.
@@ -81,7 +112,7 @@ struct News {
     /// The earliest position whose folding changed although it stood already, or whose entry got linked.
     affected: Option<Position>,
     /// Captures that contradict what is stored.
-    conflicts: i64,
+    pub conflicts: i64,
 }
 
 impl News {
@@ -141,7 +172,7 @@ async fn settle_repeats(
     for new in repeated {
         let room = new.room.to_string();
         let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
-        if same(old, new) {
+        if (old.at, old.sender.clone(), old.text.as_deref()) == content(new) {
             continue;
         }
         let news = news.entry(room.clone()).or_default();
@@ -158,14 +189,6 @@ async fn settle_repeats(
     Ok(())
 }
 
-fn same(old: &timeline::Stored, new: &NewEntry) -> bool {
-    let sender = match &new.entry.body {
-        domain::timeline::Body::Message(message) => Some(message.sender.key.to_string()),
-        _ => None,
-    };
-    old.sender == sender && old.text == new.text && old.at == new.entry.position.at
-}
-
 async fn fold_room(
     connection: &mut PgConnection,
     work: RoomWork,
@@ -173,7 +196,8 @@ async fn fold_room(
     rules: &RulesHistory,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, refold_from } = work;
+    let RoomWork { locked, mut entries, topic, refold_from, conflicts } = work;
+    news.conflicts += conflicts;
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
     if let Some(position) = refold_from {

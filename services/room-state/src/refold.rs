@@ -53,7 +53,7 @@ async fn refold(
     };
     let rules = rules.get(&mut tx, locked.rules_version).await?;
     let from = Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
-    let work = RoomWork { locked, entries: Vec::new(), topic: None, refold_from: Some(from) };
+    let work = RoomWork { refold_from: Some(from), ..RoomWork::of(locked) };
     let changed = apply(&mut tx, vec![work], &rules, now).await?;
     tx.commit().await?;
     publish.send(changed);

@@ -1,0 +1,85 @@
+//! Cancels and assignments, decided once and recorded.
+
+use anyhow::Result;
+use domain::id::{CommandId, EntryId, RoomKey};
+use domain::wait::Ending;
+use events::command::{Command, Via, Wish};
+use runtime::bus::Outgoing;
+use store::rooms::commands::{StoredCommand, decided_since};
+use testkit::company::{CHEN, says};
+use testkit::{Stack, until_some};
+
+use crate::support::{live, past, publish, room, start, until_entries};
+
+async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
+    let command =
+        Command { id: CommandId(id.into()), room, at: stack.clock.now(), by: "周经理".into(), via: Via::Vika, wish };
+    let outgoing = Outgoing {
+        subject: events::subject::command(command.wish.kind(), &command.room),
+        id: id.into(),
+        payload: events::encode(&command)?,
+    };
+    stack.bus.publish(&outgoing).await?;
+    until_some("the command is decided", || async {
+        let mut connection = stack.admin.acquire().await?;
+        let decided = decided_since(&mut connection, chrono::DateTime::UNIX_EPOCH, 100).await?;
+        Ok(decided.into_iter().find(|decided| decided.id.as_str() == id))
+    })
+    .await
+}
+
+fn cancel(through: &str) -> Wish {
+    Wish::Cancel { wait: None, through: EntryId(through.into()), reason: "消除未回覆记录".into() }
+}
+
+#[tokio::test]
+async fn a_cancel_ends_what_its_author_saw_and_nothing_later() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let seen = says("r1", CHEN, past(&stack, 0), "发货了吗");
+    let unseen = says("r1", CHEN, past(&stack, 50), "另外，发票呢？");
+    publish(&stack, &[seen.clone(), unseen.clone()]).await?;
+    until_entries(&stack, 2).await?;
+    let decided = ask(&stack, "c1", room("r1"), cancel(&seen.key().to_string())).await?;
+    assert_eq!((decided.decision.as_str(), decided.message.as_str()), ("applied", "已消除未回覆记录"));
+    let waits = live(&stack, &room("r1")).await?;
+    assert_eq!(waits.len(), 2, "{waits:?}");
+    assert!(matches!(&waits[0].wait.outcome.as_ref().unwrap().how, Ending::Cancelled { by, .. } if by == "周经理"));
+    assert_eq!(waits[1].wait.id.as_str(), unseen.key().to_string());
+    assert!(waits[1].wait.outcome.is_none(), "what came after is a wait of its own");
+
+    let undone = ask(&stack, "c2", room("r1"), Wish::UndoCancel { cancel: CommandId("c1".into()) }).await?;
+    assert_eq!(undone.decision, "applied");
+    let waits = live(&stack, &room("r1")).await?;
+    assert_eq!((waits.len(), waits[0].wait.messages), (1, 2), "undone: one wait again");
+    service.stop().await
+}
+
+#[tokio::test]
+async fn commands_that_cannot_be_followed_say_why() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    publish(&stack, &[says("r1", CHEN, past(&stack, 0), "好的")]).await?;
+    until_entries(&stack, 1).await?;
+    let last = says("r1", CHEN, past(&stack, 0), "好的").key().to_string();
+    for (id, room, wish, decision, message) in [
+        ("a", room("r1"), cancel(&last), "unchanged", "当前没有等待中的客户"),
+        ("b", room("r1"), cancel("webhook:main:nothing"), "refused", "该群没有这条消息"),
+        ("c", room("nowhere"), cancel(&last), "refused", "房间不存在"),
+        ("d", room("r1"), assign("李小后", "pre-sales", false), "refused", "负责人非售前"),
+        ("e", room("r1"), assign("王小售", "售前", false), "refused", "群聊阶段不存在"),
+        ("f", room("r1"), assign("王小售", "pre-sales", false), "applied", "合法"),
+        ("g", room("r1"), assign("李小后", "after-sales", false), "refused", "等待管理员核准"),
+        ("h", room("r1"), assign("李小后", "after-sales", true), "applied", "已成功更新至售后阶段"),
+    ] {
+        let decided = ask(&stack, id, room, wish).await?;
+        assert_eq!((decided.decision.as_str(), decided.message.as_str()), (decision, message), "{id}");
+    }
+    let state = store::rooms::get(&mut *stack.admin.acquire().await?, &room("r1")).await?.unwrap().state;
+    assert_eq!(state.owner.unwrap().as_str(), "李小后");
+    service.stop().await
+}
+
+fn assign(owner: &str, stage: &str, approved: bool) -> Wish {
+    Wish::Assign { owner: owner.into(), stage: stage.into(), approved }
+}

@@ -1,0 +1,134 @@
+//! Messages in, rooms and waits out.
+
+use anyhow::Result;
+use domain::message::MessageKind;
+use domain::role::Role as Speaker;
+use domain::wait::Ending;
+use testkit::company::{CHEN, LI, WANG, says};
+use testkit::{Stack, until};
+
+use crate::support::{live, past, publish, room, start, until_entries};
+
+#[tokio::test]
+async fn a_burst_is_one_wait_and_a_reply_ends_it() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = |seconds| past(&stack, seconds);
+    publish(
+        &stack,
+        &[
+            says("r1", CHEN, at(0), "在吗？"),
+            says("r1", CHEN, at(5), "想问一下报价"),
+            says("r1", WANG, at(65), "在的，稍等"),
+            says("r1", CHEN, at(70), "好的"),
+        ],
+    )
+    .await?;
+    until_entries(&stack, 4).await?;
+    let waits = live(&stack, &room("r1")).await?;
+    assert_eq!(waits.len(), 1, "「好的」 opens nothing: {waits:?}");
+    let wait = &waits[0].wait;
+    assert_eq!((wait.messages, wait.opened.at), (2, at(0)));
+    let outcome = wait.outcome.as_ref().unwrap();
+    assert_eq!(outcome.at, at(65));
+    assert!(matches!(&outcome.how, Ending::Answered { name, role: Speaker::PreSales, .. } if name == "王小售"));
+
+    let stored = store::rooms::get(&mut *stack.admin.acquire().await?, &room("r1")).await?.unwrap();
+    assert_eq!(stored.topic, "示例公司-r1");
+    let lines: Vec<(&str, &str)> = stored.last_lines.iter().map(|l| (l.name.as_str(), l.text.as_str())).collect();
+    assert_eq!(lines, [("陈小样", "想问一下报价"), ("王小售", "在的，稍等"), ("陈小样", "好的")]);
+    service.stop().await
+}
+
+#[tokio::test]
+async fn a_late_opening_takes_the_place_of_the_one_it_precedes() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = |seconds| past(&stack, seconds);
+    publish(&stack, &[says("r1", LI, at(-60), "欢迎"), says("r1", CHEN, at(10), "什么时候发货？")]).await?;
+    until_entries(&stack, 2).await?;
+    let first = live(&stack, &room("r1")).await?.remove(0).wait.id;
+    publish(&stack, &[says("r1", CHEN, at(0), "你好，请问")]).await?;
+    until_entries(&stack, 3).await?;
+    let waits = live(&stack, &room("r1")).await?;
+    assert_eq!(waits.len(), 1);
+    assert_eq!((waits[0].wait.opened.at, waits[0].wait.messages), (at(0), 2));
+    let replaced_by: Option<String> = store::sqlx::query_scalar("select replaced_by from waits where wait = $1")
+        .bind(first.as_str())
+        .fetch_one(&stack.admin)
+        .await?;
+    assert_eq!(replaced_by.as_deref(), Some(waits[0].wait.id.as_str()));
+    service.stop().await
+}
+
+#[tokio::test]
+async fn a_recall_works_before_and_after_its_message() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = |seconds| past(&stack, seconds);
+    for (id, recall_first) in [("early", true), ("late", false)] {
+        let asked = says(id, CHEN, at(0), "发错了");
+        let mut recall = says(id, CHEN, at(20), &asked.id);
+        recall.kind = MessageKind::Recalled;
+        let pair = if recall_first { [recall, asked] } else { [asked, recall] };
+        publish(&stack, &pair[..1]).await?;
+        until("the first of the pair is stored", || {
+            let stack = &stack;
+            async move {
+                let known = store::rooms::get(&mut *stack.admin.acquire().await?, &room(id)).await?;
+                Ok(known.is_some_and(|room| room.version > 0))
+            }
+        })
+        .await?;
+        publish(&stack, &pair[1..]).await?;
+    }
+    until_entries(&stack, 4).await?;
+    for id in ["early", "late"] {
+        let waits = live(&stack, &room(id)).await?;
+        assert_eq!(waits.len(), 1, "{id}");
+        let outcome = waits[0].wait.outcome.as_ref().expect("the wait ended with the recall");
+        assert_eq!((&outcome.how, outcome.at), (&Ending::Withdrawn, at(20)), "{id}");
+    }
+    service.stop().await
+}
+
+#[tokio::test]
+async fn a_capture_that_contradicts_the_first_is_counted_and_the_lowest_sequence_stays() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = past(&stack, 0);
+    let original = says("r1", CHEN, at, "原话");
+    let mut other = testkit::company::captured(&events::chat::ChatMessage { text: "别的话".into(), ..original.clone() })?;
+    other.id.push_str("#2");
+    publish(&stack, std::slice::from_ref(&original)).await?;
+    stack.bus.publish(&other).await?;
+    until("the contradiction is counted", || async {
+        let counted: Option<i64> =
+            store::sqlx::query_scalar("select conflicts from rooms").fetch_optional(&stack.admin).await?;
+        Ok(counted == Some(1))
+    })
+    .await?;
+    let text: String = store::sqlx::query_scalar("select body from timeline").fetch_one(&stack.admin).await?;
+    assert_eq!(text, "原话");
+    service.stop().await
+}
+
+#[tokio::test]
+async fn rules_of_the_past_judge_anew_what_was_said_since() -> Result<()> {
+    let mut stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = |seconds| past(&stack, seconds);
+    let stranger = testkit::company::Person { id: "zhou", name: "周新人", corporation: "" };
+    publish(&stack, &[says("r1", CHEN, at(0), "在吗"), says("r1", stranger, at(30), "在的")]).await?;
+    until_entries(&stack, 2).await?;
+    assert!(live(&stack, &room("r1")).await?[0].wait.outcome.is_none(), "a stranger's words are no reply");
+    stack.config.rules.roster.push(serde_json::from_value(
+        serde_json::json!({ "name": "周新人", "team": "pre_sales", "contacts": ["webhook:zhou"] }),
+    )?);
+    stack.apply_rules(chrono::TimeDelta::hours(1)).await?;
+    until("the stranger's words answer", || async {
+        Ok(live(&stack, &room("r1")).await?.iter().all(|wait| wait.wait.outcome.is_some()))
+    })
+    .await?;
+    service.stop().await
+}
