@@ -11,6 +11,7 @@ pub mod health;
 pub mod http;
 pub mod lifecycle;
 pub mod main_wrapper;
+pub mod random;
 pub mod telemetry;
 
 pub use clock::Clock;

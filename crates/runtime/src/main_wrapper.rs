@@ -76,7 +76,9 @@ where
         let listener = tokio::net::TcpListener::bind(address).await.context("health_listen")?;
         tokio::spawn(axum::serve(listener, health.clone().router(metrics)).into_future());
     }
-    let context = connect(Arc::new(config), service, role, Clock::system(), shutdown, health).await?;
+    let options = connect_options(&config.database, role)?;
+    let context = connect(Arc::new(config), service, options, Clock::system(), shutdown).await?;
+    let context = Context { health, ..context };
     supervise(service, context, run).await
 }
 
@@ -84,12 +86,11 @@ where
 pub async fn connect(
     config: Arc<Config>,
     service: &'static str,
-    role: Role,
+    database: PgConnectOptions,
     clock: Clock,
     shutdown: Shutdown,
-    health: Health,
 ) -> anyhow::Result<Context> {
-    let db = pool(connect_options(&config.database, role)?, service);
+    let db = pool(database, service);
     let patience = tokio::time::Instant::now() + CONNECT_PATIENCE;
     patiently(patience, &shutdown, "Postgres", || async {
         let mut connection = db.acquire().await?;
@@ -101,7 +102,7 @@ pub async fn connect(
         Ok(Bus::connect(config.bus.url.expose(), service).await?)
     })
     .await?;
-    Ok(Context { config, clock, db, bus, shutdown, health, faults: Faults::default() })
+    Ok(Context { config, clock, db, bus, shutdown, health: Health::default(), faults: Faults::default() })
 }
 
 /// How a role reaches the configured database.

@@ -31,7 +31,8 @@ const SUPERUSER: &str = "postgres";
 /// The database that `initdb` makes for administration.
 const MAINTENANCE: &str = "postgres";
 /// Only part of the socket's name here; no TCP port is opened.
-const PORT: u16 = 5432;
+/// The number in the name of the socket file; nothing listens on TCP.
+pub const SOCKET_PORT: u16 = 5432;
 /// Enough for every service's pool several times over, and for parallel tests.
 const MAX_CONNECTIONS: u32 = 200;
 /// From start to the first accepted connection; recovery after a crash may take a while.
@@ -124,7 +125,7 @@ impl PrivatePostgres {
         // Everything is set here, so that nothing of the caller's PG* variables gets in.
         PgConnectOptions::new_without_pgpass()
             .socket(self.socket.path())
-            .port(PORT)
+            .port(SOCKET_PORT)
             .username(role)
             .password(password)
             .database(database)
@@ -194,7 +195,7 @@ impl PrivatePostgres {
         args.extend(["-k".into(), self.socket.path().into()]);
         let mut set = |name: &str, value: &str| args.extend(["-c".into(), format!("{name}={value}").into()]);
         set("listen_addresses", "");
-        set("port", &PORT.to_string());
+        set("port", &SOCKET_PORT.to_string());
         set("unix_socket_permissions", "0700");
         set("max_connections", &MAX_CONNECTIONS.to_string());
         set("password_encryption", "scram-sha-256");

@@ -1,0 +1,122 @@
+//! Everything in one process, over a private Postgres and a private `nats-server`: for a machine without a container
+//! engine. Each service still logs in with its own role, so that ownership is as real as with containers.
+
+mod secrets;
+mod services;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use local_stack::{Settings, Stack};
+use runtime::bus::{Bus, declare};
+use runtime::config::{Database, Secret};
+use store::role::Role;
+use store::sqlx::postgres::PgConnectOptions;
+use store::sqlx::{ConnectOptions, Connection, PgConnection};
+
+pub use secrets::Secrets;
+pub use services::{Health, Services};
+
+/// The database that all services share.
+const DATABASE: &str = "huiyin";
+
+/// The private servers, provisioned.
+pub struct Local {
+    stack: Stack,
+    secrets: Secrets,
+}
+
+impl Local {
+    /// Finds, fetches and starts both servers under `home`, and brings database and bus up to date.
+    pub async fn start(home: &Path, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Self> {
+        let settings = Settings::in_home(home);
+        let stack = Stack::start(&settings, progress).await?;
+        let secrets = Secrets::load_or_make(home)?;
+        let local = Self { stack, secrets };
+        progress("Bringing the database up to date");
+        local.provision().await?;
+        declare(Bus::connect(&local.bus_url(), "provision").await?.jetstream()).await?;
+        Ok(local)
+    }
+
+    async fn provision(&self) -> Result<()> {
+        let mut server = self.stack.postgres.superuser().connect().await.context("connecting as the superuser")?;
+        let exists: bool =
+            store::sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+                .bind(DATABASE)
+                .fetch_one(&mut server)
+                .await?;
+        server.close().await?;
+        if !exists {
+            self.stack.postgres.create_database(DATABASE, None).await?;
+        }
+        let mut connection = self.admin().await?;
+        store::migrate::provision(&mut connection, |role| self.secrets.password(role)).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// Puts rules in force; those of the last run stay if they say the same.
+    pub async fn apply_rules(
+        &self,
+        rules: &domain::rules::Rules,
+        valid_from: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let mut connection = self.admin().await?;
+        store::rules::apply(&mut connection, rules, valid_from, now).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    async fn admin(&self) -> Result<PgConnection> {
+        let options = self.stack.postgres.superuser().database(DATABASE);
+        PgConnection::connect_with(&options).await.context("connecting to the database as the superuser")
+    }
+
+    /// How a role logs in.
+    pub fn connect_options(&self, role: Role) -> PgConnectOptions {
+        self.stack.postgres.connect_options(role.name(), &self.secrets.password(role), DATABASE)
+    }
+
+    /// Where the bus is, with user and password.
+    pub fn bus_url(&self) -> String {
+        self.stack.nats.client_url()
+    }
+
+    /// The secrets of this home.
+    pub const fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// As the configuration's section.
+    pub fn database(&self) -> Database {
+        let passwords: BTreeMap<String, Secret> =
+            Role::ALL.iter().map(|role| (role.name().to_owned(), Secret::new(self.secrets.password(*role)))).collect();
+        Database {
+            host: self.stack.postgres.socket_folder().display().to_string(),
+            port: local_stack::SOCKET_PORT,
+            name: DATABASE.to_owned(),
+            passwords,
+            admin: "postgres".to_owned(),
+        }
+    }
+
+    /// A connection string for people and their tools.
+    pub fn database_url(&self, role: Role) -> String {
+        format!(
+            "postgres://{}:{}@localhost:{}/{DATABASE}?host={}",
+            role,
+            self.secrets.password(role),
+            local_stack::SOCKET_PORT,
+            self.stack.postgres.socket_folder().display(),
+        )
+    }
+
+    /// Stops both servers.
+    pub async fn stop(self) {
+        self.stack.stop().await;
+    }
+}
