@@ -26,7 +26,7 @@ mod version;
 pub use binaries::{Binaries, NatsBinary, PostgresBinaries};
 pub use error::Error;
 pub use nats::PrivateNats;
-pub use postgres::PrivatePostgres;
+pub use postgres::{PrivatePostgres, SOCKET_PORT};
 pub use settings::{Durability, Progress, Settings, silent};
 pub use stack::Stack;
 pub use version::Version;

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use local_stack::{Settings, Stack};
-use runtime::bus::{Bus, declare};
+use local_stack::{Progress, Settings, Stack};
+use runtime::bus::{Bus, clear, declare};
 use runtime::config::{Database, Secret};
 use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
@@ -30,15 +30,31 @@ pub struct Local {
 
 impl Local {
     /// Finds, fetches and starts both servers under `home`, and brings database and bus up to date.
-    pub async fn start(home: &Path, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Self> {
-        let settings = Settings::in_home(home);
-        let stack = Stack::start(&settings, progress).await?;
-        let secrets = Secrets::load_or_make(home)?;
-        let local = Self { stack, secrets };
-        progress("Bringing the database up to date");
-        local.provision().await?;
-        declare(Bus::connect(&local.bus_url(), "provision").await?.jetstream()).await?;
+    pub async fn start(home: &Path, progress: Progress<'_>) -> Result<Self> {
+        let local = Self::servers(home, progress).await?;
+        local.prepare(progress).await?;
         Ok(local)
+    }
+
+    /// The same, with nothing left of earlier runs in database and bus.
+    pub async fn start_afresh(home: &Path, progress: Progress<'_>) -> Result<Self> {
+        let local = Self::servers(home, progress).await?;
+        local.stack.postgres.drop_database(DATABASE).await?;
+        clear(Bus::connect(&local.bus_url(), "provision").await?.jetstream()).await?;
+        local.prepare(progress).await?;
+        Ok(local)
+    }
+
+    async fn servers(home: &Path, progress: Progress<'_>) -> Result<Self> {
+        let stack = Stack::start(&Settings::in_home(home), progress).await?;
+        Ok(Self { stack, secrets: Secrets::load_or_make(home)? })
+    }
+
+    async fn prepare(&self, progress: Progress<'_>) -> Result<()> {
+        progress("Bringing the database and the streams up to date");
+        self.provision().await?;
+        declare(Bus::connect(&self.bus_url(), "provision").await?.jetstream()).await?;
+        Ok(())
     }
 
     async fn provision(&self) -> Result<()> {

@@ -17,7 +17,7 @@ use futures::future::join_all;
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
-pub use topology::{Consumer, declare};
+pub use topology::{Consumer, clear, declare};
 pub use wake::wake_on_room_changes;
 
 /// How often the connection proves that it lives.

@@ -124,6 +124,22 @@ pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
     Ok(())
 }
 
+/// Deletes every stream with all that it holds. For a demo that starts afresh; nothing else calls it.
+pub async fn clear(jetstream: &JetStream) -> Result<(), BusError> {
+    use async_nats::jetstream::context::DeleteStreamErrorKind::JetStream as Refused;
+    for config in streams() {
+        match jetstream.delete_stream(&config.name).await {
+            Ok(_) => {}
+            // It was not there.
+            Err(error) if matches!(error.kind(), Refused(_)) => {}
+            Err(error) => {
+                return Err(BusError::Declare { what: format!("stream {}", config.name), source: error.into() });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Creates the durable if it is missing, updates it if it differs, and opens it.
 pub(super) async fn open(
     jetstream: &JetStream,

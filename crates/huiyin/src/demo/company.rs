@@ -1,0 +1,123 @@
+//! The invented company of the demo, as configuration and as chats in the fake Feishu.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use chrono::TimeDelta;
+use runtime::{Clock, Config};
+use serde_json::{Value, json};
+use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec};
+
+use super::world::{World, gateway_token, vika_token};
+use crate::local::{Local, Secrets};
+
+/// What does not depend on the machine.
+const COMPANY: &str = include_str!("../../../../config/demo.json");
+/// The Vika space in [`COMPANY`].
+pub const SPACE: &str = "spcDemo000001";
+/// The company's rules have been in force for this long.
+pub const RULES_SINCE: TimeDelta = TimeDelta::days(1);
+/// The name of the chat that everybody reads.
+pub const PUBLIC_CHAT: &str = "客户响应公开群";
+
+/// The configuration of this run.
+pub fn config(local: &Local, world: &World) -> Result<Config> {
+    let secrets = &world.secrets;
+    let mut config: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
+    let gateway = world.gateway.as_ref().map(|gateway| {
+        json!({ "name": "demo", "endpoint": gateway.endpoint(), "token": gateway_token(secrets) })
+    });
+    merge(
+        &mut config,
+        json!({
+            "database": { "host": "/", "name": "huiyin" },
+            "bus": { "url": local.bus_url() },
+            "ingest": {
+                "listen": world.ingest,
+                "webhook_tokens": [{
+                    "name": "demo",
+                    "token": secrets.get("ingest"),
+                    "may_claim": [{ "source": "webhook" }, { "source": "wechaty" }]
+                }],
+                "gateway": gateway
+            },
+            "vika": {
+                "base_url": world.vika.url,
+                "sync_token": vika_token(secrets, "sync"),
+                "reconcile_token": vika_token(secrets, "reconcile"),
+                "sheets": {
+                    "today": world.sheets.today.as_str(),
+                    "all_rooms": world.sheets.all_rooms.as_str(),
+                    "system_log": world.sheets.system_log.as_str()
+                }
+            },
+            "feishu": {
+                "base_url": world.feishu.base_url(),
+                "app_secret": secrets.get("feishu.secret"),
+                "encrypt_key": secrets.get("feishu.encrypt"),
+                "verification_token": secrets.get("feishu.verify"),
+                "listen": world.callbacks
+            }
+        }),
+    );
+    let mut config = runtime::config::load_text(&config.to_string(), "config/demo.json", Path::new("."), false)?;
+    config.database = local.database();
+    Ok(config)
+}
+
+/// Lays `over` onto `base`, object by object.
+fn merge(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+/// The chats and people that the configuration names.
+pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) -> Result<FeishuConfig> {
+    let company: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
+    let feishu = &company["feishu"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let people: Vec<PersonSpec> = entries(&feishu["people"])
+        .map(|(open_id, name)| PersonSpec { open_id: open_id.clone(), name: text(name), available: true, refuse: None })
+        .collect();
+    let open_ids: Vec<String> = people.iter().map(|person| person.open_id.clone()).collect();
+    let chat = |chat_id: String, name: String, members: Vec<String>| ChatSpec {
+        chat_id,
+        name,
+        bot_in: true,
+        members,
+        restricted: false,
+        dissolved: false,
+        refuse: None,
+    };
+    let mut chats: Vec<ChatSpec> = entries(&feishu["chats"])
+        .map(|(name, chat_id)| {
+            let members = people.iter().filter(|person| &person.name == name).map(|p| p.open_id.clone()).collect();
+            chat(text(chat_id), format!("{name}的提醒群"), members)
+        })
+        .collect();
+    chats.push(chat(text(&feishu["public_chat"]), PUBLIC_CHAT.to_owned(), open_ids));
+    let clock = clock.clone();
+    let app = AppSpec { app_id: text(&feishu["app_id"]), app_secret: secrets.get("feishu.secret") };
+    Ok(FeishuConfig {
+        callback: CallbackSpec {
+            url: Some(format!("http://{callbacks}/feishu/callback")),
+            encrypt_key: Some(secrets.get("feishu.encrypt")),
+            verification_token: secrets.get("feishu.verify"),
+        },
+        chats,
+        people,
+        ..FeishuConfig::new(Arc::new(move || clock.now()), app)
+    })
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}

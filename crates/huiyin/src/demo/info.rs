@@ -1,0 +1,135 @@
+//! Where everything of a demo is reached, for people and, as `demo.json`, for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use runtime::Config;
+use serde::Serialize;
+use store::role::Role;
+
+use super::company::PUBLIC_CHAT;
+use super::world::{World, gateway_token, vika_token};
+use crate::local::Local;
+
+/// The file in the demo's home.
+const FILE: &str = "demo.json";
+
+/// Addresses and tokens of a running demo.
+#[derive(Clone, Serialize)]
+pub struct Info {
+    /// The page to play on.
+    pub page: String,
+    /// Root of the webhook's service.
+    pub ingest: String,
+    /// Its bearer token.
+    pub ingest_token: String,
+    /// Root of the fake Vika.
+    pub vika: String,
+    /// The bot's token.
+    pub vika_token: String,
+    /// A manager's token.
+    pub vika_manager_token: String,
+    /// The sheets.
+    pub vika_sheets: Sheets,
+    /// Root of the fake Feishu.
+    pub feishu: String,
+    /// The app's id.
+    pub feishu_app_id: String,
+    /// The app's secret.
+    pub feishu_app_secret: String,
+    /// Chats by name: the owner's name for private ones.
+    pub feishu_chats: BTreeMap<String, String>,
+    /// `host:port` of the Wechaty gateway; `null` without Node.
+    pub gateway: Option<String>,
+    /// Its token.
+    pub gateway_token: Option<String>,
+    /// Where the mock account's world is moved.
+    pub gateway_control: Option<String>,
+    /// A read-only login to the database.
+    pub postgres: String,
+    /// The bus.
+    pub nats: String,
+}
+
+/// Sheet ids.
+#[derive(Clone, Serialize)]
+pub struct Sheets {
+    /// 今日群聊.
+    pub today: String,
+    /// 群聊总表.
+    pub all_rooms: String,
+    /// 系统信息.
+    pub system_log: String,
+}
+
+impl Info {
+    /// Of a demo that has just started.
+    pub(super) fn of(local: &Local, world: &World, config: &Config, page: SocketAddr) -> Self {
+        let secrets = &world.secrets;
+        let mut chats: BTreeMap<String, String> =
+            config.feishu.chats.iter().map(|(name, chat)| (name.to_string(), chat.clone())).collect();
+        chats.insert(PUBLIC_CHAT.to_owned(), config.feishu.public_chat.clone());
+        let sheets = &config.vika.sheets;
+        Self {
+            page: format!("http://{page}/"),
+            ingest: format!("http://{}", world.ingest),
+            ingest_token: secrets.get("ingest"),
+            vika: world.vika.url.clone(),
+            vika_token: vika_token(secrets, "sync"),
+            vika_manager_token: vika_token(secrets, "manager"),
+            vika_sheets: Sheets {
+                today: sheets.today.clone(),
+                all_rooms: sheets.all_rooms.clone(),
+                system_log: sheets.system_log.clone(),
+            },
+            feishu: world.feishu.base_url(),
+            feishu_app_id: config.feishu.app_id.clone(),
+            feishu_app_secret: secrets.get("feishu.secret"),
+            feishu_chats: chats,
+            gateway: world.gateway.as_ref().map(|gateway| gateway.endpoint().to_owned()),
+            gateway_token: world.gateway.as_ref().map(|_| gateway_token(secrets)),
+            gateway_control: world.gateway.as_ref().map(|gateway| gateway.control_url().to_owned()),
+            postgres: local.database_url(Role::Reader),
+            nats: local.bus_url(),
+        }
+    }
+
+    /// Writes `demo.json`, readable by its owner alone: it holds the demo's tokens.
+    pub(super) fn write(&self, home: &Path) -> Result<()> {
+        let path = home.join(FILE);
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("writing {}", path.display()))?;
+        file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
+        Ok(())
+    }
+
+    /// What a person needs to see.
+    pub(super) fn for_people(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            // Writing to a string cannot fail.
+            writeln!(text, "  {name:<12}{value}").ok();
+        };
+        line("Page", &self.page);
+        line("Webhook", &format!("{}/v1/messages", self.ingest));
+        line("Vika", &self.vika);
+        line("Feishu", &self.feishu);
+        line("Gateway", self.gateway.as_deref().unwrap_or("none: no Node.js here, messages come by the webhook"));
+        if let Some(control) = &self.gateway_control {
+            line("Control", control);
+        }
+        line("Tokens", "in .huiyin/demo.json");
+        text.push_str("\nOpen the page to play. Ctrl-C stops everything.");
+        text
+    }
+}

@@ -1,0 +1,122 @@
+//! `huiyin demo`: the whole path on one machine, with simulators of Vika and Feishu, a real Wechaty gateway over a mock
+//! account, an invented company, and a page to play it on.
+//!
+//! Every run starts afresh: the simulators keep nothing, so the database and the streams do not either.
+
+mod company;
+mod info;
+mod page;
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use runtime::{Clock, Config, Shutdown};
+use store::role::Role;
+
+use crate::local::{Local, Services};
+use info::Info;
+use world::World;
+
+/// How `huiyin demo` was called.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where everything is kept.
+    pub home: PathBuf,
+    /// Do not open anything.
+    pub headless: bool,
+    /// Do without the Node gateway even where Node is.
+    pub without_gateway: bool,
+}
+
+/// A running demo.
+pub struct Demo {
+    /// Where everything is reached.
+    pub info: Info,
+    /// The time that services and simulators go by; a test may move it.
+    pub clock: Clock,
+    local: Local,
+    world: World,
+    services: Services,
+    page: page::Page,
+}
+
+/// Tells a person what is going on.
+pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
+/// Runs the demo until it is asked to stop, and leaves no process behind.
+pub async fn run(options: &Options) -> Result<()> {
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("installing signal handlers")?;
+    let progress = |line: &str| println!("· {line}");
+    let demo = tokio::select! {
+        demo = Demo::start(options, Clock::system(), &progress) => demo?,
+        () = shutdown.wait() => {
+            println!("· Stopped before everything was up");
+            return Ok(());
+        }
+    };
+    println!("\n{}", demo.info.for_people());
+    if !options.headless {
+        open_in_browser(&demo.info.page);
+    }
+    shutdown.wait().await;
+    println!("· Stopping");
+    demo.stop().await;
+    println!("· Stopped");
+    Ok(())
+}
+
+impl Demo {
+    /// Sets everything up. What was started ends when this fails or is dropped half-way.
+    pub async fn start(options: &Options, clock: Clock, progress: Progress<'_>) -> Result<Self> {
+        std::fs::create_dir_all(&options.home)
+            .with_context(|| format!("creating {}", options.home.display()))?;
+        let local = Local::start_afresh(&options.home, progress).await?;
+        let world = World::start(options, local.secrets(), &clock, progress).await?;
+        let config = Arc::new(company::config(&local, &world)?);
+        let now = clock.now();
+        local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
+        progress("Starting the services");
+        let services = Services::start(&local, &config, &clock);
+        let page = page::Page::start(page::Sources::of(&local, &world, &config, &services)?).await?;
+        let info = Info::of(&local, &world, &config, page.address());
+        info.write(&options.home)?;
+        Ok(Self { info, clock, local, world, services, page })
+    }
+
+    /// Stops everything, in the order that loses nothing.
+    pub async fn stop(self) {
+        self.page.stop().await;
+        self.services.stop().await;
+        self.world.stop().await;
+        self.local.stop().await;
+    }
+
+    /// How a role logs in to the demo's database.
+    pub fn connect_options(&self, role: Role) -> store::sqlx::postgres::PgConnectOptions {
+        self.local.connect_options(role)
+    }
+}
+
+/// Opens the page where there is a desktop; elsewhere its address on the terminal has to do.
+fn open_in_browser(address: &str) {
+    let opener = Path::new("/usr/bin/xdg-open");
+    if opener.exists() {
+        use std::process::{Command, Stdio};
+        Command::new(opener)
+            .arg(address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(drop)
+            .ok();
+    }
+}
+
+/// The configuration as the services see it.
+pub(crate) fn ports(config: &Config) -> (std::net::SocketAddr, std::net::SocketAddr) {
+    (config.ingest.listen, config.feishu.listen)
+}
