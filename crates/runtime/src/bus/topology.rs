@@ -126,7 +126,7 @@ pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
 
 /// Deletes every stream with all that it holds. For a demo that starts afresh; nothing else calls it.
 pub async fn clear(jetstream: &JetStream) -> Result<(), BusError> {
-    use async_nats::jetstream::context::DeleteStreamErrorKind::JetStream as Refused;
+    use async_nats::jetstream::context::GetStreamErrorKind::JetStream as Refused;
     for config in streams() {
         match jetstream.delete_stream(&config.name).await {
             Ok(_) => {}
