@@ -1,5 +1,7 @@
 //! Figures by worked example.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use chrono::TimeDelta;
