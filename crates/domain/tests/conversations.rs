@@ -76,7 +76,7 @@ fn tell(wait: &Wait) -> String {
         write!(told, " {}", clock(outcome.at)).unwrap();
         match &outcome.how {
             Ending::Answered { name, role, .. } => {
-                write!(told, " {name}（{}）", wording::role(*role)).unwrap()
+                write!(told, " {name}（{}）", wording::role(*role)).unwrap();
             }
             Ending::Cancelled { by, .. } => write!(told, " {by}").unwrap(),
             Ending::Withdrawn | Ending::Unobserved => {}

@@ -1,7 +1,5 @@
 //! Which card is due: worked examples in the report's values, and properties over random ladders.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod common;
 
 use std::collections::BTreeSet;
