@@ -1,6 +1,8 @@
 //! Any order of arrival, any duplication and any cut into batches gives the same live waits, and they are those that
 //! the definitions give when they are looked up the slow way.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::ledger::Ledger;
@@ -187,8 +189,7 @@ impl Story {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Seen to fail: with a recall that affects only its own position, with the earliest instead of the last copy of an
-    /// entry kept, with cancels no longer moved along with their entry, with the checkpoint of a withdrawn wait not
+    /// Seen to fail: with a recall that affects only its own position, with the first copy of an entry to arrive kept, with cancels no longer moved along with their entry, with the checkpoint of a withdrawn wait not
     /// handed on to the one that takes it over, and with `staff_question` left out of the state.
     #[test]
     fn order_copies_and_batches_of_arrival_make_no_difference(story in story()) {
@@ -200,9 +201,10 @@ proptest! {
         prop_assert_eq!(&ledger.state, &whole.state);
     }
 
-    /// Seen to fail: with a recalled staff message that still answers, with a cancel that stands at its own time, with a
-    /// request inside a withdrawn wait that opens beside it, and with the owner's policy read before the first speaker
-    /// becomes owner.
+    /// Seen to fail: with a recalled staff message that still answers, with a cancel that ends
+    /// the wait at its place's time instead of its own, with a
+    /// request inside a withdrawn wait that opens beside it, and with a first speaker who does not become
+    /// owner.
     #[test]
     fn the_fold_gives_what_the_definitions_give(story in story()) {
         let rules = rules(story.answered_by);
@@ -252,8 +254,8 @@ proptest! {
     }
 }
 
-/// Messages that arrive in order are folded onto the last state, never again. Seen to fail with `<` turned into `>` in
-/// the ledger's choice, and with a state that forgets how far it reaches.
+/// Messages that arrive in order are folded onto the last state, never again. Seen to fail with a state that forgets
+/// how far it reaches, and with one that forgets a question of staff.
 #[test]
 fn messages_in_order_never_fold_anything_again() {
     let mut ledger = Ledger::new(history(AnsweredBy::AnyStaff));

@@ -1,6 +1,8 @@
 //! Worked examples: a conversation, and the waits it makes. Time, speaker and words in each line; what is no message is
 //! written with its verb (撤回, 消除, 恢复, 指派, 离群).
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::collections::HashMap;
@@ -74,7 +76,7 @@ fn tell(wait: &Wait) -> String {
         write!(told, " {}", clock(outcome.at)).unwrap();
         match &outcome.how {
             Ending::Answered { name, role, .. } => {
-                write!(told, " {name}（{}）", wording::role(*role)).unwrap()
+                write!(told, " {name}（{}）", wording::role(*role)).unwrap();
             }
             Ending::Cancelled { by, .. } => write!(told, " {by}").unwrap(),
             Ending::Withdrawn | Ending::Unobserved => {}
@@ -143,7 +145,7 @@ fn closing_words_open_nothing_unless_they_answer_a_question() {
     any_staff("09:00 王小售 好的\n09:01 客户林 好的，那什么时候发货", &["09:01 客户林 1条 等待中"]);
 }
 
-/// Seen to fail with the company's day taken for the wait's limit.
+/// Seen to fail with the clock moved by later messages.
 #[test]
 fn waits_outlive_midnight() {
     any_staff(
@@ -161,7 +163,7 @@ fn a_name_alone_is_no_colleague() {
     );
 }
 
-/// Seen to fail with a cancel that stands at its own time, and with one that is no longer undone.
+/// Seen to fail with a cancel that ends the wait at its place's time instead of its own, and with one that is no longer undone.
 #[test]
 fn a_cancel_stands_where_its_author_looked() {
     any_staff(
@@ -214,7 +216,7 @@ fn nobody_sees_a_reply_after_our_account_has_left() {
     );
 }
 
-/// Seen to fail with the policy left out, and with the stage of now instead of that moment's.
+/// Seen to fail with the policy left out, and with the rule overriding a manager.
 #[test]
 fn whose_reply_counts_is_policy() {
     let table = "08:00 经理 指派 李小后 after-sales
@@ -233,7 +235,7 @@ fn whose_reply_counts_is_policy() {
     );
 }
 
-/// Seen to fail with the rule overriding a manager, and with owner and stage of now instead of the opening's.
+/// Seen to fail with the rule overriding a manager, and with owner and stage of the opening's moment kept at the close.
 #[test]
 fn a_wait_keeps_the_owner_and_stage_of_its_opening_and_of_its_close() {
     let folded = folded(
@@ -253,7 +255,7 @@ fn a_wait_keeps_the_owner_and_stage_of_its_opening_and_of_its_close() {
     assert_eq!(wording::origin(folded.state.origin), "人工");
 }
 
-/// Seen to fail with cancels, bots or recalled messages counted, and with counts that survive midnight.
+/// Seen to fail with bots or recalled messages counted, and with counts that survive midnight.
 #[test]
 fn a_days_messages_are_counted_by_role() {
     let table = "09:00 客户林 在吗

@@ -1,5 +1,7 @@
 //! The order of a timeline and its links, case by case; `arrival.rs` has the general law.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{cancel, message, recall, undo};

@@ -54,6 +54,7 @@ impl<'e> Folder<'e> {
 
     pub(super) fn step(&mut self, entry: &'e Entry) {
         let position = &entry.position;
+        // At the recall itself, or at the next entry where a wrong clock put the recall before its message.
         if self.pending.as_ref().is_some_and(|pending| pending.recall <= position) {
             self.withdraw();
         }
@@ -150,9 +151,6 @@ impl<'e> Folder<'e> {
         let taken_over = self.pending.take().map(|pending| pending.wait);
         let wait = self.begin(spoken, verdict, taken_over);
         self.pending = Some(Pending { wait, recall });
-        if recall <= spoken.position {
-            self.withdraw();
-        }
     }
 
     fn staff(&mut self, spoken: Spoken<'e>) {

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(rules().validate(), Vec::new());
     }
 
-    /// Seen to fail with any single check taken out.
+    /// Seen to fail with any single one of its checks taken out.
     #[test]
     fn every_problem_is_reported_at_once_with_its_path() {
         let mut wrong = rules();
@@ -177,7 +177,7 @@ mod tests {
             .push(RosterEntry { name: StaffName(" 甲".into()), team: Team::Other, contacts: vec![] });
         wrong.bots.push(wrong.roster[1].contacts[0].clone());
         wrong.phrases.version = 0;
-        wrong.phrases.closing.extend(["".into(), "ｏｋ".into(), "好".repeat(61)]);
+        wrong.phrases.closing.extend([String::new(), "ｏｋ".into(), "好".repeat(61)]);
         wrong.ladders.pre_sales.rungs[0].after = Span::seconds(0);
         wrong.ladders.pre_sales.repeat.as_mut().unwrap().every = Span::seconds(0);
         wrong.ladders.after_sales.rungs.swap(0, 1);

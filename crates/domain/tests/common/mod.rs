@@ -1,6 +1,7 @@
 //! Invented people, rules and entries, shared by the tests of the fold.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use everything")]
 
 pub mod ledger;
