@@ -158,7 +158,11 @@ impl Field {
     fn property(&self, space: &VikaSpace) -> Option<Value> {
         let dates =
             |format: &DateFormat| json!({"format": format.joined(), "includeTime": format.include_time});
+        let users = || space.members.iter().map(|m| json!({"id": m.unit_id, "name": m.name, "avatar": ""}));
         Some(match &self.kind {
+            // The Python SDK cannot read a column of these types without its property.
+            Kind::SingleText => json!({"defaultValue": ""}),
+            Kind::CreatedBy | Kind::LastModifiedBy(_) => json!({"options": users().collect::<Vec<_>>()}),
             Kind::SingleSelect(options) | Kind::MultiSelect(options) => {
                 let show = |o: &SelectOption| json!({"id": o.id, "name": o.name, "color": {"name": "deepPurple_0", "value": "#E5E1FC"}});
                 json!({"options": options.iter().map(show).collect::<Vec<_>>()})
@@ -179,7 +183,7 @@ impl Field {
                 json!({"options": options, "isMulti": multi, "shouldSendMsg": false})
             }
             Kind::Formula { expression } => json!({"expression": expression}),
-            _ => return None,
+            Kind::Text | Kind::Phone | Kind::Email | Kind::Url | Kind::AutoNumber { .. } => return None,
         })
     }
 }
