@@ -7,20 +7,12 @@ use std::{
     time::Duration,
 };
 
-use kit::{Kit, hasty, space};
+use kit::{Kit, hasty, rooms, space};
 use serde_json::{Value, json};
 use vika::{
     Cell, ColumnIds, Error, Fields, KnownSheets, Pacing, RecordQuery, SheetId, cell, formula, setup,
     tables::{AllRooms, SystemLog, Table, Today},
 };
-
-/// The sheet 群聊总表 with its columns.
-async fn rooms(kit: &Kit) -> (SheetId, ColumnIds<AllRooms>) {
-    let sheet = kit.sheets().await.all_rooms;
-    let fields = kit.bot().fields(&sheet).await.expect("fields");
-    kit.forget_calls().await;
-    (sheet, ColumnIds::resolve(&fields).expect("a fitting schema"))
-}
 
 fn row(columns: &ColumnIds<AllRooms>, id: &str) -> Fields {
     columns.fields([(AllRooms::RoomId, Cell::text(id))])

@@ -13,7 +13,9 @@ use std::{
 use chrono::DateTime;
 use serde_json::{Value, json};
 use simulators::vika::{Running, VikaConfig};
-use vika::{Client, KnownSheets, Pacing, SheetIds, SpaceId, Token, setup};
+use vika::{
+    Client, ColumnIds, KnownSheets, Pacing, SheetId, SheetIds, SpaceId, Token, setup, tables::AllRooms,
+};
 
 pub const START_MS: i64 = 1_795_337_500_000;
 
@@ -101,6 +103,14 @@ impl Kit {
         assert_eq!(of_name.len(), 1, "one sheet called {name}");
         of_name[0].clone()
     }
+}
+
+/// The sheet 群聊总表 with its columns.
+pub async fn rooms(kit: &Kit) -> (SheetId, ColumnIds<AllRooms>) {
+    let sheet = kit.sheets().await.all_rooms;
+    let fields = kit.bot().fields(&sheet).await.expect("fields");
+    kit.forget_calls().await;
+    (sheet, ColumnIds::resolve(&fields).expect("a fitting schema"))
 }
 
 pub fn space() -> SpaceId {
