@@ -1,1 +1,33 @@
-//! vika
+//! The client of the Vika Fusion API, and the tables that Huiyin keeps there.
+//!
+//! It exists so that the traps of that API are handled once: errors under HTTP 200, success that stored nothing,
+//! columns ignored because somebody renamed them, a rate window that punishes bursts, calls that are never answered.
+//! It knows columns and cells, not rooms or waits, and it must not decide what is written: the services do.
+
+mod answer;
+pub mod cell;
+mod client;
+pub mod error;
+pub mod formula;
+mod ids;
+mod pacing;
+mod records;
+pub mod schema;
+pub mod setup;
+mod sheets;
+pub mod tables;
+
+pub use cell::{Cell, Fields};
+pub use client::{CallDone, Client, Token};
+pub use error::Error;
+pub use ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId};
+pub use pacing::Pacing;
+pub use records::{Key, Record, RecordQuery};
+pub use schema::{ColumnIds, SchemaProblem};
+pub use setup::{KnownSheets, SheetIds};
+pub use sheets::{FieldInfo, NewField, NewSheet, Node};
+
+/// Records that one call may create, change or delete.
+pub const MAX_RECORDS: usize = 10;
+/// Rows that one page may hold.
+pub const MAX_PAGE_SIZE: usize = 1_000;

@@ -1,1 +1,118 @@
-//! Vika: the Fusion API over sheets kept in memory.
+//! A fake of the Vika Fusion API, for tests and for the demo.
+//!
+//! It reproduces what was observed on a running server of the open-source core, traps first: errors under HTTP 200,
+//! success that stored nothing, columns ignored because somebody renamed them, a rate window that punishes bursts,
+//! parameter checks that never answer. It must never be kinder than that, and it shares no code with the client.
+//!
+//! Not simulated: attachments, links between sheets, permissions per column, views with filters, automations.
+//!
+//! Besides the API, `/_sim/…` takes faults and switches and shows calls and sheets; see the routes in `routes/sim.rs`.
+
+mod calls;
+mod config;
+mod dates;
+mod faults;
+mod field;
+mod formula;
+mod gate;
+mod limits;
+mod messages;
+mod query;
+mod render;
+mod routes;
+mod state;
+#[cfg(test)]
+mod tests;
+mod values;
+mod wire;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Clock, DEFAULT_RATE_LIMIT, VikaConfig, VikaMember, VikaSpace, VikaToken};
+use state::World;
+
+/// Behind every request.
+struct Sim {
+    world: Mutex<World>,
+    clock: Clock,
+    closing: CancellationToken,
+}
+
+impl Sim {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.clock)().timestamp_millis()
+    }
+
+    /// Waits, but not past the end of the simulator.
+    async fn wait(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.closing.cancelled() => {}
+        }
+    }
+}
+
+/// A running simulator. It ends when it is stopped or dropped.
+#[derive(Debug)]
+pub struct Running {
+    /// Base address, `http://127.0.0.1:<port>`; the API is below `/fusion/v1`.
+    pub url: String,
+    closing: CancellationToken,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Stops answering and waits until the port is free again.
+    pub async fn stop(mut self) {
+        self.closing.cancel();
+        if let Some(server) = self.server.take()
+            && let Err(error) = server.await
+        {
+            tracing::warn!(%error, "the Vika simulator did not end cleanly");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
+/// Starts a simulator with empty spaces.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn start(config: VikaConfig) -> io::Result<Running> {
+    let listener = TcpListener::bind(config.bind).await?;
+    let address: SocketAddr = listener.local_addr()?;
+    let closing = CancellationToken::new();
+    let sim = Arc::new(Sim {
+        world: Mutex::new(World::new(&config)),
+        clock: config.clock,
+        closing: closing.clone(),
+    });
+    let app = routes::sim::router().fallback(gate::serve).with_state(sim);
+    let service = app.into_make_service_with_connect_info::<wire::Scissors>();
+    let stop = closing.clone();
+    let server = tokio::spawn(async move {
+        let serving = axum::serve(wire::CuttableListener(listener), service);
+        let ended = serving.with_graceful_shutdown(async move { stop.cancelled().await }).await;
+        if let Err(error) = ended {
+            tracing::error!(%error, "the Vika simulator ended");
+        }
+    });
+    Ok(Running { url: format!("http://{address}"), closing, server: Some(server) })
+}

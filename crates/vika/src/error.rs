@@ -1,0 +1,78 @@
+//! Why a call failed, by what the caller does about it.
+
+use std::time::Duration;
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The service cannot be reached or is broken, and nothing is known to have been changed by a call that must not
+    /// be repeated. The client's own repeats are used up: come back later.
+    #[error("the Vika service is not usable now ({cause})")]
+    Retry {
+        /// How long to leave it alone.
+        after: Duration,
+        /// What was seen.
+        cause: String,
+    },
+    /// The rate limit held through all repeats: somebody else uses this token on this sheet.
+    #[error("Vika's rate limit did not let the call through")]
+    RateLimited {
+        /// How long to leave it alone.
+        after: Duration,
+    },
+    /// The month's calls of the space are used up: stop and alarm.
+    #[error("the Vika space has used up its monthly calls: {message}")]
+    Quota {
+        /// The service's words.
+        message: String,
+    },
+    /// The token is not accepted: alarm.
+    #[error("Vika does not accept the token")]
+    Unauthorized,
+    /// The token's user may not do this: alarm.
+    #[error("Vika refuses the token's user: {message}")]
+    Forbidden {
+        /// The service's words.
+        message: String,
+    },
+    /// The sheet does not exist, or the token's user cannot see it: alarm.
+    #[error("the Vika sheet is missing or not visible to the token: {message}")]
+    SheetMissing {
+        /// The service's words.
+        message: String,
+    },
+    /// The sheet cannot take another row: alarm.
+    #[error("the Vika sheet has reached its row limit: {message}")]
+    RowLimit {
+        /// The service's words.
+        message: String,
+    },
+    /// The call is wrong: a value, a column, a record. Repeating it as it is cannot help.
+    #[error("Vika refused the call (code {code}): {message}")]
+    Rejected {
+        /// `code` of the answer.
+        code: i64,
+        /// The service's words; empty for a wrong formula, joined when there are several.
+        message: String,
+    },
+    /// A call that must not be repeated blindly got no usable answer: it may have been done or not. Look its effect
+    /// up before doing it again.
+    #[error("it is not known whether Vika carried the call out ({cause})")]
+    Ambiguous {
+        /// What was seen.
+        cause: String,
+    },
+    /// We refused to send the call, because the service would not answer it or would take it for something else.
+    #[error("the call is not one that may be sent: {0}")]
+    Invalid(&'static str),
+    /// The answer says success and does not have the documented shape.
+    #[error("Vika's answer has an unknown shape: {0}")]
+    Unreadable(String),
+}
+
+impl Error {
+    /// Whether waiting alone may help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Retry { .. } | Self::RateLimited { .. } | Self::Ambiguous { .. })
+    }
+}

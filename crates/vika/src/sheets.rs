@@ -1,0 +1,154 @@
+//! Spaces' nodes, sheets and columns.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Call, Client, Place},
+    error::Error,
+    ids::{FieldId, SheetId, SpaceId},
+    records::decode,
+};
+
+/// A node of a space.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Node {
+    /// Its id; a sheet's starts with `dst`.
+    pub id: String,
+    /// Its name; not unique.
+    pub name: String,
+    /// `Datasheet`, `Folder` …
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A column as the service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldInfo {
+    /// Its id, which a rename does not change.
+    pub id: FieldId,
+    /// Its name now.
+    pub name: String,
+    /// Its type in the API's words, for example `SingleText`.
+    pub kind: String,
+    /// Names of a select column's options.
+    pub options: Vec<String>,
+}
+
+/// A column to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewField {
+    /// Its name.
+    pub name: String,
+    /// Its type in the API's words.
+    pub kind: &'static str,
+    /// Its property; some types want none.
+    pub property: Option<Value>,
+}
+
+/// A sheet that was made.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NewSheet {
+    /// Its id.
+    pub id: SheetId,
+}
+
+#[derive(Deserialize)]
+struct Nodes {
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct WireFields {
+    fields: Vec<WireField>,
+}
+
+#[derive(Deserialize)]
+struct WireField {
+    id: FieldId,
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    property: Value,
+}
+
+#[derive(Deserialize)]
+struct NewFieldId {
+    id: FieldId,
+}
+
+impl From<WireField> for FieldInfo {
+    fn from(wire: WireField) -> Self {
+        let options = wire.property["options"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let options = options.iter().filter_map(|o| o["name"].as_str()).map(str::to_owned).collect();
+        Self { id: wire.id, name: wire.name, kind: wire.kind, options }
+    }
+}
+
+impl Client {
+    /// The nodes at the top of a space.
+    pub async fn nodes(&self, space: &SpaceId) -> Result<Vec<Node>, Error> {
+        let path = format!("fusion/v1/spaces/{space}/nodes");
+        let nodes: Nodes = decode(self.call(get(Place::Space(space.clone()), path)).await?)?;
+        Ok(nodes.nodes)
+    }
+
+    /// The columns of a sheet, in order.
+    pub async fn fields(&self, sheet: &SheetId) -> Result<Vec<FieldInfo>, Error> {
+        let path = format!("fusion/v1/datasheets/{sheet}/fields");
+        let fields: WireFields = decode(self.call(get(Place::Sheet(sheet.clone()), path)).await?)?;
+        Ok(fields.fields.into_iter().map(FieldInfo::from).collect())
+    }
+
+    /// Makes a sheet; the first column is its primary one. It comes with blank rows.
+    /// [`Error::Ambiguous`]: look it up among the nodes before making another.
+    pub async fn create_datasheet(
+        &self,
+        space: &SpaceId,
+        name: &str,
+        fields: &[NewField],
+    ) -> Result<NewSheet, Error> {
+        let fields: Vec<Value> = fields.iter().map(describe).collect();
+        let call = Call {
+            place: Place::Space(space.clone()),
+            method: Method::POST,
+            path: format!("fusion/v1/spaces/{space}/datasheets"),
+            query: Vec::new(),
+            body: Some(json!({"name": name, "fields": fields})),
+        };
+        decode(self.call(call).await?)
+    }
+
+    /// Adds a column at the end. [`Error::Ambiguous`]: read the columns before adding it again, since a second one of
+    /// the same name would be accepted.
+    pub async fn add_field(
+        &self,
+        space: &SpaceId,
+        sheet: &SheetId,
+        field: &NewField,
+    ) -> Result<FieldId, Error> {
+        let call = Call {
+            place: Place::Sheet(sheet.clone()),
+            method: Method::POST,
+            path: format!("fusion/v1/spaces/{space}/datasheets/{sheet}/fields"),
+            query: Vec::new(),
+            body: Some(describe(field)),
+        };
+        let made: NewFieldId = decode(self.call(call).await?)?;
+        Ok(made.id)
+    }
+}
+
+fn get(place: Place, path: String) -> Call {
+    Call { place, method: Method::GET, path, query: Vec::new(), body: None }
+}
+
+fn describe(field: &NewField) -> Value {
+    let mut described = json!({"name": field.name, "type": field.kind});
+    if let Some(property) = &field.property {
+        described["property"] = property.clone();
+    }
+    described
+}
