@@ -1,1 +1,157 @@
-//! Feishu: messages, cards, callbacks.
+//! A fake Feishu: the message API, cards and card callbacks as one HTTP server on loopback.
+//!
+//! It exists so that delivery ("never twice, never lost") can be proven against the rules of the real service, and
+//! so that the demo has chats to show. It refuses what the documentation says is refused, with the same codes. Where
+//! the documentation is silent it takes the choice that is worse for the client and says so at the place.
+//! It must not share code with the client that it judges, and it must never be reachable from outside loopback.
+//!
+//! Beside the real routes under `/open-apis/` there are control routes under `/_sim/` (see `control`): chats and
+//! people, faults, switches, clicks, and inspection.
+
+mod answer;
+mod callback;
+mod card;
+mod card_tags;
+mod chats;
+mod control;
+mod crypto;
+mod dispatch;
+mod faults;
+mod history;
+mod limits;
+mod net;
+mod send;
+mod token;
+mod update;
+mod urgent;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use world::{AppSpec, ChatSpec, PersonSpec};
+
+use world::Sim;
+
+/// The clock a simulator reads. Tests hand in one that they can move.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Where card callbacks go, and the secrets they are made with.
+#[derive(Clone, Default)]
+pub struct CallbackSpec {
+    /// The bot's callback address; `None` until `/_sim/callback` sets one. A click then fails with 200340.
+    pub url: Option<String>,
+    /// The app's "Encrypt Key"; `None` sends plaintext, unsigned callbacks as an app without a key does.
+    pub encrypt_key: Option<String>,
+    /// The app's "Verification Token".
+    pub verification_token: String,
+}
+
+/// Everything that a fake Feishu starts with.
+#[derive(Clone)]
+pub struct FeishuConfig {
+    /// Loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Time of messages, tokens, uuid windows and callback timestamps.
+    pub clock: Clock,
+    /// Time of the rate windows; `None` uses `clock`. A test that freezes `clock` but sends much hands in another.
+    pub rate_clock: Option<Clock>,
+    /// The bots. The first one receives the callbacks of its cards; more are strangers in the same chats.
+    pub apps: Vec<AppSpec>,
+    /// The tenant's key as it stands in messages and events.
+    pub tenant_key: String,
+    /// Where callbacks go.
+    pub callback: CallbackSpec,
+    /// Group chats that exist from the start.
+    pub chats: Vec<ChatSpec>,
+    /// People that exist from the start.
+    pub people: Vec<PersonSpec>,
+}
+
+impl FeishuConfig {
+    /// One app on a free loopback port, without chats, people or callback address.
+    pub fn new(clock: Clock, app: AppSpec) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            clock,
+            rate_clock: None,
+            apps: vec![app],
+            tenant_key: "sim-tenant".to_owned(),
+            callback: CallbackSpec::default(),
+            chats: Vec::new(),
+            people: Vec::new(),
+        }
+    }
+}
+
+/// Why a simulator could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Only loopback is allowed: the control routes have no authentication.
+    #[error("the simulator listens on loopback only, not on {0}")]
+    NotLoopback(SocketAddr),
+    /// The port could not be bound.
+    #[error("the simulator could not bind its port")]
+    Bind(#[source] std::io::Error),
+    /// The HTTP client for callbacks could not be built.
+    #[error("the simulator could not build its callback client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A running simulator. Dropping it stops the server.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// The address that it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base address to configure in a client, without a trailing slash: `http://127.0.0.1:<port>`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Stops the server and waits until it has let go of the port.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::warn!(error = %error, "the fake Feishu did not end cleanly");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Starts a fake Feishu and returns as soon as it accepts connections.
+pub async fn start(config: FeishuConfig) -> Result<Running, StartError> {
+    if !config.listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(config.listen));
+    }
+    let listener = TcpListener::bind(config.listen).await.map_err(StartError::Bind)?;
+    let addr = listener.local_addr().map_err(StartError::Bind)?;
+    let stop = CancellationToken::new();
+    let client = callback::client().map_err(StartError::Client)?;
+    let sim = Arc::new(Sim::new(config, client, stop.clone()));
+    let task = tokio::spawn(net::serve(listener, dispatch::router(sim), stop.clone()));
+    Ok(Running { addr, stop, task: Some(task) })
+}

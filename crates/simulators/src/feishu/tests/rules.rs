@@ -1,0 +1,80 @@
+//! Which cards are taken.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::card::check;
+use super::super::world::PersonSpec;
+use super::{PERSON, card};
+
+fn verdict(card: &str) -> Result<(), String> {
+    let person =
+        PersonSpec { open_id: PERSON.to_owned(), name: "小美".to_owned(), available: true, refuse: None };
+    let people = BTreeMap::from([(PERSON.to_owned(), person)]);
+    check(card, &people).map_err(|refusal| refusal.body["msg"].as_str().unwrap().to_owned())
+}
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut card = card("你好");
+    let (parent, field) = pointer.rsplit_once('/').unwrap();
+    card.pointer_mut(parent).unwrap()[field] = value;
+    card
+}
+
+#[test]
+fn good_cards_are_taken() {
+    let at = format!("<at id={PERSON}></at> <at id=all></at> <at email=a@b.example></at>");
+    let elements = json!([
+        {"tag": "markdown", "content": at, "text_size": "notation"},
+        {"tag": "hr"},
+        {"tag": "div", "text": {"tag": "plain_text", "content": "<at id=ou_nobody></at>"}},
+        {"tag": "column_set", "columns": [{"tag": "column", "elements": [{"tag": "markdown", "content": "x"}]}]},
+        {"tag": "person", "user_id": PERSON}]);
+    assert_eq!(verdict(&with("/body/elements", elements).to_string()), Ok(()));
+    let old = json!({"header": {"anything": 1}, "elements": [{"tag": "action", "actions": []}]});
+    assert_eq!(verdict(&old.to_string()), Ok(()));
+}
+
+#[test]
+fn bad_cards_are_refused_with_their_code() {
+    let button = |extra: Value| {
+        let mut button = json!({"tag": "button", "text": {"tag": "plain_text", "content": "x"}});
+        button.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        json!([button])
+    };
+    let many: Vec<Value> = (0..201).map(|_| json!({"tag": "hr"})).collect();
+    let cases = [
+        ("200621", json!("a string")),
+        ("200621", with("/extra", json!(1))),
+        ("200621", with("/config/wide_screen_mode", json!(true))),
+        ("200621", with("/config/update_multi", json!(false))),
+        ("200621", with("/header/template", json!("pink"))),
+        ("200621", with("/body/elements", json!([{"tag": "markdown", "content": "x", "colour": "red"}]))),
+        ("200621", with("/body/elements", json!([{"tag": "blink", "content": "x"}]))),
+        ("200621", with("/body/elements", button(json!({"value": {"k": 1}})))),
+        ("200621", with("/body/elements", button(json!({"type": "huge"})))),
+        ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "a".repeat(21)}]))),
+        ("200861", with("/body/elements", json!([{"tag": "action", "actions": []}]))),
+        ("200861", with("/body/elements", json!([{"tag": "note", "elements": []}]))),
+        ("11310", with("/body/elements", json!(many))),
+        ("100290", with("/body/elements", json!([{"tag": "markdown", "content": "<at id=ou_nobody></at>"}]))),
+        (
+            "100290",
+            with("/body/elements", json!([{"tag": "markdown", "content": "<at user_id=\"x\"></at>"}])),
+        ),
+        ("100290", with("/body/elements", json!([{"tag": "person", "user_id": "ou_nobody"}]))),
+        (
+            "100290",
+            with(
+                "/body/elements",
+                json!([{"tag": "person_list", "persons": [{"id": PERSON}, {"id": PERSON}]}]),
+            ),
+        ),
+    ];
+    for (sub, card) in cases {
+        let refusal = verdict(&card.to_string()).unwrap_err();
+        assert!(refusal.contains(&format!("ext=ErrCode: {sub};")), "{sub}: {refusal}: {card}");
+    }
+    assert!(verdict("{not json").unwrap_err().contains("200621"));
+}

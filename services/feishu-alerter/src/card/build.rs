@@ -1,0 +1,243 @@
+//! Facts to JSON.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::facts::{CardFacts, CardKind, CardState, Colour, Form, LastLine};
+use super::{CARD_BYTES_MAX, text};
+use crate::callback::ACT_NO_REPLY_NEEDED;
+use crate::feishu::OutgoingMessage;
+use crate::wording;
+
+/// Longest name of a customer, room or person, in characters.
+const NAME_CHARS: usize = 40;
+/// Longest last line, in characters.
+const LINE_CHARS: usize = 120;
+/// How many last lines are shown.
+const LINES_SHOWN: usize = 3;
+/// What a request has besides the content: receiver, type, uuid, punctuation.
+const REQUEST_OVERHEAD_BYTES: usize = 512;
+
+/// The message for these facts in this form, or in the next simpler one that fits Feishu's size.
+pub fn render(facts: &CardFacts, form: Form) -> OutgoingMessage {
+    let message = match form {
+        Form::PlainText => OutgoingMessage::text(&plain_text(facts)),
+        _ => OutgoingMessage::card(&card(facts, form)),
+    };
+    match form.simpler() {
+        Some(simpler) if request_bytes(&message) > CARD_BYTES_MAX => render(facts, simpler),
+        _ => message,
+    }
+}
+
+/// The bytes of the request that carries this message: the content is a string inside JSON, so every quotation mark
+/// in it counts twice.
+pub fn request_bytes(message: &OutgoingMessage) -> usize {
+    json!(message.content).to_string().len() + REQUEST_OVERHEAD_BYTES
+}
+
+/// The kind of a toast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toast {
+    /// Done.
+    Success,
+    /// Nothing to do.
+    Info,
+    /// Not done.
+    Error,
+}
+
+/// The answer to a press that only says something.
+pub fn answer_with_toast(kind: Toast, words: &str) -> Value {
+    let kind = match kind {
+        Toast::Success => "success",
+        Toast::Info => "info",
+        Toast::Error => "error",
+    };
+    json!({"toast": {"type": kind, "content": words}})
+}
+
+/// The answer to a press that says something and changes the card at once.
+pub fn answer_with_card(kind: Toast, words: &str, facts: &CardFacts) -> Value {
+    let mut answer = answer_with_toast(kind, words);
+    answer["card"] = json!({"type": "raw", "data": card(facts, Form::Full)});
+    answer
+}
+
+fn card(facts: &CardFacts, form: Form) -> Value {
+    let mut elements = vec![markdown(&names(facts, form))];
+    if form != Form::Minimal {
+        elements.extend(notes(facts).map(|note| markdown(&note)));
+        if facts.state.is_open() && !facts.last_lines.is_empty() {
+            elements.push(last_lines(facts));
+        }
+    }
+    if facts.state.is_open() {
+        elements.push(button(facts));
+    }
+    elements.push(json!({"tag": "markdown", "text_size": "notation",
+        "content": format!("{} {}", wording::MARKER, facts.marker)}));
+    json!({
+        "schema": "2.0",
+        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
+        "header": header(facts),
+        "body": {"elements": elements},
+    })
+}
+
+fn markdown(content: &str) -> Value {
+    json!({"tag": "markdown", "content": content})
+}
+
+fn header(facts: &CardFacts) -> Value {
+    let colour = if matches!(facts.state, CardState::Waiting) { facts.level } else { Colour::Grey };
+    let mut tags = Vec::new();
+    if facts.state.is_open() {
+        tags.push(tag(wording::TAG_OPEN, facts.level));
+    }
+    if facts.unverified {
+        tags.push(tag(wording::TAG_UNVERIFIED, Colour::Grey));
+    }
+    json!({"template": colour.header(), "title": {"tag": "plain_text", "content": title(facts)},
+        "text_tag_list": tags})
+}
+
+fn tag(words: &str, colour: Colour) -> Value {
+    json!({"tag": "text_tag", "text": {"tag": "plain_text", "content": words}, "color": colour.tag()})
+}
+
+fn title(facts: &CardFacts) -> String {
+    match &facts.state {
+        CardState::Waiting => {
+            let what = match facts.kind {
+                CardKind::Overdue => wording::OVERDUE,
+                CardKind::OwnerWanted => wording::OWNER_WANTED,
+            };
+            format!("{what}{}{}", wording::level(facts.level.chinese()), wording::waited(facts.threshold))
+        }
+        CardState::Escalated { .. } => wording::ESCALATED.to_owned(),
+        CardState::Answered { .. } => wording::ANSWERED.to_owned(),
+        CardState::Cancelled { .. } => wording::CANCELLED.to_owned(),
+        CardState::Withdrawn => wording::WITHDRAWN.to_owned(),
+        CardState::Unobserved => wording::UNOBSERVED.to_owned(),
+    }
+}
+
+/// How it ended, or that it went on; nothing while it simply waits.
+fn outcome(facts: &CardFacts) -> Option<String> {
+    match &facts.state {
+        CardState::Waiting => None,
+        CardState::Escalated { to } => Some(wording::escalated(*to)),
+        CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
+        CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),
+        CardState::Withdrawn => Some(wording::withdrawn()),
+        CardState::Unobserved => Some(wording::unobserved()),
+    }
+}
+
+/// What the list of chats shows.
+fn summary(facts: &CardFacts) -> String {
+    format!("{} {}", title(facts), name(&facts.customer))
+}
+
+/// Outcome, customer, room, owner, since when: one line each.
+fn names(facts: &CardFacts, form: Form) -> String {
+    let outcome = outcome(facts).map(|words| format!("**{}**", text::markdown(&words, 2 * NAME_CHARS)));
+    let line = |label: &str, value: &str| format!("**{label}** {value}");
+    let lines = [
+        line(wording::CUSTOMER, &escaped(&facts.customer)),
+        line(wording::ROOM, &escaped(&facts.room)),
+        line(wording::OWNER, &owner(facts, form)),
+        line(wording::SINCE, &time(facts, facts.waiting_since)),
+    ];
+    outcome.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn owner(facts: &CardFacts, form: Form) -> String {
+    let Some(owner) = &facts.owner else { return wording::NO_OWNER.to_owned() };
+    let name = escaped(&owner.name);
+    match (&owner.mention, form) {
+        (Some(id), Form::Full) if matches!(facts.state, CardState::Waiting) => {
+            format!("{name} <at id={}></at>", mention_id(id.as_str()))
+        }
+        (Some(_), Form::WithoutMention) if facts.state.is_open() => {
+            format!("{name}{}", wording::MENTION_DROPPED)
+        }
+        _ => name,
+    }
+}
+
+/// Ids come from the configuration; whatever could leave the tag is left out.
+fn mention_id(id: &str) -> String {
+    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
+}
+
+/// What the reader is to do besides answering.
+fn notes(facts: &CardFacts) -> impl Iterator<Item = String> {
+    let wants_owner = facts.kind == CardKind::OwnerWanted && facts.state.is_open();
+    let assign = wants_owner.then(|| wording::ASSIGN_ONE.to_owned());
+    let verify = facts.unverified.then(|| wording::UNVERIFIED_NOTE.to_owned());
+    assign.into_iter().chain(verify)
+}
+
+/// Plain text, not markdown: strangers wrote it.
+fn last_lines(facts: &CardFacts) -> Value {
+    let lines = shown_lines(facts).map(|line| spoken(facts, line));
+    let content = std::iter::once(wording::LAST_LINES.to_owned()).chain(lines).collect::<Vec<_>>().join("\n");
+    json!({"tag": "div", "text": {"tag": "plain_text", "content": content}})
+}
+
+fn shown_lines(facts: &CardFacts) -> impl Iterator<Item = &LastLine> {
+    facts.last_lines.iter().skip(facts.last_lines.len().saturating_sub(LINES_SHOWN))
+}
+
+fn spoken(facts: &CardFacts, line: &LastLine) -> String {
+    format!("{} {}：{}", time(facts, line.at), name(&line.speaker), text::plain(&line.text, LINE_CHARS))
+}
+
+fn button(facts: &CardFacts) -> Value {
+    let words = |content: &str| json!({"tag": "plain_text", "content": content});
+    json!({
+        "tag": "button", "type": "default", "text": words(wording::NO_REPLY_NEEDED),
+        "confirm": {"title": words(wording::CONFIRM_TITLE), "text": words(wording::CONFIRM_TEXT)},
+        "behaviors": [{"type": "callback",
+            "value": {"k": facts.marker.as_str(), "act": ACT_NO_REPLY_NEEDED}}],
+    })
+}
+
+/// The same as text, for a chat that takes no card. The marker is in it, so that history search finds it.
+fn plain_text(facts: &CardFacts) -> String {
+    let owner = facts.owner.as_ref().map_or(wording::NO_OWNER.to_owned(), |owner| name(&owner.name));
+    let mut lines = vec![title(facts)];
+    lines.extend(outcome(facts));
+    lines.extend([
+        format!("{}：{}", wording::CUSTOMER, name(&facts.customer)),
+        format!("{}：{}", wording::ROOM, name(&facts.room)),
+        format!("{}：{owner}", wording::OWNER),
+        format!("{}：{}", wording::SINCE, time(facts, facts.waiting_since)),
+    ]);
+    lines.extend(notes(facts));
+    if facts.state.is_open() {
+        lines.extend(shown_lines(facts).map(|line| spoken(facts, line)));
+    }
+    lines.push(format!("{} {}", wording::MARKER, facts.marker));
+    // In a text message Feishu reads `<at …>` too.
+    lines.join("\n").replace('<', "＜").replace('>', "＞")
+}
+
+fn name(text: &str) -> String {
+    let name = text::plain(text, NAME_CHARS);
+    if name.is_empty() { wording::NAMELESS.to_owned() } else { name }
+}
+
+fn escaped(text: &str) -> String {
+    let name = text::markdown(text, NAME_CHARS);
+    if name.is_empty() { wording::NAMELESS.to_owned() } else { name }
+}
+
+/// "09:30", with the date when it is not the day on which the card is made.
+fn time(facts: &CardFacts, at: DateTime<Utc>) -> String {
+    let (local, made) = (at.with_timezone(&facts.zone), facts.made_at.with_timezone(&facts.zone));
+    let format = if local.date_naive() == made.date_naive() { "%H:%M" } else { "%m-%d %H:%M" };
+    local.format(format).to_string()
+}

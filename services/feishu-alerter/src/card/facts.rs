@@ -1,0 +1,205 @@
+//! What a card is made from.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::feishu::OpenId;
+use crate::uuid::CardUuid;
+
+/// Everything that a card shows. Names and lines may be anything that strangers write.
+#[derive(Debug, Clone)]
+pub struct CardFacts {
+    /// The card's identity; stands in button and footer.
+    pub marker: CardUuid,
+    /// What the card is for.
+    pub kind: CardKind,
+    /// The rung's colour.
+    pub level: Colour,
+    /// The rung's threshold in working time. Not the time waited so far: that would move.
+    pub threshold: Duration,
+    /// The customer's display name.
+    pub customer: String,
+    /// The room's name.
+    pub room: String,
+    /// The owner, if there is one.
+    pub owner: Option<Owner>,
+    /// When the wait opened.
+    pub waiting_since: DateTime<Utc>,
+    /// The last lines, oldest first; only the last few are shown.
+    pub last_lines: Vec<LastLine>,
+    /// The wait overlapped a capture gap: it may have been answered unseen.
+    pub unverified: bool,
+    /// How the wait stands.
+    pub state: CardState,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+    /// When the card is made; decides only which times need a date.
+    pub made_at: DateTime<Utc>,
+}
+
+/// What a card is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardKind {
+    /// A customer waits too long.
+    Overdue,
+    /// A customer waits in a room without owner: somebody is to be assigned.
+    OwnerWanted,
+}
+
+/// The person answerable for the room.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// Display name.
+    pub name: String,
+    /// To be mentioned, where the card goes to a group. One id that Feishu does not know fails the whole card.
+    pub mention: Option<OpenId>,
+}
+
+/// One message of the room as the card shows it.
+#[derive(Debug, Clone)]
+pub struct LastLine {
+    /// Who said it.
+    pub speaker: String,
+    /// What; non-text already in its bracketed form.
+    pub text: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// How the wait stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardState {
+    /// Nobody has answered.
+    Waiting,
+    /// Nobody has answered, and a card of a higher rung was sent.
+    Escalated {
+        /// The higher rung's threshold.
+        to: Duration,
+    },
+    /// Somebody answered.
+    Answered {
+        /// Display name.
+        by: String,
+        /// How long the customer waited, in working time.
+        after: Duration,
+    },
+    /// Somebody said that no reply is needed.
+    Cancelled {
+        /// Display name.
+        by: String,
+    },
+    /// The customer took the message back.
+    Withdrawn,
+    /// Our account left the room.
+    Unobserved,
+}
+
+impl CardState {
+    /// Whether the customer still waits.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Escalated { .. })
+    }
+}
+
+/// How much of a card is sent. Each step down is another content and so needs another uuid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Everything.
+    Full,
+    /// Without the mention, saying so.
+    WithoutMention,
+    /// Title, names, button and footer only.
+    Minimal,
+    /// No card at all. It cannot be updated later.
+    PlainText,
+}
+
+impl Form {
+    /// The next simpler form after a definite refusal; `None` when there is nothing simpler.
+    pub fn simpler(self) -> Option<Self> {
+        match self {
+            Self::Full => Some(Self::WithoutMention),
+            Self::WithoutMention => Some(Self::Minimal),
+            Self::Minimal => Some(Self::PlainText),
+            Self::PlainText => None,
+        }
+    }
+}
+
+/// The colours that a Feishu card header can have, which include every colour of the original ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// 蓝色
+    Blue,
+    /// 浅蓝
+    Wathet,
+    /// 青色
+    Turquoise,
+    /// 绿色
+    Green,
+    /// 黄色
+    Yellow,
+    /// 橙色
+    Orange,
+    /// 红色
+    Red,
+    /// 洋红
+    Carmine,
+    /// 紫罗兰
+    Violet,
+    /// 紫色
+    Purple,
+    /// 靛青
+    Indigo,
+    /// 灰色
+    Grey,
+}
+
+/// A colour's name in the API and in Chinese.
+const COLOURS: [(Colour, &str, &str); 12] = [
+    (Colour::Blue, "blue", "蓝色"),
+    (Colour::Wathet, "wathet", "浅蓝"),
+    (Colour::Turquoise, "turquoise", "青色"),
+    (Colour::Green, "green", "绿色"),
+    (Colour::Yellow, "yellow", "黄色"),
+    (Colour::Orange, "orange", "橙色"),
+    (Colour::Red, "red", "红色"),
+    (Colour::Carmine, "carmine", "洋红"),
+    (Colour::Violet, "violet", "紫罗兰"),
+    (Colour::Purple, "purple", "紫色"),
+    (Colour::Indigo, "indigo", "靛青"),
+    (Colour::Grey, "grey", "灰色"),
+];
+
+impl Colour {
+    /// The colour with this name in the configuration, which uses Feishu's names.
+    pub fn from_name(name: &str) -> Option<Self> {
+        COLOURS.iter().find(|(_, api, _)| *api == name).map(|(colour, ..)| *colour)
+    }
+
+    /// `header.template`
+    pub fn header(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The colour of a tag beside the title; tags have no grey.
+    pub fn tag(self) -> &'static str {
+        if self == Self::Grey { "neutral" } else { self.header() }
+    }
+
+    /// What people call it. Some clients do not repaint a header, so the word stands in the title.
+    pub fn chinese(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (Self, &'static str, &'static str) {
+        COLOURS.into_iter().find(|(colour, ..)| *colour == self).unwrap_or(COLOURS[0])
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        COLOURS.into_iter().map(|(colour, ..)| colour)
+    }
+}

@@ -1,0 +1,15 @@
+//! What a card looks like: pure functions from facts to card JSON of schema 2.0.
+//!
+//! A card is read on a phone by somebody who is busy: level and time in the title, who and where below, one button.
+//! It must not compute anything that moves. The waiting time is the rung's threshold and everything else is
+//! absolute, so that a card frozen for a retry is still true. Nothing here reads a clock or talks to Feishu.
+
+mod build;
+mod facts;
+mod text;
+
+pub use build::{Toast, answer_with_card, answer_with_toast, render, request_bytes};
+pub use facts::{CardFacts, CardKind, CardState, Colour, Form, LastLine, Owner};
+
+/// Feishu's limit is 30 KB of request; we stay below with room for what it adds.
+pub const CARD_BYTES_MAX: usize = 28 * 1024;

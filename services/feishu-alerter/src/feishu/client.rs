@@ -1,0 +1,136 @@
+//! The calls: send and update. Each has a deadline, and a refused token is replaced once.
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, RequestBuilder};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::FeishuError;
+use super::token::TokenCache;
+use super::wire;
+use super::{ChatId, Credentials, MessageId, Now, OpenId, OutgoingMessage};
+use crate::uuid::CardUuid;
+
+/// Who gets a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receiver {
+    /// A chat by its id.
+    Chat(ChatId),
+    /// The private chat with a person.
+    Person(OpenId),
+}
+
+impl Receiver {
+    fn id_type(&self) -> &'static str {
+        match self {
+            Self::Chat(_) => "chat_id",
+            Self::Person(_) => "open_id",
+        }
+    }
+
+    fn id(&self) -> &str {
+        match self {
+            Self::Chat(id) => id.as_str(),
+            Self::Person(id) => id.as_str(),
+        }
+    }
+}
+
+/// What Feishu says of a message that it has sent, now or under the same uuid before.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Sent {
+    /// The message.
+    pub message_id: MessageId,
+    /// Where it stands; for a person this is the private chat, needed to search its history later.
+    pub chat_id: ChatId,
+}
+
+/// Feishu's API with one bot's credentials.
+pub struct FeishuClient {
+    http: reqwest::Client,
+    base: String,
+    credentials: Credentials,
+    tokens: TokenCache,
+    now: Now,
+}
+
+impl std::fmt::Debug for FeishuClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FeishuClient")
+            .field("base", &self.base)
+            .field("app_id", &self.credentials.app_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FeishuClient {
+    /// `base` is `https://open.feishu.cn`, `https://open.larksuite.com`, or a simulator, without a trailing slash.
+    pub fn new(http: reqwest::Client, base: impl Into<String>, credentials: Credentials, now: Now) -> Self {
+        let mut base = base.into();
+        base.truncate(base.trim_end_matches('/').len());
+        Self { http, base, credentials, tokens: TokenCache::default(), now }
+    }
+
+    /// The bot's app id, which callbacks must carry.
+    pub fn app_id(&self) -> &str {
+        &self.credentials.app_id
+    }
+
+    /// Sends a message, at most once per `uuid` and hour.
+    pub async fn send(
+        &self,
+        to: &Receiver,
+        message: &OutgoingMessage,
+        uuid: &CardUuid,
+    ) -> Result<Sent, FeishuError> {
+        let body = json!({"receive_id": to.id(), "msg_type": message.msg_type.as_str(),
+            "content": message.content, "uuid": uuid.as_str()});
+        let answer = self
+            .call(|| {
+                let request = self.request(Method::POST, "/open-apis/im/v1/messages");
+                request.query(&[("receive_id_type", to.id_type())]).json(&body)
+            })
+            .await?;
+        wire::part(&answer, "/data")
+    }
+
+    /// Replaces a card that we sent. It is silent: nobody is notified.
+    pub async fn update_card(
+        &self,
+        message_id: &MessageId,
+        card: &OutgoingMessage,
+    ) -> Result<(), FeishuError> {
+        let path = format!("/open-apis/im/v1/messages/{}", path_segment(message_id.as_str()));
+        let body = json!({"content": card.content});
+        self.call(|| self.request(Method::PATCH, &path).json(&body)).await.map(drop)
+    }
+
+    /// A request to a path below the base; the token is added when it is sent.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Sends with a good token; if Feishu refuses the token, once more with a fresh one.
+    pub(super) async fn call(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, FeishuError> {
+        let token = self.token().await?;
+        match wire::exchange(request().bearer_auth(token.expose())).await {
+            Err(error) if error.is_about_the_token() => {
+                tracing::info!(error = %error, "Feishu refused the token; fetching another");
+                self.tokens.forget(&token).await;
+                let fresh = self.token().await?;
+                wire::exchange(request().bearer_auth(fresh.expose())).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn token(&self) -> Result<super::Secret, FeishuError> {
+        let now: DateTime<Utc> = (self.now)();
+        self.tokens.get(&self.http, &self.base, &self.credentials, now).await
+    }
+}
+
+/// An id inside a path: what could change the path is left out, so that a strange id finds nothing.
+fn path_segment(id: &str) -> String {
+    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
+}

@@ -1,0 +1,203 @@
+//! Every card that we can make is one that Feishu takes, and says what it should.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use chrono_tz::Asia::Shanghai;
+use serde_json::Value;
+
+use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
+use crate::card::{
+    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Colour, Form, LastLine, Owner, Toast, answer_with_card,
+    render, request_bytes,
+};
+use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
+use crate::uuid::CardUuid;
+
+/// A customer who has waited for twenty minutes.
+pub(super) fn facts(hand: &Hand) -> CardFacts {
+    let since = hand.now() - TimeDelta::minutes(20);
+    let line = |speaker: &str, text: &str, seconds: i64| LastLine {
+        speaker: speaker.to_owned(),
+        text: text.to_owned(),
+        at: since + TimeDelta::seconds(seconds),
+    };
+    CardFacts {
+        marker: CardUuid::new(CHAT, "w-1", "1200", 0),
+        kind: CardKind::Overdue,
+        level: Colour::Orange,
+        threshold: Duration::from_mins(20),
+        customer: "王小样".to_owned(),
+        room: "样例公司-王小样客户群".to_owned(),
+        owner: Some(Owner { name: "小林".to_owned(), mention: Some(OpenId::new(PERSON)) }),
+        waiting_since: since,
+        last_lines: vec![
+            line("小林", "好的，稍等", -60),
+            line("王小样", "在吗？", 0),
+            line("王小样", "发票开好了吗？急用", 30),
+            line("王小样", "打我电话 13800138000", 90),
+        ],
+        unverified: false,
+        state: CardState::Waiting,
+        zone: Shanghai,
+        made_at: hand.now(),
+    }
+}
+
+fn states() -> Vec<CardState> {
+    vec![
+        CardState::Waiting,
+        CardState::Escalated { to: Duration::from_mins(30) },
+        CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
+        CardState::Cancelled { by: "小林".to_owned() },
+        CardState::Withdrawn,
+        CardState::Unobserved,
+    ]
+}
+
+fn json(message: &OutgoingMessage) -> Value {
+    serde_json::from_str(&message.content).unwrap()
+}
+
+async fn is_taken(stage: &Stage, message: &OutgoingMessage, nth: u32) {
+    let uuid = CardUuid::new(CHAT, "every-card", "1", nth);
+    if let Err(error) = stage.client.send(&to_chat(), message, &uuid).await {
+        panic!("{error}: {}", message.content);
+    }
+    stage.hand.forward(TimeDelta::seconds(1));
+}
+
+#[tokio::test]
+async fn every_form_in_every_state_is_taken() {
+    let stage = stage().await;
+    let mut nth = 0;
+    for kind in [CardKind::Overdue, CardKind::OwnerWanted] {
+        for state in states() {
+            for form in [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText] {
+                for unverified in [false, true] {
+                    let facts = CardFacts { kind, state: state.clone(), unverified, ..facts(&stage.hand) };
+                    is_taken(&stage, &render(&facts, form), nth).await;
+                    nth += 1;
+                }
+            }
+        }
+    }
+    for level in Colour::all() {
+        is_taken(&stage, &render(&CardFacts { level, ..facts(&stage.hand) }, Form::Full), nth).await;
+        nth += 1;
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
+    let stage = stage().await;
+    let awful = "<at id=ou_nobody></at>\u{0}\"\\\n[x](http://x)👨‍👩‍👧&#60;at id=all&#62;".repeat(2_000);
+    for (nth, form) in
+        [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText].into_iter().enumerate()
+    {
+        let mut facts = facts(&stage.hand);
+        facts.customer.clone_from(&awful);
+        facts.room.clone_from(&awful);
+        facts.owner = Some(Owner { name: awful.clone(), mention: None });
+        for line in &mut facts.last_lines {
+            line.speaker.clone_from(&awful);
+            line.text.clone_from(&awful);
+        }
+        for state in [CardState::Waiting, CardState::Cancelled { by: awful.clone() }] {
+            facts.state = state;
+            let message = render(&facts, form);
+            assert!(request_bytes(&message) < CARD_BYTES_MAX, "{}", request_bytes(&message));
+            assert_eq!(message.msg_type, render(&super::cards::facts(&stage.hand), form).msg_type);
+            is_taken(&stage, &message, u32::try_from(nth).unwrap() * 10 + u32::from(facts.state.is_open()))
+                .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_unknown_mention_fails_the_card_and_the_next_form_does_without() {
+    let stage = stage().await;
+    let mut facts = facts(&stage.hand);
+    facts.owner = Some(Owner { name: "小林".to_owned(), mention: Some(OpenId::new("ou_gone")) });
+    let full = render(&facts, Form::Full);
+    let error = stage.client.send(&to_chat(), &full, &facts.marker).await.unwrap_err();
+    assert!(matches!(&error, FeishuError::FixCard(refusal) if refusal.sub == Some(100_290)), "{error:?}");
+    let simpler = render(&facts, Form::Full.simpler().unwrap());
+    assert!(simpler.content.contains("@ 失败"), "{}", simpler.content);
+    is_taken(&stage, &simpler, 0).await;
+}
+
+#[tokio::test]
+async fn a_sent_card_can_become_any_of_its_later_states() {
+    let stage = stage().await;
+    let open = facts(&stage.hand);
+    let sent = stage.client.send(&to_chat(), &render(&open, Form::Full), &open.marker).await.unwrap();
+    for state in states() {
+        let later = CardFacts { state, ..facts(&stage.hand) };
+        stage.client.update_card(&sent.message_id, &render(&later, Form::Full)).await.unwrap();
+        stage.hand.forward(TimeDelta::seconds(1));
+    }
+    assert_eq!(stage.messages().await[0]["updates"], states().len());
+}
+
+#[tokio::test]
+async fn the_waiting_card() {
+    let stage = stage().await;
+    insta::assert_json_snapshot!(json(&render(&facts(&stage.hand), Form::Full)));
+}
+
+#[tokio::test]
+async fn the_card_that_asks_for_an_owner() {
+    let stage = stage().await;
+    let facts = CardFacts {
+        kind: CardKind::OwnerWanted,
+        owner: None,
+        unverified: true,
+        // Yesterday evening: the time needs its date.
+        waiting_since: stage.hand.now() - TimeDelta::hours(12),
+        ..facts(&stage.hand)
+    };
+    insta::assert_json_snapshot!(json(&render(&facts, Form::Full)));
+}
+
+#[tokio::test]
+async fn the_closed_cards_are_grey_and_name_who_and_how_long() {
+    let stage = stage().await;
+    let closed = |state| json(&render(&CardFacts { state, ..facts(&stage.hand) }, Form::Full));
+    let answered = closed(CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) });
+    insta::assert_json_snapshot!(answered);
+    let cancelled = closed(CardState::Cancelled { by: "小林".to_owned() });
+    assert_eq!(cancelled["header"]["title"]["content"], "已取消");
+    assert_eq!(cancelled["header"]["template"], "grey");
+    assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
+    for card in [answered, cancelled] {
+        assert!(!card.to_string().contains("\"button\""), "a closed card has nothing to press");
+        assert!(!card.to_string().contains("<at"), "and mentions nobody again");
+    }
+}
+
+#[tokio::test]
+async fn the_plain_text_says_the_same_and_carries_the_marker() {
+    let stage = stage().await;
+    let facts = facts(&stage.hand);
+    let message = render(&facts, Form::PlainText);
+    insta::assert_snapshot!(json(&message)["text"].as_str().unwrap());
+    assert!(message.content.contains(facts.marker.as_str()));
+}
+
+#[tokio::test]
+async fn a_card_is_the_same_whenever_it_is_drawn_that_day() {
+    let stage = stage().await;
+    let before = facts(&stage.hand);
+    let after = CardFacts { made_at: before.made_at + TimeDelta::hours(1), ..before.clone() };
+    assert_eq!(render(&before, Form::Full), render(&after, Form::Full));
+}
+
+#[tokio::test]
+async fn an_answer_to_a_press_carries_the_same_card() {
+    let stage = stage().await;
+    let closed = CardFacts { state: CardState::Cancelled { by: "小林".to_owned() }, ..facts(&stage.hand) };
+    let answer = answer_with_card(Toast::Success, crate::wording::TOAST_DONE, &closed);
+    assert_eq!(answer["card"]["type"], "raw");
+    assert_eq!(answer["card"]["data"], json(&render(&closed, Form::Full)));
+}

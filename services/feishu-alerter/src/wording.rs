@@ -1,0 +1,145 @@
+//! Every Chinese text that people read in Feishu: card titles, labels, buttons, answers to a press.
+//!
+//! Together in one place, so that somebody who writes well can go over it without reading code. Only words live
+//! here; what goes where is decided in `card`.
+
+use std::time::Duration;
+
+/// The title that users know from the original, before level and time.
+pub const OVERDUE: &str = "超时提醒⏰";
+/// Title of the card that asks for an owner.
+pub const OWNER_WANTED: &str = "请指定负责人⏰";
+/// Titles of closed waits.
+pub const ANSWERED: &str = "已回复";
+/// The wait was cancelled by somebody.
+pub const CANCELLED: &str = "已取消";
+/// The customer took the message back.
+pub const WITHDRAWN: &str = "客户已撤回";
+/// Our account has left the room, so nobody knows.
+pub const UNOBSERVED: &str = "已停止观察";
+/// A newer card for the same wait has been sent.
+pub const ESCALATED: &str = "已升级";
+
+/// Tag beside the title while nobody has answered.
+pub const TAG_OPEN: &str = "未处理";
+/// Tag of a wait that overlapped a gap in what we saw.
+pub const TAG_UNVERIFIED: &str = "待核实";
+
+/// Labels in the card.
+pub const CUSTOMER: &str = "客户";
+/// The room.
+pub const ROOM: &str = "群聊";
+/// The owner.
+pub const OWNER: &str = "负责人";
+/// Since when the customer waits.
+pub const SINCE: &str = "开始等待";
+/// The last lines.
+pub const LAST_LINES: &str = "最近消息";
+/// The search marker in the footer.
+pub const MARKER: &str = "编号";
+
+/// In the place of a missing owner.
+pub const NO_OWNER: &str = "还没有";
+/// What to do about it.
+pub const ASSIGN_ONE: &str = "请在「群聊总表」里为这个群填写负责人，之后的提醒会直接发给 TA。";
+/// After the owner's name when the @ was refused and left out.
+pub const MENTION_DROPPED: &str = "（@ 失败，请转告）";
+/// When a customer's or room's name is empty.
+pub const NAMELESS: &str = "（未命名）";
+/// What the customer waits for, when the wait may have been answered unseen.
+pub const UNVERIFIED_NOTE: &str = "采集曾中断，期间可能已有回复，请核实。";
+
+/// The button.
+pub const NO_REPLY_NEEDED: &str = "不用回复";
+/// Title of the question before it takes effect.
+pub const CONFIRM_TITLE: &str = "确认不用回复？";
+/// The question.
+pub const CONFIRM_TEXT: &str = "这次等待会记为取消，不再提醒，也不计入回复时间。";
+
+/// Answers to a press.
+pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
+/// The wait had ended before.
+pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
+/// A button of an old card.
+pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
+/// We could not do it just now.
+pub const TOAST_FAILED: &str = "暂时无法处理，请稍后再试";
+
+/// "已等 20 分钟"
+pub fn waited(threshold: Duration) -> String {
+    format!("已等 {}", span(threshold))
+}
+
+/// The level beside the waiting time: "【橙色】".
+pub fn level(colour: &str) -> String {
+    format!("【{colour}】")
+}
+
+/// "小林 已回复，用时 12 分钟"
+pub fn answered_by(who: &str, after: Duration) -> String {
+    format!("{who} 已回复，用时 {}", span(after))
+}
+
+/// "小林 标记为不用回复"
+pub fn cancelled_by(who: &str) -> String {
+    format!("{who} 标记为不用回复")
+}
+
+/// The customer took the message back.
+pub fn withdrawn() -> String {
+    "客户撤回了消息，无需再回复".to_owned()
+}
+
+/// Our account has left the room.
+pub fn unobserved() -> String {
+    "助手账号已不在群里，无法得知是否回复".to_owned()
+}
+
+/// "已升级：已等 30 分钟，请看新的提醒"
+pub fn escalated(to: Duration) -> String {
+    format!("{}，请看新的提醒", waited(to))
+}
+
+/// "已由 小林 处理", for a second press.
+pub fn toast_handled_by(who: &str) -> String {
+    format!("已由 {who} 处理")
+}
+
+/// A length of time in the two largest units that matter: "45 秒", "20 分钟", "1 小时 5 分钟", "2 天 3 小时".
+pub fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    let two = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {small_unit}"),
+    };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} 秒"),
+        (0, 0, minutes) if minutes < 10 => two(minutes, "分钟", seconds % 60, "秒"),
+        (0, 0, minutes) => format!("{minutes} 分钟"),
+        (0, hours, minutes) => two(hours, "小时", minutes % 60, "分钟"),
+        (days, hours, _) => two(days, "天", hours % 24, "小时"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, span};
+
+    #[test]
+    fn lengths_read_as_people_say_them() {
+        for (seconds, text) in [
+            (0, "0 秒"),
+            (45, "45 秒"),
+            (60, "1 分钟"),
+            (95, "1 分钟 35 秒"),
+            (1_200, "20 分钟"),
+            (1_259, "20 分钟"),
+            (3_600, "1 小时"),
+            (3_900, "1 小时 5 分钟"),
+            (183_600, "2 天 3 小时"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+}
