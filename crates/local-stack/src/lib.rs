@@ -1,1 +1,3 @@
 //! local-stack
+
+pub mod gateway;
