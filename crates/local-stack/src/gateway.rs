@@ -6,7 +6,7 @@
 //! missing that is an error of its own, because the caller can do without.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ mod tests;
 pub use install::{Prepared, prepare};
 
 /// From start to its ready line; Node loads some hundred files.
-const READY_DEADLINE: Duration = Duration::from_secs(60);
+const READY_DEADLINE: Duration = Duration::from_mins(1);
 /// It ends within a second by itself.
 const STOP_DEADLINE: Duration = Duration::from_secs(3);
 /// How much of its last words an error repeats.
@@ -95,11 +95,13 @@ pub struct NodeGateway {
     control_url: String,
     child: Child,
     pid: Pid,
-    _stdin: ChildStdin,
+    /// Held open for as long as it is wanted: the gateway ends when this is closed.
+    stdin: Option<ChildStdin>,
 }
 
+/// The gateway's ready line.
 #[derive(Deserialize)]
-struct Ready {
+struct Ports {
     ready: bool,
     endpoint: String,
     control: String,
@@ -124,18 +126,20 @@ impl NodeGateway {
         };
         let words = tokio::spawn(last_words(stderr));
         let waiting = tokio::time::timeout(READY_DEADLINE, ready(BufReader::new(stdout).lines())).await;
-        let ready = match waiting {
-            Ok(Some(ready)) => ready,
+        let ports = match waiting {
+            Ok(Some(ports)) => ports,
             Ok(None) => {
                 // A kill of what has ended is refused, and that is fine: the words end either way.
                 let _ = child.start_kill();
                 return Err(GatewayError::Start { last_words: words.await.unwrap_or_default() });
             }
-            Err(_) => return Err(GatewayError::TimedOut { what: "starting the gateway", limit: READY_DEADLINE }),
+            Err(_) => {
+                return Err(GatewayError::TimedOut { what: "starting the gateway", limit: READY_DEADLINE });
+            }
         };
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = pid.ok_or_else(|| GatewayError::Start { last_words: "it has ended".to_owned() })?;
-        Ok(Self { endpoint: ready.endpoint, control_url: ready.control, child, pid, _stdin: stdin })
+        Ok(Self { endpoint: ports.endpoint, control_url: ports.control, child, pid, stdin: Some(stdin) })
     }
 
     /// `host:port` of gRPC.
@@ -171,13 +175,12 @@ impl NodeGateway {
     /// Asks it to end, and kills it when it does not.
     pub async fn stop(mut self) -> Result<ExitStatus, GatewayError> {
         self.signal(Signal::TERM)?;
-        match tokio::time::timeout(STOP_DEADLINE, self.child.wait()).await {
-            Ok(status) => status.map_err(|source| GatewayError::Io { what: "wait for the gateway", source }),
-            Err(_) => {
-                self.kill().await?;
-                Err(GatewayError::TimedOut { what: "stopping the gateway", limit: STOP_DEADLINE })
-            }
+        self.stdin = None;
+        if let Ok(status) = tokio::time::timeout(STOP_DEADLINE, self.child.wait()).await {
+            return status.map_err(|source| GatewayError::Io { what: "wait for the gateway", source });
         }
+        self.kill().await?;
+        Err(GatewayError::TimedOut { what: "stopping the gateway", limit: STOP_DEADLINE })
     }
 
     fn signal(&self, signal: Signal) -> Result<(), GatewayError> {
@@ -190,7 +193,6 @@ fn command(prepared: &Prepared, settings: &Settings) -> Command {
     let mut command = Command::new("node");
     command
         .arg(prepared.main())
-        .current_dir(prepared.folder())
         .env("GATEWAY_TOKEN", &settings.token)
         .env("GATEWAY_PUPPET", "mock")
         .env("GATEWAY_ENDPOINT", format!("127.0.0.1:{}", settings.port))
@@ -203,7 +205,13 @@ fn command(prepared: &Prepared, settings: &Settings) -> Command {
         .process_group(0)
         .kill_on_drop(true);
     // Settings of another gateway of the same operator must not leak into this one.
-    for name in ["GATEWAY_CONFIG", "GATEWAY_TOKEN_FILE", "GATEWAY_TLS_CERT_FILE", "GATEWAY_TLS_KEY_FILE", "GATEWAY_LOG"] {
+    for name in [
+        "GATEWAY_CONFIG",
+        "GATEWAY_TOKEN_FILE",
+        "GATEWAY_TLS_CERT_FILE",
+        "GATEWAY_TLS_KEY_FILE",
+        "GATEWAY_LOG",
+    ] {
         command.env_remove(name);
     }
     match &settings.world {
@@ -214,13 +222,13 @@ fn command(prepared: &Prepared, settings: &Settings) -> Command {
 }
 
 /// Waits for the ready line, then leaves somebody reading, since a full pipe would stop the gateway.
-async fn ready(mut lines: Lines<BufReader<ChildStdout>>) -> Option<Ready> {
+async fn ready(mut lines: Lines<BufReader<ChildStdout>>) -> Option<Ports> {
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Ok(ready) = serde_json::from_str::<Ready>(&line)
-            && ready.ready
+        if let Ok(ports) = serde_json::from_str::<Ports>(&line)
+            && ports.ready
         {
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Some(ready);
+            return Some(ports);
         }
     }
     None
@@ -238,9 +246,4 @@ async fn last_words(stream: impl AsyncRead + Unpin) -> String {
         kept.push_back(line);
     }
     Vec::from(kept).join("\n")
-}
-
-/// The folder inside a work folder that belongs to the gateway.
-fn folder_in(work_dir: &Path) -> PathBuf {
-    work_dir.join("wechaty-gateway")
 }

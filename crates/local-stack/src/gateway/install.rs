@@ -10,34 +10,40 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use super::{GatewayError, folder_in, last_words};
+use super::{GatewayError, last_words};
 
-/// The gateway as it is in the repository. The lock file says which packages; it names no place to get them from, so
-/// that npm takes the registry that this machine is set up for.
-const FILES: [(&str, &str); 9] = [
+/// The lock file says which packages; it names no place to get them from, so that npm takes the registry that this
+/// machine is set up for.
+const PACKAGE_FILES: [Embedded; 3] = [
     (".npmrc", include_str!("../../../../deploy/wechaty-gateway/.npmrc")),
     ("package.json", include_str!("../../../../deploy/wechaty-gateway/package.json")),
     ("package-lock.json", include_str!("../../../../deploy/wechaty-gateway/package-lock.json")),
-    ("src/config.js", include_str!("../../../../deploy/wechaty-gateway/src/config.js")),
-    ("src/control.js", include_str!("../../../../deploy/wechaty-gateway/src/control.js")),
-    ("src/main.js", include_str!("../../../../deploy/wechaty-gateway/src/main.js")),
-    ("src/puppet.js", include_str!("../../../../deploy/wechaty-gateway/src/puppet.js")),
-    ("src/server.js", include_str!("../../../../deploy/wechaty-gateway/src/server.js")),
-    ("src/world.js", include_str!("../../../../deploy/wechaty-gateway/src/world.js")),
 ];
-const SAMPLE_WORLD: (&str, &str) =
-    ("src/sample-world.json", include_str!("../../../../deploy/wechaty-gateway/src/sample-world.json"));
 
-/// The files whose change means other packages.
-const PACKAGE_FILES: [&str; 3] = [".npmrc", "package.json", "package-lock.json"];
+/// The gateway's own code, as it is in the repository.
+const SOURCES: [Embedded; 7] = [
+    ("config.js", include_str!("../../../../deploy/wechaty-gateway/src/config.js")),
+    ("control.js", include_str!("../../../../deploy/wechaty-gateway/src/control.js")),
+    ("main.js", include_str!("../../../../deploy/wechaty-gateway/src/main.js")),
+    ("puppet.js", include_str!("../../../../deploy/wechaty-gateway/src/puppet.js")),
+    ("sample-world.json", include_str!("../../../../deploy/wechaty-gateway/src/sample-world.json")),
+    ("server.js", include_str!("../../../../deploy/wechaty-gateway/src/server.js")),
+    ("world.js", include_str!("../../../../deploy/wechaty-gateway/src/world.js")),
+];
+
+/// Name and contents.
+type Embedded = (&'static str, &'static str);
+
+/// Characters of a folder's name that stand for its contents.
+const HASH_LENGTH: usize = 12;
 
 /// Written after a whole installation; what is installed without it is a leftover.
-const STAMP: &str = "installed.sha256";
+const STAMP: &str = "installed";
 
 /// About 350 small packages: half a minute on a good line.
-const INSTALL_DEADLINE: Duration = Duration::from_secs(600);
+const INSTALL_DEADLINE: Duration = Duration::from_mins(10);
 /// Another process may be installing into the same folder.
-const LOCK_DEADLINE: Duration = Duration::from_secs(660);
+const LOCK_DEADLINE: Duration = Duration::from_mins(11);
 /// How often the lock is asked for.
 const LOCK_EVERY: Duration = Duration::from_millis(100);
 /// For `node --version`.
@@ -48,41 +54,34 @@ const MIN_NODE_MAJOR: u32 = 20;
 /// An installed gateway.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    folder: PathBuf,
+    main: PathBuf,
 }
 
 impl Prepared {
-    /// Where it is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    pub(super) fn main(&self) -> PathBuf {
-        self.folder.join("src/main.js")
+    /// The file that Node is to run.
+    pub fn main(&self) -> &Path {
+        &self.main
     }
 }
 
-/// Makes sure that the gateway is installed below `work_dir`. Safe to call from several processes at once.
+/// Makes sure that the gateway is installed below `work_dir`. Safe to call from several processes at once, also from
+/// different versions of this program: folders are named after their contents and never change.
 pub async fn prepare(work_dir: &Path, progress: impl Fn(&str)) -> Result<Prepared, GatewayError> {
     check_node().await?;
-    let folder = std::path::absolute(folder_in(work_dir)).map_err(io_error("name the gateway's folder"))?;
-    fs::create_dir_all(folder.join("src")).map_err(io_error("create the gateway's folder"))?;
+    let base = std::path::absolute(work_dir).map_err(io_error("name the gateway's folder"))?;
+    let folder = base.join("wechaty-gateway").join(fingerprint(&PACKAGE_FILES));
+    let sources = folder.join(format!("src-{}", fingerprint(&SOURCES)));
+    fs::create_dir_all(&sources).map_err(io_error("create the gateway's folder"))?;
     let _lock = lock(&folder.join("install.lock")).await?;
-    for (name, contents) in FILES.iter().chain([&SAMPLE_WORLD]) {
-        write_if_changed(&folder.join(name), contents).map_err(io_error("write the gateway's files"))?;
-    }
+    write_all(&folder, &PACKAGE_FILES).map_err(io_error("write the gateway's files"))?;
+    write_all(&sources, &SOURCES).map_err(io_error("write the gateway's files"))?;
     let stamp = folder.join(STAMP);
-    let wanted = fingerprint();
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && folder.join("node_modules").is_dir() {
-        return Ok(Prepared { folder });
+    if !stamp.exists() {
+        progress("installing the Wechaty gateway's npm packages (once, about half a minute)");
+        npm_ci(&folder).await?;
+        fs::write(&stamp, "").map_err(io_error("write the gateway's stamp"))?;
     }
-    progress("installing the Wechaty gateway's npm packages (once, about half a minute)");
-    if stamp.exists() {
-        fs::remove_file(&stamp).map_err(io_error("remove the gateway's stamp"))?;
-    }
-    npm_ci(&folder).await?;
-    fs::write(&stamp, wanted).map_err(io_error("write the gateway's stamp"))?;
-    Ok(Prepared { folder })
+    Ok(Prepared { main: sources.join("main.js") })
 }
 
 /// Both programs are looked for before anything is written.
@@ -103,16 +102,28 @@ async fn version_of(program: &'static str) -> Result<String, GatewayError> {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         }
         Ok(Ok(_)) => Err(GatewayError::NotInstalled { program }),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(GatewayError::NotInstalled { program }),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            Err(GatewayError::NotInstalled { program })
+        }
         Ok(Err(source)) => Err(GatewayError::Io { what: "ask Node for its version", source }),
-        Err(_) => Err(GatewayError::TimedOut { what: "asking Node for its version", limit: VERSION_DEADLINE }),
+        Err(_) => {
+            Err(GatewayError::TimedOut { what: "asking Node for its version", limit: VERSION_DEADLINE })
+        }
     }
 }
 
 /// `npm ci` starts from an empty `node_modules`, so that a broken-off installation leaves nothing behind.
 async fn npm_ci(folder: &Path) -> Result<(), GatewayError> {
     let mut child = Command::new("npm")
-        .args(["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=error"])
+        .args([
+            "ci",
+            "--omit=dev",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-progress",
+            "--loglevel=error",
+        ])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -133,7 +144,7 @@ async fn npm_ci(folder: &Path) -> Result<(), GatewayError> {
     Err(GatewayError::Install { last_words })
 }
 
-/// Held until the file is closed, also by a crash.
+/// The lock is held until the file is closed, also by a crash.
 async fn lock(path: &Path) -> Result<fs::File, GatewayError> {
     let file = fs::File::create(path).map_err(io_error("open the gateway's lock"))?;
     let waiting = async {
@@ -152,23 +163,31 @@ async fn lock(path: &Path) -> Result<fs::File, GatewayError> {
     Ok(file)
 }
 
-/// A running gateway of another process reads these files only at its start, and a rename is never seen half done.
-fn write_if_changed(path: &Path, contents: &str) -> io::Result<()> {
-    if fs::read_to_string(path).is_ok_and(|found| found == contents) {
-        return Ok(());
+/// Writes what is missing or was changed by hand. A rename is never seen half done.
+fn write_all(folder: &Path, files: &[Embedded]) -> io::Result<()> {
+    for (name, contents) in files {
+        let path = folder.join(name);
+        if fs::read_to_string(&path).is_ok_and(|found| found == *contents) {
+            continue;
+        }
+        let partial = folder.join(format!("{name}.partial"));
+        fs::write(&partial, contents)?;
+        fs::rename(&partial, path)?;
     }
-    let partial = path.with_extension("partial");
-    fs::write(&partial, contents)?;
-    fs::rename(&partial, path)
+    Ok(())
 }
 
-fn fingerprint() -> String {
+fn fingerprint(files: &[Embedded]) -> String {
     let mut hash = Sha256::new();
-    for (name, contents) in FILES.iter().filter(|(name, _)| PACKAGE_FILES.contains(name)) {
-        hash.update(name.as_bytes());
-        hash.update(contents.as_bytes());
+    for (name, contents) in files {
+        hash.update(name);
+        hash.update([0]);
+        hash.update(contents);
+        hash.update([0]);
     }
-    data_encoding::HEXLOWER.encode(&hash.finalize())
+    let mut hex = data_encoding::HEXLOWER.encode(&hash.finalize());
+    hex.truncate(HASH_LENGTH);
+    hex
 }
 
 fn io_error(what: &'static str) -> impl Fn(io::Error) -> GatewayError {

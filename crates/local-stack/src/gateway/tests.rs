@@ -2,27 +2,49 @@
 
 use super::*;
 
+/// `node-gateway` in the target folder, three levels above this test's program; other crates' tests share it.
 fn work_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/node-gateway")
+    let program = std::env::current_exe().unwrap();
+    program.ancestors().nth(3).unwrap().join("node-gateway")
 }
 
 fn settings() -> Settings {
-    Settings { work_dir: work_dir(), token: "sample_0123456789".into(), world: None, port: 0, control_port: 0 }
+    Settings {
+        work_dir: work_dir(),
+        token: "sample_0123456789".into(),
+        world: None,
+        port: 0,
+        control_port: 0,
+    }
+}
+
+/// `None`, with a line that says so, where there is no Node.
+async fn start() -> Option<NodeGateway> {
+    match NodeGateway::start(&settings(), |line| println!("{line}")).await {
+        Ok(gateway) => Some(gateway),
+        Err(GatewayError::NotInstalled { program }) => {
+            println!("SKIPPED: {program} is not installed");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[tokio::test]
-async fn starts_and_ends_by_itself() {
-    let gateway = match NodeGateway::start(&settings(), |line| println!("{line}")).await {
-        Ok(gateway) => gateway,
-        Err(GatewayError::NotInstalled { program }) => {
-            println!("SKIPPED: {program} is not installed");
-            return;
-        }
-        Err(error) => panic!("{error}"),
-    };
+async fn ends_in_good_order_when_asked() {
+    let Some(gateway) = start().await else { return };
     assert!(gateway.endpoint().starts_with("127.0.0.1:") && !gateway.endpoint().ends_with(":0"));
     assert!(gateway.control_url().starts_with("http://127.0.0.1:"));
     let status = gateway.stop().await.unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
+async fn ends_when_its_parent_is_gone() {
+    let Some(mut gateway) = start().await else { return };
+    // What the system does to the pipe when we die.
+    gateway.stdin = None;
+    let status = tokio::time::timeout(STOP_DEADLINE, gateway.child.wait()).await.unwrap().unwrap();
     assert!(status.success(), "{status}");
 }
 

@@ -135,7 +135,8 @@ impl GatewayClient {
 
     /// Ids of all contacts.
     pub async fn contacts(&self) -> Result<Vec<ContactId>, GatewayError> {
-        let answer = within(LIST_DEADLINE, self.inner.clone().contact_list(wire::ContactListRequest {})).await?;
+        let answer =
+            within(LIST_DEADLINE, self.inner.clone().contact_list(wire::ContactListRequest {})).await?;
         Ok(answer.ids.into_iter().filter_map(ContactId::parse).collect())
     }
 
@@ -215,7 +216,8 @@ fn endpoint(settings: &Settings) -> Result<Endpoint, GatewayError> {
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
     if let Security::Tls { ca_pem, server_name } = &settings.security {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca_pem)).domain_name(server_name);
+        let tls =
+            ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca_pem)).domain_name(server_name);
         endpoint = endpoint.tls_config(tls).map_err(|_| GatewayError::Settings { what: "certificate" })?;
     }
     if settings.token_as_authority {

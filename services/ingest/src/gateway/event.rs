@@ -250,7 +250,10 @@ fn contacts(ids: Vec<String>) -> Option<Vec<ContactId>> {
 
 /// Some puppets write numbers, some numbers with a fraction, some text.
 fn timestamp(value: &serde_json::Value) -> Option<DateTime<Utc>> {
-    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and absurd values are refused below")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the cast saturates, and absurd values are refused below"
+    )]
     let number = value
         .as_i64()
         .or_else(|| value.as_f64().map(|number| number as i64))
@@ -291,16 +294,28 @@ mod tests {
         let ms = at.timestamp_millis();
         let cases = [
             (1, "not even JSON".to_owned(), Event::Heartbeat),
-            (2, r#"{"messageId":"m1","more":[1]}"#.to_owned(), Event::Message(MessageId::parse("m1").unwrap())),
+            (
+                2,
+                r#"{"messageId":"m1","more":[1]}"#.to_owned(),
+                Event::Message(MessageId::parse("m1").unwrap()),
+            ),
             (3, r#"{"data":"probe"}"#.to_owned(), Event::Dong { data: "probe".into() }),
             (
                 19,
                 format!(r#"{{"inviteeIdList":["c1",""],"inviterId":"","roomId":"r1","timestamp":{ms}}}"#),
-                Event::RoomJoin { room: room("r1"), invitees: vec![contact("c1")], inviter: None, at: Some(at) },
+                Event::RoomJoin {
+                    room: room("r1"),
+                    invitees: vec![contact("c1")],
+                    inviter: None,
+                    at: Some(at),
+                },
             ),
             (
                 20,
-                format!(r#"{{"removeeIdList":["c1"],"removerId":"c2","roomId":"r1","timestamp":{}}}"#, ms / 1000),
+                format!(
+                    r#"{{"removeeIdList":["c1"],"removerId":"c2","roomId":"r1","timestamp":{}}}"#,
+                    ms / 1000
+                ),
                 Event::RoomLeave {
                     room: room("r1"),
                     removees: vec![contact("c1")],
@@ -310,7 +325,8 @@ mod tests {
             ),
             (
                 21,
-                r#"{"changerId":null,"newTopic":"新名","oldTopic":"旧","roomId":"r1","timestamp":null}"#.to_owned(),
+                r#"{"changerId":null,"newTopic":"新名","oldTopic":"旧","roomId":"r1","timestamp":null}"#
+                    .to_owned(),
                 Event::RoomTopic { room: room("r1"), topic: "新名".into(), changer: None, at: None },
             ),
             (
@@ -320,7 +336,11 @@ mod tests {
             ),
             (25, r#"{"contactId":"me"}"#.to_owned(), Event::Login(contact("me"))),
             (26, "{}".to_owned(), Event::Logout),
-            (27, r#"{"payloadType":3,"payloadId":"r1"}"#.to_owned(), Event::Dirty { payload_type: 3, id: "r1".into() }),
+            (
+                27,
+                r#"{"payloadType":3,"payloadId":"r1"}"#.to_owned(),
+                Event::Dirty { payload_type: 3, id: "r1".into() },
+            ),
         ];
         for (number, payload, expected) in cases {
             assert_eq!(parse(number, &payload), expected, "{payload}");
@@ -329,7 +349,9 @@ mod tests {
 
     #[test]
     fn kept_when_not_understood() {
-        for (number, payload) in [(2, "{}"), (2, "nonsense"), (19, r#"{"roomId":"r1"}"#), (21, r#"{"roomId":"r1"}"#), (25, "{}")] {
+        for (number, payload) in
+            [(2, "{}"), (2, "nonsense"), (19, r#"{"roomId":"r1"}"#), (21, r#"{"roomId":"r1"}"#), (25, "{}")]
+        {
             assert_eq!(parse(number, payload), Event::Malformed { number }, "{payload}");
         }
         for number in [0, 4, 17, 28, 34, 999, -1] {

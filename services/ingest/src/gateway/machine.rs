@@ -75,7 +75,7 @@ impl Default for Timings {
             dong: Duration::from_secs(10),
             backoff_first: Duration::from_millis(200),
             backoff_last: Duration::from_secs(5),
-            auth_retry: Duration::from_secs(60),
+            auth_retry: Duration::from_mins(1),
             occupied_retry: (Duration::from_secs(2), Duration::from_secs(5)),
             occupied_alarm: Duration::from_secs(30),
         }
@@ -221,7 +221,9 @@ impl Machine {
     /// When [`Machine::tick`] has something to do.
     pub fn wake_at(&self) -> Instant {
         match self.phase {
-            Phase::Resting { until, .. } | Phase::Connecting { until } | Phase::Suspect { until, .. } => until,
+            Phase::Resting { until, .. } | Phase::Connecting { until } | Phase::Suspect { until, .. } => {
+                until
+            }
             Phase::Subscribing { start_at, until } => start_at.map_or(until, |at| at.min(until)),
             Phase::Streaming { last_event } => last_event + self.timings.silence,
         }
@@ -280,7 +282,9 @@ impl Machine {
     /// Once a connection: as soon as the stream is known to be open, or when waiting longer would be pointless.
     fn start_puppet(&mut self) -> Vec<Action> {
         match &mut self.phase {
-            Phase::Subscribing { start_at, .. } => start_at.take().map(|_| Action::Start).into_iter().collect(),
+            Phase::Subscribing { start_at, .. } => {
+                start_at.take().map(|_| Action::Start).into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -332,7 +336,7 @@ impl Machine {
     fn occupied(&mut self, now: Instant) -> Vec<Action> {
         let mut actions = self.drop_connection(Loss::StreamEnded);
         let (shortest, longest) = self.timings.occupied_retry;
-        let pause = shortest + (longest - shortest).mul_f64(self.jitter.next());
+        let pause = shortest + longest.saturating_sub(shortest).mul_f64(self.jitter.next());
         self.phase = Phase::Resting { state: State::Occupied, until: now + pause };
         let since = *self.occupied_since.get_or_insert(now);
         if now - since >= self.timings.occupied_alarm {

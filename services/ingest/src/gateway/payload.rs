@@ -184,7 +184,11 @@ pub fn mentioned_names(text: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = text.split(MENTION_END).collect();
     // What follows the last end mark is not a mention.
     parts.pop();
-    parts.into_iter().filter_map(|part| part.find('@').map(|at| &part[at + 1..])).filter(|name| !name.is_empty()).collect()
+    parts
+        .into_iter()
+        .filter_map(|part| part.find('@').map(|at| &part[at + 1..]))
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -219,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_text_in_a_room() {
-        let message = read(MessagePayloadResponse { mention_ids: vec!["u9".into()], ..wire(7, "好") }).unwrap();
+        let message =
+            read(MessagePayloadResponse { mention_ids: vec!["u9".into()], ..wire(7, "好") }).unwrap();
         assert_eq!(message.kind, Kind::Text);
         assert_eq!(message.place, Place::Room(RoomId::parse("r1").unwrap()));
         assert_eq!(message.mentions, [ContactId::parse("u9").unwrap()]);
@@ -248,14 +253,16 @@ mod tests {
 
     #[test]
     fn a_recall_notice_is_not_an_id() {
-        for notice in ["某人撤回了一条消息", "<sysmsg type=\"revokemsg\"></sysmsg>", "you recalled it", ""] {
+        for notice in ["某人撤回了一条消息", "<sysmsg type=\"revokemsg\"></sysmsg>", "you recalled it", ""]
+        {
             assert_eq!(read(wire(13, notice)).unwrap().kind, Kind::Recalled { original: None }, "{notice}");
         }
     }
 
     #[test]
     fn a_direct_chat_has_no_room() {
-        let wire = MessagePayloadResponse { room_id: String::new(), listener_id: "me".into(), ..wire(7, "x") };
+        let wire =
+            MessagePayloadResponse { room_id: String::new(), listener_id: "me".into(), ..wire(7, "x") };
         assert_eq!(read(wire).unwrap().place, Place::Direct { listener: ContactId::parse("me") });
     }
 
@@ -277,7 +284,10 @@ mod tests {
 
     #[test]
     fn names_end_at_the_mark() {
-        assert_eq!(mentioned_names("请看 @林 小样\u{2005}和@周例安\u{2005}，谢谢 a@b"), ["林 小样", "周例安"]);
+        assert_eq!(
+            mentioned_names("请看 @林 小样\u{2005}和@周例安\u{2005}，谢谢 a@b"),
+            ["林 小样", "周例安"]
+        );
         assert_eq!(mentioned_names("没有 @谁"), Vec::<&str>::new());
     }
 }

@@ -199,7 +199,8 @@ impl Session {
     }
 
     fn connect(&mut self, epoch: Epoch) {
-        let (settings, inputs, connections) = (self.settings.clone(), self.inputs.clone(), self.connections.clone());
+        let (settings, inputs, connections) =
+            (self.settings.clone(), self.inputs.clone(), self.connections.clone());
         self.tasks.spawn(async move {
             // The session is gone only when it shuts down.
             let _ = match GatewayClient::connect(&settings).await {
@@ -253,7 +254,8 @@ impl Session {
     fn lost(&self, reason: Loss) -> Notice {
         let noticed_at = (self.now)();
         let last = Some(self.last_arrival.load(Ordering::Relaxed)).filter(|millis| *millis > 0);
-        let since = last.and_then(DateTime::from_timestamp_millis).map_or(noticed_at, |last| last.min(noticed_at));
+        let since =
+            last.and_then(DateTime::from_timestamp_millis).map_or(noticed_at, |last| last.min(noticed_at));
         tracing::warn!(gateway.epoch = self.machine.epoch(), ?reason, %since, "capture is lost");
         Notice::Lost { epoch: self.machine.epoch(), since, noticed_at, reason }
     }

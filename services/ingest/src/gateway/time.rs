@@ -70,7 +70,9 @@ mod tests {
         let arrived = at("2026-03-02T08:00:00Z");
         let sent = at("2026-03-02T07:59:30Z");
         let ms = sent.timestamp_millis();
-        let field = |ms: i64| Some(Timestamp { seconds: ms / 1_000, nanos: i32::try_from(ms % 1_000).unwrap() * 1_000_000 });
+        let field = |ms: i64| {
+            Some(Timestamp { seconds: ms / 1_000, nanos: i32::try_from(ms % 1_000).unwrap() * 1_000_000 })
+        };
         let raw = |ms: i64| u64::try_from(ms).unwrap();
         let puppet = SentAt { at: sent, origin: TimeOrigin::Puppet };
         let absent = SentAt { at: arrived, origin: TimeOrigin::Absent };
