@@ -1,1 +1,25 @@
-//! domain
+//! The rules of Huiyin, pure: who is waiting, since when, who is told, who owns what.
+//!
+//! This crate does no I/O, has no async and never reads a clock: `now` is always an argument. Everything here is a
+//! function of facts (timeline entries) and of the rules in force, so that any order of arrival gives the same answer.
+
+pub mod assignment;
+pub mod calendar;
+pub mod closing;
+pub mod figures;
+pub mod fold;
+pub mod id;
+pub mod ladder;
+pub mod message;
+pub mod role;
+pub mod rules;
+pub mod span;
+pub mod timeline;
+pub mod wait;
+pub mod wording;
+
+#[cfg(test)]
+mod testing;
+
+/// A moment in UTC. Stored with millisecond resolution everywhere.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

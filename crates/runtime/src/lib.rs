@@ -1,1 +1,20 @@
-//! runtime
+//! What every service needs around its own work: configuration, clock, telemetry, life cycle, bus, database.
+//!
+//! Reading the environment and the clock happens here and nowhere else. No rule of the domain belongs here.
+
+pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod fault;
+pub mod health;
+pub mod http;
+pub mod lifecycle;
+pub mod main_wrapper;
+pub mod telemetry;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use context::Context;
+pub use lifecycle::{Shutdown, Tasks};
+pub use main_wrapper::main;

@@ -1,1 +1,15 @@
-//! store
+//! Everything that is stored: migrations, roles, and the statements of each table group.
+//!
+//! Functions take a connection; the caller owns the transaction. Every time comes from the caller: SQL never says
+//! `now()`. Who may write what is enforced by Postgres itself, by one role per service.
+
+pub mod alerts;
+pub mod ingest;
+pub mod migrate;
+pub mod role;
+pub mod rooms;
+pub mod rules;
+pub mod vika_reconcile;
+pub mod vika_sync;
+
+pub use sqlx;

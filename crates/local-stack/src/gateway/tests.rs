@@ -2,10 +2,9 @@
 
 use super::*;
 
-/// `node-gateway` in the target folder, three levels above this test's program; other crates' tests share it.
+/// Shared with other crates' tests and over worktrees, since the packages are many.
 fn work_dir() -> PathBuf {
-    let program = std::env::current_exe().unwrap();
-    program.ancestors().nth(3).unwrap().join("node-gateway")
+    crate::testing::settings("unused").unwrap().tools.unwrap()
 }
 
 fn settings() -> Settings {

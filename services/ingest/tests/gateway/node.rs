@@ -1,7 +1,7 @@
 //! Against the project's own Node gateway with the real packages over a mock account. Skipped, with a line that says
 //! so, only where this machine has no Node.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ingest::gateway::payload::{Kind, Place};
@@ -27,7 +27,8 @@ fn timings() -> Timings {
 }
 
 fn node_settings(port: u16) -> stack::Settings {
-    let work_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../node-gateway");
+    // Shared over crates and worktrees, since the packages are many.
+    let work_dir = local_stack::testing::settings("unused").unwrap().tools.unwrap();
     stack::Settings { work_dir, token: TOKEN.to_owned(), world: None::<PathBuf>, port, control_port: 0 }
 }
 

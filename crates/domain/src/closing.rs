@@ -1,0 +1,252 @@
+//! Does this message ask for a reply? Judged from its own content and from the staff messages just before it, never
+//! from what comes later, so that the verdict does not depend on the order of arrival.
+//!
+//! The features of a text are taken once, when its entry is stored, so that judging survives the blanking of old text.
+
+mod stickers;
+mod words;
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::MessageKind;
+use crate::rules::Phrases;
+use crate::wording;
+
+pub(crate) use words::plain_phrase;
+pub use words::{LONGEST_CLOSING, own_words};
+
+/// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features {
+    /// What the message is, taken alone.
+    pub class: Class,
+    /// It contains a question (asked of staff messages only).
+    pub question: bool,
+    /// The phrase list that was used.
+    pub phrases_version: u32,
+}
+
+/// What a message is, taken alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Class {
+    /// Something that asks for a reply.
+    Request,
+    /// Nothing but closing words; the first of them, as the list writes it.
+    Closing {
+        /// The phrase.
+        phrase: String,
+    },
+    /// Nothing but a friendly sticker.
+    LoneSticker,
+    /// A text without anything in it.
+    Empty,
+    /// A notice of the chat system, said by nobody.
+    Notice,
+}
+
+/// Whether a customer's message asks for a reply, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It asks for a reply.
+    AsksForReply {
+        /// What makes it ask.
+        why: Why,
+    },
+    /// A closing word (or sticker) that answers a question of staff: an answer that may need one in turn.
+    AnswersQuestion {
+        /// The word.
+        phrase: String,
+    },
+    /// A closing word that asks for nothing.
+    ClosingNothing {
+        /// The word.
+        phrase: String,
+    },
+    /// A lone sticker that asks for nothing.
+    StickerNothing,
+    /// An empty text.
+    EmptyNothing,
+    /// A notice of the chat system.
+    NoticeNothing,
+}
+
+/// What makes a message ask for a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", content = "kind", rename_all = "snake_case")]
+pub enum Why {
+    /// Its text is more than a closing.
+    Text,
+    /// It is a picture, a file, …: somebody has to look at it.
+    Sent(MessageKind),
+}
+
+impl Verdict {
+    /// Whether the message opens a wait when nobody is waiting.
+    pub const fn opens(&self) -> bool {
+        matches!(self, Self::AsksForReply { .. } | Self::AnswersQuestion { .. })
+    }
+}
+
+impl Features {
+    /// Takes the features of a message. For other kinds than text, `text` is not looked at.
+    pub fn of(kind: MessageKind, text: &str, phrases: &Phrases) -> Self {
+        let class = match kind {
+            MessageKind::Text => words::classify(text, phrases),
+            MessageKind::Emoticon => Class::LoneSticker,
+            MessageKind::System | MessageKind::Recalled => Class::Notice,
+            // An unknown thing asks too: better one card too many than a customer lost.
+            _ => Class::Request,
+        };
+        let question = kind == MessageKind::Text && words::asks(text);
+        Self { class, question, phrases_version: phrases.version }
+    }
+}
+
+/// Judges a customer's message by its features, its kind, and whether a question of staff stood open before it.
+pub fn judge(features: &Features, kind: MessageKind, open_staff_question: bool) -> Verdict {
+    match &features.class {
+        Class::Request if kind == MessageKind::Text => Verdict::AsksForReply { why: Why::Text },
+        Class::Request => Verdict::AsksForReply { why: Why::Sent(kind) },
+        Class::Closing { phrase } if open_staff_question => {
+            Verdict::AnswersQuestion { phrase: phrase.clone() }
+        }
+        Class::Closing { phrase } => Verdict::ClosingNothing { phrase: phrase.clone() },
+        Class::LoneSticker if open_staff_question => {
+            Verdict::AnswersQuestion { phrase: wording::STICKER.to_owned() }
+        }
+        Class::LoneSticker => Verdict::StickerNothing,
+        Class::Empty => Verdict::EmptyNothing,
+        Class::Notice => Verdict::NoticeNothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::rules;
+
+    fn class(text: &str) -> Class {
+        Features::of(MessageKind::Text, text, &rules().phrases).class
+    }
+
+    fn closing(phrase: &str) -> Class {
+        Class::Closing { phrase: phrase.to_owned() }
+    }
+
+    /// Seen to fail without full-width folding, without the softeners, and with the longest word no longer tried first.
+    #[test]
+    fn closings() {
+        for (text, phrase) in [
+            ("好的", "好的"),
+            ("  好的。 ", "好的"),
+            ("好的好的", "好的"),
+            ("好的，谢谢", "好的"),
+            ("好的呀～", "好的"),
+            ("好好好", "好"),
+            ("OK 收到[OK]👌", "OK"),
+            ("ｏｋ！！", "OK"),
+            ("Ok~", "OK"),
+            ("收到啦", "收到"),
+            ("谢谢🙏", "谢谢"),
+            ("[微笑]谢谢", "谢谢"),
+            ("辛苦了[玫瑰][玫瑰]", "辛苦了"),
+            ("👌🏻", "👌"),
+            ("[ok]", "[OK]"),
+            ("嗯嗯，好的", "嗯"),
+            ("「王小售：什么时候要？」\n- - - - - - - - - - - - - - -\n好的", "好的"),
+            ("王小售：\n报价在这里\n------\n谢谢", "谢谢"),
+        ] {
+            assert_eq!(class(text), closing(phrase), "{text}");
+        }
+    }
+
+    /// Seen to fail with `?` among the separators, with 吗 among the softeners, and when a closing may be followed by
+    /// anything.
+    #[test]
+    fn requests() {
+        for text in [
+            "好的，那什么时候发货",
+            "好的吗？",
+            "好的？",
+            "好的吗",
+            "好吃",
+            "谢谢，请问多少钱",
+            "不好",
+            "okay",
+            "？",
+            "???",
+            "。。。",
+            "[疑问]",
+            "[图片]",
+            "好的[发怒]",
+            "😡",
+            "在",
+            "「王小售：好的」\n- - - - - - - - - - - - - - -\n什么时候",
+            "合计\n------",
+            "好的 - 但是",
+        ] {
+            assert_eq!(class(text), Class::Request, "{text}");
+        }
+        assert_eq!(class(&"好的".repeat(31)), Class::Request, "longer than any closing");
+    }
+
+    #[test]
+    fn stickers_and_nothing() {
+        for text in ["[微笑]", "😊😊", "[强][强]！", "❤️"] {
+            assert_eq!(class(text), Class::LoneSticker, "{text}");
+        }
+        for text in ["", "  ", "\u{3000}\n", "\u{200b}"] {
+            assert_eq!(class(text), Class::Empty, "{text:?}");
+        }
+    }
+
+    /// Seen to fail when `?` counts anywhere, and when trailing stickers are left in place.
+    #[test]
+    fn questions_of_staff() {
+        let asks = |text| Features::of(MessageKind::Text, text, &rules().phrases).question;
+        for text in [
+            "方便发一下吗",
+            "您看这个可以吗[微笑]",
+            "要几台？我先备货。",
+            "你们用什么",
+            "明天下午三点行不行",
+            "ok?",
+            "您在哪里呢～",
+            "这款怎么样 😊",
+        ] {
+            assert!(asks(text), "{text}");
+        }
+        for text in [
+            "好的",
+            "稍等，我看一下",
+            "看这里 https://example.com/a?b=c",
+            "已经发货",
+            "吗啡不是我们的产品",
+            "",
+        ] {
+            assert!(!asks(text), "{text}");
+        }
+        let quoted = "「客户：可以吗？」\n- - - - - - - - - - - - - - -\n可以的";
+        assert!(!asks(quoted), "a question that is only quoted is not asked");
+    }
+
+    #[test]
+    fn verdicts_by_kind_and_by_what_staff_asked_before() {
+        let phrases = rules().phrases;
+        let verdict = |kind, text, open| judge(&Features::of(kind, text, &phrases), kind, open);
+        assert!(verdict(MessageKind::Text, "在吗", false).opens());
+        assert!(!verdict(MessageKind::Text, "好的", false).opens());
+        let answer = Verdict::AnswersQuestion { phrase: "好的".into() };
+        assert_eq!(verdict(MessageKind::Text, "好的", true), answer);
+        assert!(answer.opens());
+        assert!(!verdict(MessageKind::Emoticon, "", false).opens());
+        assert!(verdict(MessageKind::Emoticon, "", true).opens());
+        assert!(!verdict(MessageKind::Text, " ", true).opens());
+        assert!(!verdict(MessageKind::System, "王小售加入了群聊", true).opens());
+        for kind in [MessageKind::Image, MessageKind::Audio, MessageKind::Call, MessageKind::Other] {
+            assert_eq!(verdict(kind, "好的", false), Verdict::AsksForReply { why: Why::Sent(kind) });
+        }
+    }
+}

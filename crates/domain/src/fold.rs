@@ -1,0 +1,165 @@
+//! The fold: from a room's timeline to its state and its waits.
+//!
+//! A pure function of the entries and of the rules' history. Folding the whole timeline, folding on from the state after
+//! a prefix, or folding again from any quiet state in between gives the same waits; everything that stores waits relies
+//! on that.
+
+mod folder;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::assignment::{Candidates, Origin};
+use crate::closing::Verdict;
+use crate::fold::folder::Folder;
+use crate::id::{StaffName, WaitId};
+use crate::role::Role;
+use crate::rules::{RulesHistory, Stage};
+use crate::timeline::{Entry, Position};
+use crate::wait::{Fate, Wait};
+
+/// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldState {
+    /// The room's owner.
+    pub owner: Option<StaffName>,
+    /// The room's stage.
+    pub stage: Stage,
+    /// Where both come from.
+    pub origin: Origin,
+    /// Who could own the room by rule.
+    pub candidates: Candidates,
+    /// The wait that is open.
+    pub open: Option<Wait>,
+    /// The staff messages since the last customer message contained a question.
+    pub staff_question: bool,
+    /// How the last customer message was judged: 判定原因.
+    pub verdict: Option<Verdict>,
+    /// Messages of the last day on which there were any.
+    pub day: DayCounts,
+    /// Our account has left the room.
+    pub account_left: bool,
+    /// Who spoke last.
+    pub last_speaker: Option<LastSpeaker>,
+    /// The last entry folded; `None` before the first.
+    pub through: Option<Position>,
+}
+
+/// Messages of one day in the rules' time zone, by role. Bots and notices are not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayCounts {
+    /// Which day; `None` before the first message.
+    pub date: Option<NaiveDate>,
+    /// 售前总回复数.
+    pub pre_sales: u32,
+    /// 售后总回复数.
+    pub after_sales: u32,
+    /// 其他员工总回复数.
+    pub other_staff: u32,
+    /// 顾客总回复数.
+    pub customer: u32,
+    /// 负责人总回复数: those of the owner of the moment, counted in their team too.
+    pub owner: u32,
+}
+
+/// The last customer or member of staff who said something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSpeaker {
+    /// In which role.
+    pub role: Role,
+    /// Roster label, or else display name.
+    pub name: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a fold gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded {
+    /// The room after the last entry.
+    pub state: FoldState,
+    /// Every wait that was open at some time in this stretch, in order of opening. At most one is still open, and it is
+    /// in `state` too.
+    pub waits: Vec<FoldedWait>,
+}
+
+/// A wait, and what storing it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoldedWait {
+    /// The wait.
+    pub wait: Wait,
+    /// The wholly quiet state just before it began, to be kept as a checkpoint: a fold may start again from here.
+    /// `None` for the wait that was open at the start of the fold (its checkpoint was given when it opened).
+    pub before: Option<FoldState>,
+    /// Where the entry that closed it stands.
+    pub closed: Option<Position>,
+    /// Openings that were taken back and whose wait this one carries on.
+    pub took_over: Vec<WaitId>,
+}
+
+/// Folds entries, in rising order of position and all after `start.through`, onto a state.
+///
+/// The entries must reach to the end of what is known of the room: a recall that is linked to its message has to be
+/// among them too.
+pub fn fold<'e>(
+    start: FoldState,
+    entries: impl IntoIterator<Item = &'e Entry>,
+    rules: &'e RulesHistory,
+) -> Folded {
+    let mut folder = Folder::new(start, rules);
+    for entry in entries {
+        folder.step(entry);
+    }
+    folder.finish()
+}
+
+impl DayCounts {
+    /// The counts of a day: zero where the room was silent on it.
+    pub fn on(self, date: NaiveDate) -> Self {
+        if self.date == Some(date) { self } else { Self { date: Some(date), ..Self::default() } }
+    }
+
+    /// 总回复数: everybody's messages.
+    pub const fn total(self) -> u32 {
+        self.pre_sales + self.after_sales + self.other_staff + self.customer
+    }
+
+    fn count(&mut self, date: NaiveDate, role: Role, by_owner: bool) {
+        if self.date != Some(date) {
+            *self = self.on(date);
+        }
+        match role {
+            Role::PreSales => self.pre_sales += 1,
+            Role::AfterSales => self.after_sales += 1,
+            Role::OtherStaff => self.other_staff += 1,
+            Role::Customer => self.customer += 1,
+            Role::Bot => {}
+        }
+        self.owner += u32::from(by_owner);
+    }
+}
+
+/// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with their fate.
+///
+/// `old_live` holds the waits opened after the state that the fold started from, with the positions of their openings.
+pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(WaitId, Fate)> {
+    old_live
+        .iter()
+        .filter(|(id, _)| new.iter().all(|folded| folded.wait.id != *id))
+        .map(|(id, opened)| {
+            let heir = new
+                .iter()
+                .find(|folded| folded.took_over.contains(id))
+                .or_else(|| new.iter().find(|folded| folded.contains(opened)));
+            let fate = heir.map_or(Fate::Void, |heir| Fate::ReplacedBy(heir.wait.id.clone()));
+            (id.clone(), fate)
+        })
+        .collect()
+}
+
+impl FoldedWait {
+    fn contains(&self, position: &Position) -> bool {
+        self.wait.opened < *position && self.closed.as_ref().is_none_or(|closed| position < closed)
+    }
+}

@@ -1,0 +1,268 @@
+//! The fold itself, one entry at a time. What changes with every entry is kept as a reference and copied only when a
+//! state is handed out, since a room folds far more messages than it opens waits.
+
+use super::{FoldState, Folded, FoldedWait, LastSpeaker};
+use crate::Timestamp;
+use crate::assignment::{Candidate, Origin};
+use crate::closing::{Verdict, judge};
+use crate::id::WaitId;
+use crate::message::MessageKind;
+use crate::role::{Role, identify};
+use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory};
+use crate::timeline::{Body, Cancel, Entry, Message, Position};
+use crate::wait::{Ending, Outcome, Wait};
+
+/// A message of a customer or of staff, as the fold looks at it.
+#[derive(Clone, Copy)]
+struct Spoken<'e> {
+    message: &'e Message,
+    position: &'e Position,
+    role: Role,
+    staff: Option<&'e RosterEntry>,
+    rules: &'e Rules,
+}
+
+impl Spoken<'_> {
+    fn name(&self) -> &str {
+        self.staff.map_or(&self.message.sender.name, |entry| &entry.name.0)
+    }
+}
+
+/// A wait whose opening was taken back, until it is known whether another request carries it on.
+struct Pending<'e> {
+    wait: FoldedWait,
+    recall: &'e Position,
+}
+
+pub(super) struct Folder<'e> {
+    rules: &'e RulesHistory,
+    /// The state but for `open`, `through` and `last_speaker`, which stand below until a state is handed out.
+    state: FoldState,
+    open: Option<FoldedWait>,
+    through: Option<&'e Position>,
+    speaker: Option<Spoken<'e>>,
+    pending: Option<Pending<'e>>,
+    waits: Vec<FoldedWait>,
+}
+
+impl<'e> Folder<'e> {
+    pub(super) fn new(mut state: FoldState, rules: &'e RulesHistory) -> Self {
+        let continued = |wait| FoldedWait { wait, before: None, closed: None, took_over: Vec::new() };
+        let open = state.open.take().map(continued);
+        Self { rules, state, open, through: None, speaker: None, pending: None, waits: Vec::new() }
+    }
+
+    pub(super) fn step(&mut self, entry: &'e Entry) {
+        let position = &entry.position;
+        if self.pending.as_ref().is_some_and(|pending| pending.recall <= position) {
+            self.withdraw();
+        }
+        match &entry.body {
+            Body::Message(message) => self.message(message, position),
+            Body::Cancel(cancel) if !cancel.undone => self.cancel(cancel, position),
+            // Recalls and undone cancels act where the entries stand that they name.
+            Body::Recall { .. } | Body::Cancel(_) | Body::CancelUndone { .. } => {}
+            Body::Assigned { owner, stage } => {
+                self.state.owner.clone_from(owner);
+                self.state.stage = *stage;
+                self.state.origin = Origin::Manual;
+            }
+            Body::Facts(facts) => {
+                self.state.account_left = false;
+                self.state.candidates.learn(facts, self.rules.at(position.at));
+                self.assign_by_rule();
+            }
+            Body::AccountLeft => {
+                self.withdraw();
+                self.close(position.at, Ending::Unobserved, position);
+                self.state.account_left = true;
+            }
+        }
+        self.through = Some(position);
+    }
+
+    pub(super) fn finish(mut self) -> Folded {
+        self.withdraw();
+        self.settle();
+        let mut state = self.state;
+        let mut waits = self.waits;
+        if let Some(open) = self.open {
+            state.open = Some(open.wait.clone());
+            waits.push(open);
+        }
+        Folded { state, waits }
+    }
+
+    /// Copies what was kept as a reference into the state.
+    fn settle(&mut self) {
+        if let Some(through) = self.through.take() {
+            self.state.through = Some(through.clone());
+        }
+        if let Some(spoken) = self.speaker.take() {
+            self.state.last_speaker = Some(LastSpeaker {
+                role: spoken.role,
+                name: spoken.name().to_owned(),
+                at: spoken.position.at,
+            });
+        }
+    }
+
+    fn message(&mut self, message: &'e Message, position: &'e Position) {
+        if matches!(message.kind, MessageKind::System | MessageKind::Recalled) {
+            return;
+        }
+        let rules = self.rules.at(position.at);
+        let (role, staff) = identify(rules, &message.sender);
+        let spoken = Spoken { message, position, role, staff, rules };
+        match (role, &message.recalled) {
+            (Role::Bot, _) => {}
+            (Role::Customer, Some(recall)) => self.taken_back(spoken, recall),
+            (_, Some(_)) => {}
+            (Role::Customer, None) => self.customer(spoken),
+            (_, None) => self.staff(spoken),
+        }
+    }
+
+    fn customer(&mut self, spoken: Spoken<'e>) {
+        if let Some(open) = &mut self.open {
+            open.wait.messages += 1;
+            open.wait.last_customer_at = spoken.position.at;
+            open.wait.alarm_since = open.wait.alarm_since.or(alarm_since(spoken));
+        } else {
+            let verdict = judge(&spoken.message.features, spoken.message.kind, self.state.staff_question);
+            if verdict.opens() {
+                let taken_over = self.pending.take().map(|pending| pending.wait);
+                self.open = Some(self.begin(spoken, verdict.clone(), taken_over));
+            }
+            self.state.verdict = Some(verdict);
+        }
+        self.state.staff_question = false;
+        self.note(spoken);
+    }
+
+    /// A customer message that was recalled: nothing, but for the wait that stood open until then.
+    fn taken_back(&mut self, spoken: Spoken<'e>, recall: &'e Position) {
+        let verdict = judge(&spoken.message.features, spoken.message.kind, self.state.staff_question);
+        // Inside a wait that lasts at least as long, it was never an opening.
+        let covered = self.open.is_some() || self.pending.as_ref().is_some_and(|p| recall <= p.recall);
+        if covered || !verdict.opens() {
+            return;
+        }
+        let taken_over = self.pending.take().map(|pending| pending.wait);
+        let wait = self.begin(spoken, verdict, taken_over);
+        self.pending = Some(Pending { wait, recall });
+        if recall <= spoken.position {
+            self.withdraw();
+        }
+    }
+
+    fn staff(&mut self, spoken: Spoken<'e>) {
+        if let (None, Some(entry)) = (&self.state.candidates.speaker, spoken.staff) {
+            self.state.candidates.speaker = Some(Candidate::from(entry));
+            self.assign_by_rule();
+        }
+        self.note(spoken);
+        self.state.staff_question |= spoken.message.features.question;
+        if self.answers(spoken) {
+            self.withdraw();
+            if self.open.is_some() {
+                let by = spoken.message.sender.key.clone();
+                let name = spoken.name().to_owned();
+                let answered = Ending::Answered { by, name, role: spoken.role };
+                self.close(spoken.position.at, answered, spoken.position);
+            }
+        }
+    }
+
+    fn cancel(&mut self, cancel: &Cancel, position: &Position) {
+        self.withdraw();
+        if self.open.is_some() {
+            let ending = Ending::Cancelled {
+                by: cancel.by.clone(),
+                reason: cancel.reason.clone(),
+                command: cancel.command.clone(),
+            };
+            self.close(cancel.at, ending, position);
+        }
+    }
+
+    /// Whether a staff message counts as a reply, by the rules of its time and the owner and stage of its moment.
+    fn answers(&self, spoken: Spoken<'e>) -> bool {
+        match spoken.rules.answered_by {
+            AnsweredBy::AnyStaff => true,
+            AnsweredBy::StageTeam => spoken.role.works_in(self.state.stage),
+            AnsweredBy::Owner => self.state.owner.is_none() || self.is_owner(spoken),
+        }
+    }
+
+    fn is_owner(&self, spoken: Spoken<'e>) -> bool {
+        spoken.staff.is_some_and(|entry| self.state.owner.as_ref() == Some(&entry.name))
+    }
+
+    fn assign_by_rule(&mut self) {
+        if self.state.origin == Origin::Auto {
+            let best = self.state.candidates.best();
+            self.state.stage = best.and_then(|best| best.stage).unwrap_or_default();
+            self.state.owner = best.map(|best| best.name.clone());
+        }
+    }
+
+    /// Counts a message and remembers who said it.
+    fn note(&mut self, spoken: Spoken<'e>) {
+        let date = spoken.position.at.with_timezone(&spoken.rules.time_zone).date_naive();
+        let by_owner = spoken.role.is_staff() && self.is_owner(spoken);
+        self.state.day.count(date, spoken.role, by_owner);
+        self.state.account_left = false;
+        self.speaker = Some(spoken);
+    }
+
+    /// A new wait. Carrying on a withdrawn one, it takes over that one's checkpoint: the state in between is not quiet.
+    fn begin(&mut self, spoken: Spoken<'e>, verdict: Verdict, taken_over: Option<FoldedWait>) -> FoldedWait {
+        let (before, took_over) = if let Some(mut withdrawn) = taken_over {
+            withdrawn.took_over.push(withdrawn.wait.id);
+            (withdrawn.before, withdrawn.took_over)
+        } else {
+            self.settle();
+            (Some(self.state.clone()), Vec::new())
+        };
+        let wait = Wait {
+            id: WaitId::from(&spoken.message.key),
+            opened: spoken.position.clone(),
+            customer: spoken.message.sender.key.clone(),
+            customer_name: spoken.message.sender.name.clone(),
+            verdict,
+            owner: self.state.owner.clone(),
+            stage: self.state.stage,
+            messages: 1,
+            last_customer_at: spoken.position.at,
+            alarm_since: alarm_since(spoken),
+            outcome: None,
+        };
+        FoldedWait { wait, before, closed: None, took_over }
+    }
+
+    fn close(&mut self, at: Timestamp, how: Ending, position: &Position) {
+        if let Some(open) = self.open.take() {
+            self.record(open, at, how, position);
+        }
+    }
+
+    /// Ends the pending withdrawn wait, if there is one.
+    fn withdraw(&mut self) {
+        if let Some(Pending { wait, recall }) = self.pending.take() {
+            self.record(wait, recall.at, Ending::Withdrawn, recall);
+        }
+    }
+
+    fn record(&mut self, mut folded: FoldedWait, at: Timestamp, how: Ending, position: &Position) {
+        let (owner, stage) = (self.state.owner.clone(), self.state.stage);
+        let at = at.max(folded.wait.opened.at);
+        folded.wait.outcome = Some(Outcome { at, how, owner, stage });
+        folded.closed = Some(position.clone());
+        self.waits.push(folded);
+    }
+}
+
+fn alarm_since(spoken: Spoken<'_>) -> Option<Timestamp> {
+    (!spoken.message.history).then_some(spoken.position.at)
+}

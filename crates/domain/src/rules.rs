@@ -1,0 +1,271 @@
+//! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
+//! was in force when it was sent.
+
+mod history;
+mod validate;
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{PersonKey, StaffName};
+use crate::span::Span;
+
+pub use history::{NoRules, RulesHistory, RulesVersion};
+
+/// Everything a company decides, as it stands in the configuration file under `rules`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// IANA zone of the company's day, e.g. `Asia/Shanghai`.
+    #[schemars(with = "String")]
+    pub time_zone: chrono_tz::Tz,
+    /// 企业名称: a sender of one of these corporations is staff.
+    pub company_names: Vec<String>,
+    /// Who works here, and in which team.
+    pub roster: Vec<RosterEntry>,
+    /// Further bots, as `source:contact-id`; our own login accounts are bots without being named.
+    #[serde(default)]
+    pub bots: Vec<PersonKey>,
+    /// Which words end a conversation instead of asking for a reply.
+    pub phrases: Phrases,
+    /// Whose reply ends a wait.
+    #[serde(default)]
+    pub answered_by: AnsweredBy,
+    /// How waits escalate, per stage.
+    pub ladders: Ladders,
+}
+
+/// One member of staff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RosterEntry {
+    /// Unique label, as managers write it into 负责人.
+    pub name: StaffName,
+    /// Which team.
+    pub team: Team,
+    /// The person's chat accounts, as `source:contact-id`.
+    #[serde(default)]
+    pub contacts: Vec<PersonKey>,
+}
+
+/// A team of the roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Team {
+    /// 售前.
+    PreSales,
+    /// 售后.
+    AfterSales,
+    /// Any other colleague.
+    Other,
+}
+
+/// The stage of a room. Serialised as users know it: `pre-sales`, `after-sales`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// 售前.
+    #[default]
+    PreSales,
+    /// 售后.
+    AfterSales,
+}
+
+/// Words that end a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phrases {
+    /// Raised whenever the lists change; stored with each judged text.
+    pub version: u32,
+    /// Closing words and stickers: 好的, OK, 收到, 谢谢, 辛苦了, 👌, \[OK\] …
+    pub closing: Vec<String>,
+}
+
+/// Whose message ends a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnsweredBy {
+    /// Any member of staff.
+    #[default]
+    AnyStaff,
+    /// A member of the team of the room's stage.
+    StageTeam,
+    /// The room's owner; anybody of staff while there is no owner.
+    Owner,
+}
+
+/// A ladder for each stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ladders {
+    /// For rooms in 售前.
+    pub pre_sales: Ladder,
+    /// For rooms in 售后.
+    pub after_sales: Ladder,
+}
+
+/// How a wait escalates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ladder {
+    /// The steps, in rising order of `after`.
+    pub rungs: Vec<Rung>,
+    /// What comes after the last step.
+    #[serde(default)]
+    pub repeat: Option<Repeat>,
+}
+
+/// One step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// Working time since the wait began.
+    pub after: Span,
+    /// The card's colour.
+    pub colour: Colour,
+    /// Who is told.
+    pub audience: Audience,
+}
+
+/// The steps after the last rung: at `last rung + every`, `+ 2·every`, … up to and including `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Working time between two repeats.
+    pub every: Span,
+    /// The cards' colour.
+    pub colour: Colour,
+    /// Who is told.
+    pub audience: Audience,
+    /// No repeat after this much working time since the wait began.
+    pub until: Span,
+}
+
+/// Who gets a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// The owner's private chat.
+    Owner,
+    /// The owner's private chat and the public chat.
+    OwnerAndPublic,
+}
+
+/// A card's header colour, by Feishu's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the colours are their own explanation")]
+pub enum Colour {
+    Blue,
+    Wathet,
+    Turquoise,
+    Green,
+    Yellow,
+    Orange,
+    Red,
+    Carmine,
+    Violet,
+    Purple,
+    Indigo,
+    Grey,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PreSales => "pre-sales",
+            Self::AfterSales => "after-sales",
+        })
+    }
+}
+
+/// A text that names no stage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a stage: expected `pre-sales` or `after-sales`")]
+pub struct StageError(String);
+
+impl FromStr for Stage {
+    type Err = StageError;
+
+    fn from_str(text: &str) -> Result<Self, StageError> {
+        match text.trim() {
+            "pre-sales" => Ok(Self::PreSales),
+            "after-sales" => Ok(Self::AfterSales),
+            _ => Err(StageError(text.to_owned())),
+        }
+    }
+}
+
+impl Team {
+    /// The stage this team works in, if it works in one.
+    pub const fn stage(self) -> Option<Stage> {
+        match self {
+            Self::PreSales => Some(Stage::PreSales),
+            Self::AfterSales => Some(Stage::AfterSales),
+            Self::Other => None,
+        }
+    }
+}
+
+/// Why a name leads to nobody in the roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuchStaff {
+    /// Nobody has it.
+    #[error("nobody in the roster has this name")]
+    Unknown,
+    /// More than one has it.
+    #[error("more than one in the roster has this name")]
+    Ambiguous,
+}
+
+impl Rules {
+    /// The ladder of a stage.
+    pub const fn ladder(&self, stage: Stage) -> &Ladder {
+        match stage {
+            Stage::PreSales => &self.ladders.pre_sales,
+            Stage::AfterSales => &self.ladders.after_sales,
+        }
+    }
+
+    /// The roster entry that lists a chat account.
+    pub fn staff_by_contact(&self, contact: &PersonKey) -> Option<&RosterEntry> {
+        self.roster.iter().find(|entry| entry.contacts.contains(contact))
+    }
+
+    /// The one roster entry with a name (blanks around it do not count).
+    pub fn staff_by_name(&self, name: &str) -> Result<&RosterEntry, NoSuchStaff> {
+        let name = name.trim();
+        let mut found = self.roster.iter().filter(|entry| entry.name.as_str().trim() == name);
+        match (found.next(), found.next()) {
+            (None, _) => Err(NoSuchStaff::Unknown),
+            (Some(entry), None) => Ok(entry),
+            (Some(_), Some(_)) => Err(NoSuchStaff::Ambiguous),
+        }
+    }
+
+    /// Whether a corporation is the company itself. An unknown (empty) one never is.
+    pub fn is_company(&self, corporation: &str) -> bool {
+        let corporation = corporation.trim();
+        !corporation.is_empty() && self.company_names.iter().any(|name| name.trim() == corporation)
+    }
+}
+
+/// Something wrong in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, e.g. `roster[2].contacts[0]`.
+    pub path: String,
+    /// What stands there, shortened.
+    pub found: String,
+    /// What was expected instead.
+    pub expected: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (expected {})", self.path, self.found, self.expected)
+    }
+}

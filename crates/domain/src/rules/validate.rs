@@ -1,0 +1,202 @@
+//! Everything wrong in a set of rules, all of it at once: whoever edits the configuration should not have to learn of
+//! one mistake after the other.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+
+use crate::closing;
+use crate::id::PersonKey;
+use crate::rules::{Ladder, Problem, Rules};
+use crate::span::Span;
+
+/// No threshold of a ladder lies beyond this.
+const LONGEST: Span = Span::seconds(30 * 86_400);
+/// No ladder repeats more often than this.
+const MOST_REPEATS: u64 = 2_000;
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, path: impl Into<String>, found: impl Display, expected: &str) {
+        self.0.push(Problem { path: path.into(), found: found.to_string(), expected: expected.to_owned() });
+    }
+}
+
+impl Rules {
+    /// Every problem, each with its path; empty when the rules can be put in force.
+    pub fn validate(&self) -> Vec<Problem> {
+        let mut problems = Problems::default();
+        self.check_companies(&mut problems);
+        self.check_roster(&mut problems);
+        self.check_contacts(&mut problems);
+        self.check_phrases(&mut problems);
+        check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
+        check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
+        problems.0
+    }
+
+    fn check_companies(&self, problems: &mut Problems) {
+        if self.company_names.is_empty() {
+            problems.add("company_names", "an empty list", "at least one company name (企业名称)");
+        }
+        let mut seen = HashSet::new();
+        for (index, name) in self.company_names.iter().enumerate() {
+            let path = format!("company_names[{index}]");
+            if name.trim().is_empty() {
+                problems.add(path, "an empty name", "the company's name as WeCom shows it (企业名称)");
+            } else if !seen.insert(name.trim()) {
+                problems.add(path, format!("`{name}` once more"), "each company name once");
+            }
+        }
+    }
+
+    fn check_roster(&self, problems: &mut Problems) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (index, entry) in self.roster.iter().enumerate() {
+            let path = format!("roster[{index}].name");
+            let name = entry.name.as_str();
+            if name.trim().is_empty() {
+                problems.add(path, "an empty name", "a unique label, as managers write it into 负责人");
+            } else if name.trim() != name {
+                problems.add(path, format!("`{name}`"), "no blanks around the name");
+            } else if let Some(first) = seen.get(name) {
+                let found = format!("`{name}`, which is roster[{first}].name too");
+                problems.add(path, found, "a label that no other entry has");
+            } else {
+                seen.insert(name, index);
+            }
+        }
+    }
+
+    fn check_contacts(&self, problems: &mut Problems) {
+        let mut seen: HashMap<&PersonKey, String> = HashMap::new();
+        let roster = self.roster.iter().enumerate().flat_map(|(index, entry)| {
+            let path = move |at| format!("roster[{index}].contacts[{at}]");
+            entry.contacts.iter().enumerate().map(move |(at, key)| (path(at), key))
+        });
+        let bots = self.bots.iter().enumerate().map(|(index, key)| (format!("bots[{index}]"), key));
+        for (path, key) in roster.chain(bots) {
+            if let Some(first) = seen.get(key) {
+                problems.add(
+                    path,
+                    format!("`{key}`, which is {first} too"),
+                    "each contact in one place only",
+                );
+            } else {
+                seen.insert(key, path);
+            }
+        }
+    }
+
+    fn check_phrases(&self, problems: &mut Problems) {
+        if self.phrases.version == 0 {
+            problems.add("phrases.version", 0, "1 or more, raised with every change of the lists");
+        }
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for (index, phrase) in self.phrases.closing.iter().enumerate() {
+            let path = format!("phrases.closing[{index}]");
+            let plain = closing::plain_phrase(phrase);
+            let length = plain.chars().count();
+            if plain.trim().is_empty() {
+                problems.add(path, "an empty phrase", "a closing word, like 好的");
+            } else if length > closing::LONGEST_CLOSING {
+                problems.add(path, format!("{length} characters"), "a short closing word, like 好的");
+            } else if let Some(first) = seen.get(&plain) {
+                let found = format!("`{phrase}`, which phrases.closing[{first}] covers");
+                problems.add(path, found, "each phrase once (case and width make no difference)");
+            } else {
+                seen.insert(plain, index);
+            }
+        }
+    }
+}
+
+fn check_ladder(path: &str, ladder: &Ladder, problems: &mut Problems) {
+    let mut below: Option<Span> = None;
+    for (index, rung) in ladder.rungs.iter().enumerate() {
+        let path = format!("{path}.rungs[{index}].after");
+        if rung.after.as_seconds() == 0 {
+            problems.add(path, rung.after, "longer than nothing");
+        } else if rung.after > LONGEST {
+            problems.add(path, rung.after, "30 days at most");
+        } else if let Some(below) = below.filter(|below| rung.after <= *below) {
+            let found = format!("{} after a rung at {below}", rung.after);
+            problems.add(path, found, "rungs in rising order, each threshold once");
+        }
+        below = below.max(Some(rung.after));
+    }
+    let Some(repeat) = ladder.repeat else { return };
+    let Some(last) = below else {
+        problems.add(
+            format!("{path}.repeat"),
+            "a repeat without a rung",
+            "at least one rung to repeat after",
+        );
+        return;
+    };
+    if repeat.every.as_seconds() == 0 {
+        problems.add(format!("{path}.repeat.every"), repeat.every, "longer than nothing");
+    }
+    let until = format!("{path}.repeat.until");
+    if repeat.until < last {
+        problems.add(until, repeat.until, &format!("at least the last rung's {last}"));
+    } else if repeat.until > LONGEST {
+        problems.add(until, repeat.until, "30 days at most");
+    } else if let Some(count) = (repeat.until.as_seconds() - last.as_seconds())
+        .checked_div(repeat.every.as_seconds())
+        .filter(|count| *count > MOST_REPEATS)
+    {
+        problems.add(until, format!("{count} repeats"), "2000 repeats at most");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::StaffName;
+    use crate::rules::{RosterEntry, Team};
+    use crate::testing::rules;
+
+    #[test]
+    fn sound_rules_have_no_problem() {
+        assert_eq!(rules().validate(), Vec::new());
+    }
+
+    /// Seen to fail with any single check taken out.
+    #[test]
+    fn every_problem_is_reported_at_once_with_its_path() {
+        let mut wrong = rules();
+        wrong.company_names.push("  ".into());
+        wrong.company_names.push(wrong.company_names[0].clone());
+        let twice = wrong.roster[0].clone();
+        wrong.roster.push(twice);
+        wrong.roster.push(RosterEntry { name: StaffName(" ".into()), team: Team::Other, contacts: vec![] });
+        wrong
+            .roster
+            .push(RosterEntry { name: StaffName(" 甲".into()), team: Team::Other, contacts: vec![] });
+        wrong.bots.push(wrong.roster[1].contacts[0].clone());
+        wrong.phrases.version = 0;
+        wrong.phrases.closing.extend(["".into(), "ｏｋ".into(), "好".repeat(61)]);
+        wrong.ladders.pre_sales.rungs[1].after = Span::seconds(300);
+        wrong.ladders.pre_sales.rungs[0].after = Span::seconds(0);
+        wrong.ladders.pre_sales.repeat.as_mut().unwrap().every = Span::seconds(0);
+        wrong.ladders.after_sales.rungs.swap(0, 1);
+        wrong.ladders.after_sales.repeat.as_mut().unwrap().until = Span::seconds(60);
+        let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
+        insta::assert_json_snapshot!(paths, @"");
+    }
+
+    #[test]
+    fn a_ladder_that_never_ends_or_has_nothing_to_repeat_is_refused() {
+        let mut wrong = rules();
+        wrong.ladders.pre_sales.repeat.as_mut().unwrap().until = Span::seconds(40 * 86_400);
+        wrong.ladders.after_sales.rungs.clear();
+        let mut busy = rules();
+        busy.ladders.pre_sales.repeat.as_mut().unwrap().every = Span::seconds(1);
+        busy.ladders.pre_sales.repeat.as_mut().unwrap().until = Span::seconds(10_000);
+        let paths = |rules: &Rules| rules.validate().into_iter().map(|p| p.path).collect::<Vec<_>>();
+        assert_eq!(paths(&wrong), ["ladders.pre_sales.repeat.until", "ladders.after_sales.repeat"]);
+        assert_eq!(paths(&busy), ["ladders.pre_sales.repeat.until"]);
+    }
+}

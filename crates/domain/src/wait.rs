@@ -1,0 +1,87 @@
+//! A wait 等待: the time during which a customer has been waiting for a reply.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::closing::Verdict;
+use crate::id::{CommandId, PersonKey, StaffName, WaitId};
+use crate::role::Role;
+use crate::rules::Stage;
+use crate::timeline::Position;
+
+/// A wait, open or closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The opening message's key.
+    pub id: WaitId,
+    /// Where its opening message stands; `opened.at` is when the clock started.
+    pub opened: Position,
+    /// Who is waiting.
+    pub customer: PersonKey,
+    /// Their display name at the opening.
+    pub customer_name: String,
+    /// Why the opening asks for a reply.
+    pub verdict: Verdict,
+    /// Who owned the room at the opening.
+    pub owner: Option<StaffName>,
+    /// The room's stage at the opening.
+    pub stage: Stage,
+    /// Customer messages in it so far, the opening included.
+    pub messages: u32,
+    /// When the last of them was sent.
+    pub last_customer_at: Timestamp,
+    /// From when it may alarm: the first message that is not imported history. `None`: never.
+    pub alarm_since: Option<Timestamp>,
+    /// How it ended; `None` while it is open.
+    pub outcome: Option<Outcome>,
+}
+
+/// How and when a wait ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub how: Ending,
+    /// Who owned the room then.
+    pub owner: Option<StaffName>,
+    /// The room's stage then.
+    pub stage: Stage,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Ending {
+    /// Staff replied.
+    Answered {
+        /// Who, by id.
+        by: PersonKey,
+        /// Their roster label, or else their display name.
+        name: String,
+        /// In which role.
+        role: Role,
+    },
+    /// Somebody decided that it needs no reply.
+    Cancelled {
+        /// Who, as shown to people.
+        by: String,
+        /// Why, as shown to people.
+        reason: String,
+        /// The command that asked for it.
+        command: CommandId,
+    },
+    /// The customer took the opening back and had asked nothing else.
+    Withdrawn,
+    /// Our account left the room, so that nobody can see whether it was answered.
+    Unobserved,
+}
+
+/// What a stored live wait became under a new fold of its stretch of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Its opening lies inside this other wait now.
+    ReplacedBy(WaitId),
+    /// Its opening asks for nothing any more (its author turned out to be staff, say).
+    Void,
+}

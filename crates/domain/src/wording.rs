@@ -1,0 +1,171 @@
+//! Every Chinese word of the domain that users read, in one place.
+
+use chrono::TimeDelta;
+
+use crate::assignment::Origin;
+use crate::closing::{Verdict, Why};
+use crate::message::MessageKind;
+use crate::role::Role;
+use crate::rules::{Colour, Stage};
+use crate::wait::{Ending, Wait};
+
+/// A sticker as lines show it.
+pub const STICKER: &str = "[表情]";
+/// An edit within pre-sales was put in force.
+pub const VALID: &str = "合法";
+/// An edit into after-sales was put in force.
+pub const MOVED_TO_AFTER_SALES: &str = "已成功更新至售后阶段";
+/// An edit into after-sales lacks the tick.
+pub const AWAITS_APPROVAL: &str = "等待管理员核准";
+/// The edited row names a stage that does not exist.
+pub const NO_SUCH_STAGE: &str = "群聊阶段不存在";
+/// The edited row names a room that is not known.
+pub const NO_SUCH_ROOM: &str = "房间不存在";
+/// A tick on 消除未回覆记录 was put in force.
+pub const CANCELLED: &str = "已消除未回覆记录";
+
+/// 等待状态 of a room's last wait.
+pub fn wait_state(wait: Option<&Wait>) -> &'static str {
+    match wait.map(|wait| wait.outcome.as_ref().map(|outcome| &outcome.how)) {
+        None => "无等待",
+        Some(None) => "等待中",
+        Some(Some(Ending::Answered { .. })) => "已回复",
+        Some(Some(Ending::Cancelled { .. })) => "已取消",
+        Some(Some(Ending::Withdrawn)) => "已撤回",
+        Some(Some(Ending::Unobserved)) => "无法观察",
+    }
+}
+
+/// 判定原因.
+pub fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::AsksForReply { why: Why::Text } => "客户的话等待回复".to_owned(),
+        Verdict::AsksForReply { why: Why::Sent(kind) } => format!("客户发来{}，等待回复", shown(*kind, "")),
+        Verdict::AnswersQuestion { phrase } => format!("「{phrase}」回答了员工的提问，等待回复"),
+        Verdict::ClosingNothing { phrase } => format!("「{phrase}」是结束语，不需要回复"),
+        Verdict::StickerNothing => "只有表情，不需要回复".to_owned(),
+        Verdict::EmptyNothing => "空消息，不需要回复".to_owned(),
+        Verdict::NoticeNothing => "系统提示，不计等待".to_owned(),
+    }
+}
+
+/// 负责人来源.
+pub const fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Auto => "自动",
+        Origin::Manual => "人工",
+    }
+}
+
+/// A length of time: `40 秒`, `12 分钟`, `1 小时 5 分钟`, `2 天 3 小时`.
+pub fn duration(time: TimeDelta) -> String {
+    let seconds = time.num_seconds().max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} 秒"),
+        (0, 0, minutes) => format!("{minutes} 分钟"),
+        (0, hours, 0) => format!("{hours} 小时"),
+        (0, hours, minutes) => format!("{hours} 小时 {minutes} 分钟"),
+        (days, 0, _) => format!("{days} 天"),
+        (days, hours, _) => format!("{days} 天 {hours} 小时"),
+    }
+}
+
+/// A role, as 最后回复人类别 shows it.
+pub const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Bot => "机器人",
+        Role::PreSales => "售前",
+        Role::AfterSales => "售后",
+        Role::OtherStaff => "其他员工",
+        Role::Customer => "客户",
+    }
+}
+
+/// A colour, as 当前级别 shows it.
+pub const fn colour(colour: Colour) -> &'static str {
+    match colour {
+        Colour::Blue => "蓝",
+        Colour::Wathet => "浅蓝",
+        Colour::Turquoise => "青",
+        Colour::Green => "绿",
+        Colour::Yellow => "黄",
+        Colour::Orange => "橙",
+        Colour::Red => "红",
+        Colour::Carmine => "洋红",
+        Colour::Violet => "紫罗兰",
+        Colour::Purple => "紫",
+        Colour::Indigo => "靛",
+        Colour::Grey => "灰",
+    }
+}
+
+/// A message that is not text, as lines show it: `[图片]`, `[文件：报价.pdf]`. Text is shown as it is.
+pub fn shown(kind: MessageKind, text: &str) -> String {
+    let text = text.trim();
+    let label = match kind {
+        MessageKind::Text => return text.to_owned(),
+        MessageKind::File if !text.is_empty() => return format!("[文件：{text}]"),
+        MessageKind::File => "[文件]",
+        MessageKind::Image => "[图片]",
+        MessageKind::Audio => "[语音]",
+        MessageKind::Video => "[视频]",
+        MessageKind::Emoticon => STICKER,
+        MessageKind::Location => "[位置]",
+        MessageKind::Url => "[链接]",
+        MessageKind::MiniProgram => "[小程序]",
+        MessageKind::Contact => "[名片]",
+        MessageKind::ChatHistory => "[聊天记录]",
+        MessageKind::RedEnvelope => "[红包]",
+        MessageKind::Transfer => "[转账]",
+        MessageKind::Call => "[通话]",
+        MessageKind::Recalled => "[撤回了一条消息]",
+        MessageKind::System => "[系统提示]",
+        MessageKind::Other => "[其他消息]",
+    };
+    label.to_owned()
+}
+
+/// Why an owner does not fit a stage.
+pub const fn not_of_team(stage: Stage) -> &'static str {
+    match stage {
+        Stage::PreSales => "负责人非售前",
+        Stage::AfterSales => "负责人非售后",
+    }
+}
+
+/// A 负责人 that several people of the roster answer to.
+pub fn ambiguous_owner(name: &str) -> String {
+    format!("负责人不明确：名单中有多位「{}」", name.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time() {
+        for (seconds, text) in [
+            (-5, "0 秒"),
+            (40, "40 秒"),
+            (60, "1 分钟"),
+            (779, "12 分钟"),
+            (3_600, "1 小时"),
+            (3_900, "1 小时 5 分钟"),
+            (86_400, "1 天"),
+            (183_600, "2 天 3 小时"),
+        ] {
+            assert_eq!(duration(TimeDelta::seconds(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn messages_that_are_no_text() {
+        assert_eq!(shown(MessageKind::File, "报价.pdf"), "[文件：报价.pdf]");
+        assert_eq!(shown(MessageKind::File, " "), "[文件]");
+        assert_eq!(shown(MessageKind::Image, "x"), "[图片]");
+        assert_eq!(shown(MessageKind::Text, " 在吗 "), "在吗");
+        let sent = Verdict::AsksForReply { why: Why::Sent(MessageKind::Audio) };
+        assert_eq!(verdict(&sent), "客户发来[语音]，等待回复");
+    }
+}

@@ -1,0 +1,169 @@
+//! CHAT: what was captured, complete. There is no other copy of it until it is folded.
+
+use chrono::{DateTime, Utc};
+use domain::id::{MessageKey, PersonKey, RoomKey};
+use domain::message::{MessageKind, Sender};
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Payload;
+
+/// A message in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatMessage {
+    /// The kind of system it came from.
+    pub source: String,
+    /// The account of ours that saw it.
+    pub account: String,
+    /// Its id there.
+    pub id: String,
+    /// Where it was said.
+    pub room: RoomRef,
+    /// Who said it.
+    pub sender: SenderRef,
+    /// When it was sent, as the source says.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub sent_at: DateTime<Utc>,
+    /// When it reached us.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub received_at: DateTime<Utc>,
+    /// What kind it is.
+    pub kind: MessageKind,
+    /// Its text; for a file the name, for a recall the id of the message taken back.
+    pub text: String,
+    /// The text was longer than is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+    /// People mentioned, by contact id.
+    #[serde(default)]
+    pub mentions: Vec<String>,
+    /// The id of the message it quotes.
+    #[serde(default)]
+    pub quote: Option<String>,
+    /// Imported from the past: counts, never alarms.
+    #[serde(default)]
+    pub history: bool,
+    /// The source's sent time was unusable and the arrival stands in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub time_guessed: bool,
+}
+
+/// A room as a message names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomRef {
+    /// The source's room id.
+    pub id: String,
+    /// Its name at that moment; empty when unknown.
+    #[serde(default)]
+    pub topic: String,
+}
+
+/// A sender as a message names them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderRef {
+    /// The source's contact id.
+    pub id: String,
+    /// Display name.
+    #[serde(default)]
+    pub name: String,
+    /// 企业名称; empty when unknown.
+    #[serde(default)]
+    pub corporation: String,
+    /// A colleague; `null`: the source cannot tell.
+    #[serde(default)]
+    pub coworker: Option<bool>,
+    /// The account that captures the messages.
+    #[serde(default)]
+    pub is_self: bool,
+}
+
+/// A fact about a room that nobody said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatRoom {
+    /// The kind of system the room lives in.
+    pub source: String,
+    /// The account of ours that saw it.
+    pub account: String,
+    /// The event's own id: sending it again is recognised by it.
+    pub id: String,
+    /// Which room.
+    pub room: RoomRef,
+    /// When it happened.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub event: RoomEvent,
+}
+
+/// What happened to a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomEvent {
+    /// The room as it is, read from the source.
+    Seen {
+        /// Contact id of its owner.
+        owner: Option<String>,
+        /// Contact ids of everybody in it.
+        members: Vec<String>,
+        /// Contact id of whoever brought our account in, where known.
+        #[serde(default)]
+        inviter: Option<String>,
+    },
+    /// It has a new name (in `room.topic`).
+    Renamed,
+    /// Our account left it or was removed.
+    AccountLeft,
+}
+
+impl Payload for ChatMessage {
+    const NAME: &'static str = "chat message";
+    const VERSION: u8 = 1;
+}
+
+impl Payload for ChatRoom {
+    const NAME: &'static str = "room fact";
+    const VERSION: u8 = 1;
+}
+
+impl ChatMessage {
+    /// Its identity.
+    pub fn key(&self) -> MessageKey {
+        MessageKey { source: self.source.clone(), account: self.account.clone(), id: self.id.clone() }
+    }
+
+    /// Its room.
+    pub fn room_key(&self) -> RoomKey {
+        RoomKey { source: self.source.clone(), id: self.room.id.clone() }
+    }
+
+    /// Its sender's facts.
+    pub fn sender(&self) -> Sender {
+        Sender {
+            key: PersonKey { source: self.source.clone(), id: self.sender.id.clone() },
+            name: self.sender.name.clone(),
+            corporation: self.sender.corporation.clone(),
+            coworker: self.sender.coworker,
+            is_self: self.sender.is_self,
+        }
+    }
+
+    /// For a recall, the identity of the message taken back.
+    pub fn recall_target(&self) -> Option<MessageKey> {
+        (self.kind == MessageKind::Recalled && !self.text.is_empty()).then(|| MessageKey {
+            source: self.source.clone(),
+            account: self.account.clone(),
+            id: self.text.clone(),
+        })
+    }
+}
+
+impl ChatRoom {
+    /// The room it is about.
+    pub fn room_key(&self) -> RoomKey {
+        RoomKey { source: self.source.clone(), id: self.room.id.clone() }
+    }
+
+    /// The event's identity, of the same form as a message's.
+    pub fn key(&self) -> MessageKey {
+        MessageKey { source: self.source.clone(), account: self.account.clone(), id: self.id.clone() }
+    }
+}

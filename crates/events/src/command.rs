@@ -1,0 +1,93 @@
+//! COMMAND: who asks `room-state` for what. Decided there, recorded there.
+
+use chrono::{DateTime, Utc};
+use domain::id::{CommandId, EntryId, RoomKey, WaitId};
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Payload;
+
+/// A wish about a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Chosen by the sender from what was clicked or ticked, so that sending it again is recognised.
+    pub id: CommandId,
+    /// Which room.
+    pub room: RoomKey,
+    /// When the wish was expressed.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub at: DateTime<Utc>,
+    /// Who wishes it, as shown to people.
+    pub by: String,
+    /// Where it was expressed.
+    pub via: Via,
+    /// What is wished.
+    pub wish: Wish,
+}
+
+/// Where a wish was expressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// A manager's edit in a Vika table.
+    Vika,
+    /// A button of a Feishu card.
+    Feishu,
+    /// The operator's command line.
+    Cli,
+}
+
+impl Via {
+    /// As stored and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vika => "vika",
+            Self::Feishu => "feishu",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// What is wished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// What was said up to `through` needs no reply.
+    Cancel {
+        /// The wait that the author was looking at, where known.
+        wait: Option<WaitId>,
+        /// The last entry that the author saw.
+        through: EntryId,
+        /// Why, as shown to people.
+        reason: String,
+    },
+    /// Take a cancel back.
+    UndoCancel {
+        /// The cancel's command id.
+        cancel: CommandId,
+    },
+    /// Owner and stage as they stand in the manager's row.
+    Assign {
+        /// 负责人, as written.
+        owner: String,
+        /// 群聊阶段, as written.
+        stage: String,
+        /// 核准进入售后阶段.
+        approved: bool,
+    },
+}
+
+impl Wish {
+    /// Its kind, as part of the subject and in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Cancel { .. } => "cancel",
+            Self::UndoCancel { .. } => "undo_cancel",
+            Self::Assign { .. } => "assign",
+        }
+    }
+}
+
+impl Payload for Command {
+    const NAME: &'static str = "command";
+    const VERSION: u8 = 1;
+}

@@ -1,0 +1,39 @@
+//! Every payload version ever written stays readable, and what is written today is what the sample says.
+
+use events::chat::{ChatMessage, ChatRoom};
+use events::command::Command;
+use events::room::RoomChanged;
+use events::{DecodeError, decode, encode};
+
+macro_rules! golden {
+    ($test:ident, $payload:ty, $file:literal) => {
+        #[test]
+        fn $test() {
+            let sample = include_str!(concat!("../golden/", $file)).trim_end();
+            let read: $payload = decode(sample.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(encode(&read).unwrap()).unwrap(), sample);
+        }
+    };
+}
+
+golden!(chat_message, ChatMessage, "chat_message.v1.json");
+golden!(chat_room, ChatRoom, "chat_room.v1.json");
+golden!(command_cancel, Command, "command_cancel.v1.json");
+golden!(command_undo_cancel, Command, "command_undo_cancel.v1.json");
+golden!(command_assign, Command, "command_assign.v1.json");
+golden!(room_changed, RoomChanged, "room_changed.v1.json");
+
+#[test]
+fn a_newer_version_is_named_even_if_its_shape_is_unknown() {
+    assert_eq!(
+        decode::<RoomChanged>(br#"{"v":2,"where":"elsewhere"}"#),
+        Err(DecodeError::Version { what: "room wake-up", found: 2, known: 1 })
+    );
+}
+
+#[test]
+fn an_unreadable_payload_is_described_without_its_words() {
+    let error = decode::<ChatMessage>(r#"{"v":1,"text":"secret words"}"#.as_bytes()).unwrap_err().to_string();
+    assert!(error.starts_with("not a chat message"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+}

@@ -1,0 +1,101 @@
+//! What can go wrong, told apart by who can do something about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A failure of the local stack. Messages are for the operator and carry no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operator named a program that will not do: correct the setting.
+    #[error("{setting} is set to {}, but {problem}; expected {expected}", path.display())]
+    Setting {
+        /// The setting's name as in [`crate::Settings`].
+        setting: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What would have been right.
+        expected: String,
+    },
+    /// The program is neither here nor can it be fetched: install something on the machine.
+    #[error("cannot fetch the Python package {package}: {problem}\n{advice}")]
+    Provision {
+        /// Package and version.
+        package: String,
+        /// Why the installation failed; the end of the installer's own words.
+        problem: String,
+        /// What to do.
+        advice: String,
+    },
+    /// Somebody else works in this folder: use that one, stop it, or choose another folder.
+    #[error(
+        "another huiyin is running here: {} is held by {}; stop it or use another folder",
+        folder.display(),
+        pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    AlreadyRunning {
+        /// The folder in use.
+        folder: PathBuf,
+        /// The process that holds it, if it can be told.
+        pid: Option<u32>,
+    },
+    /// What is in the folder needs a person: it is somebody else's, from another version, or incomplete.
+    #[error("{} cannot be used: {problem}", folder.display())]
+    Unusable {
+        /// The folder in question.
+        folder: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A server did not come up or ended by itself.
+    #[error("{server} {problem}; the end of its log:\n{log}")]
+    Server {
+        /// Which server.
+        server: &'static str,
+        /// What it did.
+        problem: String,
+        /// The last lines of its log from this start.
+        log: String,
+    },
+    /// The server was asked for something while it is stopped: boot it first.
+    #[error("{0} is already running or was never stopped")]
+    StillUp(&'static str),
+    /// The file system or the system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Postgres refused an administrative statement.
+    #[error("Postgres would not {action}")]
+    Sql {
+        /// What was tried.
+        action: String,
+        /// Its answer.
+        source: sqlx::Error,
+    },
+    /// A test's own initialisation of a template database failed.
+    #[error("the template database {key:?} could not be initialised")]
+    Template {
+        /// The template's key.
+        key: String,
+        /// What the initialisation said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Adds to an [`io::Error`] what was tried on what; the bare error says neither.
+pub(crate) trait IoContext<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T, Error> {
+        self.map_err(|source| Error::Io { action, path: path.to_owned(), source })
+    }
+}

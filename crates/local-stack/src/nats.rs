@@ -1,0 +1,243 @@
+//! A private `nats-server` with JetStream: loopback only, one user, ports that were free.
+//!
+//! Streams, consumers and what they hold belong to the crates that declare them.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+
+use crate::account::Account;
+use crate::binaries::{NatsBinary, absolute};
+use crate::error::{Error, IoContext as _};
+use crate::liveness;
+use crate::lock::FolderLock;
+use crate::process::{LOOK_AGAIN, Launch, Process};
+use crate::secret::{Secret, write_private};
+use crate::{Durability, Progress};
+
+const NAME: &str = "nats-server";
+const USER: &str = "huiyin";
+/// From start to a good `/healthz`; recovery of a large store may take a while.
+const READY_LIMIT: Duration = Duration::from_secs(30);
+/// One look at `/healthz`.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// A port that was free a moment ago may be taken by the time the server wants it.
+const PORT_ATTEMPTS: u32 = 5;
+const PORT_TAKEN: &str = "address already in use";
+/// Most that JetStream may keep in files.
+const MAX_FILE: &str = "16GB";
+/// Most that JetStream may keep in memory.
+const MAX_MEMORY: &str = "256MB";
+
+/// A `nats-server` of our own. Dropping it stops it; so does the end of this process, of whatever kind.
+pub struct PrivateNats {
+    process: Mutex<Option<Process>>,
+    program: PathBuf,
+    folder: PathBuf,
+    ports: Ports,
+    password: Secret,
+    durability: Durability,
+    _lock: FolderLock,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    client: u16,
+    monitor: u16,
+}
+
+impl PrivateNats {
+    /// Starts `nats-server` on the store in `folder`, which is made first if there is none.
+    pub async fn start(
+        program: &NatsBinary,
+        folder: &Path,
+        durability: Durability,
+        progress: Progress<'_>,
+    ) -> Result<Self, Error> {
+        let folder = absolute(folder);
+        let lock = FolderLock::take(&folder)?;
+        let mut nats = Self {
+            process: Mutex::new(None),
+            program: program.path.clone(),
+            password: Secret::load_or_create(&folder.join("password"))?,
+            ports: free_ports().context("find free ports for", &program.path)?,
+            folder,
+            durability,
+            _lock: lock,
+        };
+        progress("starting nats-server");
+        for _ in 1..PORT_ATTEMPTS {
+            match nats.boot().await {
+                Err(Error::Server { log, .. }) if log.contains(PORT_TAKEN) => {
+                    nats.ports = free_ports().context("find free ports for", &nats.program)?;
+                }
+                outcome => return outcome.map(|()| nats),
+            }
+        }
+        nats.boot().await.map(|()| nats)
+    }
+
+    /// Starts the server again after [`Self::stop`] or [`Self::kill`], on the same store and ports.
+    pub async fn boot(&self) -> Result<(), Error> {
+        let mut slot = self.process.lock().await;
+        if slot.is_some() {
+            return Err(Error::StillUp(NAME));
+        }
+        let config = self.folder.join("nats.conf");
+        if let Some(pid) = self.left_over(&config) {
+            return Err(Error::AlreadyRunning { folder: self.folder.clone(), pid: Some(pid) });
+        }
+        write_private(&config, &self.configuration())?;
+        let mut process = Process::start(Launch {
+            server: NAME,
+            program: &self.program,
+            args: vec!["-c".into(), config.into()],
+            account: &Account::own(),
+            log: &self.folder.join("nats.log"),
+            on_our_death: "KILL",
+            stop: Signal::TERM,
+            grace: STOP_GRACE,
+        })
+        .await?;
+        self.until_ready(&mut process).await?;
+        *slot = Some(process);
+        Ok(())
+    }
+
+    /// Stops the server in an orderly way. Idempotent.
+    pub async fn stop(&self) {
+        if let Some(process) = self.process.lock().await.take() {
+            process.end().await;
+        }
+    }
+
+    /// Kills the server as a crash would. For chaos tests; [`Self::boot`] brings it back.
+    pub async fn kill(&self) {
+        if let Some(process) = self.process.lock().await.take() {
+            process.kill().await;
+        }
+    }
+
+    /// An orderly stop and a new start on the same store and ports.
+    pub async fn restart(&self) -> Result<(), Error> {
+        self.stop().await;
+        self.boot().await
+    }
+
+    /// The server's process id while it runs.
+    pub async fn pid(&self) -> Option<u32> {
+        self.process.lock().await.as_ref().map(Process::pid)
+    }
+
+    /// The only user. async-nats 0.51 ignores the user and password of a URL (read in its connector.rs): hand
+    /// it these through `ConnectOptions::with_user_and_password`.
+    pub fn user(&self) -> &'static str {
+        USER
+    }
+
+    /// The user's password. Not to be printed.
+    pub fn password(&self) -> &str {
+        self.password.expose()
+    }
+
+    /// `nats://user:password@127.0.0.1:port`, for clients that read them there; see [`Self::user`]. Not to be
+    /// printed.
+    pub fn client_url(&self) -> String {
+        format!("nats://{USER}:{}@{}", self.password.expose(), self.address())
+    }
+
+    /// `127.0.0.1:port`, without the password.
+    pub fn address(&self) -> String {
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.ports.client)
+    }
+
+    /// Base address of the monitoring pages (`/healthz`, `/jsz`, …), which ask for no password.
+    pub fn monitor_url(&self) -> String {
+        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.ports.monitor)
+    }
+
+    async fn until_ready(&self, process: &mut Process) -> Result<(), Error> {
+        let deadline = Instant::now() + READY_LIMIT;
+        loop {
+            process.still_alive()?;
+            let probe = tokio::time::timeout(PROBE_LIMIT, healthy(self.ports.monitor)).await;
+            if matches!(probe, Ok(Ok(true))) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(process.failure(format!("was not healthy within {} s", READY_LIMIT.as_secs())));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// A server of an earlier huiyin that outlived it, on a machine that cannot tie a child to its parent.
+    fn left_over(&self, config: &Path) -> Option<u32> {
+        server_of(&self.folder.join("nats.pid"), config)
+    }
+
+    fn configuration(&self) -> String {
+        let sync = match self.durability {
+            Durability::Durable => "sync_interval: always",
+            Durability::Fast => "",
+        };
+        format!(
+            "server_name: huiyin\n\
+             listen: \"{host}:{client}\"\n\
+             http: \"{host}:{monitor}\"\n\
+             pid_file: {pid_file}\n\
+             jetstream {{\n  store_dir: {store}\n  max_file_store: {MAX_FILE}\n  max_memory_store: {MAX_MEMORY}\n  {sync}\n}}\n\
+             authorization {{\n  user: {USER}\n  password: \"{password}\"\n}}\n",
+            host = Ipv4Addr::LOCALHOST,
+            client = self.ports.client,
+            monitor = self.ports.monitor,
+            pid_file = quoted(&self.folder.join("nats.pid")),
+            store = quoted(&self.folder.join("store")),
+            password = self.password.expose(),
+        )
+    }
+}
+
+impl fmt::Debug for PrivateNats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateNats")
+            .field("folder", &self.folder)
+            .field("ports", &self.ports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The live server whose pid file this is and that was started with this configuration.
+pub(crate) fn server_of(pid_file: &Path, config: &Path) -> Option<u32> {
+    let pid = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
+    (liveness::alive(pid) && liveness::started_with(pid, config)).then_some(pid)
+}
+
+/// Both are held while they are chosen, so that they differ.
+fn free_ports() -> io::Result<Ports> {
+    let client = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let monitor = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(Ports { client: client.local_addr()?.port(), monitor: monitor.local_addr()?.port() })
+}
+
+/// A path as a string of the configuration's language, in which a backslash begins an escape.
+fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.display().to_string().replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+async fn healthy(port: u16) -> io::Result<bool> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    stream.take(1024).read_to_end(&mut answer).await?;
+    Ok(answer.starts_with(b"HTTP/1.0 200") || answer.starts_with(b"HTTP/1.1 200"))
+}

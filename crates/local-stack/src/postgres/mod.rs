@@ -1,0 +1,216 @@
+//! A private Postgres: reachable through a unix socket of its own only, with a password for everybody.
+//!
+//! What is in the databases, and which roles may do what, belongs to the crates that own the tables.
+
+mod admin;
+mod cluster;
+mod socket;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{Connection as _, PgConnection};
+use tokio::sync::Mutex;
+
+use crate::account::Account;
+use crate::binaries::{PostgresBinaries, absolute};
+use crate::error::Error;
+use crate::process::{LOOK_AGAIN, Launch, Process};
+use crate::{Durability, Progress, place};
+use cluster::Cluster;
+use socket::SocketFolder;
+
+pub(crate) use cluster::server_on;
+pub(crate) use socket::path_for as socket_folder_for;
+
+const NAME: &str = "Postgres";
+/// The role that `initdb` makes.
+const SUPERUSER: &str = "postgres";
+/// The database that `initdb` makes for administration.
+const MAINTENANCE: &str = "postgres";
+/// Only part of the socket's name here; no TCP port is opened.
+const PORT: u16 = 5432;
+/// Enough for every service's pool several times over, and for parallel tests.
+const MAX_CONNECTIONS: u32 = 200;
+/// From start to the first accepted connection; recovery after a crash may take a while.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+/// One attempt to connect.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a fast shutdown may take, checkpoint included.
+const STOP_GRACE: Duration = Duration::from_secs(20);
+/// Backends of a killed server need a moment to notice; until then the next one is refused their shared
+/// memory.
+const LINGER_LIMIT: Duration = Duration::from_secs(10);
+/// How Postgres says so.
+const LINGERING: &str = "is still in use";
+
+/// A Postgres server of our own. Dropping it stops it; so does the end of this process, of whatever kind.
+#[derive(Debug)]
+pub struct PrivatePostgres {
+    // Before the socket folder: the server goes first.
+    process: Mutex<Option<Process>>,
+    cluster: Cluster,
+    socket: SocketFolder,
+    durability: Durability,
+}
+
+impl PrivatePostgres {
+    /// Starts Postgres on the data in `folder`, which is made first if there is none. As root, and if the
+    /// account that Postgres then runs as cannot enter `folder`, the data lie elsewhere and a note in
+    /// `folder` says where.
+    pub async fn start(
+        programs: &PostgresBinaries,
+        folder: &Path,
+        durability: Durability,
+        progress: Progress<'_>,
+    ) -> Result<Self, Error> {
+        let folder = absolute(folder);
+        let account = Account::for_postgres(Some(&folder.join(cluster::DATA)))?;
+        let place = place::reachable(&folder, &account, progress)?;
+        // Once more, because the data may have been lying elsewhere all the time.
+        let account = Account::for_postgres(Some(&place.join(cluster::DATA)))?;
+        let cluster = Cluster::provide(programs, &place, account, durability, progress).await?;
+        let socket = SocketFolder::make(&cluster.data, &cluster.account)?;
+        let postgres = Self { process: Mutex::new(None), cluster, socket, durability };
+        progress("starting Postgres");
+        postgres.boot().await?;
+        Ok(postgres)
+    }
+
+    /// Starts the server again after [`Self::stop`] or [`Self::kill`], on the same data and socket.
+    pub async fn boot(&self) -> Result<(), Error> {
+        let mut slot = self.process.lock().await;
+        if slot.is_some() {
+            return Err(Error::StillUp(NAME));
+        }
+        self.cluster.clear_leftovers().await?;
+        let deadline = Instant::now() + LINGER_LIMIT;
+        let process = loop {
+            match self.launch().await {
+                Err(Error::Server { log, .. }) if log.contains(LINGERING) && Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_AGAIN * 10).await;
+                }
+                outcome => break outcome?,
+            }
+        };
+        *slot = Some(process);
+        Ok(())
+    }
+
+    /// Stops the server in an orderly way: clients are disconnected, everything is written. Idempotent.
+    pub async fn stop(&self) {
+        if let Some(process) = self.process.lock().await.take() {
+            process.end().await;
+        }
+        self.socket.clear();
+    }
+
+    /// Kills the server as a crash would. For chaos tests; [`Self::boot`] brings it back.
+    pub async fn kill(&self) {
+        if let Some(process) = self.process.lock().await.take() {
+            process.kill().await;
+        }
+    }
+
+    /// The server's process id while it runs.
+    pub async fn pid(&self) -> Option<u32> {
+        self.process.lock().await.as_ref().map(Process::pid)
+    }
+
+    /// How to connect as `role` to `database`.
+    pub fn connect_options(&self, role: &str, password: &str, database: &str) -> PgConnectOptions {
+        // Everything is set here, so that nothing of the caller's PG* variables gets in.
+        PgConnectOptions::new_without_pgpass()
+            .socket(self.socket.path())
+            .port(PORT)
+            .username(role)
+            .password(password)
+            .database(database)
+            .ssl_mode(PgSslMode::Disable)
+    }
+
+    /// How to connect as the superuser to the maintenance database; choose another with `.database(…)`.
+    pub fn superuser(&self) -> PgConnectOptions {
+        self.connect_options(SUPERUSER, self.cluster.password.expose(), MAINTENANCE)
+    }
+
+    /// The folder of the server's unix socket.
+    pub fn socket_folder(&self) -> &Path {
+        self.socket.path()
+    }
+
+    /// Where the data really lie.
+    pub fn data_folder(&self) -> &Path {
+        &self.cluster.data
+    }
+
+    async fn launch(&self) -> Result<Process, Error> {
+        let cluster = &self.cluster;
+        self.socket.make_empty(&cluster.account)?;
+        let mut process = Process::start(Launch {
+            server: NAME,
+            program: &cluster.programs.postgres(),
+            args: self.arguments(),
+            account: &cluster.account,
+            log: &cluster.log,
+            on_our_death: "INT",
+            stop: Signal::INT,
+            grace: STOP_GRACE,
+        })
+        .await?;
+        self.until_ready(&mut process).await?;
+        Ok(process)
+    }
+
+    async fn until_ready(&self, process: &mut Process) -> Result<(), Error> {
+        let options = self.superuser();
+        let deadline = Instant::now() + READY_LIMIT;
+        loop {
+            process.still_alive()?;
+            let attempt = tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(&options)).await;
+            let problem = match attempt {
+                Ok(Ok(connection)) => {
+                    let _ = connection.close().await;
+                    return Ok(());
+                }
+                Ok(Err(e)) if is_password_refused(&e) => {
+                    return Err(process.failure("refuses the password kept beside its data".to_owned()));
+                }
+                Ok(Err(e)) => e.to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            if Instant::now() >= deadline {
+                let limit = READY_LIMIT.as_secs();
+                return Err(process.failure(format!("was not ready within {limit} s ({problem})")));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn arguments(&self) -> Vec<std::ffi::OsString> {
+        let mut args = vec!["-D".into(), self.cluster.data.clone().into()];
+        args.extend(["-k".into(), self.socket.path().into()]);
+        let mut set = |name: &str, value: &str| args.extend(["-c".into(), format!("{name}={value}").into()]);
+        set("listen_addresses", "");
+        set("port", &PORT.to_string());
+        set("unix_socket_permissions", "0700");
+        set("max_connections", &MAX_CONNECTIONS.to_string());
+        set("password_encryption", "scram-sha-256");
+        set("timezone", "UTC");
+        set("log_timezone", "UTC");
+        if self.durability == Durability::Fast {
+            // Commits stay synchronous: without fsync they cost next to nothing, and what was committed must
+            // outlive a kill of the server also in a test.
+            set("fsync", "off");
+            set("full_page_writes", "off");
+        }
+        args
+    }
+}
+
+/// SQLSTATE 28P01, which no waiting changes.
+fn is_password_refused(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("28P01"))
+}

@@ -1,0 +1,222 @@
+//! The one consumer loop: pull a batch → handle → acknowledge each message by its outcome.
+//!
+//! The handler commits before it answers `Done`, so an acknowledgement never runs ahead of the store; a crash in
+//! between costs a redelivery, which the store recognises. The loop heals itself: a vanished consumer, a restarted
+//! server or missed heartbeats reopen it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_nats::jetstream::AckKind;
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::pull::{MessagesErrorKind, Stream};
+use chrono::{DateTime, Utc};
+use futures::{FutureExt, StreamExt};
+
+use super::dead::Dead;
+use super::topology::{BATCH, Consumer, open};
+use super::{Bus, BusError};
+use crate::Shutdown;
+use crate::health::Health;
+use crate::telemetry::chain;
+
+/// How long one pull request stands before it is renewed.
+const EXPIRES: Duration = Duration::from_secs(5);
+/// How often the server shows that a standing pull request lives.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// The pause before a failed loop is opened again.
+const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+/// Heartbeats missed in a row before the loop is opened again.
+const MISSED_HEARTBEATS: u32 = 2;
+/// Deliveries of one message after which each further one is warned about.
+const MANY_DELIVERIES: i64 = 5;
+
+/// A message as it was delivered.
+#[derive(Debug)]
+pub struct Delivery {
+    message: Message,
+    /// Its sequence in its stream.
+    pub stream_seq: u64,
+    /// How often it was delivered, this time included.
+    pub delivered: i64,
+    /// How many more wait behind it.
+    pub pending: u64,
+    /// When the stream stored it.
+    pub published_at: DateTime<Utc>,
+}
+
+/// What a handler made of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Handled and committed, or known already.
+    Done,
+    /// Something needed is down: deliver it again after this time. For seconds, never as a timer.
+    Retry(Duration),
+    /// It can never be handled. Set aside with this reason, then acknowledged.
+    Dead(Dead),
+}
+
+/// Handles batches.
+pub trait Handler: Send {
+    /// One outcome for each delivery, in order. What is `Done` has been committed.
+    fn handle(&mut self, batch: &[Delivery]) -> impl Future<Output = Vec<Outcome>> + Send;
+
+    /// Called when a pull found nothing to do, at least every few seconds.
+    fn idle(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+}
+
+impl Delivery {
+    fn new(message: Message) -> Option<Self> {
+        let info = message.info().ok()?;
+        let published_at = DateTime::from_timestamp_nanos(info.published.timestamp_nanos_opt()?);
+        let (stream_seq, delivered, pending) = (info.stream_sequence, info.delivered, info.pending);
+        Some(Self { stream_seq, delivered, pending, published_at, message })
+    }
+
+    /// Where it was published.
+    pub fn subject(&self) -> &str {
+        &self.message.subject
+    }
+
+    /// Its bytes.
+    pub fn payload(&self) -> &[u8] {
+        &self.message.payload
+    }
+
+    pub(super) fn headers(&self) -> Option<&async_nats::HeaderMap> {
+        self.message.headers.as_ref()
+    }
+}
+
+/// Runs until the shutdown is requested. Never fails: every trouble is logged, counted and outlived.
+pub async fn consume<H: Handler>(
+    bus: &Bus,
+    consumer: Consumer,
+    handler: &mut H,
+    shutdown: &Shutdown,
+    health: &Health,
+) {
+    while !shutdown.requested() {
+        match session(bus, consumer, handler, shutdown, health).await {
+            Ok(()) => {
+                metrics::counter!("consumer_reopened_total", "consumer" => consumer.name()).increment(1)
+            }
+            Err(error) => {
+                tracing::warn!(consumer = consumer.name(), error = chain(&error), "consumer failed")
+            }
+        }
+        shutdown.sleep(REOPEN_PAUSE).await;
+    }
+}
+
+/// One opened consumer, until it breaks or the shutdown is requested.
+async fn session<H: Handler>(
+    bus: &Bus,
+    consumer: Consumer,
+    handler: &mut H,
+    shutdown: &Shutdown,
+    health: &Health,
+) -> Result<(), BusError> {
+    let declared = |source| BusError::Declare { what: format!("consumer {}", consumer.name()), source };
+    let mut messages = open(bus.jetstream(), consumer)
+        .await?
+        .stream()
+        .max_messages_per_batch(BATCH)
+        .expires(EXPIRES)
+        .heartbeat(HEARTBEAT)
+        .messages()
+        .await
+        .map_err(|error| declared(error.into()))?;
+    let mut missed = 0;
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = shutdown.wait() => return Ok(()),
+            next = tokio::time::timeout(EXPIRES, messages.next()) => next,
+        };
+        health.beat(consumer.name());
+        let first = match next {
+            Err(_elapsed) => {
+                missed = 0;
+                handler.idle().await;
+                continue;
+            }
+            Ok(None) => return Ok(()),
+            Ok(Some(first)) => first,
+        };
+        match first {
+            Ok(first) => {
+                missed = 0;
+                let batch = gather(first, &mut messages);
+                handle_batch(bus, consumer, handler, batch).await;
+            }
+            Err(error)
+                if error.kind() == MessagesErrorKind::MissingHeartbeat && missed < MISSED_HEARTBEATS =>
+            {
+                missed += 1;
+            }
+            Err(error) => return Err(declared(error.into())),
+        }
+    }
+}
+
+/// What is there already, up to a batch; never waits for more.
+fn gather(first: Message, messages: &mut Stream) -> Vec<Delivery> {
+    let mut batch: Vec<Delivery> = Delivery::new(first).into_iter().collect();
+    while batch.len() < BATCH {
+        match messages.next().now_or_never() {
+            Some(Some(Ok(message))) => batch.extend(Delivery::new(message)),
+            // An error here shows again at the next call of `next`.
+            _ => break,
+        }
+    }
+    batch
+}
+
+async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H, batch: Vec<Delivery>) {
+    for delivery in batch.iter().filter(|delivery| delivery.delivered > 1) {
+        metrics::counter!("redeliveries_total", "consumer" => consumer.name()).increment(1);
+        if delivery.delivered > MANY_DELIVERIES {
+            tracing::warn!(
+                consumer = consumer.name(),
+                nats.delivered = delivery.delivered,
+                nats.stream_seq = delivery.stream_seq,
+                "a message keeps being delivered"
+            );
+        }
+    }
+    if let Some(last) = batch.last() {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        metrics::gauge!("consumer_pending", "consumer" => consumer.name()).set(last.pending as f64);
+    }
+    let outcomes = handler.handle(&batch).await;
+    debug_assert_eq!(outcomes.len(), batch.len(), "one outcome for each delivery");
+    for (delivery, outcome) in batch.iter().zip(outcomes) {
+        if let Err(error) = settle(bus, consumer, delivery, outcome).await {
+            // Unacknowledged, it comes again after the acknowledgement wait.
+            tracing::warn!(
+                consumer = consumer.name(),
+                error = chain(&*error),
+                "a message could not be settled"
+            );
+        }
+    }
+}
+
+async fn settle(
+    bus: &Bus,
+    consumer: Consumer,
+    delivery: &Delivery,
+    outcome: Outcome,
+) -> Result<(), async_nats::Error> {
+    match outcome {
+        Outcome::Done => delivery.message.ack().await,
+        Outcome::Retry(after) => delivery.message.ack_with(AckKind::Nak(Some(after))).await,
+        Outcome::Dead(dead) => {
+            bus.bury(consumer, delivery, &dead).await?;
+            delivery.message.double_ack().await
+        }
+    }
+}

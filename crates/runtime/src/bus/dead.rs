@@ -1,0 +1,150 @@
+//! Dead letters: what can never be handled, kept whole with its reason so that it can be read and replayed.
+
+use std::str::FromStr;
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::stream::Stream;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use super::consume::Delivery;
+use super::topology::Consumer;
+use super::{Bus, BusError};
+
+const REASON: &str = "Huiyin-Reason";
+const EXPLANATION: &str = "Huiyin-Explanation";
+const SUBJECT: &str = "Huiyin-Subject";
+const CONSUMER: &str = "Huiyin-Consumer";
+const REPLAY: &str = "Huiyin-Replay";
+
+/// Why a message was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// A short word of ours, part of the subject: `undecodable`, `refused`, `panicked`.
+    pub reason: &'static str,
+    /// What exactly, for people. Never contains the message.
+    pub explanation: String,
+}
+
+/// A dead letter as it is stored.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// Its sequence in DEAD: its name for `show` and `replay`.
+    pub seq: u64,
+    /// When it was set aside.
+    pub at: DateTime<Utc>,
+    /// Where it was published at first.
+    pub subject: String,
+    /// Who could not handle it.
+    pub consumer: String,
+    /// Why, in a word.
+    pub reason: String,
+    /// Why, in a sentence.
+    pub explanation: String,
+    /// The original bytes.
+    pub payload: Bytes,
+    headers: HeaderMap,
+}
+
+impl Bus {
+    /// Copies a delivery into DEAD and waits until it is stored. Doing it twice stores one copy.
+    pub(super) async fn bury(
+        &self,
+        consumer: Consumer,
+        delivery: &Delivery,
+        dead: &Dead,
+    ) -> Result<(), BusError> {
+        metrics::counter!("dead_letters_total", "consumer" => consumer.name(), "reason" => dead.reason)
+            .increment(1);
+        tracing::warn!(
+            consumer = consumer.name(),
+            reason = dead.reason,
+            explanation = dead.explanation,
+            nats.stream_seq = delivery.stream_seq,
+            "message set aside"
+        );
+        let mut headers = delivery.headers().cloned().unwrap_or_default();
+        headers.insert(NATS_MESSAGE_ID, format!("{}:{}", consumer.name(), delivery.stream_seq));
+        headers.insert(REASON, dead.reason);
+        headers.insert(EXPLANATION, one_line(&dead.explanation));
+        headers.insert(SUBJECT, delivery.subject());
+        headers.insert(CONSUMER, consumer.name());
+        let subject = events::subject::dead(consumer.service(), dead.reason);
+        self.publish_raw(subject, headers, Bytes::copy_from_slice(delivery.payload())).await
+    }
+
+    async fn publish_raw(&self, subject: String, headers: HeaderMap, payload: Bytes) -> Result<(), BusError> {
+        let failed = |source| BusError::Publish { subject: subject.clone(), source };
+        let pending =
+            self.jetstream.publish_with_headers(subject.clone(), headers, payload).await.map_err(failed)?;
+        pending.await.map_err(failed)?;
+        Ok(())
+    }
+
+    async fn dead_stream(&self) -> Result<Stream, BusError> {
+        self.jetstream
+            .get_stream("DEAD")
+            .await
+            .map_err(|source| BusError::Declare { what: "stream DEAD".into(), source: source.into() })
+    }
+
+    /// One dead letter; `None` if there is none of that sequence (any more).
+    pub async fn dead_letter(&self, seq: u64) -> Result<Option<DeadLetter>, BusError> {
+        let stream = self.dead_stream().await?;
+        Ok(stream.get_raw_message(seq).await.ok().map(|message| {
+            let header = |name: &str| message.headers.get(name).map(ToString::to_string).unwrap_or_default();
+            DeadLetter {
+                seq: message.sequence,
+                at: DateTime::from_timestamp_nanos(message.time.timestamp_nanos_opt().unwrap_or_default()),
+                subject: header(SUBJECT),
+                consumer: header(CONSUMER),
+                reason: header(REASON),
+                explanation: header(EXPLANATION),
+                payload: message.payload.clone(),
+                headers: message.headers.clone(),
+            }
+        }))
+    }
+
+    /// The newest dead letters, at most `most`, newest first.
+    pub async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, BusError> {
+        let mut stream = self.dead_stream().await?;
+        let state = stream
+            .info()
+            .await
+            .map_err(|source| BusError::Declare { what: "stream DEAD".into(), source: source.into() })?
+            .state
+            .clone();
+        let mut letters = Vec::new();
+        for seq in (state.first_sequence..=state.last_sequence).rev().take_while(|seq| *seq > 0) {
+            if letters.len() >= most {
+                break;
+            }
+            letters.extend(self.dead_letter(seq).await?);
+        }
+        Ok(letters)
+    }
+
+    /// Publishes a dead letter's original again, under a new message id since the bus would drop the old one, and
+    /// then removes the letter. The store recognises what was handled in the meantime.
+    pub async fn replay(&self, letter: &DeadLetter) -> Result<(), BusError> {
+        let mut headers = HeaderMap::new();
+        let round =
+            letter.headers.get(REPLAY).and_then(|round| u64::from_str(round.as_str()).ok()).unwrap_or(0) + 1;
+        headers.insert(NATS_MESSAGE_ID, format!("replay:{}:{round}", letter.seq));
+        headers.insert(REPLAY, round.to_string());
+        self.publish_raw(letter.subject.clone(), headers, letter.payload.clone()).await?;
+        let stream = self.dead_stream().await?;
+        stream.delete_message(letter.seq).await.map_err(|source| BusError::Declare {
+            what: format!("dead letter {}", letter.seq),
+            source: source.into(),
+        })?;
+        Ok(())
+    }
+}
+
+/// Header values may not contain line breaks.
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
+}

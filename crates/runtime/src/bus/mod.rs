@@ -1,0 +1,167 @@
+//! The bus: JetStream, with every default that bites set to an explicit value.
+
+mod consume;
+mod dead;
+mod lag;
+mod topology;
+mod wake;
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::{self, Context as JetStream};
+use bytes::Bytes;
+use futures::future::join_all;
+
+pub use consume::{Delivery, Handler, Outcome, consume};
+pub use dead::{Dead, DeadLetter};
+pub use lag::Lag;
+pub use topology::{Consumer, declare};
+pub use wake::wake_on_room_changes;
+
+/// How often the connection proves that it lives.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// How long connecting may take before it is tried again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a publish waits for its acknowledgement, and an API request for its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a publish whose outcome is unknown is tried again, always with the same message id.
+const PUBLISH_ATTEMPTS: u32 = 4;
+/// The pause before the second attempt; doubled for each further one.
+const PUBLISH_PAUSE: Duration = Duration::from_millis(250);
+
+/// A connection to the bus. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    client: async_nats::Client,
+    jetstream: JetStream,
+}
+
+/// Why something could not be done on the bus. All of them pass: the caller tries again later.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The address is no `nats://user:password@host:port`. It is not shown, since it holds the password.
+    #[error("the bus's address is not of the form nats://user:password@host:port")]
+    Url,
+    /// No connection.
+    #[error("the bus cannot be reached")]
+    Connect(#[source] async_nats::ConnectError),
+    /// A publish was not acknowledged; it may have arrived all the same, so only the same id may be sent again.
+    #[error("a publish to {subject} was not acknowledged")]
+    Publish {
+        /// Where to.
+        subject: String,
+        /// Why.
+        #[source]
+        source: jetstream::context::PublishError,
+    },
+    /// A stream or consumer could not be declared or opened.
+    #[error("{what} could not be declared or opened")]
+    Declare {
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        source: async_nats::Error,
+    },
+}
+
+/// Something to publish.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Where to.
+    pub subject: String,
+    /// Its natural key: the bus drops what it has already seen under it (within ten minutes).
+    pub id: String,
+    /// What.
+    pub payload: Vec<u8>,
+}
+
+impl Bus {
+    /// Connects; `url` may carry user and password. Waits no longer than [`CONNECT_TIMEOUT`] for the first connection,
+    /// later ones are made by themselves for ever.
+    pub async fn connect(url: &str, name: &str) -> Result<Self, BusError> {
+        let service = name.to_owned();
+        let server: async_nats::ServerAddr = url.parse().map_err(|_| BusError::Url)?;
+        // The client itself ignores what the URL says of user and password.
+        let options = match (server.username(), server.password()) {
+            (Some(user), Some(password)) => {
+                async_nats::ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+            }
+            _ => async_nats::ConnectOptions::new(),
+        };
+        let client = options
+            .name(name)
+            .ping_interval(PING_INTERVAL)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .event_callback(move |event| {
+                let service = service.clone();
+                async move {
+                    metrics::counter!("bus_connection_events_total", "service" => service, "event" => event_name(&event))
+                        .increment(1);
+                    tracing::info!(event = event_name(&event), "bus connection");
+                }
+            })
+            .connect(server)
+            .await
+            .map_err(BusError::Connect)?;
+        let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
+        Ok(Self { client, jetstream })
+    }
+
+    /// The JetStream context, for what has no function here.
+    pub fn jetstream(&self) -> &JetStream {
+        &self.jetstream
+    }
+
+    /// The plain connection, for draining.
+    pub fn client(&self) -> &async_nats::Client {
+        &self.client
+    }
+
+    /// Publishes and waits for the acknowledgement. `Ok(true)`: the bus had it already.
+    pub async fn publish(&self, outgoing: &Outgoing) -> Result<bool, BusError> {
+        let mut pause = PUBLISH_PAUSE;
+        for attempt in 1.. {
+            match self.publish_once(outgoing).await {
+                Ok(duplicate) => return Ok(duplicate),
+                Err(source) if attempt >= PUBLISH_ATTEMPTS => {
+                    return Err(BusError::Publish { subject: outgoing.subject.clone(), source });
+                }
+                Err(_) => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Publishes all at once and waits for all acknowledgements, in order of `outgoing`.
+    pub async fn publish_all(&self, outgoing: &[Outgoing]) -> Vec<Result<bool, BusError>> {
+        join_all(outgoing.iter().map(|one| self.publish(one))).await
+    }
+
+    async fn publish_once(&self, outgoing: &Outgoing) -> Result<bool, jetstream::context::PublishError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, outgoing.id.as_str());
+        let payload = Bytes::from(outgoing.payload.clone());
+        let acknowledged =
+            self.jetstream.publish_with_headers(outgoing.subject.clone(), headers, payload).await?.await?;
+        Ok(acknowledged.duplicate)
+    }
+}
+
+fn event_name(event: &async_nats::Event) -> &'static str {
+    use async_nats::Event;
+    match event {
+        Event::Connected => "connected",
+        Event::Disconnected => "disconnected",
+        Event::LameDuckMode => "lame_duck",
+        Event::SlowConsumer(_) => "slow_consumer",
+        Event::ServerError(_) => "server_error",
+        Event::ClientError(_) => "client_error",
+        _ => "other",
+    }
+}

@@ -1,0 +1,106 @@
+//! Stopping in two stages: stop taking work and finish what is in flight; then, after a grace time, stop hard.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long work in flight may take after the first signal.
+pub const GRACE: Duration = Duration::from_secs(8);
+
+/// Tells tasks when to stop. Clones share the signal.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    soft: CancellationToken,
+}
+
+impl Shutdown {
+    /// A fresh signal, not yet given.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives the signal: take no new work.
+    pub fn request(&self) {
+        self.soft.cancel();
+    }
+
+    /// Whether it was given.
+    pub fn requested(&self) -> bool {
+        self.soft.is_cancelled()
+    }
+
+    /// Resolves once it is given.
+    pub async fn wait(&self) {
+        self.soft.cancelled().await;
+    }
+
+    /// Waits this long, or less if the signal comes. `false`: it came.
+    pub async fn sleep(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            () = self.soft.cancelled() => false,
+        }
+    }
+
+    /// Gives the signal when the process is asked to end (SIGINT, SIGTERM).
+    ///
+    /// # Errors
+    /// If signal handlers cannot be installed.
+    pub fn on_signals(&self) -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let shutdown = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::info!("asked to stop");
+            shutdown.request();
+        });
+        Ok(())
+    }
+}
+
+/// The tasks that make up a service. All of them run until the shutdown; one that ends or panics before it ends the
+/// service with an error, so that a half-dead service is never taken for a live one.
+#[derive(Debug)]
+pub struct Tasks {
+    shutdown: Shutdown,
+    running: JoinSet<&'static str>,
+}
+
+impl Tasks {
+    /// None yet.
+    pub fn new(shutdown: Shutdown) -> Self {
+        Self { shutdown, running: JoinSet::new() }
+    }
+
+    /// Starts one. It is to watch the shutdown itself.
+    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.running.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    /// Waits until all have ended.
+    ///
+    /// # Errors
+    /// As soon as one panics, or ends although no shutdown was requested.
+    pub async fn finish(mut self) -> anyhow::Result<()> {
+        while let Some(ended) = self.running.join_next().await {
+            match ended {
+                Ok(_) if self.shutdown.requested() => {}
+                Ok(name) => bail!("the task `{name}` ended by itself"),
+                Err(error) if error.is_panic() => bail!("a task panicked"),
+                Err(_cancelled) => {}
+            }
+        }
+        Ok(())
+    }
+}

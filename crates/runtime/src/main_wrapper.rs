@@ -1,0 +1,188 @@
+//! The `main` that every service shares: configuration, telemetry, connections with bounded retry, schema check,
+//! health, signals; then the service's own `run`, then a bounded farewell.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use store::role::Role;
+
+use crate::bus::Bus;
+use crate::config::{Database, Source, load};
+use crate::fault::Faults;
+use crate::health::Health;
+use crate::lifecycle::GRACE;
+use crate::{Clock, Config, Context, Shutdown, telemetry};
+
+/// Environment variable that names the configuration file.
+const CONFIG_VARIABLE: &str = "HUIYIN_CONFIG";
+/// The file read without it.
+const DEFAULT_CONFIG: &str = "config/huiyin.json";
+/// How long a service waits at start for Postgres and the bus.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+/// The pause between two attempts to connect.
+const CONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Connections of a service's pool.
+const POOL_SIZE: u32 = 8;
+/// How long a statement waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs a service until it is asked to stop. Ends with an error if the service ends by itself.
+pub fn main<F, Fut>(service: &'static str, role: Role, run: F) -> ExitCode
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("{service}: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(service, role, run)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{service}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The file that the environment names, or the usual one.
+pub fn config_source() -> Source {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let file = std::env::var(CONFIG_VARIABLE).unwrap_or_else(|_| DEFAULT_CONFIG.to_owned());
+    Source { file: PathBuf::from(file), environment: true }
+}
+
+async fn serve<F, Fut>(service: &'static str, role: Role, run: F) -> anyhow::Result<()>
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let config = load(&config_source())?;
+    telemetry::start_logs(&config.logs.filter, config.logs.format);
+    let metrics = telemetry::start_metrics();
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("installing signal handlers")?;
+    let health = Health::default();
+    if let Some(address) = config.health_listen {
+        let listener = tokio::net::TcpListener::bind(address).await.context("health_listen")?;
+        tokio::spawn(axum::serve(listener, health.clone().router(metrics)).into_future());
+    }
+    let context = connect(Arc::new(config), service, role, Clock::system(), shutdown, health).await?;
+    supervise(service, context, run).await
+}
+
+/// Connects a service's own pool and bus connection, waiting a bounded time for both.
+pub async fn connect(
+    config: Arc<Config>,
+    service: &'static str,
+    role: Role,
+    clock: Clock,
+    shutdown: Shutdown,
+    health: Health,
+) -> anyhow::Result<Context> {
+    let db = pool(connect_options(&config.database, role)?, service);
+    let patience = tokio::time::Instant::now() + CONNECT_PATIENCE;
+    patiently(patience, &shutdown, "Postgres", || async {
+        let mut connection = db.acquire().await?;
+        store::migrate::check(&mut connection).await?;
+        Ok(())
+    })
+    .await?;
+    let bus = patiently(patience, &shutdown, "the bus", || async {
+        Ok(Bus::connect(config.bus.url.expose(), service).await?)
+    })
+    .await?;
+    Ok(Context { config, clock, db, bus, shutdown, health, faults: Faults::default() })
+}
+
+/// How a role reaches the configured database.
+pub fn connect_options(database: &Database, role: Role) -> anyhow::Result<PgConnectOptions> {
+    let password = database
+        .passwords
+        .get(role.name())
+        .with_context(|| format!("database.passwords.{role}: expected the password of the role `{role}`"))?;
+    Ok(base_options(database).username(role.name()).password(password.expose()))
+}
+
+/// How the superuser reaches the configured database server.
+pub fn admin_options(database: &Database) -> anyhow::Result<PgConnectOptions> {
+    let password = database
+        .passwords
+        .get("admin")
+        .context("database.passwords.admin: expected the superuser's password")?;
+    Ok(base_options(database).username(&database.admin).password(password.expose()))
+}
+
+fn base_options(database: &Database) -> PgConnectOptions {
+    let options = PgConnectOptions::new_without_pgpass().port(database.port).database(&database.name);
+    if database.host.starts_with('/') { options.socket(&database.host) } else { options.host(&database.host) }
+}
+
+/// A service's pool. Connections are made when they are needed.
+pub fn pool(options: PgConnectOptions, service: &str) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(POOL_SIZE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options.application_name(service))
+}
+
+async fn patiently<T, Fut>(
+    until: tokio::time::Instant,
+    shutdown: &Shutdown,
+    what: &str,
+    attempt: impl Fn() -> Fut,
+) -> anyhow::Result<T>
+where
+    Fut: Future<Output = anyhow::Result<T>>,
+{
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) if tokio::time::Instant::now() >= until => {
+                return Err(
+                    error.context(format!("{what} was not ready for {} s", CONNECT_PATIENCE.as_secs()))
+                );
+            }
+            Err(error) => tracing::info!("waiting for {what}: {error:#}"),
+        }
+        if !shutdown.sleep(CONNECT_PAUSE).await {
+            bail!("asked to stop while waiting for {what}");
+        }
+    }
+}
+
+/// Runs a service in a context; after the shutdown signal it has [`GRACE`] to finish.
+pub async fn supervise<F, Fut>(service: &'static str, context: Context, run: F) -> anyhow::Result<()>
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let (shutdown, db, bus) = (context.shutdown.clone(), context.db.clone(), context.bus.clone());
+    tracing::info!(service, "running");
+    let graceful = async {
+        shutdown.wait().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let ended = tokio::select! {
+        ended = run(context) => Some(ended),
+        () = graceful => None,
+    };
+    let requested = shutdown.requested();
+    drop(tokio::time::timeout(GRACE, async { drop(bus.client().drain().await) }).await);
+    drop(tokio::time::timeout(GRACE, db.close()).await);
+    match ended {
+        None => bail!("{service} did not finish within {} s of being asked to stop", GRACE.as_secs()),
+        Some(Err(error)) => Err(error.context(format!("{service} failed"))),
+        Some(Ok(())) if !requested => bail!("{service} ended by itself"),
+        Some(Ok(())) => Ok(()),
+    }
+}

@@ -1,0 +1,58 @@
+-- What capture knows. Written by `ingest` alone.
+create table gateways (
+    gateway       text primary key,
+    source        text        not null,
+    account       text,
+    state         text        not null,
+    state_since   timestamptz not null,
+    epoch         bigint      not null default 0,
+    last_live_at  timestamptz,
+    last_event_at timestamptz
+);
+
+-- Stretches of time in which messages may have been lost. Open while `until` is null.
+create table capture_gaps (
+    id      bigint generated always as identity primary key,
+    gateway text        not null,
+    since   timestamptz not null,
+    until   timestamptz,
+    reason  text        not null
+);
+create index capture_gaps_open on capture_gaps (gateway) where until is null;
+
+-- Message ids whose payload is still to be fetched. A row is deleted once its message is on the bus.
+create table ingest_inbox (
+    gateway         text        not null,
+    message         text        not null,
+    epoch           bigint      not null,
+    reader_seq      bigint      not null,
+    arrived_at      timestamptz not null,
+    attempts        integer     not null default 0,
+    next_attempt_at timestamptz not null,
+    missing         text,
+    primary key (gateway, message)
+);
+create index ingest_inbox_due on ingest_inbox (gateway, next_attempt_at) where missing is null;
+
+-- People as their source last described them.
+create table contacts (
+    person      text primary key,
+    name        text        not null,
+    corporation text        not null,
+    coworker    boolean,
+    seen_at     timestamptz not null
+);
+
+-- Who is in which room.
+create table members (
+    room    text        not null,
+    person  text        not null,
+    seen_at timestamptz not null,
+    primary key (room, person)
+);
+
+grant select, insert, update, delete on gateways, capture_gaps, ingest_inbox, contacts, members to ingest;
+grant select on contacts, members, capture_gaps to room_state;
+grant select on capture_gaps to vika_sync;
+grant select on contacts, gateways, capture_gaps to feishu_alerter;
+grant select on gateways, capture_gaps, ingest_inbox, contacts, members to reader;

@@ -1,0 +1,118 @@
+-- The truth about rooms. Written by `room-state` alone.
+create table rooms (
+    room              text primary key,
+    source            text        not null,
+    topic             text        not null default '',
+    topic_at          timestamptz,
+    -- The fold up to the last entry, as JSON of domain::fold::FoldState. Null until the first entry.
+    state             jsonb,
+    -- The last lines said, newest last: [{"speaker","role","text","at"}]. Personal data: blanked by retention.
+    last_lines        jsonb       not null default '[]',
+    last_entry        text,
+    last_active_at    timestamptz,
+    -- How many captures repeated a key with other content.
+    conflicts         bigint      not null default 0,
+    -- The rules that `state` was folded with.
+    rules_version     bigint      not null default 0,
+    -- The row is the outbox: whoever mirrors a room compares versions.
+    version           bigint      not null default 0,
+    published_version bigint      not null default 0,
+    created_at        timestamptz not null,
+    updated_at        timestamptz not null
+) with (fillfactor = 60); -- updated with every batch: leave room for updates in place
+
+-- Every fact about a room. The position is (pos_at, pos_seq, pos_entry, pos_after), as domain::timeline::Position.
+create table timeline (
+    room        text        not null,
+    entry       text        not null,
+    pos_at      timestamptz not null,
+    pos_seq     bigint      not null,
+    pos_entry   text        not null,
+    pos_after   text        not null default '',
+    kind        text        not null,
+    received_at timestamptz not null,
+    -- A message: who said it, as raw facts.
+    sender      text,
+    sender_name text,
+    corporation text,
+    coworker    boolean,
+    is_self     boolean     not null default false,
+    message     text,
+    body        text,
+    features    jsonb,
+    history     boolean     not null default false,
+    -- Where the recall that takes this message back stands, as JSON of domain::timeline::Position.
+    recalled    jsonb,
+    -- A recall, or an undone cancel: what it takes back.
+    target      text,
+    -- Any other fact, as JSON.
+    facts       jsonb,
+    undone      boolean     not null default false,
+    primary key (room, entry)
+);
+create index timeline_order on timeline (room, pos_at, pos_seq, pos_entry, pos_after);
+create index timeline_targets on timeline (room, target) where target is not null;
+
+create table waits (
+    wait             text primary key,
+    room             text        not null,
+    opened_at        timestamptz not null,
+    opened_seq       bigint      not null,
+    customer         text        not null,
+    customer_name    text        not null,
+    verdict          jsonb       not null,
+    owner            text,
+    stage            text        not null,
+    messages         integer     not null,
+    last_customer_at timestamptz not null,
+    alarm_since      timestamptz,
+    -- open, answered, cancelled, withdrawn, unobserved; void: its opening asks for nothing any more.
+    state            text        not null,
+    closed_at        timestamptz,
+    -- domain::wait::Outcome as JSON.
+    outcome          jsonb,
+    -- The wait that its opening lies in since a re-fold. A row is never deleted.
+    replaced_by      text,
+    -- The wholly quiet fold state just before the opening: where a re-fold can start.
+    -- Null only in a proposed row of an upsert that keeps what stands there.
+    before           jsonb,
+    updated_at       timestamptz not null
+);
+create index waits_room on waits (room, opened_at, opened_seq, wait);
+create index waits_open on waits (room) where state = 'open' and replaced_by is null;
+create index waits_closed on waits (closed_at) where closed_at is not null;
+
+-- What was asked of us and what became of it.
+create table commands (
+    command    text primary key,
+    room       text        not null,
+    kind       text        not null,
+    at         timestamptz not null,
+    by_name    text        not null,
+    via        text        not null,
+    wish       jsonb       not null,
+    -- applied, unchanged or refused.
+    decision   text        not null,
+    -- What people read about it.
+    message    text        not null,
+    decided_at timestamptz not null
+);
+create index commands_room on commands (room, decided_at);
+
+-- How far the fold has come, so that nobody acts on stale truth.
+create table fold_progress (
+    consumer     text primary key,
+    stream_seq   bigint      not null,
+    pending      bigint      not null,
+    -- The last moment at which nothing was left to fold.
+    caught_up_at timestamptz not null,
+    checked_at   timestamptz not null
+);
+
+grant select, insert, update on rooms, timeline, waits, commands, fold_progress to room_state;
+-- Only to let the capture with the lower sequence take the place of one that contradicts it.
+grant delete on timeline to room_state;
+grant select on rooms, waits, commands to vika_sync;
+grant select on rooms to vika_reconcile;
+grant select on rooms, waits, fold_progress to feishu_alerter;
+grant select on rooms, timeline, waits, commands, fold_progress to reader;

@@ -1,0 +1,2 @@
+-- Placeholder: filled by the Vika services.
+select 1;

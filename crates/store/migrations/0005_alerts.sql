@@ -1,0 +1,2 @@
+-- Placeholder: filled by the alerter.
+select 1;

@@ -1,0 +1,1 @@
+//! What the alerter keeps: schedule, cards, claims.

@@ -1,0 +1,1 @@
+//! What capture keeps: gateways, gaps, the inbox, contacts and members.

@@ -1,0 +1,93 @@
+//! Puts a database in order: roles, then migrations. Run by the one-shot before any service starts.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::role::Role;
+
+/// The migrations, embedded.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Serialises the creation of roles, which are shared by all databases of a server, between concurrent set-ups.
+const PROVISION_LOCK: i64 = 0x6875_6979_696e;
+
+/// Why a database could not be put in order.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A statement failed.
+    #[error("the database refused a set-up statement")]
+    Sql(#[from] sqlx::Error),
+    /// A migration failed, or the database was migrated by a different release.
+    #[error("the database's schema could not be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Why a database is not ready for this release.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// The schema cannot be read or is older than this release.
+    #[error("the database has schema version {found}, this release needs {needed}: run `huiyin apply` first")]
+    Old {
+        /// Version found; 0 for none.
+        found: i64,
+        /// Version needed.
+        needed: i64,
+    },
+    /// The question could not be asked.
+    #[error("the database's schema version could not be read")]
+    Sql(#[from] sqlx::Error),
+}
+
+/// Creates the roles that are missing, sets their passwords, and migrates. Safe to run again and beside itself.
+///
+/// `connection` must be a superuser's (or the owner's of the database, with the right to create roles).
+pub async fn provision(
+    connection: &mut PgConnection,
+    password: impl Fn(Role) -> String,
+) -> Result<(), MigrateError> {
+    let mut tx = connection.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(PROVISION_LOCK).execute(&mut *tx).await?;
+    for role in Role::ALL {
+        create_role(&mut tx, role, &password(role)).await?;
+    }
+    sqlx::query("revoke create on schema public from public").execute(&mut *tx).await?;
+    tx.commit().await?;
+    MIGRATIONS.run(&mut *connection).await?;
+    for role in Role::ALL {
+        let grant = format!("grant select on _sqlx_migrations to {role}");
+        sqlx::query(AssertSqlSafe(grant)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// `create role` takes no parameters, so the server itself quotes the password (`format('%L')`) into the statement.
+async fn create_role(connection: &mut PgConnection, role: Role, password: &str) -> Result<(), sqlx::Error> {
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+        .bind(role.name())
+        .fetch_one(&mut *connection)
+        .await?;
+    let template =
+        if exists { "alter role %I login password %L" } else { "create role %I login password %L" };
+    let statement: String = sqlx::query_scalar("select format($1, $2, $3)")
+        .bind(template)
+        .bind(role.name())
+        .bind(password)
+        .fetch_one(&mut *connection)
+        .await?;
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    Ok(())
+}
+
+/// The schema version that this release needs.
+pub fn needed_version() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// Refuses a database that is older than this release. A newer one is fine: migrations only expand before they contract.
+pub async fn check(connection: &mut PgConnection) -> Result<(), SchemaError> {
+    let found: i64 =
+        sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
+            .fetch_one(connection)
+            .await?;
+    let needed = needed_version();
+    if found < needed { Err(SchemaError::Old { found, needed }) } else { Ok(()) }
+}

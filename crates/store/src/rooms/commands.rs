@@ -1,0 +1,125 @@
+//! What was asked of us and what became of it.
+
+use domain::Timestamp;
+use domain::id::{CommandId, RoomKey};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::parse;
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// Put in force.
+    Applied,
+    /// It stood so already.
+    Unchanged,
+    /// Refused.
+    Refused,
+}
+
+impl Decided {
+    /// As the database holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A command with what became of it.
+#[derive(Debug, Clone)]
+pub struct StoredCommand {
+    /// Its id.
+    pub id: CommandId,
+    /// Its room.
+    pub room: RoomKey,
+    /// `cancel`, `undo_cancel` or `assign`.
+    pub kind: String,
+    /// When it was expressed.
+    pub at: Timestamp,
+    /// By whom, as shown to people.
+    pub by: String,
+    /// Where it was expressed.
+    pub via: String,
+    /// What was wished, as on the bus.
+    pub wish: Value,
+    /// What became of it.
+    pub decision: String,
+    /// What people read about it.
+    pub message: String,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+}
+
+/// Whether a command was decided already.
+pub async fn is_decided(connection: &mut PgConnection, id: &CommandId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from commands where command = $1) as "exists!""#,
+        id.as_str()
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Records a decision.
+pub async fn insert(connection: &mut PgConnection, command: &StoredCommand) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into commands (command, room, kind, at, by_name, via, wish, decision, message, decided_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "#,
+        command.id.as_str(),
+        command.room.to_string(),
+        command.kind,
+        command.at,
+        command.by,
+        command.via,
+        command.wish,
+        command.decision,
+        command.message,
+        command.decided_at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Decisions made after a moment, oldest first, at most `most`.
+pub async fn decided_since(
+    connection: &mut PgConnection,
+    since: Timestamp,
+    most: i64,
+) -> Result<Vec<StoredCommand>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select command, room, kind, at, by_name, via, wish, decision, message, decided_at
+        from commands
+        where decided_at >= $1
+        order by decided_at, command
+        limit $2
+        "#,
+        since,
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(StoredCommand {
+                id: CommandId(row.command),
+                room: parse(&row.room, "room")?,
+                kind: row.kind,
+                at: row.at,
+                by: row.by_name,
+                via: row.via,
+                wish: row.wish,
+                decision: row.decision,
+                message: row.message,
+                decided_at: row.decided_at,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,295 @@
+//! The truth about rooms: rooms, timeline, waits, commands, progress. Written by `room-state` alone.
+
+pub mod commands;
+pub mod progress;
+pub mod timeline;
+pub mod waits;
+
+use domain::Timestamp;
+use domain::fold::FoldState;
+use domain::id::RoomKey;
+use domain::role::Role;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+/// How many of a room's last lines are kept with it.
+pub const LAST_LINES: usize = 3;
+
+/// A line as tables and cards show it. Personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Roster label, or else display name.
+    pub name: String,
+    /// In which role.
+    pub role: Role,
+    /// What was said, shortened; for other kinds than text a word like `[图片]`.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A room's name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Topic {
+    /// The name; empty when unknown.
+    pub name: String,
+    /// When the source reported it.
+    pub at: Option<Timestamp>,
+}
+
+/// A room, locked for folding.
+#[derive(Debug, Clone)]
+pub struct LockedRoom {
+    /// Which.
+    pub room: RoomKey,
+    /// The fold so far.
+    pub state: FoldState,
+    /// The last lines said, newest last.
+    pub last_lines: Vec<Line>,
+    /// Its name, and since when; a name reported for an earlier time does not take its place.
+    pub topic: Topic,
+    /// Its version.
+    pub version: i64,
+    /// The newest rules at the moment of locking.
+    pub rules_version: i64,
+}
+
+/// A room as others read it.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// Which.
+    pub room: RoomKey,
+    /// Its name; empty when unknown.
+    pub topic: String,
+    /// The fold so far.
+    pub state: FoldState,
+    /// The last lines said, newest last.
+    pub last_lines: Vec<Line>,
+    /// The id of the last entry of its timeline: what somebody looking at the room has seen.
+    pub last_entry: Option<String>,
+    /// When somebody last said something.
+    pub last_active_at: Option<Timestamp>,
+    /// Its version.
+    pub version: i64,
+}
+
+/// What a fold changed about a room.
+#[derive(Debug, Clone)]
+pub struct RoomUpdate {
+    /// Which.
+    pub room: RoomKey,
+    /// Its name.
+    pub topic: Topic,
+    /// The fold now.
+    pub state: FoldState,
+    /// The last lines now.
+    pub last_lines: Vec<Line>,
+    /// When somebody last said something, if that changed.
+    pub last_active_at: Option<Timestamp>,
+    /// Captures in this batch that repeated a key with other content.
+    pub conflicts: i64,
+    /// The rules that were used.
+    pub rules_version: i64,
+}
+
+/// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
+pub(crate) fn parse<K: std::str::FromStr>(text: &str, column: &str) -> Result<K, sqlx::Error>
+where
+    K::Err: std::error::Error + Send + Sync + 'static,
+{
+    text.parse()
+        .map_err(|source| sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(source) })
+}
+
+/// Creates the rooms that are missing and locks all of them, in key order so that replicas never wait in a circle.
+/// `rooms` must be sorted and without repeats.
+pub async fn lock(
+    connection: &mut PgConnection,
+    rooms: &[RoomKey],
+    now: Timestamp,
+) -> Result<Vec<LockedRoom>, sqlx::Error> {
+    let keys: Vec<String> = rooms.iter().map(ToString::to_string).collect();
+    let locked = lock_existing(connection, &keys).await?;
+    if locked.len() == rooms.len() {
+        return Ok(locked);
+    }
+    let sources: Vec<&str> = rooms.iter().map(|room| room.source.as_str()).collect();
+    sqlx::query!(
+        r#"
+        insert into rooms (room, source, created_at, updated_at)
+        select room, source, $3, $3 from unnest($1::text[], $2::text[]) as new (room, source)
+        order by room
+        on conflict (room) do nothing
+        "#,
+        &keys,
+        &sources as _,
+        now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    lock_existing(connection, &keys).await
+}
+
+async fn lock_existing(
+    connection: &mut PgConnection,
+    keys: &[String],
+) -> Result<Vec<LockedRoom>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
+               topic_at, version, (select coalesce(max(version), 0) from rules) as "rules_version!"
+        from rooms
+        where room = any ($1)
+        order by room
+        for update of rooms
+        "#,
+        keys,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(LockedRoom {
+                room: parse(&row.room, "room")?,
+                state: row.state.map(|state| state.0).unwrap_or_default(),
+                last_lines: row.last_lines.0,
+                topic: Topic { name: row.topic, at: row.topic_at },
+                version: row.version,
+                rules_version: row.rules_version,
+            })
+        })
+        .collect()
+}
+
+/// Stores what folds changed; each room's version rises by one.
+pub async fn update(
+    connection: &mut PgConnection,
+    updates: &[RoomUpdate],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let rooms: Vec<String> = updates.iter().map(|update| update.room.to_string()).collect();
+    let topics: Vec<&str> = updates.iter().map(|update| update.topic.name.as_str()).collect();
+    let topics_at: Vec<Option<Timestamp>> = updates.iter().map(|update| update.topic.at).collect();
+    let states: Vec<Json<&FoldState>> = updates.iter().map(|update| Json(&update.state)).collect();
+    let lines: Vec<Json<&Vec<Line>>> = updates.iter().map(|update| Json(&update.last_lines)).collect();
+    let entries: Vec<Option<&str>> =
+        updates.iter().map(|update| update.state.through.as_ref().map(last_entry)).collect();
+    let active: Vec<Option<Timestamp>> = updates.iter().map(|update| update.last_active_at).collect();
+    let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
+    let rules: Vec<i64> = updates.iter().map(|update| update.rules_version).collect();
+    sqlx::query!(
+        r#"
+        update rooms
+        set state = new.state, last_lines = new.last_lines, topic = new.topic, topic_at = new.topic_at,
+            last_entry = new.last_entry,
+            last_active_at = greatest(rooms.last_active_at, new.last_active_at),
+            conflicts = rooms.conflicts + new.conflicts, rules_version = new.rules_version,
+            version = rooms.version + 1, updated_at = $10
+        from unnest($1::text[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::bigint[],
+                    $8::bigint[], $9::timestamptz[])
+             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at)
+        where rooms.room = new.room
+        "#,
+        &rooms,
+        &topics as _,
+        &states as _,
+        &lines as _,
+        &entries as _,
+        &active as _,
+        &conflicts,
+        &rules,
+        &topics_at as _,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn last_entry(position: &domain::timeline::Position) -> &str {
+    position.entry.as_str()
+}
+
+/// Notes that wake-ups up to these versions are on the bus.
+pub async fn mark_published(
+    connection: &mut PgConnection,
+    published: &[(RoomKey, i64)],
+) -> Result<(), sqlx::Error> {
+    let rooms: Vec<String> = published.iter().map(|(room, _)| room.to_string()).collect();
+    let versions: Vec<i64> = published.iter().map(|(_, version)| *version).collect();
+    sqlx::query!(
+        r#"
+        update rooms set published_version = greatest(published_version, new.version)
+        from unnest($1::text[], $2::bigint[]) as new (room, version)
+        where rooms.room = new.room
+        "#,
+        &rooms,
+        &versions,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Rooms whose newest version was never announced, as a crash between commit and publish leaves them.
+pub async fn unpublished(connection: &mut PgConnection) -> Result<Vec<(RoomKey, i64)>, sqlx::Error> {
+    let rows = sqlx::query!("select room, version from rooms where version > published_version")
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(|row| Ok((parse(&row.room, "room")?, row.version))).collect()
+}
+
+/// One room.
+pub async fn get(connection: &mut PgConnection, room: &RoomKey) -> Result<Option<Room>, sqlx::Error> {
+    Ok(list(connection, Some(&[room.to_string()])).await?.pop())
+}
+
+/// The rooms of these keys (in their text form); `None`: every room.
+pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Result<Vec<Room>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select room, topic, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>",
+               last_entry, last_active_at, version
+        from rooms
+        where $1::text[] is null or room = any ($1)
+        order by room
+        "#,
+        keys as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Room {
+                room: parse(&row.room, "room")?,
+                topic: row.topic,
+                state: row.state.map(|state| state.0).unwrap_or_default(),
+                last_lines: row.last_lines.0,
+                last_entry: row.last_entry,
+                last_active_at: row.last_active_at,
+                version: row.version,
+            })
+        })
+        .collect()
+}
+
+/// Rooms that were folded with older rules than `version` although one in between took force before their last entry.
+pub async fn folded_with_older_rules(
+    connection: &mut PgConnection,
+    version: i64,
+) -> Result<Vec<RoomKey>, sqlx::Error> {
+    let rows = sqlx::query_scalar!(
+        r#"
+        select room from rooms
+        where rules_version < $1
+          and exists (select from rules
+                      where rules.version > rooms.rules_version and rules.valid_from <= rooms.last_active_at)
+        order by room
+        "#,
+        version,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|room| parse(room, "room")).collect()
+}

@@ -1,0 +1,460 @@
+//! The timeline: entries in, entries out.
+
+use domain::Timestamp;
+use domain::closing::Features;
+use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
+use domain::message::{MessageKind, Sender};
+use domain::timeline::{Body, Cancel, Entry, Message, Position, RoomFacts};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use super::parse;
+
+/// An entry to be stored.
+#[derive(Debug, Clone)]
+pub struct NewEntry {
+    /// Its room.
+    pub room: RoomKey,
+    /// Its own id.
+    pub id: EntryId,
+    /// What it is and where it stands.
+    pub entry: Entry,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// A message's text.
+    pub text: Option<String>,
+}
+
+/// What a stored entry says that a repeated capture of it could contradict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its room, in text form.
+    pub room: String,
+    /// Its id.
+    pub entry: String,
+    /// Its sequence.
+    pub seq: i64,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Who said it.
+    pub sender: Option<String>,
+    /// What was said.
+    pub text: Option<String>,
+}
+
+/// Facts of entries that are no messages, as the `facts` column holds them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Facts {
+    Cancel { command: CommandId, by: String, reason: String, at: Timestamp },
+    Assigned { owner: Option<domain::id::StaffName>, stage: domain::rules::Stage },
+    People(RoomFacts),
+}
+
+#[derive(Default)]
+struct Columns<'a> {
+    rooms: Vec<String>,
+    entries: Vec<&'a str>,
+    at: Vec<Timestamp>,
+    seq: Vec<i64>,
+    pos_entry: Vec<&'a str>,
+    pos_after: Vec<&'a str>,
+    kinds: Vec<&'static str>,
+    received: Vec<Timestamp>,
+    senders: Vec<Option<String>>,
+    names: Vec<Option<&'a str>>,
+    corporations: Vec<Option<&'a str>>,
+    coworkers: Vec<Option<bool>>,
+    is_self: Vec<bool>,
+    messages: Vec<Option<Value>>,
+    texts: Vec<Option<&'a str>>,
+    features: Vec<Option<Json<&'a Features>>>,
+    history: Vec<bool>,
+    targets: Vec<Option<String>>,
+    facts: Vec<Option<Json<Facts>>>,
+}
+
+impl<'a> Columns<'a> {
+    fn push(&mut self, new: &'a NewEntry) {
+        let message = match &new.entry.body {
+            Body::Message(message) => Some(message),
+            _ => None,
+        };
+        let sender = message.map(|message| &message.sender);
+        self.rooms.push(new.room.to_string());
+        self.entries.push(new.id.as_str());
+        self.at.push(new.entry.position.at);
+        self.seq.push(new.entry.position.seq);
+        self.pos_entry.push(new.entry.position.entry.as_str());
+        self.pos_after.push(new.entry.position.after.as_ref().map_or("", EntryId::as_str));
+        self.kinds.push(kind(&new.entry.body));
+        self.received.push(new.received_at);
+        self.senders.push(sender.map(|sender| sender.key.to_string()));
+        self.names.push(sender.map(|sender| sender.name.as_str()));
+        self.corporations.push(sender.map(|sender| sender.corporation.as_str()));
+        self.coworkers.push(sender.and_then(|sender| sender.coworker));
+        self.is_self.push(sender.is_some_and(|sender| sender.is_self));
+        self.messages.push(message.and_then(|message| serde_json::to_value(message.kind).ok()));
+        self.texts.push(new.text.as_deref());
+        self.features.push(message.map(|message| Json(&message.features)));
+        self.history.push(message.is_some_and(|message| message.history));
+        self.targets.push(target(&new.entry.body));
+        self.facts.push(facts(&new.entry.body).map(Json));
+    }
+}
+
+fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::Message(_) => "message",
+        Body::Recall { .. } => "recall",
+        Body::Cancel(_) => "cancel",
+        Body::CancelUndone { .. } => "cancel_undone",
+        Body::Assigned { .. } => "assigned",
+        Body::Facts(_) => "facts",
+        Body::AccountLeft => "account_left",
+    }
+}
+
+fn target(body: &Body) -> Option<String> {
+    match body {
+        Body::Recall { target } => Some(target.to_string()),
+        Body::CancelUndone { target } => Some(EntryId::from(target).0),
+        _ => None,
+    }
+}
+
+fn facts(body: &Body) -> Option<Facts> {
+    match body {
+        Body::Cancel(cancel) => Some(Facts::Cancel {
+            command: cancel.command.clone(),
+            by: cancel.by.clone(),
+            reason: cancel.reason.clone(),
+            at: cancel.at,
+        }),
+        Body::Assigned { owner, stage } => Some(Facts::Assigned { owner: owner.clone(), stage: *stage }),
+        Body::Facts(people) => Some(Facts::People(people.clone())),
+        _ => None,
+    }
+}
+
+/// Stores entries; returns the (room, entry) pairs that were new. Ids must not repeat within `entries`.
+pub async fn insert(
+    connection: &mut PgConnection,
+    entries: &[NewEntry],
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let mut columns = Columns::default();
+    for entry in entries {
+        columns.push(entry);
+    }
+    let rows = sqlx::query!(
+        r#"
+        insert into timeline (room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender,
+                              sender_name, corporation, coworker, is_self, message, body, features, history, target,
+                              facts)
+        select room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender, sender_name,
+               corporation, coworker, is_self, message #>> '{}', body, features, history, target, facts
+        from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+                    $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::boolean[],
+                    $14::jsonb[], $15::text[], $16::jsonb[], $17::boolean[], $18::text[], $19::jsonb[])
+             as new (room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender, sender_name,
+                     corporation, coworker, is_self, message, body, features, history, target, facts)
+        on conflict (room, entry) do nothing
+        returning room, entry
+        "#,
+        &columns.rooms,
+        &columns.entries as _,
+        &columns.at,
+        &columns.seq,
+        &columns.pos_entry as _,
+        &columns.pos_after as _,
+        &columns.kinds as _,
+        &columns.received,
+        &columns.senders as _,
+        &columns.names as _,
+        &columns.corporations as _,
+        &columns.coworkers as _,
+        &columns.is_self,
+        &columns.messages as _,
+        &columns.texts as _,
+        &columns.features as _,
+        &columns.history,
+        &columns.targets as _,
+        &columns.facts as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.room, row.entry)).collect())
+}
+
+/// What is stored of these entries, for telling a redelivery from a contradiction.
+pub async fn stored(
+    connection: &mut PgConnection,
+    rooms: &[String],
+    entries: &[String],
+) -> Result<Vec<Stored>, sqlx::Error> {
+    sqlx::query_as!(
+        Stored,
+        r#"
+        select room, entry, pos_seq as seq, pos_at as at, sender, body as text
+        from timeline
+        where (room, entry) in (select * from unnest($1::text[], $2::text[]))
+        "#,
+        rooms,
+        entries,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Removes an entry so that the capture of it with the lower sequence can take its place.
+pub async fn displace(connection: &mut PgConnection, room: &str, entry: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from timeline where room = $1 and entry = $2", room, entry)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Moves the cancels that stand after an entry along with it.
+pub async fn move_cancels(
+    connection: &mut PgConnection,
+    room: &str,
+    entry: &Position,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update timeline set pos_at = $3, pos_seq = $4
+        where room = $1 and pos_entry = $2 and pos_after <> ''
+        "#,
+        room,
+        entry.entry.as_str(),
+        entry.at,
+        entry.seq,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Links recalls to messages and undone cancels to cancels, wherever one of the two is among these entries and the
+/// link is not there yet. Returns the room (in text form) and position of every entry that was changed by it.
+pub async fn link(
+    connection: &mut PgConnection,
+    rooms: &[String],
+    entries: &[String],
+) -> Result<Vec<(String, Position)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        with named as (
+            select distinct r.room, r.target
+            from unnest($1::text[], $2::text[]) as new (room, entry)
+            join timeline r on r.room = new.room and r.target is not null
+                           and (r.entry = new.entry or r.target = new.entry)
+        ), first as (
+            select distinct on (r.room, r.target) r.room, r.target, r.pos_at, r.pos_seq, r.pos_entry
+            from named join timeline r on r.room = named.room and r.target = named.target
+            order by r.room, r.target, r.pos_at, r.pos_seq, r.pos_entry
+        )
+        update timeline t
+        set undone = t.kind = 'cancel',
+            recalled = case when t.kind = 'message' then
+                jsonb_build_object('at', to_json(first.pos_at), 'seq', first.pos_seq, 'entry', first.pos_entry,
+                                   'after', null) end
+        from first
+        where t.room = first.room and t.entry = first.target and t.kind in ('message', 'cancel')
+          and (t.kind = 'cancel' and not t.undone
+               or t.kind = 'message' and t.recalled ->> 'entry' is distinct from first.pos_entry)
+        returning t.room, t.pos_at, t.pos_seq, t.pos_entry, t.pos_after
+        "#,
+        rooms,
+        entries,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.room, position(row.pos_at, row.pos_seq, row.pos_entry, row.pos_after)))
+        .collect())
+}
+
+fn position(at: Timestamp, seq: i64, entry: String, after: String) -> Position {
+    Position { at, seq, entry: EntryId(entry), after: (!after.is_empty()).then_some(EntryId(after)) }
+}
+
+/// Where an entry stands; `None` if the room has none of that id.
+pub async fn find(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    entry: &EntryId,
+) -> Result<Option<Position>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select pos_at, pos_seq, pos_entry, pos_after from timeline where room = $1 and entry = $2",
+        room.to_string(),
+        entry.as_str(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| position(row.pos_at, row.pos_seq, row.pos_entry, row.pos_after)))
+}
+
+/// A room's entries after a position (`None`: all), in order.
+pub async fn after(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    through: Option<&Position>,
+) -> Result<Vec<Entry>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select entry, pos_at, pos_seq, pos_entry, pos_after, kind, sender, sender_name, corporation, coworker, is_self,
+               message, features as "features: Json<Features>", history, recalled as "recalled: Json<Position>", target,
+               facts as "facts: Json<Facts>", undone
+        from timeline
+        where room = $1
+          and ($2::timestamptz is null or (pos_at, pos_seq, pos_entry, pos_after) > ($2, $3, $4, $5))
+        order by pos_at, pos_seq, pos_entry, pos_after
+        "#,
+        room.to_string(),
+        through.map(|through| through.at),
+        through.map_or(0, |through| through.seq),
+        through.map_or("", |through| through.entry.as_str()),
+        through.and_then(|through| through.after.as_ref()).map_or("", EntryId::as_str),
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let body = Row {
+                entry: row.entry,
+                kind: row.kind,
+                sender: row.sender,
+                sender_name: row.sender_name,
+                corporation: row.corporation,
+                coworker: row.coworker,
+                is_self: row.is_self,
+                message: row.message,
+                features: row.features.map(|json| json.0),
+                history: row.history,
+                recalled: row.recalled.map(|json| json.0),
+                target: row.target,
+                facts: row.facts.map(|json| json.0),
+                undone: row.undone,
+            }
+            .body()?;
+            Ok(Entry { position: position(row.pos_at, row.pos_seq, row.pos_entry, row.pos_after), body })
+        })
+        .collect()
+}
+
+struct Row {
+    entry: String,
+    kind: String,
+    sender: Option<String>,
+    sender_name: Option<String>,
+    corporation: Option<String>,
+    coworker: Option<bool>,
+    is_self: bool,
+    message: Option<String>,
+    features: Option<Features>,
+    history: bool,
+    recalled: Option<Position>,
+    target: Option<String>,
+    facts: Option<Facts>,
+    undone: bool,
+}
+
+impl Row {
+    fn body(self) -> Result<Body, sqlx::Error> {
+        let undone = self.undone;
+        Ok(match (self.kind.as_str(), self.facts) {
+            ("recall", _) => Body::Recall { target: parse(&self.target.unwrap_or_default(), "target")? },
+            ("cancel", Some(Facts::Cancel { command, by, reason, at })) => {
+                Body::Cancel(Cancel { command, by, reason, at, undone })
+            }
+            ("cancel_undone", _) => {
+                Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) }
+            }
+            ("assigned", Some(Facts::Assigned { owner, stage })) => Body::Assigned { owner, stage },
+            ("facts", Some(Facts::People(people))) => Body::Facts(people),
+            ("account_left", _) => Body::AccountLeft,
+            ("message", _) => Body::Message(Message {
+                key: parse::<MessageKey>(&self.entry, "entry")?,
+                sender: Sender {
+                    key: parse::<PersonKey>(&self.sender.unwrap_or_default(), "sender")?,
+                    name: self.sender_name.unwrap_or_default(),
+                    corporation: self.corporation.unwrap_or_default(),
+                    coworker: self.coworker,
+                    is_self: self.is_self,
+                },
+                kind: kind_of(self.message.unwrap_or_default()),
+                features: self.features.ok_or_else(|| missing("features"))?,
+                history: self.history,
+                recalled: self.recalled,
+            }),
+            _ => return Err(missing("facts")),
+        })
+    }
+}
+
+fn kind_of(text: String) -> MessageKind {
+    serde_json::from_value(Value::String(text)).unwrap_or(MessageKind::Other)
+}
+
+fn command_of(entry: &str) -> CommandId {
+    CommandId(entry.strip_prefix("command:").unwrap_or(entry).to_owned())
+}
+
+fn missing(column: &str) -> sqlx::Error {
+    sqlx::Error::ColumnNotFound(column.to_owned())
+}
+
+/// A message as the last lines are made of.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Who said it.
+    pub sender: Sender,
+    /// What kind it is.
+    pub kind: MessageKind,
+    /// Its text.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The last messages of a room that were not taken back, newest last.
+pub async fn last_said(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    most: i64,
+) -> Result<Vec<Said>, sqlx::Error> {
+    let mut rows = sqlx::query!(
+        r#"
+        select sender as "sender!", sender_name, corporation, coworker, is_self, message as "message!", body, pos_at
+        from timeline
+        where room = $1 and kind = 'message' and recalled is null and message not in ('system', 'recalled')
+        order by pos_at desc, pos_seq desc, pos_entry desc, pos_after desc
+        limit $2
+        "#,
+        room.to_string(),
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.reverse();
+    rows.into_iter()
+        .map(|row| {
+            Ok(Said {
+                sender: Sender {
+                    key: parse(&row.sender, "sender")?,
+                    name: row.sender_name.unwrap_or_default(),
+                    corporation: row.corporation.unwrap_or_default(),
+                    coworker: row.coworker,
+                    is_self: row.is_self,
+                },
+                kind: kind_of(row.message),
+                text: row.body.unwrap_or_default(),
+                at: row.pos_at,
+            })
+        })
+        .collect()
+}

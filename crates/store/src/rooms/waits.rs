@@ -1,0 +1,256 @@
+//! Waits: what folds gave. A row is never deleted.
+
+use domain::Timestamp;
+use domain::closing::Verdict;
+use domain::fold::{FoldState, FoldedWait};
+use domain::id::{EntryId, RoomKey, StaffName, WaitId};
+use domain::rules::Stage;
+use domain::timeline::Position;
+use domain::wait::{Ending, Fate, Outcome, Wait};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use super::parse;
+
+/// A wait as others read it.
+#[derive(Debug, Clone)]
+pub struct StoredWait {
+    /// Its room.
+    pub room: RoomKey,
+    /// The wait.
+    pub wait: Wait,
+    /// The wait that its opening lies in since a re-fold.
+    pub replaced_by: Option<WaitId>,
+    /// Its opening asks for nothing any more.
+    pub void: bool,
+}
+
+fn state(wait: &Wait) -> &'static str {
+    match wait.outcome.as_ref().map(|outcome| &outcome.how) {
+        None => "open",
+        Some(Ending::Answered { .. }) => "answered",
+        Some(Ending::Cancelled { .. }) => "cancelled",
+        Some(Ending::Withdrawn) => "withdrawn",
+        Some(Ending::Unobserved) => "unobserved",
+    }
+}
+
+/// Stores waits as they are now, live.
+pub async fn upsert(
+    connection: &mut PgConnection,
+    waits: &[(RoomKey, FoldedWait)],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    if waits.is_empty() {
+        return Ok(());
+    }
+    let each = || waits.iter().map(|(_, folded)| &folded.wait);
+    let ids: Vec<&str> = each().map(|wait| wait.id.as_str()).collect();
+    let rooms: Vec<String> = waits.iter().map(|(room, _)| room.to_string()).collect();
+    let opened_at: Vec<Timestamp> = each().map(|wait| wait.opened.at).collect();
+    let opened_seq: Vec<i64> = each().map(|wait| wait.opened.seq).collect();
+    let customers: Vec<String> = each().map(|wait| wait.customer.to_string()).collect();
+    let names: Vec<&str> = each().map(|wait| wait.customer_name.as_str()).collect();
+    let verdicts: Vec<Json<&Verdict>> = each().map(|wait| Json(&wait.verdict)).collect();
+    let owners: Vec<Option<&str>> = each().map(|wait| wait.owner.as_ref().map(StaffName::as_str)).collect();
+    let stages: Vec<String> = each().map(|wait| wait.stage.to_string()).collect();
+    let messages: Vec<i32> = each().map(|wait| i32::try_from(wait.messages).unwrap_or(i32::MAX)).collect();
+    let last: Vec<Timestamp> = each().map(|wait| wait.last_customer_at).collect();
+    let alarm: Vec<Option<Timestamp>> = each().map(|wait| wait.alarm_since).collect();
+    let states: Vec<&str> = each().map(state).collect();
+    let closed: Vec<Option<Timestamp>> = each().map(|wait| wait.outcome.as_ref().map(|o| o.at)).collect();
+    let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
+    let before: Vec<Option<Json<&FoldState>>> =
+        waits.iter().map(|(_, folded)| folded.before.as_ref().map(Json)).collect();
+    sqlx::query!(
+        r#"
+        insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
+                           last_customer_at, alarm_since, state, closed_at, outcome, before, updated_at)
+        select *, $17::timestamptz
+        from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
+                    $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
+                    $14::timestamptz[], $15::jsonb[], $16::jsonb[])
+        on conflict (wait) do update
+        set opened_at = excluded.opened_at, opened_seq = excluded.opened_seq, customer = excluded.customer,
+            customer_name = excluded.customer_name, verdict = excluded.verdict, owner = excluded.owner,
+            stage = excluded.stage, messages = excluded.messages, last_customer_at = excluded.last_customer_at,
+            alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
+            outcome = excluded.outcome, before = coalesce(excluded.before, waits.before), replaced_by = null,
+            updated_at = excluded.updated_at
+        "#,
+        &ids as _,
+        &rooms,
+        &opened_at,
+        &opened_seq,
+        &customers,
+        &names as _,
+        &verdicts as _,
+        &owners as _,
+        &stages,
+        &messages,
+        &last,
+        &alarm as _,
+        &states as _,
+        &closed as _,
+        &outcomes as _,
+        &before as _,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Marks waits that a re-fold took out of the live ones.
+pub async fn retire(
+    connection: &mut PgConnection,
+    fates: &[(WaitId, Fate)],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    for (wait, fate) in fates {
+        let replaced_by = match fate {
+            Fate::ReplacedBy(other) => Some(other.as_str()),
+            Fate::Void => None,
+        };
+        sqlx::query!(
+            r#"
+            update waits
+            set replaced_by = $2, state = case when $2::text is null then 'void' else state end, updated_at = $3
+            where wait = $1
+            "#,
+            wait.as_str(),
+            replaced_by,
+            now,
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The last wholly quiet state stored before a position: where a re-fold of it starts. `None`: at the beginning.
+pub async fn checkpoint(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    affected: &Position,
+) -> Result<Option<FoldState>, sqlx::Error> {
+    let row = sqlx::query_scalar!(
+        r#"
+        select before as "before!: Json<FoldState>"
+        from waits
+        where room = $1 and replaced_by is null and state <> 'void' and before is not null
+          and (opened_at, opened_seq, wait) <= ($2, $3, $4)
+        order by opened_at desc, opened_seq desc, wait desc
+        limit 1
+        "#,
+        room.to_string(),
+        affected.at,
+        affected.seq,
+        affected.entry.as_str(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|json| json.0))
+}
+
+/// The live waits of a room that opened after a position (`None`: all), with where they opened.
+pub async fn live_after(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    through: Option<&Position>,
+) -> Result<Vec<(WaitId, Position)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select wait, opened_at, opened_seq
+        from waits
+        where room = $1 and replaced_by is null and state <> 'void'
+          and ($2::timestamptz is null or (opened_at, opened_seq, wait) > ($2, $3, $4))
+        order by opened_at, opened_seq, wait
+        "#,
+        room.to_string(),
+        through.map(|through| through.at),
+        through.map_or(0, |through| through.seq),
+        through.map_or("", |through| through.entry.as_str()),
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let position = Position {
+                at: row.opened_at,
+                seq: row.opened_seq,
+                entry: EntryId(row.wait.clone()),
+                after: None,
+            };
+            (WaitId(row.wait), position)
+        })
+        .collect())
+}
+
+/// Which waits to read.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Those of these ids.
+    Ids(&'a [String]),
+    /// The open ones of every room.
+    Open,
+    /// The live ones of these rooms (keys in text form) that are open or closed at or after a moment.
+    OfRooms(&'a [String], Timestamp),
+}
+
+/// Reads waits, in order of opening.
+pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec<StoredWait>, sqlx::Error> {
+    let (ids, rooms, since) = match which {
+        Which::Ids(ids) => (Some(ids), None, None),
+        Which::Open => (None, None, None),
+        Which::OfRooms(rooms, since) => (None, Some(rooms), Some(since)),
+    };
+    let rows = sqlx::query!(
+        r#"
+        select wait, room, opened_at, opened_seq, customer, customer_name, verdict as "verdict: Json<Verdict>", owner,
+               stage, messages, last_customer_at, alarm_since, state, outcome as "outcome: Json<Outcome>", replaced_by
+        from waits
+        where case
+            when $1::text[] is not null then wait = any ($1)
+            when $2::text[] is not null then room = any ($2) and replaced_by is null and state <> 'void'
+                                             and (closed_at is null or closed_at >= $3)
+            else state = 'open' and replaced_by is null
+        end
+        order by opened_at, opened_seq, wait
+        "#,
+        ids as _,
+        rooms as _,
+        since as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let wait = Wait {
+                opened: Position {
+                    at: row.opened_at,
+                    seq: row.opened_seq,
+                    entry: EntryId(row.wait.clone()),
+                    after: None,
+                },
+                id: WaitId(row.wait),
+                customer: parse(&row.customer, "customer")?,
+                customer_name: row.customer_name,
+                verdict: row.verdict.0,
+                owner: row.owner.map(StaffName),
+                stage: parse::<Stage>(&row.stage, "stage")?,
+                messages: u32::try_from(row.messages).unwrap_or_default(),
+                last_customer_at: row.last_customer_at,
+                alarm_since: row.alarm_since,
+                outcome: row.outcome.map(|json| json.0),
+            };
+            Ok(StoredWait {
+                room: parse(&row.room, "room")?,
+                wait,
+                void: row.state == "void",
+                replaced_by: row.replaced_by.map(WaitId),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,61 @@
+//! Rules in force, by version.
+
+use domain::Timestamp;
+use domain::rules::{NoRules, Rules, RulesHistory, RulesVersion};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+/// Why the rules cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// The database did not answer.
+    #[error("the rules could not be read")]
+    Sql(#[from] sqlx::Error),
+    /// Nothing was ever put in force.
+    #[error("no rules are in force: run `huiyin apply` first")]
+    None(#[from] NoRules),
+}
+
+/// All versions.
+pub async fn history(connection: &mut PgConnection) -> Result<RulesHistory, RulesError> {
+    let rows = sqlx::query!(
+        r#"select version, valid_from, body as "body: Json<Rules>" from rules order by version"#
+    )
+    .fetch_all(connection)
+    .await?;
+    let versions = rows
+        .into_iter()
+        .map(|row| RulesVersion { version: row.version, valid_from: row.valid_from, rules: row.body.0 })
+        .collect();
+    Ok(RulesHistory::new(versions)?)
+}
+
+/// The newest version's number; 0 for none.
+pub async fn newest_version(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select coalesce(max(version), 0) as "version!" from rules"#)
+        .fetch_one(connection)
+        .await
+}
+
+/// Puts rules in force from `valid_from`, unless the newest version says the same. The new version's number, if any.
+pub async fn apply(
+    connection: &mut PgConnection,
+    rules: &Rules,
+    valid_from: Timestamp,
+    now: Timestamp,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        insert into rules (valid_from, body, applied_at)
+        select $1, $2, $3
+        where not exists (
+            select from rules where version = (select max(version) from rules) and body = $2)
+        returning version
+        "#,
+        valid_from,
+        Json(rules) as _,
+        now,
+    )
+    .fetch_optional(connection)
+    .await
+}

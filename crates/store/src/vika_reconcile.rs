@@ -1,0 +1,1 @@
+//! What the reader of managers' edits keeps.

@@ -1,0 +1,109 @@
+//! 示例公司: an invented company, its customers, and what they say.
+
+use std::path::Path;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use domain::message::MessageKind;
+use events::chat::{ChatMessage, RoomRef, SenderRef};
+use runtime::Config;
+use runtime::bus::Outgoing;
+use serde_json::json;
+
+/// The sample configuration, with the bus at `bus_url`.
+///
+/// # Errors
+/// If it does not pass the checks, which tests of the configuration make sure of.
+pub fn config(bus_url: &str) -> Result<Config> {
+    let ladder = json!({
+        "rungs": [
+            { "after": "5m", "colour": "turquoise", "audience": "owner" },
+            { "after": "10m", "colour": "yellow", "audience": "owner" },
+            { "after": "20m", "colour": "orange", "audience": "owner" },
+            { "after": "30m", "colour": "red", "audience": "owner_and_public" }
+        ],
+        "repeat": { "every": "10m", "colour": "grey", "audience": "owner_and_public", "until": "70m" }
+    });
+    let text = json!({
+        "rules": {
+            "time_zone": "Asia/Shanghai",
+            "company_names": ["示例公司"],
+            "roster": [
+                { "name": "王小售", "team": "pre_sales", "contacts": ["webhook:wang"] },
+                { "name": "李小后", "team": "after_sales", "contacts": ["webhook:li"] }
+            ],
+            "phrases": { "version": 1, "closing": ["好", "好的", "OK", "收到", "谢谢", "辛苦了", "👌", "[OK]"] },
+            "ladders": { "pre_sales": ladder, "after_sales": ladder }
+        },
+        "database": { "passwords": {} },
+        "bus": { "url": bus_url },
+        "ingest": { "listen": "127.0.0.1:0", "webhook_tokens": [{ "name": "test", "token": "test-token" }] },
+        "vika": {
+            "base_url": "http://127.0.0.1:9", "space": "spcTest", "sync_token": "uskSync", "reconcile_token": "uskRead",
+            "bot_names": ["机器人"], "sheets": { "today": "", "all_rooms": "", "system_log": "" },
+            "sync_every": "1s", "poll_every": "1s"
+        },
+        "feishu": {
+            "base_url": "http://127.0.0.1:9", "app_id": "cli_test", "app_secret": "secret", "encrypt_key": "key",
+            "verification_token": "token", "listen": "127.0.0.1:0",
+            "chats": { "王小售": "oc_wang", "李小后": "oc_li" }, "public_chat": "oc_public"
+        }
+    });
+    Ok(runtime::config::load_text(&text.to_string(), "the sample company", Path::new("."), false)?)
+}
+
+/// Somebody who speaks.
+#[derive(Debug, Clone, Copy)]
+pub struct Person {
+    /// Contact id, in source `webhook`.
+    pub id: &'static str,
+    /// Display name.
+    pub name: &'static str,
+    /// 企业名称.
+    pub corporation: &'static str,
+}
+
+/// A member of the pre-sales team.
+pub const WANG: Person = Person { id: "wang", name: "王小售", corporation: "示例公司" };
+/// A member of the after-sales team.
+pub const LI: Person = Person { id: "li", name: "李小后", corporation: "示例公司" };
+/// A customer.
+pub const CHEN: Person = Person { id: "chen", name: "陈小样", corporation: "晨光贸易" };
+
+/// A text message as capture would publish it; its id is unique per room, person and second.
+pub fn says(room: &str, person: Person, at: DateTime<Utc>, text: &str) -> ChatMessage {
+    ChatMessage {
+        source: "webhook".into(),
+        account: "main".into(),
+        id: format!("{room}/{}/{}", person.id, at.timestamp_millis()),
+        room: RoomRef { id: room.into(), topic: format!("示例公司-{room}") },
+        sender: SenderRef {
+            id: person.id.into(),
+            name: person.name.into(),
+            corporation: person.corporation.into(),
+            coworker: None,
+            is_self: false,
+        },
+        sent_at: at,
+        received_at: at,
+        kind: MessageKind::Text,
+        text: text.into(),
+        cut: false,
+        mentions: Vec::new(),
+        quote: None,
+        history: false,
+        time_guessed: false,
+    }
+}
+
+/// A message ready to be published on CHAT.
+///
+/// # Errors
+/// Never for messages made by [`says`].
+pub fn captured(message: &ChatMessage) -> Result<Outgoing> {
+    Ok(Outgoing {
+        subject: events::subject::chat_message(&message.room_key()),
+        id: message.key().to_string(),
+        payload: events::encode(message)?,
+    })
+}

@@ -1,0 +1,134 @@
+//! For tests of services: a database, a bus and an invented company of a test's own, and contexts to run services in.
+//!
+//! Everything is real but the clock, which a test may move. Not for production code.
+
+pub mod company;
+mod wait;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use local_stack::testing::{TestDatabase, TestNats, nats, servers};
+use runtime::bus::{Bus, declare};
+use runtime::fault::Faults;
+use runtime::health::Health;
+use runtime::{Clock, Config, Context, Shutdown};
+use store::role::Role;
+use store::sqlx::postgres::PgPoolOptions;
+use store::sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::task::JoinHandle;
+
+pub use wait::{until, until_some};
+
+/// Connections of a test's pools: several tests share one server.
+const POOL_SIZE: u32 = 4;
+
+/// A test's own stack.
+pub struct Stack {
+    /// The configuration; change it before contexts are made.
+    pub config: Config,
+    /// The time, for all contexts.
+    pub clock: Clock,
+    /// As the superuser, for looking and for preparing.
+    pub admin: PgPool,
+    /// The bus's server.
+    pub nats: TestNats,
+    /// A connection of the test's own.
+    pub bus: Bus,
+    database: TestDatabase,
+}
+
+/// A service run by a test.
+pub struct Running {
+    /// Where the test can stop it as a crash would.
+    pub faults: Faults,
+    shutdown: Shutdown,
+    task: JoinHandle<Result<()>>,
+}
+
+fn password(role: Role) -> String {
+    format!("test-{role}")
+}
+
+impl Stack {
+    /// A migrated database with the sample company's rules in force, and declared streams.
+    pub async fn start() -> Result<Self> {
+        let database = servers()
+            .await?
+            .fresh_database("migrated", async |superuser| -> Result<()> {
+                let mut connection = superuser.connect().await?;
+                store::migrate::provision(&mut connection, password).await?;
+                connection.close().await?;
+                Ok(())
+            })
+            .await?;
+        let nats = nats().await?;
+        let bus = Bus::connect(&nats.client_url(), "test").await?;
+        declare(bus.jetstream()).await?;
+        let admin =
+            PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(database.superuser.clone());
+        let clock = Clock::system();
+        let config = company::config(&nats.client_url())?;
+        let stack = Self { config, clock, admin, nats, bus, database };
+        stack.apply_rules(chrono::TimeDelta::days(400)).await?;
+        Ok(stack)
+    }
+
+    /// Puts the configuration's rules in force from `ago` before now.
+    pub async fn apply_rules(&self, ago: chrono::TimeDelta) -> Result<()> {
+        let now = self.clock.now();
+        let mut connection = self.admin.acquire().await?;
+        store::rules::apply(&mut connection, &self.config.rules, now - ago, now).await?;
+        Ok(())
+    }
+
+    /// A connection with a role's own rights.
+    pub async fn connect_as(&self, role: Role) -> Result<PgConnection> {
+        let options = self.database.connect_options(role.name(), &password(role));
+        Ok(PgConnection::connect_with(&options).await?)
+    }
+
+    /// A context as a service of its own process would have it.
+    pub async fn context(&self, role: Role) -> Result<Context> {
+        let options = self.database.connect_options(role.name(), &password(role));
+        Ok(Context {
+            config: Arc::new(self.config.clone()),
+            clock: self.clock.clone(),
+            db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(options),
+            bus: Bus::connect(&self.nats.client_url(), role.name()).await?,
+            shutdown: Shutdown::new(),
+            health: Health::default(),
+            faults: Faults::default(),
+        })
+    }
+
+    /// Runs a service.
+    pub async fn run<F, Fut>(&self, role: Role, service: F) -> Result<Running>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let context = self.context(role).await?;
+        let (faults, shutdown) = (context.faults.clone(), context.shutdown.clone());
+        Ok(Running { faults, shutdown, task: tokio::spawn(service(context)) })
+    }
+}
+
+impl Running {
+    /// Ends it at once, wherever it is, as a killed process ends.
+    pub async fn kill(self) {
+        self.task.abort();
+        drop(self.task.await);
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub async fn stop(self) -> Result<()> {
+        self.shutdown.request();
+        self.task.await.context("the service's task")?
+    }
+
+    /// Whether it ended by itself.
+    pub fn ended(&self) -> bool {
+        self.task.is_finished()
+    }
+}

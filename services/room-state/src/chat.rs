@@ -1,0 +1,142 @@
+//! CHAT: batches of captured facts, one transaction a batch; a poisoned batch is halved until the culprit is alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use domain::id::RoomKey;
+use runtime::Context;
+use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use store::rooms;
+use store::rooms::timeline::NewEntry;
+
+use crate::entry::Fact;
+use crate::failure::{Failure, RETRY_AFTER};
+use crate::fold::{Changed, RoomWork, apply};
+use crate::point;
+use crate::publish::PublishHandle;
+use crate::rules::RulesCache;
+
+/// Folds CHAT.
+pub struct ChatHandler {
+    ctx: Context,
+    rules: Arc<RulesCache>,
+    publish: PublishHandle,
+}
+
+/// A fact and which delivery of the batch brought it.
+type Numbered = (usize, Fact);
+
+impl Handler for ChatHandler {
+    async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
+        let mut outcomes = vec![Outcome::Done; batch.len()];
+        let mut facts: Vec<Numbered> = Vec::with_capacity(batch.len());
+        for (index, delivery) in batch.iter().enumerate() {
+            match Fact::read(delivery) {
+                Ok(fact) => facts.push((index, fact)),
+                Err(error) => outcomes[index] = dead("undecodable", error.to_string()),
+            }
+        }
+        let changed = self.fold_or_isolate(facts, &mut outcomes).await;
+        self.ctx.faults.reach(point::BEFORE_ACK).await;
+        self.publish.send(changed);
+        outcomes
+    }
+}
+
+fn dead(reason: &'static str, explanation: String) -> Outcome {
+    Outcome::Dead(Dead { reason, explanation })
+}
+
+impl ChatHandler {
+    /// Ready to fold.
+    pub fn new(ctx: Context, rules: Arc<RulesCache>, publish: PublishHandle) -> Self {
+        Self { ctx, rules, publish }
+    }
+
+    /// Folds facts together; where that can never succeed, in halves: first by room, then by message.
+    fn fold_or_isolate<'a>(
+        &'a self,
+        facts: Vec<Numbered>,
+        outcomes: &'a mut [Outcome],
+    ) -> Pin<Box<dyn Future<Output = Vec<Changed>> + Send + 'a>> {
+        Box::pin(async move {
+            if facts.is_empty() {
+                return Vec::new();
+            }
+            match self.fold(&facts).await {
+                Ok(changed) => changed,
+                Err(Failure::Transient(error)) => {
+                    tracing::warn!(error, messages = facts.len(), "batch will be delivered again");
+                    for (index, _) in &facts {
+                        outcomes[*index] = Outcome::Retry(RETRY_AFTER);
+                    }
+                    Vec::new()
+                }
+                Err(Failure::Permanent { reason, explanation }) if facts.len() == 1 => {
+                    outcomes[facts[0].0] = dead(reason, explanation);
+                    Vec::new()
+                }
+                Err(Failure::Permanent { .. }) => {
+                    let (one, other) = halves(facts);
+                    let mut changed = self.fold_or_isolate(one, outcomes).await;
+                    changed.extend(self.fold_or_isolate(other, outcomes).await);
+                    changed
+                }
+            }
+        })
+    }
+
+    async fn fold(&self, facts: &[Numbered]) -> Result<Vec<Changed>, Failure> {
+        let now = self.ctx.clock.now();
+        let keys: Vec<RoomKey> =
+            facts.iter().map(|(_, fact)| fact.room_key()).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut tx = self.ctx.db.begin().await?;
+        let locked = rooms::lock(&mut tx, &keys, now).await?;
+        let newest = locked.first().map_or(0, |room| room.rules_version);
+        let rules = self.rules.get(&mut tx, newest).await?;
+        let mut work: BTreeMap<RoomKey, RoomWork> = locked
+            .into_iter()
+            .map(|locked| {
+                let work = RoomWork { entries: Vec::new(), topic: None, refold_from: None, locked };
+                (work.locked.room.clone(), work)
+            })
+            .collect();
+        for (_, fact) in facts {
+            let Some(room) = work.get_mut(&fact.room_key()) else { continue };
+            if let Some(topic) =
+                fact.topic().filter(|topic| room.topic.as_ref().is_none_or(|t| t.at <= topic.at))
+            {
+                room.topic = Some(topic);
+            }
+            if let Some(entry) = fact.entry(&rules) {
+                keep_lowest(&mut room.entries, entry);
+            }
+        }
+        let changed = apply(&mut tx, work.into_values().collect(), &rules, now).await?;
+        tx.commit().await?;
+        metrics::counter!("messages_folded_total").increment(facts.len() as u64);
+        Ok(changed)
+    }
+}
+
+/// Within a batch an id may stand twice; the lowest sequence stays.
+fn keep_lowest(entries: &mut Vec<NewEntry>, new: NewEntry) {
+    match entries.iter_mut().find(|held| held.id == new.id) {
+        Some(held) if new.entry.position.seq < held.entry.position.seq => *held = new,
+        Some(_) => {}
+        None => entries.push(new),
+    }
+}
+
+/// Two smaller parts: by room while there are several, else by message.
+fn halves(facts: Vec<Numbered>) -> (Vec<Numbered>, Vec<Numbered>) {
+    let rooms: BTreeSet<RoomKey> = facts.iter().map(|(_, fact)| fact.room_key()).collect();
+    let Some(middle) = rooms.iter().nth(rooms.len() / 2).filter(|_| rooms.len() > 1) else {
+        let mut one = facts;
+        let other = one.split_off(one.len() / 2);
+        return (one, other);
+    };
+    facts.into_iter().partition(|(_, fact)| fact.room_key() < *middle)
+}

@@ -1,0 +1,204 @@
+//! COMMAND: what managers and salespeople ask for, decided one at a time, recorded with its outcome.
+
+use std::sync::Arc;
+
+use domain::assignment::{Current, Decision, Request, decide};
+use domain::id::{CommandId, EntryId};
+use domain::rules::RulesHistory;
+use domain::timeline::{Body, Cancel, Entry, Position};
+use domain::wait::Ending;
+use domain::wording;
+use events::command::{Command, Wish};
+use events::decode;
+use runtime::Context;
+use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use store::rooms::commands::{self, Decided, StoredCommand};
+use store::rooms::timeline::{self, NewEntry};
+use store::rooms::{self, LockedRoom};
+use store::sqlx::PgConnection;
+
+use crate::failure::{Failure, RETRY_AFTER};
+use crate::fold::{Changed, RoomWork, apply};
+use crate::point;
+use crate::publish::PublishHandle;
+use crate::rules::RulesCache;
+
+/// People read this when a cancel found nobody waiting.
+const NOBODY_WAITS: &str = "当前没有等待中的客户";
+/// People read this when an undo found no cancel.
+const NO_SUCH_CANCEL: &str = "没有可恢复的消除";
+/// People read this when a cancel was taken back.
+const CANCEL_UNDONE: &str = "已恢复等待";
+/// People read this when a command names something that the room does not hold.
+const NOT_IN_ROOM: &str = "该群没有这条消息";
+
+/// Decides commands.
+pub struct CommandHandler {
+    ctx: Context,
+    rules: Arc<RulesCache>,
+    publish: PublishHandle,
+}
+
+/// What is to be done about a command.
+struct Plan {
+    decided: Decided,
+    message: String,
+    body: Option<(Position, Body)>,
+}
+
+impl Handler for CommandHandler {
+    async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for delivery in batch {
+            outcomes.push(self.one(delivery).await);
+        }
+        self.ctx.faults.reach(point::BEFORE_ACK).await;
+        outcomes
+    }
+}
+
+impl CommandHandler {
+    /// Ready to decide.
+    pub fn new(ctx: Context, rules: Arc<RulesCache>, publish: PublishHandle) -> Self {
+        Self { ctx, rules, publish }
+    }
+
+    async fn one(&self, delivery: &Delivery) -> Outcome {
+        let command: Command = match decode(delivery.payload()) {
+            Ok(command) => command,
+            Err(error) => {
+                return Outcome::Dead(Dead { reason: "undecodable", explanation: error.to_string() });
+            }
+        };
+        let seq = i64::try_from(delivery.stream_seq).unwrap_or(i64::MAX);
+        match self.decide(&command, seq).await {
+            Ok(changed) => {
+                self.publish.send(changed);
+                Outcome::Done
+            }
+            Err(Failure::Transient(error)) => {
+                tracing::warn!(error, command.id = %command.id, "command will be delivered again");
+                Outcome::Retry(RETRY_AFTER)
+            }
+            Err(Failure::Permanent { reason, explanation }) => Outcome::Dead(Dead { reason, explanation }),
+        }
+    }
+
+    async fn decide(&self, command: &Command, seq: i64) -> Result<Vec<Changed>, Failure> {
+        let now = self.ctx.clock.now();
+        let mut tx = self.ctx.db.begin().await?;
+        if commands::is_decided(&mut tx, &command.id).await? {
+            return Ok(Vec::new());
+        }
+        if rooms::get(&mut tx, &command.room).await?.is_none() {
+            let unknown = Plan::refused(wording::NO_SUCH_ROOM);
+            commands::insert(&mut tx, &record(command, &unknown, now)).await?;
+            tx.commit().await?;
+            return Ok(Vec::new());
+        }
+        let Some(locked) = rooms::lock(&mut tx, std::slice::from_ref(&command.room), now).await?.pop() else {
+            return Ok(Vec::new());
+        };
+        let rules = self.rules.get(&mut tx, locked.rules_version).await?;
+        let mut plan = plan(&mut tx, command, seq, &locked, &rules).await?;
+        let entries = plan.body.take().map(|(position, body)| NewEntry {
+            room: command.room.clone(),
+            id: EntryId::from(&command.id),
+            entry: Entry { position, body },
+            received_at: now,
+            text: None,
+        });
+        let work =
+            RoomWork { locked, entries: entries.into_iter().collect(), topic: None, refold_from: None };
+        let changed = apply(&mut tx, vec![work], &rules, now).await?;
+        if matches!(command.wish, Wish::Cancel { .. })
+            && plan.decided == Decided::Applied
+            && !cancelled(&changed, &command.id)
+        {
+            plan = Plan { decided: Decided::Unchanged, message: NOBODY_WAITS.to_owned(), body: None };
+        }
+        commands::insert(&mut tx, &record(command, &plan, now)).await?;
+        tx.commit().await?;
+        metrics::counter!("commands_decided_total", "kind" => command.wish.kind(), "decision" => plan.decided.as_str())
+            .increment(1);
+        Ok(changed)
+    }
+}
+
+impl Plan {
+    fn refused(message: &str) -> Self {
+        Self { decided: Decided::Refused, message: message.to_owned(), body: None }
+    }
+}
+
+async fn plan(
+    connection: &mut PgConnection,
+    command: &Command,
+    seq: i64,
+    locked: &LockedRoom,
+    rules: &RulesHistory,
+) -> Result<Plan, Failure> {
+    let here = Position { at: command.at, seq, entry: EntryId::from(&command.id), after: None };
+    Ok(match &command.wish {
+        Wish::Cancel { through, reason, .. } => {
+            let Some(seen) = timeline::find(connection, &command.room, through).await? else {
+                return Ok(Plan::refused(NOT_IN_ROOM));
+            };
+            let cancel = Cancel {
+                command: command.id.clone(),
+                by: command.by.clone(),
+                reason: reason.clone(),
+                at: command.at,
+                undone: false,
+            };
+            let position = Position { after: Some(EntryId::from(&command.id)), ..seen };
+            let message = wording::CANCELLED.to_owned();
+            Plan { decided: Decided::Applied, message, body: Some((position, Body::Cancel(cancel))) }
+        }
+        Wish::UndoCancel { cancel } => {
+            if timeline::find(connection, &command.room, &EntryId::from(cancel)).await?.is_none() {
+                return Ok(Plan::refused(NO_SUCH_CANCEL));
+            }
+            let body = Body::CancelUndone { target: cancel.clone() };
+            Plan { decided: Decided::Applied, message: CANCEL_UNDONE.to_owned(), body: Some((here, body)) }
+        }
+        Wish::Assign { owner, stage, approved } => {
+            let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
+            let request = Request { owner, stage, approved: *approved };
+            match decide(Some(&current), &request, &rules.newest().rules) {
+                Decision::Applied { owner, stage, message } => Plan {
+                    decided: Decided::Applied,
+                    message: message.to_owned(),
+                    body: Some((here, Body::Assigned { owner: Some(owner), stage })),
+                },
+                Decision::Refused { message } => Plan { decided: Decided::Refused, message, body: None },
+                Decision::Unchanged => {
+                    Plan { decided: Decided::Unchanged, message: String::new(), body: None }
+                }
+            }
+        }
+    })
+}
+
+/// Whether a cancel closed a wait.
+fn cancelled(changed: &[Changed], id: &CommandId) -> bool {
+    changed.iter().flat_map(|room| &room.waits).any(|folded| {
+        matches!(folded.wait.outcome.as_ref().map(|outcome| &outcome.how),
+            Some(Ending::Cancelled { command, .. }) if command == id)
+    })
+}
+
+fn record(command: &Command, plan: &Plan, now: domain::Timestamp) -> StoredCommand {
+    StoredCommand {
+        id: command.id.clone(),
+        room: command.room.clone(),
+        kind: command.wish.kind().to_owned(),
+        at: command.at,
+        by: command.by.clone(),
+        via: command.via.as_str().to_owned(),
+        wish: serde_json::to_value(&command.wish).unwrap_or_default(),
+        decision: plan.decided.as_str().to_owned(),
+        message: plan.message.clone(),
+        decided_at: now,
+    }
+}

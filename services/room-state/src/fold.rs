@@ -1,0 +1,254 @@
+//! Storing entries and folding them: the one way in which rooms and waits change.
+//!
+//! In one transaction: lock the rooms in key order → store the entries → link recalls → fold each room, on from where
+//! it stands if the entries lie behind everything folded, else again from the last quiet state before them → store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use domain::Timestamp;
+use domain::fold::{FoldState, FoldedWait, fold, reconcile};
+use domain::id::{RoomKey, WaitId};
+use domain::rules::RulesHistory;
+use domain::timeline::{Entry, Position};
+use domain::wait::Fate;
+use store::rooms::timeline::{self, NewEntry};
+use store::rooms::{self, LockedRoom, RoomUpdate, Topic, waits};
+use store::sqlx::PgConnection;
+
+use crate::failure::Failure;
+use crate::lines;
+
+/// What is to happen to one locked room.
+#[derive(Debug)]
+pub struct RoomWork {
+    /// The room as it stands.
+    pub locked: LockedRoom,
+    /// Entries that may be new, in any order, without repeats.
+    pub entries: Vec<NewEntry>,
+    /// Its name as the work reports it.
+    pub topic: Option<Topic>,
+    /// Fold again from here even if nothing new is stored.
+    pub refold_from: Option<Position>,
+}
+
+/// A room that changed.
+#[derive(Debug)]
+pub struct Changed {
+    /// Which.
+    pub room: RoomKey,
+    /// Its new version.
+    pub version: i64,
+    /// Every wait of the stretch that was folded.
+    pub waits: Vec<FoldedWait>,
+}
+
+/// What a fold of all rooms has to store.
+#[derive(Default)]
+struct Writes {
+    updates: Vec<RoomUpdate>,
+    waits: Vec<(RoomKey, FoldedWait)>,
+    fates: Vec<(WaitId, Fate)>,
+    changed: Vec<Changed>,
+}
+
+/// Does the work, inside the caller's transaction. Rooms in which nothing changed are left alone.
+pub async fn apply(
+    connection: &mut PgConnection,
+    work: Vec<RoomWork>,
+    rules: &RulesHistory,
+    now: Timestamp,
+) -> Result<Vec<Changed>, Failure> {
+    let mut stored = store_entries(connection, &work).await?;
+    let mut writes = Writes::default();
+    for room in work {
+        let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
+        fold_room(connection, room, news, rules, &mut writes).await?;
+    }
+    if !writes.updates.is_empty() {
+        waits::upsert(connection, &writes.waits, now).await?;
+        waits::retire(connection, &writes.fates, now).await?;
+        rooms::update(connection, &writes.updates, now).await?;
+    }
+    Ok(writes.changed)
+}
+
+/// What storing a room's entries brought to light.
+#[derive(Debug, Default)]
+struct News {
+    /// Ids that were new.
+    inserted: BTreeSet<String>,
+    /// The earliest position whose folding changed although it stood already, or whose entry got linked.
+    affected: Option<Position>,
+    /// Captures that contradict what is stored.
+    conflicts: i64,
+}
+
+impl News {
+    fn affect(&mut self, position: Position) {
+        self.affected = Some(match self.affected.take() {
+            Some(earlier) => earlier.min(position),
+            None => position,
+        });
+    }
+}
+
+async fn store_entries(
+    connection: &mut PgConnection,
+    work: &[RoomWork],
+) -> Result<BTreeMap<String, News>, Failure> {
+    let entries: Vec<NewEntry> = work.iter().flat_map(|room| room.entries.iter().cloned()).collect();
+    let mut news: BTreeMap<String, News> = BTreeMap::new();
+    if entries.is_empty() {
+        return Ok(news);
+    }
+    for (room, entry) in timeline::insert(connection, &entries).await? {
+        news.entry(room).or_default().inserted.insert(entry);
+    }
+    settle_repeats(connection, &entries, &mut news).await?;
+    let (rooms, ids): (Vec<String>, Vec<String>) = news
+        .iter()
+        .flat_map(|(room, news)| news.inserted.iter().map(move |entry| (room.clone(), entry.clone())))
+        .unzip();
+    for (room, position) in timeline::link(connection, &rooms, &ids).await? {
+        news.entry(room).or_default().affect(position);
+    }
+    Ok(news)
+}
+
+/// An id that stood already is a redelivery, or a capture that contradicts it: then the lowest sequence stays.
+async fn settle_repeats(
+    connection: &mut PgConnection,
+    entries: &[NewEntry],
+    news: &mut BTreeMap<String, News>,
+) -> Result<(), Failure> {
+    let repeated: Vec<&NewEntry> = entries
+        .iter()
+        .filter(|new| {
+            !news.get(&new.room.to_string()).is_some_and(|news| news.inserted.contains(new.id.as_str()))
+        })
+        .collect();
+    if repeated.is_empty() {
+        return Ok(());
+    }
+    let rooms: Vec<String> = repeated.iter().map(|new| new.room.to_string()).collect();
+    let ids: Vec<String> = repeated.iter().map(|new| new.id.0.clone()).collect();
+    let stored: BTreeMap<(String, String), timeline::Stored> = timeline::stored(connection, &rooms, &ids)
+        .await?
+        .into_iter()
+        .map(|stored| ((stored.room.clone(), stored.entry.clone()), stored))
+        .collect();
+    for new in repeated {
+        let room = new.room.to_string();
+        let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
+        if same(old, new) {
+            continue;
+        }
+        let news = news.entry(room.clone()).or_default();
+        news.conflicts += 1;
+        if new.entry.position.seq < old.seq {
+            timeline::displace(connection, &room, new.id.as_str()).await?;
+            timeline::insert(connection, std::slice::from_ref(new)).await?;
+            timeline::move_cancels(connection, &room, &new.entry.position).await?;
+            news.inserted.insert(new.id.0.clone());
+            news.affect(Position { at: old.at, seq: old.seq, entry: new.id.clone(), after: None });
+            news.affect(new.entry.position.clone());
+        }
+    }
+    Ok(())
+}
+
+fn same(old: &timeline::Stored, new: &NewEntry) -> bool {
+    let sender = match &new.entry.body {
+        domain::timeline::Body::Message(message) => Some(message.sender.key.to_string()),
+        _ => None,
+    };
+    old.sender == sender && old.text == new.text && old.at == new.entry.position.at
+}
+
+async fn fold_room(
+    connection: &mut PgConnection,
+    work: RoomWork,
+    mut news: News,
+    rules: &RulesHistory,
+    writes: &mut Writes,
+) -> Result<(), Failure> {
+    let RoomWork { locked, mut entries, topic, refold_from } = work;
+    entries.retain(|new| news.inserted.contains(new.id.as_str()));
+    entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
+    if let Some(position) = refold_from {
+        news.affect(position);
+    }
+    let topic = newer_topic(&locked.topic, topic);
+    if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && topic == locked.topic {
+        return Ok(());
+    }
+    let behind =
+        entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.through.as_ref());
+    let again = news.affected.is_some() || !behind;
+    let room = locked.room.clone();
+    let (folded, last_lines) = if again {
+        if let Some(first) = entries.first() {
+            news.affect(first.entry.position.clone());
+        }
+        let affected = news.affected.as_ref();
+        let (folded, fates) = fold_again(connection, &room, affected, rules).await?;
+        writes.fates.extend(fates);
+        (folded, lines::read(connection, &room, rules).await?)
+    } else {
+        let opened_before = locked.state.open.clone();
+        let mut folded = guarded(locked.state, entries.iter().map(|new| &new.entry), rules)?;
+        // The wait that was open before comes first; untouched, it need not be written again.
+        folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
+        (folded, lines::append(locked.last_lines, &entries, rules))
+    };
+    let version = locked.version + 1;
+    writes.updates.push(RoomUpdate {
+        room: room.clone(),
+        topic,
+        last_active_at: last_lines.last().map(|line| line.at),
+        state: folded.state,
+        last_lines,
+        conflicts: news.conflicts,
+        rules_version: rules.newest().version,
+    });
+    writes.waits.extend(folded.waits.iter().map(|wait| (room.clone(), wait.clone())));
+    writes.changed.push(Changed { room, version, waits: folded.waits });
+    Ok(())
+}
+
+fn newer_topic(held: &Topic, reported: Option<Topic>) -> Topic {
+    match reported {
+        Some(reported) if reported.at >= held.at => reported,
+        _ => held.clone(),
+    }
+}
+
+/// Folds a room again from the last wholly quiet state stored before `affected`.
+async fn fold_again(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    affected: Option<&Position>,
+    rules: &RulesHistory,
+) -> Result<(domain::fold::Folded, Vec<(WaitId, Fate)>), Failure> {
+    let start = match affected {
+        Some(affected) => waits::checkpoint(connection, room, affected).await?.unwrap_or_default(),
+        None => FoldState::default(),
+    };
+    let through = start.through.clone();
+    let old = waits::live_after(connection, room, through.as_ref()).await?;
+    let entries = timeline::after(connection, room, through.as_ref()).await?;
+    let folded = guarded(start, entries.iter(), rules)?;
+    let fates = reconcile(&old, &folded.waits);
+    Ok((folded, fates))
+}
+
+/// A panic in one room's fold is that room's problem.
+fn guarded<'e>(
+    start: FoldState,
+    entries: impl Iterator<Item = &'e Entry>,
+    rules: &'e RulesHistory,
+) -> Result<domain::fold::Folded, Failure> {
+    catch_unwind(AssertUnwindSafe(|| fold(start, entries, rules)))
+        .map_err(|payload| Failure::panicked(&*payload))
+}

@@ -1,0 +1,38 @@
+//! Tells the others how far the fold has come, so that nobody acts on stale truth.
+
+use std::time::Duration;
+
+use runtime::Context;
+use runtime::bus::Consumer;
+use runtime::telemetry::chain;
+use store::rooms::progress;
+
+/// How often progress is noted.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Runs until the shutdown is requested.
+pub async fn run(ctx: Context) {
+    while ctx.shutdown.sleep(EVERY).await {
+        for consumer in [Consumer::RoomStateChat, Consumer::RoomStateCommand] {
+            match note(&ctx, consumer).await {
+                Ok(()) => ctx.health.beat("progress"),
+                Err(error) => {
+                    tracing::warn!(consumer = consumer.name(), error, "progress could not be noted")
+                }
+            }
+        }
+    }
+}
+
+/// Caught up is what the server says of all replicas together: nothing undelivered, nothing unacknowledged.
+async fn note(ctx: &Context, consumer: Consumer) -> Result<(), String> {
+    let now = ctx.clock.now();
+    let lag = ctx.bus.lag(consumer).await.map_err(|error| chain(&error))?;
+    let caught_up_at = lag.oldest_unhandled_at.unwrap_or(now).min(now);
+    let mut connection = ctx.db.acquire().await.map_err(|error| chain(&error))?;
+    let stream_seq = i64::try_from(lag.handled_seq).unwrap_or(i64::MAX);
+    let pending = i64::try_from(lag.pending).unwrap_or(i64::MAX);
+    progress::note(&mut connection, consumer.name(), stream_seq, pending, caught_up_at, now)
+        .await
+        .map_err(|error| chain(&error))
+}

@@ -1,0 +1,61 @@
+//! Rules with a past `valid_from` judge anew what was said since: rooms they touch are folded again, one at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::id::{EntryId, RoomKey};
+use domain::timeline::Position;
+use runtime::Context;
+use store::{rooms, rules as stored_rules};
+
+use crate::failure::Failure;
+use crate::fold::{RoomWork, apply};
+use crate::publish::PublishHandle;
+use crate::rules::RulesCache;
+
+/// How often newer rules are looked for.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Runs until the shutdown is requested.
+pub async fn run(ctx: Context, rules: Arc<RulesCache>, publish: PublishHandle) {
+    while ctx.shutdown.sleep(EVERY).await {
+        ctx.health.beat("refold");
+        if let Err(failure) = sweep(&ctx, &rules, &publish).await {
+            tracing::warn!(?failure, "folding rooms again under newer rules failed");
+        }
+    }
+}
+
+async fn sweep(ctx: &Context, rules: &RulesCache, publish: &PublishHandle) -> Result<(), Failure> {
+    let mut connection = ctx.db.acquire().await?;
+    let newest = stored_rules::newest_version(&mut connection).await?;
+    let touched = rooms::folded_with_older_rules(&mut connection, newest).await?;
+    drop(connection);
+    for room in touched {
+        if ctx.shutdown.requested() {
+            break;
+        }
+        refold(ctx, rules, publish, &room).await?;
+    }
+    Ok(())
+}
+
+async fn refold(
+    ctx: &Context,
+    rules: &RulesCache,
+    publish: &PublishHandle,
+    room: &RoomKey,
+) -> Result<(), Failure> {
+    let now = ctx.clock.now();
+    let mut tx = ctx.db.begin().await?;
+    let Some(locked) = rooms::lock(&mut tx, std::slice::from_ref(room), now).await?.pop() else {
+        return Ok(());
+    };
+    let rules = rules.get(&mut tx, locked.rules_version).await?;
+    let from = Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
+    let work = RoomWork { locked, entries: Vec::new(), topic: None, refold_from: Some(from) };
+    let changed = apply(&mut tx, vec![work], &rules, now).await?;
+    tx.commit().await?;
+    publish.send(changed);
+    Ok(())
+}
