@@ -9,6 +9,7 @@ mod account;
 mod binaries;
 mod environment;
 mod error;
+pub mod gateway;
 mod keeper;
 mod liveness;
 mod lock;
