@@ -1,1 +1,12 @@
-//! vika-sync
+//! `vika-sync`: the only writer of Vika.
+
+use runtime::Context;
+
+/// Runs until the shutdown is requested.
+///
+/// # Errors
+/// If a part of it ends by itself.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    ctx.shutdown.wait().await;
+    Ok(())
+}

@@ -133,7 +133,10 @@ pub async fn clear(jetstream: &JetStream) -> Result<(), BusError> {
             // It was not there.
             Err(error) if matches!(error.kind(), Refused(_)) => {}
             Err(error) => {
-                return Err(BusError::Declare { what: format!("stream {}", config.name), source: error.into() });
+                return Err(BusError::Declare {
+                    what: format!("stream {}", config.name),
+                    source: error.into(),
+                });
             }
         }
     }

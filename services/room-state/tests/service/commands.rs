@@ -12,8 +12,14 @@ use testkit::{Stack, until_some};
 use crate::support::{live, past, publish, room, start, until_entries};
 
 async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
-    let command =
-        Command { id: CommandId(id.into()), room, at: stack.clock.now(), by: "周经理".into(), via: Via::Vika, wish };
+    let command = Command {
+        id: CommandId(id.into()),
+        room,
+        at: stack.clock.now(),
+        by: "周经理".into(),
+        via: Via::Vika,
+        wish,
+    };
     let outgoing = Outgoing {
         subject: events::subject::command(command.wish.kind(), &command.room),
         id: id.into(),
@@ -44,7 +50,9 @@ async fn a_cancel_ends_what_its_author_saw_and_nothing_later() -> Result<()> {
     assert_eq!((decided.decision.as_str(), decided.message.as_str()), ("applied", "已消除未回覆记录"));
     let waits = live(&stack, &room("r1")).await?;
     assert_eq!(waits.len(), 2, "{waits:?}");
-    assert!(matches!(&waits[0].wait.outcome.as_ref().unwrap().how, Ending::Cancelled { by, .. } if by == "周经理"));
+    assert!(
+        matches!(&waits[0].wait.outcome.as_ref().unwrap().how, Ending::Cancelled { by, .. } if by == "周经理")
+    );
     assert_eq!(waits[1].wait.id.as_str(), unseen.key().to_string());
     assert!(waits[1].wait.outcome.is_none(), "what came after is a wait of its own");
 

@@ -16,7 +16,11 @@ async fn killed_between_commit_and_acknowledgement() -> Result<()> {
     let stack = Stack::start().await?;
     let service = start(&stack).await?;
     let reached = service.faults.arm(point::BEFORE_ACK);
-    publish(&stack, &[says("r1", CHEN, past(&stack, 0), "在吗"), says("r1", CHEN, past(&stack, 1), "有人吗")]).await?;
+    publish(
+        &stack,
+        &[says("r1", CHEN, past(&stack, 0), "在吗"), says("r1", CHEN, past(&stack, 1), "有人吗")],
+    )
+    .await?;
     reached.await;
     let committed = entries(&stack).await?;
     assert!(committed > 0, "the batch was committed before the crash");
@@ -40,12 +44,11 @@ async fn killed_between_commit_and_acknowledgement() -> Result<()> {
 async fn killed_between_commit_and_wake_up() -> Result<()> {
     let stack = Stack::start().await?;
     let service = start(&stack).await?;
-    until("the first sweep is over", || async {
-        Ok(stack.bus.lag(Consumer::VikaSync).await?.pending == 0)
-    })
-    .await?;
+    until("the first sweep is over", || async { Ok(stack.bus.lag(Consumer::VikaSync).await?.pending == 0) })
+        .await?;
     publish(&stack, &[says("r0", CHEN, past(&stack, 0), "在吗")]).await?;
-    until("the room is announced", || async { Ok(stack.bus.lag(Consumer::VikaSync).await?.pending == 1) }).await?;
+    until("the room is announced", || async { Ok(stack.bus.lag(Consumer::VikaSync).await?.pending == 1) })
+        .await?;
     let reached = service.faults.arm(point::BEFORE_PUBLISH);
     publish(&stack, &[says("r1", CHEN, past(&stack, 0), "在吗")]).await?;
     reached.await;
@@ -53,7 +56,8 @@ async fn killed_between_commit_and_wake_up() -> Result<()> {
     assert_eq!(stack.bus.lag(Consumer::VikaSync).await?.pending, 1, "r1 is committed but not announced");
 
     let service = start(&stack).await?;
-    until("the sweep announces it", || async { Ok(stack.bus.lag(Consumer::VikaSync).await?.pending == 2) }).await?;
+    until("the sweep announces it", || async { Ok(stack.bus.lag(Consumer::VikaSync).await?.pending == 2) })
+        .await?;
     let stream = stack.bus.jetstream().get_stream("ROOM").await?;
     let last = stream.get_last_raw_message_by_subject(&events::subject::room_changed(&room("r1"))).await?;
     let changed: RoomChanged = events::decode(&last.payload)?;

@@ -31,11 +31,14 @@ async fn a_burst_is_one_wait_and_a_reply_ends_it() -> Result<()> {
     assert_eq!((wait.messages, wait.opened.at), (2, at(0)));
     let outcome = wait.outcome.as_ref().unwrap();
     assert_eq!(outcome.at, at(65));
-    assert!(matches!(&outcome.how, Ending::Answered { name, role: Speaker::PreSales, .. } if name == "王小售"));
+    assert!(
+        matches!(&outcome.how, Ending::Answered { name, role: Speaker::PreSales, .. } if name == "王小售")
+    );
 
     let stored = store::rooms::get(&mut *stack.admin.acquire().await?, &room("r1")).await?.unwrap();
     assert_eq!(stored.topic, "示例公司-r1");
-    let lines: Vec<(&str, &str)> = stored.last_lines.iter().map(|l| (l.name.as_str(), l.text.as_str())).collect();
+    let lines: Vec<(&str, &str)> =
+        stored.last_lines.iter().map(|l| (l.name.as_str(), l.text.as_str())).collect();
     assert_eq!(lines, [("陈小样", "想问一下报价"), ("王小售", "在的，稍等"), ("陈小样", "好的")]);
     service.stop().await
 }
@@ -53,10 +56,11 @@ async fn a_late_opening_takes_the_place_of_the_one_it_precedes() -> Result<()> {
     let waits = live(&stack, &room("r1")).await?;
     assert_eq!(waits.len(), 1);
     assert_eq!((waits[0].wait.opened.at, waits[0].wait.messages), (at(0), 2));
-    let replaced_by: Option<String> = store::sqlx::query_scalar("select replaced_by from waits where wait = $1")
-        .bind(first.as_str())
-        .fetch_one(&stack.admin)
-        .await?;
+    let replaced_by: Option<String> =
+        store::sqlx::query_scalar("select replaced_by from waits where wait = $1")
+            .bind(first.as_str())
+            .fetch_one(&stack.admin)
+            .await?;
     assert_eq!(replaced_by.as_deref(), Some(waits[0].wait.id.as_str()));
     service.stop().await
 }
@@ -98,7 +102,10 @@ async fn a_capture_that_contradicts_the_first_is_counted_and_the_lowest_sequence
     let service = start(&stack).await?;
     let at = past(&stack, 0);
     let original = says("r1", CHEN, at, "原话");
-    let mut other = testkit::company::captured(&events::chat::ChatMessage { text: "别的话".into(), ..original.clone() })?;
+    let mut other = testkit::company::captured(&events::chat::ChatMessage {
+        text: "别的话".into(),
+        ..original.clone()
+    })?;
     other.id.push_str("#2");
     publish(&stack, std::slice::from_ref(&original)).await?;
     stack.bus.publish(&other).await?;

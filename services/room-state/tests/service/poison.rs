@@ -14,9 +14,11 @@ async fn a_message_that_the_database_refuses_is_alone_set_aside() -> Result<()> 
         (0..500).map(|n| says(&format!("r{}", n % 40), CHEN, past(&stack, n), &format!("问题{n}"))).collect();
     messages[250].text = "NUL \0 is no text for Postgres".into();
     publish(&stack, &messages).await?;
-    let unreadable = Outgoing { subject: "chat.message.x".into(), id: "broken".into(), payload: b"{\"v\":1".to_vec() };
+    let unreadable =
+        Outgoing { subject: "chat.message.x".into(), id: "broken".into(), payload: b"{\"v\":1".to_vec() };
     stack.bus.publish(&unreadable).await?;
-    let newer = Outgoing { subject: "chat.message.x".into(), id: "newer".into(), payload: b"{\"v\":2}".to_vec() };
+    let newer =
+        Outgoing { subject: "chat.message.x".into(), id: "newer".into(), payload: b"{\"v\":2}".to_vec() };
     stack.bus.publish(&newer).await?;
 
     let service = start(&stack).await?;
@@ -26,7 +28,10 @@ async fn a_message_that_the_database_refuses_is_alone_set_aside() -> Result<()> 
     assert_eq!(refused.payload, captured(&messages[250])?.payload, "kept whole");
     assert!(refused.explanation.contains("0x00"), "{}", refused.explanation);
     let explained: Vec<&str> = letters.iter().map(|letter| letter.explanation.as_str()).collect();
-    assert!(explained.iter().any(|e| e.contains("version 2, but this release reads version 1")), "{explained:?}");
+    assert!(
+        explained.iter().any(|e| e.contains("version 2, but this release reads version 1")),
+        "{explained:?}"
+    );
     service.stop().await
 }
 
@@ -35,7 +40,9 @@ async fn a_replayed_letter_is_folded_although_the_bus_has_seen_it() -> Result<()
     let stack = Stack::start().await?;
     let service = start(&stack).await?;
     let message = says("r1", CHEN, past(&stack, 0), "在吗");
-    store::sqlx::query("alter table timeline add constraint none check (body <> '在吗')").execute(&stack.admin).await?;
+    store::sqlx::query("alter table timeline add constraint none check (body <> '在吗')")
+        .execute(&stack.admin)
+        .await?;
     publish(&stack, &[message]).await?;
     let letters = until_dead(&stack, 1).await?;
     store::sqlx::query("alter table timeline drop constraint none").execute(&stack.admin).await?;

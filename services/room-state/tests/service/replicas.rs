@@ -29,7 +29,8 @@ fn chatter(stack: &Stack) -> Vec<ChatMessage> {
         })
         .collect();
     // A fixed scramble: neighbours end up far apart.
-    messages.sort_by_key(|message| message.id.bytes().rev().map(u64::from).fold(7, |h, b| (h * 131 + b) % 9_973));
+    messages
+        .sort_by_key(|message| message.id.bytes().rev().map(u64::from).fold(7, |h, b| (h * 131 + b) % 9_973));
     messages
 }
 
@@ -68,10 +69,8 @@ async fn folded_by(replicas: usize, messages: &[ChatMessage]) -> Result<BTreeMap
             answer?;
         }
     }
-    until("all of it is folded", || async {
-        Ok(stack.bus.lag(Consumer::RoomStateChat).await?.pending == 0)
-    })
-    .await?;
+    until("all of it is folded", || async { Ok(stack.bus.lag(Consumer::RoomStateChat).await?.pending == 0) })
+        .await?;
     assert_eq!(entries(&stack).await?, MESSAGES);
     assert!(stack.bus.dead_letters(1).await?.is_empty());
     let waits = waits(&stack).await?;

@@ -39,7 +39,8 @@ pub async fn entries(stack: &Stack) -> Result<i64> {
 
 /// Waits until the timeline has this many entries.
 pub async fn until_entries(stack: &Stack, count: i64) -> Result<()> {
-    until(&format!("the timeline has {count} entries"), || async move { Ok(entries(stack).await? == count) }).await
+    until(&format!("the timeline has {count} entries"), || async move { Ok(entries(stack).await? == count) })
+        .await
 }
 
 /// The live waits of a room, in order of opening.
