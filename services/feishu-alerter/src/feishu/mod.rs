@@ -12,6 +12,7 @@ mod wire;
 pub use client::{FeishuClient, Receiver, Sent};
 pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use history::{ChatInfo, MarkerSearch};
+pub use runtime::config::Secret;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,28 +23,6 @@ use serde_json::{Value, json};
 
 /// The clock that token ages are judged by.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-
-/// A text that no log and no error shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself; only for the place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// The bot that sends.
 #[derive(Debug, Clone)]

@@ -45,17 +45,10 @@ pub(super) struct Stage {
     pub(super) client: FeishuClient,
 }
 
-#[expect(clippy::disallowed_methods, reason = "services get theirs from `runtime`; here there is no service")]
-pub(super) fn http() -> reqwest::Client {
-    // Whoever comes first installs it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().unwrap()
-}
-
 pub(super) async fn stage() -> Stage {
     let hand = Hand::new();
     let sim = start(config(&hand)).await.unwrap();
-    let http = http();
+    let http = runtime::http::client().unwrap();
     let client = client(&sim, &hand, &http, "sample-secret");
     Stage { sim, hand, http, client }
 }
