@@ -11,3 +11,12 @@ pub mod wording;
 
 #[cfg(test)]
 mod tests;
+
+/// Runs until the shutdown is requested.
+///
+/// # Errors
+/// If a part of it ends by itself.
+pub async fn run(ctx: runtime::Context) -> anyhow::Result<()> {
+    ctx.shutdown.wait().await;
+    Ok(())
+}

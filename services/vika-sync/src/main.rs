@@ -1,0 +1,7 @@
+//! The `vika-sync` service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main("vika-sync", store::role::Role::VikaSync, vika_sync::run)
+}
