@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use runtime::{Clock, Config, Shutdown};
+use runtime::{Clock, Shutdown};
 use store::role::Role;
 
 use crate::local::{Local, Services};
@@ -114,9 +114,4 @@ fn open_in_browser(address: &str) {
             .map(drop)
             .ok();
     }
-}
-
-/// The configuration as the services see it.
-pub(crate) fn ports(config: &Config) -> (std::net::SocketAddr, std::net::SocketAddr) {
-    (config.ingest.listen, config.feishu.listen)
 }

@@ -1,0 +1,61 @@
+//! The page's own calls: JSON in, JSON out.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::sources::Sources;
+
+type Shared = State<Arc<Sources>>;
+
+/// All of them.
+pub fn routes() -> Router<Arc<Sources>> {
+    Router::new()
+        .route("/api/scene", get(async |State(sources): Shared| answer(sources.scene().await)))
+        .route("/api/state", get(async |State(sources): Shared| answer(sources.state().await)))
+        .route("/api/say", post(say))
+        .route("/api/edit", post(edit))
+        .route("/api/click", post(click))
+}
+
+fn answer(result: anyhow::Result<Value>) -> Response {
+    match result {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => {
+            (StatusCode::BAD_GATEWAY, Json(json!({ "error": format!("{error:#}") }))).into_response()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Say {
+    room: String,
+    talker: String,
+    text: String,
+}
+
+async fn say(State(sources): Shared, Json(say): Json<Say>) -> Response {
+    answer(sources.say(&say.room, &say.talker, &say.text).await)
+}
+
+#[derive(Deserialize)]
+struct Edit {
+    sheet: String,
+    record: String,
+    column: String,
+    value: Value,
+}
+
+async fn edit(State(sources): Shared, Json(edit): Json<Edit>) -> Response {
+    answer(sources.edit(&edit.sheet, &edit.record, &edit.column, &edit.value).await)
+}
+
+async fn click(State(sources): Shared, Json(click): Json<Value>) -> Response {
+    answer(sources.click(&click).await)
+}

@@ -1,0 +1,143 @@
+//! What the page shows and where it passes things on to.
+
+use anyhow::Result;
+use reqwest::Client;
+use runtime::Config;
+use serde_json::{Value, json};
+use store::role::Role;
+use store::sqlx::PgPool;
+use store::sqlx::postgres::PgPoolOptions;
+
+use super::super::world::{World, vika_token};
+use crate::local::{Health, Local, Services};
+
+/// Messages of a room that the page shows.
+const TRANSCRIPT: i64 = 60;
+/// The source of messages, from the gateway or on its behalf.
+const SOURCE: &str = "wechaty";
+/// Connections for looking.
+const POOL_SIZE: u32 = 2;
+
+/// Everything behind the page.
+pub struct Sources {
+    db: PgPool,
+    http: Client,
+    vika: String,
+    manager_token: String,
+    feishu: String,
+    control: Option<String>,
+    webhook: String,
+    webhook_token: String,
+    people: Value,
+    config: Value,
+    failures: std::sync::Arc<std::sync::Mutex<Health>>,
+}
+
+impl Sources {
+    /// Of a demo about to be shown.
+    pub fn of(local: &Local, world: &World, config: &Config, services: &Services) -> Result<Self> {
+        let secrets = &world.secrets;
+        Ok(Self {
+            db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(local.connect_options(Role::Reader)),
+            http: runtime::http::client()?,
+            vika: world.vika.url.clone(),
+            manager_token: vika_token(secrets, "manager"),
+            feishu: world.feishu.base_url(),
+            control: world.gateway.as_ref().map(|gateway| gateway.control_url().to_owned()),
+            webhook: format!("http://{}/v1/messages", world.ingest),
+            webhook_token: secrets.get("ingest"),
+            people: world.people.clone(),
+            config: shown_config(config),
+            failures: services.failures(),
+        })
+    }
+
+    /// What does not change while one plays: people, rooms, chats, ladders.
+    pub async fn scene(&self) -> Result<Value> {
+        let world = match &self.control {
+            Some(control) => self.http.get(format!("{control}/state")).send().await?.json().await?,
+            None => self.people.clone(),
+        };
+        Ok(json!({ "world": world, "company": self.config, "gateway": self.control.is_some() }))
+    }
+
+    /// What changes: conversations, tables, cards.
+    pub async fn state(&self) -> Result<Value> {
+        let sheets: Value = self.http.get(format!("{}/_sim/sheets", self.vika)).send().await?.json().await?;
+        let messages: Value = self.http.get(format!("{}/_sim/messages", self.feishu)).send().await?.json().await?;
+        let failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        Ok(json!({ "rooms": self.conversations().await?, "sheets": sheets, "cards": messages, "failures": failures }))
+    }
+
+    async fn conversations(&self) -> Result<Value> {
+        let mut connection = self.db.acquire().await?;
+        let mut rooms = Vec::new();
+        for room in store::rooms::list(&mut connection, None).await? {
+            let said = store::rooms::timeline::last_said(&mut connection, &room.room, TRANSCRIPT).await?;
+            let lines: Vec<Value> = said
+                .iter()
+                .map(|said| {
+                    json!({
+                        "talker": said.sender.key.id, "name": said.sender.name, "at": said.at,
+                        "text": domain::wording::shown(said.kind, &said.text),
+                    })
+                })
+                .collect();
+            let open = room.state.open.as_ref();
+            rooms.push(json!({
+                "id": room.room.id, "topic": room.topic, "lines": lines,
+                "owner": room.state.owner, "stage": room.state.stage.to_string(),
+                "waiting_since": open.map(|wait| wait.opened.at),
+            }));
+        }
+        Ok(Value::Array(rooms))
+    }
+
+    /// Somebody says something in a room.
+    pub async fn say(&self, room: &str, talker: &str, text: &str) -> Result<Value> {
+        if let Some(control) = &self.control {
+            let body = json!({ "room": room, "talker": talker, "text": text });
+            return Ok(self.http.post(format!("{control}/say")).json(&body).send().await?.json().await?);
+        }
+        let person = self.find("contacts", talker);
+        let place = self.find("rooms", room);
+        let row = json!({
+            "source": SOURCE, "account": self.people["self"], "id": runtime::random::token(),
+            "room": { "id": room, "topic": place["topic"] },
+            "sender": {
+                "id": talker, "name": person["name"], "corporation": person["corporation"],
+                "coworker": person["coworker"]
+            },
+            "sent_at": runtime::Clock::system().now(), "kind": "text", "text": text
+        });
+        let request = self.http.post(&self.webhook).bearer_auth(&self.webhook_token).json(&row);
+        Ok(request.send().await?.json().await?)
+    }
+
+    fn find(&self, list: &str, id: &str) -> Value {
+        let found = self.people[list].as_array().into_iter().flatten().find(|entry| entry["id"] == id);
+        found.cloned().unwrap_or_default()
+    }
+
+    /// A manager edits a cell.
+    pub async fn edit(&self, sheet: &str, record: &str, column: &str, value: &Value) -> Result<Value> {
+        let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", self.vika);
+        let body = json!({
+            "fieldKey": "name", "records": [{ "recordId": record, "fields": { column: value } }]
+        });
+        Ok(self.http.patch(url).bearer_auth(&self.manager_token).json(&body).send().await?.json().await?)
+    }
+
+    /// Somebody clicks a card's button.
+    pub async fn click(&self, click: &Value) -> Result<Value> {
+        Ok(self.http.post(format!("{}/_sim/click", self.feishu)).json(click).send().await?.json().await?)
+    }
+}
+
+/// What the page may know of the configuration: no secrets.
+fn shown_config(config: &Config) -> Value {
+    json!({
+        "roster": config.rules.roster, "ladders": config.rules.ladders, "chats": config.feishu.chats,
+        "public_chat": config.feishu.public_chat, "people": config.feishu.people, "sheets": config.vika.sheets
+    })
+}
