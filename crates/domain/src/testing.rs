@@ -28,7 +28,7 @@ pub fn rules() -> Rules {
             { "name": "赵小助", "team": "other", "contacts": ["test:zhao"] }
         ],
         "bots": ["test:robot"],
-        "phrases": { "version": 1, "closing": ["好", "好的", "OK", "收到", "谢谢", "辛苦了", "嗯", "👌", "[OK]"] },
+        "phrases": { "version": 1, "closing": ["好", "好的", "OK", "收到", "谢谢", "辛苦了", "嗯", "好嘞", "👌", "[OK]"] },
         "ladders": { "pre_sales": ladder, "after_sales": ladder }
     }))
     .unwrap()

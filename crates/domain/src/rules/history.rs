@@ -80,11 +80,13 @@ mod tests {
         }
         let rewritten = RulesHistory::new(vec![version(1, 10), version(2, 100), version(3, 50)]).unwrap();
         assert_eq!(rewritten.version_at(at(49)).version, 1);
-        assert_eq!(
-            rewritten.version_at(at(150)).version,
-            3,
-            "the newer one replaces the older from its start on"
-        );
+        for moment in [50, 60, 100, 150] {
+            assert_eq!(
+                rewritten.version_at(at(moment)).version,
+                3,
+                "the newer one replaces the older, at {moment}"
+            );
+        }
         assert_eq!(rewritten.newest().version, 3);
     }
 

@@ -192,9 +192,9 @@ mod tests {
             "roster[3].contacts[0]",
             "bots[1]",
             "phrases.version",
-            "phrases.closing[9]",
             "phrases.closing[10]",
             "phrases.closing[11]",
+            "phrases.closing[12]",
             "ladders.pre_sales.rungs[0].after",
             "ladders.pre_sales.repeat.every",
             "ladders.after_sales.rungs[1].after",
@@ -214,5 +214,10 @@ mod tests {
         let paths = |rules: &Rules| rules.validate().into_iter().map(|p| p.path).collect::<Vec<_>>();
         assert_eq!(paths(&wrong), ["ladders.pre_sales.repeat.until", "ladders.after_sales.repeat"]);
         assert_eq!(paths(&busy), ["ladders.pre_sales.repeat.until"]);
+        let mut slow = rules();
+        slow.company_names.clear();
+        slow.ladders.pre_sales.repeat = None;
+        slow.ladders.pre_sales.rungs[3].after = Span::seconds(40 * 86_400);
+        assert_eq!(paths(&slow), ["company_names", "ladders.pre_sales.rungs[3].after"]);
     }
 }
