@@ -11,5 +11,6 @@ pub async fn create(base_url: &str, token: &str, space: &str) -> Result<SheetIds
         vika::Token::new(token),
         vika::Pacing::default(),
     );
-    init(&client, &vika::SpaceId::new(space), KnownSheets::default()).await.context("huiyin init-vika")
+    let space = vika::SpaceId::try_from(space.to_owned()).context("vika.space")?;
+    init(&client, &space, KnownSheets::default()).await.context("creating the sheets")
 }

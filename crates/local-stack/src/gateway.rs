@@ -19,7 +19,7 @@ mod install;
 #[cfg(test)]
 mod tests;
 
-pub use install::{Prepared, prepare};
+pub use install::{Prepared, SAMPLE_WORLD, prepare};
 
 /// From start to its ready line; Node loads some hundred files.
 const READY_DEADLINE: Duration = Duration::from_mins(1);

@@ -20,13 +20,17 @@ const PACKAGE_FILES: [Embedded; 3] = [
     ("package-lock.json", include_str!("../../../../deploy/wechaty-gateway/package-lock.json")),
 ];
 
+/// The world of the mock account where none is given: invented people and rooms, in the shape of the control port's
+/// `/state`.
+pub const SAMPLE_WORLD: &str = include_str!("../../../../deploy/wechaty-gateway/src/sample-world.json");
+
 /// The gateway's own code, as it is in the repository.
 const SOURCES: [Embedded; 7] = [
     ("config.js", include_str!("../../../../deploy/wechaty-gateway/src/config.js")),
     ("control.js", include_str!("../../../../deploy/wechaty-gateway/src/control.js")),
     ("main.js", include_str!("../../../../deploy/wechaty-gateway/src/main.js")),
     ("puppet.js", include_str!("../../../../deploy/wechaty-gateway/src/puppet.js")),
-    ("sample-world.json", include_str!("../../../../deploy/wechaty-gateway/src/sample-world.json")),
+    ("sample-world.json", SAMPLE_WORLD),
     ("server.js", include_str!("../../../../deploy/wechaty-gateway/src/server.js")),
     ("world.js", include_str!("../../../../deploy/wechaty-gateway/src/world.js")),
 ];
