@@ -26,9 +26,9 @@ pub const PUBLIC_CHAT: &str = "客户响应公开群";
 pub fn config(local: &Local, world: &World) -> Result<Config> {
     let secrets = &world.secrets;
     let mut config: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
-    let gateway = world.gateway.as_ref().map(|gateway| {
-        json!({ "name": "demo", "endpoint": gateway.endpoint(), "token": gateway_token(secrets) })
-    });
+    let gateway = world.gateway.as_ref().map(
+        |gateway| json!({ "name": "demo", "endpoint": gateway.endpoint(), "token": gateway_token(secrets) }),
+    );
     merge(
         &mut config,
         json!({
@@ -62,7 +62,8 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
             }
         }),
     );
-    let mut config = runtime::config::load_text(&config.to_string(), "config/demo.json", Path::new("."), false)?;
+    let mut config =
+        runtime::config::load_text(&config.to_string(), "config/demo.json", Path::new("."), false)?;
     config.database = local.database();
     Ok(config)
 }
@@ -85,7 +86,12 @@ pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) ->
     let feishu = &company["feishu"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let people: Vec<PersonSpec> = entries(&feishu["people"])
-        .map(|(open_id, name)| PersonSpec { open_id: open_id.clone(), name: text(name), available: true, refuse: None })
+        .map(|(open_id, name)| PersonSpec {
+            open_id: open_id.clone(),
+            name: text(name),
+            available: true,
+            refuse: None,
+        })
         .collect();
     let open_ids: Vec<String> = people.iter().map(|person| person.open_id.clone()).collect();
     let chat = |chat_id: String, name: String, members: Vec<String>| ChatSpec {
@@ -99,7 +105,8 @@ pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) ->
     };
     let mut chats: Vec<ChatSpec> = entries(&feishu["chats"])
         .map(|(name, chat_id)| {
-            let members = people.iter().filter(|person| &person.name == name).map(|p| p.open_id.clone()).collect();
+            let members =
+                people.iter().filter(|person| &person.name == name).map(|p| p.open_id.clone()).collect();
             chat(text(chat_id), format!("{name}的提醒群"), members)
         })
         .collect();

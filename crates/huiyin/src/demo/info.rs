@@ -124,7 +124,10 @@ impl Info {
         line("Webhook", &format!("{}/v1/messages", self.ingest));
         line("Vika", &self.vika);
         line("Feishu", &self.feishu);
-        line("Gateway", self.gateway.as_deref().unwrap_or("none: no Node.js here, messages come by the webhook"));
+        line(
+            "Gateway",
+            self.gateway.as_deref().unwrap_or("none: no Node.js here, messages come by the webhook"),
+        );
         if let Some(control) = &self.gateway_control {
             line("Control", control);
         }

@@ -3,12 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use ::vika as client;
 use anyhow::{Context as _, Result};
 use local_stack::gateway::{self, NodeGateway};
 use runtime::Clock;
 use serde_json::Value;
 use simulators::{feishu, vika};
-use ::vika as client;
 
 use super::company::{self, SPACE};
 use super::{Options, Progress};
@@ -36,7 +36,12 @@ pub struct World {
 
 impl World {
     /// Starts it, and creates the sheets through the API as an operator would.
-    pub async fn start(options: &Options, secrets: &Secrets, clock: &Clock, progress: Progress<'_>) -> Result<Self> {
+    pub async fn start(
+        options: &Options,
+        secrets: &Secrets,
+        clock: &Clock,
+        progress: Progress<'_>,
+    ) -> Result<Self> {
         progress("Starting the simulators of Vika and Feishu");
         let (ingest, callbacks) = (free_port()?, free_port()?);
         let vika = vika::start(vika_config(secrets, clock)).await.context("the simulator of Vika")?;
@@ -114,7 +119,9 @@ pub fn vika_token(secrets: &Secrets, name: &str) -> String {
 }
 
 async fn create_sheets(url: &str, secrets: &Secrets) -> Result<client::setup::SheetIds> {
-    crate::init_vika::create(url, &vika_token(secrets, "sync"), SPACE).await.context("creating the Vika sheets")
+    crate::init_vika::create(url, &vika_token(secrets, "sync"), SPACE)
+        .await
+        .context("creating the Vika sheets")
 }
 
 /// A port that is free now. Somebody could take it before the service does; then the service says so.

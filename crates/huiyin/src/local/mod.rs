@@ -58,7 +58,8 @@ impl Local {
     }
 
     async fn provision(&self) -> Result<()> {
-        let mut server = self.stack.postgres.superuser().connect().await.context("connecting as the superuser")?;
+        let mut server =
+            self.stack.postgres.superuser().connect().await.context("connecting as the superuser")?;
         let exists: bool =
             store::sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
                 .bind(DATABASE)
@@ -109,8 +110,10 @@ impl Local {
 
     /// As the configuration's section.
     pub fn database(&self) -> Database {
-        let passwords: BTreeMap<String, Secret> =
-            Role::ALL.iter().map(|role| (role.name().to_owned(), Secret::new(self.secrets.password(*role)))).collect();
+        let passwords: BTreeMap<String, Secret> = Role::ALL
+            .iter()
+            .map(|role| (role.name().to_owned(), Secret::new(self.secrets.password(*role))))
+            .collect();
         Database {
             host: self.stack.postgres.socket_folder().display().to_string(),
             port: local_stack::SOCKET_PORT,

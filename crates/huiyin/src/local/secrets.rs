@@ -24,12 +24,22 @@ impl Secrets {
     pub fn load_or_make(home: &Path) -> Result<Self> {
         let path = home.join(FILE);
         let mut known: BTreeMap<String, String> = match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} is damaged: remove it", path.display()))?,
+            Ok(text) => serde_json::from_str(&text)
+                .with_context(|| format!("{} is damaged: remove it", path.display()))?,
             Err(_) => BTreeMap::new(),
         };
         let names = Role::ALL.iter().map(|role| format!("postgres.{role}")).chain(
-            ["ingest", "gateway", "vika.sync", "vika.reconcile", "vika.manager", "feishu.secret", "feishu.encrypt", "feishu.verify"]
-                .map(ToOwned::to_owned),
+            [
+                "ingest",
+                "gateway",
+                "vika.sync",
+                "vika.reconcile",
+                "vika.manager",
+                "feishu.secret",
+                "feishu.encrypt",
+                "feishu.verify",
+            ]
+            .map(ToOwned::to_owned),
         );
         for name in names {
             known.entry(name).or_insert_with(token);
@@ -52,6 +62,11 @@ impl Secrets {
 
     /// A secret by name, the same at every start of this home.
     pub fn get(&self, name: &str) -> String {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_insert_with(token).clone()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(name.to_owned())
+            .or_insert_with(token)
+            .clone()
     }
 }

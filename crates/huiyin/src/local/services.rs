@@ -54,12 +54,15 @@ impl Services {
                 let mut pause = FIRST_PAUSE;
                 while !shutdown.requested() {
                     let began = tokio::time::Instant::now();
-                    let ended = once(name, options.clone(), config.clone(), clock.clone(), &shutdown, run).await;
+                    let ended =
+                        once(name, options.clone(), config.clone(), clock.clone(), &shutdown, run).await;
                     if shutdown.requested() {
                         break;
                     }
                     pause = if began.elapsed() > STEADY { FIRST_PAUSE } else { pause };
-                    let why = ended.err().map_or_else(|| "ended by itself".to_owned(), |error| format!("{error:#}"));
+                    let why = ended
+                        .err()
+                        .map_or_else(|| "ended by itself".to_owned(), |error| format!("{error:#}"));
                     tracing::error!(service = name, why, "starting it again");
                     failures.lock().unwrap_or_else(PoisonError::into_inner).insert(name, why);
                     shutdown.sleep(pause).await;

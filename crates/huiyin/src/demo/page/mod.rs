@@ -60,7 +60,8 @@ impl Page {
 }
 
 fn router(sources: Sources) -> Router {
-    let file = |kind: &'static str, text: &'static str| get(move || async move { ([(CONTENT_TYPE, kind)], text) });
+    let file =
+        |kind: &'static str, text: &'static str| get(move || async move { ([(CONTENT_TYPE, kind)], text) });
     Router::new()
         .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
         .route("/page.css", file("text/css; charset=utf-8", include_str!("page.css")))

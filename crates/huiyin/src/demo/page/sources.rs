@@ -38,7 +38,9 @@ impl Sources {
     pub fn of(local: &Local, world: &World, config: &Config, services: &Services) -> Result<Self> {
         let secrets = &world.secrets;
         Ok(Self {
-            db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(local.connect_options(Role::Reader)),
+            db: PgPoolOptions::new()
+                .max_connections(POOL_SIZE)
+                .connect_lazy_with(local.connect_options(Role::Reader)),
             http: runtime::http::client()?,
             vika: world.vika.url.clone(),
             manager_token: vika_token(secrets, "manager"),
@@ -64,9 +66,12 @@ impl Sources {
     /// What changes: conversations, tables, cards.
     pub async fn state(&self) -> Result<Value> {
         let sheets: Value = self.http.get(format!("{}/_sim/sheets", self.vika)).send().await?.json().await?;
-        let messages: Value = self.http.get(format!("{}/_sim/messages", self.feishu)).send().await?.json().await?;
+        let messages: Value =
+            self.http.get(format!("{}/_sim/messages", self.feishu)).send().await?.json().await?;
         let failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        Ok(json!({ "rooms": self.conversations().await?, "sheets": sheets, "cards": messages, "failures": failures }))
+        Ok(
+            json!({ "rooms": self.conversations().await?, "sheets": sheets, "cards": messages, "failures": failures }),
+        )
     }
 
     async fn conversations(&self) -> Result<Value> {
