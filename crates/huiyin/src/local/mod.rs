@@ -89,8 +89,14 @@ impl Local {
     }
 
     async fn admin(&self) -> Result<PgConnection> {
-        let options = self.stack.postgres.superuser().database(DATABASE);
-        PgConnection::connect_with(&options).await.context("connecting to the database as the superuser")
+        PgConnection::connect_with(&self.admin_options())
+            .await
+            .context("connecting to the database as the superuser")
+    }
+
+    /// How the superuser logs in to the database.
+    pub fn admin_options(&self) -> PgConnectOptions {
+        self.stack.postgres.superuser().database(DATABASE)
     }
 
     /// How a role logs in.
