@@ -33,7 +33,7 @@ enum Command {
 async fn main() -> ExitCode {
     let Command::Demo { home, headless, without_gateway } = Arguments::parse().command;
     runtime::telemetry::start_logs("warn", runtime::telemetry::LogFormat::Text);
-    match demo::run(&demo::Options { home, headless, without_gateway }).await {
+    match demo::run(&demo::Options { home, tools: None, headless, without_gateway }).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("huiyin: {error:#}");

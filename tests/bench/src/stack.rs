@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use huiyin::local::Local;
+use local_stack::Settings;
 use runtime::bus::Bus;
 use runtime::{Clock, Config, Context, Shutdown};
 use serde_json::json;
@@ -32,7 +33,7 @@ impl BenchStack {
     /// Starts it and puts rules in force.
     pub async fn start(progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("huiyin-bench-").tempdir()?;
-        let local = Local::start(home.path(), progress).await?;
+        let local = Local::start(&Settings::in_home(home.path()), progress).await?;
         let bus = Bus::connect(&local.bus_url(), "bench").await?;
         let admin =
             PgPoolOptions::new().max_connections(POOL_SIZE).connect_with(local.admin_options()).await?;

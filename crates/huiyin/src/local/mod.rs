@@ -5,7 +5,6 @@ mod secrets;
 mod services;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
@@ -29,25 +28,25 @@ pub struct Local {
 }
 
 impl Local {
-    /// Finds, fetches and starts both servers under `home`, and brings database and bus up to date.
-    pub async fn start(home: &Path, progress: Progress<'_>) -> Result<Self> {
-        let local = Self::servers(home, progress).await?;
+    /// Finds, fetches and starts both servers in the settings' home, and brings database and bus up to date.
+    pub async fn start(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        let local = Self::servers(settings, progress).await?;
         local.prepare(progress).await?;
         Ok(local)
     }
 
     /// The same, with nothing left of earlier runs in database and bus.
-    pub async fn start_afresh(home: &Path, progress: Progress<'_>) -> Result<Self> {
-        let local = Self::servers(home, progress).await?;
+    pub async fn start_afresh(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        let local = Self::servers(settings, progress).await?;
         local.stack.postgres.drop_database(DATABASE).await?;
         clear(Bus::connect(&local.bus_url(), "provision").await?.jetstream()).await?;
         local.prepare(progress).await?;
         Ok(local)
     }
 
-    async fn servers(home: &Path, progress: Progress<'_>) -> Result<Self> {
-        let stack = Stack::start(&Settings::in_home(home), progress).await?;
-        Ok(Self { stack, secrets: Secrets::load_or_make(home)? })
+    async fn servers(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        let stack = Stack::start(settings, progress).await?;
+        Ok(Self { stack, secrets: Secrets::load_or_make(&settings.home)? })
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<()> {
