@@ -83,7 +83,7 @@ impl Play {
     pub async fn row(&self, sheet: Row, room: &str, is: impl Fn(&Value) -> bool) -> Result<Value> {
         let last = std::sync::Mutex::new(Value::Null);
         let found = until_some(&format!("{sheet:?} shows {room} as it should be"), || async {
-            let rows = self.rows(sheet).await?;
+            let Some(rows) = self.rows(sheet).await? else { return Ok(None) };
             let mine =
                 rows.into_iter().filter(|row| row["完整群聊名"] == room || row["群聊名"] == short(room));
             let mine: Vec<Value> = mine.collect();
