@@ -1,5 +1,6 @@
 //! Playing on a running demo as its users do: through the gateway's world, Vika's API and Feishu's chats.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -81,17 +82,17 @@ impl Play {
 
     /// The row of a room in a sheet, once it is as it should be.
     pub async fn row(&self, sheet: Row, room: &str, is: impl Fn(&Value) -> bool) -> Result<Value> {
-        let last = std::sync::Mutex::new(Value::Null);
+        let last = Cell::new(Value::Null);
         let found = until_some(&format!("{sheet:?} shows {room} as it should be"), || async {
             let Some(rows) = self.rows(sheet).await? else { return Ok(None) };
             let mine =
                 rows.into_iter().filter(|row| row["完整群聊名"] == room || row["群聊名"] == short(room));
             let mine: Vec<Value> = mine.collect();
-            *last.lock().expect("no test panics while holding it") = json!(mine);
+            last.set(json!(mine));
             Ok(mine.into_iter().find(|row| is(row)))
         })
         .await;
-        found.with_context(|| format!("it shows {}", last.lock().expect("no test panics while holding it")))
+        found.with_context(|| format!("it shows {}", last.take()))
     }
 
     /// `None`: too many looks within a second.

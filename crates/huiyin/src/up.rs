@@ -47,7 +47,8 @@ pub async fn run(options: &Options) -> Result<()> {
 fn config(file: &Path, bus_url: &str) -> Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("reading the configuration {}", file.display()))?;
-    let mut value: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+    let mut value: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
     value["bus"] = json!({ "url": bus_url });
     value["database"] = json!({ "passwords": {} });
     let folder = file.parent().unwrap_or(Path::new("."));
