@@ -140,7 +140,12 @@ impl Fetchers {
         metrics::counter!("ingest_fetch_failures_total").increment(1);
         let pause = usize::try_from(waiting.attempts).ok().and_then(|failed| RETRY_AFTER_MS.get(failed));
         if let Some(pause) = pause {
-            tracing::debug!(message.id = waiting.message, attempts, reason, "payload will be asked for again");
+            tracing::debug!(
+                message.id = waiting.message,
+                attempts,
+                reason,
+                "payload will be asked for again"
+            );
             return self.again(waiting, attempts, TimeDelta::milliseconds(*pause)).await;
         }
         metrics::counter!("ingest_payloads_missing_total").increment(1);

@@ -107,9 +107,7 @@ impl Capture {
         let status = self.status.borrow().clone();
         let client = self.client.borrow().clone();
         match (status.state, client, status.account) {
-            (State::Live, Some(client), Some(account)) => {
-                Some(Link { client, account, epoch: status.epoch })
-            }
+            (State::Live, Some(client), Some(account)) => Some(Link { client, account, epoch: status.epoch }),
             _ => None,
         }
     }

@@ -42,6 +42,9 @@ struct Recorder {
     unwritten: VecDeque<GapChange>,
 }
 
+/// What a process leaves behind that was asked to stop, so that cards wait at once.
+const STOPPED: &str = "stopped";
+
 /// Runs until the shutdown is requested. A shutdown is no gap yet: the next start knows how long it took.
 pub async fn run(capture: Arc<Capture>, mut notices: mpsc::Receiver<Notice>) {
     let mut status = capture.status.clone();
@@ -49,20 +52,22 @@ pub async fn run(capture: Arc<Capture>, mut notices: mpsc::Receiver<Notice>) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let holder = runtime::random::token();
-    let mut recorder =
-        Recorder { capture, holder, live: false, was_live: false, unwritten: VecDeque::new() };
+    let mut recorder = Recorder { capture, holder, live: false, was_live: false, unwritten: VecDeque::new() };
     while !shutdown.requested() {
         tokio::select! {
             biased;
-            () = shutdown.wait() => return,
+            () = shutdown.wait() => break,
             Some(notice) = notices.recv() => recorder.notice(&notice),
             // The session has ended, which the shutdown explains.
             Ok(()) = status.changed() => {}
             _ = tick.tick() => recorder.measure().await,
         }
-        recorder.write().await;
+        let word = state(recorder.capture.status().state);
+        recorder.write(word).await;
         recorder.capture.ctx.health.beat("record");
     }
+    recorder.live = false;
+    recorder.write(STOPPED).await;
 }
 
 impl Recorder {
@@ -81,8 +86,8 @@ impl Recorder {
     }
 
     /// What fails is tried again with the next report.
-    async fn write(&mut self) {
-        match self.try_write().await {
+    async fn write(&mut self, state: &'static str) {
+        match self.try_write(state).await {
             Ok(true) => {
                 self.unwritten.clear();
                 self.was_live |= self.live;
@@ -95,7 +100,7 @@ impl Recorder {
         }
     }
 
-    async fn try_write(&self) -> Result<bool, store::sqlx::Error> {
+    async fn try_write(&self, state: &'static str) -> Result<bool, store::sqlx::Error> {
         let (capture, now) = (&self.capture, self.capture.now());
         let status = capture.status();
         let live = self.live && status.state == State::Live;
@@ -104,7 +109,7 @@ impl Recorder {
             gateway: &capture.name,
             source: SOURCE,
             holder: &self.holder,
-            state: state(status.state),
+            state,
             live,
             account: account.as_deref(),
             epoch: i64::try_from(status.epoch).unwrap_or(i64::MAX),
@@ -162,7 +167,9 @@ fn alarmed(alarm: Alarm, raised: bool) {
         Alarm::AuthFailed => {
             ("auth_failed", "the gateway refuses our token: correct ingest.gateway.token and start again")
         }
-        Alarm::Occupied => ("occupied", "another client, or a half-open connection, holds the gateway's stream"),
+        Alarm::Occupied => {
+            ("occupied", "another client, or a half-open connection, holds the gateway's stream")
+        }
     };
     metrics::gauge!("ingest_gateway_alarm", "alarm" => name).set(f64::from(u8::from(raised)));
     if raised {

@@ -142,7 +142,8 @@ impl Rooms {
         let known = slot.seen.as_ref().filter(|seen| !seen.gone).map(|seen| &seen.facts);
         let account = link.account.as_str();
         let mut members: BTreeSet<String> = wire.member_ids.into_iter().filter(|id| !id.is_empty()).collect();
-        let vanished = known.is_some_and(|known| known.members.contains(account)) && !members.contains(account);
+        let vanished =
+            known.is_some_and(|known| known.members.contains(account)) && !members.contains(account);
         if members.is_empty() || vanished {
             // Leaving a room ends its waits: one payload without us is not enough to believe it.
             let listed: BTreeSet<String> =
@@ -163,10 +164,7 @@ impl Rooms {
 
     /// The name that an event gave a room a short while ago.
     pub fn announced_name(&self, room: &RoomId, now: DateTime<Utc>) -> Option<String> {
-        lock(&self.names)
-            .get(room)
-            .filter(|(_, at)| now - *at < NAME_SETTLES)
-            .map(|(topic, _)| topic.clone())
+        lock(&self.names).get(room).filter(|(_, at)| now - *at < NAME_SETTLES).map(|(topic, _)| topic.clone())
     }
 
     fn slot(&self, room: &RoomId) -> Arc<AsyncMutex<Slot>> {
