@@ -7,7 +7,7 @@ import * as words from './words.js'
 
 /** How a column looks: what is in it, and who may write it. */
 export function kindOf (column) {
-  const kind = { Number: 'number', Checkbox: 'tick', Text: 'lines' }[column.type] ?? 'word'
+  const kind = { Number: 'number', Checkbox: 'tick', Text: 'long' }[column.type] ?? 'word'
   return `${kind} ${column.editable ? 'editable' : 'ours'}`
 }
 
