@@ -3,3 +3,4 @@
 pub mod demo;
 pub mod init_vika;
 pub mod local;
+pub mod up;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use huiyin::demo;
+use huiyin::{demo, up};
 
 #[derive(Parser)]
 #[command(name = "huiyin", version, about)]
@@ -27,13 +27,27 @@ enum Command {
         #[arg(long)]
         without_gateway: bool,
     },
+    /// Runs all services on this machine over private servers, with a company's own configuration.
+    Up {
+        /// Where database and streams are kept.
+        #[arg(long, default_value = ".huiyin/up")]
+        home: PathBuf,
+        /// The configuration file; its sections `database` and `bus` are not used.
+        #[arg(long, default_value = "config/huiyin.json")]
+        config: PathBuf,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Demo { home, headless, without_gateway } = Arguments::parse().command;
     runtime::telemetry::start_logs("warn", runtime::telemetry::LogFormat::Text);
-    match demo::run(&demo::Options { home, headless, without_gateway }).await {
+    let done = match Arguments::parse().command {
+        Command::Demo { home, headless, without_gateway } => {
+            demo::run(&demo::Options { home, tools: None, headless, without_gateway }).await
+        }
+        Command::Up { home, config } => up::run(&up::Options { home, config }).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("huiyin: {error:#}");

@@ -24,7 +24,7 @@ const CONFIG_VARIABLE: &str = "HUIYIN_CONFIG";
 /// The file read without it.
 const DEFAULT_CONFIG: &str = "config/huiyin.json";
 /// How long a service waits at start for Postgres and the bus.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+const CONNECT_PATIENCE: Duration = Duration::from_mins(1);
 /// The pause between two attempts to connect.
 const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Connections of a service's pool.

@@ -17,7 +17,7 @@ pub async fn run(ctx: Context) {
             match note(&ctx, consumer).await {
                 Ok(()) => ctx.health.beat("progress"),
                 Err(error) => {
-                    tracing::warn!(consumer = consumer.name(), error, "progress could not be noted")
+                    tracing::warn!(consumer = consumer.name(), error, "progress could not be noted");
                 }
             }
         }

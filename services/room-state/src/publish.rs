@@ -19,7 +19,7 @@ use crate::point;
 /// Changes of a room within this time are announced as one.
 const GATHER: Duration = Duration::from_millis(100);
 /// How often rooms that nobody announced are looked for.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// Takes changed rooms, never blocks.
 #[derive(Debug, Clone)]
@@ -89,10 +89,13 @@ impl Publisher {
             let mut connection = self.ctx.db.acquire().await?;
             rooms::unpublished(&mut connection).await
         };
-        found.await.map(BTreeMap::from_iter).unwrap_or_else(|error| {
-            tracing::warn!(error = chain(&error), "sweep of unannounced rooms failed");
-            BTreeMap::new()
-        })
+        found.await.map_or_else(
+            |error| {
+                tracing::warn!(error = chain(&error), "sweep of unannounced rooms failed");
+                BTreeMap::new()
+            },
+            BTreeMap::from_iter,
+        )
     }
 
     async fn announce(&self, changed: BTreeMap<RoomKey, i64>) -> Result<(), String> {

@@ -1,3 +1,78 @@
-//! Load and fault runs against a private stack.
+//! Load runs against a private stack. Prints one JSON object; the figures are ratios to be compared within one run,
+//! since machines are noisy.
 
-fn main() {}
+mod fold;
+mod latency;
+mod load;
+mod raw;
+mod stack;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use serde_json::json;
+
+use crate::stack::BenchStack;
+
+#[derive(Parser)]
+#[command(about = "Measures the fold against raw inserts, and the way from the webhook to a committed wait")]
+struct Arguments {
+    /// Messages in CHAT before the fold starts.
+    #[arg(long, default_value_t = 100_000)]
+    messages: usize,
+    /// Rooms they are spread over.
+    #[arg(long, default_value_t = 2_000)]
+    rooms: usize,
+    /// Seconds of the latency run.
+    #[arg(long, default_value_t = 15)]
+    latency_seconds: u64,
+    /// Messages a second of the latency run.
+    #[arg(long, default_value_t = 200)]
+    rate: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    runtime::telemetry::start_logs("warn", runtime::telemetry::LogFormat::Text);
+    match run(&Arguments::parse()).await {
+        Ok(report) => {
+            println!("{report:#}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
+    let stack = BenchStack::start(&|line| eprintln!("· {line}")).await?;
+    eprintln!("· Publishing {} messages of {} rooms", arguments.messages, arguments.rooms);
+    load::publish(&stack, arguments.messages, arguments.rooms).await?;
+    eprintln!("· Inserting them raw");
+    let raw = raw::measure(&stack, arguments.messages).await?;
+    eprintln!("· Folding them");
+    let fold = fold::measure(&stack, arguments.messages).await?;
+    eprintln!("· Measuring latency at {} messages/s", arguments.rate);
+    let latency = latency::measure(&stack, arguments.rate, arguments.latency_seconds).await?;
+    let report = json!({
+        "messages": arguments.messages,
+        "rooms": arguments.rooms,
+        "raw": { "messages_per_s": raw.round() },
+        "fold": { "messages_per_s": fold.round(), "ratio": (fold / raw * 1_000.0).round() / 1_000.0 },
+        "latency": latency,
+        "memory": { "peak_mb": peak_memory_mb()? },
+    });
+    stack.stop().await;
+    Ok(report)
+}
+
+/// The most memory that this process, with the services inside it, ever held.
+fn peak_memory_mb() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes / 1024)
+}

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use local_stack::Settings;
 use runtime::{Clock, Shutdown};
 use store::role::Role;
 
 use crate::local::{Local, Services};
-use info::Info;
+pub use info::Info;
 use world::World;
 
 /// How `huiyin demo` was called.
@@ -24,6 +25,8 @@ use world::World;
 pub struct Options {
     /// Where everything is kept.
     pub home: PathBuf,
+    /// Where fetched programs are kept; `None`: in the home.
+    pub tools: Option<PathBuf>,
     /// Do not open anything.
     pub headless: bool,
     /// Do without the Node gateway even where Node is.
@@ -73,7 +76,8 @@ impl Demo {
     pub async fn start(options: &Options, clock: Clock, progress: Progress<'_>) -> Result<Self> {
         std::fs::create_dir_all(&options.home)
             .with_context(|| format!("creating {}", options.home.display()))?;
-        let local = Local::start_afresh(&options.home, progress).await?;
+        let settings = Settings { tools: options.tools.clone(), ..Settings::in_home(&options.home) };
+        let local = Local::start_afresh(&settings, progress).await?;
         let world = World::start(options, local.secrets(), &clock, progress).await?;
         let config = Arc::new(company::config(&local, &world)?);
         let now = clock.now();

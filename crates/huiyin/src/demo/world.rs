@@ -74,7 +74,7 @@ async fn start_gateway(options: &Options, secrets: &Secrets, progress: Progress<
         return None;
     }
     let settings = gateway::Settings {
-        work_dir: options.home.clone(),
+        work_dir: options.tools.clone().unwrap_or_else(|| options.home.clone()),
         token: gateway_token(secrets),
         world: None,
         port: 0,

@@ -5,7 +5,6 @@ mod secrets;
 mod services;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
@@ -29,25 +28,25 @@ pub struct Local {
 }
 
 impl Local {
-    /// Finds, fetches and starts both servers under `home`, and brings database and bus up to date.
-    pub async fn start(home: &Path, progress: Progress<'_>) -> Result<Self> {
-        let local = Self::servers(home, progress).await?;
+    /// Finds, fetches and starts both servers in the settings' home, and brings database and bus up to date.
+    pub async fn start(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        let local = Self::servers(settings, progress).await?;
         local.prepare(progress).await?;
         Ok(local)
     }
 
     /// The same, with nothing left of earlier runs in database and bus.
-    pub async fn start_afresh(home: &Path, progress: Progress<'_>) -> Result<Self> {
-        let local = Self::servers(home, progress).await?;
+    pub async fn start_afresh(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        let local = Self::servers(settings, progress).await?;
         local.stack.postgres.drop_database(DATABASE).await?;
         clear(Bus::connect(&local.bus_url(), "provision").await?.jetstream()).await?;
         local.prepare(progress).await?;
         Ok(local)
     }
 
-    async fn servers(home: &Path, progress: Progress<'_>) -> Result<Self> {
-        let stack = Stack::start(&Settings::in_home(home), progress).await?;
-        Ok(Self { stack, secrets: Secrets::load_or_make(home)? })
+    async fn servers(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        let stack = Stack::start(settings, progress).await?;
+        Ok(Self { stack, secrets: Secrets::load_or_make(&settings.home)? })
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<()> {
@@ -89,8 +88,14 @@ impl Local {
     }
 
     async fn admin(&self) -> Result<PgConnection> {
-        let options = self.stack.postgres.superuser().database(DATABASE);
-        PgConnection::connect_with(&options).await.context("connecting to the database as the superuser")
+        PgConnection::connect_with(&self.admin_options())
+            .await
+            .context("connecting to the database as the superuser")
+    }
+
+    /// How the superuser logs in to the database.
+    pub fn admin_options(&self) -> PgConnectOptions {
+        self.stack.postgres.superuser().database(DATABASE)
     }
 
     /// How a role logs in.

@@ -72,7 +72,7 @@ impl Delivery {
         let info = message.info().ok()?;
         let published_at = DateTime::from_timestamp_nanos(info.published.timestamp_nanos_opt()?);
         let (stream_seq, delivered, pending) = (info.stream_sequence, info.delivered, info.pending);
-        Some(Self { stream_seq, delivered, pending, published_at, message })
+        Some(Self { message, stream_seq, delivered, pending, published_at })
     }
 
     /// Where it was published.
@@ -101,10 +101,10 @@ pub async fn consume<H: Handler>(
     while !shutdown.requested() {
         match session(bus, consumer, handler, shutdown, health).await {
             Ok(()) => {
-                metrics::counter!("consumer_reopened_total", "consumer" => consumer.name()).increment(1)
+                metrics::counter!("consumer_reopened_total", "consumer" => consumer.name()).increment(1);
             }
             Err(error) => {
-                tracing::warn!(consumer = consumer.name(), error = chain(&error), "consumer failed")
+                tracing::warn!(consumer = consumer.name(), error = chain(&error), "consumer failed");
             }
         }
         shutdown.sleep(REOPEN_PAUSE).await;

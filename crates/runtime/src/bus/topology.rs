@@ -12,9 +12,9 @@ use events::subject;
 
 use super::BusError;
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 /// Within this time the bus itself drops a repeated message id.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 /// How long the server waits for an acknowledgement before it delivers again.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 /// Most messages handled in one go.

@@ -25,7 +25,7 @@ pub struct StoredWait {
     pub void: bool,
 }
 
-fn state(wait: &Wait) -> &'static str {
+fn state_name(wait: &Wait) -> &'static str {
     match wait.outcome.as_ref().map(|outcome| &outcome.how) {
         None => "open",
         Some(Ending::Answered { .. }) => "answered",
@@ -57,7 +57,7 @@ pub async fn upsert(
     let messages: Vec<i32> = each().map(|wait| i32::try_from(wait.messages).unwrap_or(i32::MAX)).collect();
     let last: Vec<Timestamp> = each().map(|wait| wait.last_customer_at).collect();
     let alarm: Vec<Option<Timestamp>> = each().map(|wait| wait.alarm_since).collect();
-    let states: Vec<&str> = each().map(state).collect();
+    let state_names: Vec<&str> = each().map(state_name).collect();
     let closed: Vec<Option<Timestamp>> = each().map(|wait| wait.outcome.as_ref().map(|o| o.at)).collect();
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
     let before: Vec<Option<Json<&FoldState>>> =
@@ -90,7 +90,7 @@ pub async fn upsert(
         &messages,
         &last,
         &alarm as _,
-        &states as _,
+        &state_names as _,
         &closed as _,
         &outcomes as _,
         &before as _,

@@ -1,0 +1,56 @@
+//! `huiyin up`: all services in one process over private servers, with the company's own configuration: for a machine
+//! without a container engine. What it captured stays in its home from one start to the next.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use local_stack::Settings;
+use runtime::{Clock, Config, Shutdown};
+use serde_json::{Value, json};
+
+use crate::local::{Local, Services};
+
+/// How `huiyin up` was called.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where database and streams are kept.
+    pub home: PathBuf,
+    /// The configuration file. Its sections `database` and `bus` are not used.
+    pub config: PathBuf,
+}
+
+/// Runs until it is asked to stop.
+pub async fn run(options: &Options) -> Result<()> {
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("installing signal handlers")?;
+    let progress = |line: &str| println!("· {line}");
+    let checked = config(&options.config, "nats://private")?;
+    std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
+    let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
+    let clock = Clock::system();
+    let now = clock.now();
+    local.apply_rules(&checked.rules, now, now).await?;
+    let config = Config { database: local.database(), ..config(&options.config, &local.bus_url())? };
+    progress("Starting the services");
+    let services = Services::start(&local, &Arc::new(config), &clock);
+    println!("· Running; Ctrl-C stops everything");
+    shutdown.wait().await;
+    println!("· Stopping");
+    services.stop().await;
+    local.stop().await;
+    println!("· Stopped");
+    Ok(())
+}
+
+/// The company's configuration over the private servers.
+fn config(file: &Path, bus_url: &str) -> Result<Config> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("reading the configuration {}", file.display()))?;
+    let mut value: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+    value["bus"] = json!({ "url": bus_url });
+    value["database"] = json!({ "passwords": {} });
+    let folder = file.parent().unwrap_or(Path::new("."));
+    Ok(runtime::config::load_text(&value.to_string(), &file.display().to_string(), folder, true)?)
+}

@@ -1,0 +1,82 @@
+//! The messages: rooms talking at the same time, customers and staff in turn.
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::message::MessageKind;
+use events::chat::{ChatMessage, RoomRef, SenderRef};
+use events::{encode, subject};
+use runtime::Clock;
+use runtime::bus::Outgoing;
+
+use crate::stack::BenchStack;
+
+/// Publishes under way at once.
+const CHUNK: usize = 1_000;
+
+const ASKED: [&str; 6] = [
+    "在吗？",
+    "请问这款什么时候能发货？我们客户催得比较急",
+    "好的",
+    "报价单可以再发一份吗",
+    "收到，谢谢",
+    "合同已经盖章寄出了，请查收一下快递单号",
+];
+const ANSWERED: [&str; 4] =
+    ["在的，您说", "今天下午就可以发出，稍后给您单号", "好的，马上为您处理", "您看这个时间可以吗？"];
+
+/// The `n`th message of a run.
+pub fn message(n: usize, rooms: usize, start: DateTime<Utc>) -> ChatMessage {
+    let (room, turn) = (n % rooms, n / rooms);
+    // Three of five messages are a customer's.
+    let staff = (turn + room) % 5 >= 3;
+    let (id, name, corporation, text) = if staff {
+        ("1688850000000101".to_owned(), "林小样", "示例公司", ANSWERED[(turn * 7 + room) % ANSWERED.len()])
+    } else {
+        (format!("customer-{room}"), "样例客户", "", ASKED[(turn * 5 + room) % ASKED.len()])
+    };
+    let sent_at = start + TimeDelta::milliseconds(i64::try_from(n * 10).unwrap_or_default());
+    ChatMessage {
+        source: "wechaty".into(),
+        account: "bench".into(),
+        id: format!("m-{n}"),
+        room: RoomRef { id: format!("room-{room}"), topic: format!("示例公司-样例客户{room}") },
+        sender: SenderRef {
+            id,
+            name: name.into(),
+            corporation: corporation.into(),
+            coworker: Some(staff),
+            is_self: false,
+        },
+        sent_at,
+        received_at: sent_at,
+        kind: MessageKind::Text,
+        text: text.into(),
+        cut: false,
+        mentions: Vec::new(),
+        quote: None,
+        history: false,
+        time_guessed: false,
+    }
+}
+
+/// Puts all messages into CHAT.
+pub async fn publish(stack: &BenchStack, messages: usize, rooms: usize) -> Result<()> {
+    let start = Clock::system().now() - TimeDelta::hours(1);
+    for chunk in 0..messages.div_ceil(CHUNK) {
+        let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(messages);
+        let outgoing = range
+            .map(|n| {
+                let message = message(n, rooms, start);
+                Ok(Outgoing {
+                    subject: subject::chat_message(&message.room_key()),
+                    id: message.key().to_string(),
+                    payload: encode(&message)?,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        for answer in stack.bus.publish_all(&outgoing).await {
+            answer?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The private stack of a run: as durable as in production, gone afterwards.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use huiyin::local::Local;
+use local_stack::Settings;
+use runtime::bus::Bus;
+use runtime::{Clock, Config, Context, Shutdown};
+use serde_json::json;
+use store::role::Role;
+use store::sqlx::PgPool;
+use store::sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
+
+/// Connections for what the bench does itself.
+const POOL_SIZE: u32 = 4;
+
+/// A running stack.
+pub struct BenchStack {
+    /// The servers.
+    pub local: Local,
+    /// The configuration that services run with.
+    pub config: Arc<Config>,
+    /// As the superuser.
+    pub admin: PgPool,
+    /// The bench's own connection.
+    pub bus: Bus,
+    _home: TempDir,
+}
+
+impl BenchStack {
+    /// Starts it and puts rules in force.
+    pub async fn start(progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("huiyin-bench-").tempdir()?;
+        let local = Local::start(&Settings::in_home(home.path()), progress).await?;
+        let bus = Bus::connect(&local.bus_url(), "bench").await?;
+        let admin =
+            PgPoolOptions::new().max_connections(POOL_SIZE).connect_with(local.admin_options()).await?;
+        let config = Arc::new(config(&local.bus_url())?);
+        let now = Clock::system().now();
+        local.apply_rules(&config.rules, now - chrono::TimeDelta::days(30), now).await?;
+        Ok(Self { local, config, admin, bus, _home: home })
+    }
+
+    /// A service's context.
+    pub async fn context(&self, name: &'static str, role: Role, shutdown: Shutdown) -> Result<Context> {
+        let options = self.local.connect_options(role);
+        runtime::main_wrapper::connect(self.config.clone(), name, options, Clock::system(), shutdown).await
+    }
+
+    /// Stops the servers.
+    pub async fn stop(self) {
+        self.admin.close().await;
+        self.local.stop().await;
+    }
+}
+
+/// The demo's company, without its outside world.
+fn config(bus_url: &str) -> Result<Config> {
+    let mut config: serde_json::Value = serde_json::from_str(include_str!("../../../config/demo.json"))?;
+    config["database"] = json!({ "passwords": {} });
+    config["bus"] = json!({ "url": bus_url });
+    let listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    config["ingest"] =
+        json!({ "listen": listen, "webhook_tokens": [{ "name": "bench", "token": crate::latency::TOKEN }] });
+    config["vika"] = json!({
+        "enabled": false, "base_url": "http://127.0.0.1:9", "space": "spcBench", "sync_token": "uskNone",
+        "reconcile_token": "uskNone", "bot_names": ["bot"], "sheets": { "today": "", "all_rooms": "", "system_log": "" },
+        "sync_every": "10s", "poll_every": "10s"
+    });
+    for (key, value) in [
+        ("base_url", "http://127.0.0.1:9"),
+        ("app_secret", "none"),
+        ("encrypt_key", "none"),
+        ("verification_token", "none"),
+        ("listen", "127.0.0.1:0"),
+    ] {
+        config["feishu"][key] = json!(value);
+    }
+    config["feishu"]["enabled"] = json!(false);
+    runtime::config::load_text(
+        &config.to_string(),
+        "the bench's configuration",
+        std::path::Path::new("."),
+        false,
+    )
+    .context("the bench's configuration")
+}
