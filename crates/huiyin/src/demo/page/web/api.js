@@ -1,5 +1,5 @@
 // Calls to the page's own server. The services behind it answer a refusal with 200 as well as with an error, so every
-// answer is looked at here once, and callers see either what they asked for or an Error with a reason.
+// answer is looked at here once, and callers see either what they asked for or a `Refusal` with a reason.
 
 import { NO_ANSWER } from './words.js'
 
@@ -20,9 +20,12 @@ async function call (path, body) {
   const response = await fetch(path, { ...post, signal: AbortSignal.timeout(TIMEOUT_MS) })
   const answer = await response.json().catch(() => null)
   const refusal = refusalIn(answer, response.ok)
-  if (refusal) throw new Error(refusal)
+  if (refusal) throw new Refusal(refusal)
   return answer
 }
+
+/** The demo has answered, and said no; any other error means that it was not reached. */
+export class Refusal extends Error {}
 
 /** The gateway says `error`, Vika `success` and `message`, the webhook lists what it rejected. */
 function refusalIn (answer, ok) {

@@ -7,7 +7,7 @@ import { known } from './model.js'
 import { onAction, warn, warning } from './notice.js'
 import * as rooms from './rooms.js'
 import * as sheets from './sheets.js'
-import { BY_GATEWAY, BY_WEBHOOK, LOST, OFFLINE, SERVICE_FAILED } from './words.js'
+import { BY_GATEWAY, BY_WEBHOOK, LOST, NOT_READY, OFFLINE, SERVICE_FAILED } from './words.js'
 
 const EVERY_MS = 1000
 const PANELS = [rooms, sheets, cards]
@@ -25,9 +25,9 @@ async function refresh () {
   asking = true
   try {
     await ask()
-    connected(true)
-  } catch {
-    connected(false)
+    connected(null)
+  } catch (error) {
+    connected(error instanceof api.Refusal ? NOT_READY(error.message) : OFFLINE)
   }
   asking = false
   if (again) {
@@ -51,12 +51,13 @@ async function ask () {
   PANELS.forEach(panel => panel.show())
 }
 
-function connected (yes) {
-  document.body.classList.toggle('offline', !yes)
+/** Says how the connection is: `null`, or what is wrong with it. */
+function connected (trouble) {
+  document.body.classList.toggle('offline', trouble !== null)
   const way = known.scene?.gateway ? BY_GATEWAY : BY_WEBHOOK
-  setText(byId('link-text'), yes ? way : LOST)
+  setText(byId('link-text'), trouble === null ? way : LOST)
   const [failed] = Object.entries(known.state?.failures ?? {})
-  warning('connection', yes ? null : OFFLINE)
+  warning('connection', trouble)
   warning('service', failed ? SERVICE_FAILED(...failed) : null)
 }
 

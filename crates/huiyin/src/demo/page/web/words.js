@@ -1,13 +1,12 @@
 // Every Chinese text that the scripts show, in one place. What never changes stands in index.html.
 
 export const OFFLINE = '与演示程序的连接断了，正在重试。请确认终端里的 huiyin demo 还在运行。'
-export const LIVE = '实时'
-export const LOST = '已断开'
+export const NOT_READY = why => `演示程序还没有准备好（${why}），正在重试。一直这样就请重新运行 huiyin demo。`
+export const LOST = '已断开，正在重试'
 export const BY_GATEWAY = '实时 · 消息经 Wechaty 网关'
 export const BY_WEBHOOK = '实时 · 消息经 Webhook'
 
 export const NO_LINES = '尚无消息。选一位客户，点一句常用语试试。'
-export const NO_ROOMS = '正在读取群聊…'
 export const NO_CARDS = '尚无卡片。客户等久了，提醒会出现在这里。'
 export const NO_CARDS_HERE = '这个群里尚无卡片。'
 export const NO_ROWS = {
@@ -22,7 +21,6 @@ export const HINT = {
 }
 
 export const CUSTOMER = '客户'
-export const STAFF = '员工'
 export const TEAM = { pre_sales: '售前', after_sales: '售后', other: '其他' }
 export const STAGE = { 'pre-sales': '售前', 'after-sales': '售后' }
 export const PHRASES = {
