@@ -2,7 +2,11 @@
 //! webhook), edits to Vika with the manager's token, clicks to Feishu; and shows what those and the database hold.
 
 mod api;
+mod files;
 mod sources;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::future::IntoFuture;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,8 +14,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::routing::get;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -60,12 +67,17 @@ impl Page {
 }
 
 fn router(sources: Sources) -> Router {
-    let file =
-        |kind: &'static str, text: &'static str| get(move || async move { ([(CONTENT_TYPE, kind)], text) });
-    Router::new()
-        .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
-        .route("/page.css", file("text/css; charset=utf-8", include_str!("page.css")))
-        .route("/page.js", file("text/javascript; charset=utf-8", include_str!("page.js")))
-        .merge(api::routes())
-        .with_state(Arc::new(sources))
+    files::routes().merge(api::routes()).with_state(Arc::new(sources)).layer(from_fn(only_loopback))
+}
+
+/// Answers only what is addressed to loopback: a page of another host could otherwise reach this one by a name of its
+/// own that it lets point here.
+async fn only_loopback(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if matches!(name, "127.0.0.1" | "localhost") {
+        next.run(request).await
+    } else {
+        StatusCode::MISDIRECTED_REQUEST.into_response()
+    }
 }

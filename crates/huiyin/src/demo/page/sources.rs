@@ -9,6 +9,7 @@ use store::sqlx::PgPool;
 use store::sqlx::postgres::PgPoolOptions;
 
 use super::super::world::{World, vika_token};
+use super::tables;
 use crate::local::{Health, Local, Services};
 
 /// Messages of a room that the page shows.
@@ -60,7 +61,9 @@ impl Sources {
             Some(control) => self.http.get(format!("{control}/state")).send().await?.json().await?,
             None => self.people.clone(),
         };
-        Ok(json!({ "world": world, "company": self.config, "gateway": self.control.is_some() }))
+        Ok(json!({
+            "world": world, "company": self.config, "gateway": self.control.is_some(), "tables": tables::shown()
+        }))
     }
 
     /// What changes: conversations, tables, cards.
@@ -70,7 +73,8 @@ impl Sources {
             self.http.get(format!("{}/_sim/messages", self.feishu)).send().await?.json().await?;
         let failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Ok(
-            json!({ "rooms": self.conversations().await?, "sheets": sheets, "cards": messages, "failures": failures }),
+            json!({ "rooms": self.conversations().await?, "sheets": sheets, "cards": messages, "failures": failures,
+            "now": runtime::Clock::system().now() }),
         )
     }
 
@@ -145,4 +149,26 @@ fn shown_config(config: &Config) -> Value {
         "roster": config.rules.roster, "ladders": config.rules.ladders, "chats": config.feishu.chats,
         "public_chat": config.feishu.public_chat, "people": config.feishu.people, "sheets": config.vika.sheets
     })
+}
+
+#[cfg(test)]
+impl Sources {
+    /// With nobody behind any address.
+    pub(super) fn of_nothing() -> Self {
+        let nobody = || "http://127.0.0.1:1".to_owned();
+        Self {
+            db: PgPoolOptions::new()
+                .connect_lazy_with(store::sqlx::postgres::PgConnectOptions::new().host("127.0.0.1").port(1)),
+            http: runtime::http::client().unwrap(),
+            vika: nobody(),
+            manager_token: String::new(),
+            feishu: nobody(),
+            control: None,
+            webhook: nobody(),
+            webhook_token: String::new(),
+            people: json!({ "rooms": [], "contacts": [] }),
+            config: json!({}),
+            failures: std::sync::Arc::default(),
+        }
+    }
 }

@@ -1,0 +1,71 @@
+// One card, drawn from its card JSON 2.0. What is not known is drawn as nothing rather than guessed.
+
+import { el } from './dom.js'
+import { markdown } from './markdown.js'
+import { COLOUR } from './words.js'
+
+/** A card's node. `press(index, confirm)` is called with the button's place among those that call back. */
+export function cardNode (card, { nameOf, as, press }) {
+  const counter = { buttons: 0 }
+  const elements = card.body?.elements ?? card.elements ?? []
+  const closed = callbackButtons(card) === 0
+  return el('div', { class: closed ? 'card closed' : 'card' },
+    header(card.header),
+    el('div', { class: 'card-body' }, ...elements.map(element => draw(element, { nameOf, as, press, counter }))))
+}
+
+/** How many buttons of a card call back; a card without is done with. */
+export function callbackButtons (card) {
+  const count = node => {
+    const own = node.tag === 'button' && callsBack(node) ? 1 : 0
+    return [...(node.elements ?? []), ...(node.columns ?? []), ...(node.actions ?? [])]
+      .reduce((sum, child) => sum + count(child), own)
+  }
+  return card ? count({ elements: card.body?.elements ?? card.elements ?? [] }) : 0
+}
+
+function callsBack (button) {
+  return button.behaviors?.some(behavior => behavior.type === 'callback') || button.value !== undefined
+}
+
+function header (head) {
+  if (!head) return ''
+  const tags = (head.text_tag_list ?? []).map(tag =>
+    el('span', { class: `tag c-${colour(tag.color)}`, text: tag.text?.content ?? '' }))
+  return el('div', { class: `card-head c-${colour(head.template)}` },
+    el('h4', { text: head.title?.content ?? '' }), ...tags)
+}
+
+/** A class of colours.css; anything else would be a class of a stranger's choosing. */
+function colour (name) {
+  return Object.hasOwn(COLOUR, name) ? name : 'grey'
+}
+
+function draw (element, how) {
+  switch (element.tag) {
+    case 'markdown':
+      return el('p', { class: element.text_size === 'notation' ? 'small' : null }, ...markdown(element.content ?? '', how.nameOf))
+    case 'div':
+      return div(element.text, how)
+    case 'button':
+      return button(element, how)
+    case 'hr':
+      return el('hr')
+    default:
+      return el('div', {}, ...[...(element.elements ?? []), ...(element.columns ?? []), ...(element.actions ?? [])]
+        .map(child => draw(child, how)))
+  }
+}
+
+function div (text, how) {
+  if (text?.tag === 'lark_md') return el('p', {}, ...markdown(text.content ?? '', how.nameOf))
+  return el('p', { class: 'quote', text: text?.content ?? '' })
+}
+
+function button (element, { as, press, counter }) {
+  if (!callsBack(element)) return ''
+  const index = counter.buttons++
+  return el('div', { class: 'card-button' },
+    el('button', { type: 'button', class: element.type === 'primary' ? 'primary' : null, text: element.text?.content ?? '', click: () => press(index, element.confirm) }),
+    el('small', { text: as }))
+}
