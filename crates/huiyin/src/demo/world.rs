@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use ::vika as client;
+use ::vika::setup::KnownSheets;
 use anyhow::{Context as _, Result};
 use local_stack::gateway::{self, NodeGateway};
 use runtime::Clock;
@@ -119,7 +120,7 @@ pub fn vika_token(secrets: &Secrets, name: &str) -> String {
 }
 
 async fn create_sheets(url: &str, secrets: &Secrets) -> Result<client::setup::SheetIds> {
-    crate::init_vika::create(url, &vika_token(secrets, "sync"), SPACE)
+    crate::init_vika::create(url, &vika_token(secrets, "sync"), SPACE, KnownSheets::default())
         .await
         .context("creating the Vika sheets")
 }
