@@ -41,7 +41,6 @@ impl Deliverer {
             Next::GivenUp => return Ok(Step::Worked),
             Next::Ready(change) => change,
         };
-        self.pace.turn().await;
         let outcome = self.feishu.update_card(&change.message_id, &change.message).await;
         self.record_change(&change.card, outcome).await?;
         tokio::time::sleep(CHAT_SPACING).await;

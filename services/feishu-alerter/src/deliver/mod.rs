@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use domain::Timestamp;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::claims::{claim, release, renew};
@@ -142,12 +143,15 @@ impl Deliverer {
         Ok(release(&mut *self.ctx.db.acquire().await?, chat, &self.holder).await?)
     }
 
+    async fn renew(&self, chat: &str, until: Timestamp) -> Result<bool, Failure> {
+        Ok(renew(&mut *self.ctx.db.acquire().await?, chat, &self.holder, until).await?)
+    }
+
     async fn step(&self, chat: &str) -> Result<Step, Failure> {
+        // Before the look and not before the call, so that what was looked at is still true when the call is made.
+        self.pace.turn().await;
         let now = self.ctx.clock.now();
-        let until = now + LEASE;
-        if self.pause.holds(now)
-            || !renew(&mut *self.ctx.db.acquire().await?, chat, &self.holder, until).await?
-        {
+        if self.pause.holds(now) || !self.renew(chat, now + LEASE).await? {
             return Ok(Step::Idle);
         }
         match self.send_next(chat).await? {

@@ -63,12 +63,11 @@ impl Deliverer {
             Head::SetAside => return Ok(Step::Worked),
             Head::Ready(attempt) => attempt,
         };
-        self.pace.turn().await;
         self.ctx.faults.reach(point::BEFORE_SEND).await;
         let to = Receiver::Chat(ChatId::new(chat));
         let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid).await;
         self.ctx.faults.reach(point::BEFORE_RECORD).await;
-        self.record(&attempt.card, outcome).await?;
+        self.record(&attempt, outcome).await?;
         tokio::time::sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
@@ -130,7 +129,8 @@ impl Deliverer {
         Ok((uuid, message))
     }
 
-    async fn record(&self, card: &Card, outcome: Result<Sent, FeishuError>) -> Result<(), Failure> {
+    async fn record(&self, attempt: &Attempt, outcome: Result<Sent, FeishuError>) -> Result<(), Failure> {
+        let card = &attempt.card;
         let now = self.ctx.clock.now();
         let mut connection = self.ctx.db.acquire().await?;
         match outcome {
@@ -140,17 +140,18 @@ impl Deliverer {
                 metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
                 Ok(())
             }
-            Err(error) => self.record_failure(&mut connection, card, &error, now).await,
+            Err(error) => self.record_failure(&mut connection, attempt, &error, now).await,
         }
     }
 
     async fn record_failure(
         &self,
         connection: &mut PgConnection,
-        card: &Card,
+        attempt: &Attempt,
         error: &FeishuError,
         now: Timestamp,
     ) -> Result<(), Failure> {
+        let card = &attempt.card;
         let in_doubt = card.in_doubt || error.certainty() == Certainty::Unknown;
         let code = error.code();
         tracing::warn!(wait.id = %card.wait, chat.id = card.chat, card.attempts = card.attempts + 1, error = %error, "a card was not sent");
@@ -159,7 +160,7 @@ impl Deliverer {
                 let next = next_attempt(card.attempts + 1, *after, now);
                 mark_retry(connection, card.id, in_doubt, code, next).await?;
             }
-            FeishuError::FixCard(_) => match simpler(card) {
+            FeishuError::FixCard(_) => match simpler(attempt) {
                 Some(form) => mark_refused(connection, card.id, form.name(), code, now).await?,
                 None => bury(connection, card, code).await?,
             },
@@ -198,10 +199,9 @@ fn window_is_over(card: &Card, now: Timestamp) -> bool {
 }
 
 /// The next simpler form that is another content.
-fn simpler(card: &Card) -> Option<Form> {
-    let form = Form::from_name(&card.form);
-    let mentions = card.payload.as_ref().is_none_or(|payload| payload.to_string().contains("<at id="));
-    match form {
+fn simpler(attempt: &Attempt) -> Option<Form> {
+    let mentions = attempt.message.content.contains("<at id=");
+    match Form::from_name(&attempt.card.form) {
         Form::Full if !mentions => Form::WithoutMention.simpler(),
         form => form.simpler(),
     }
