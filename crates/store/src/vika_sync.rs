@@ -356,8 +356,6 @@ pub enum Step {
     Logged,
     /// Its tick was taken back, or there is none.
     Unticked,
-    /// All of it is shown.
-    Settled,
 }
 
 /// Notes steps of showing outcomes.
@@ -370,26 +368,43 @@ pub async fn note_outcomes(
     let at = |wanted| (step == wanted).then_some(now);
     sqlx::query!(
         r#"
-        insert into vika_sync_outcomes as shown (command, attempted_at, logged_at, unticked_at, settled_at)
-        select command, $2, $3, $4, $5 from unnest($1::text[]) as new (command)
+        insert into vika_sync_outcomes as shown (command, attempted_at, logged_at, unticked_at)
+        select command, $2, $3, $4 from unnest($1::text[]) as new (command)
         on conflict (command) do update
         set attempted_at = coalesce(excluded.attempted_at, shown.attempted_at),
             logged_at = coalesce(excluded.logged_at, shown.logged_at),
-            unticked_at = coalesce(excluded.unticked_at, shown.unticked_at),
-            settled_at = coalesce(excluded.settled_at, shown.settled_at)
+            unticked_at = coalesce(excluded.unticked_at, shown.unticked_at)
         "#,
         commands,
         at(Step::LogSent),
         at(Step::Logged),
         at(Step::Unticked),
-        at(Step::Settled),
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Leaves outcomes alone until a moment.
+/// Closes those of some outcomes that are logged and unticked.
+pub async fn settle_outcomes(
+    connection: &mut PgConnection,
+    commands: &[String],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update vika_sync_outcomes set settled_at = $2
+        where command = any ($1) and logged_at is not null and unticked_at is not null and settled_at is null
+        "#,
+        commands,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Leaves outcomes that are not closed alone until a moment.
 pub async fn postpone_outcomes(
     connection: &mut PgConnection,
     commands: &[String],

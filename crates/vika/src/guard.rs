@@ -16,7 +16,7 @@ const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(1);
 
 /// What is known of a sheet's columns.
 #[derive(Debug)]
-pub struct Guard<T> {
+pub struct Guard<T: 'static> {
     /// The sheet.
     pub sheet: SheetId,
     /// The columns without which nothing can be done with the sheet.

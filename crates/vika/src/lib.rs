@@ -7,10 +7,12 @@
 mod answer;
 pub mod cell;
 mod client;
+mod edit;
 pub mod error;
 pub mod formula;
 pub mod guard;
 mod ids;
+pub mod ledger;
 mod pacing;
 mod present;
 mod records;
@@ -21,9 +23,11 @@ pub mod tables;
 
 pub use cell::{Cell, Fields};
 pub use client::{CallDone, Client, Token};
+pub use edit::EditId;
 pub use error::{Error, Pause};
 pub use guard::Guard;
 pub use ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId};
+pub use ledger::CallCount;
 pub use pacing::Pacing;
 pub use present::Present;
 pub use records::{Key, Record, RecordQuery};
