@@ -1,5 +1,8 @@
-//! Wake-ups on ROOM: announced soon after the commit, several changes of a room as one; what a crash left unannounced
-//! is found by a sweep. The row is the outbox.
+//! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one; what a crash
+//! left unannounced is found by a sweep. The row is the outbox.
+//!
+//! That a room was announced is noted later than it is announced, many rooms at once: a crash in between announces them
+//! again, which harms nobody, and the rows that the fold is busy with are not written twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +15,15 @@ use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
 use store::rooms;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 
 use crate::fold::Changed;
 use crate::point;
 
-/// Changes of a room within this time are announced as one.
-const GATHER: Duration = Duration::from_millis(100);
+/// At least this long lies between two announcements: changes of a room within it become one.
+const GATHER: Duration = Duration::from_millis(200);
+/// How often it is noted what was announced.
+const NOTE: Duration = Duration::from_secs(2);
 /// How often rooms that nobody announced are looked for.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -40,13 +46,15 @@ pub struct Publisher {
     ctx: Context,
     sender: UnboundedSender<(RoomKey, i64)>,
     changes: UnboundedReceiver<(RoomKey, i64)>,
+    /// Announced, but not noted yet.
+    announced: BTreeMap<RoomKey, i64>,
 }
 
 impl Publisher {
     /// Ready to run.
     pub fn new(ctx: Context) -> Self {
         let (sender, changes) = unbounded_channel();
-        Self { ctx, sender, changes }
+        Self { ctx, sender, changes, announced: BTreeMap::new() }
     }
 
     /// Where changed rooms are handed in.
@@ -56,27 +64,32 @@ impl Publisher {
 
     /// Runs until the shutdown is requested. Starts with a sweep, for what the last run left behind.
     pub async fn run(mut self) {
-        let mut next_sweep = tokio::time::Instant::now();
+        let (mut next_sweep, mut next_note) = (Instant::now(), Instant::now() + NOTE);
         while !self.ctx.shutdown.requested() {
+            self.ctx.health.beat("publish");
             let changed = tokio::select! {
-                () = self.ctx.shutdown.wait() => return,
+                () = self.ctx.shutdown.wait() => break,
+                () = tokio::time::sleep_until(next_note) => {
+                    next_note = Instant::now() + NOTE;
+                    self.note().await;
+                    continue;
+                }
                 () = tokio::time::sleep_until(next_sweep) => {
-                    next_sweep = tokio::time::Instant::now() + SWEEP;
+                    next_sweep = Instant::now() + SWEEP;
                     self.left_behind().await
                 }
-                first = self.changes.recv() => self.gather(first).await,
+                Some((room, version)) = self.changes.recv() => self.gather(room, version),
             };
-            self.ctx.health.beat("publish");
             self.ctx.faults.reach(point::BEFORE_PUBLISH).await;
-            if let Err(error) = self.announce(changed).await {
-                tracing::warn!(error, "wake-ups are late: the next sweep announces them");
-            }
+            self.announce(changed).await;
+            self.ctx.shutdown.sleep(GATHER).await;
         }
+        self.note().await;
     }
 
-    async fn gather(&mut self, first: Option<(RoomKey, i64)>) -> BTreeMap<RoomKey, i64> {
-        let mut changed: BTreeMap<RoomKey, i64> = first.into_iter().collect();
-        tokio::time::sleep(GATHER).await;
+    /// What has come in since the last announcement, each room once.
+    fn gather(&mut self, room: RoomKey, version: i64) -> BTreeMap<RoomKey, i64> {
+        let mut changed = BTreeMap::from([(room, version)]);
         while let Ok((room, version)) = self.changes.try_recv() {
             let held = changed.entry(room).or_insert(version);
             *held = version.max(*held);
@@ -89,32 +102,40 @@ impl Publisher {
             let mut connection = self.ctx.db.acquire().await?;
             rooms::unpublished(&mut connection).await
         };
-        found.await.map_or_else(
-            |error| {
+        match found.await {
+            Ok(rooms) => rooms.into_iter().filter(|(room, _)| !self.announced.contains_key(room)).collect(),
+            Err(error) => {
                 tracing::warn!(error = chain(&error), "sweep of unannounced rooms failed");
                 BTreeMap::new()
-            },
-            BTreeMap::from_iter,
-        )
+            }
+        }
     }
 
-    async fn announce(&self, changed: BTreeMap<RoomKey, i64>) -> Result<(), String> {
+    async fn announce(&mut self, changed: BTreeMap<RoomKey, i64>) {
         let outgoing: Vec<Outgoing> =
             changed.iter().filter_map(|(room, version)| wake_up(room, *version)).collect();
         let answers = self.ctx.bus.publish_all(&outgoing).await;
-        let published: Vec<(RoomKey, i64)> = changed
-            .into_iter()
-            .zip(&answers)
-            .filter(|(_, answer)| answer.is_ok())
-            .map(|(room, _)| room)
-            .collect();
-        if !published.is_empty() {
-            let mut connection = self.ctx.db.acquire().await.map_err(|error| chain(&error))?;
-            rooms::mark_published(&mut connection, &published).await.map_err(|error| chain(&error))?;
+        for ((room, version), answer) in changed.into_iter().zip(answers) {
+            match answer {
+                Ok(_) => drop(self.announced.insert(room, version)),
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "a wake-up is late: the next sweep announces it");
+                }
+            }
         }
-        match answers.into_iter().find_map(Result::err) {
-            Some(error) => Err(chain(&error)),
-            None => Ok(()),
+    }
+
+    async fn note(&mut self) {
+        if self.announced.is_empty() {
+            return;
+        }
+        let announced: Vec<(RoomKey, i64)> = std::mem::take(&mut self.announced).into_iter().collect();
+        let noted = async {
+            let mut connection = self.ctx.db.acquire().await?;
+            rooms::mark_published(&mut connection, &announced).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(error = chain(&error), "announcements could not be noted: they will be repeated");
         }
     }
 }

@@ -84,6 +84,7 @@ impl Demo {
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
         progress("Starting the services");
         let services = Services::start(&local, &config, &clock);
+        world.until_listening().await?;
         let page = page::Page::start(page::Sources::of(&local, &world, &config, &services)?).await?;
         let info = Info::of(&local, &world, &config, page.address());
         info.write(&options.home)?;

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::vika as client;
 use ::vika::setup::KnownSheets;
@@ -14,6 +15,11 @@ use simulators::{feishu, vika};
 use super::company::{self, SPACE};
 use super::{Options, Progress};
 use crate::local::Secrets;
+
+/// How long services may take to listen.
+const LISTENING_PATIENCE: Duration = Duration::from_secs(60);
+/// The pause between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Everything outside Huiyin that it talks to.
 pub struct World {
@@ -54,6 +60,21 @@ impl World {
         let gateway = start_gateway(options, secrets, progress).await;
         let people = serde_json::from_str(gateway::SAMPLE_WORLD).context("the sample world")?;
         Ok(Self { vika, feishu, gateway, people, sheets, ingest, callbacks, secrets: secrets.clone() })
+    }
+
+    /// Waits until the webhook and the callback endpoint take connections, so that whoever reads the addresses finds
+    /// somebody there.
+    pub async fn until_listening(&self) -> Result<()> {
+        let end = tokio::time::Instant::now() + LISTENING_PATIENCE;
+        for address in [self.ingest, self.callbacks] {
+            while let Err(error) = tokio::net::TcpStream::connect(address).await {
+                if tokio::time::Instant::now() > end {
+                    return Err(error).with_context(|| format!("nobody listens on {address}"));
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+        Ok(())
     }
 
     /// Stops it.

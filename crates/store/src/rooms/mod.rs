@@ -220,8 +220,12 @@ pub async fn mark_published(
     let versions: Vec<i64> = published.iter().map(|(_, version)| *version).collect();
     sqlx::query!(
         r#"
+        with locked as (
+            -- In key order, as the fold locks them.
+            select room from rooms where room = any ($1) order by room for update
+        )
         update rooms set published_version = greatest(published_version, new.version)
-        from unnest($1::text[], $2::bigint[]) as new (room, version)
+        from unnest($1::text[], $2::bigint[]) as new (room, version) join locked using (room)
         where rooms.room = new.room
         "#,
         &rooms,
