@@ -1,0 +1,246 @@
+//! Managers' edits: read, decided, and what became of them shown.
+
+use anyhow::Result;
+use chrono::DateTime;
+use domain::id::{CommandId, RoomKey};
+use domain::wait::Ending;
+use events::command::{Command, Via, Wish};
+use runtime::bus::Outgoing;
+use store::rooms::waits::{StoredWait, Which, list};
+use testkit::company::{CHEN, says};
+use testkit::{until, until_some};
+use vika::tables::{AllRooms, Today};
+use vika::{Cell, NewField, SpaceId};
+
+use crate::support::{MANAGER, World};
+
+async fn waits(world: &World, room: &str) -> Result<Vec<StoredWait>> {
+    let keys = [format!("webhook:{room}")];
+    let mut connection = world.stack.admin.acquire().await?;
+    Ok(list(&mut connection, Which::OfRooms(&keys, DateTime::UNIX_EPOCH)).await?)
+}
+
+#[tokio::test]
+async fn a_tick_cancels_is_taken_back_and_answered() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    let today = &world.sheets.today;
+    world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+    let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
+    let cancelled = [
+        ("等待状态", "已取消"),
+        ("系统信息", "已消除未回覆记录"),
+        ("消除未回覆记录", ""),
+        ("等待开始时间", ""),
+    ];
+    world.until_shows(today, "r1", &cancelled).await?;
+    let logged = world.until_logged(1).await?;
+    assert_eq!(logged[0]["系统信息"], "已消除未回覆记录");
+    assert_eq!((logged[0]["群聊名"].as_str(), logged[0]["操作人"].as_str()), ("r1", MANAGER));
+    let waits = waits(&world, "r1").await?;
+    let outcome = waits[0].wait.outcome.as_ref().expect("it ended");
+    assert!(
+        matches!(&outcome.how, Ending::Cancelled { by, reason, .. } if by == MANAGER && reason == "消除未回覆记录"),
+        "{outcome:?}"
+    );
+    world.until_settled(1).await?;
+
+    // Nobody waits: the tick is taken back all the same, and the manager is told.
+    world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
+    let told = [("系统信息", "当前没有等待中的客户"), ("消除未回覆记录", "")];
+    world.until_shows(today, "r1", &told).await?;
+    world.until_settled(2).await?;
+    assert_eq!(world.rows(&world.sheets.system_log).await?.len(), 1, "nothing was applied or refused");
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}
+
+/// Seen to fail with the mirror's newest entry taken as `through`: the wait of the second question was never opened.
+#[tokio::test]
+async fn what_came_between_tick_and_poll_is_not_cancelled() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    let today = &world.sheets.today;
+    world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+    let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    until("the row's showing is recorded", || async {
+        let seen: Option<serde_json::Value> =
+            store::sqlx::query_scalar("select seen from vika_sync_rows where sheet = $1")
+                .bind(today.as_str())
+                .fetch_optional(&world.stack.admin)
+                .await?;
+        Ok(seen.is_some_and(|seen| seen.as_array().is_some_and(|seen| seen.len() == 1)))
+    })
+    .await?;
+    world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
+    world.stack.clock.advance(std::time::Duration::from_secs(5));
+    let later = says("r1", CHEN, world.past(30), "等等，发票怎么开？");
+    world.publish(std::slice::from_ref(&later)).await?;
+    world.until_shows(today, "r1", &[("最后一句话", "等等，发票怎么开？")]).await?;
+    let reconcile = world.reconcile().await?;
+    world.until_shows(today, "r1", &[("系统信息", "已消除未回覆记录"), ("等待状态", "等待中")]).await?;
+    let waits = waits(&world, "r1").await?;
+    assert_eq!(waits.len(), 2, "{waits:?}");
+    assert!(matches!(waits[0].wait.outcome.as_ref().unwrap().how, Ending::Cancelled { .. }));
+    assert_eq!(waits[1].wait.id.as_str(), later.key().to_string());
+    assert!(waits[1].wait.outcome.is_none());
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_outcome_of_an_assignment_is_told() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    let all = &world.sheets.all_rooms;
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    let row = world.until_shows(all, "r1", &[("负责人", ""), ("群聊阶段", "pre-sales")]).await?;
+    let edits = [
+        ("王小售", "pre-sales", false, "合法"),
+        ("李小后", "pre-sales", false, "负责人非售前"),
+        ("王小售", "after-sales", false, "负责人非售后"),
+        ("李小后", "after-sales", false, "等待管理员核准"),
+        ("李小后", "after-sales", true, "已成功更新至售后阶段"),
+        ("李小后", "签约", true, "群聊阶段不存在"),
+        ("王小售", "pre-sales", true, "合法"),
+    ];
+    for (n, (owner, stage, approved, message)) in edits.into_iter().enumerate() {
+        world.stack.clock.advance(std::time::Duration::from_secs(60));
+        let cells = [
+            (AllRooms::Owner, Cell::text(owner)),
+            (AllRooms::Stage, Cell::text(stage)),
+            (AllRooms::Approved, Cell::Tick(approved)),
+        ];
+        world.edit(all, &row[""], cells).await?;
+        let logged = world.until_logged(n + 1).await?;
+        assert_eq!((logged[n]["系统信息"].as_str(), logged[n]["操作人"].as_str()), (message, MANAGER));
+        world
+            .until_shows(all, "r1", &[("系统信息", message), ("负责人", owner), ("群聊阶段", stage)])
+            .await?;
+        world.until_shows(&world.sheets.today, "r1", &[("系统信息", message)]).await?;
+    }
+    let manual = [("生效负责人", "王小售"), ("生效阶段", "pre-sales"), ("负责人来源", "人工")];
+    world.until_shows(all, "r1", &manual).await?;
+
+    // An edit that takes everything back to what stands says nothing any more.
+    world.stack.clock.advance(std::time::Duration::from_secs(60));
+    world.edit(all, &row[""], [(AllRooms::Approved, Cell::Tick(false))]).await?;
+    world.until_shows(all, "r1", &[("系统信息", "")]).await?;
+
+    // A command about a room that nobody knows.
+    let command = Command {
+        id: CommandId("cli:1".into()),
+        room: RoomKey { source: "webhook".into(), id: "nowhere".into() },
+        at: world.stack.clock.now(),
+        by: "运维".into(),
+        via: Via::Cli,
+        wish: Wish::Assign { owner: "王小售".into(), stage: "pre-sales".into(), approved: false },
+    };
+    let outgoing = Outgoing {
+        subject: events::subject::command("assign", &command.room),
+        id: "cli:1".into(),
+        payload: events::encode(&command)?,
+    };
+    world.stack.bus.publish(&outgoing).await?;
+    let logged = world.until_logged(edits.len() + 1).await?;
+    let last = &logged[edits.len()];
+    assert_eq!((last["群聊名"].as_str(), last["系统信息"].as_str()), ("nowhere", "房间不存在"));
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_managers_own_is_never_overwritten() -> Result<()> {
+    let world = World::start().await?;
+    let manager = world.manager()?;
+    let all = &world.sheets.all_rooms;
+    let note = NewField { name: "经理备注".into(), kind: "Text", property: None };
+    let space = SpaceId::try_from("spcTest".to_owned())?;
+    let note = manager.add_field(&space, all, &note).await?;
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    let row = world.until_shows(all, "r1", &[("群聊阶段", "pre-sales")]).await?;
+    let record = vika::RecordId::try_from(row[""].clone())?;
+    let cells = vika::Fields::from([(note, Cell::text("重点客户"))]);
+    manager.update(all, &[(record, cells)]).await?;
+    world
+        .edit(
+            all,
+            &row[""],
+            [(AllRooms::Owner, Cell::text("没有这个人")), (AllRooms::CustomerGrade, Cell::text("A"))],
+        )
+        .await?;
+    world.until_shows(all, "r1", &[("系统信息", "负责人非售前")]).await?;
+    world.forget_calls().await?;
+    let renamed = {
+        let mut message = says("r1", CHEN, world.past(20), "还在吗？");
+        message.room.topic = "示例公司-新名字".into();
+        message
+    };
+    world.publish(&[renamed]).await?;
+    let kept = [("群聊名", "新名字"), ("负责人", "没有这个人"), ("客户等级", "A"), ("经理备注", "重点客户")];
+    world.until_shows(all, "r1", &kept).await?;
+    let theirs = ["负责人", "群聊阶段", "核准进入售后阶段", "客户等级", "不计时", "不再跟进", "经理备注"];
+    for (_, column, value) in world.cells_written(all).await? {
+        assert!(!theirs.contains(&column.as_str()), "{column} = {value}");
+    }
+
+    // Another column of theirs is no wish about the owner: it is dealt with and sends nothing.
+    world.stack.clock.advance(std::time::Duration::from_secs(60));
+    world.edit(all, &row[""], [(AllRooms::NotTimed, Cell::Tick(true))]).await?;
+    until_some("the edit was read", || async {
+        let nothing: i64 =
+            store::sqlx::query_scalar("select count(*) from vika_reconcile_edits where became = 'nothing'")
+                .fetch_one(&world.stack.admin)
+                .await?;
+        Ok((nothing == 1).then_some(()))
+    })
+    .await?;
+    let commands: i64 =
+        store::sqlx::query_scalar("select count(*) from commands").fetch_one(&world.stack.admin).await?;
+    assert_eq!(commands, 1);
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_that_a_manager_made_by_hand_is_left_alone() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    let today = &world.sheets.today;
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    let manager = world.manager()?;
+    let columns = vika::ColumnIds::<Today>::resolve(&manager.fields(today).await?)?;
+    let by_hand = columns.fields([(Today::Topic, Cell::text("手工")), (Today::Cancel, Cell::Tick(true))]);
+    let made = manager.create(today, &[by_hand]).await?;
+    until("the edit was read", || async {
+        let became: Option<String> =
+            store::sqlx::query_scalar("select became from vika_reconcile_edits where record = $1")
+                .bind(made[0].id.as_str())
+                .fetch_optional(&world.stack.admin)
+                .await?;
+        Ok(became.as_deref() == Some("unknown_row"))
+    })
+    .await?;
+    let rows = world.rows(today).await?;
+    let row = rows.iter().find(|row| row[""] == made[0].id.as_str()).expect("it is still there");
+    assert_eq!((row["群聊名"].as_str(), row["消除未回覆记录"].as_str()), ("手工", "1"));
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Vika at its worst.
+
+use anyhow::Result;
+use serde_json::json;
+use testkit::company::{CHEN, WANG, says};
+use testkit::{until, until_some};
+use vika::RecordId;
+
+use crate::support::World;
+
+/// Seen to fail with the look-up taken out of `create_once` and of `write::create`: two rows of one room.
+#[tokio::test]
+async fn answers_that_stay_away_make_no_row_twice() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    for kind in ["drop_after", "html", "rate_limit"] {
+        world.order("faults", json!({"kind": kind, "method": "POST", "route": "records"})).await?;
+    }
+    for kind in ["html", "rate_limit", "drop_after", "drop_before"] {
+        world.order("faults", json!({"kind": kind, "method": "PATCH", "route": "records"})).await?;
+    }
+    let rooms = ["r1", "r2", "r3"];
+    for room in rooms {
+        world.publish(&[says(room, CHEN, world.past(0), "在吗？")]).await?;
+    }
+    for room in rooms {
+        world.until_shows(&world.sheets.today, room, &[("等待状态", "等待中")]).await?;
+        world.publish(&[says(room, WANG, world.past(20), "在的")]).await?;
+    }
+    for room in rooms {
+        world.until_shows(&world.sheets.today, room, &[("等待状态", "已回复")]).await?;
+        world.until_shows(&world.sheets.all_rooms, room, &[("群聊名", room)]).await?;
+    }
+    until("every fault was met", || async {
+        Ok(world.calls().await?.iter().filter(|call| !call["fault"].is_null()).count() == 7)
+    })
+    .await?;
+    // One more change of each row is written by its record: were there two rows, `row` would say so.
+    for room in rooms {
+        world.publish(&[says(room, CHEN, world.past(40), "谢谢，还有一个问题")]).await?;
+        world.until_shows(&world.sheets.today, room, &[("等待状态", "等待中")]).await?;
+    }
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+/// Seen to fail with the halving taken out of `write::refused`: three rows were set aside.
+#[tokio::test]
+async fn a_row_that_is_refused_does_not_stop_the_others() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    let room_state = world.room_state().await?;
+    let rooms = ["r1", "r2", "r3"];
+    let sync = world.sync().await?;
+    for room in rooms {
+        world.publish(&[says(room, CHEN, world.past(0), "在吗？")]).await?;
+    }
+    for room in rooms {
+        world.until_shows(today, room, &[("等待状态", "等待中")]).await?;
+    }
+    sync.stop().await?;
+    for room in rooms {
+        world.publish(&[says(room, WANG, world.past(20), "在的")]).await?;
+    }
+    until("all is folded", || async {
+        let open: i64 = store::sqlx::query_scalar("select count(*) from waits where state = 'open'")
+            .fetch_one(&world.stack.admin)
+            .await?;
+        Ok(open == 0)
+    })
+    .await?;
+    // The batch of three, then the first row alone.
+    let fault = json!({"kind": "status", "status": 400, "times": 2, "method": "PATCH", "sheet": today});
+    world.order("faults", fault).await?;
+    let sync = world.sync().await?;
+    for room in ["r2", "r3"] {
+        world.until_shows(today, room, &[("等待状态", "已回复")]).await?;
+    }
+    let refused = until_some("the refused row is set aside", || async {
+        let refused: Option<(String, String)> =
+            store::sqlx::query_as("select room, refused from vika_sync_rows where refused is not null")
+                .fetch_optional(&world.stack.admin)
+                .await?;
+        Ok(refused)
+    })
+    .await?;
+    assert_eq!(refused.0, "webhook:r1");
+    assert!(refused.1.contains("code 400"), "{}", refused.1);
+    assert_eq!(world.row(today, "r1").await?.expect("its row")["等待状态"], "等待中");
+    // Later it is tried again.
+    world.stack.clock.advance(std::time::Duration::from_secs(601));
+    world.until_shows(today, "r1", &[("等待状态", "已回复")]).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+#[tokio::test]
+async fn a_deleted_row_is_made_again() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    for room in ["r1", "r2"] {
+        world.publish(&[says(room, CHEN, world.past(0), "在吗？")]).await?;
+        world.until_shows(today, room, &[("等待状态", "等待中")]).await?;
+    }
+    let row = world.row(today, "r1").await?.expect("a row");
+    world.manager()?.delete(today, &[RecordId::try_from(row[""].clone())?]).await?;
+    world
+        .publish(&[says("r1", WANG, world.past(20), "在的"), says("r2", WANG, world.past(20), "在的")])
+        .await?;
+    let again = world.until_shows(today, "r1", &[("等待状态", "已回复"), ("总回复数", "2")]).await?;
+    assert_ne!(again[""], row[""]);
+    world.until_shows(today, "r2", &[("等待状态", "已回复")]).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+/// Seen to fail with the audit's comparison taken out: the row stayed as it was.
+#[tokio::test]
+async fn a_success_that_stored_nothing_is_found_out() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    world.order("faults", json!({"kind": "swallow", "method": "PATCH", "sheet": today})).await?;
+    world.publish(&[says("r1", WANG, world.past(20), "在的")]).await?;
+    until("the write was swallowed", || async {
+        Ok(world.calls().await?.iter().any(|call| call["fault"] == "swallow"))
+    })
+    .await?;
+    world.stack.clock.advance(std::time::Duration::from_secs(3_601));
+    world.until_shows(today, "r1", &[("等待状态", "已回复")]).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+#[tokio::test]
+async fn a_used_up_month_stops_all_calls_until_it_is_over() -> Result<()> {
+    let world = World::start().await?;
+    let room_state = world.room_state().await?;
+    world.order("faults", json!({"kind": "quota", "times": 1_000})).await?;
+    let sync = world.sync().await?;
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    until("the quota is met", || async { Ok(!world.calls().await?.is_empty()) }).await?;
+    // Rounds go by in which it would call, if it did.
+    let rounds = || async {
+        let checked: i64 = store::sqlx::query_scalar(
+            "select coalesce(sum(calls), 0)::bigint from pg_stat_database, lateral (select xact_commit as calls) c where datname = current_database()",
+        )
+        .fetch_one(&world.stack.admin)
+        .await?;
+        Ok::<i64, anyhow::Error>(checked)
+    };
+    let before = rounds().await?;
+    until("the database was asked again and again", || async { Ok(rounds().await? > before + 40) }).await?;
+    let called = world.calls().await?.len();
+    assert!(called <= 3, "{called} calls against a used up month");
+    world.clear_faults().await?;
+    world.stack.clock.advance(std::time::Duration::from_secs(3_601));
+    world.until_shows(&world.sheets.today, "r1", &[("等待状态", "等待中")]).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}

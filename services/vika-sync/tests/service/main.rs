@@ -1,0 +1,10 @@
+//! `vika-sync` as a whole, and the round with `vika-reconcile` and `room-state`, against a real Postgres, a real
+//! `nats-server` and the simulator of Vika.
+
+mod crashes;
+mod edits;
+mod faults;
+mod replicas;
+mod rows;
+mod schema;
+mod support;

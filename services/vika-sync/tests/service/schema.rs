@@ -1,0 +1,97 @@
+//! What managers do to columns costs those columns and nothing else.
+
+use anyhow::Result;
+use serde_json::json;
+use testkit::company::{CHEN, WANG, says};
+use testkit::until;
+
+use crate::support::World;
+
+/// Seen to fail with `ColumnIds::resolve` in place of the columns that are present: nothing was written at all.
+#[tokio::test]
+async fn a_renamed_and_a_deleted_column_are_left_out() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    let column = |column: &str, action: serde_json::Value| {
+        let mut order = json!({"sheet": today, "column": column});
+        order.as_object_mut().expect("an object").extend(action.as_object().expect("an object").clone());
+        world.order("columns", order)
+    };
+    column("最后一句话", json!({"action": "rename", "to": "老板看这里"})).await?;
+    column("判定原因", json!({"action": "delete"})).await?;
+    column("总回复数", json!({"action": "retype", "to": "SingleText"})).await?;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    let row = world.until_shows(today, "r1", &[("等待状态", "等待中"), ("顾客总回复数", "1")]).await?;
+    assert_eq!((row["老板看这里"].as_str(), row["总回复数"].as_str()), ("", ""));
+    world.until_shows(&world.sheets.all_rooms, "r1", &[("群聊名", "r1")]).await?;
+
+    // Put right, the column is filled without a restart.
+    column("老板看这里", json!({"action": "rename", "to": "最后一句话"})).await?;
+    world.stack.clock.advance(std::time::Duration::from_secs(601));
+    world.until_shows(today, "r1", &[("最后一句话", "在吗？")]).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+#[tokio::test]
+async fn a_column_renamed_while_running_stops_being_written_and_the_rest_goes_on() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    world.until_shows(today, "r1", &[("最后一句话", "在吗？")]).await?;
+    world
+        .order(
+            "columns",
+            json!({"sheet": today, "column": "总回复数", "action": "retype", "to": "SingleText"}),
+        )
+        .await?;
+    world.stack.clock.advance(std::time::Duration::from_secs(61));
+    // The number is refused now, the refusal makes the service look, and the row goes on without the column.
+    world.publish(&[says("r1", WANG, world.past(30), "在的")]).await?;
+    world.until_shows(today, "r1", &[("等待状态", "已回复"), ("总回复数", "1")]).await?;
+    let refused: i64 =
+        store::sqlx::query_scalar("select count(*) from vika_sync_rows where refused is not null")
+            .fetch_one(&world.stack.admin)
+            .await?;
+    assert_eq!(refused, 0, "it was the column, not the row");
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+#[tokio::test]
+async fn without_its_key_column_a_sheet_waits_and_the_others_go_on() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    world
+        .order("columns", json!({"sheet": today, "column": "群ID", "action": "rename", "to": "编号"}))
+        .await?;
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    let all = &world.sheets.all_rooms;
+    let row = world.until_shows(all, "r1", &[("群聊名", "r1")]).await?;
+    world.edit(all, &row[""], [(vika::tables::AllRooms::Owner, vika::Cell::text("李小后"))]).await?;
+    world.until_shows(all, "r1", &[("系统信息", "负责人非售前")]).await?;
+    assert_eq!(world.until_logged(1).await?[0]["系统信息"], "负责人非售前");
+    assert_eq!(world.rows(today).await?.len(), 0);
+    world
+        .order("columns", json!({"sheet": today, "column": "编号", "action": "rename", "to": "群ID"}))
+        .await?;
+    world.stack.clock.advance(std::time::Duration::from_secs(601));
+    world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    until("the outcome is fully shown", || async {
+        world.stack.clock.advance(std::time::Duration::from_secs(31));
+        let open: i64 =
+            store::sqlx::query_scalar("select count(*) from vika_sync_outcomes where settled_at is null")
+                .fetch_one(&world.stack.admin)
+                .await?;
+        Ok(open == 0)
+    })
+    .await?;
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}
