@@ -9,9 +9,9 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, dead, demo, import, schema, up};
+use crate::{apply, dead, demo, import, init_vika, schema, up};
 
-/// What the command logs besides what it prints.
+/// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
 
 /// 回音: every customer message gets an echo.
@@ -38,6 +38,8 @@ enum Command {
     Up(UpArgs),
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
+    /// Create the managers' sheets in the configured Vika space, and print their ids
+    InitVika,
     /// Bring in messages of the past; they count, but never alarm
     Import(import::Args),
     /// Look at what could not be handled, and have it handled again
@@ -71,7 +73,9 @@ struct UpArgs {
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::start_logs(LOGS, LogFormat::Text);
+    if !matches!(cli.command, Command::Up(_)) {
+        telemetry::start_logs(LOGS, LogFormat::Text);
+    }
     let source = match cli.config {
         Some(file) => Source { file, environment: true },
         None => config_source(),
@@ -96,6 +100,7 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
         }
         Command::Apply(args) => apply::run(&args, source).await,
+        Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,
         Command::Schema => schema::run(),
