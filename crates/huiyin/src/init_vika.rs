@@ -1,16 +1,50 @@
-//! `huiyin init-vika`: creates the managers' sheets, or finds those of an earlier run.
+//! `huiyin init-vika`: creates the managers' sheets, or finds those of an earlier run, also of one that broke off.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, anyhow};
+use runtime::config::{Source, load};
+use serde_json::json;
 use vika::setup::{KnownSheets, SheetIds, init};
+use vika::{SheetId, SpaceId};
+
+use crate::failure::Result;
+
+/// Creates what is missing in the configured space and prints the sheets' ids for the configuration.
+pub(crate) async fn run(source: &Source) -> Result<()> {
+    let config = load(source)?.vika;
+    let known = KnownSheets {
+        today: configured(&config.sheets.today)?,
+        all_rooms: configured(&config.sheets.all_rooms)?,
+        system_log: configured(&config.sheets.system_log)?,
+    };
+    let sheets = create(&config.base_url, config.sync_token.expose(), &config.space, known).await?;
+    println!("The sheets are ready. Put their ids into the configuration, under `vika`:");
+    let ids = json!({
+        "today": sheets.today.as_str(),
+        "all_rooms": sheets.all_rooms.as_str(),
+        "system_log": sheets.system_log.as_str(),
+    });
+    println!("\"sheets\": {ids:#}");
+    Ok(())
+}
+
+/// An empty setting means that there is no sheet yet.
+fn configured(id: &str) -> Result<Option<SheetId>> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let id = SheetId::try_from(id.to_owned()).map_err(|error| anyhow!("vika.sheets: {error}"))?;
+    Ok(Some(id))
+}
 
 /// Creates what is missing in a space and returns the sheets' ids. Safe to run again.
-pub async fn create(base_url: &str, token: &str, space: &str) -> Result<SheetIds> {
-    let client = vika::Client::new(
-        runtime::http::client()?,
-        base_url,
-        vika::Token::new(token),
-        vika::Pacing::default(),
-    );
-    let space = vika::SpaceId::try_from(space.to_owned()).context("vika.space")?;
-    init(&client, &space, KnownSheets::default()).await.context("creating the sheets")
+pub async fn create(
+    base_url: &str,
+    token: &str,
+    space: &str,
+    known: KnownSheets,
+) -> anyhow::Result<SheetIds> {
+    let http = runtime::http::client()?;
+    let client = vika::Client::new(http, base_url, vika::Token::new(token), vika::Pacing::default());
+    let space = SpaceId::try_from(space.to_owned()).context("vika.space")?;
+    init(&client, &space, known).await.context("creating the sheets")
 }

@@ -1,6 +1,18 @@
-//! The operator's command, as a library: what it does is used by its tests too.
+//! The operator's command, as a library: what it does is used by its tests too. One module for each subcommand.
+//!
+//! It decides nothing about rooms: it runs the services, puts configuration in force, brings messages in, and shows and
+//! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
 
+pub mod apply;
+mod cli;
+mod dead;
 pub mod demo;
+mod failure;
+mod import;
 pub mod init_vika;
 pub mod local;
+mod schema;
+mod text;
 pub mod up;
+
+pub use cli::main;

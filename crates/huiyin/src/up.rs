@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use local_stack::Settings;
-use runtime::{Clock, Config, Shutdown};
+use runtime::{Clock, Config, Shutdown, telemetry};
 use serde_json::{Value, json};
 
 use crate::local::{Local, Services};
@@ -26,6 +26,7 @@ pub async fn run(options: &Options) -> Result<()> {
     shutdown.on_signals().context("installing signal handlers")?;
     let progress = |line: &str| println!("· {line}");
     let checked = config(&options.config, "nats://private")?;
+    telemetry::start_logs(&checked.logs.filter, checked.logs.format);
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
     let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
     let clock = Clock::system();

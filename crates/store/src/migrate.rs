@@ -7,8 +7,13 @@ use crate::role::Role;
 /// The migrations, embedded.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// Serialises the creation of roles, which are shared by all databases of a server, between concurrent set-ups.
+/// Serialises set-ups of one database: Postgres knows such locks by database.
 const PROVISION_LOCK: i64 = 0x6875_6979_696e;
+/// How often roles are set up before a conflict counts as a failure. Each conflict means that another set-up got done.
+const ROLE_ATTEMPTS: u32 = 50;
+/// How Postgres says that somebody else changed the same role at the same time: "tuple concurrently updated" has no
+/// code of its own, the others are a duplicate key, a duplicate object and a deadlock.
+const ROLE_CONFLICTS: [&str; 4] = ["XX000", "23505", "42710", "40P01"];
 
 /// Why a database could not be put in order.
 #[derive(Debug, thiserror::Error)]
@@ -44,19 +49,39 @@ pub async fn provision(
     connection: &mut PgConnection,
     password: impl Fn(Role) -> String,
 ) -> Result<(), MigrateError> {
-    let mut tx = connection.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(PROVISION_LOCK).execute(&mut *tx).await?;
-    for role in Role::ALL {
-        create_role(&mut tx, role, &password(role)).await?;
+    let mut attempt = 1;
+    while let Err(error) = set_up_roles(connection, &password).await {
+        if attempt >= ROLE_ATTEMPTS || !is_role_conflict(&error) {
+            return Err(error.into());
+        }
+        attempt += 1;
     }
-    sqlx::query("revoke create on schema public from public").execute(&mut *tx).await?;
-    tx.commit().await?;
     MIGRATIONS.run(&mut *connection).await?;
     for role in Role::ALL {
         let grant = format!("grant select on _sqlx_migrations to {role}");
         sqlx::query(AssertSqlSafe(grant)).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Roles are shared by all databases of a server, and no lock that everybody may take spans databases: a set-up of
+/// another database can get in between, and this one is then to be tried again.
+async fn set_up_roles(
+    connection: &mut PgConnection,
+    password: &impl Fn(Role) -> String,
+) -> Result<(), sqlx::Error> {
+    let mut tx = connection.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(PROVISION_LOCK).execute(&mut *tx).await?;
+    for role in Role::ALL {
+        create_role(&mut tx, role, &password(role)).await?;
+    }
+    sqlx::query("revoke create on schema public from public").execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+fn is_role_conflict(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| ROLE_CONFLICTS.contains(&&*code))
 }
 
 /// `create role` takes no parameters, so the server itself quotes the password (`format('%L')`) into the statement.
@@ -82,12 +107,21 @@ pub fn needed_version() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
+/// The schema version that a database has; 0 before its first migration.
+pub async fn version(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let migrated: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !migrated {
+        return Ok(0);
+    }
+    sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
+        .fetch_one(connection)
+        .await
+}
+
 /// Refuses a database that is older than this release. A newer one is fine: migrations only expand before they contract.
 pub async fn check(connection: &mut PgConnection) -> Result<(), SchemaError> {
-    let found: i64 =
-        sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
-            .fetch_one(connection)
-            .await?;
-    let needed = needed_version();
+    let (found, needed) = (version(connection).await?, needed_version());
     if found < needed { Err(SchemaError::Old { found, needed }) } else { Ok(()) }
 }

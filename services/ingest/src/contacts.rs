@@ -24,10 +24,15 @@ pub async fn remember(ctx: &Context, messages: &[ChatMessage]) {
         })
         .collect();
     let contacts: Vec<Contact> = contacts.into_values().collect();
+    store(ctx, &contacts).await;
+}
+
+/// Remembers people; a failure is only logged.
+pub async fn store(ctx: &Context, contacts: &[Contact]) {
     let now = ctx.clock.now();
     let stored = async {
         let mut connection = ctx.db.acquire().await?;
-        store::ingest::remember_contacts(&mut connection, &contacts, now).await
+        store::ingest::remember_contacts(&mut connection, contacts, now).await
     };
     if let Err(error) = stored.await {
         tracing::warn!(error = chain(&error), "contacts could not be remembered");

@@ -3,16 +3,28 @@
 //! It turns what the outside says into Huiyin's own facts and never judges them: what a message means for a wait is
 //! `room-state`'s business.
 
+mod capture;
 mod contacts;
 pub mod gateway;
+mod http;
+mod page;
 mod webhook;
 
-use runtime::Context;
+use runtime::{Context, Tasks};
+
+pub use capture::point;
 
 /// Runs until the shutdown is requested.
 ///
 /// # Errors
-/// If the webhook's address cannot be bound, or a part ends by itself.
+/// If the settings cannot be used, the webhook's address cannot be bound, or a part ends by itself.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    webhook::serve(ctx).await
+    let listener = http::bind(&ctx).await?;
+    let mut tasks = Tasks::new(ctx.shutdown.clone());
+    let capture = match &ctx.config.ingest.gateway {
+        Some(gateway) => Some(capture::start(&ctx, gateway, &mut tasks).await?),
+        None => None,
+    };
+    tasks.spawn("http", http::serve(ctx, listener, capture));
+    tasks.finish().await
 }

@@ -48,7 +48,7 @@ pub async fn measure(stack: &BenchStack, messages: usize) -> Result<f64> {
         };
         let mut batch = vec![first?];
         while batch.len() < BATCH {
-            match stream.next().now_or_never() {
+            match tokio::task::unconstrained(stream.next()).now_or_never() {
                 Some(Some(Ok(message))) => batch.push(message),
                 _ => break,
             }

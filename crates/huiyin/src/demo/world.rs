@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use ::vika as client;
+use ::vika::setup::KnownSheets;
 use anyhow::{Context as _, Result};
 use local_stack::gateway::{self, NodeGateway};
 use runtime::Clock;

@@ -163,10 +163,13 @@ async fn session<H: Handler>(
 }
 
 /// What is there already, up to a batch; never waits for more.
+///
+/// Unconstrained, because the scheduler's budget for one turn of a task would end a batch after some 60 messages as if
+/// there were no more.
 fn gather(first: Message, messages: &mut Stream) -> Vec<Delivery> {
     let mut batch: Vec<Delivery> = Delivery::new(first).into_iter().collect();
     while batch.len() < BATCH {
-        match messages.next().now_or_never() {
+        match tokio::task::unconstrained(messages.next()).now_or_never() {
             Some(Some(Ok(message))) => batch.extend(Delivery::new(message)),
             // An error here shows again at the next call of `next`.
             _ => break,

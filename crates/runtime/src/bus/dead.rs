@@ -1,10 +1,11 @@
 //! Dead letters: what can never be handled, kept whole with its reason so that it can be read and replayed.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
@@ -91,37 +92,28 @@ impl Bus {
 
     /// One dead letter; `None` if there is none of that sequence (any more).
     pub async fn dead_letter(&self, seq: u64) -> Result<Option<DeadLetter>, BusError> {
-        let stream = self.dead_stream().await?;
-        Ok(stream.get_raw_message(seq).await.ok().map(|message| {
-            let header = |name: &str| message.headers.get(name).map(ToString::to_string).unwrap_or_default();
-            DeadLetter {
-                seq: message.sequence,
-                at: DateTime::from_timestamp_nanos(message.time.timestamp_nanos_opt().unwrap_or_default()),
-                subject: header(SUBJECT),
-                consumer: header(CONSUMER),
-                reason: header(REASON),
-                explanation: header(EXPLANATION),
-                payload: message.payload.clone(),
-                headers: message.headers.clone(),
-            }
-        }))
+        read_letter(&self.dead_stream().await?, seq).await
+    }
+
+    /// The sequences between which all dead letters lie now. Many in between may be gone.
+    pub async fn dead_range(&self) -> Result<RangeInclusive<u64>, BusError> {
+        let mut stream = self.dead_stream().await?;
+        let info = stream
+            .info()
+            .await
+            .map_err(|source| BusError::Declare { what: "stream DEAD".into(), source: source.into() })?;
+        Ok(info.state.first_sequence.max(1)..=info.state.last_sequence)
     }
 
     /// The newest dead letters, at most `most`, newest first.
     pub async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, BusError> {
-        let mut stream = self.dead_stream().await?;
-        let state = stream
-            .info()
-            .await
-            .map_err(|source| BusError::Declare { what: "stream DEAD".into(), source: source.into() })?
-            .state
-            .clone();
+        let stream = self.dead_stream().await?;
         let mut letters = Vec::new();
-        for seq in (state.first_sequence..=state.last_sequence).rev().take_while(|seq| *seq > 0) {
+        for seq in self.dead_range().await?.rev() {
             if letters.len() >= most {
                 break;
             }
-            letters.extend(self.dead_letter(seq).await?);
+            letters.extend(read_letter(&stream, seq).await?);
         }
         Ok(letters)
     }
@@ -142,6 +134,36 @@ impl Bus {
         })?;
         Ok(())
     }
+}
+
+impl DeadLetter {
+    /// All its headers: ours, and those of the original.
+    pub fn headers(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.headers
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(move |value| (name.to_string(), value.to_string())))
+    }
+}
+
+async fn read_letter(stream: &Stream, seq: u64) -> Result<Option<DeadLetter>, BusError> {
+    let message = match stream.get_raw_message(seq).await {
+        Ok(message) => message,
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(None),
+        Err(source) => {
+            return Err(BusError::Declare { what: format!("dead letter {seq}"), source: source.into() });
+        }
+    };
+    let header = |name: &str| message.headers.get(name).map(ToString::to_string).unwrap_or_default();
+    Ok(Some(DeadLetter {
+        seq: message.sequence,
+        at: DateTime::from_timestamp_nanos(message.time.timestamp_nanos_opt().unwrap_or_default()),
+        subject: header(SUBJECT),
+        consumer: header(CONSUMER),
+        reason: header(REASON),
+        explanation: header(EXPLANATION),
+        payload: message.payload.clone(),
+        headers: message.headers,
+    }))
 }
 
 /// Header values may not contain line breaks.

@@ -1,21 +1,22 @@
 //! Reading the configuration: merge, read secrets from files, check everything, report every problem at once.
 
-use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Env, Format, Json};
-use serde_json::{Map, Value};
+use figment::providers::{Format, Json};
+use serde_json::Value;
 
-use super::schema::merged_schema;
+use super::environment::Overrides;
+use super::problem::{ConfigError, Fault, Problem, Remedy};
+use super::schema::Shape;
 use super::sections::Config;
+use super::{files, form, meaning};
 
 /// The embedded defaults: what hardly anybody changes.
 const DEFAULTS: &str = include_str!("defaults.json");
-/// Prefix of overriding environment variables; `__` steps into a section: `HUIYIN_FEISHU__APP_SECRET`.
-const ENVIRONMENT_PREFIX: &str = "HUIYIN_";
-/// A key of this ending names the file that holds the key without it.
-const FILE_SUFFIX: &str = "_file";
+/// Places this deep or deeper belong together: a fault in one of their values says nothing sound of its siblings.
+const CLOSE_DEPTH: usize = 3;
 
 /// Where configuration comes from besides the defaults.
 #[derive(Debug, Clone)]
@@ -26,151 +27,126 @@ pub struct Source {
     pub environment: bool,
 }
 
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where, as a dotted path.
-    pub path: String,
-    /// What is wrong and what was expected.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
+impl Source {
+    fn variables(&self) -> Vec<(String, String)> {
+        if self.environment { variables() } else { Vec::new() }
     }
-}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read or is no JSON; also an environment variable that cannot be merged.
-    #[error("the configuration cannot be read: {0}")]
-    Unreadable(String),
-    /// It can be read, but these things are wrong with it.
-    #[error("{}", list(.0))]
-    Problems(Vec<Problem>),
-}
-
-fn list(problems: &[Problem]) -> String {
-    let mut text = format!("the configuration has {} problem(s):", problems.len());
-    for problem in problems {
-        text.push_str("\n  ");
-        text.push_str(&problem.to_string());
-    }
-    text
 }
 
 /// Reads, merges and checks.
 pub fn load(source: &Source) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(&source.file)
-        .map_err(|error| ConfigError::Unreadable(format!("{}: {error}", source.file.display())))?;
+    read(source, |_| Vec::new())
+}
+
+/// The same for whoever sets up the database, and so must know the passwords of all roles. A service knows its own.
+pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
+    read(source, |config| meaning::missing_passwords(&config.database))
+}
+
+fn read(source: &Source, further: impl Fn(&Config) -> Vec<Problem>) -> Result<Config, ConfigError> {
+    let name = source.file.display().to_string();
+    let text = std::fs::read_to_string(&source.file).map_err(|error| {
+        ConfigError::Unreadable(match error.kind() {
+            ErrorKind::NotFound => format!("there is no file {name}"),
+            ErrorKind::PermissionDenied => format!("the file {name} may not be read by this user"),
+            ErrorKind::InvalidData => format!("the file {name} is not a text (UTF-8)"),
+            _ => format!("{name}: {error}"),
+        })
+    })?;
     let folder = source.file.parent().unwrap_or(Path::new("."));
-    load_text(&text, &source.file.display().to_string(), folder, source.environment)
+    resolve(&text, &name, folder, source.variables(), further)
 }
 
 /// The same for a text at hand. `name` stands in messages; `*_file` paths are relative to `folder`.
 pub fn load_text(text: &str, name: &str, folder: &Path, environment: bool) -> Result<Config, ConfigError> {
-    if let Err(error) = serde_json::from_str::<Value>(text) {
-        return Err(ConfigError::Unreadable(format!("{name} is not JSON: {error}")));
-    }
-    let mut figment = Figment::new().merge(Json::string(DEFAULTS)).merge(Json::string(text));
-    if environment {
-        figment = figment.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__"));
-    }
-    let mut merged: Value =
-        figment.extract().map_err(|error| ConfigError::Unreadable(format!("{name}: {error}")))?;
-    let mut problems = Vec::new();
-    read_files(&mut merged, folder, "", &mut problems);
-    check_shape(&merged, &mut problems);
-    if !problems.is_empty() {
-        return Err(ConfigError::Problems(problems));
-    }
-    let config: Config = serde_json::from_value(merged)
-        .map_err(|error| ConfigError::Unreadable(format!("{name}: {}", redacted(&error))))?;
-    check_meaning(&config, &mut problems);
-    if problems.is_empty() { Ok(config) } else { Err(ConfigError::Problems(problems)) }
+    let variables = if environment { variables() } else { Vec::new() };
+    load_with(text, name, folder, variables)
 }
 
-/// A conversion error may quote a value; only its kind is shown, since the value may be a secret.
-fn redacted(error: &serde_json::Error) -> String {
-    format!("{:?} error in a value", error.classify())
-}
-
-/// Replaces every `NAME_file` by `NAME` with the file's contents.
-fn read_files(node: &mut Value, folder: &Path, path: &str, problems: &mut Vec<Problem>) {
-    match node {
-        Value::Object(object) => {
-            let names: Vec<String> =
-                object.keys().filter(|key| key.ends_with(FILE_SUFFIX)).cloned().collect();
-            for name in names {
-                read_file(object, &name, folder, path, problems);
-            }
-            for (key, value) in object {
-                read_files(value, folder, &join(path, key), problems);
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                read_files(item, folder, &join(path, &index.to_string()), problems);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn read_file(
-    object: &mut Map<String, Value>,
+/// The same with the environment's variables handed in, of which those that begin with `HUIYIN_` count.
+pub fn load_with(
+    text: &str,
     name: &str,
     folder: &Path,
-    path: &str,
-    problems: &mut Vec<Problem>,
-) {
-    let mut problem = |message: String| problems.push(Problem { path: join(path, name), message });
-    let Some(Value::String(file)) = object.remove(name) else {
-        return problem("expected the path of a file".to_owned());
-    };
-    let target = name.trim_end_matches(FILE_SUFFIX);
-    match std::fs::read_to_string(folder.join(&file)) {
-        Ok(text) => {
-            object.insert(target.to_owned(), Value::String(text.trim_end_matches(['\r', '\n']).to_owned()));
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    resolve(text, name, folder, variables, |_| Vec::new())
+}
+
+/// A variable that is not a text is none of ours.
+fn variables() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn resolve(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    variables: impl IntoIterator<Item = (String, String)>,
+    further: impl Fn(&Config) -> Vec<Problem>,
+) -> Result<Config, ConfigError> {
+    let shape = Shape::new();
+    let overrides = Overrides::read(variables, &shape);
+    let mut merged = merge(text, name, &overrides)?;
+    let mut faults = files::read(&mut merged, folder, &shape);
+    faults.extend(form::check(&merged, &shape));
+    let mended = if faults.is_empty() { merged } else { form::mend(&merged, &faults, &shape) };
+    let read: Result<Config, _> = serde_json::from_value(mended);
+    let mut problems: Vec<Problem> = faults.iter().map(|fault| fault.problem.clone()).collect();
+    match &read {
+        Ok(config) => {
+            let meant = meaning::check(config).into_iter().chain(further(config));
+            problems.extend(meant.filter(|problem| !clouded(problem, &faults)));
         }
-        Err(error) => problem(format!("cannot read {file}: {error}")),
-    }
-}
-
-/// Checks types, unknown and missing keys, everywhere at once.
-fn check_shape(merged: &Value, problems: &mut Vec<Problem>) {
-    let schema = merged_schema();
-    let Ok(validator) = jsonschema::validator_for(&schema) else { return };
-    for error in validator.iter_errors(merged) {
-        let path = dotted(&error.instance_path().to_string());
-        problems.push(Problem { path, message: error.masked().to_string() });
-    }
-}
-
-fn check_meaning(config: &Config, problems: &mut Vec<Problem>) {
-    for problem in config.rules.validate() {
-        let message = format!("found {}, expected {}", problem.found, problem.expected);
-        problems.push(Problem { path: join("rules", &problem.path), message });
-    }
-    for name in config.feishu.chats.keys() {
-        if config.rules.staff_by_name(name.as_str()).is_err() {
-            problems.push(Problem {
-                path: format!("feishu.chats.{name}"),
-                message: "is not in rules.roster: expected the name of a member of staff".to_owned(),
-            });
+        // Nothing of the error is shown: it may quote a secret.
+        Err(_) if problems.is_empty() => {
+            return Err(ConfigError::Unreadable(format!("{name} holds a value that cannot be read")));
         }
+        Err(_) => {}
+    }
+    match read {
+        Ok(config) if problems.is_empty() => Ok(config),
+        _ => Err(ConfigError::Problems(problems.into_iter().map(|p| with_variable(p, &overrides)).collect())),
     }
 }
 
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+/// Defaults, then the file, then the environment.
+fn merge(text: &str, name: &str, overrides: &Overrides) -> Result<Value, ConfigError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut file: Value = serde_json::from_str(text)
+        .map_err(|error| ConfigError::Unreadable(format!("{name} is not JSON: {error}")))?;
+    if !file.is_object() {
+        return Err(ConfigError::Unreadable(format!("{name}: expected one JSON object `{{…}}`")));
+    }
+    files::drop_overridden(&mut file, &overrides.values);
+    let figment = Figment::new()
+        .merge(Json::string(DEFAULTS))
+        .merge(Json::string(&file.to_string()))
+        .merge(Json::string(&overrides.values.to_string()));
+    figment
+        .extract()
+        .map_err(|_| ConfigError::Unreadable(format!("{name} cannot be merged with the defaults")))
 }
 
-fn dotted(pointer: &str) -> String {
-    match pointer.trim_start_matches('/') {
-        "" => "(top level)".to_owned(),
-        path => path.replace('/', "."),
-    }
+/// Whether a problem of meaning may only show because a stand-in took a faulty value's place.
+fn clouded(problem: &Problem, faults: &[Fault]) -> bool {
+    let about_chats = problem.path.starts_with("feishu.chats");
+    faults.iter().filter(|fault| fault.remedy != Remedy::Remove).any(|fault| {
+        let near = fault.path.parent();
+        fault.path.covers(&problem.path)
+            || (near.steps().len() >= CLOSE_DEPTH && near.covers(&problem.path))
+            || (about_chats
+                && ["rules.roster", "feishu.chats"].iter().any(|part| {
+                    let place = fault.path.to_string();
+                    place.starts_with(part) || part.starts_with(&place)
+                }))
+    })
+}
+
+fn with_variable(problem: Problem, overrides: &Overrides) -> Problem {
+    let Some(variable) = overrides.variable_of(&problem.path) else { return problem };
+    let message = format!("{} (set by the environment variable {variable})", problem.message);
+    Problem { message, ..problem }
 }

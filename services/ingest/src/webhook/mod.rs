@@ -7,25 +7,23 @@ mod auth;
 mod row;
 mod rows;
 
-use std::future::IntoFuture;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
+use axum::{Json, Router};
 use events::chat::ChatMessage;
 use events::{encode, subject};
 use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
 use serde::Serialize;
-use tokio::net::TcpListener;
 
-use self::auth::{Caller, Callers};
+use self::auth::Caller;
+pub use self::auth::Callers;
 use self::row::Row;
 use crate::contacts;
 
@@ -59,28 +57,13 @@ struct Webhook {
     callers: Callers,
 }
 
-/// Serves until the shutdown is requested.
-///
-/// # Errors
-/// If the address cannot be bound.
-pub async fn serve(ctx: Context) -> anyhow::Result<()> {
-    let address = ctx.config.ingest.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("ingest.listen: cannot listen on {address}"))?;
-    tracing::info!(%address, "webhook listens");
-    let shutdown = ctx.shutdown.clone();
+/// The webhook's routes.
+pub fn router(ctx: Context) -> Router {
     let callers = Callers::of(&ctx.config.ingest.webhook_tokens);
-    let router = axum::Router::new()
+    Router::new()
         .route("/v1/messages", post(messages))
-        .route("/healthz", get(|| std::future::ready("ok")))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(Arc::new(Webhook { ctx, callers }));
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move { shutdown.wait().await })
-        .into_future()
-        .await?;
-    Ok(())
+        .with_state(Arc::new(Webhook { ctx, callers }))
 }
 
 async fn messages(State(webhook): State<Arc<Webhook>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -1,4 +1,4 @@
-//! What capture keeps: gateways, gaps, the inbox, contacts and members. Written by `ingest` alone.
+//! People as their source last described them.
 
 use domain::Timestamp;
 use sqlx::PgConnection;

@@ -1,0 +1,189 @@
+//! `huiyin apply`: puts the configuration in force. Safe to run again: what is so already stays as it is.
+//!
+//! The one-shot of a deployment. Roles and migrations need the superuser; the rules are stored with the operator's own
+//! role, which may do nothing else.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use runtime::bus::{Bus, declare};
+use runtime::config::{Database, Source, load_complete};
+use runtime::main_wrapper::{admin_options, connect_options};
+use runtime::{Clock, Config};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection as _, PgConnection};
+use store::role::Role;
+
+use crate::failure;
+
+/// How long Postgres may take to let us in.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What `apply` is called with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// From when messages are judged by these rules: "2026-11-22", "2026-11-22T09:00:00+08:00" [default: now]
+    ///
+    /// A moment in the past makes the rooms that it touches be judged again. A date is the beginning of that day in the
+    /// rules' time zone.
+    #[arg(long, value_name = "WHEN")]
+    valid_from: Option<ValidFrom>,
+}
+
+/// A moment, or the beginning of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ValidFrom {
+    Moment(DateTime<Utc>),
+    Day(NaiveDate),
+}
+
+impl FromStr for ValidFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let moment = DateTime::parse_from_rfc3339(text).map(|moment| Self::Moment(moment.to_utc()));
+        moment
+            .or_else(|_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Self::Day))
+            .map_err(|_| "expected \"2026-11-22\" or \"2026-11-22T09:00:00+08:00\"".to_owned())
+    }
+}
+
+impl ValidFrom {
+    fn moment(self, zone: Tz) -> DateTime<Utc> {
+        match self {
+            Self::Moment(moment) => moment,
+            // Where a clock change leaves out midnight, the day begins when the clock goes on.
+            Self::Day(day) => (0..24)
+                .filter_map(|hour| NaiveTime::from_hms_opt(hour, 0, 0))
+                .find_map(|time| zone.from_local_datetime(&day.and_time(time)).earliest())
+                .map_or_else(|| day.and_time(NaiveTime::MIN).and_utc(), |moment| moment.to_utc()),
+        }
+    }
+}
+
+/// What putting a configuration in force did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The database's schema version before; 0: there was none.
+    pub schema_before: i64,
+    /// The database's schema version now.
+    pub schema_now: i64,
+    /// The newest version of the rules.
+    pub rules_version: i64,
+    /// Whether that version was made now; if not, the newest rules said the same already.
+    pub rules_are_new: bool,
+}
+
+/// Runs `huiyin apply`.
+pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
+    let config = load_complete(source)?;
+    println!("configuration: {} is sound", source.file.display());
+    let now = Clock::system().now();
+    let zone = config.rules.time_zone;
+    let valid_from = args.valid_from.map_or(now, |valid_from| valid_from.moment(zone));
+    let applied = put_in_force(&config, valid_from, now).await?;
+    print(&applied, &config, valid_from);
+    Ok(())
+}
+
+fn print(applied: &Applied, config: &Config, valid_from: DateTime<Utc>) {
+    let Applied { schema_before, schema_now, rules_version, rules_are_new } = applied;
+    let database = &config.database;
+    let schema = if schema_before == schema_now {
+        format!("schema version {schema_now}, unchanged")
+    } else {
+        format!("schema brought from version {schema_before} to {schema_now}")
+    };
+    println!("database: {} on {}: {schema}; {} roles set up", database.name, database.host, Role::ALL.len());
+    println!("bus: streams and consumers declared");
+    if *rules_are_new {
+        let from = valid_from.with_timezone(&config.rules.time_zone).to_rfc3339();
+        println!("rules: version {rules_version} in force from {from}");
+    } else {
+        println!("rules: unchanged, version {rules_version}");
+    }
+}
+
+/// Migrates the database, sets up roles and streams, and stores the rules as valid from a moment.
+///
+/// # Errors
+/// If a password is missing, or the database or the bus cannot be reached or refuses.
+pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateTime<Utc>) -> Result<Applied> {
+    let database = &config.database;
+    let (schema_before, schema_now) = prepare_database(database).await?;
+    let bus = Bus::connect(config.bus.url.expose(), "huiyin-apply").await?;
+    declare(bus.jetstream()).await?;
+    let mut operator = connect(database, connect_options(database, Role::Operator)?).await?;
+    let made = store::rules::apply(&mut operator, &config.rules, valid_from, now)
+        .await
+        .context("the rules could not be stored")?;
+    let newest = store::rules::newest_version(&mut operator).await.context("the rules could not be read")?;
+    operator.close().await.ok();
+    Ok(Applied {
+        schema_before,
+        schema_now,
+        rules_version: made.unwrap_or(newest),
+        rules_are_new: made.is_some(),
+    })
+}
+
+async fn prepare_database(database: &Database) -> Result<(i64, i64)> {
+    let passwords = role_passwords(database)?;
+    let mut admin = connect(database, admin_options(database)?).await?;
+    let before = store::migrate::version(&mut admin).await.context("the schema version could not be read")?;
+    store::migrate::provision(&mut admin, |role| passwords.get(&role).cloned().unwrap_or_default()).await?;
+    let now = store::migrate::version(&mut admin).await.context("the schema version could not be read")?;
+    admin.close().await.ok();
+    Ok((before, now))
+}
+
+fn role_passwords(database: &Database) -> Result<BTreeMap<Role, String>> {
+    let password = |role: Role| match database.passwords.get(role.name()) {
+        Some(password) => Ok((role, password.expose().to_owned())),
+        None => bail!("database.passwords.{role} is missing"),
+    };
+    Role::ALL.into_iter().map(password).collect()
+}
+
+async fn connect(database: &Database, options: PgConnectOptions) -> Result<PgConnection> {
+    let connecting = PgConnection::connect_with(&options);
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connected) => connected,
+        Err(_elapsed) => bail!(
+            "Postgres on {}:{} did not answer within {} s",
+            database.host,
+            database.port,
+            CONNECT_TIMEOUT.as_secs()
+        ),
+    }
+    .with_context(|| {
+        format!(
+            "cannot log in to the database {} on {}:{} as {}",
+            database.name,
+            database.host,
+            database.port,
+            options.get_username()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_in_the_zone_of_the_rules() {
+        let day: ValidFrom = "2026-11-22".parse().unwrap();
+        assert_eq!(day.moment(Tz::Asia__Shanghai).to_rfc3339(), "2026-11-21T16:00:00+00:00");
+        let moment: ValidFrom = "2026-11-22T09:00:00+08:00".parse().unwrap();
+        assert_eq!(moment.moment(Tz::UTC).to_rfc3339(), "2026-11-22T01:00:00+00:00");
+        assert!("yesterday".parse::<ValidFrom>().unwrap_err().contains("expected"));
+        // In Beirut, 2022-03-27 began at one o'clock.
+        let short: ValidFrom = "2022-03-27".parse().unwrap();
+        assert_eq!(short.moment(Tz::Asia__Beirut).to_rfc3339(), "2022-03-26T22:00:00+00:00");
+    }
+}

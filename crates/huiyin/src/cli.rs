@@ -1,0 +1,108 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use runtime::config::Source;
+use runtime::main_wrapper::config_source;
+use runtime::telemetry::{self, LogFormat};
+
+use crate::failure::{Failure, Result};
+use crate::{apply, dead, demo, import, init_vika, schema, up};
+
+/// What a command logs besides what it prints; `up` logs as its configuration says.
+const LOGS: &str = "warn";
+
+/// 回音: every customer message gets an echo.
+#[derive(Debug, Parser)]
+#[command(
+    name = "huiyin",
+    version,
+    after_help = "Exit codes: 0 done; 1 failed, try again later; 2 the command line or the configuration is wrong; \
+                  3 done, but some of it was refused."
+)]
+struct Cli {
+    /// The configuration file [default: the one that `HUIYIN_CONFIG` names, else config/huiyin.json]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole path on this machine, with an invented company and a page to play on
+    Demo(DemoArgs),
+    /// Run all services on this machine over private servers, with a company's own configuration
+    Up(UpArgs),
+    /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
+    Apply(apply::Args),
+    /// Create the managers' sheets in the configured Vika space, and print their ids
+    InitVika,
+    /// Bring in messages of the past; they count, but never alarm
+    Import(import::Args),
+    /// Look at what could not be handled, and have it handled again
+    #[command(subcommand)]
+    Dead(dead::Command),
+    /// Print the JSON Schema of the configuration file
+    #[command(hide = true)]
+    Schema,
+}
+
+#[derive(Debug, clap::Args)]
+struct DemoArgs {
+    /// Where everything is kept
+    #[arg(long, default_value = ".huiyin", value_name = "FOLDER")]
+    home: PathBuf,
+    /// Open nothing
+    #[arg(long)]
+    headless: bool,
+    /// Do without the Wechaty gateway: messages come by the webhook
+    #[arg(long)]
+    without_gateway: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct UpArgs {
+    /// Where database and streams are kept; the configuration's `database` and `bus` are not used
+    #[arg(long, default_value = ".huiyin/up", value_name = "FOLDER")]
+    home: PathBuf,
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if !matches!(cli.command, Command::Up(_)) {
+        telemetry::start_logs(LOGS, LogFormat::Text);
+    }
+    let source = match cli.config {
+        Some(file) => Source { file, environment: true },
+        None => config_source(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::Failed(error.into()).report(),
+    };
+    match runtime.block_on(run(cli.command, &source)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command, source: &Source) -> Result<()> {
+    match command {
+        Command::Demo(DemoArgs { home, headless, without_gateway }) => {
+            let options = demo::Options { home, tools: None, headless, without_gateway };
+            Ok(demo::run(&options).await?)
+        }
+        Command::Up(UpArgs { home }) => {
+            Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
+        }
+        Command::Apply(args) => apply::run(&args, source).await,
+        Command::InitVika => init_vika::run(source).await,
+        Command::Import(args) => import::run(&args, source).await,
+        Command::Dead(command) => dead::run(&command, source).await,
+        Command::Schema => schema::run(),
+    }
+}

@@ -1,0 +1,101 @@
+//! Secrets given as files: `NAME_file` with the path of a file that holds `NAME`.
+
+use std::io::ErrorKind;
+use std::path::Path as FilePath;
+
+use serde_json::{Map, Value};
+
+use super::path::Path;
+use super::problem::Fault;
+use super::schema::Shape;
+
+/// A key of this ending names the file that holds the key without it.
+const SUFFIX: &str = "_file";
+
+/// Takes out of a lower layer what the upper one gives in the other form, so that the upper one holds.
+pub(super) fn drop_overridden(lower: &mut Value, upper: &Value) {
+    let (Value::Object(lower), Value::Object(upper)) = (lower, upper) else { return };
+    for (key, value) in upper {
+        match key.strip_suffix(SUFFIX) {
+            Some(base) => lower.remove(base),
+            None => lower.remove(&format!("{key}{SUFFIX}")),
+        };
+        if let Some(below) = lower.get_mut(key) {
+            drop_overridden(below, value);
+        }
+    }
+}
+
+/// Replaces every secret's `NAME_file` by `NAME` with the file's contents. Relative paths start at `folder`. What
+/// cannot be read is a fault, and a stand-in takes its place.
+pub(super) fn read(root: &mut Value, folder: &FilePath, shape: &Shape) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    visit(root, &Path::default(), folder, shape, &mut faults);
+    faults
+}
+
+fn visit(node: &mut Value, path: &Path, folder: &FilePath, shape: &Shape, faults: &mut Vec<Fault>) {
+    match node {
+        Value::Object(object) => {
+            for name in secrets_by_file(object, path, shape) {
+                read_one(object, &name, path, folder, faults);
+            }
+            for (key, value) in object {
+                visit(value, &path.key(key), folder, shape, faults);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                visit(item, &path.index(index), folder, shape, faults);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The names of the secrets of this section that are given as files.
+fn secrets_by_file(object: &Map<String, Value>, path: &Path, shape: &Shape) -> Vec<String> {
+    let names = object.keys().filter_map(|key| key.strip_suffix(SUFFIX));
+    names.filter(|name| shape.is_secret(&path.key(name))).map(str::to_owned).collect()
+}
+
+fn read_one(
+    object: &mut Map<String, Value>,
+    name: &str,
+    path: &Path,
+    folder: &FilePath,
+    faults: &mut Vec<Fault>,
+) {
+    let key = format!("{name}{SUFFIX}");
+    let given = object.remove(&key);
+    let read = if object.contains_key(name) {
+        Err(format!("`{name}` is given as well: expected one of the two"))
+    } else {
+        contents(given.as_ref(), name, folder)
+    };
+    let value = match read {
+        Ok(secret) => Value::String(secret),
+        Err(message) => {
+            faults.push(Fault::unread(path, &key, name, message));
+            object.remove(name).unwrap_or_else(|| Value::String("x:x".to_owned()))
+        }
+    };
+    object.insert(name.to_owned(), value);
+}
+
+fn contents(given: Option<&Value>, name: &str, folder: &FilePath) -> Result<String, String> {
+    let Some(Value::String(file)) = given else {
+        return Err(format!("expected the path of a file that holds `{name}`"));
+    };
+    let file = folder.join(file);
+    let shown = file.display();
+    let text = std::fs::read_to_string(&file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("there is no file {shown}: expected one that holds `{name}`"),
+        ErrorKind::PermissionDenied => format!("the file {shown} may not be read by this user"),
+        ErrorKind::InvalidData => format!("the file {shown} is not a text (UTF-8)"),
+        ErrorKind::IsADirectory => format!("{shown} is a folder: expected a file that holds `{name}`"),
+        _ => format!("the file {shown} cannot be read"),
+    })?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() { Err(format!("the file {shown} is empty")) } else { Ok(secret.to_owned()) }
+}

@@ -1,0 +1,178 @@
+//! What a configuration of sound form means: names that lead to somebody, chats that are each one person's, addresses
+//! that can be called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::rules::Team;
+use store::role::Role;
+use tracing_subscriber::EnvFilter;
+
+use super::problem::Problem;
+use super::schema::listed;
+use super::sections::{Config, Database, Feishu, Ingest, Logs, Vika};
+
+/// The superuser's name among the passwords.
+const ADMIN: &str = "admin";
+/// How Feishu's chat ids begin.
+const CHAT_PREFIX: &str = "oc_";
+/// How Vika's sheet ids begin.
+const SHEET_PREFIX: &str = "dst";
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { path: path.into(), message: message.into() });
+    }
+}
+
+/// Everything that is wrong with what it means.
+pub(super) fn check(config: &Config) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    for problem in config.rules.validate() {
+        let message = format!("found {}, expected {}", problem.found, problem.expected);
+        problems.add(format!("rules.{}", problem.path), message);
+    }
+    check_password_names(&config.database, &mut problems);
+    let bus = config.bus.url.expose().parse::<async_nats::ServerAddr>();
+    if bus.map_or(true, |bus| bus.host().is_empty()) {
+        problems.add("bus.url", "expected \"nats://user:password@host:port\"");
+    }
+    check_ingest(&config.ingest, &mut problems);
+    if config.vika.enabled {
+        check_vika(&config.vika, &mut problems);
+    }
+    if config.feishu.enabled {
+        check_url("feishu.base_url", &config.feishu.base_url, &mut problems);
+        check_chats(&config.feishu, &mut problems);
+        check_chat_owners(config, &mut problems);
+    }
+    check_logs(&config.logs, &mut problems);
+    problems.0
+}
+
+/// The passwords that whoever sets up the database must know and that are missing.
+pub(super) fn missing_passwords(database: &Database) -> Vec<Problem> {
+    let needed = Role::ALL.iter().map(|role| role.name()).chain([ADMIN]);
+    let missing = needed.filter(|name| !database.passwords.contains_key(*name));
+    let problem = |name: &str| Problem {
+        path: format!("database.passwords.{name}"),
+        message: format!(
+            "is missing: expected a password (or `{name}_file` with the path of a file that holds it)"
+        ),
+    };
+    missing.map(problem).collect()
+}
+
+fn check_password_names(database: &Database, problems: &mut Problems) {
+    let known: Vec<&str> = Role::ALL.iter().map(|role| role.name()).chain([ADMIN]).collect();
+    for name in database.passwords.keys().filter(|name| !known.contains(&name.as_str())) {
+        let message = format!("unknown role: expected one of {}", listed(&known));
+        problems.add(format!("database.passwords.{name}"), message);
+    }
+}
+
+fn check_ingest(ingest: &Ingest, problems: &mut Problems) {
+    let (mut names, mut tokens) = (BTreeSet::new(), BTreeSet::new());
+    for (index, sender) in ingest.webhook_tokens.iter().enumerate() {
+        let path = format!("ingest.webhook_tokens[{index}]");
+        if !names.insert(sender.name.as_str()) {
+            problems
+                .add(format!("{path}.name"), format!("`{}` once more: expected each name once", sender.name));
+        }
+        if !tokens.insert(sender.token.expose()) {
+            problems.add(format!("{path}.token"), "another sender has the same: expected a token of its own");
+        }
+    }
+    if let Some(gateway) = &ingest.gateway {
+        let port =
+            gateway.endpoint.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains('/'));
+        if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+            problems.add("ingest.gateway.endpoint", "expected host and port, like \"gateway:8788\"");
+        }
+    }
+}
+
+fn check_vika(vika: &Vika, problems: &mut Problems) {
+    check_url("vika.base_url", &vika.base_url, problems);
+    if vika.bot_names.is_empty() {
+        problems.add(
+            "vika.bot_names",
+            "found an empty list, expected the display names of the users behind the two tokens",
+        );
+    }
+    for (path, span) in [("vika.sync_every", vika.sync_every), ("vika.poll_every", vika.poll_every)] {
+        if span.as_seconds() == 0 {
+            problems.add(path, "found nothing, expected at least \"1s\"");
+        }
+    }
+    let mut seen = BTreeMap::new();
+    let sheets = &vika.sheets;
+    // Empty is how they stand until `huiyin init-vika` has made them.
+    for (name, id) in
+        [("today", &sheets.today), ("all_rooms", &sheets.all_rooms), ("system_log", &sheets.system_log)]
+            .into_iter()
+            .filter(|(_, id)| !id.is_empty())
+    {
+        let path = format!("vika.sheets.{name}");
+        if !id.starts_with(SHEET_PREFIX) {
+            problems.add(path, format!("expected a sheet's id, which begins with `{SHEET_PREFIX}`"));
+        } else if let Some(other) = seen.insert(id, name) {
+            problems.add(path, format!("is the same as vika.sheets.{other}: expected a sheet of its own"));
+        }
+    }
+}
+
+/// A root to which paths are added.
+fn check_url(path: &str, url: &str, problems: &mut Problems) {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    if host.is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', ' ', '@'])) {
+        problems.add(path, "expected an address without a path, like \"https://example.com\"");
+    }
+}
+
+/// Each chat belongs to one, or what is meant for one is read by another.
+fn check_chats(feishu: &Feishu, problems: &mut Problems) {
+    let mut owners = BTreeMap::from([(feishu.public_chat.as_str(), "feishu.public_chat".to_owned())]);
+    if !feishu.public_chat.starts_with(CHAT_PREFIX) {
+        problems
+            .add("feishu.public_chat", format!("expected a chat's id, which begins with `{CHAT_PREFIX}`"));
+    }
+    for (name, chat) in &feishu.chats {
+        let path = format!("feishu.chats.{name}");
+        if !chat.starts_with(CHAT_PREFIX) {
+            problems.add(path, format!("expected a chat's id, which begins with `{CHAT_PREFIX}`"));
+        } else if let Some(other) = owners.get(chat.as_str()) {
+            problems.add(path, format!("is the same chat as {other}: expected a chat of this person's own"));
+        } else {
+            owners.insert(chat, path);
+        }
+    }
+}
+
+/// Whoever can own a room needs a chat, and whoever has a chat must be known.
+fn check_chat_owners(config: &Config, problems: &mut Problems) {
+    for name in config.feishu.chats.keys() {
+        if !config.rules.roster.iter().any(|entry| entry.name == *name) {
+            problems.add(
+                format!("feishu.chats.{name}"),
+                "nobody in rules.roster has this name: expected a name as it stands there",
+            );
+        }
+    }
+    for entry in &config.rules.roster {
+        if entry.team != Team::Other && !config.feishu.chats.contains_key(&entry.name) {
+            problems.add(
+                format!("feishu.chats.{}", entry.name),
+                "is missing: expected the private chat (`oc_…`) of everybody in pre-sales and after-sales",
+            );
+        }
+    }
+}
+
+fn check_logs(logs: &Logs, problems: &mut Problems) {
+    if EnvFilter::try_new(&logs.filter).is_err() {
+        problems.add("logs.filter", "expected levels like \"info\" or \"info,room_state=debug\"");
+    }
+}

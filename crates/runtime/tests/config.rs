@@ -1,0 +1,359 @@
+//! What an operator is told about a configuration, and what nobody is told.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use runtime::config::{Config, ConfigError, Source, load, load_complete, load_with};
+use serde_json::{Value, json};
+
+const SECRET: &str = "do-not-show-me-8472";
+
+fn sample() -> Value {
+    let ladder = json!({
+        "rungs": [
+            { "after": "5m", "colour": "turquoise", "audience": "owner" },
+            { "after": "30m", "colour": "red", "audience": "owner_and_public" }
+        ],
+        "repeat": { "every": "10m", "colour": "grey", "audience": "owner_and_public", "until": "70m" }
+    });
+    json!({
+        "rules": {
+            "time_zone": "Asia/Shanghai",
+            "company_names": ["示例公司"],
+            "roster": [
+                { "name": "王小售", "team": "pre_sales", "contacts": ["wechaty:1"] },
+                { "name": "李小后", "team": "after_sales" },
+                { "name": "吴小研", "team": "other" }
+            ],
+            "phrases": { "version": 1, "closing": ["好的"] },
+            "ladders": { "pre_sales": ladder, "after_sales": ladder }
+        },
+        "database": { "passwords": {} },
+        "bus": { "url": format!("nats://u:{SECRET}@127.0.0.1:4222") },
+        "ingest": { "webhook_tokens": [{ "name": "crm", "token": SECRET }] },
+        "vika": {
+            "space": "spc1", "sync_token": SECRET, "reconcile_token": SECRET, "bot_names": ["机器人"],
+            "sheets": { "today": "", "all_rooms": "", "system_log": "" }
+        },
+        "feishu": {
+            "app_id": "cli_1", "app_secret": SECRET, "encrypt_key": SECRET, "verification_token": SECRET,
+            "chats": { "王小售": "oc_1", "李小后": "oc_2" }, "public_chat": "oc_3"
+        }
+    })
+}
+
+fn read(value: &Value, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    load_with(&value.to_string(), "sample.json", Path::new("."), variables)
+}
+
+/// The sample with changes: `(pointer, value)`, `null` takes away.
+fn with(changes: &[(&str, Value)]) -> Value {
+    let mut sample = sample();
+    for (pointer, value) in changes {
+        if let Some(place) = sample.pointer_mut(pointer).filter(|_| !value.is_null()) {
+            *place = value.clone();
+            continue;
+        }
+        let (parent, key) = pointer.rsplit_once('/').unwrap_or_default();
+        match (sample.pointer_mut(parent), value) {
+            (Some(Value::Object(section)), Value::Null) => drop(section.remove(key)),
+            (Some(Value::Object(section)), value) => drop(section.insert(key.to_owned(), value.clone())),
+            _ => panic!("{pointer} leads nowhere"),
+        }
+    }
+    sample
+}
+
+fn problems(value: &Value, variables: &[(&str, &str)]) -> Vec<String> {
+    match read(value, variables) {
+        Ok(_) => Vec::new(),
+        Err(ConfigError::Problems(problems)) => problems.iter().map(ToString::to_string).collect(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn the_sample_is_sound() {
+    assert_eq!(problems(&sample(), &[]), Vec::<String>::new());
+}
+
+/// Mistakes of form and of meaning, in one report: whoever corrects them should not have to come back.
+#[test]
+fn five_mistakes_are_five_lines_of_one_report() {
+    let value = with(&[
+        ("/vika/poll_every", json!("5 minutes")),
+        ("/feishu/app_secert", json!(SECRET)),
+        ("/feishu/public_chat", Value::Null),
+        ("/rules/roster/2/name", json!("王小售")),
+        ("/rules/company_names", json!("示例公司")),
+    ]);
+    let mut found = problems(&value, &[]);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "feishu.app_secert: unknown key: expected one of `app_id`, `app_secret`, `base_url`, `chats`, \
+             `enabled`, `encrypt_key`, `listen`, `people`, `public_chat`, `verification_token`",
+            "feishu.public_chat: is missing: expected a text",
+            "rules.company_names: found a text, expected a list `[…]`, each item a text",
+            "rules.roster[2].name: found `王小售`, which is roster[0].name too, expected a label that no other entry has",
+            "vika.poll_every: found \"5 minutes\", expected a length of time like \"90s\", \"5m\" or \"1h30m\"",
+        ]
+    );
+}
+
+const FORM: &[(&str, &str, &str)] = &[
+    ("/rules/time_zone", r#""Shanghai""#, "rules.time_zone: found \"Shanghai\", expected an IANA time zone"),
+    (
+        "/ingest/listen",
+        r#""localhost""#,
+        "ingest.listen: found \"localhost\", expected an IP address and port",
+    ),
+    ("/health_listen", "9000", "health_listen: found 9000, expected an IP address and port"),
+    ("/vika/sync_every", "10", "vika.sync_every: found 10, expected a length of time"),
+    (
+        "/vika/sync_every",
+        r#""99999999999999999999s""#,
+        "vika.sync_every: found \"99999999999999999999s\", expected a length of time",
+    ),
+    ("/vika/calls_per_second", "0", "vika.calls_per_second: found 0, expected a whole number from 1 to 50"),
+    ("/vika/enabled", r#""yes""#, "vika.enabled: found a text, expected true or false"),
+    (
+        "/rules/roster/1/team",
+        r#""sales""#,
+        "rules.roster[1].team: found \"sales\", expected one of `pre_sales`, `after_sales`, `other`",
+    ),
+    (
+        "/rules/roster/0/contacts/0",
+        r#""王""#,
+        "rules.roster[0].contacts[0]: found \"王\", expected a chat account",
+    ),
+    ("/rules/roster/1", r#""李小后""#, "rules.roster[1]: found a text, expected a section"),
+    (
+        "/rules/ladders/pre_sales/repeat",
+        r#"{ "every": "1m", "colour": "grey", "until": "70m" }"#,
+        "rules.ladders.pre_sales.repeat.audience: is missing: expected one of `owner`, `owner_and_public`",
+    ),
+    (
+        "/rules/ladders/pre_sales/repeat",
+        "5",
+        "rules.ladders.pre_sales.repeat: found a number, expected a section `{…}`, or null",
+    ),
+    (
+        "/ingest/gateway",
+        r#"{ "name": "g", "endpoint": "g:1" }"#,
+        "ingest.gateway.token: is missing: expected a text that is not empty (or `token_file`",
+    ),
+    (
+        "/feishu/app_secret",
+        r#""""#,
+        "feishu.app_secret: found an empty text, expected a text that is not empty (or `app_secret_file`",
+    ),
+    ("/typo", "1", "typo: unknown key: expected one of `bus`, `database`"),
+];
+
+const MEANING: &[(&str, &str, &str)] = &[
+    ("/vika/sync_every", r#""0s""#, "vika.sync_every: found nothing, expected at least \"1s\""),
+    (
+        "/rules/ladders/pre_sales/rungs/0/after",
+        r#""1h""#,
+        "rules.ladders.pre_sales.rungs[1].after: found 30m after a rung at 1h",
+    ),
+    (
+        "/ingest/gateway",
+        r#"{ "name": "g", "endpoint": "http://g", "token": "t" }"#,
+        "ingest.gateway.endpoint: expected host and port",
+    ),
+    ("/feishu/chats/王小售", "null", "feishu.chats.王小售: is missing: expected the private chat"),
+    ("/feishu/chats/王小售", r#""oc_2""#, "feishu.chats.王小售: is the same chat as feishu.chats.李小后"),
+    ("/feishu/chats/王小售", r#""oc_3""#, "feishu.chats.王小售: is the same chat as feishu.public_chat"),
+    ("/feishu/chats/吴老板", r#""oc_9""#, "feishu.chats.吴老板: nobody in rules.roster has this name"),
+    (
+        "/feishu/public_chat",
+        r#""公共群""#,
+        "feishu.public_chat: expected a chat's id, which begins with `oc_`",
+    ),
+    ("/feishu/base_url", r#""open.feishu.cn""#, "feishu.base_url: expected an address without a path"),
+    (
+        "/vika/sheets/today",
+        r#""今日群聊""#,
+        "vika.sheets.today: expected a sheet's id, which begins with `dst`",
+    ),
+    ("/vika/bot_names", "[]", "vika.bot_names: found an empty list"),
+    (
+        "/database/passwords/roomstate",
+        r#""x""#,
+        "database.passwords.roomstate: unknown role: expected one of `ingest`",
+    ),
+    ("/bus/url", r#""nats://""#, "bus.url: expected \"nats://user:password@host:port\""),
+    ("/logs", r#"{ "filter": "room_state=loud" }"#, "logs.filter: expected levels like"),
+    (
+        "/ingest/webhook_tokens",
+        r#"[{ "name": "a", "token": "t" }, { "name": "a", "token": "u" }]"#,
+        "ingest.webhook_tokens[1].name: `a` once more",
+    ),
+];
+
+#[test]
+fn every_kind_of_mistake_says_what_was_expected() {
+    for (pointer, value, expected) in FORM.iter().chain(MEANING) {
+        let found = problems(&with(&[(pointer, serde_json::from_str(value).unwrap())]), &[]);
+        assert_eq!(found.len(), 1, "{pointer} {value}: {found:#?}");
+        assert!(found[0].starts_with(expected), "{pointer}: {}", found[0]);
+    }
+}
+
+/// What is switched off may be nonsense.
+#[test]
+fn what_is_switched_off_needs_no_chats_and_no_sheets() {
+    let value = with(&[
+        ("/feishu/enabled", json!(false)),
+        ("/feishu/chats", json!({})),
+        ("/vika/enabled", json!(false)),
+        ("/vika/sheets/today", json!("later")),
+    ]);
+    assert_eq!(problems(&value, &[]), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_is_none_is_named() {
+    let source = Source { file: "no/such/huiyin.json".into(), environment: false };
+    assert_eq!(
+        load(&source).unwrap_err().to_string(),
+        "the configuration cannot be read: there is no file no/such/huiyin.json"
+    );
+    let broken = load_with("{ \"rules\": ", "broken.json", Path::new("."), []).unwrap_err().to_string();
+    assert!(broken.contains("broken.json is not JSON") && broken.contains("line 1"), "{broken}");
+}
+
+#[test]
+fn secrets_come_from_files_beside_the_configuration() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("secrets"))?;
+    fs::write(folder.path().join("secrets/app"), "from a file\n")?;
+    fs::write(folder.path().join("secrets/room"), "123456\r\n")?;
+    let value = with(&[
+        ("/feishu/app_secret", Value::Null),
+        ("/feishu/app_secret_file", json!("secrets/app")),
+        ("/database/passwords/room_state_file", json!("secrets/room")),
+    ]);
+    let file = folder.path().join("huiyin.json");
+    fs::write(&file, format!("\u{feff}{value}"))?;
+    let config = load(&Source { file: file.clone(), environment: false })?;
+    assert_eq!(config.feishu.app_secret.expose(), "from a file");
+    assert_eq!(config.database.passwords["room_state"].expose(), "123456");
+
+    fs::write(folder.path().join("secrets/app"), "\n")?;
+    fs::remove_file(folder.path().join("secrets/room"))?;
+    let error = load(&Source { file, environment: false }).unwrap_err().to_string();
+    let secrets = folder.path().join("secrets");
+    for expected in [
+        "2 problems".to_owned(),
+        format!("feishu.app_secret_file: the file {}/app is empty", secrets.display()),
+        format!("database.passwords.room_state_file: there is no file {}/room", secrets.display()),
+    ] {
+        assert!(error.contains(&expected), "{expected} is not in: {error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_secret_is_given_once_and_only_secrets_come_from_files() {
+    let value = with(&[("/feishu/app_secret_file", json!("x")), ("/feishu/app_id_file", json!("y"))]);
+    let found = problems(&value, &[]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0], "feishu.app_secret_file: `app_secret` is given as well: expected one of the two");
+    assert!(found[1].starts_with("feishu.app_id_file: unknown key"), "{found:?}");
+}
+
+#[test]
+fn the_environment_overrides_by_what_is_expected_in_its_place() -> Result<()> {
+    let value =
+        with(&[("/feishu/app_secret", Value::Null), ("/feishu/app_secret_file", json!("/there/is/none"))]);
+    let config = read(
+        &value,
+        &[
+            ("HUIYIN_FEISHU__APP_SECRET", "0012345678901234567890"),
+            ("HUIYIN_DATABASE__PASSWORDS__ROOM_STATE", "true"),
+            ("HUIYIN_DATABASE__PORT", "6432"),
+            ("HUIYIN_VIKA__ENABLED", "false"),
+            ("HUIYIN_VIKA__POLL_EVERY", "1h"),
+            ("HUIYIN_RULES__COMPANY_NAMES", r#"["甲","乙"]"#),
+            ("HUIYIN_HEALTH_LISTEN", "127.0.0.1:9000"),
+            // Not ours: the file's name, and what a cluster sets for its own services.
+            ("HUIYIN_CONFIG", "somewhere.json"),
+            ("HUIYIN_INGEST_PORT", "tcp://10.0.0.1:8080"),
+            ("PATH", "/bin"),
+        ],
+    )?;
+    assert_eq!(config.feishu.app_secret.expose(), "0012345678901234567890");
+    assert_eq!(config.database.passwords["room_state"].expose(), "true");
+    assert_eq!((config.database.port, config.vika.enabled), (6432, false));
+    assert_eq!(config.vika.poll_every.to_string(), "1h");
+    assert_eq!(config.rules.company_names, ["甲", "乙"]);
+    assert_eq!(config.health_listen.map(|address| address.port()), Some(9000));
+    Ok(())
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let mut found = problems(
+        &sample(),
+        &[
+            ("HUIYIN_DATABASE__PORT", "many"),
+            ("HUIYIN_FEISHU__APP_SECERT", SECRET),
+            ("HUIYIN_FEISHU__ENCRYPT_KEY_FILE", "/none"),
+        ],
+    );
+    found.sort();
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].starts_with("database.port: found \"many\", expected a whole number"), "{found:?}");
+    assert!(found[0].ends_with("(set by the environment variable HUIYIN_DATABASE__PORT)"), "{found:?}");
+    assert!(found[1].starts_with("feishu.app_secert: unknown key"), "{found:?}");
+    assert!(found[1].ends_with("(set by the environment variable HUIYIN_FEISHU__APP_SECERT)"), "{found:?}");
+    assert!(found[2].starts_with("feishu.encrypt_key_file: there is no file /none"), "{found:?}");
+}
+
+#[test]
+fn setting_up_the_database_takes_the_password_of_every_role() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("huiyin.json");
+    let value = with(&[("/database/passwords", json!({ "ingest": "x" })), ("/vika/bot_names", json!([]))]);
+    fs::write(&file, value.to_string())?;
+    let error = load_complete(&Source { file, environment: false }).unwrap_err().to_string();
+    assert!(
+        error.contains("8 problems") && error.contains("database.passwords.admin: is missing"),
+        "{error}"
+    );
+    assert!(!error.contains("passwords.ingest:"), "{error}");
+    Ok(())
+}
+
+/// Neither the whole configuration nor any report of a mistake shows a secret, also not one in a wrong place.
+#[test]
+fn no_secret_is_ever_shown() -> Result<()> {
+    let config = read(&sample(), &[("HUIYIN_DATABASE__PASSWORDS__ADMIN", SECRET)])?;
+    assert!(!format!("{config:?}{config:#?}").contains(SECRET));
+    for (pointer, value) in [
+        ("/feishu/app_secret", json!([SECRET])),
+        ("/feishu/app_secret", json!({ "value": SECRET })),
+        ("/feishu", json!(SECRET)),
+        ("/bus/url", json!(format!("nats://u:{SECRET}@"))),
+        ("/bus", json!({ "ulr": SECRET })),
+        ("/database/passwords", json!([SECRET])),
+        ("/database/password", json!(SECRET)),
+        ("/vika/sync_token_file", json!(5)),
+        ("/ingest/webhook_tokens", json!([SECRET])),
+        (
+            "/ingest/webhook_tokens",
+            json!([{ "name": "a", "token": SECRET }, { "name": "b", "token": SECRET }]),
+        ),
+    ] {
+        let error = read(&with(&[(pointer, value)]), &[]).unwrap_err();
+        let told = format!("{error}\n{error:?}");
+        assert!(!told.contains(SECRET), "{pointer}: {told}");
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Every file in `config/` is a configuration that can be put in force, and the schema beside them is the types' own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use runtime::config::{Source, load_complete};
+use serde_json::Value;
+
+const SCHEMA: &str = "huiyin.schema.json";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
+}
+
+fn configurations() -> Result<BTreeMap<String, Value>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder())? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if path.extension().is_some_and(|extension| extension == "json") && name != SCHEMA {
+            let value = serde_json::from_str(&fs::read_to_string(&path)?).context(name.clone())?;
+            found.insert(name, value);
+        }
+    }
+    Ok(found)
+}
+
+/// Lets every `NAME_file` name a file that is there.
+fn provide_secrets(node: &mut Value, folder: &Path) -> Result<()> {
+    match node {
+        Value::Object(section) => {
+            for (key, value) in section {
+                if let (true, Value::String(file)) = (key.ends_with("_file"), &mut *value) {
+                    let kept = folder.join(file.replace('/', "_"));
+                    // One that can also be a bus's address, and no two the same.
+                    fs::write(&kept, format!("nats://user:{}@bus:4222\n", file.replace('/', "-")))?;
+                    *file = kept.display().to_string();
+                }
+                provide_secrets(value, folder)?;
+            }
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| provide_secrets(item, folder))?,
+        _ => {}
+    }
+    Ok(())
+}
+
+#[test]
+fn every_configuration_can_be_put_in_force() -> Result<()> {
+    let configurations = configurations()?;
+    assert!(configurations.contains_key("default.json"));
+    for (name, mut value) in configurations {
+        let folder = tempfile::tempdir()?;
+        provide_secrets(&mut value, folder.path())?;
+        let file = folder.path().join(&name);
+        fs::write(&file, value.to_string())?;
+        load_complete(&Source { file, environment: false }).with_context(|| name)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_configuration_is_valid_by_the_schema_that_it_refers_to() -> Result<()> {
+    let schema = jsonschema::validator_for(&runtime::config::schema())?;
+    for (name, value) in configurations()? {
+        assert_eq!(value["$schema"], format!("./{SCHEMA}"), "{name}");
+        let errors: Vec<String> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_schema_has_not_drifted() -> Result<()> {
+    let written: Value = serde_json::from_str(&fs::read_to_string(folder().join(SCHEMA))?)?;
+    assert!(
+        written == runtime::config::schema(),
+        "config/{SCHEMA} is not what the types say: cargo run -p huiyin -- schema > config/{SCHEMA}"
+    );
+    Ok(())
+}
+
+/// The default ladders are the ones that the report's users know.
+#[test]
+fn the_default_ladders_end_after_seventy_minutes() -> Result<()> {
+    let value: Value = serde_json::from_str(&fs::read_to_string(folder().join("default.json"))?)?;
+    for stage in ["pre_sales", "after_sales"] {
+        let ladder: domain::rules::Ladder = serde_json::from_value(value["rules"]["ladders"][stage].clone())?;
+        let steps: Vec<String> = domain::ladder::steps(&ladder)
+            .map(|step| format!("{} {:?} {:?}", step.rung.0 / 60, step.colour, step.audience))
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                "5 Turquoise Owner",
+                "10 Yellow Owner",
+                "20 Orange Owner",
+                "30 Red OwnerAndPublic",
+                "40 Purple OwnerAndPublic",
+                "50 Blue OwnerAndPublic",
+                "60 Grey OwnerAndPublic",
+                "70 Grey OwnerAndPublic",
+            ],
+            "{stage}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Takes events from the reader: ids of messages into the inbox, news of rooms to whoever keeps them, login codes to
+//! the operator. It never fetches anything.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use store::ingest::inbox::{Arrived, take_in};
+use tokio::sync::mpsc;
+
+use super::Capture;
+use super::warm::News;
+use crate::gateway::event::{Scan, ScanStatus};
+use crate::gateway::{Arrival, Event, qr};
+use runtime::telemetry::chain;
+
+/// Events handled in one go: one statement for all ids among them.
+const BATCH: usize = 500;
+/// The pause before ids are offered to a failing database again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// The numbers of payload types that matter here.
+const CONTACT: i32 = 2;
+const ROOM: i32 = 3;
+const ROOM_MEMBER: i32 = 4;
+
+/// Runs until the reader is gone, so that nothing read is left behind at a shutdown.
+pub async fn run(
+    capture: Arc<Capture>,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    news: mpsc::UnboundedSender<News>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while arrivals.recv_many(&mut batch, BATCH).await > 0 {
+        let mut messages = Vec::new();
+        for arrival in batch.drain(..) {
+            capture.last_event_ms.store(arrival.arrived_at.timestamp_millis(), Ordering::Relaxed);
+            match arrival.event {
+                Event::Message(ref id) => messages.extend(arrived(&capture, &arrival, id.as_str())),
+                event => happened(&capture, event, arrival.arrived_at, &news),
+            }
+        }
+        if !messages.is_empty() {
+            commit(&capture, &messages).await;
+            capture.arrived.notify_one();
+        }
+    }
+}
+
+/// An id that Postgres cannot hold would keep all others out.
+fn arrived(capture: &Capture, arrival: &Arrival, message: &str) -> Option<Arrived> {
+    if message.contains('\0') {
+        metrics::counter!("ingest_unusable_ids_total").increment(1);
+        return None;
+    }
+    Some(Arrived {
+        message: message.to_owned(),
+        account: capture.account().map(|account| account.to_string()),
+        epoch: i64::try_from(arrival.epoch).unwrap_or(i64::MAX),
+        sequence: i64::try_from(arrival.sequence).unwrap_or(i64::MAX),
+        at: arrival.arrived_at,
+    })
+}
+
+fn happened(
+    capture: &Capture,
+    event: Event,
+    arrived_at: chrono::DateTime<chrono::Utc>,
+    news: &mpsc::UnboundedSender<News>,
+) {
+    let item = match event {
+        Event::Login(account) => {
+            capture.logged_in(account, arrived_at);
+            News::Warm
+        }
+        Event::Ready => News::Warm,
+        Event::Scan(scan) => return show(capture, &scan),
+        Event::RoomJoin { room, invitees, inviter, at } => {
+            News::Joined { room, people: invitees, inviter, at: at.unwrap_or(arrived_at) }
+        }
+        Event::RoomLeave { room, removees, at, .. } => {
+            News::Left { room, people: removees, at: at.unwrap_or(arrived_at) }
+        }
+        Event::RoomTopic { room, topic, at, .. } => {
+            // At once, so that a message that came after it is not published under the old name.
+            capture.rooms.renamed(&room, &topic, capture.now());
+            News::Renamed { room, at: at.unwrap_or(arrived_at) }
+        }
+        Event::Dirty { payload_type: CONTACT, id } => return capture.people.forget(&id),
+        Event::Dirty { payload_type: ROOM | ROOM_MEMBER, id } => News::Dirty { id },
+        _ => return,
+    };
+    // The receiver is gone only at a shutdown; the next start reads every room anew.
+    news.send(item).ok();
+}
+
+fn show(capture: &Capture, scan: &Scan) {
+    tracing::info!(status = ?scan.status, "login by QR code");
+    match (&scan.qrcode, scan.status) {
+        (Some(code), ScanStatus::Waiting | ScanStatus::Unknown(_)) => {
+            match qr::terminal(code) {
+                Ok(art) => tracing::info!("scan this code with the account's phone, or open /login:\n{art}"),
+                Err(error) => tracing::error!(%error, "the login code cannot be shown"),
+            }
+            capture.login_code.send_replace(Some(code.clone()));
+        }
+        (_, ScanStatus::Cancelled | ScanStatus::TimedOut | ScanStatus::Confirmed) => {
+            capture.login_code.send_replace(None);
+        }
+        _ => {}
+    }
+}
+
+/// Does not give up while the process lives: the queue in front of it holds minutes of events.
+async fn commit(capture: &Capture, messages: &[Arrived]) {
+    loop {
+        let taken = async {
+            let mut connection = capture.ctx.db.acquire().await?;
+            take_in(&mut connection, &capture.name, messages).await
+        };
+        match taken.await {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::error!(error = chain(&error), ids = messages.len(), "ids wait for the inbox");
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}

@@ -1,0 +1,210 @@
+//! Fetches the payloads that the inbox waits for, several at a time, and hands the messages on to the bus.
+//!
+//! A gateway keeps some hundred payloads only, so ids are fetched at once, also while the bus is down.
+
+use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::FutureExt as _;
+use runtime::telemetry::chain;
+use store::ingest::inbox::{self, Waiting};
+use tokio::task::JoinSet;
+
+use super::{Capture, Trouble, message, point};
+
+/// Payloads asked for at the same time; more brings nothing.
+const IN_FLIGHT: usize = 12;
+/// Ids read from the inbox in one go.
+const PAGE: usize = 256;
+/// Ids that are done with are deleted together when there are so many, or when nothing else is to be done.
+const FLUSH_AT: usize = 64;
+/// How often the inbox is looked at without being told.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The pauses after failed attempts, in milliseconds; one more failure and the payload is missing.
+const RETRY_AFTER_MS: [i64; 4] = [200, 1_000, 5_000, 30_000];
+/// The pause after a failure that says nothing about the payload: the link broke, or our database is down.
+const LATER: TimeDelta = TimeDelta::seconds(1);
+/// What a shutdown waits for fetches in flight.
+const FINISH: Duration = Duration::from_secs(6);
+
+/// What came of one id.
+#[derive(Debug)]
+enum Fetched {
+    /// It is on its way, or does not concern us.
+    Done,
+    /// The gateway would not give it.
+    Failed(String),
+    /// Nothing was learned about it.
+    Later,
+}
+
+struct Fetchers {
+    capture: Arc<Capture>,
+    queue: VecDeque<Waiting>,
+    /// Queued, in flight, or done and not deleted yet.
+    held: HashSet<String>,
+    flying: JoinSet<(Waiting, Fetched)>,
+    done: Vec<String>,
+    /// There may be more in the inbox than what was read last.
+    look: bool,
+}
+
+/// Runs until the shutdown is requested.
+pub async fn run(capture: Arc<Capture>) {
+    let mut fetchers = Fetchers {
+        capture: Arc::clone(&capture),
+        queue: VecDeque::new(),
+        held: HashSet::new(),
+        flying: JoinSet::new(),
+        done: Vec::new(),
+        look: true,
+    };
+    while !capture.ctx.shutdown.requested() {
+        capture.ctx.health.beat("fetch");
+        fetchers.fill().await;
+        fetchers.launch();
+        tokio::select! {
+            () = capture.ctx.shutdown.wait() => {}
+            Some(ended) = fetchers.flying.join_next() => fetchers.landed(ended).await,
+            () = capture.arrived.notified() => fetchers.look = true,
+            () = tokio::time::sleep(LOOK_EVERY) => fetchers.look = true,
+        }
+        if fetchers.done.len() >= FLUSH_AT || fetchers.flying.is_empty() {
+            fetchers.flush().await;
+        }
+    }
+    let finish = async {
+        while let Some(ended) = fetchers.flying.join_next().await {
+            fetchers.landed(ended).await;
+        }
+    };
+    // What is cut off here is fetched again at the next start.
+    drop(tokio::time::timeout(FINISH, finish).await);
+    fetchers.flush().await;
+}
+
+impl Fetchers {
+    async fn fill(&mut self) {
+        if !self.look || self.queue.len() >= IN_FLIGHT || self.capture.link().is_none() {
+            return;
+        }
+        let held: Vec<String> = self.held.iter().cloned().collect();
+        let capture = &self.capture;
+        let due = async {
+            let mut connection = capture.ctx.db.acquire().await?;
+            let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+            inbox::due(&mut connection, &capture.name, &held, limit, capture.now()).await
+        };
+        match due.await {
+            Ok(due) => {
+                self.look = due.len() == PAGE;
+                self.held.extend(due.iter().map(|waiting| waiting.message.clone()));
+                self.queue.extend(due);
+            }
+            Err(error) => tracing::warn!(error = chain(&error), "the inbox cannot be read"),
+        }
+    }
+
+    fn launch(&mut self) {
+        while self.flying.len() < IN_FLIGHT
+            && let Some(waiting) = self.queue.pop_front()
+        {
+            let capture = Arc::clone(&self.capture);
+            self.flying.spawn(async move {
+                let fetched = AssertUnwindSafe(fetch(&capture, &waiting)).catch_unwind().await;
+                let fetched = fetched.unwrap_or_else(|_| Fetched::Failed("reading it panicked".into()));
+                (waiting, fetched)
+            });
+        }
+    }
+
+    async fn landed(&mut self, ended: Result<(Waiting, Fetched), tokio::task::JoinError>) {
+        // Panics are caught inside, and nobody aborts these tasks.
+        let Ok((waiting, fetched)) = ended else { return };
+        match fetched {
+            Fetched::Done => {
+                self.done.push(waiting.message);
+                return;
+            }
+            Fetched::Failed(reason) => self.failed(&waiting, &reason).await,
+            Fetched::Later => self.again(&waiting, waiting.attempts, LATER).await,
+        }
+        self.held.remove(&waiting.message);
+    }
+
+    async fn failed(&self, waiting: &Waiting, reason: &str) {
+        let attempts = waiting.attempts + 1;
+        metrics::counter!("ingest_fetch_failures_total").increment(1);
+        let pause = usize::try_from(waiting.attempts).ok().and_then(|failed| RETRY_AFTER_MS.get(failed));
+        if let Some(pause) = pause {
+            tracing::debug!(
+                message.id = waiting.message,
+                attempts,
+                reason,
+                "payload will be asked for again"
+            );
+            return self.again(waiting, attempts, TimeDelta::milliseconds(*pause)).await;
+        }
+        metrics::counter!("ingest_payloads_missing_total").increment(1);
+        tracing::error!(message.id = waiting.message, attempts, reason, "payload is missing");
+        let given_up = async {
+            let mut connection = self.capture.ctx.db.acquire().await?;
+            inbox::give_up(&mut connection, &self.capture.name, &waiting.message, attempts, reason).await
+        };
+        if let Err(error) = given_up.await {
+            tracing::warn!(error = chain(&error), "a missing payload could not be noted, it is tried again");
+        }
+    }
+
+    async fn again(&self, waiting: &Waiting, attempts: i32, pause: TimeDelta) {
+        let (capture, next) = (&self.capture, self.capture.now() + pause);
+        let noted = async {
+            let mut connection = capture.ctx.db.acquire().await?;
+            inbox::again_at(&mut connection, &capture.name, &waiting.message, attempts, next).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(error = chain(&error), "an attempt could not be noted");
+        }
+    }
+
+    async fn flush(&mut self) {
+        if self.done.is_empty() {
+            return;
+        }
+        let deleted = async {
+            let mut connection = self.capture.ctx.db.acquire().await?;
+            inbox::done(&mut connection, &self.capture.name, &self.done).await
+        };
+        match deleted.await {
+            Ok(()) => {
+                for message in self.done.drain(..) {
+                    self.held.remove(&message);
+                }
+            }
+            Err(error) => tracing::warn!(error = chain(&error), "the inbox is not tidied yet"),
+        }
+    }
+}
+
+async fn fetch(capture: &Capture, waiting: &Waiting) -> Fetched {
+    let Some(link) = capture.link() else { return Fetched::Later };
+    capture.ctx.faults.reach(point::BEFORE_FETCH).await;
+    let last = usize::try_from(waiting.attempts).is_ok_and(|failed| failed >= RETRY_AFTER_MS.len());
+    let handed_on = match message::assemble(capture, &link, waiting, last).await {
+        Ok(Some(message)) => capture.outbox.send_message(capture, &message).await,
+        Ok(None) => Ok(()),
+        Err(trouble) => Err(trouble),
+    };
+    match handed_on {
+        Ok(()) => Fetched::Done,
+        Err(trouble @ Trouble::Database(_)) => {
+            tracing::warn!(error = chain(&trouble), "a message waits in the inbox");
+            Fetched::Later
+        }
+        Err(trouble) if capture.still(&link) => Fetched::Failed(chain(&trouble)),
+        Err(_) => Fetched::Later,
+    }
+}

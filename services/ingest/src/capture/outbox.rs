@@ -1,0 +1,163 @@
+//! The way to the bus. What the bus does not take at once waits in Postgres, in order; the payload was fetched already,
+//! and a gateway would not give it a second time for long.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::connection::State;
+use events::chat::ChatMessage;
+use events::{encode, subject};
+use runtime::bus::Outgoing;
+use runtime::telemetry::chain;
+use store::ingest::outbox::{self as stored, Stored};
+use store::sqlx::PgConnection;
+use tokio::sync::Notify;
+
+use super::{Capture, Trouble};
+
+/// How often what waits is offered again.
+const OFFER_EVERY: Duration = Duration::from_secs(1);
+/// Facts offered in one go.
+const BATCH: i64 = 256;
+
+/// Where facts go out.
+#[derive(Default)]
+pub struct Outbox {
+    /// Something waits. What comes then waits behind it, without being offered by itself first.
+    waiting: AtomicBool,
+    put: Notify,
+}
+
+/// Keeps a fact as part of the caller's transaction.
+pub async fn put(
+    connection: &mut PgConnection,
+    capture: &Capture,
+    fact: &Outgoing,
+) -> Result<i64, store::sqlx::Error> {
+    stored::put(connection, &capture.name, &fact.id, &fact.subject, &fact.payload).await
+}
+
+impl Outbox {
+    /// Publishes a message, or keeps it until the bus is back. Either way it is safe then.
+    pub async fn send_message(&self, capture: &Capture, message: &ChatMessage) -> Result<(), Trouble> {
+        let outgoing = Outgoing {
+            subject: subject::chat_message(&message.room_key()),
+            id: message.key().to_string(),
+            payload: encode(message)?,
+        };
+        if self.offer(capture, &outgoing).await {
+            metrics::counter!("ingest_messages_total").increment(1);
+            return Ok(());
+        }
+        let mut connection = capture.ctx.db.acquire().await?;
+        put(&mut connection, capture, &outgoing).await?;
+        self.wait();
+        Ok(())
+    }
+
+    /// Publishes what is in the outbox already, if the bus takes it now.
+    pub async fn try_now(&self, capture: &Capture, id: i64, outgoing: &Outgoing) {
+        if !self.offer(capture, outgoing).await {
+            return self.wait();
+        }
+        let deleted = async {
+            let mut connection = capture.ctx.db.acquire().await?;
+            stored::delete(&mut connection, &[id]).await
+        };
+        if let Err(error) = deleted.await {
+            // It is published once more then, and the bus knows its id.
+            tracing::warn!(error = chain(&error), "the outbox is not tidied yet");
+            self.wait();
+        }
+    }
+
+    async fn offer(&self, capture: &Capture, outgoing: &Outgoing) -> bool {
+        let connected = capture.ctx.bus.client().connection_state() == State::Connected;
+        if !connected || self.waiting.load(Ordering::Acquire) {
+            return false;
+        }
+        match capture.ctx.bus.publish(outgoing).await {
+            Ok(_duplicate) => true,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "the bus is down, facts wait in the outbox");
+                false
+            }
+        }
+    }
+
+    fn wait(&self) {
+        self.waiting.store(true, Ordering::Release);
+        self.put.notify_one();
+    }
+}
+
+/// Runs until the shutdown is requested. Begins with what the last process left.
+pub async fn run(capture: Arc<Capture>) {
+    capture.outbox.wait();
+    while !capture.ctx.shutdown.requested() {
+        capture.ctx.health.beat("outbox");
+        match drain(&capture).await {
+            Ok(()) => {}
+            Err(error) => tracing::debug!(error, "the outbox waits"),
+        }
+        let told = async {
+            // While the bus is down every new fact would wake this up.
+            if capture.outbox.waiting.load(Ordering::Acquire) {
+                std::future::pending::<()>().await;
+            }
+            capture.outbox.put.notified().await;
+        };
+        tokio::select! {
+            () = capture.ctx.shutdown.wait() => {}
+            () = told => {}
+            () = tokio::time::sleep(OFFER_EVERY) => {}
+        }
+    }
+}
+
+/// Publishes everything that waits.
+async fn drain(capture: &Capture) -> Result<(), String> {
+    loop {
+        // Before looking, so that what is put in meanwhile is not forgotten.
+        capture.outbox.waiting.store(false, Ordering::Release);
+        let published = publish_some(capture).await;
+        match published {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => {
+                capture.outbox.waiting.store(true, Ordering::Release);
+                return Err(error);
+            }
+        }
+    }
+}
+
+async fn publish_some(capture: &Capture) -> Result<usize, String> {
+    let mut connection = capture.ctx.db.acquire().await.map_err(|error| chain(&error))?;
+    let waiting =
+        stored::oldest(&mut connection, &capture.name, BATCH).await.map_err(|error| chain(&error))?;
+    drop(connection);
+    if waiting.is_empty() {
+        return Ok(0);
+    }
+    if capture.ctx.bus.client().connection_state() != State::Connected {
+        return Err("no connection to the bus".to_owned());
+    }
+    let ids: Vec<i64> = waiting.iter().map(|fact| fact.id).collect();
+    let outgoing: Vec<Outgoing> = waiting.into_iter().map(outgoing).collect();
+    let answers = capture.ctx.bus.publish_all(&outgoing).await;
+    let taken: Vec<i64> =
+        ids.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).map(|(id, _)| *id).collect();
+    let mut connection = capture.ctx.db.acquire().await.map_err(|error| chain(&error))?;
+    stored::delete(&mut connection, &taken).await.map_err(|error| chain(&error))?;
+    metrics::counter!("ingest_outbox_published_total").increment(taken.len() as u64);
+    match answers.into_iter().find_map(Result::err) {
+        Some(error) => Err(chain(&error)),
+        None => Ok(taken.len()),
+    }
+}
+
+fn outgoing(fact: Stored) -> Outgoing {
+    Outgoing { subject: fact.subject, id: fact.key, payload: fact.payload }
+}

@@ -1,0 +1,262 @@
+//! Reads all rooms and the people in them after a login, so that every room is known before it speaks, and applies what
+//! events say of rooms.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+use runtime::telemetry::chain;
+use tokio::sync::mpsc;
+
+use super::{Capture, Link};
+use crate::gateway::{ContactId, RoomId};
+
+/// Rooms or people read at the same time; the rest of the gateway's attention is for messages.
+const AT_ONCE: usize = 6;
+/// Rooms or people read before news are looked at again.
+const CHUNK: usize = 48;
+/// The pause before what failed is tried again.
+const AGAIN: Duration = Duration::from_secs(3);
+/// How often the part says that it lives.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// Something that events say of rooms.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// The account is logged in, or the puppet has its rooms: read what was not read since the login.
+    Warm,
+    /// People came into a room.
+    Joined {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        people: Vec<ContactId>,
+        /// Who brought them.
+        inviter: Option<ContactId>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// People left a room.
+    Left {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        people: Vec<ContactId>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A room has another name, which [`super::rooms::Rooms::renamed`] has been told.
+    Renamed {
+        /// Which room.
+        room: RoomId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A room or one of its members is no longer as it was told.
+    Dirty {
+        /// The room's id, or a compound one with the room's in it.
+        id: String,
+    },
+}
+
+struct Warmer {
+    capture: Arc<Capture>,
+    /// What events said and is not applied yet, in order.
+    news: VecDeque<(RoomId, News)>,
+    list: bool,
+    rooms: BTreeSet<RoomId>,
+    people: BTreeSet<ContactId>,
+}
+
+/// Runs until the shutdown is requested.
+pub async fn run(capture: Arc<Capture>, mut news: mpsc::UnboundedReceiver<News>) {
+    let shutdown = capture.ctx.shutdown.clone();
+    let mut status = capture.status.clone();
+    let mut warmer = Warmer {
+        capture,
+        news: VecDeque::new(),
+        list: false,
+        rooms: BTreeSet::new(),
+        people: BTreeSet::new(),
+    };
+    let mut pause = Duration::ZERO;
+    while !shutdown.requested() {
+        warmer.capture.ctx.health.beat("rooms");
+        tokio::select! {
+            biased;
+            () = shutdown.wait() => return,
+            Some(item) = news.recv() => {
+                pause = Duration::ZERO;
+                warmer.take(item).await;
+            }
+            // Work may have waited for the login.
+            Ok(()) = status.changed() => pause = Duration::ZERO,
+            () = tokio::time::sleep(pause) => {
+                pause = match warmer.step().await {
+                    Step::More => Duration::ZERO,
+                    Step::Failed => AGAIN,
+                    Step::Idle => BEAT,
+                };
+            }
+        }
+    }
+}
+
+enum Step {
+    More,
+    Failed,
+    Idle,
+}
+
+impl Warmer {
+    async fn take(&mut self, news: News) {
+        let room = match &news {
+            News::Warm => {
+                self.list = true;
+                return;
+            }
+            News::Dirty { id } => return self.dirty(id).await,
+            News::Joined { room, .. } | News::Left { room, .. } | News::Renamed { room, .. } => room.clone(),
+        };
+        self.news.push_back((room, news));
+    }
+
+    /// Ids of members may be compound: every room whose id is part of it is read anew.
+    async fn dirty(&mut self, id: &str) {
+        let known = self.capture.rooms.known();
+        let touched = known.into_iter().filter(|room| id.contains(room.as_str()));
+        for room in touched.chain(RoomId::parse(id)).collect::<BTreeSet<_>>() {
+            self.capture.rooms.forget(&room).await;
+            if self.capture.rooms.known().contains(&room) {
+                self.rooms.insert(room);
+            }
+        }
+    }
+
+    /// One piece of the work there is.
+    async fn step(&mut self) -> Step {
+        let Some(link) = self.capture.link() else { return Step::Idle };
+        if let Some((room, news)) = self.news.pop_front() {
+            if let Err(error) = apply(&self.capture, &link, &room, news).await {
+                tracing::warn!(room.id = %room, error = chain(&error), "the room is read anew");
+                self.capture.rooms.forget(&room).await;
+                self.rooms.insert(room);
+            }
+            return Step::More;
+        }
+        if self.list {
+            return self.list_rooms(&link).await;
+        }
+        if !self.rooms.is_empty() {
+            return self.read_rooms(&link).await;
+        }
+        if !self.people.is_empty() {
+            return self.read_people(&link).await;
+        }
+        Step::Idle
+    }
+
+    /// Rooms that were known and are not in the list are read as well: whether we left them is said by their members.
+    async fn list_rooms(&mut self, link: &Link) -> Step {
+        let listed = match link.client.rooms().await {
+            Ok(rooms) => rooms,
+            Err(error) => {
+                tracing::warn!(%error, "the list of rooms cannot be read");
+                return Step::Failed;
+            }
+        };
+        self.list = false;
+        let since = self.capture.last_login_at().unwrap_or(DateTime::UNIX_EPOCH);
+        for room in listed {
+            if !self.capture.rooms.read_since(&room, since).await {
+                self.capture.rooms.forget(&room).await;
+                self.rooms.insert(room);
+            }
+        }
+        tracing::info!(rooms = self.rooms.len(), "rooms are read");
+        Step::More
+    }
+
+    async fn read_rooms(&mut self, link: &Link) -> Step {
+        let chunk: Vec<RoomId> = self.rooms.iter().take(CHUNK).cloned().collect();
+        let since = self.capture.last_login_at().unwrap_or_else(|| self.capture.now());
+        let capture = &self.capture;
+        let read: Vec<_> = futures::stream::iter(chunk)
+            .map(|room| async move {
+                let facts = capture.rooms.announced(capture, link, &room, since).await;
+                (room, facts)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let mut failed = false;
+        for (room, facts) in read {
+            match facts {
+                Ok(facts) => {
+                    self.rooms.remove(&room);
+                    self.people.extend(facts.members.into_iter().filter_map(ContactId::parse));
+                }
+                Err(error) => {
+                    failed = true;
+                    tracing::warn!(room.id = %room, error = chain(&error), "the room cannot be read");
+                }
+            }
+        }
+        if failed { Step::Failed } else { Step::More }
+    }
+
+    /// Who cannot be read now is read when they speak.
+    async fn read_people(&mut self, link: &Link) -> Step {
+        let chunk: Vec<ContactId> = self.people.iter().take(CHUNK).cloned().collect();
+        let (capture, now) = (&self.capture, self.capture.now());
+        futures::stream::iter(chunk.iter().filter(|id| capture.people.is_new(id, now)))
+            .for_each_concurrent(AT_ONCE, |id| async move {
+                if let Err(error) = capture.people.get(capture, link, id).await {
+                    tracing::debug!(contact.id = %id, %error, "the contact cannot be read yet");
+                }
+            })
+            .await;
+        for id in chunk {
+            self.people.remove(&id);
+        }
+        Step::More
+    }
+}
+
+async fn apply(capture: &Capture, link: &Link, room: &RoomId, news: News) -> Result<(), super::Trouble> {
+    let rooms = &capture.rooms;
+    match news {
+        News::Joined { people, inviter, at, .. } => {
+            rooms
+                .apply(capture, link, room, at, |facts| {
+                    if people.contains(&link.account) {
+                        facts.inviter = inviter.map(|inviter| inviter.to_string());
+                    }
+                    facts.members.extend(people.iter().map(ToString::to_string));
+                })
+                .await
+        }
+        News::Left { people, at, .. } => {
+            rooms
+                .apply(capture, link, room, at, |facts| {
+                    for gone in &people {
+                        facts.members.remove(gone.as_str());
+                    }
+                })
+                .await
+        }
+        News::Renamed { at, .. } => {
+            let topic = rooms.announced_name(room, capture.now());
+            rooms
+                .apply(capture, link, room, at, |facts| {
+                    if let Some(topic) = topic {
+                        facts.topic = topic;
+                    }
+                })
+                .await
+        }
+        News::Warm | News::Dirty { .. } => Ok(()),
+    }
+}

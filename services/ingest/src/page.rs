@@ -1,0 +1,129 @@
+//! `GET /login` and `GET /status`: for the operator who has to log the account in, and for whoever looks after it.
+//!
+//! On a loopback address both are open. On any other one they ask for a webhook token, as `?token=` (which a phone's
+//! browser can be given) or as `Authorization: Bearer`: whoever sees the login code can log an account of their own in.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use runtime::Context;
+use runtime::telemetry::chain;
+use serde::Deserialize;
+use store::ingest::{gateways, inbox};
+
+use crate::capture::{Capture, state_word};
+use crate::gateway::qr;
+use crate::webhook::Callers;
+
+struct Page {
+    ctx: Context,
+    capture: Option<Arc<Capture>>,
+    callers: Callers,
+}
+
+#[derive(Deserialize)]
+struct Access {
+    #[serde(default)]
+    token: String,
+}
+
+/// The two pages.
+pub fn router(ctx: Context, capture: Option<Arc<Capture>>) -> Router {
+    let callers = Callers::of(&ctx.config.ingest.webhook_tokens);
+    let page = Arc::new(Page { ctx, capture, callers });
+    Router::new().route("/login", get(login)).route("/status", get(status)).with_state(page)
+}
+
+impl Page {
+    fn admits(&self, access: &Access, headers: &HeaderMap) -> bool {
+        self.ctx.config.ingest.listen.ip().is_loopback()
+            || self.callers.identify(headers).is_some()
+            || self.callers.holder_of(access.token.as_bytes()).is_some()
+    }
+}
+
+async fn login(State(page): State<Arc<Page>>, access: Query<Access>, headers: HeaderMap) -> Response {
+    if !page.admits(&access, &headers) {
+        return (StatusCode::UNAUTHORIZED, text::TOKEN_NEEDED).into_response();
+    }
+    let Some(capture) = &page.capture else {
+        return (StatusCode::NOT_FOUND, Html(text::page(text::NO_GATEWAY, ""))).into_response();
+    };
+    let picture = capture.login_code().and_then(|code| qr::svg(&code).ok());
+    let body = match (&picture, state_word(capture.status().state)) {
+        (Some(picture), _) => text::page(text::SCAN, picture),
+        (None, "live" | "suspect") => text::page(text::LOGGED_IN, ""),
+        (None, "waiting_login") => text::page(text::WAIT_FOR_CODE, ""),
+        (None, _) => text::page(text::NOT_CONNECTED, ""),
+    };
+    no_store(Html(body).into_response())
+}
+
+async fn status(State(page): State<Arc<Page>>, access: Query<Access>, headers: HeaderMap) -> Response {
+    if !page.admits(&access, &headers) {
+        return (StatusCode::UNAUTHORIZED, text::TOKEN_NEEDED).into_response();
+    }
+    let Some(capture) = &page.capture else {
+        return Json(serde_json::json!({ "gateway": null })).into_response();
+    };
+    let read = async {
+        let mut connection = page.ctx.db.acquire().await?;
+        let row = gateways::get(&mut connection, capture.name()).await?;
+        Ok::<_, store::sqlx::Error>((row, inbox::counts(&mut connection, capture.name()).await?))
+    };
+    let (row, counts) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "the status cannot be read");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    let status = capture.status();
+    no_store(
+        Json(serde_json::json!({
+            "gateway": capture.name(),
+            "state": state_word(status.state),
+            "account": status.account.map(|account| account.to_string()),
+            "since": row.as_ref().map(|row| row.state_since),
+            "last_live_at": row.as_ref().and_then(|row| row.last_live_at),
+            "last_event_at": row.as_ref().and_then(|row| row.last_event_at),
+            "inbox": counts.waiting,
+            "payloads_missing": counts.missing,
+            "outbox": counts.outbox,
+        }))
+        .into_response(),
+    )
+}
+
+fn no_store(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What people read.
+mod text {
+    pub const TOKEN_NEEDED: &str = "需要访问令牌：请在地址后加上 ?token=…";
+    pub const NO_GATEWAY: &str = "没有配置微信网关";
+    pub const SCAN: &str = "请用值守账号的手机扫描二维码登录";
+    pub const LOGGED_IN: &str = "账号已登录";
+    pub const WAIT_FOR_CODE: &str = "等待网关提供二维码…";
+    pub const NOT_CONNECTED: &str = "网关未连接";
+
+    /// Seconds until the page looks again; codes change every minute or two.
+    const REFRESH: u32 = 3;
+
+    pub fn page(message: &str, picture: &str) -> String {
+        format!(
+            "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\"><title>回音 · 登录</title>\
+             <meta http-equiv=\"refresh\" content=\"{REFRESH}\">\
+             <meta name=\"viewport\" content=\"width=device-width\">\
+             <style>body{{font-family:sans-serif;display:grid;place-items:center;min-height:90vh;margin:0}}\
+             main{{text-align:center}}svg{{width:min(80vw,320px);height:auto}}</style></head>\
+             <body><main><h1>{message}</h1>{picture}</main></body></html>"
+        )
+    }
+}

@@ -1,0 +1,16 @@
+//! `ingest` as a whole, against a real Postgres, a real `nats-server` and the real Node gateway.
+
+#[cfg(test)]
+mod capture;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod gaps;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod rooms;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod webhook;

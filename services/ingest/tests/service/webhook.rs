@@ -1,0 +1,127 @@
+//! The webhook over HTTP.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use testkit::{Running, Stack, until};
+
+use crate::support::*;
+
+struct Hook {
+    stack: Stack,
+    service: Running,
+    client: reqwest::Client,
+}
+
+async fn hook() -> Result<Hook> {
+    let stack = stack().await?;
+    let service = start(&stack).await?;
+    let client = runtime::http::client()?;
+    until("the webhook listens", || async { Ok(client.get(url(&stack, "/healthz")).send().await.is_ok()) })
+        .await?;
+    Ok(Hook { stack, service, client })
+}
+
+impl Hook {
+    async fn post(&self, token: &str, body: impl Into<reqwest::Body>) -> Result<(u16, Value)> {
+        let request = self.client.post(url(&self.stack, "/v1/messages")).bearer_auth(token).body(body);
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        Ok((status, serde_json::from_str(&answer.text().await?).unwrap_or_default()))
+    }
+}
+
+fn message(id: &str) -> Value {
+    json!({
+        "source": "webhook", "account": "main", "id": id, "room": { "id": "r-1", "topic": "公司-客户群" },
+        "sender": { "id": "u-1", "name": "张三样", "corporation": "客户公司", "coworker": false },
+        "sent_at": "2026-11-22T09:30:00+08:00", "kind": "text", "text": "在吗？"
+    })
+}
+
+fn with(id: &str, field: &str, value: impl Into<Value>) -> Value {
+    let mut message = message(id);
+    message[field] = value.into();
+    message
+}
+
+#[tokio::test]
+async fn only_with_a_token_and_only_for_ones_own_source() -> Result<()> {
+    let hook = hook().await?;
+    for token in ["", "wrong", "test-token2"] {
+        assert_eq!(hook.post(token, message("m-1").to_string()).await?.0, 401, "{token}");
+    }
+    let bare = hook.client.post(url(&hook.stack, "/v1/messages")).body(message("m-1").to_string());
+    assert_eq!(bare.send().await?.status(), 401);
+    let (status, answer) = hook.post("test-token", with("m-1", "source", "wechaty").to_string()).await?;
+    assert_eq!((status, answer["rejected"][0]["index"].as_u64()), (200, Some(0)));
+    assert!(messages(&hook.stack).await?.is_empty());
+    hook.service.stop().await
+}
+
+#[tokio::test]
+async fn bad_rows_are_refused_by_index_and_the_rest_goes_on() -> Result<()> {
+    let hook = hook().await?;
+    let broken = message("escape").to_string().replace("在吗？", "\\ud800");
+    let rows = [
+        message("good-1").to_string(),
+        broken,
+        with("nul", "text", "a\0b").to_string(),
+        with("long", "text", "好".repeat(100_000)).to_string(),
+        with("date", "sent_at", "yesterday").to_string(),
+        with("kind", "kind", "shout").to_string(),
+        "{nonsense".to_owned(),
+        message("good-2").to_string(),
+    ];
+    let (status, answer) = hook.post("test-token", rows.join("\n")).await?;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(3), &json!(0)));
+    let rejected: Vec<(u64, &str)> = answer["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["index"].as_u64().unwrap(), row["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rejected.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2, 4, 5, 6]);
+    for ((_, reason), word) in rejected.iter().zip(["", "NUL", "yesterday", "shout", "key"]) {
+        assert!(!reason.is_empty() && reason.contains(word), "{reason}");
+    }
+    let published = messages(&hook.stack).await?;
+    let ids: Vec<&str> = published.iter().map(|(_, message)| message.id.as_str()).collect();
+    assert_eq!(ids, ["good-1", "long", "good-2"]);
+    let long = &published[1].1;
+    assert!(long.cut && long.text.len() <= 64 * 1024);
+
+    let (status, answer) =
+        hook.post("test-token", json!([message("good-1"), message("good-3")]).to_string()).await?;
+    assert_eq!((status, &answer["accepted"], &answer["duplicates"]), (200, &json!(1), &json!(1)));
+    assert_eq!(count(&hook.stack, "contacts").await?, 1);
+    hook.service.stop().await
+}
+
+#[tokio::test]
+async fn too_much_is_refused_whole() -> Result<()> {
+    let hook = hook().await?;
+    let rows: Vec<String> = (0..1_001).map(|n| message(&format!("m-{n}")).to_string()).collect();
+    assert_eq!(hook.post("test-token", rows.join("\n")).await?.0, 413);
+    let (status, answer) = hook.post("test-token", rows[..1_000].join("\n")).await?;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(1_000)));
+    assert_eq!(hook.post("test-token", vec![b' '; 4 * 1024 * 1024 + 1]).await?.0, 413);
+    assert_eq!(hook.post("test-token", "").await?.0, 400);
+    assert_eq!(messages(&hook.stack).await?.len(), 1_000);
+    hook.service.stop().await
+}
+
+#[tokio::test]
+async fn without_the_bus_nothing_is_accepted() -> Result<()> {
+    let hook = hook().await?;
+    hook.stack.nats.stop().await;
+    let (status, _) = hook.post("test-token", message("m-1").to_string()).await?;
+    assert_eq!(status, 503);
+    hook.stack.nats.boot().await?;
+    until("the same request is accepted", || async {
+        Ok(hook.post("test-token", message("m-1").to_string()).await?.0 == 200)
+    })
+    .await?;
+    assert_eq!(messages(&hook.stack).await?.len(), 1);
+    hook.service.stop().await
+}
