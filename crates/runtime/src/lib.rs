@@ -9,6 +9,7 @@ pub mod context;
 pub mod fault;
 pub mod health;
 pub mod http;
+pub mod lease;
 pub mod lifecycle;
 pub mod main_wrapper;
 pub mod random;

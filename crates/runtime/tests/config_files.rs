@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use runtime::config::{Source, load_complete};
+use runtime::config::{ConfigError, Source, load_complete};
 use serde_json::Value;
 
 const SCHEMA: &str = "huiyin.schema.json";
+const DEMO: &str = "demo.json";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
@@ -47,16 +48,45 @@ fn provide_secrets(node: &mut Value, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+fn problems(name: &str, mut value: Value) -> Result<Vec<String>> {
+    let folder = tempfile::tempdir()?;
+    provide_secrets(&mut value, folder.path())?;
+    let file = folder.path().join(name);
+    fs::write(&file, value.to_string())?;
+    match load_complete(&Source { file, environment: false }) {
+        Ok(_) => Ok(Vec::new()),
+        Err(ConfigError::Problems(problems)) => Ok(problems.iter().map(ToString::to_string).collect()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[test]
 fn every_configuration_can_be_put_in_force() -> Result<()> {
     let configurations = configurations()?;
-    assert!(configurations.contains_key("default.json"));
-    for (name, mut value) in configurations {
-        let folder = tempfile::tempdir()?;
-        provide_secrets(&mut value, folder.path())?;
-        let file = folder.path().join(&name);
-        fs::write(&file, value.to_string())?;
-        load_complete(&Source { file, environment: false }).with_context(|| name)?;
+    assert!(configurations.contains_key("default.json") && configurations.contains_key(DEMO));
+    for (name, value) in configurations.into_iter().filter(|(name, _)| name != DEMO) {
+        assert_eq!(problems(&name, value)?, Vec::<String>::new(), "{name}");
+    }
+    Ok(())
+}
+
+/// Addresses, tokens and sheets are each run's own; all else must stand in the file.
+#[test]
+fn the_demo_lacks_only_what_a_run_gives_it() -> Result<()> {
+    let given = [
+        "bus",
+        "database.passwords",
+        "feishu.app_secret",
+        "feishu.encrypt_key",
+        "feishu.verification_token",
+        "vika.reconcile_token",
+        "vika.sheets",
+        "vika.sync_token",
+    ];
+    let demo = configurations()?.remove(DEMO).context(DEMO)?;
+    for problem in problems(DEMO, demo)? {
+        let lacks = problem.contains(": is missing: ") && given.iter().any(|path| problem.starts_with(path));
+        assert!(lacks, "{problem}");
     }
     Ok(())
 }

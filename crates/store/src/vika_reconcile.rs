@@ -1,1 +1,239 @@
-//! What the reader of managers' edits keeps.
+//! What `vika-reconcile` keeps: how far it has read, which edits it dealt with, managers' rows as last read, and the
+//! ledger of calls.
+
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+use domain::id::RoomKey;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::rooms::parse;
+use crate::vika_sync::{Cells, Seen};
+
+/// The largest edit stamp seen in a sheet, in milliseconds; `None` before the first.
+pub async fn watermark(connection: &mut PgConnection, sheet: &str) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!("select watermark_ms from vika_reconcile_sheets where sheet = $1", sheet)
+        .fetch_optional(connection)
+        .await
+}
+
+/// Raises a sheet's watermark, and drops edits below `keep_from_ms`, which no poll meets again.
+pub async fn advance(
+    connection: &mut PgConnection,
+    sheet: &str,
+    watermark_ms: i64,
+    keep_from_ms: i64,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_reconcile_sheets as held (sheet, watermark_ms, updated_at) values ($1, $2, $3)
+        on conflict (sheet) do update
+        set watermark_ms = greatest(held.watermark_ms, excluded.watermark_ms), updated_at = excluded.updated_at
+        "#,
+        sheet,
+        watermark_ms,
+        now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!("delete from vika_reconcile_edits where sheet = $1 and stamp_ms < $2", sheet, keep_from_ms)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Which of these edits (record, stamp in milliseconds) were dealt with already.
+pub async fn dealt_with(
+    connection: &mut PgConnection,
+    sheet: &str,
+    edits: &[(String, i64)],
+) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let records: Vec<&str> = edits.iter().map(|(record, _)| record.as_str()).collect();
+    let stamps: Vec<i64> = edits.iter().map(|(_, stamp)| *stamp).collect();
+    let rows = sqlx::query!(
+        r#"
+        select done.record, done.stamp_ms
+        from vika_reconcile_edits done
+        join unnest($2::text[], $3::bigint[]) as asked (record, stamp_ms)
+          on asked.record = done.record and asked.stamp_ms = done.stamp_ms
+        where done.sheet = $1
+        "#,
+        sheet,
+        &records as _,
+        &stamps,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.record, row.stamp_ms)).collect())
+}
+
+/// What became of an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Became {
+    /// A command.
+    Sent,
+    /// Nothing: none of the cells that we act on asks for anything new.
+    Nothing,
+    /// Nothing: the row is not one of ours.
+    UnknownRow,
+    /// Nothing: the row had shown nothing that could be cancelled.
+    Unseen,
+}
+
+impl Became {
+    /// As stored and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Nothing => "nothing",
+            Self::UnknownRow => "unknown_row",
+            Self::Unseen => "unseen",
+        }
+    }
+}
+
+/// Notes that an edit was dealt with.
+pub async fn note_edit(
+    connection: &mut PgConnection,
+    sheet: &str,
+    edit: (&str, i64),
+    became: Became,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_reconcile_edits (sheet, record, stamp_ms, became, at) values ($1, $2, $3, $4, $5)
+        on conflict (sheet, record, stamp_ms) do nothing
+        "#,
+        sheet,
+        edit.0,
+        edit.1,
+        became.as_str(),
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A row that `vika-sync` keeps.
+#[derive(Debug, Clone)]
+pub struct KnownRow {
+    /// Its room.
+    pub room: RoomKey,
+    /// What could be seen in it, newest last.
+    pub seen: Vec<Seen>,
+    /// Its confirmed cells.
+    pub cells: Cells,
+}
+
+/// The rows of these records that `vika-sync` keeps, by record.
+pub async fn known_rows(
+    connection: &mut PgConnection,
+    sheet: &str,
+    records: &[String],
+) -> Result<BTreeMap<String, KnownRow>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select record as "record!", room, seen as "seen: Json<Vec<Seen>>", cells as "cells: Json<Cells>"
+        from vika_sync_rows
+        where sheet = $1 and record = any ($2)
+        "#,
+        sheet,
+        records,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let known = KnownRow { room: parse(&row.room, "room")?, seen: row.seen.0, cells: row.cells.0 };
+            Ok((row.record, known))
+        })
+        .collect()
+}
+
+/// Which of these rooms (in text form) have a row that is being made: its record is not known yet.
+pub async fn being_made(
+    connection: &mut PgConnection,
+    sheet: &str,
+    rooms: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select room from vika_sync_rows
+        where sheet = $1 and room = any ($2) and record is null and attempted_at is not null
+        "#,
+        sheet,
+        rooms,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Owner, stage and approval as a manager's row has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// 负责人.
+    pub owner: String,
+    /// 群聊阶段.
+    pub stage: String,
+    /// 核准进入售后阶段.
+    pub approved: bool,
+}
+
+/// The snapshot last kept of a row.
+pub async fn snapshot(
+    connection: &mut PgConnection,
+    sheet: &str,
+    record: &str,
+) -> Result<Option<Snapshot>, sqlx::Error> {
+    sqlx::query_as!(
+        Snapshot,
+        "select owner, stage, approved from vika_reconcile_snapshots where sheet = $1 and record = $2",
+        sheet,
+        record,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Keeps a row's snapshot.
+pub async fn keep_snapshot(
+    connection: &mut PgConnection,
+    sheet: &str,
+    record: &str,
+    snapshot: &Snapshot,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_reconcile_snapshots (sheet, record, owner, stage, approved) values ($1, $2, $3, $4, $5)
+        on conflict (sheet, record) do update
+        set owner = excluded.owner, stage = excluded.stage, approved = excluded.approved
+        "#,
+        sheet,
+        record,
+        snapshot.owner,
+        snapshot.stage,
+        snapshot.approved,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds calls to a month (`2026-11`) and gives the month's sum.
+pub async fn add_calls(connection: &mut PgConnection, month: &str, counted: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        insert into vika_reconcile_calls as ledger (month, counted) values ($1, $2)
+        on conflict (month) do update set counted = ledger.counted + excluded.counted
+        returning counted
+        "#,
+        month,
+        counted,
+    )
+    .fetch_one(connection)
+    .await
+}

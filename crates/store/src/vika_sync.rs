@@ -1,1 +1,440 @@
-//! What the writer of Vika keeps.
+//! What `vika-sync` keeps: the sheets' rows as last confirmed, what became of outcomes, and the ledger of calls.
+
+use std::collections::BTreeMap;
+
+use domain::Timestamp;
+use domain::id::RoomKey;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::rooms::commands::StoredCommand;
+use crate::rooms::parse;
+
+/// Confirmed cells in canonical form, by column id.
+pub type Cells = BTreeMap<String, Value>;
+
+/// Something that could be seen in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The last entry of the room's timeline that the row reflected.
+    pub through: String,
+    /// Since when, by our clock.
+    pub at: Timestamp,
+}
+
+/// A row of a sheet as it was last confirmed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MirrorRow {
+    /// Its room, in text form.
+    pub room: String,
+    /// The row's id there; `None`: there is none yet.
+    pub record: Option<String>,
+    /// Its cells.
+    pub cells: Cells,
+    /// What could be seen in it, newest last.
+    pub seen: Vec<Seen>,
+    /// The room's version that it reflects; -1: to be written again.
+    pub version: i64,
+    /// When cells change by the mere passing of time.
+    pub due_at: Option<Timestamp>,
+    /// When its creation was last sent, while the outcome is not known.
+    pub attempted_at: Option<Timestamp>,
+}
+
+/// Rooms (in text form) whose row in a sheet does not reflect them any more: newer ones, rows whose cells change with
+/// time, rows never looked at. Rows refused after `refused_since` are left alone.
+pub async fn rooms_behind(
+    connection: &mut PgConnection,
+    sheet: &str,
+    now: Timestamp,
+    refused_since: Timestamp,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select rooms.room
+        from rooms left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
+        where (mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $2)
+          and (mirror.refused_at is null or mirror.refused_at <= $3)
+        order by rooms.room
+        "#,
+        sheet,
+        now,
+        refused_since,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Every room, in text form.
+pub async fn all_rooms(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!("select room from rooms order by room").fetch_all(connection).await
+}
+
+/// The rows of some rooms in a sheet, by room.
+pub async fn mirror(
+    connection: &mut PgConnection,
+    sheet: &str,
+    rooms: &[String],
+) -> Result<BTreeMap<String, MirrorRow>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select room, record, cells as "cells: Json<Cells>", seen as "seen: Json<Vec<Seen>>", version, due_at,
+               attempted_at
+        from vika_sync_rows
+        where sheet = $1 and room = any ($2)
+        "#,
+        sheet,
+        rooms,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let mirror = MirrorRow {
+                room: row.room.clone(),
+                record: row.record,
+                cells: row.cells.0,
+                seen: row.seen.0,
+                version: row.version,
+                due_at: row.due_at,
+                attempted_at: row.attempted_at,
+            };
+            (row.room, mirror)
+        })
+        .collect())
+}
+
+/// Keeps rows as they are now known to be; forgets attempts and refusals.
+pub async fn confirm(
+    connection: &mut PgConnection,
+    sheet: &str,
+    rows: &[MirrorRow],
+) -> Result<(), sqlx::Error> {
+    let rooms: Vec<&str> = rows.iter().map(|row| row.room.as_str()).collect();
+    let records: Vec<Option<&str>> = rows.iter().map(|row| row.record.as_deref()).collect();
+    let cells: Vec<Json<&Cells>> = rows.iter().map(|row| Json(&row.cells)).collect();
+    let seen: Vec<Json<&Vec<Seen>>> = rows.iter().map(|row| Json(&row.seen)).collect();
+    let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();
+    let due: Vec<Option<Timestamp>> = rows.iter().map(|row| row.due_at).collect();
+    sqlx::query!(
+        r#"
+        insert into vika_sync_rows (sheet, room, record, cells, seen, version, due_at)
+        select $1, * from unnest($2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::bigint[], $7::timestamptz[])
+        on conflict (sheet, room) do update
+        set record = excluded.record, cells = excluded.cells, seen = excluded.seen, version = excluded.version,
+            due_at = excluded.due_at, attempted_at = null, refused = null, refused_at = null
+        "#,
+        sheet,
+        &rooms as _,
+        &records as _,
+        &cells as _,
+        &seen as _,
+        &versions,
+        &due as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes before it is sent that rows are about to be created; `None`: that they certainly were not.
+pub async fn note_creation(
+    connection: &mut PgConnection,
+    sheet: &str,
+    rooms: &[String],
+    at: Option<Timestamp>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_sync_rows (sheet, room, version, attempted_at)
+        select $1, room, -1, $3 from unnest($2::text[]) as new (room)
+        on conflict (sheet, room) do update set attempted_at = excluded.attempted_at
+        "#,
+        sheet,
+        rooms,
+        at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Sets a row aside that the service refuses by itself.
+pub async fn refuse(
+    connection: &mut PgConnection,
+    sheet: &str,
+    room: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_sync_rows (sheet, room, version, refused, refused_at)
+        values ($1, $2, -1, $3, $4)
+        on conflict (sheet, room) do update
+        set version = -1, attempted_at = null, refused = excluded.refused, refused_at = excluded.refused_at
+        "#,
+        sheet,
+        room,
+        reason,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Forgets a row that is not in the sheet any more: it is looked for and made again.
+pub async fn forget(connection: &mut PgConnection, sheet: &str, record: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update vika_sync_rows
+        set record = null, cells = '{}', version = -1, due_at = null, attempted_at = null
+        where sheet = $1 and record = $2
+        "#,
+        sheet,
+        record,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The rows that have gone unaudited for longest, oldest first: record id and confirmed cells.
+pub async fn least_audited(
+    connection: &mut PgConnection,
+    sheet: &str,
+    most: i64,
+) -> Result<Vec<(String, Cells)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select record as "record!", cells as "cells: Json<Cells>"
+        from vika_sync_rows
+        where sheet = $1 and record is not null
+        order by audited_at nulls first, room
+        limit $2
+        "#,
+        sheet,
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.record, row.cells.0)).collect())
+}
+
+/// Notes that a row was compared with the sheet; `cells`: what it really holds, if that differed.
+pub async fn audited(
+    connection: &mut PgConnection,
+    sheet: &str,
+    record: &str,
+    cells: Option<&Cells>,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update vika_sync_rows
+        set audited_at = $3, cells = coalesce($4, cells), version = case when $4::jsonb is null then version else -1 end
+        where sheet = $1 and record = $2
+        "#,
+        sheet,
+        record,
+        now,
+        cells.map(Json) as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A stretch of time in which a gateway may have lost messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ended; `None`: it has not.
+    pub until: Option<Timestamp>,
+}
+
+/// The capture gaps that reach beyond a moment.
+pub async fn gaps_after(connection: &mut PgConnection, moment: Timestamp) -> Result<Vec<Gap>, sqlx::Error> {
+    sqlx::query_as!(
+        Gap,
+        "select since, until from capture_gaps where until is null or until > $1 order by since, id",
+        moment,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// What people last read about each of some rooms: the newest decision's message.
+pub async fn newest_messages(
+    connection: &mut PgConnection,
+    rooms: &[String],
+) -> Result<BTreeMap<String, String>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select distinct on (room) room, message
+        from commands
+        where room = any ($1)
+        order by room, decided_at desc, at desc, command desc
+        "#,
+        rooms,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.room, row.message)).collect())
+}
+
+/// A decision that is not fully shown yet.
+#[derive(Debug, Clone)]
+pub struct PendingOutcome {
+    /// The command with its decision.
+    pub command: StoredCommand,
+    /// Its row in 系统信息 was sent before, and nobody knows what became of it.
+    pub attempted_at: Option<Timestamp>,
+    /// Its row in 系统信息 is there.
+    pub logged: bool,
+    /// Its tick was taken back.
+    pub unticked: bool,
+}
+
+/// Decisions since `horizon` that are not fully shown and not to be left alone at `now`, oldest first.
+pub async fn pending_outcomes(
+    connection: &mut PgConnection,
+    horizon: Timestamp,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<PendingOutcome>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select commands.*, shown.attempted_at as "attempted_at?", shown.logged_at as "logged_at?",
+               shown.unticked_at as "unticked_at?"
+        from commands left join vika_sync_outcomes shown on shown.command = commands.command
+        where commands.decided_at >= $1 and shown.settled_at is null and (shown.retry_at is null or shown.retry_at <= $2)
+        order by commands.decided_at, commands.command
+        limit $3
+        "#,
+        horizon,
+        now,
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let command = StoredCommand {
+                id: domain::id::CommandId(row.command),
+                room: parse::<RoomKey>(&row.room, "room")?,
+                kind: row.kind,
+                at: row.at,
+                by: row.by_name,
+                via: row.via,
+                wish: row.wish,
+                decision: row.decision,
+                message: row.message,
+                decided_at: row.decided_at,
+            };
+            Ok(PendingOutcome {
+                command,
+                attempted_at: row.attempted_at,
+                logged: row.logged_at.is_some(),
+                unticked: row.unticked_at.is_some(),
+            })
+        })
+        .collect()
+}
+
+/// A step of showing an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its row in 系统信息 is about to be sent.
+    LogSent,
+    /// Its row in 系统信息 is there, or none is wanted.
+    Logged,
+    /// Its tick was taken back, or there is none.
+    Unticked,
+}
+
+/// Notes steps of showing outcomes.
+pub async fn note_outcomes(
+    connection: &mut PgConnection,
+    commands: &[String],
+    step: Step,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let at = |wanted| (step == wanted).then_some(now);
+    sqlx::query!(
+        r#"
+        insert into vika_sync_outcomes as shown (command, attempted_at, logged_at, unticked_at)
+        select command, $2, $3, $4 from unnest($1::text[]) as new (command)
+        on conflict (command) do update
+        set attempted_at = coalesce(excluded.attempted_at, shown.attempted_at),
+            logged_at = coalesce(excluded.logged_at, shown.logged_at),
+            unticked_at = coalesce(excluded.unticked_at, shown.unticked_at)
+        "#,
+        commands,
+        at(Step::LogSent),
+        at(Step::Logged),
+        at(Step::Unticked),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Closes those of some outcomes that are logged and unticked.
+pub async fn settle_outcomes(
+    connection: &mut PgConnection,
+    commands: &[String],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update vika_sync_outcomes set settled_at = $2
+        where command = any ($1) and logged_at is not null and unticked_at is not null and settled_at is null
+        "#,
+        commands,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Leaves outcomes that are not closed alone until a moment.
+pub async fn postpone_outcomes(
+    connection: &mut PgConnection,
+    commands: &[String],
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_sync_outcomes (command, retry_at)
+        select command, $2 from unnest($1::text[]) as new (command)
+        on conflict (command) do update set retry_at = excluded.retry_at
+        "#,
+        commands,
+        until,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds calls to a month (`2026-11`) and gives the month's sum.
+pub async fn add_calls(connection: &mut PgConnection, month: &str, counted: i64) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        insert into vika_sync_calls as ledger (month, counted) values ($1, $2)
+        on conflict (month) do update set counted = ledger.counted + excluded.counted
+        returning counted
+        "#,
+        month,
+        counted,
+    )
+    .fetch_one(connection)
+    .await
+}

@@ -70,7 +70,40 @@ pub enum Error {
     Unreadable(String),
 }
 
+/// What to leave alone after a call failed, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The sheet of the call.
+    Sheet(Duration),
+    /// Making rows in the sheet of the call; changing them goes on.
+    NewRows(Duration),
+    /// Everything that the token is used for.
+    Everything(Duration),
+}
+
+/// The month's calls are used up: somebody has to buy more, or the month has to end.
+const QUOTA_PAUSE: Duration = Duration::from_hours(1);
+/// Somebody has to change a right or the configuration.
+const RIGHTS_PAUSE: Duration = Duration::from_mins(5);
+/// A call that cannot be understood is not made over and over.
+const ODD_PAUSE: Duration = Duration::from_mins(1);
+/// After a call whose effect is not known.
+const AMBIGUOUS_PAUSE: Duration = Duration::from_secs(15);
+
 impl Error {
+    /// What to leave alone, so that no failure becomes a tight loop.
+    pub fn pause(&self) -> Pause {
+        match self {
+            Self::Retry { after, .. } | Self::RateLimited { after } => Pause::Sheet(*after),
+            Self::Quota { .. } => Pause::Everything(QUOTA_PAUSE),
+            Self::Unauthorized | Self::Forbidden { .. } => Pause::Everything(RIGHTS_PAUSE),
+            Self::SheetMissing { .. } => Pause::Sheet(RIGHTS_PAUSE),
+            Self::RowLimit { .. } => Pause::NewRows(QUOTA_PAUSE),
+            Self::Ambiguous { .. } => Pause::Sheet(AMBIGUOUS_PAUSE),
+            Self::Rejected { .. } | Self::Invalid(_) | Self::Unreadable(_) => Pause::Sheet(ODD_PAUSE),
+        }
+    }
+
     /// Whether waiting alone may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Retry { .. } | Self::RateLimited { .. } | Self::Ambiguous { .. })

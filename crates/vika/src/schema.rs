@@ -76,6 +76,19 @@ impl fmt::Display for SchemaProblem {
     }
 }
 
+impl ColumnProblem {
+    /// The declared name of the column that it is about.
+    pub const fn column(&self) -> &'static str {
+        match self {
+            Self::Missing { column, .. }
+            | Self::Renamed { column, .. }
+            | Self::Retyped { column, .. }
+            | Self::Doubled { column }
+            | Self::OptionMissing { column, .. } => column,
+        }
+    }
+}
+
 impl fmt::Display for ColumnProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,7 +183,7 @@ fn found<T: Table>(problems: Vec<ColumnProblem>) -> Result<(), SchemaProblem> {
     if problems.is_empty() { Ok(()) } else { Err(SchemaProblem { sheet: T::TITLE, problems }) }
 }
 
-fn missing<T: Table>(column: &Column, fields: &[FieldInfo]) -> ColumnProblem {
+pub(crate) fn missing<T: Table>(column: &Column, fields: &[FieldInfo]) -> ColumnProblem {
     let undeclared = |f: &&FieldInfo| T::ALL.iter().all(|c| c.name() != f.name);
     let perhaps =
         fields.iter().filter(undeclared).find(|f| column.kind.accepts(&f.kind)).map(|f| f.name.clone());
@@ -178,7 +191,7 @@ fn missing<T: Table>(column: &Column, fields: &[FieldInfo]) -> ColumnProblem {
 }
 
 /// What does not fit about a column that is there.
-fn misfits(column: &Column, field: &FieldInfo) -> Vec<ColumnProblem> {
+pub(crate) fn misfits(column: &Column, field: &FieldInfo) -> Vec<ColumnProblem> {
     if !column.kind.accepts(&field.kind) {
         let wanted = column.kind.type_name();
         return vec![ColumnProblem::Retyped { column: column.name, wanted, found: field.kind.clone() }];

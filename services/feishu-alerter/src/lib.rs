@@ -2,21 +2,81 @@
 //! and takes the presses of the cards' buttons.
 //!
 //! It must not write rooms or waits: what a button asks for goes to `room-state` as a command.
+//!
+//! Two convergers and an endpoint: [`plan`] takes in changed rooms and makes cards that are due; [`deliver`] brings
+//! the cards out and changes them when their wait ends; [`press`] takes the buttons. They share nothing but the store.
 
 pub mod callback;
 pub mod card;
+mod compose;
+mod decide;
+mod deliver;
+mod failure;
+mod fate;
 pub mod feishu;
+mod gauges;
+mod observe;
+mod plan;
+mod press;
+mod receivers;
+mod rules;
+mod truth;
 pub mod uuid;
 pub mod wording;
 
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use runtime::bus::{Consumer, wake_on_room_changes};
+use runtime::{Context, Tasks};
+use tokio::sync::Notify;
+
+use crate::deliver::Deliverer;
+use crate::feishu::{Credentials, FeishuClient};
+use crate::press::Presses;
+use crate::rules::RulesCache;
+
+/// Where tests can end the service; see [`runtime::fault`].
+pub mod point {
+    /// The attempt is committed, Feishu is not called.
+    pub const BEFORE_SEND: &str = "feishu-alerter.before-send";
+    /// Feishu has answered, nothing is recorded.
+    pub const BEFORE_RECORD: &str = "feishu-alerter.before-record";
+}
+
 /// Runs until the shutdown is requested.
 ///
 /// # Errors
-/// If a part of it ends by itself.
-pub async fn run(ctx: runtime::Context) -> anyhow::Result<()> {
-    ctx.shutdown.wait().await;
-    Ok(())
+/// If the callback address cannot be bound, or a part of it ends by itself.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    if !ctx.config.feishu.enabled {
+        tracing::info!("feishu.enabled is false: no cards");
+        ctx.shutdown.wait().await;
+        return Ok(());
+    }
+    let presses = Presses::bind(ctx.clone()).await?;
+    let rules = Arc::new(RulesCache::default());
+    let client = client(&ctx).context("the HTTP client for Feishu")?;
+    let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let deliverer = Deliverer::new(ctx.clone(), client, rules.clone(), made.clone());
+    let mut tasks = Tasks::new(ctx.shutdown.clone());
+    tasks.spawn("plan", plan::run(ctx.clone(), rules, changed.clone(), made));
+    tasks.spawn("deliver", deliver::run(deliverer));
+    tasks.spawn("presses", presses.serve());
+    tasks.spawn("gauges", gauges::run(ctx.clone()));
+    tasks.spawn("wake", async move {
+        wake_on_room_changes(&ctx.bus, Consumer::FeishuAlerter, changed, &ctx.shutdown, &ctx.health).await;
+    });
+    tasks.finish().await
+}
+
+fn client(ctx: &Context) -> anyhow::Result<FeishuClient> {
+    let feishu = &ctx.config.feishu;
+    let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
+    let clock = ctx.clock.clone();
+    let http = runtime::http::client()?;
+    Ok(FeishuClient::new(http, feishu.base_url.clone(), credentials, Arc::new(move || clock.now())))
 }

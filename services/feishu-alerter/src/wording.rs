@@ -17,6 +17,8 @@ pub const CANCELLED: &str = "已取消";
 pub const WITHDRAWN: &str = "客户已撤回";
 /// Our account has left the room, so nobody knows.
 pub const UNOBSERVED: &str = "已停止观察";
+/// Judged anew, nobody was waiting.
+pub const VOID: &str = "无需回复";
 /// A newer card for the same wait has been sent.
 pub const ESCALATED: &str = "已升级";
 
@@ -65,6 +67,11 @@ pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
 /// We could not do it just now.
 pub const TOAST_FAILED: &str = "暂时无法处理，请稍后再试";
 
+/// Why a wait is cancelled by the button, as tables show it.
+pub const CANCEL_REASON: &str = "卡片按钮：不用回复";
+/// In the place of a name that we do not know.
+pub const SOMEBODY: &str = "飞书用户";
+
 /// "已等 20 分钟"
 pub fn waited(threshold: Duration) -> String {
     format!("已等 {}", span(threshold))
@@ -93,6 +100,11 @@ pub fn withdrawn() -> String {
 /// Our account has left the room.
 pub fn unobserved() -> String {
     "助手账号已不在群里，无法得知是否回复".to_owned()
+}
+
+/// Judged anew, nobody was waiting.
+pub fn void() -> String {
+    "重新判定后，这条消息无需回复".to_owned()
 }
 
 /// "已升级：已等 30 分钟，请看新的提醒"

@@ -128,7 +128,7 @@ async fn store_entries(
     connection: &mut PgConnection,
     work: &[RoomWork],
 ) -> Result<BTreeMap<String, News>, Failure> {
-    let entries: Vec<NewEntry> = work.iter().flat_map(|room| room.entries.iter().cloned()).collect();
+    let entries: Vec<&NewEntry> = work.iter().flat_map(|room| &room.entries).collect();
     let mut news: BTreeMap<String, News> = BTreeMap::new();
     if entries.is_empty() {
         return Ok(news);
@@ -150,11 +150,12 @@ async fn store_entries(
 /// An id that stood already is a redelivery, or a capture that contradicts it: then the lowest sequence stays.
 async fn settle_repeats(
     connection: &mut PgConnection,
-    entries: &[NewEntry],
+    entries: &[&NewEntry],
     news: &mut BTreeMap<String, News>,
 ) -> Result<(), Failure> {
     let repeated: Vec<&NewEntry> = entries
         .iter()
+        .copied()
         .filter(|new| {
             !news.get(&new.room.to_string()).is_some_and(|news| news.inserted.contains(new.id.as_str()))
         })
@@ -179,7 +180,7 @@ async fn settle_repeats(
         news.conflicts += 1;
         if new.entry.position.seq < old.seq {
             timeline::displace(connection, &room, new.id.as_str()).await?;
-            timeline::insert(connection, std::slice::from_ref(new)).await?;
+            timeline::insert(connection, &[new]).await?;
             timeline::move_cancels(connection, &room, &new.entry.position).await?;
             news.inserted.insert(new.id.0.clone());
             news.affect(Position { at: old.at, seq: old.seq, entry: new.id.clone(), after: None });

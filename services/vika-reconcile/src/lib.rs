@@ -1,12 +1,33 @@
-//! `vika-reconcile`: reads managers' edits and turns them into commands.
+//! `vika-reconcile`: reads what managers change in the sheets and turns it into commands for `room-state`.
+//!
+//! It reads Vika and never writes it, and it decides nothing: an edit that cannot be followed is refused by whoever owns
+//! the truth about rooms, with words for the manager.
 
-use runtime::Context;
+mod decide;
+mod poll;
+
+use anyhow::Context as _;
+use runtime::{Context, Tasks};
+
+use crate::poll::Settings;
+
+/// Where tests can end the service; see [`runtime::fault`].
+pub mod point {
+    /// Commands are on the bus, and nobody has written down which edits they came from.
+    pub const PUBLISHED: &str = "vika-reconcile.published";
+}
 
 /// Runs until the shutdown is requested.
 ///
 /// # Errors
-/// If a part of it ends by itself.
+/// If a part of it ends by itself, or the configuration of Vika cannot be used.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    ctx.shutdown.wait().await;
-    Ok(())
+    if !ctx.config.vika.enabled {
+        ctx.shutdown.wait().await;
+        return Ok(());
+    }
+    let settings = Settings::of(&ctx.config.vika).context("vika")?;
+    let mut tasks = Tasks::new(ctx.shutdown.clone());
+    tasks.spawn("poll", poll::run(ctx, settings));
+    tasks.finish().await
 }

@@ -120,7 +120,7 @@ pub fn vika_token(secrets: &Secrets, name: &str) -> String {
 }
 
 async fn create_sheets(url: &str, secrets: &Secrets) -> Result<client::setup::SheetIds> {
-    crate::init_vika::create(url, &vika_token(secrets, "sync"), SPACE)
+    crate::init_vika::create(url, &vika_token(secrets, "sync"), SPACE, KnownSheets::default())
         .await
         .context("creating the Vika sheets")
 }

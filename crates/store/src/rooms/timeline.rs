@@ -142,7 +142,7 @@ fn facts(body: &Body) -> Option<Facts> {
 /// Stores entries; returns the (room, entry) pairs that were new. Ids must not repeat within `entries`.
 pub async fn insert(
     connection: &mut PgConnection,
-    entries: &[NewEntry],
+    entries: &[&NewEntry],
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
     let mut columns = Columns::default();
     for entry in entries {

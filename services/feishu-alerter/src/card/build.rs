@@ -120,6 +120,7 @@ fn title(facts: &CardFacts) -> String {
         CardState::Cancelled { .. } => wording::CANCELLED.to_owned(),
         CardState::Withdrawn => wording::WITHDRAWN.to_owned(),
         CardState::Unobserved => wording::UNOBSERVED.to_owned(),
+        CardState::Void => wording::VOID.to_owned(),
     }
 }
 
@@ -132,6 +133,7 @@ fn outcome(facts: &CardFacts) -> Option<String> {
         CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),
         CardState::Withdrawn => Some(wording::withdrawn()),
         CardState::Unobserved => Some(wording::unobserved()),
+        CardState::Void => Some(wording::void()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use crate::feishu::OpenId;
 use crate::uuid::CardUuid;
@@ -68,8 +69,9 @@ pub struct LastLine {
     pub at: DateTime<Utc>,
 }
 
-/// How the wait stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How the wait stands. Its JSON is stored with each card, as what it should show and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
 pub enum CardState {
     /// Nobody has answered.
     Waiting,
@@ -94,6 +96,8 @@ pub enum CardState {
     Withdrawn,
     /// Our account left the room.
     Unobserved,
+    /// Judged anew, nobody was waiting.
+    Void,
 }
 
 impl CardState {
@@ -116,7 +120,25 @@ pub enum Form {
     PlainText,
 }
 
+/// Every form with the name that it is stored under.
+const FORMS: [(Form, &str); 4] = [
+    (Form::Full, "full"),
+    (Form::WithoutMention, "without_mention"),
+    (Form::Minimal, "minimal"),
+    (Form::PlainText, "plain_text"),
+];
+
 impl Form {
+    /// The name that it is stored under.
+    pub fn name(self) -> &'static str {
+        FORMS.iter().find(|(form, _)| *form == self).map_or("full", |(_, name)| name)
+    }
+
+    /// The form with this name; everything for a name of another release.
+    pub fn from_name(name: &str) -> Self {
+        FORMS.iter().find(|(_, stored)| *stored == name).map_or(Self::Full, |(form, _)| *form)
+    }
+
     /// The next simpler form after a definite refusal; `None` when there is nothing simpler.
     pub fn simpler(self) -> Option<Self> {
         match self {

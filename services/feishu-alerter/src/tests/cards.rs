@@ -52,6 +52,7 @@ fn states() -> Vec<CardState> {
         CardState::Cancelled { by: "小林".to_owned() },
         CardState::Withdrawn,
         CardState::Unobserved,
+        CardState::Void,
     ]
 }
 

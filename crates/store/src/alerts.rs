@@ -1,1 +1,0 @@
-//! What the alerter keeps: schedule, cards, claims.

@@ -1,0 +1,248 @@
+//! Cards: made when a rung is due, in the transaction that decides so.
+
+use chrono::NaiveDate;
+use domain::Timestamp;
+use domain::id::{RoomKey, WaitId};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::rooms::parse;
+
+/// A card to be made.
+#[derive(Debug, Clone)]
+pub struct NewCard<'a> {
+    /// The wait it is for.
+    pub wait: &'a WaitId,
+    /// Its room.
+    pub room: &'a RoomKey,
+    /// The rung, or `owner-DATE`.
+    pub rung: &'a str,
+    /// The chat that gets it.
+    pub chat: &'a str,
+    /// The local day for which it asks to assign an owner.
+    pub ask_day: Option<NaiveDate>,
+    /// The rung's threshold in working seconds.
+    pub threshold_seconds: i64,
+    /// The rung's colour, by Feishu's name.
+    pub colour: &'a str,
+    /// When it should go out.
+    pub due_at: Timestamp,
+    /// It is not to be sent: a higher rung has passed as well.
+    pub superseded: bool,
+}
+
+/// A card as stored.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// Its number; rises in the order in which cards are made.
+    pub id: i64,
+    /// The wait it was made for.
+    pub wait: WaitId,
+    /// The wait whose fate it shows.
+    pub follows: WaitId,
+    /// Its room.
+    pub room: RoomKey,
+    /// The rung, or `owner-DATE`.
+    pub rung: String,
+    /// The chat that gets it.
+    pub chat: String,
+    /// It asks to assign an owner.
+    pub asks_owner: bool,
+    /// The rung's threshold in working seconds.
+    pub threshold_seconds: i64,
+    /// The rung's colour, by Feishu's name.
+    pub colour: String,
+    /// When it should have gone out.
+    pub due_at: Timestamp,
+    /// The form that it is sent in.
+    pub form: String,
+    /// Grows with each content that Feishu definitely refused.
+    pub generation: i32,
+    /// Its uuid, once frozen.
+    pub uuid: Option<String>,
+    /// What is sent, once frozen.
+    pub payload: Option<Value>,
+    /// What its reader has seen of the room, once frozen.
+    pub through: Option<String>,
+    /// It may stand in the chat already.
+    pub in_doubt: bool,
+    /// Attempts so far.
+    pub attempts: i32,
+    /// Since when it is in doubt.
+    pub first_attempt_at: Option<Timestamp>,
+    /// Not to be tried before.
+    pub next_attempt_at: Timestamp,
+    /// The message, once sent.
+    pub message_id: Option<String>,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+    /// What it should show.
+    pub wanted: Value,
+    /// Attempts to change it since it last was.
+    pub change_attempts: i32,
+    /// Who pressed its button first.
+    pub pressed_by: Option<String>,
+}
+
+/// One card.
+pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"
+        select wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds, colour, due_at,
+               form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
+               message_id, sent_at, wanted, change_attempts, pressed_by
+        from alert_cards
+        where id = $1
+        "#,
+        id,
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        Ok(Card {
+            id,
+            wait: WaitId(row.wait),
+            follows: WaitId(row.follows),
+            room: parse(&row.room, "room")?,
+            rung: row.rung,
+            chat: row.chat,
+            asks_owner: row.asks_owner,
+            threshold_seconds: row.threshold_seconds,
+            colour: row.colour,
+            due_at: row.due_at,
+            form: row.form,
+            generation: row.generation,
+            uuid: row.uuid,
+            payload: row.payload,
+            through: row.through,
+            in_doubt: row.in_doubt,
+            attempts: row.attempts,
+            first_attempt_at: row.first_attempt_at,
+            next_attempt_at: row.next_attempt_at,
+            message_id: row.message_id,
+            sent_at: row.sent_at,
+            wanted: row.wanted,
+            change_attempts: row.change_attempts,
+            pressed_by: row.pressed_by,
+        })
+    })
+    .transpose()
+}
+
+/// Makes a card that shows `wanted`. One of the same wait, rung and chat stands: nothing is made, unless it was dropped
+/// as obsolete without ever going out, in which case it gets another chance under another uuid.
+pub async fn insert(
+    connection: &mut PgConnection,
+    card: &NewCard<'_>,
+    wanted: &Value,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into alert_cards (wait, rung, chat, room, follows, ask_day, threshold_seconds, colour, due_at, created_at,
+                                 state, next_attempt_at, wanted, next_change_at)
+        values ($1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10, $9, $11, $9)
+        on conflict (wait, rung, chat) do update
+        set state = excluded.state, due_at = excluded.due_at, next_attempt_at = excluded.next_attempt_at,
+            wanted = excluded.wanted, generation = alert_cards.generation + (alert_cards.payload is not null)::int,
+            payload = null, uuid = null, through = null, attempts = 0, first_attempt_at = null, form = 'full',
+            follows = excluded.follows, ask_day = excluded.ask_day
+        where alert_cards.state = 'obsolete'
+        "#,
+        card.wait.as_str(),
+        card.rung,
+        card.chat,
+        card.room.to_string(),
+        card.ask_day,
+        card.threshold_seconds,
+        card.colour,
+        card.due_at,
+        now,
+        if card.superseded { "superseded" } else { "pending" },
+        wanted,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Drops what has not gone out of a wait's cards, since a higher rung goes out instead. The asks for an owner stay.
+pub async fn supersede(connection: &mut PgConnection, wait: &WaitId) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        update alert_cards set state = 'superseded'
+        where follows = $1 and state = 'pending' and not in_doubt and rung ~ '^[0-9]+$'
+        "#,
+        wait.as_str(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Whether somebody was asked on this day to assign an owner to a room.
+pub async fn asked_for_owner(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    day: NaiveDate,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from alert_cards where room = $1 and ask_day = $2) as "asked!""#,
+        room.to_string(),
+        day,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// The rungs of these waits (and of those they took the place of) that went out, will go out, or were skipped:
+/// (wait, rung).
+pub async fn rungs(
+    connection: &mut PgConnection,
+    waits: &[WaitId],
+) -> Result<Vec<(WaitId, String)>, sqlx::Error> {
+    let waits: Vec<&str> = waits.iter().map(WaitId::as_str).collect();
+    let rows = sqlx::query!(
+        r#"
+        select distinct follows, rung from alert_cards
+        where follows = any ($1) and state <> 'obsolete' and rung ~ '^[0-9]+$'
+        "#,
+        &waits as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (WaitId(row.follows), row.rung)).collect())
+}
+
+/// How many cards wait, since when the oldest does, and how many were set aside.
+#[derive(Debug, Clone, Default)]
+pub struct Backlog {
+    /// Cards that have not gone out yet.
+    pub pending: i64,
+    /// When the oldest of them was made.
+    pub oldest_at: Option<Timestamp>,
+    /// Cards of which nobody knows whether they went out.
+    pub parked: i64,
+    /// Cards that nobody takes.
+    pub dead: i64,
+    /// Sent cards that are to be changed.
+    pub to_change: i64,
+}
+
+/// Counts.
+pub async fn backlog(connection: &mut PgConnection) -> Result<Backlog, sqlx::Error> {
+    sqlx::query_as!(
+        Backlog,
+        r#"
+        select
+            (select count(*) from alert_cards where state in ('pending', 'sending')) as "pending!",
+            (select min(created_at) from alert_cards where state in ('pending', 'sending')) as oldest_at,
+            (select count(*) from alert_cards where state = 'parked') as "parked!",
+            (select count(*) from alert_cards where state = 'dead') as "dead!",
+            (select count(*) from alert_cards
+             where state = 'sent' and changeable and wanted is distinct from shown) as "to_change!"
+        "#,
+    )
+    .fetch_one(connection)
+    .await
+}

@@ -1,0 +1,115 @@
+//! Sent cards that are to show something else: what is wanted is compared with what is shown.
+
+use domain::Timestamp;
+use domain::id::WaitId;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+/// The waits for which cards of these rooms (keys in text form) were made since a moment: (card, wait).
+pub async fn cards_of(
+    connection: &mut PgConnection,
+    rooms: &[String],
+    since: Timestamp,
+) -> Result<Vec<(i64, WaitId)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select id, wait from alert_cards where room = any ($1) and created_at >= $2 order by id",
+        rooms,
+        since,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, WaitId(row.wait))).collect())
+}
+
+/// What a card is to show, by the wait that it follows.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Which card.
+    pub id: i64,
+    /// The wait whose fate it shows.
+    pub follows: WaitId,
+    /// What.
+    pub wanted: Value,
+}
+
+/// Stores what cards are to show; cards for which nothing differs are not written.
+pub async fn want(
+    connection: &mut PgConnection,
+    wanted: &[Wanted],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<i64> = wanted.iter().map(|wanted| wanted.id).collect();
+    let follows: Vec<&str> = wanted.iter().map(|wanted| wanted.follows.as_str()).collect();
+    let states: Vec<&Value> = wanted.iter().map(|wanted| &wanted.wanted).collect();
+    sqlx::query!(
+        r#"
+        update alert_cards
+        set follows = new.follows, wanted = new.wanted, change_attempts = 0, next_change_at = $4
+        from unnest($1::bigint[], $2::text[], $3::jsonb[]) as new (id, follows, wanted)
+        where alert_cards.id = new.id
+          and (alert_cards.follows, alert_cards.wanted) is distinct from (new.follows, new.wanted)
+        "#,
+        &ids,
+        &follows as _,
+        &states as _,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Locks the sent card of a chat that is to be changed next.
+pub async fn lock_next(
+    connection: &mut PgConnection,
+    chat: &str,
+    now: Timestamp,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select id from alert_cards
+        where chat = $1 and state = 'sent' and changeable and wanted is distinct from shown and next_change_at <= $2
+        order by id
+        limit 1
+        for update
+        "#,
+        chat,
+        now,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Records what a card shows now.
+pub async fn mark_shown(connection: &mut PgConnection, id: i64, shown: &Value) -> Result<(), sqlx::Error> {
+    sqlx::query!("update alert_cards set shown = $2, change_attempts = 0 where id = $1", id, shown)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Puts a change off; `form` is the one that the card is to have from now on.
+pub async fn put_off(
+    connection: &mut PgConnection,
+    id: i64,
+    form: &str,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards set change_attempts = change_attempts + 1, form = $2, next_change_at = $3 where id = $1
+        "#,
+        id,
+        form,
+        until,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Gives up on changing a card.
+pub async fn give_up(connection: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
+    sqlx::query!("update alert_cards set changeable = false where id = $1", id).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! What the alerter keeps: how far it has seen, when cards are due, the cards themselves, claims and presses.
+//! Written by `feishu-alerter` alone.
+
+pub mod cards;
+pub mod changes;
+pub mod claims;
+pub mod presses;
+pub mod schedule;
+pub mod sending;
+pub mod truth;

@@ -1,0 +1,63 @@
+//! Presses of buttons: each event once, and who was first on each card.
+
+use domain::Timestamp;
+use sqlx::PgConnection;
+
+/// Takes an event. `false`: it was taken before.
+pub async fn take_event(
+    connection: &mut PgConnection,
+    event: &str,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "insert into alert_events (event, at) values ($1, $2) on conflict (event) do nothing",
+        event,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Forgets events taken before a moment.
+pub async fn forget_events(connection: &mut PgConnection, before: Timestamp) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!("delete from alert_events where at < $1", before).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
+/// The card with this uuid.
+pub async fn card_by_uuid(connection: &mut PgConnection, uuid: &str) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!("select id from alert_cards where uuid = $1", uuid).fetch_optional(connection).await
+}
+
+/// Notes who pressed a card's button, and gives whoever did so first.
+pub async fn note_press(
+    connection: &mut PgConnection,
+    id: i64,
+    by: &str,
+    now: Timestamp,
+) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        update alert_cards
+        set pressed_by = coalesce(pressed_by, $2), pressed_at = coalesce(pressed_at, $3)
+        where id = $1
+        returning pressed_by as "by!"
+        "#,
+        id,
+        by,
+        now,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// The name under which a person was last seen, if ever. `person` is a person's key in text form.
+pub async fn contact_name(
+    connection: &mut PgConnection,
+    person: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!("select name from contacts where person = $1 and name <> ''", person)
+        .fetch_optional(connection)
+        .await
+}

@@ -1,0 +1,197 @@
+//! A card's way out: pending → sending → sent, or set aside.
+
+use domain::Timestamp;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+/// A card frozen for sending.
+#[derive(Debug, Clone)]
+pub struct Frozen<'a> {
+    /// Its uuid.
+    pub uuid: &'a str,
+    /// What is sent.
+    pub payload: &'a Value,
+    /// The room's last entry, which its reader sees.
+    pub through: Option<&'a str>,
+}
+
+/// Where a card ends that is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Nobody knows whether it stands in the chat.
+    Parked,
+    /// Nobody takes it.
+    Dead,
+    /// Its wait ended before it went out.
+    Obsolete,
+}
+
+impl End {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Dead => "dead",
+            Self::Obsolete => "obsolete",
+        }
+    }
+}
+
+/// Locks the card that a chat gets next, and says whether its time has come. Cards go out in the order in which they
+/// were made; one that failed `patience` times lets others pass while it waits.
+pub async fn lock_head(
+    connection: &mut PgConnection,
+    chat: &str,
+    patience: i32,
+    now: Timestamp,
+) -> Result<Option<i64>, sqlx::Error> {
+    let head = sqlx::query!(
+        r#"
+        select id, next_attempt_at from alert_cards
+        where chat = $1 and state in ('pending', 'sending') and not (attempts >= $2 and next_attempt_at > $3)
+        order by id
+        limit 1
+        for update
+        "#,
+        chat,
+        patience,
+        now,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(head.filter(|head| head.next_attempt_at <= now).map(|head| head.id))
+}
+
+/// Freezes a card: from now on every attempt sends the same.
+pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update alert_cards set uuid = $2, payload = $3, through = $4 where id = $1",
+        id,
+        frozen.uuid,
+        frozen.payload,
+        frozen.through,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes an attempt before it is made. Until its outcome is recorded the card is in doubt, and nobody else is to try
+/// before `not_before`.
+pub async fn mark_sending(
+    connection: &mut PgConnection,
+    id: i64,
+    now: Timestamp,
+    not_before: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards
+        set state = 'sending', in_doubt = true, attempts = attempts + 1,
+            first_attempt_at = coalesce(first_attempt_at, $2), last_attempt_at = $2, next_attempt_at = $3
+        where id = $1
+        "#,
+        id,
+        now,
+        not_before,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records that Feishu has the card, showing `shown`.
+pub async fn mark_sent(
+    connection: &mut PgConnection,
+    id: i64,
+    message_id: &str,
+    shown: &Value,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards
+        set state = 'sent', in_doubt = false, message_id = $2, shown = $3, sent_at = $4, last_code = 0,
+            next_change_at = $4
+        where id = $1
+        "#,
+        id,
+        message_id,
+        shown,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records that an attempt failed and another is to be made. If `in_doubt` is false, surely nothing was sent so far.
+pub async fn mark_retry(
+    connection: &mut PgConnection,
+    id: i64,
+    in_doubt: bool,
+    code: Option<i64>,
+    next_attempt_at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards
+        set state = case when $2 then 'sending' else 'pending' end, in_doubt = $2, last_code = $3,
+            next_attempt_at = $4, first_attempt_at = case when $2 then first_attempt_at end
+        where id = $1
+        "#,
+        id,
+        in_doubt,
+        code,
+        next_attempt_at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records that the content was definitely refused: a simpler form goes out under another uuid.
+pub async fn mark_refused(
+    connection: &mut PgConnection,
+    id: i64,
+    form: &str,
+    code: Option<i64>,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards
+        set state = 'pending', in_doubt = false, form = $2, generation = generation + 1, uuid = null, payload = null,
+            first_attempt_at = null, attempts = 0, last_code = $3, next_attempt_at = $4
+        where id = $1
+        "#,
+        id,
+        form,
+        code,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Sets a card aside.
+pub async fn set_aside(
+    connection: &mut PgConnection,
+    id: i64,
+    end: End,
+    code: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards
+        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked'
+        where id = $1
+        "#,
+        id,
+        end.as_str(),
+        code,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Sent cards made true again: what a card shows is replaced by what it should show.
+//!
+//! A change is absolute and silent, so it may be repeated at will; only the last wanted state is ever sent.
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use store::alerts::cards::{Card, get};
+use store::alerts::changes::{give_up, lock_next, mark_shown, put_off};
+use store::sqlx::PgConnection;
+
+use super::pace::{CHAT_SPACING, next_attempt};
+use super::{Deliverer, Step};
+use crate::card::{CardState, Form, render};
+use crate::compose::Subject;
+use crate::failure::Failure;
+use crate::feishu::{FeishuError, MessageId, OutgoingMessage};
+use crate::uuid::CardUuid;
+
+/// Feishu takes changes of a card for this long.
+const CHANGEABLE_FOR: TimeDelta = TimeDelta::days(14);
+
+/// A change ready to be made.
+struct Change {
+    card: Card,
+    message_id: MessageId,
+    message: OutgoingMessage,
+}
+
+/// What a look gave.
+enum Next {
+    None,
+    GivenUp,
+    Ready(Box<Change>),
+}
+
+impl Deliverer {
+    /// Changes the next card of a chat that shows what is not true any more.
+    pub(super) async fn change_next(&self, chat: &str) -> Result<Step, Failure> {
+        let change = match self.prepare_change(chat).await? {
+            Next::None => return Ok(Step::Idle),
+            Next::GivenUp => return Ok(Step::Worked),
+            Next::Ready(change) => change,
+        };
+        let outcome = self.feishu.update_card(&change.message_id, &change.message).await;
+        self.record_change(&change.card, outcome).await?;
+        tokio::time::sleep(CHAT_SPACING).await;
+        Ok(Step::Worked)
+    }
+
+    async fn prepare_change(&self, chat: &str) -> Result<Next, Failure> {
+        let now = self.ctx.clock.now();
+        let mut tx = self.ctx.db.begin().await?;
+        let Some(id) = lock_next(&mut tx, chat, now).await? else { return Ok(Next::None) };
+        let Some(card) = get(&mut tx, id).await? else { return Ok(Next::None) };
+        let next = if let Some((message_id, message)) = self.change(&mut tx, &card, now).await? {
+            Next::Ready(Box::new(Change { card, message_id, message }))
+        } else {
+            give_up(&mut tx, id).await?;
+            Next::GivenUp
+        };
+        tx.commit().await?;
+        Ok(next)
+    }
+
+    /// The message and what it becomes. `None`: it cannot be changed.
+    async fn change(
+        &self,
+        connection: &mut PgConnection,
+        card: &Card,
+        now: Timestamp,
+    ) -> Result<Option<(MessageId, OutgoingMessage)>, Failure> {
+        let form = Form::from_name(&card.form);
+        let too_old = card.sent_at.is_none_or(|sent| now - sent >= CHANGEABLE_FOR);
+        let uuid = card.uuid.clone().and_then(|uuid| CardUuid::try_from(uuid).ok());
+        let (Some(message_id), Some(uuid)) = (&card.message_id, uuid) else { return Ok(None) };
+        if too_old || form == Form::PlainText {
+            return Ok(None);
+        }
+        let Some(subject) = Subject::read(connection, card).await? else { return Ok(None) };
+        let state: CardState = serde_json::from_value(card.wanted.clone())
+            .map_err(|error| Failure::Json("card state", error))?;
+        let history = self.rules.get(connection).await?;
+        let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
+        let facts = subject.facts(card, uuid, state, rules, feishu, now);
+        Ok(Some((MessageId::new(message_id), render(&facts, form))))
+    }
+
+    async fn record_change(&self, card: &Card, outcome: Result<(), FeishuError>) -> Result<(), Failure> {
+        let now = self.ctx.clock.now();
+        let mut connection = self.ctx.db.acquire().await?;
+        let Err(error) = outcome else {
+            metrics::counter!("alerts_changed_total").increment(1);
+            // What was sent, not what is wanted by now: if that differs, it is changed once more.
+            return Ok(mark_shown(&mut connection, card.id, &card.wanted).await?);
+        };
+        tracing::warn!(wait.id = %card.wait, chat.id = card.chat, error = %error, "a card was not changed");
+        let form = Form::from_name(&card.form);
+        match &error {
+            FeishuError::RetrySameUuid { after, .. } => {
+                let next = next_attempt(card.change_attempts + 1, *after, now);
+                put_off(&mut connection, card.id, form.name(), next).await?;
+            }
+            FeishuError::FixCard(_) => match form.simpler().filter(|form| *form != Form::PlainText) {
+                Some(simpler) => put_off(&mut connection, card.id, simpler.name(), now).await?,
+                None => give_up(&mut connection, card.id).await?,
+            },
+            FeishuError::Unchangeable(_) | FeishuError::Permanent(_) => {
+                metrics::counter!("alerts_unchangeable_total").increment(1);
+                give_up(&mut connection, card.id).await?;
+            }
+            FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
+                let until = self.stop_everything(&error, now);
+                put_off(&mut connection, card.id, form.name(), until).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! One card on its way out: look again → freeze → commit the attempt → call → record.
+//!
+//! The attempt is committed before the call, so that whoever comes after a crash knows that the card may stand in the
+//! chat and tries the same bytes under the same uuid, which Feishu sends at most once within the hour.
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::calendar::Calendar;
+use serde_json::Value;
+use store::alerts::cards::{Card, get};
+use store::alerts::sending::{
+    End, Frozen, freeze, lock_head, mark_refused, mark_retry, mark_sending, mark_sent, set_aside,
+};
+use store::sqlx::PgConnection;
+
+use super::pace::{CHAT_SPACING, next_attempt};
+use super::{Deliverer, Step};
+use crate::card::{CardState, Form, render};
+use crate::compose::Subject;
+use crate::decide::waiting;
+use crate::failure::Failure;
+use crate::fate::card_state;
+use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
+use crate::point;
+use crate::truth::held;
+use crate::uuid::CardUuid;
+
+/// Feishu sends nothing twice under one uuid for an hour. Counted from the first attempt and with room to spare, so
+/// that it does not matter from when Feishu counts.
+const UUID_WINDOW: TimeDelta = TimeDelta::minutes(55);
+/// An attempt surely has its outcome by then.
+const IN_FLIGHT: TimeDelta = TimeDelta::seconds(30);
+/// After so many failures a card lets the chat's others pass.
+const PATIENCE: i32 = 4;
+/// How long everything stops when the app itself is refused.
+const APP_PAUSE: TimeDelta = TimeDelta::minutes(1);
+/// How long everything stops when the month's calls are used up.
+const QUOTA_PAUSE: TimeDelta = TimeDelta::minutes(10);
+
+/// A card ready for one attempt, which is committed.
+struct Attempt {
+    /// As it was before this attempt.
+    card: Card,
+    uuid: CardUuid,
+    message: OutgoingMessage,
+}
+
+/// What a look at the head of the queue gave.
+enum Head {
+    /// Nothing can be sent now.
+    None,
+    /// The card needed no call any more.
+    SetAside,
+    /// To be sent.
+    Ready(Box<Attempt>),
+}
+
+impl Deliverer {
+    /// Sends the next card of a chat, if its time has come.
+    pub(super) async fn send_next(&self, chat: &str) -> Result<Step, Failure> {
+        let attempt = match self.prepare(chat).await? {
+            Head::None => return Ok(Step::Idle),
+            Head::SetAside => return Ok(Step::Worked),
+            Head::Ready(attempt) => attempt,
+        };
+        self.ctx.faults.reach(point::BEFORE_SEND).await;
+        let to = Receiver::Chat(ChatId::new(chat));
+        let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid).await;
+        self.ctx.faults.reach(point::BEFORE_RECORD).await;
+        self.record(&attempt, outcome).await?;
+        tokio::time::sleep(CHAT_SPACING).await;
+        Ok(Step::Worked)
+    }
+
+    async fn prepare(&self, chat: &str) -> Result<Head, Failure> {
+        let now = self.ctx.clock.now();
+        let mut tx = self.ctx.db.begin().await?;
+        if held(&mut tx, &self.ctx.config, now).await?.is_some() {
+            return Ok(Head::None);
+        }
+        let Some(id) = lock_head(&mut tx, chat, PATIENCE, now).await? else { return Ok(Head::None) };
+        let Some(card) = get(&mut tx, id).await? else { return Ok(Head::None) };
+        let subject = Subject::read(&mut tx, &card).await?;
+        let Some(subject) = subject.filter(|subject| card.in_doubt || still_wanted(&card, subject)) else {
+            tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
+            set_aside(&mut tx, id, End::Obsolete, None).await?;
+            tx.commit().await?;
+            return Ok(Head::SetAside);
+        };
+        if window_is_over(&card, now) {
+            set_aside(&mut tx, id, End::Parked, None).await?;
+            tx.commit().await?;
+            metrics::counter!("alerts_parked_total").increment(1);
+            tracing::error!(
+                wait.id = %card.wait,
+                card.uuid = card.uuid,
+                chat.id = chat,
+                "a card is parked: nobody knows whether it was sent, and the hour of its uuid is over"
+            );
+            return Ok(Head::SetAside);
+        }
+        let (uuid, message) = self.frozen(&mut tx, &card, &subject, now).await?;
+        mark_sending(&mut tx, id, now, now + IN_FLIGHT).await?;
+        tx.commit().await?;
+        Ok(Head::Ready(Box::new(Attempt { card, uuid, message })))
+    }
+
+    /// The card's bytes: those of the first attempt, or made now and kept for every attempt.
+    async fn frozen(
+        &self,
+        connection: &mut PgConnection,
+        card: &Card,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(CardUuid, OutgoingMessage), Failure> {
+        let generation = u32::try_from(card.generation).unwrap_or_default();
+        let uuid = CardUuid::new(&card.chat, card.wait.as_str(), &card.rung, generation);
+        if let Some(payload) = &card.payload {
+            let message = serde_json::from_value(payload.clone());
+            return Ok((uuid, message.map_err(|error| Failure::Json("card", error))?));
+        }
+        let history = self.rules.get(connection).await?;
+        let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
+        let facts = subject.facts(card, uuid.clone(), CardState::Waiting, rules, feishu, now);
+        let message = render(&facts, Form::from_name(&card.form));
+        let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
+        let through = subject.room.last_entry.as_deref();
+        freeze(connection, card.id, &Frozen { uuid: uuid.as_str(), payload: &payload, through }).await?;
+        Ok((uuid, message))
+    }
+
+    async fn record(&self, attempt: &Attempt, outcome: Result<Sent, FeishuError>) -> Result<(), Failure> {
+        let card = &attempt.card;
+        let now = self.ctx.clock.now();
+        let mut connection = self.ctx.db.acquire().await?;
+        match outcome {
+            Ok(sent) => {
+                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &waiting()?, now).await?;
+                metrics::counter!("alerts_sent_total").increment(1);
+                metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
+                Ok(())
+            }
+            Err(error) => self.record_failure(&mut connection, attempt, &error, now).await,
+        }
+    }
+
+    async fn record_failure(
+        &self,
+        connection: &mut PgConnection,
+        attempt: &Attempt,
+        error: &FeishuError,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let card = &attempt.card;
+        let in_doubt = card.in_doubt || error.certainty() == Certainty::Unknown;
+        let code = error.code();
+        tracing::warn!(wait.id = %card.wait, chat.id = card.chat, card.attempts = card.attempts + 1, error = %error, "a card was not sent");
+        match error {
+            FeishuError::RetrySameUuid { after, .. } => {
+                let next = next_attempt(card.attempts + 1, *after, now);
+                mark_retry(connection, card.id, in_doubt, code, next).await?;
+            }
+            FeishuError::FixCard(_) => match simpler(attempt) {
+                Some(form) => mark_refused(connection, card.id, form.name(), code, now).await?,
+                None => bury(connection, card, code).await?,
+            },
+            FeishuError::Permanent(_) | FeishuError::Unchangeable(_) => {
+                bury(connection, card, code).await?;
+            }
+            FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
+                let until = self.stop_everything(error, now);
+                mark_retry(connection, card.id, in_doubt, code, until).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What every call would meet: no card is to blame, and none is given up for it.
+    pub(super) fn stop_everything(&self, error: &FeishuError, now: Timestamp) -> Timestamp {
+        let quota = matches!(error, FeishuError::QuotaExhausted(_));
+        let until = now + if quota { QUOTA_PAUSE } else { APP_PAUSE };
+        self.pause.set(until);
+        tracing::error!(error = %error, %until, "NO CARD CAN BE SENT: every call to Feishu is stopped");
+        until
+    }
+}
+
+/// Whether there is still something to say.
+fn still_wanted(card: &Card, subject: &Subject) -> bool {
+    let open = card_state(&subject.stored, Calendar::Always).is_open();
+    // A card that only asks for an owner; one of a rung is wanted anyway.
+    let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
+    open && !(only_asks && subject.room.state.owner.is_some())
+}
+
+/// Whether the same uuid could send a second message.
+fn window_is_over(card: &Card, now: Timestamp) -> bool {
+    card.in_doubt && card.first_attempt_at.is_some_and(|first| now - first >= UUID_WINDOW)
+}
+
+/// The next simpler form that is another content.
+fn simpler(attempt: &Attempt) -> Option<Form> {
+    let mentions = attempt.message.content.contains("<at id=");
+    match Form::from_name(&attempt.card.form) {
+        Form::Full if !mentions => Form::WithoutMention.simpler(),
+        form => form.simpler(),
+    }
+}
+
+async fn bury(connection: &mut PgConnection, card: &Card, code: Option<i64>) -> Result<(), Failure> {
+    metrics::counter!("alerts_dead_total").increment(1);
+    tracing::error!(wait.id = %card.wait, card.id = card.id, chat.id = card.chat, code, "a card is dead: the chat does not take it");
+    Ok(set_aside(connection, card.id, End::Dead, code).await?)
+}

@@ -1,0 +1,18 @@
+//! What went wrong on our own side. All of it passes: the next tick tries again.
+
+use store::rules::RulesError;
+use store::sqlx;
+
+/// A step that could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The database did not answer, or holds what this release cannot read.
+    #[error("the database did not do it")]
+    Sql(#[from] sqlx::Error),
+    /// Without rules nothing can be decided.
+    #[error("no rules to go by")]
+    Rules(#[from] RulesError),
+    /// A stored JSON that this release cannot read, or a value that cannot be JSON.
+    #[error("a stored {0} cannot be read")]
+    Json(&'static str, #[source] serde_json::Error),
+}

@@ -1,0 +1,76 @@
+//! What became of a wait, as its cards show it. After a re-fold a card follows the wait that took the place of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::calendar::Calendar;
+use domain::id::WaitId;
+use domain::wait::{Ending, Wait};
+use store::rooms::waits::{StoredWait, Which, list};
+use store::sqlx::{self, PgConnection};
+
+use crate::card::CardState;
+
+/// Waits with all those that took their place.
+#[derive(Debug, Default)]
+pub struct Fates(BTreeMap<WaitId, StoredWait>);
+
+impl Fates {
+    /// Reads these waits and whatever took their place, however often.
+    pub async fn read(
+        connection: &mut PgConnection,
+        waits: impl IntoIterator<Item = WaitId>,
+    ) -> Result<Self, sqlx::Error> {
+        let mut fates = Self::default();
+        let mut wanted: Vec<String> = waits.into_iter().map(|wait| wait.0).collect();
+        while !wanted.is_empty() {
+            let read = list(connection, Which::Ids(&wanted)).await?;
+            wanted = read
+                .iter()
+                .filter_map(|stored| stored.replaced_by.as_ref())
+                .filter(|heir| !fates.0.contains_key(*heir))
+                .map(|heir| heir.0.clone())
+                .collect();
+            let unseen = read.into_iter().map(|stored| (stored.wait.id.clone(), stored));
+            fates.0.extend(unseen);
+            wanted.retain(|heir| !fates.0.contains_key(&WaitId(heir.clone())));
+        }
+        Ok(fates)
+    }
+
+    /// The wait that stands for this one now: itself, or the last of those that took its place.
+    pub fn of(&self, wait: &WaitId) -> Option<&StoredWait> {
+        let mut stored = self.0.get(wait)?;
+        // As many steps as there are waits: a circle, which nobody writes, must not hang us.
+        for _ in 0..self.0.len() {
+            match stored.replaced_by.as_ref().and_then(|heir| self.0.get(heir)) {
+                Some(heir) => stored = heir,
+                None => break,
+            }
+        }
+        Some(stored)
+    }
+}
+
+/// What the cards of a wait show.
+pub fn card_state(stored: &StoredWait, calendar: Calendar) -> CardState {
+    if stored.void {
+        return CardState::Void;
+    }
+    let Some(outcome) = &stored.wait.outcome else { return CardState::Waiting };
+    match &outcome.how {
+        Ending::Answered { name, .. } => {
+            CardState::Answered { by: name.clone(), after: waited(&stored.wait, calendar) }
+        }
+        Ending::Cancelled { by, .. } => CardState::Cancelled { by: by.clone() },
+        Ending::Withdrawn => CardState::Withdrawn,
+        Ending::Unobserved => CardState::Unobserved,
+    }
+}
+
+/// Working time from the opening to the end, in whole seconds.
+fn waited(wait: &Wait, calendar: Calendar) -> Duration {
+    let end = wait.outcome.as_ref().map_or(wait.opened.at, |outcome| outcome.at);
+    let seconds = calendar.working_time(wait.opened.at, end).num_seconds();
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+}

@@ -1,0 +1,43 @@
+//! The first converger: a wake-up or a second that passed → take in what changed → make the cards that are due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::Context;
+use runtime::telemetry::chain;
+use tokio::sync::Notify;
+
+use crate::decide::Decider;
+use crate::failure::Failure;
+use crate::observe::observe;
+use crate::rules::RulesCache;
+use crate::truth::{Notice, held};
+
+/// The longest pause between two looks.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Runs until the shutdown is requested; rings `made` after each look.
+pub async fn run(ctx: Context, rules: Arc<RulesCache>, changed: Arc<Notify>, made: Arc<Notify>) {
+    let (decider, notice) = (Decider::new(), Notice::default());
+    while !ctx.shutdown.requested() {
+        if let Err(failure) = turn(&ctx, &rules, &decider, &notice).await {
+            tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
+        }
+        ctx.health.beat("plan");
+        made.notify_one();
+        tokio::select! {
+            () = changed.notified() => {}
+            _ = ctx.shutdown.sleep(TICK) => {}
+        }
+    }
+}
+
+async fn turn(ctx: &Context, rules: &RulesCache, decider: &Decider, notice: &Notice) -> Result<(), Failure> {
+    observe(ctx, rules).await?;
+    let held = held(&mut *ctx.db.acquire().await?, &ctx.config, ctx.clock.now()).await?;
+    notice.note(held);
+    if held.is_none() {
+        decider.run(ctx, rules).await?;
+    }
+    Ok(())
+}

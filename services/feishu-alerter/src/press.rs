@@ -1,0 +1,231 @@
+//! `POST /feishu/callback`: presses of the cards' buttons.
+//!
+//! A press is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
+//! card. The answer comes within the 3 s that Feishu gives, whatever else is slow.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use domain::calendar::Calendar;
+use domain::id::{CommandId, EntryId, PersonKey};
+use events::command::{Command, Via, Wish};
+use events::{encode, subject};
+use runtime::Context;
+use runtime::bus::Outgoing;
+use runtime::telemetry::chain;
+use serde_json::{Value, json};
+use store::alerts::cards::{Card, get};
+use store::alerts::presses::{card_by_uuid, contact_name, note_press, take_event};
+use store::sqlx::PgConnection;
+use tokio::net::TcpListener;
+
+use crate::callback::{Button, CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
+use crate::card::{CardState, Toast, answer_with_toast};
+use crate::compose::Subject;
+use crate::fate::card_state;
+use crate::feishu::OpenId;
+use crate::uuid::CardUuid;
+use crate::wording;
+
+/// Feishu waits 3 s; the way back needs some of them.
+const ANSWER_WITHIN: Duration = Duration::from_millis(2_400);
+/// Bytes of a callback; a press has less than one thousand.
+const MAX_BODY: usize = 64 * 1024;
+/// The source under which people of Feishu would stand among the contacts.
+const FEISHU: &str = "feishu";
+
+/// Takes presses.
+pub struct Presses {
+    ctx: Context,
+    secrets: CallbackSecrets,
+    listener: TcpListener,
+}
+
+struct Endpoint {
+    ctx: Context,
+    secrets: CallbackSecrets,
+}
+
+impl Presses {
+    /// Takes the configured address.
+    ///
+    /// # Errors
+    /// If it cannot be bound.
+    pub async fn bind(ctx: Context) -> anyhow::Result<Self> {
+        let feishu = &ctx.config.feishu;
+        let listener = TcpListener::bind(feishu.listen)
+            .await
+            .with_context(|| format!("feishu.listen: cannot listen on {}", feishu.listen))?;
+        tracing::info!(address = %feishu.listen, "card callbacks are taken");
+        let secrets = CallbackSecrets {
+            app_id: feishu.app_id.clone(),
+            verification_token: feishu.verification_token.clone(),
+            encrypt_key: Some(feishu.encrypt_key.clone()),
+        };
+        Ok(Self { ctx, secrets, listener })
+    }
+
+    /// Serves until the shutdown is requested.
+    pub async fn serve(self) {
+        let Self { ctx, secrets, listener } = self;
+        let shutdown = ctx.shutdown.clone();
+        let router = axum::Router::new()
+            .route("/feishu/callback", post(callback))
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .with_state(Arc::new(Endpoint { ctx, secrets }));
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(async move { shutdown.wait().await })
+            .into_future()
+            .await;
+        if let Err(error) = served {
+            tracing::error!(error = chain(&error), "card callbacks are not taken any more");
+        }
+    }
+}
+
+async fn callback(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {
+    let begun = Instant::now();
+    let answer = endpoint.take(&headers, &body).await;
+    metrics::histogram!("feishu_callback_seconds").record(begun.elapsed().as_secs_f64());
+    answer
+}
+
+impl Endpoint {
+    async fn take(&self, headers: &HeaderMap, body: &[u8]) -> Response {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let signed = CallbackHeaders {
+            timestamp: header("x-lark-request-timestamp"),
+            nonce: header("x-lark-request-nonce"),
+            signature: header("x-lark-signature"),
+        };
+        match verify(body, signed, self.ctx.clock.now(), &self.secrets) {
+            Ok(Verified::UrlCheck { challenge }) => Json(json!({ "challenge": challenge })).into_response(),
+            Ok(Verified::Other { event_type }) => {
+                tracing::debug!(event_type, "an event that nobody asked for");
+                Json(json!({})).into_response()
+            }
+            Ok(Verified::Action(action)) => self.act_in_time(&action).await,
+            Err(error) => {
+                let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::UNAUTHORIZED);
+                refuse(status, &error.to_string())
+            }
+        }
+    }
+
+    async fn act_in_time(&self, action: &CardAction) -> Response {
+        match tokio::time::timeout(ANSWER_WITHIN, self.act(action)).await {
+            Ok(Ok(Some(answer))) => Json(answer).into_response(),
+            // Feishu does not push presses again: the same event twice is a recording of the first.
+            Ok(Ok(None)) => refuse(StatusCode::UNAUTHORIZED, "the event was taken before"),
+            Ok(Err(error)) => failed(&error.to_string()),
+            Err(_elapsed) => failed("it took too long"),
+        }
+    }
+
+    /// The answer to a press. `None`: the event was taken before.
+    async fn act(&self, action: &CardAction) -> anyhow::Result<Option<Value>> {
+        let now = self.ctx.clock.now();
+        let mut connection = self.ctx.db.acquire().await?;
+        if !take_event(&mut connection, &action.event_id, now).await? {
+            return Ok(None);
+        }
+        let Button::NoReplyNeeded(uuid) = &action.button else {
+            return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
+        };
+        let Some((card, subject)) = card_of(&mut connection, uuid).await? else {
+            return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
+        };
+        if let Some(words) = ended(&card, &subject) {
+            return Ok(Some(answer_with_toast(Toast::Info, &words)));
+        }
+        let by = self.name_of(&mut connection, &action.operator).await?;
+        let Some(through) = &card.through else {
+            return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
+        };
+        self.ask_to_cancel(&card, uuid, &subject, &by, through).await?;
+        let first = note_press(&mut connection, card.id, &by, now).await?;
+        metrics::counter!("feishu_presses_total").increment(1);
+        Ok(Some(if first == by {
+            answer_with_toast(Toast::Success, wording::TOAST_DONE)
+        } else {
+            answer_with_toast(Toast::Info, &wording::toast_handled_by(&first))
+        }))
+    }
+
+    /// The same card gives the same command, however often its button is pressed.
+    async fn ask_to_cancel(
+        &self,
+        card: &Card,
+        uuid: &CardUuid,
+        subject: &Subject,
+        by: &str,
+        through: &str,
+    ) -> anyhow::Result<()> {
+        let id = CommandId(format!("feishu:{uuid}"));
+        let command = Command {
+            id: id.clone(),
+            room: subject.room.room.clone(),
+            at: self.ctx.clock.now(),
+            by: by.to_owned(),
+            via: Via::Feishu,
+            wish: Wish::Cancel {
+                wait: Some(card.follows.clone()),
+                through: EntryId(through.to_owned()),
+                reason: wording::CANCEL_REASON.to_owned(),
+            },
+        };
+        let outgoing = Outgoing {
+            subject: subject::command(command.wish.kind(), &command.room),
+            id: id.0,
+            payload: encode(&command)?,
+        };
+        self.ctx.bus.publish(&outgoing).await?;
+        Ok(())
+    }
+
+    async fn name_of(&self, connection: &mut PgConnection, who: &OpenId) -> anyhow::Result<String> {
+        if let Some(name) = self.ctx.config.feishu.people.get(who.as_str()) {
+            return Ok(name.clone());
+        }
+        let person = PersonKey { source: FEISHU.to_owned(), id: who.as_str().to_owned() };
+        let known = contact_name(connection, &person.to_string()).await?;
+        Ok(known.unwrap_or_else(|| wording::SOMEBODY.to_owned()))
+    }
+}
+
+async fn card_of(connection: &mut PgConnection, uuid: &CardUuid) -> anyhow::Result<Option<(Card, Subject)>> {
+    let Some(id) = card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
+    let Some(card) = get(connection, id).await? else { return Ok(None) };
+    Ok(Subject::read(connection, &card).await?.map(|subject| (card, subject)))
+}
+
+/// What somebody reads who presses when there is nothing left to do.
+fn ended(card: &Card, subject: &Subject) -> Option<String> {
+    match card_state(&subject.stored, Calendar::Always) {
+        CardState::Waiting | CardState::Escalated { .. } => {
+            card.pressed_by.as_ref().map(|by| wording::toast_handled_by(by))
+        }
+        CardState::Cancelled { by } => Some(wording::toast_handled_by(&by)),
+        _ => Some(wording::TOAST_ALREADY.to_owned()),
+    }
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response {
+    metrics::counter!("feishu_callbacks_refused_total", "status" => status.as_str().to_owned()).increment(1);
+    tracing::warn!(why, "a callback was refused");
+    status.into_response()
+}
+
+fn failed(why: &str) -> Response {
+    metrics::counter!("feishu_callbacks_failed_total").increment(1);
+    tracing::error!(why, "a press could not be handled");
+    Json(answer_with_toast(Toast::Error, wording::TOAST_FAILED)).into_response()
+}

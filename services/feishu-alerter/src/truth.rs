@@ -1,0 +1,130 @@
+//! Whether the stored truth can be acted upon. No card goes out on a truth that may be stale: the customer may have
+//! been answered in a message that nobody has captured or folded yet.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use runtime::Config;
+use runtime::bus::Consumer;
+use store::alerts::truth::{Capture, capture};
+use store::rooms::progress::{Progress, all};
+use store::sqlx::{self, PgConnection};
+
+/// What was true so long ago counts as true now.
+const FRESH: TimeDelta = TimeDelta::seconds(20);
+/// A gateway's state while it captures.
+const LIVE: &str = "live";
+/// Everything that is captured goes through these.
+const FOLDS: [Consumer; 2] = [Consumer::RoomStateChat, Consumer::RoomStateCommand];
+
+/// Why cards are held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// The gateway is unknown, not live, or silent.
+    NotCapturing,
+    /// Messages are being lost at this moment.
+    CaptureGap,
+    /// Captured messages or commands are not known to be folded.
+    FoldBehind,
+}
+
+impl Held {
+    const ALL: [Self; 3] = [Self::NotCapturing, Self::CaptureGap, Self::FoldBehind];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NotCapturing => "not_capturing",
+            Self::CaptureGap => "capture_gap",
+            Self::FoldBehind => "fold_behind",
+        }
+    }
+}
+
+/// Why cards are to be held back at this moment, if they are.
+pub async fn held(
+    connection: &mut PgConnection,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Option<Held>, sqlx::Error> {
+    if let Some(gateway) = &config.ingest.gateway
+        && let Some(why) = capture_trouble(capture(connection, &gateway.name).await?.as_ref(), now)
+    {
+        return Ok(Some(why));
+    }
+    let progress = all(connection).await?;
+    let caught_up = FOLDS.iter().all(|fold| is_caught_up(&progress, *fold, now));
+    Ok((!caught_up).then_some(Held::FoldBehind))
+}
+
+fn capture_trouble(capture: Option<&Capture>, now: Timestamp) -> Option<Held> {
+    match capture {
+        Some(capture) if capture.gap_open => Some(Held::CaptureGap),
+        Some(Capture { state, last_live_at: Some(at), .. }) if state == LIVE && now - *at <= FRESH => None,
+        _ => Some(Held::NotCapturing),
+    }
+}
+
+fn is_caught_up(progress: &[Progress], fold: Consumer, now: Timestamp) -> bool {
+    progress.iter().any(|of| of.consumer == fold.name() && now - of.caught_up_at <= FRESH)
+}
+
+/// Tells people when cards begin and cease to be held back, once each time.
+#[derive(Debug, Default)]
+pub struct Notice {
+    last: Mutex<Option<Held>>,
+}
+
+impl Notice {
+    /// How it stands now.
+    pub fn note(&self, held: Option<Held>) {
+        for why in Held::ALL {
+            metrics::gauge!("alerts_held", "reason" => why.name()).set(f64::from(held == Some(why)));
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != held {
+            if let Some(why) = held {
+                tracing::warn!(reason = why.name(), "cards are held back");
+            } else {
+                tracing::info!("cards go out again");
+            }
+            *last = held;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_795_052_800 + seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn only_a_live_gateway_without_a_gap_captures() {
+        let live = Capture { state: LIVE.into(), last_live_at: Some(at(0)), gap_open: false };
+        let cases = [
+            (Some(live.clone()), None),
+            (None, Some(Held::NotCapturing)),
+            (Some(Capture { state: "connecting".into(), ..live.clone() }), Some(Held::NotCapturing)),
+            (Some(Capture { last_live_at: None, ..live.clone() }), Some(Held::NotCapturing)),
+            (Some(Capture { last_live_at: Some(at(-1)), ..live.clone() }), Some(Held::NotCapturing)),
+            (Some(Capture { gap_open: true, ..live }), Some(Held::CaptureGap)),
+        ];
+        for (capture, expected) in cases {
+            assert_eq!(capture_trouble(capture.as_ref(), at(20)), expected, "{capture:?}");
+        }
+    }
+
+    #[test]
+    fn both_folds_have_to_be_caught_up() {
+        let progress =
+            |name: &str, seconds| Progress { consumer: name.into(), pending: 0, caught_up_at: at(seconds) };
+        let rows = [progress("room-state-chat", 0), progress("room-state-command", -1)];
+        assert!(is_caught_up(&rows, Consumer::RoomStateChat, at(20)));
+        assert!(!is_caught_up(&rows, Consumer::RoomStateCommand, at(20)), "too long ago");
+        assert!(!is_caught_up(&rows[..1], Consumer::RoomStateCommand, at(0)), "never heard of");
+    }
+}

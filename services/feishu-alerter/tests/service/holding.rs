@@ -1,0 +1,87 @@
+//! No card goes out on a truth that may be stale.
+
+use anyhow::Result;
+use runtime::config::Gateway;
+use store::role::Role;
+use store::sqlx;
+use testkit::company::{LI, WANG, says};
+
+use crate::support::{Scene, TO_LI, TO_WANG};
+
+/// Proven to fail: with `held` answering `None` always, the card for the answered customer is found at the first look.
+#[tokio::test]
+async fn while_folding_is_behind_cards_wait() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.asks("r2", LI).await?;
+    scene.rooms.take().unwrap().stop().await?;
+    // Answered, but nobody has folded it.
+    scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
+    scene.advance(5);
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0);
+    scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
+    scene.until_colours(TO_LI, &["turquoise"]).await?;
+    scene.until_looked().await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty(), "answered in time, as is known by now");
+    scene.stop(alerter).await
+}
+
+#[tokio::test]
+async fn while_the_gateway_is_not_live_cards_wait() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.stack.config.ingest.gateway = Some(Gateway {
+        name: "main".into(),
+        endpoint: "127.0.0.1:9".into(),
+        token: runtime::config::Secret::new("token"),
+        tls_ca: None,
+        tls_name: None,
+    });
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0, "a gateway never heard of");
+    sqlx::query(
+        "insert into gateways (gateway, source, state, state_since, last_live_at) values ('main', 'x', 'live', $1, $1)",
+    )
+    .bind(scene.now() - chrono::TimeDelta::minutes(1))
+    .execute(&scene.stack.admin)
+    .await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0, "silent for a minute");
+    sqlx::query("insert into capture_gaps (gateway, since, reason) values ('main', $1, 'test')")
+        .bind(scene.now())
+        .execute(&scene.stack.admin)
+        .await?;
+    // Live for as long as this test takes.
+    sqlx::query("update gateways set last_live_at = $1")
+        .bind(scene.now() + chrono::TimeDelta::hours(1))
+        .execute(&scene.stack.admin)
+        .await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0, "an open gap");
+    sqlx::query("update capture_gaps set until = $1").bind(scene.now()).execute(&scene.stack.admin).await?;
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.stop(alerter).await
+}
+
+/// A card that was decided but not sent waits as well.
+#[tokio::test]
+async fn a_decided_card_waits_until_the_truth_is_known_again() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.fault("send", TO_WANG, 1, serde_json::json!({ "kind": "rate_limited", "reset": 100 })).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene.rooms.take().unwrap().stop().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
+    scene.advance(2);
+    scene.until_looked().await?;
+    scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
+    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty(), "the customer was answered meanwhile");
+    scene.stop(alerter).await
+}

@@ -1,0 +1,117 @@
+//! Which card goes where, and when.
+
+use anyhow::Result;
+use testkit::company::{CHEN, LI, WANG, says};
+
+use crate::support::{Scene, TO_ALL, TO_LI, TO_WANG, colours};
+
+#[tokio::test]
+async fn each_rung_reaches_its_chats_in_its_colour() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    let first = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+    assert_eq!(first.title, "超时提醒⏰【青色】已等 5 分钟");
+    for words in ["陈小样", "示例公司-r1", "王小售", "发票开好了吗？", "不用回复"] {
+        assert!(first.text.contains(words), "{words} in {}", first.text);
+    }
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &["turquoise", "yellow"]).await?;
+    scene.advance(10);
+    scene.until_colours(TO_WANG, &["turquoise", "yellow", "orange"]).await?;
+    assert!(scene.cards(TO_ALL).await?.is_empty(), "not before the rung that says so");
+    scene.advance(10);
+    scene.until_colours(TO_WANG, &["turquoise", "yellow", "orange", "red"]).await?;
+    scene.until_colours(TO_ALL, &["red"]).await?;
+    scene.advance(10);
+    let repeated = scene.until_colours(TO_ALL, &["red", "grey"]).await?;
+    assert!(repeated[1].title.contains("已等 40 分钟"), "{}", repeated[1].title);
+    assert!(scene.cards(TO_LI).await?.is_empty());
+    scene.stop(alerter).await
+}
+
+#[tokio::test]
+async fn after_a_long_sleep_only_the_highest_rung_is_sent() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(35);
+    scene.until_colours(TO_WANG, &["red"]).await?;
+    scene.until_colours(TO_ALL, &["red"]).await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards where state = 'superseded'").await?, 3);
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 5);
+    assert_eq!(colours(&scene.cards(TO_WANG).await?), ["red"]);
+    scene.stop(alerter).await
+}
+
+/// A lower rung that has not gone out yet goes nowhere once a higher one is due.
+#[tokio::test]
+async fn a_card_that_could_not_go_out_gives_way_to_the_next_rung() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    let refuse = serde_json::json!({ "kind": "rate_limited", "reset": 100 });
+    scene.fault("send", TO_WANG, 1, refuse).await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &["yellow"]).await?;
+    assert_eq!(scene.count("select count(*) from alert_cards where state = 'superseded'").await?, 1);
+    scene.stop(alerter).await
+}
+
+#[tokio::test]
+async fn who_is_answered_in_time_causes_no_card() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.publish(&says("r1", WANG, scene.now(), "开好了，马上发您")).await?;
+    scene.until_count("select count(*) from waits where state = 'answered'", 1).await?;
+    scene.asks("r2", LI).await?;
+    scene.advance(5);
+    scene.until_colours(TO_LI, &["turquoise"]).await?;
+    scene.until_looked().await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty());
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 1);
+    scene.stop(alerter).await
+}
+
+#[tokio::test]
+async fn imported_history_never_alarms() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    for (person, words) in [(WANG, "您好"), (CHEN, "在吗？")] {
+        let mut message = says("old", person, scene.now() - chrono::TimeDelta::minutes(3), words);
+        message.id = format!("old-{}", person.id);
+        message.history = true;
+        scene.publish(&message).await?;
+    }
+    scene.until_waits("old", 1).await?;
+    scene.asks("new", LI).await?;
+    scene.advance(6);
+    scene.until_colours(TO_LI, &["turquoise"]).await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 1, "only of the new room");
+    assert!(scene.cards(TO_WANG).await?.is_empty());
+    scene.stop(alerter).await
+}
+
+/// Proven to fail: without `rules_version <> $1` in `store::alerts::schedule::rooms_to_observe` the card comes only when
+/// the old ladder says so.
+#[tokio::test]
+async fn a_new_ladder_holds_for_waits_that_are_open() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.until_count("select count(*) from alert_schedule", 1).await?;
+    let rungs = &mut scene.stack.config.rules.ladders.pre_sales.rungs;
+    rungs[0].after = domain::span::Span::seconds(120);
+    rungs[0].colour = domain::rules::Colour::Green;
+    // From now on: the room's past is not judged anew, so that nothing but the rules tells of the change.
+    scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
+    scene.advance(2);
+    scene.until_colours(TO_WANG, &["green"]).await?;
+    scene.stop(alerter).await
+}

@@ -1,0 +1,11 @@
+//! `feishu-alerter` as a whole: a real Postgres, a real `nats-server`, the real `room-state`, and a fake Feishu.
+
+mod closing;
+mod crashes;
+mod holding;
+mod ladder;
+mod owners;
+mod presses;
+mod refusals;
+mod replicas;
+mod support;

@@ -1,0 +1,59 @@
+//! Two replicas: every card once, in order.
+
+use anyhow::Result;
+use feishu_alerter::point;
+use store::sqlx;
+use testkit::company::WANG;
+
+use crate::support::{Scene, TO_WANG};
+
+const ROOMS: usize = 12;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_replicas_send_every_card_once_and_in_order() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let (one, two) = (scene.alerter().await?, scene.alerter().await?);
+    for n in 0..ROOMS {
+        scene.asks(&format!("r{n}"), WANG).await?;
+    }
+    scene.advance(6);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", ROOMS.try_into()?).await?;
+    assert_in_order(&scene, ROOMS).await?;
+
+    // The next rung: whoever has the chat dies with a card in the air, and so does the one that takes over.
+    let (first, second) = (one.faults.arm(point::BEFORE_RECORD), two.faults.arm(point::BEFORE_RECORD));
+    let (mut first, mut second) = (Box::pin(first), Box::pin(second));
+    scene.advance(5);
+    tokio::select! {
+        () = &mut first => {
+            one.kill().await;
+            scene.advance(2);
+            second.await;
+            two.kill().await;
+        }
+        () = &mut second => {
+            two.kill().await;
+            scene.advance(2);
+            first.await;
+            one.kill().await;
+        }
+    }
+    let third = scene.alerter().await?;
+    scene.advance(2);
+    scene
+        .until_count("select count(*) from alert_cards where state = 'sent'", (2 * ROOMS).try_into()?)
+        .await?;
+    assert_in_order(&scene, 2 * ROOMS).await?;
+    scene.stop(third).await
+}
+
+/// The chat holds every card once, in the order in which they were decided.
+async fn assert_in_order(scene: &Scene, count: usize) -> Result<()> {
+    let cards = scene.cards(TO_WANG).await?;
+    let there: Vec<&str> = cards.iter().map(|card| card.message_id.as_str()).collect();
+    let decided: Vec<String> = sqlx::query_scalar("select message_id from alert_cards order by id")
+        .fetch_all(&scene.stack.admin)
+        .await?;
+    assert_eq!((there.len(), there), (count, decided.iter().map(String::as_str).collect()));
+    Ok(())
+}

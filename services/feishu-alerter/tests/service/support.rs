@@ -1,0 +1,271 @@
+//! What these tests do again and again.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::id::{CommandId, RoomKey};
+use events::chat::ChatMessage;
+use events::command::{Command, Via, Wish};
+use runtime::bus::Outgoing;
+use serde_json::{Value, json};
+use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec, Running as Feishu};
+use store::role::Role;
+use store::sqlx;
+use testkit::company::{CHEN, Person, captured, says};
+use testkit::{Running, Stack, until};
+
+/// 王小售's private chat.
+pub const TO_WANG: &str = "oc_wang";
+/// 李小后's private chat.
+pub const TO_LI: &str = "oc_li";
+/// The chat that everybody reads.
+pub const TO_ALL: &str = "oc_public";
+/// 周经理, who presses buttons.
+pub const MANAGER: &str = "ou_manager";
+
+/// Everything but the alerter, running.
+pub struct Scene {
+    /// Database, bus, clock.
+    pub stack: Stack,
+    /// The fake Feishu.
+    pub feishu: Feishu,
+    /// `room-state`.
+    pub rooms: Option<Running>,
+    http: reqwest::Client,
+}
+
+/// A card as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub message_id: String,
+    pub colour: String,
+    pub title: String,
+    pub text: String,
+    pub has_button: bool,
+}
+
+impl Seen {
+    fn of(message: &Value) -> Self {
+        let card = &message["card"];
+        let text = message["content"].as_str().unwrap_or_default().to_owned();
+        let words = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self {
+            message_id: words(&message["message_id"]),
+            colour: words(&card["header"]["template"]),
+            title: words(&card["header"]["title"]["content"]),
+            has_button: text.contains("\"behaviors\""),
+            text,
+        }
+    }
+}
+
+/// The colours of cards, in order.
+pub fn colours(cards: &[Seen]) -> Vec<&str> {
+    cards.iter().map(|card| card.colour.as_str()).collect()
+}
+
+pub fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+pub fn room(id: &str) -> RoomKey {
+    RoomKey { source: "webhook".into(), id: id.into() }
+}
+
+/// An address that nobody listens on.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn chat(chat_id: &str) -> ChatSpec {
+    ChatSpec {
+        chat_id: chat_id.to_owned(),
+        name: chat_id.to_owned(),
+        bot_in: true,
+        members: vec![MANAGER.to_owned()],
+        restricted: false,
+        dissolved: false,
+        refuse: None,
+    }
+}
+
+impl Scene {
+    /// Starts everything but the alerter.
+    pub async fn start() -> Result<Self> {
+        let mut stack = Stack::start().await?;
+        let clock = stack.clock.clone();
+        let app = AppSpec { app_id: "cli_test".into(), app_secret: "secret".into() };
+        let mut config = FeishuConfig::new(Arc::new(move || clock.now()), app);
+        config.chats = [TO_WANG, TO_LI, TO_ALL].map(chat).to_vec();
+        let name = "周经理".to_owned();
+        config.people =
+            vec![PersonSpec { open_id: MANAGER.into(), name: name.clone(), available: true, refuse: None }];
+        config.callback =
+            CallbackSpec { url: None, encrypt_key: Some("key".into()), verification_token: "token".into() };
+        let feishu = simulators::feishu::start(config).await?;
+        stack.config.feishu.base_url = feishu.base_url();
+        stack.config.feishu.people.insert(MANAGER.into(), name);
+        let rooms = Some(stack.run(Role::RoomState, room_state::run).await?);
+        Ok(Self { stack, feishu, rooms, http: runtime::http::client()? })
+    }
+
+    /// Runs an alerter, with a callback address of its own which Feishu is told.
+    pub async fn alerter(&mut self) -> Result<Running> {
+        let address = free_address()?;
+        self.stack.config.feishu.listen = address;
+        let running = self.stack.run(Role::FeishuAlerter, feishu_alerter::run).await?;
+        let url = format!("http://{address}/feishu/callback");
+        self.control("POST", "callback", &json!({ "url": url })).await?;
+        Ok(running)
+    }
+
+    /// Ends everything that runs and still should.
+    pub async fn stop(self, alerter: Running) -> Result<()> {
+        alerter.stop().await?;
+        match self.rooms {
+            Some(rooms) => rooms.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.stack.clock.now()
+    }
+
+    pub fn advance(&self, minutes: u64) {
+        self.stack.clock.advance(self::minutes(minutes));
+    }
+
+    pub async fn publish(&self, message: &ChatMessage) -> Result<()> {
+        self.stack.bus.publish(&captured(message)?).await?;
+        Ok(())
+    }
+
+    /// A member of staff greets, which makes the room theirs; then 陈小样 asks something, now.
+    pub async fn asks(&self, id: &str, owner: Person) -> Result<ChatMessage> {
+        self.publish(&says(id, owner, self.now() - TimeDelta::seconds(60), "您好")).await?;
+        let asked = says(id, CHEN, self.now(), "发票开好了吗？");
+        self.publish(&asked).await?;
+        self.until_waits(id, 1).await?;
+        Ok(asked)
+    }
+
+    /// Waits until a room has this many waits, live or not.
+    pub async fn until_waits(&self, id: &str, count: i64) -> Result<()> {
+        until(&format!("{id} has {count} waits"), || async move {
+            let found: i64 = sqlx::query_scalar("select count(*) from waits where room = $1")
+                .bind(room(id).to_string())
+                .fetch_one(&self.stack.admin)
+                .await?;
+            Ok(found == count)
+        })
+        .await
+    }
+
+    /// Asks `room-state` for something, as a manager would.
+    pub async fn wish(&self, id: &str, room: RoomKey, wish: Wish) -> Result<()> {
+        let command = Command {
+            id: CommandId(id.into()),
+            room,
+            at: self.now(),
+            by: "周经理".into(),
+            via: Via::Vika,
+            wish,
+        };
+        let outgoing = Outgoing {
+            subject: events::subject::command(command.wish.kind(), &command.room),
+            id: id.into(),
+            payload: events::encode(&command)?,
+        };
+        self.stack.bus.publish(&outgoing).await?;
+        Ok(())
+    }
+
+    /// A control call of the fake Feishu.
+    pub async fn control(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}/_sim/{path}", self.feishu.base_url());
+        let request = self.http.request(method.parse()?, url).body(body.to_string());
+        let response = request.header("content-type", "application/json").send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        anyhow::ensure!(status.is_success(), "{status}: {text}");
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// The next calls of a route fail like this.
+    pub async fn fault(&self, route: &str, chat: &str, times: u32, fault: Value) -> Result<()> {
+        let rule = json!({ "route": route, "chat": chat, "times": times, "fault": fault });
+        self.control("POST", "faults", &rule).await.map(drop)
+    }
+
+    /// Somebody presses the button of a card: what Feishu's client would show.
+    pub async fn press(&self, message_id: &str, variant: &str) -> Result<Value> {
+        let click = json!({ "message_id": message_id, "open_id": MANAGER, "variant": variant });
+        self.control("POST", "click", &click).await
+    }
+
+    /// The same with the button that the card had when it was seen, even if it has none any more.
+    pub async fn press_value(&self, card: &Seen, variant: &str) -> Result<Value> {
+        let shown: Value = serde_json::from_str(&card.text)?;
+        let elements = shown["body"]["elements"].as_array().context("elements")?;
+        let button = elements.iter().find(|element| element["tag"] == "button").context("a button")?;
+        let value = &button["behaviors"][0]["value"];
+        let click =
+            json!({ "message_id": card.message_id, "open_id": MANAGER, "variant": variant, "value": value });
+        self.control("POST", "click", &click).await
+    }
+
+    /// The cards of a chat, oldest first.
+    pub async fn cards(&self, chat: &str) -> Result<Vec<Seen>> {
+        let seen = self.control("GET", &format!("messages?chat={chat}"), &json!({})).await?;
+        let messages = seen["messages"].as_array().context("a list of messages")?;
+        Ok(messages.iter().map(Seen::of).collect())
+    }
+
+    /// Waits until a chat has exactly cards of these colours.
+    pub async fn until_colours(&self, chat: &str, expected: &[&str]) -> Result<Vec<Seen>> {
+        until(&format!("{chat} shows {expected:?}"), || async move {
+            Ok(colours(&self.cards(chat).await?) == expected)
+        })
+        .await?;
+        self.cards(chat).await
+    }
+
+    /// Waits until every card of a chat has this title.
+    pub async fn until_titled(&self, chat: &str, title: &str) -> Result<Vec<Seen>> {
+        until(&format!("every card of {chat} is titled {title}"), || async move {
+            let cards = self.cards(chat).await?;
+            Ok(!cards.is_empty() && cards.iter().all(|card| card.title == title))
+        })
+        .await?;
+        self.cards(chat).await
+    }
+
+    /// A number from the database, asked as the superuser.
+    pub async fn count(&self, sql: &'static str) -> Result<i64> {
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.stack.admin).await?)
+    }
+
+    /// Waits until a number in the database is this.
+    pub async fn until_count(&self, sql: &'static str, expected: i64) -> Result<()> {
+        until(&format!("{sql} gives {expected}"), || async move { Ok(self.count(sql).await? == expected) })
+            .await
+    }
+
+    /// Waits until the alerter has looked at everything once more, from beginning to end. The second version is taken in
+    /// only after the look that took in the first is over.
+    pub async fn until_looked(&self) -> Result<()> {
+        for _ in 0..2 {
+            sqlx::query("update rooms set version = version + 1").execute(&self.stack.admin).await?;
+            self.until_count(
+                "select count(*) from rooms left join alert_rooms seen using (room)
+                 where rooms.version is distinct from seen.version",
+                0,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! What a manager's edit asks for. Pure.
+
+use chrono::DateTime;
+use domain::id::{CommandId, EntryId};
+use events::command::{Command, Via, Wish};
+use store::vika_reconcile::{KnownRow, Snapshot};
+use store::vika_sync::Seen;
+use vika::tables::{AllRooms, Table, Today};
+use vika::{Cell, EditId, Present};
+
+/// An edit of a row by somebody who is not one of our users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit<A> {
+    /// Which.
+    pub id: EditId,
+    /// Display name of its author.
+    pub by: String,
+    /// 群ID as the row has it, to recognise a row that is being made.
+    pub room: String,
+    /// What the row asks for now.
+    pub asks: A,
+}
+
+/// What is to be done about an edit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// This has to be sent.
+    Send(Command),
+    /// Nothing that we act on is asked for.
+    Nothing,
+    /// The row is not one of ours.
+    UnknownRow,
+    /// The row had shown nothing yet.
+    Unseen,
+}
+
+/// A row of 今日群聊: what was shown when the box was ticked needs no reply.
+pub fn tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
+    let Some(known) = known else { return Verdict::UnknownRow };
+    if !edit.asks {
+        return Verdict::Nothing;
+    }
+    match shown_at(&known.seen, edit.id.stamp_ms) {
+        Some(through) => {
+            let reason = Today::Cancel.name().to_owned();
+            let wish = Wish::Cancel { wait: None, through: EntryId(through.to_owned()), reason };
+            Verdict::Send(command(edit, known, wish))
+        }
+        None => Verdict::Unseen,
+    }
+}
+
+/// A row of 群聊总表: owner, stage and approval as they stand, if any of them is another than `before`.
+pub fn assignment(edit: &Edit<Snapshot>, known: Option<&KnownRow>, before: &Snapshot) -> Verdict {
+    let Some(known) = known else { return Verdict::UnknownRow };
+    if edit.asks == *before {
+        return Verdict::Nothing;
+    }
+    let Snapshot { owner, stage, approved } = edit.asks.clone();
+    Verdict::Send(command(edit, known, Wish::Assign { owner, stage, approved }))
+}
+
+fn command<A>(edit: &Edit<A>, known: &KnownRow, wish: Wish) -> Command {
+    Command {
+        id: CommandId(edit.id.to_string()),
+        room: known.room.clone(),
+        at: DateTime::from_timestamp_millis(edit.id.stamp_ms).unwrap_or_default(),
+        by: edit.by.clone(),
+        via: Via::Vika,
+        wish,
+    }
+}
+
+/// The last entry that the row reflected at a moment: what was written since, the author has not seen. The clocks of
+/// Vika and ours may differ by a little; in doubt less is cancelled, never more.
+fn shown_at(seen: &[Seen], stamp_ms: i64) -> Option<&str> {
+    let before = seen.iter().rev().find(|seen| seen.at.timestamp_millis() <= stamp_ms);
+    before.or_else(|| seen.first()).map(|seen| seen.through.as_str())
+}
+
+/// What the row had when it was made, as far as managers own it: what the first edit is compared with.
+pub fn as_made(known: &KnownRow, columns: &Present<AllRooms>) -> Snapshot {
+    let cell = |column| {
+        let value = columns.id(column).and_then(|id| known.cells.get(id.as_str()));
+        value.map_or(Cell::Empty, Cell::read)
+    };
+    Snapshot {
+        owner: cell(AllRooms::Owner).as_text().to_owned(),
+        stage: cell(AllRooms::Stage).as_text().to_owned(),
+        approved: cell(AllRooms::Approved).is_ticked(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::RoomKey;
+
+    use super::*;
+
+    fn seen(entries: &[(&str, i64)]) -> Vec<Seen> {
+        let seen = |(through, ms): &(&str, i64)| Seen {
+            through: (*through).into(),
+            at: DateTime::from_timestamp_millis(*ms).unwrap(),
+        };
+        entries.iter().map(seen).collect()
+    }
+
+    fn edit<A>(asks: A) -> Edit<A> {
+        let id = "vika:dstA:recA:1000".parse().unwrap();
+        Edit { id, by: "王经理".into(), room: "webhook:r1".into(), asks }
+    }
+
+    fn known(seen: Vec<Seen>) -> KnownRow {
+        let room = RoomKey { source: "webhook".into(), id: "r1".into() };
+        KnownRow { room, seen, cells: store::vika_sync::Cells::new() }
+    }
+
+    /// Seen to fail with the newest of `seen` taken: a message that came between tick and poll was cancelled too.
+    #[test]
+    fn a_tick_cancels_what_its_author_could_see() {
+        let through = |entries: &[(&str, i64)]| match tick(&edit(true), Some(&known(seen(entries)))) {
+            Verdict::Send(Command { wish: Wish::Cancel { through, .. }, .. }) => through.0,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(through(&[("a", 10), ("b", 1_000), ("c", 1_001)]), "b");
+        assert_eq!(through(&[("c", 1_001), ("d", 1_002)]), "c", "clocks apart: the earliest known");
+        assert_eq!(tick(&edit(true), Some(&known(Vec::new()))), Verdict::Unseen);
+        assert_eq!(tick(&edit(false), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
+        assert_eq!(tick(&edit(true), None), Verdict::UnknownRow);
+    }
+
+    #[test]
+    fn an_edit_of_another_column_is_no_wish_about_the_owner() {
+        let snapshot =
+            |owner: &str| Snapshot { owner: owner.into(), stage: "pre-sales".into(), approved: false };
+        let row = known(Vec::new());
+        let verdict = |asks: &str| assignment(&edit(snapshot(asks)), Some(&row), &snapshot("王小售"));
+        assert_eq!(verdict("王小售"), Verdict::Nothing);
+        let Verdict::Send(command) = verdict("李小后") else { panic!("a new owner") };
+        assert_eq!((command.id.as_str(), command.by.as_str()), ("vika:dstA:recA:1000", "王经理"));
+        assert_eq!(command.at.timestamp_millis(), 1_000);
+    }
+}

@@ -1,0 +1,212 @@
+//! What became of managers' edits: a row of 系统信息 for each that was applied or refused, and the tick taken back. The
+//! 系统信息 cells of the room's rows are written with the rows.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use events::command::Via;
+use store::rooms::commands::Decided;
+use store::rooms::{self, Room};
+use store::vika_sync::{self as mirror, PendingOutcome, Step};
+use vika::tables::{SystemLog, Today};
+use vika::{Cell, EditId, Error, Fields, MAX_RECORDS, Present, RecordId, RecordQuery};
+
+use crate::point;
+use crate::row::short_name;
+use crate::sheet::Sheet;
+use crate::trouble::Trouble;
+use crate::write::Tools;
+
+/// Decisions older than this were shown long ago, or before there was anybody to show them.
+pub const HORIZON: TimeDelta = TimeDelta::days(7);
+/// Outcomes shown in one go.
+pub const MOST: i64 = 50;
+/// When an outcome that could not be shown is tried again.
+const TRY_AGAIN: TimeDelta = TimeDelta::seconds(30);
+
+/// Whether it gets a row of its own.
+fn is_logged(outcome: &PendingOutcome) -> bool {
+    let decision = outcome.command.decision.as_str();
+    decision == Decided::Applied.as_str() || decision == Decided::Refused.as_str()
+}
+
+/// The edit whose tick has to be taken back.
+fn tick(outcome: &PendingOutcome, today: &Sheet<Today>) -> Option<EditId> {
+    let from_a_tick = outcome.command.kind == "cancel" && outcome.command.via == Via::Vika.as_str();
+    let edit: EditId = outcome.command.id.as_str().parse().ok()?;
+    (from_a_tick && edit.sheet == today.guard.sheet).then_some(edit)
+}
+
+async fn note(
+    tools: &Tools,
+    outcomes: &[&PendingOutcome],
+    step: Step,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = outcomes.iter().map(|outcome| outcome.command.id.to_string()).collect();
+    Ok(mirror::note_outcomes(&mut *tools.ctx.db.acquire().await?, &ids, step, now).await?)
+}
+
+/// Writes the rows of 系统信息 that are missing.
+pub async fn log(
+    tools: &mut Tools,
+    sheet: &Sheet<SystemLog>,
+    outcomes: &[PendingOutcome],
+) -> Result<(), Trouble> {
+    let now = tools.now();
+    let (wanted, quiet): (Vec<_>, Vec<_>) =
+        outcomes.iter().filter(|outcome| !outcome.logged).partition(|outcome| is_logged(outcome));
+    note(tools, &quiet, Step::Logged, now).await?;
+    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)) else { return Ok(()) };
+    let rooms = rooms_of(tools, &wanted).await?;
+    for batch in wanted.chunks(MAX_RECORDS) {
+        let missing = missing(tools, sheet, columns, batch).await?;
+        append(tools, sheet, columns, &missing, &rooms).await?;
+    }
+    Ok(())
+}
+
+async fn rooms_of(tools: &Tools, outcomes: &[&PendingOutcome]) -> Result<BTreeMap<String, Room>, Trouble> {
+    let keys: Vec<String> = outcomes.iter().map(|outcome| outcome.command.room.to_string()).collect();
+    let found = rooms::list(&mut *tools.ctx.db.acquire().await?, Some(&keys)).await?;
+    Ok(found.into_iter().map(|room| (room.room.to_string(), room)).collect())
+}
+
+/// Those that are not there: only what was sent before has to be looked for.
+async fn missing<'o>(
+    tools: &Tools,
+    sheet: &Sheet<SystemLog>,
+    columns: &Present<SystemLog>,
+    batch: &[&'o PendingOutcome],
+) -> Result<Vec<&'o PendingOutcome>, Trouble> {
+    let sent: Vec<&str> = batch
+        .iter()
+        .filter(|outcome| outcome.attempted_at.is_some())
+        .map(|outcome| outcome.command.id.as_str())
+        .collect();
+    let there = match columns.key(SystemLog::EventId) {
+        Some(key) if !sent.is_empty() => tools.client.ids_by_key(&sheet.guard.sheet, key, &sent).await?,
+        _ => BTreeMap::new(),
+    };
+    let (found, missing): (Vec<_>, Vec<_>) =
+        batch.iter().partition(|outcome| there.contains_key(outcome.command.id.as_str()));
+    note(tools, &found, Step::Logged, tools.now()).await?;
+    Ok(missing)
+}
+
+/// Makes the rows; where the service refuses them together, one by one.
+async fn append(
+    tools: &mut Tools,
+    sheet: &Sheet<SystemLog>,
+    columns: &Present<SystemLog>,
+    missing: &[&PendingOutcome],
+    rooms: &BTreeMap<String, Room>,
+) -> Result<(), Trouble> {
+    let Some(key) = columns.key(SystemLog::EventId).filter(|_| !missing.is_empty()) else { return Ok(()) };
+    let mut batches = vec![missing.to_vec()];
+    while let Some(batch) = batches.pop() {
+        tools.ready().await?;
+        let cells: Vec<Fields> = batch.iter().map(|outcome| cells(columns, outcome, rooms)).collect();
+        note(tools, &batch, Step::LogSent, tools.now()).await?;
+        match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
+            Ok(_) => tools.ctx.faults.reach(point::LOGGED).await,
+            Err(Error::Rejected { .. }) if batch.len() > 1 => {
+                batches.extend(batch.into_iter().map(|outcome| vec![outcome]));
+                continue;
+            }
+            Err(error @ Error::Rejected { .. }) => {
+                let command = batch.first().map(|outcome| outcome.command.id.as_str());
+                tracing::error!(command, %error, "Vika refuses a row of 系统信息; the others go on");
+                metrics::counter!("vika_rows_refused_total", "sheet" => "系统信息").increment(1);
+            }
+            Err(other) => return Err(other.into()),
+        }
+        note(tools, &batch, Step::Logged, tools.now()).await?;
+    }
+    Ok(())
+}
+
+fn cells(columns: &Present<SystemLog>, outcome: &PendingOutcome, rooms: &BTreeMap<String, Room>) -> Fields {
+    let command = &outcome.command;
+    let room = rooms.get(&command.room.to_string());
+    let topic = room.and_then(|room| short_name(&room.topic)).unwrap_or(&command.room.id);
+    let owner = room.and_then(|room| room.state.owner.as_ref()).map_or("", |owner| owner.as_str());
+    columns.fields([
+        (SystemLog::Topic, Cell::text(topic)),
+        (SystemLog::Owner, Cell::text(owner)),
+        (SystemLog::At, Cell::Time(command.decided_at)),
+        (SystemLog::Author, Cell::text(&command.by)),
+        (SystemLog::Message, Cell::text(&command.message)),
+        (SystemLog::EventId, Cell::text(command.id.as_str())),
+    ])
+}
+
+/// Takes ticks back that were acted on. A row whose stamp is newer holds another wish: it is left for the reader.
+pub async fn untick(
+    tools: &mut Tools,
+    sheet: &Sheet<Today>,
+    outcomes: &[PendingOutcome],
+) -> Result<(), Trouble> {
+    let now = tools.now();
+    let open: Vec<&PendingOutcome> = outcomes.iter().filter(|outcome| !outcome.unticked).collect();
+    let (ticked, quiet): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|outcome| tick(outcome, sheet).is_some());
+    note(tools, &quiet, Step::Unticked, now).await?;
+    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)) else { return Ok(()) };
+    if ticked.is_empty() || !columns.has_all(&[Today::Cancel, Today::ManagerEditedAt]) {
+        return Ok(());
+    }
+    tools.ready().await?;
+    tools.ctx.faults.reach(point::BEFORE_UNTICK).await;
+    let edits: Vec<EditId> = ticked.iter().filter_map(|outcome| tick(outcome, sheet)).collect();
+    let records = still_ticked(tools, sheet, columns, &edits).await?;
+    for batch in records.chunks(MAX_RECORDS) {
+        let off = |record: &RecordId| (record.clone(), columns.fields([(Today::Cancel, Cell::Tick(false))]));
+        let changes: Vec<(RecordId, Fields)> = batch.iter().map(off).collect();
+        match tools.client.update(&sheet.guard.sheet, &changes).await {
+            Ok(_) => {}
+            Err(error @ Error::Rejected { .. }) => {
+                tracing::error!(sheet = "今日群聊", ?batch, %error, "ticks cannot be taken back");
+                metrics::counter!("vika_ticks_stuck_total").increment(batch.len() as u64);
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    note(tools, &ticked, Step::Unticked, now).await
+}
+
+/// The records that still carry the very tick that was acted on.
+async fn still_ticked(
+    tools: &Tools,
+    sheet: &Sheet<Today>,
+    columns: &Present<Today>,
+    edits: &[EditId],
+) -> Result<Vec<RecordId>, Trouble> {
+    let query = RecordQuery {
+        record_ids: Some(edits.iter().map(|edit| edit.record.clone()).collect()),
+        fields: columns.ids(&[Today::Cancel, Today::ManagerEditedAt]),
+        ..RecordQuery::default()
+    };
+    let read = tools.client.records(&sheet.guard.sheet, &query).await?;
+    let same = |record: &vika::Record| {
+        let stamp = columns.cell(record, Today::ManagerEditedAt).as_time().map(|at| at.timestamp_millis());
+        columns.cell(record, Today::Cancel).is_ticked()
+            && edits.iter().any(|edit| edit.record == record.id && Some(edit.stamp_ms) == stamp)
+    };
+    Ok(read.into_iter().filter(same).map(|record| record.id).collect())
+}
+
+/// Closes outcomes that are fully shown, and leaves the others alone for a while.
+pub async fn settle(tools: &Tools, outcomes: &[PendingOutcome], rows_written: bool) -> Result<(), Trouble> {
+    let now = tools.now();
+    let mut connection = tools.ctx.db.acquire().await?;
+    let ids: Vec<String> = outcomes.iter().map(|outcome| outcome.command.id.to_string()).collect();
+    if rows_written {
+        mirror::settle_outcomes(&mut connection, &ids, now).await?;
+    }
+    Ok(mirror::postpone_outcomes(&mut connection, &ids, now + TRY_AGAIN).await?)
+}

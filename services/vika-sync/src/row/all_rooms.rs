@@ -1,0 +1,60 @@
+//! A row of 群聊总表.
+
+use std::collections::BTreeSet;
+
+use domain::wording;
+use vika::Cell;
+use vika::tables::AllRooms;
+
+use super::day::today_is;
+use super::refresh::Refresh::{Activity, Along, Steady};
+use super::{Desired, Facts, short_topic};
+use crate::wording as words;
+
+/// The row of any room known.
+pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
+    let room = facts.room;
+    let state = &room.state;
+    let owner = || Cell::text(state.owner.as_ref().map_or("", |owner| owner.as_str()));
+    let phase = || Cell::text(state.stage.to_string());
+    let cells = vec![
+        (AllRooms::RoomId, Cell::text(room.room.to_string()), Steady),
+        (AllRooms::Topic, Cell::text(short_topic(room)), Steady),
+        (AllRooms::FullTopic, Cell::text(room.topic.clone()), Steady),
+        (AllRooms::EffectiveOwner, owner(), Steady),
+        (AllRooms::EffectiveStage, phase(), Steady),
+        (AllRooms::OwnerSource, Cell::text(wording::origin(state.origin)), Steady),
+        (AllRooms::StaffInRoom, Cell::text(known_staff(facts)), Steady),
+        (AllRooms::QuietWorkdays, quiet_days(facts), Steady),
+        (AllRooms::SystemInfo, Cell::text(facts.message), Steady),
+        (AllRooms::LastActiveAt, room.last_active_at.map_or(Cell::Empty, Cell::Time), Activity),
+        (AllRooms::UpdatedAt, Cell::Time(facts.now), Along),
+    ];
+    let once = vec![(AllRooms::Owner, owner()), (AllRooms::Stage, phase())];
+    Desired { cells, once, create: true, due_at: None }
+}
+
+/// The staff that the fold has met in the room, in the order in which they would own it. Membership itself is not
+/// ours to read.
+fn known_staff(facts: &Facts<'_>) -> String {
+    let candidates = &facts.room.state.candidates;
+    let slots = [
+        &candidates.inviter,
+        &candidates.room_owner,
+        &candidates.pre_sales,
+        &candidates.after_sales,
+        &candidates.speaker,
+    ];
+    let mut met = BTreeSet::new();
+    let names = slots.into_iter().flatten().map(|candidate| candidate.name.as_str());
+    names.filter(|name| met.insert(*name)).collect::<Vec<_>>().join(words::NAME_SEPARATOR)
+}
+
+/// 静默工作日: days since anybody said something. Every day is a working day until there are calendars.
+fn quiet_days(facts: &Facts<'_>) -> Cell {
+    let zone = facts.rules.time_zone;
+    facts.room.last_active_at.map_or(Cell::Empty, |at| {
+        let days = (today_is(zone, facts.now) - today_is(zone, at)).num_days();
+        Cell::count(u32::try_from(days).unwrap_or_default())
+    })
+}

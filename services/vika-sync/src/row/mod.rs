@@ -1,0 +1,93 @@
+//! What rows should say, computed from what is known of a room. Pure: no clock, no store, no service.
+
+mod all_rooms;
+mod day;
+mod refresh;
+#[cfg(test)]
+mod tests;
+mod today;
+
+use domain::Timestamp;
+use domain::rules::Rules;
+use serde_json::Value;
+use store::rooms::Room;
+use store::rooms::waits::StoredWait;
+use store::vika_sync::{Cells, Gap};
+use vika::tables::Table;
+use vika::{Cell, Fields, Present};
+
+pub use all_rooms::all_rooms;
+pub use day::{OLDEST_FIGURES, day_begins, today_is};
+pub use refresh::Refresh;
+pub use today::today;
+
+/// Everything that the rows of one room are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The room.
+    pub room: &'a Room,
+    /// Its live waits, open or closed since its row's day began, in order of opening.
+    pub waits: &'a [StoredWait],
+    /// The rules in force.
+    pub rules: &'a Rules,
+    /// Capture gaps that concern it.
+    pub gaps: &'a [Gap],
+    /// What became of the last command about it: 系统信息.
+    pub message: &'a str,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What a row should say. Columns that are not named are left alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Desired<T> {
+    /// Our cells, and when each is worth a call.
+    pub cells: Vec<(T, Cell, Refresh)>,
+    /// Cells that managers own, filled when the row is made and never again.
+    pub once: Vec<(T, Cell)>,
+    /// Make the row if there is none.
+    pub create: bool,
+    /// When cells change by the mere passing of time.
+    pub due_at: Option<Timestamp>,
+}
+
+impl<T: Table> Desired<T> {
+    /// The cells to send to a row that holds `confirmed`; none if no difference is worth a call.
+    pub fn changes(&self, columns: &Present<T>, confirmed: &Cells) -> Fields {
+        let differing: Vec<(T, &Cell, bool)> = self
+            .cells
+            .iter()
+            .filter_map(|(column, cell, refresh)| {
+                let held = confirmed.get(columns.writable(*column)?.as_str()).unwrap_or(&Value::Null);
+                let wanted = cell.canonical();
+                (*held != wanted).then(|| (*column, cell, refresh.is_due(held, &wanted)))
+            })
+            .collect();
+        if differing.iter().all(|(_, _, due)| !due) {
+            return Fields::new();
+        }
+        columns.fields(differing.into_iter().map(|(column, cell, _)| (column, cell.clone())))
+    }
+
+    /// The cells of a new row. Empty ones need not be said.
+    pub fn complete(&self, columns: &Present<T>) -> Fields {
+        let ours = self.cells.iter().map(|(column, cell, _)| (*column, cell.clone()));
+        let cells = ours.chain(self.once.iter().cloned());
+        columns.fields(cells.filter(|(_, cell)| !cell.is_empty()))
+    }
+}
+
+/// 群聊名: what stands after the one `-` of the topic, else the whole topic; the room's id while it has no topic.
+fn short_topic(room: &Room) -> String {
+    short_name(&room.topic).map_or_else(|| room.room.id.clone(), str::to_owned)
+}
+
+/// The short form of a topic; `None` for an empty one.
+pub fn short_name(topic: &str) -> Option<&str> {
+    let topic = topic.trim();
+    let short = match topic.split('-').collect::<Vec<_>>().as_slice() {
+        [_, second] if !second.trim().is_empty() => second.trim(),
+        _ => topic,
+    };
+    (!short.is_empty()).then_some(short)
+}

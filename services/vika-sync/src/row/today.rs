@@ -1,0 +1,152 @@
+//! A row of 今日群聊.
+
+use chrono::{NaiveDate, TimeDelta};
+use domain::calendar::Calendar;
+use domain::figures::{Figures, Sample, figures, minutes};
+use domain::ladder::{current_level, steps};
+use domain::wait::Wait;
+use domain::{Timestamp, wording};
+use store::vika_sync::Gap;
+use vika::Cell;
+use vika::tables::Today;
+
+use super::day::{OLDEST_FIGURES, day_begins, today_is};
+use super::refresh::{Refresh, next_step};
+use super::{Desired, Facts, short_topic};
+use crate::wording as words;
+
+/// Digits of 平均回复时间（分钟）, as its column is made with.
+const MEAN_DIGITS: u8 = 1;
+/// Until stages have calendars of their own.
+const CALENDAR: Calendar = Calendar::Always;
+
+/// The row, once anything has happened in the room. It is made on a day on which something did.
+pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
+    use Refresh::{Along, Steady};
+    let day = facts.day()?;
+    let today = today_is(facts.rules.time_zone, facts.now);
+    let room = facts.room;
+    let state = &room.state;
+    let text = |text: String| Cell::Text(text);
+    let mut cells = vec![
+        (Today::RoomId, text(room.room.to_string()), Steady),
+        (Today::Date, Cell::Time(day_begins(facts.rules.time_zone, day)), Steady),
+        (Today::Owner, Cell::text(state.owner.as_ref().map_or("", |owner| owner.as_str())), Steady),
+        (Today::Topic, text(short_topic(room)), Steady),
+        (Today::FullTopic, text(room.topic.clone()), Steady),
+        (Today::Stage, text(state.stage.to_string()), Steady),
+        (Today::Verdict, text(state.verdict.as_ref().map(wording::verdict).unwrap_or_default()), Steady),
+        (Today::CaptureState, Cell::text(capture_state(facts, day)), Steady),
+        (Today::SystemInfo, Cell::text(facts.message), Steady),
+        (Today::UpdatedAt, Cell::Time(facts.now), Along),
+    ];
+    cells.extend(conversation(facts));
+    cells.extend(waiting(facts));
+    cells.extend(counts(facts, day));
+    let due_at = state.open.as_ref().and_then(|open| next_change(facts, open));
+    Some(Desired { cells, once: Vec::new(), create: day == today, due_at })
+}
+
+type Cells = Vec<(Today, Cell, Refresh)>;
+
+fn conversation(facts: &Facts<'_>) -> Cells {
+    let lines = &facts.room.last_lines;
+    let speaker = facts.room.state.last_speaker.as_ref();
+    let three: Vec<String> = lines.iter().map(|line| words::line(&line.name, &line.text)).collect();
+    let cells = [
+        (Today::LastSpeaker, speaker.map(|s| words::speaker(s.role, &s.name)).unwrap_or_default()),
+        (Today::LastReplyRole, speaker.map(|s| wording::role(s.role).to_owned()).unwrap_or_default()),
+        (Today::LastLine, lines.last().map(|line| line.text.clone()).unwrap_or_default()),
+        (Today::LastThreeLines, three.join("\n")),
+    ];
+    cells.into_iter().map(|(column, text)| (column, Cell::Text(text), Refresh::Steady)).collect()
+}
+
+fn waiting(facts: &Facts<'_>) -> Cells {
+    let open = facts.room.state.open.as_ref();
+    let last = open.or_else(|| facts.waits.last().map(|stored| &stored.wait));
+    let elapsed = open.map(|open| CALENDAR.working_time(open.opened.at, facts.now));
+    let level = elapsed
+        .and_then(|elapsed| current_level(ladder(facts), elapsed))
+        .map(|(rung, colour)| words::level(wording::colour(colour), &wording::duration(seconds(rung.0))));
+    vec![
+        (Today::WaitState, Cell::text(wording::wait_state(last)), Refresh::Steady),
+        (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),
+        (Today::WaitingSince, open.map_or(Cell::Empty, |open| Cell::Time(open.opened.at)), Refresh::Steady),
+        (Today::UnansweredMinutes, number(elapsed.map_or(0, whole_minutes)), Refresh::Minutes),
+    ]
+}
+
+fn counts(facts: &Facts<'_>, day: NaiveDate) -> Cells {
+    if day < today_is(facts.rules.time_zone, facts.now - OLDEST_FIGURES) {
+        return Vec::new();
+    }
+    let messages = facts.room.state.day.on(day);
+    let figures = figures_of(facts, day);
+    let mean = figures.mean.map_or(Cell::Empty, |mean| Cell::rounded(minutes(mean), MEAN_DIGITS));
+    let count = Cell::count;
+    [
+        (Today::SlowReplies, number(u64::try_from(figures.over_two_minutes).unwrap_or(u64::MAX))),
+        (Today::MeanReplyMinutes, mean),
+        (Today::Replies, count(messages.total())),
+        (Today::OwnerReplies, count(messages.owner)),
+        (Today::PreSalesReplies, count(messages.pre_sales)),
+        (Today::AfterSalesReplies, count(messages.after_sales)),
+        (Today::OtherStaffReplies, count(messages.other_staff)),
+        (Today::CustomerMessages, count(messages.customer)),
+    ]
+    .map(|(column, cell)| (column, cell, Refresh::Steady))
+    .to_vec()
+}
+
+/// Figures of the waits that ended on the day.
+fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
+    let ended = facts.waits.iter().map(|stored| &stored.wait).filter(|wait| {
+        wait.outcome.as_ref().is_some_and(|outcome| today_is(facts.rules.time_zone, outcome.at) == day)
+    });
+    let samples = ended.map(|wait| {
+        let end = wait.outcome.as_ref().map_or(facts.now, |outcome| outcome.at);
+        Sample { wait, in_gap: facts.gaps.iter().any(|gap| overlaps(gap, wait.opened.at, end)) }
+    });
+    figures(samples, &[], CALENDAR, facts.now)
+}
+
+fn capture_state(facts: &Facts<'_>, day: NaiveDate) -> &'static str {
+    let begin = day_begins(facts.rules.time_zone, day);
+    if facts.room.state.account_left {
+        words::REMOVED
+    } else if facts.gaps.iter().any(|gap| overlaps(gap, begin, begin + TimeDelta::days(1))) {
+        words::TO_BE_VERIFIED
+    } else {
+        words::CAPTURED
+    }
+}
+
+fn overlaps(gap: &Gap, from: Timestamp, to: Timestamp) -> bool {
+    gap.since < to && gap.until.is_none_or(|until| until > from)
+}
+
+/// When the minutes or the level of an open wait change next.
+fn next_change(facts: &Facts<'_>, open: &Wait) -> Option<Timestamp> {
+    let elapsed = CALENDAR.working_time(open.opened.at, facts.now);
+    let step = next_step(whole_minutes(elapsed)).checked_mul(60)?;
+    let passed = u64::try_from(elapsed.num_seconds()).ok()?;
+    let level = steps(ladder(facts)).map(|step| step.rung.0).find(|rung| *rung > passed);
+    Some(CALENDAR.deadline(open.opened.at, level.map_or(step, |level| level.min(step))))
+}
+
+fn ladder<'a>(facts: &Facts<'a>) -> &'a domain::rules::Ladder {
+    facts.rules.ladder(facts.room.state.stage)
+}
+
+fn seconds(seconds: u64) -> TimeDelta {
+    i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX)
+}
+
+fn whole_minutes(time: TimeDelta) -> u64 {
+    u64::try_from(time.num_minutes()).unwrap_or_default()
+}
+
+fn number(count: u64) -> Cell {
+    Cell::count(u32::try_from(count).unwrap_or(u32::MAX))
+}

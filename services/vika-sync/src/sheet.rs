@@ -1,0 +1,67 @@
+//! A sheet as this service works with it: its columns, what is still to be compared, and what is left alone for now.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use vika::tables::Table;
+use vika::{Guard, SheetId};
+
+/// A sheet.
+#[derive(Debug)]
+pub struct Sheet<T: 'static> {
+    /// Its columns.
+    pub guard: Guard<T>,
+    /// The column that tells its rows apart.
+    pub key: T,
+    /// Every row has to be compared, whatever is known of it.
+    pub all: bool,
+    /// Rooms whose row has to be compared.
+    pub todo: BTreeSet<String>,
+    /// Nothing is done with the sheet before this.
+    pub paused_until: Option<Timestamp>,
+    /// No rows are made before this: the sheet is full.
+    pub full_until: Option<Timestamp>,
+    /// When its rows were last audited.
+    pub audited_at: Option<Timestamp>,
+}
+
+impl<T: Table> Sheet<T> {
+    /// A sheet of which nothing is known yet.
+    pub fn new(id: SheetId, key: T, needed: &'static [T]) -> Self {
+        Self {
+            guard: Guard::new(id, needed),
+            key,
+            all: true,
+            todo: BTreeSet::new(),
+            paused_until: None,
+            full_until: None,
+            audited_at: None,
+        }
+    }
+
+    /// Its id, as the database holds it.
+    pub fn id(&self) -> &str {
+        self.guard.sheet.as_str()
+    }
+
+    /// Whether it is left alone at the moment.
+    pub fn is_paused(&self, now: Timestamp) -> bool {
+        self.paused_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether rows can be written.
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        !self.is_paused(now) && self.guard.usable().is_some()
+    }
+
+    /// Whether rows can be made.
+    pub fn takes_rows(&self, now: Timestamp) -> bool {
+        self.full_until.is_none_or(|until| now >= until)
+    }
+}
+
+/// A moment so much later.
+pub fn after(now: Timestamp, pause: std::time::Duration) -> Timestamp {
+    now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::days(1))
+}

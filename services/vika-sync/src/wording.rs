@@ -1,0 +1,32 @@
+//! The words that only the tables use. Everything else that people read is in `domain::wording`.
+
+use domain::role::Role;
+
+/// 采集状态: nothing is known to be missing.
+pub const CAPTURED: &str = "正常";
+/// 采集状态: messages may be missing.
+pub const TO_BE_VERIFIED: &str = "待核实";
+/// 采集状态: our account is not in the room any more.
+pub const REMOVED: &str = "机器人已被移出群";
+/// 最后说话者 of a customer.
+const CUSTOMER: &str = "客户:";
+/// 最后说话者 of anybody else.
+const STAFF: &str = "员工:";
+/// Between names in one cell.
+pub const NAME_SEPARATOR: &str = "、";
+
+/// 最后说话者.
+pub fn speaker(role: Role, name: &str) -> String {
+    let prefix = if role == Role::Customer { CUSTOMER } else { STAFF };
+    format!("{prefix}{name}")
+}
+
+/// One of 最近三句.
+pub fn line(name: &str, text: &str) -> String {
+    format!("{name}：{text}")
+}
+
+/// 当前级别: the colour and what was passed.
+pub fn level(colour: &str, passed: &str) -> String {
+    format!("{colour} {passed}")
+}

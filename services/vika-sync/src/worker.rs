@@ -1,0 +1,348 @@
+//! The loop: has the lease or waits for it; woken or by the clock it brings the sheets up to date.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{NaiveDate, TimeDelta};
+use domain::Timestamp;
+use runtime::Context;
+use runtime::lease::Lease;
+use runtime::telemetry::chain;
+use store::vika_sync::{self as mirror, Gap, PendingOutcome};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use vika::tables::{AllRooms, SystemLog, Table, Today};
+use vika::{CallCount, Client, Pacing, Pause, SheetId, SheetIds, Token};
+
+use crate::pass::Truth;
+use crate::row::{Desired, Facts, all_rooms, today};
+use crate::sheet::{Sheet, after};
+use crate::trouble::Trouble;
+use crate::write::{Tools, flush};
+use crate::{audit, outcome};
+
+/// How often the database is asked for outcomes, which are not announced on the bus.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Rooms compared before outcomes get their turn again.
+const ROOMS_AT_ONCE: usize = 100;
+/// A row that the service refused by itself is tried again after this.
+const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(10);
+/// The pause after the database failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The part of the configuration that is needed, parsed.
+pub struct Settings {
+    sheets: SheetIds,
+    base_url: String,
+    token: Token,
+    pacing: Pacing,
+    every: Duration,
+}
+
+impl Settings {
+    /// Parses it.
+    ///
+    /// # Errors
+    /// If a sheet's id is none.
+    pub fn of(vika: &runtime::config::Vika) -> anyhow::Result<Self> {
+        let id = |text: &str, path| SheetId::try_from(text.to_owned()).context(path);
+        let calls = NonZeroU32::new(vika.calls_per_second).unwrap_or(NonZeroU32::MIN);
+        Ok(Self {
+            sheets: SheetIds {
+                today: id(&vika.sheets.today, "sheets.today")?,
+                all_rooms: id(&vika.sheets.all_rooms, "sheets.all_rooms")?,
+                system_log: id(&vika.sheets.system_log, "sheets.system_log")?,
+            },
+            base_url: vika.base_url.clone(),
+            token: Token::new(vika.sync_token.expose()),
+            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() },
+            every: vika.sync_every.as_duration(),
+        })
+    }
+
+    /// One process for each set of sheets.
+    fn lease(&self) -> String {
+        format!("vika-sync {} {} {}", self.sheets.today, self.sheets.all_rooms, self.sheets.system_log)
+    }
+}
+
+/// Runs until the shutdown is requested.
+pub async fn run(ctx: Context, settings: Settings, bell: Arc<Notify>) {
+    let http = match runtime::http::client() {
+        Ok(http) => http,
+        // Ends the task, and with it the service, with an error.
+        Err(error) => return tracing::error!(error = chain(&error), "no HTTP client"),
+    };
+    let count = CallCount::default();
+    let client = Client::new(http, &settings.base_url, settings.token.clone(), settings.pacing.clone());
+    let client = count.of(client);
+    while !ctx.shutdown.requested() {
+        let beat = || ctx.health.beat("sync");
+        let Some(lease) = Lease::acquire(&ctx.db, &settings.lease(), &ctx.shutdown, beat).await else {
+            return;
+        };
+        tracing::info!(lease = settings.lease(), "writing to Vika");
+        let tools = Tools { ctx: ctx.clone(), client: client.clone(), lease };
+        Worker::new(tools, &settings, count.clone()).work(&bell, settings.every).await;
+    }
+}
+
+/// What rows depend on besides their rooms: when it changes, every row has to be compared.
+#[derive(Debug, PartialEq)]
+struct Surroundings {
+    rules: i64,
+    gaps: Vec<Gap>,
+    day: NaiveDate,
+}
+
+struct Worker {
+    tools: Tools,
+    count: CallCount,
+    zone: chrono_tz::Tz,
+    today: Sheet<Today>,
+    all_rooms: Sheet<AllRooms>,
+    log: Sheet<SystemLog>,
+    surroundings: Option<Surroundings>,
+    paused_until: Option<Timestamp>,
+}
+
+impl Worker {
+    fn new(tools: Tools, settings: &Settings, count: CallCount) -> Self {
+        let SheetIds { today, all_rooms, system_log } = settings.sheets.clone();
+        Self {
+            zone: tools.ctx.config.rules.time_zone,
+            tools,
+            count,
+            today: Sheet::new(today, Today::RoomId, &[Today::RoomId]),
+            all_rooms: Sheet::new(all_rooms, AllRooms::RoomId, &[AllRooms::RoomId]),
+            log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
+            surroundings: None,
+            paused_until: None,
+        }
+    }
+
+    /// Works until the shutdown is requested or the lease is lost. Changes that come close together are written
+    /// together: at most one round of writing in `every`, but the first change after a quiet time at once.
+    async fn work(mut self, bell: &Notify, every: Duration) {
+        let shutdown = self.tools.ctx.shutdown.clone();
+        let (mut looked, mut wrote): (Option<Instant>, Option<Instant>) = (None, None);
+        let (mut rung, mut more) = (false, false);
+        while !shutdown.requested() {
+            let past = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= every);
+            let due = more || past(looked) || (rung && past(wrote));
+            let before = self.tools.client.counted_calls();
+            match self.step(due).await {
+                Ok(left) => more = left,
+                Err(Trouble::Lease(error)) => {
+                    return tracing::warn!(error = chain(&error), "not writing to Vika any more");
+                }
+                Err(Trouble::Stopping) => return,
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "bringing Vika up to date was cut short");
+                    shutdown.sleep(STORE_PAUSE).await;
+                }
+            }
+            if due {
+                (looked, rung) = (Some(Instant::now()), false);
+            }
+            if self.tools.client.counted_calls() > before {
+                wrote = Some(Instant::now());
+            }
+            let pause = if more { Duration::ZERO } else { LOOK_EVERY };
+            tokio::select! {
+                () = shutdown.wait() => return,
+                () = bell.notified() => rung = true,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Shows new outcomes, and if it is `due` brings rows up to date. `true`: there is more to do at once.
+    async fn step(&mut self, due: bool) -> Result<bool, Trouble> {
+        self.tools.ready().await?;
+        self.enter_calls().await?;
+        let now = self.tools.now();
+        if self.paused_until.is_some_and(|until| now < until) {
+            return Ok(false);
+        }
+        let outcomes = {
+            let mut connection = self.tools.ctx.db.acquire().await?;
+            mirror::pending_outcomes(&mut connection, now - outcome::HORIZON, now, outcome::MOST).await?
+        };
+        if !due && outcomes.is_empty() {
+            return Ok(false);
+        }
+        self.look_at_columns(now).await?;
+        let truth = Truth::read(&self.tools.ctx).await?;
+        if due {
+            self.collect(&truth).await?;
+        }
+        let rooms: BTreeSet<String> = outcomes.iter().map(|o| o.command.room.to_string()).collect();
+        let shown = sync(&mut self.tools, &mut self.today, &truth, &rooms, today).await;
+        let shown = self.handle(shown, |worker| &mut worker.today)?;
+        let also = sync(&mut self.tools, &mut self.all_rooms, &truth, &rooms, |f| Some(all_rooms(f))).await;
+        let also = self.handle(also, |worker| &mut worker.all_rooms)?;
+        self.show(&outcomes, shown && also).await?;
+        self.audit().await?;
+        let now = self.tools.now();
+        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        let left = |ready: bool, todo: &BTreeSet<String>| ready && !todo.is_empty();
+        Ok(!is_paused
+            && (left(self.today.is_ready(now), &self.today.todo)
+                || left(self.all_rooms.is_ready(now), &self.all_rooms.todo)))
+    }
+
+    async fn look_at_columns(&mut self, now: Timestamp) -> Result<(), Trouble> {
+        let looked = look(&self.tools, &mut self.today, now).await;
+        self.handle(looked, |worker| &mut worker.today)?;
+        let looked = look(&self.tools, &mut self.all_rooms, now).await;
+        self.handle(looked, |worker| &mut worker.all_rooms)?;
+        let looked = look(&self.tools, &mut self.log, now).await;
+        self.handle(looked, |worker| &mut worker.log)?;
+        Ok(())
+    }
+
+    /// Finds the rooms whose rows have to be compared.
+    async fn collect(&mut self, truth: &Truth) -> Result<(), Trouble> {
+        let surroundings =
+            Some(Surroundings { rules: truth.version, gaps: truth.gaps.clone(), day: truth.day });
+        if self.surroundings != surroundings {
+            self.surroundings = surroundings;
+            (self.today.all, self.all_rooms.all) = (true, true);
+        }
+        gather(&self.tools, &mut self.today, truth.now).await?;
+        gather(&self.tools, &mut self.all_rooms, truth.now).await
+    }
+
+    async fn show(&mut self, outcomes: &[PendingOutcome], rows_written: bool) -> Result<(), Trouble> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        let unticked = outcome::untick(&mut self.tools, &self.today, outcomes).await;
+        self.handle(unticked, |worker| &mut worker.today)?;
+        let logged = outcome::log(&mut self.tools, &self.log, outcomes).await;
+        self.handle(logged, |worker| &mut worker.log)?;
+        outcome::settle(&self.tools, outcomes, rows_written).await
+    }
+
+    async fn audit(&mut self) -> Result<(), Trouble> {
+        let audited = audit::audit_if_due(&self.tools, &mut self.today).await;
+        self.handle(audited, |worker| &mut worker.today)?;
+        let audited = audit::audit_if_due(&self.tools, &mut self.all_rooms).await;
+        self.handle(audited, |worker| &mut worker.all_rooms)?;
+        Ok(())
+    }
+
+    /// Leaves alone what a failed call says to leave alone; the rest goes on. `true`: nothing failed.
+    fn handle<T: Table>(
+        &mut self,
+        result: Result<(), Trouble>,
+        sheet: impl FnOnce(&mut Self) -> &mut Sheet<T>,
+    ) -> Result<bool, Trouble> {
+        let now = self.tools.now();
+        match result {
+            Ok(()) => Ok(true),
+            Err(Trouble::NotReady) => Ok(false),
+            Err(Trouble::Columns) => {
+                sheet(self).all = true;
+                Ok(false)
+            }
+            Err(Trouble::Vika(error)) => {
+                metrics::counter!("vika_calls_failed_total", "sheet" => T::TITLE).increment(1);
+                let pause = error.pause();
+                if error.is_transient() {
+                    tracing::warn!(
+                        sheet = T::TITLE,
+                        error = chain(&error),
+                        ?pause,
+                        "Vika is left alone for a while"
+                    );
+                } else {
+                    tracing::error!(
+                        sheet = T::TITLE,
+                        error = chain(&error),
+                        ?pause,
+                        "Vika is left alone for a while"
+                    );
+                }
+                match pause {
+                    Pause::Everything(pause) => self.paused_until = Some(after(now, pause)),
+                    Pause::Sheet(pause) => sheet(self).paused_until = Some(after(now, pause)),
+                    Pause::NewRows(pause) => sheet(self).full_until = Some(after(now, pause)),
+                }
+                Ok(false)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Enters calls into the month's ledger.
+    async fn enter_calls(&self) -> Result<(), Trouble> {
+        let calls = self.count.take();
+        if calls == 0 {
+            return Ok(());
+        }
+        let month = vika::ledger::month(&self.tools.now().with_timezone(&self.zone));
+        let entered = match self.tools.ctx.db.acquire().await {
+            Ok(mut connection) => mirror::add_calls(&mut connection, &month, calls).await,
+            Err(error) => Err(error),
+        };
+        match entered {
+            Ok(sum) => {
+                #[expect(clippy::cast_precision_loss, reason = "a month's calls are far below 2^52")]
+                metrics::gauge!("vika_calls_this_month", "token" => "sync").set(sum as f64);
+                Ok(())
+            }
+            Err(error) => {
+                self.count.put_back(calls);
+                Err(error.into())
+            }
+        }
+    }
+}
+
+async fn look<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
+    if !sheet.is_paused(now) && sheet.guard.look_if_due(&tools.client, now).await? {
+        sheet.all = true;
+    }
+    Ok(())
+}
+
+async fn gather<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
+    let mut connection = tools.ctx.db.acquire().await?;
+    if sheet.all {
+        sheet.todo.extend(mirror::all_rooms(&mut connection).await?);
+        sheet.all = false;
+    } else {
+        let refused_since = now - REFUSED_AGAIN;
+        sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), now, refused_since).await?);
+    }
+    Ok(())
+}
+
+/// Brings up to date the rows of `rooms` and of some more that have to be.
+async fn sync<T: Table>(
+    tools: &mut Tools,
+    sheet: &mut Sheet<T>,
+    truth: &Truth,
+    rooms: &BTreeSet<String>,
+    make: impl Fn(&Facts<'_>) -> Option<Desired<T>>,
+) -> Result<(), Trouble> {
+    if !sheet.is_ready(truth.now) {
+        // Whoever waits for the rows has to come again.
+        return if rooms.is_empty() { Ok(()) } else { Err(Trouble::NotReady) };
+    }
+    let mut taken: BTreeSet<String> = sheet.todo.iter().take(ROOMS_AT_ONCE).cloned().collect();
+    taken.extend(rooms.iter().cloned());
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<String> = taken.iter().cloned().collect();
+    let rows = truth.rows(&tools.ctx, sheet.id(), &keys, make).await?;
+    flush(tools, sheet, rows).await?;
+    sheet.todo.retain(|room| !taken.contains(room));
+    Ok(())
+}

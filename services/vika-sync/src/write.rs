@@ -1,0 +1,325 @@
+//! Writes rows: what is missing is made once, what differs is changed, ten rows a call. A row that the service refuses
+//! is found by halving its batch and set aside, so that the others go on.
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use runtime::Context;
+use runtime::lease::Lease;
+use serde_json::Value;
+use store::vika_sync::{self as mirror, Cells, MirrorRow, Seen};
+use vika::tables::Table;
+use vika::{Client, Error, Fields, Key, MAX_RECORDS, Present, RecordId, RecordQuery};
+
+use crate::point;
+use crate::row::Desired;
+use crate::sheet::{Sheet, after};
+use crate::trouble::Trouble;
+
+/// A creation of which nobody heard again is looked for this long before the row is made again: the service may still
+/// be at it.
+const CREATION_SETTLES: TimeDelta = TimeDelta::seconds(15);
+/// What could be seen in a row is remembered this often.
+const SEEN: usize = 20;
+
+/// What writing needs.
+pub struct Tools {
+    /// The service's context.
+    pub ctx: Context,
+    /// The client of the one token that writes.
+    pub client: Client,
+    /// The right to write.
+    pub lease: Lease,
+}
+
+impl Tools {
+    /// To be asked before each call that writes: we still may, and nobody asked us to stop.
+    pub async fn ready(&mut self) -> Result<(), Trouble> {
+        if self.ctx.shutdown.requested() {
+            return Err(Trouble::Stopping);
+        }
+        self.ctx.health.beat("sync");
+        Ok(self.lease.check().await?)
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.ctx.clock.now()
+    }
+}
+
+/// A row to be brought up to date.
+#[derive(Debug, Clone)]
+pub struct Row<T> {
+    /// What is known of it.
+    pub known: MirrorRow,
+    /// The room's version that `desired` reflects.
+    pub version: i64,
+    /// The last entry that `desired` reflects, where it matters.
+    pub through: Option<String>,
+    /// What it should say; `None`: nothing, there need not be a row.
+    pub desired: Option<Desired<T>>,
+}
+
+impl<T: Table> Row<T> {
+    /// What is known of it once `written` has arrived in `record`.
+    fn after(&self, record: Option<String>, written: &Fields, now: Timestamp) -> MirrorRow {
+        let mut next = MirrorRow {
+            record,
+            version: self.version,
+            due_at: self.desired.as_ref().and_then(|desired| desired.due_at),
+            attempted_at: None,
+            ..self.known.clone()
+        };
+        for (field, cell) in written {
+            keep(&mut next.cells, field.as_str(), cell.canonical());
+        }
+        if let Some(through) = &self.through
+            && next.record.is_some()
+            && next.seen.last().is_none_or(|seen| seen.through != *through)
+        {
+            next.seen.push(Seen { through: through.clone(), at: now });
+            next.seen.drain(..next.seen.len().saturating_sub(SEEN));
+        }
+        next
+    }
+}
+
+/// Puts a canonical value among cells, in which empty ones are absent.
+pub fn keep(cells: &mut Cells, field: &str, value: Value) {
+    if value.is_null() {
+        cells.remove(field);
+    } else {
+        cells.insert(field.to_owned(), value);
+    }
+}
+
+/// A row with the cells to be sent.
+type Change<T> = (Row<T>, Fields);
+
+/// Brings rows up to date.
+pub async fn flush<T: Table>(
+    tools: &mut Tools,
+    sheet: &mut Sheet<T>,
+    rows: Vec<Row<T>>,
+) -> Result<(), Trouble> {
+    let Some(columns) = sheet.guard.usable().cloned() else { return Ok(()) };
+    let (mut missing, mut changes, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        match (&row.desired, &row.known.record) {
+            (Some(desired), Some(_)) => {
+                let fields = desired.changes(&columns, &row.known.cells);
+                if fields.is_empty() { settled.push(row) } else { changes.push((row, fields)) }
+            }
+            (Some(desired), None) if desired.create => missing.push(row),
+            _ => settled.push(row),
+        }
+    }
+    settle(tools, sheet, &settled).await?;
+    if sheet.takes_rows(tools.now()) {
+        changes.extend(create(tools, sheet, &columns, missing).await?);
+    }
+    let key = columns.key(sheet.key);
+    for batch in changes.chunks(MAX_RECORDS) {
+        change(tools, sheet, key, batch.to_vec()).await?;
+    }
+    Ok(())
+}
+
+/// Rows that need no call are up to date by being looked at.
+async fn settle<T: Table>(tools: &Tools, sheet: &Sheet<T>, rows: &[Row<T>]) -> Result<(), Trouble> {
+    let now = tools.now();
+    let looked_at = rows.iter().map(|row| (row, row.after(row.known.record.clone(), &Fields::new(), now)));
+    let news: Vec<MirrorRow> =
+        looked_at.filter(|(row, next)| row.known != *next).map(|(_, next)| next).collect();
+    if !news.is_empty() {
+        mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &news).await?;
+    }
+    Ok(())
+}
+
+/// Makes rows, and gives those that turned out to be there as changes of everything that is ours.
+async fn create<T: Table>(
+    tools: &mut Tools,
+    sheet: &mut Sheet<T>,
+    columns: &Present<T>,
+    missing: Vec<Row<T>>,
+) -> Result<Vec<Change<T>>, Trouble> {
+    let mut adopted = Vec::new();
+    let Some(key) = columns.key(sheet.key) else { return Ok(adopted) };
+    for batch in missing.chunks(MAX_RECORDS) {
+        tools.ready().await?;
+        let keys: Vec<&str> = batch.iter().map(|row| row.known.room.as_str()).collect();
+        let mut there = tools.client.ids_by_key(&sheet.guard.sheet, key, &keys).await?;
+        let now = tools.now();
+        let mut new = Vec::new();
+        for row in batch {
+            let Some(desired) = &row.desired else { continue };
+            if let Some(record) = there.remove(&row.known.room) {
+                let known = MirrorRow { record: Some(record.to_string()), ..row.known.clone() };
+                let fields = desired.changes(columns, &known.cells);
+                adopted.push((Row { known, ..row.clone() }, fields));
+            } else if row.known.attempted_at.is_none_or(|at| now - at >= CREATION_SETTLES) {
+                new.push((row.clone(), desired.complete(columns)));
+            }
+        }
+        insert(tools, sheet, key, new).await?;
+    }
+    Ok(adopted)
+}
+
+/// Creates rows that are certainly not there.
+async fn insert<T: Table>(
+    tools: &mut Tools,
+    sheet: &mut Sheet<T>,
+    key: Key<'_>,
+    new: Vec<Change<T>>,
+) -> Result<(), Trouble> {
+    let mut batches = vec![new];
+    while let Some(batch) = batches.pop().filter(|batch| !batch.is_empty()) {
+        tools.ready().await?;
+        let rooms: Vec<String> = batch.iter().map(|(row, _)| row.known.room.clone()).collect();
+        let cells: Vec<Fields> = batch.iter().map(|(_, fields)| fields.clone()).collect();
+        note(tools, sheet, &rooms, Some(tools.now())).await?;
+        match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
+            Ok(records) => {
+                tools.ctx.faults.reach(point::CREATED).await;
+                confirm(tools, sheet, &batch, &records).await?;
+                metrics::counter!("vika_rows_created_total", "sheet" => T::TITLE)
+                    .increment(batch.len() as u64);
+            }
+            // Not known: the attempt stays noted, and the rows are looked for first.
+            Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => return Err(error.into()),
+            Err(error) => {
+                note(tools, sheet, &rooms, None).await?;
+                match error {
+                    Error::Rejected { .. } => {
+                        refused(tools, sheet, batch, &error, &mut batches).await?;
+                    }
+                    Error::RowLimit { .. } => {
+                        declare_full(tools, sheet, &error);
+                        return Ok(());
+                    }
+                    other => return Err(other.into()),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn declare_full<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, error: &Error) {
+    if let vika::Pause::NewRows(pause) = error.pause() {
+        sheet.full_until = Some(after(tools.now(), pause));
+    }
+    metrics::counter!("vika_sheet_full_total", "sheet" => T::TITLE).increment(1);
+    tracing::error!(sheet = T::TITLE, sheet.id = sheet.id(), %error, "no rows are made for now; the others are kept up");
+}
+
+/// Changes rows that are there.
+async fn change<T: Table>(
+    tools: &mut Tools,
+    sheet: &mut Sheet<T>,
+    key: Option<Key<'_>>,
+    batch: Vec<Change<T>>,
+) -> Result<(), Trouble> {
+    let mut batches = vec![batch];
+    while let Some(batch) = batches.pop().filter(|batch| !batch.is_empty()) {
+        tools.ready().await?;
+        let changes: Vec<(RecordId, Fields)> = batch
+            .iter()
+            .filter_map(|(row, fields)| Some((row.known.record.clone()?.try_into().ok()?, fields.clone())))
+            .collect();
+        match tools.client.update(&sheet.guard.sheet, &changes).await {
+            Ok(_) => {
+                tools.ctx.faults.reach(point::CHANGED).await;
+                let records: Vec<RecordId> = changes.into_iter().map(|(record, _)| record).collect();
+                confirm(tools, sheet, &batch, &records).await?;
+                metrics::counter!("vika_rows_changed_total", "sheet" => T::TITLE)
+                    .increment(batch.len() as u64);
+            }
+            Err(error @ Error::Rejected { .. }) => {
+                if let [(only, _)] = batch.as_slice()
+                    && gone(tools, sheet, key, only).await?
+                {
+                    continue;
+                }
+                refused(tools, sheet, batch, &error, &mut batches).await?;
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a refused row is refused because somebody deleted it; then it is made again.
+async fn gone<T: Table>(
+    tools: &Tools,
+    sheet: &Sheet<T>,
+    key: Option<Key<'_>>,
+    row: &Row<T>,
+) -> Result<bool, Trouble> {
+    let Some(record) = row.known.record.clone() else { return Ok(false) };
+    let Ok(id) = RecordId::try_from(record.clone()) else { return Ok(false) };
+    let query = RecordQuery {
+        record_ids: Some(vec![id]),
+        fields: key.map(|key| key.field.clone()).into_iter().collect(),
+        ..RecordQuery::default()
+    };
+    if !tools.client.records(&sheet.guard.sheet, &query).await?.is_empty() {
+        return Ok(false);
+    }
+    tracing::warn!(sheet = T::TITLE, room.id = row.known.room, record, "a row was deleted; it is made again");
+    metrics::counter!("vika_rows_gone_total", "sheet" => T::TITLE).increment(1);
+    mirror::forget(&mut *tools.ctx.db.acquire().await?, sheet.id(), &record).await?;
+    Ok(true)
+}
+
+/// A refused batch: columns may have changed; if not, it is halved until the culprit is alone, which is set aside.
+async fn refused<T: Table>(
+    tools: &Tools,
+    sheet: &mut Sheet<T>,
+    mut batch: Vec<Change<T>>,
+    error: &Error,
+    batches: &mut Vec<Vec<Change<T>>>,
+) -> Result<(), Trouble> {
+    let now = tools.now();
+    if sheet.guard.look_after_refusal(&tools.client, now).await? {
+        return Err(Trouble::Columns);
+    }
+    if let [(row, _)] = batch.as_slice() {
+        let room = &row.known.room;
+        tracing::error!(sheet = T::TITLE, room.id = room, %error, "Vika refuses a row; the others go on");
+        metrics::counter!("vika_rows_refused_total", "sheet" => T::TITLE).increment(1);
+        let reason = error.to_string();
+        mirror::refuse(&mut *tools.ctx.db.acquire().await?, sheet.id(), room, &reason, now).await?;
+    } else {
+        let other = batch.split_off(batch.len() / 2);
+        batches.push(other);
+        batches.push(batch);
+    }
+    Ok(())
+}
+
+async fn note<T: Table>(
+    tools: &Tools,
+    sheet: &Sheet<T>,
+    rooms: &[String],
+    at: Option<Timestamp>,
+) -> Result<(), Trouble> {
+    Ok(mirror::note_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), rooms, at).await?)
+}
+
+async fn confirm<T: Table>(
+    tools: &Tools,
+    sheet: &Sheet<T>,
+    batch: &[Change<T>],
+    records: &[RecordId],
+) -> Result<(), Trouble> {
+    let now = tools.now();
+    let rows: Vec<MirrorRow> = batch
+        .iter()
+        .zip(records)
+        .map(|((row, fields), record)| row.after(Some(record.to_string()), fields, now))
+        .collect();
+    Ok(mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows).await?)
+}
