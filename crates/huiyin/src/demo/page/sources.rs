@@ -146,7 +146,7 @@ impl Sources {
 /// What the page may know of the configuration: no secrets.
 fn shown_config(config: &Config) -> Value {
     json!({
-        "roster": config.rules.roster, "ladders": config.rules.ladders, "chats": config.feishu.chats,
+        "time_zone": config.rules.time_zone, "roster": config.rules.roster, "ladders": config.rules.ladders, "chats": config.feishu.chats,
         "public_chat": config.feishu.public_chat, "people": config.feishu.people, "sheets": config.vika.sheets
     })
 }

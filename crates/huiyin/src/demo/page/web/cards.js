@@ -3,7 +3,7 @@
 import * as api from './api.js'
 import { callbackButtons, cardNode } from './card.js'
 import { byId, el, keepEnd, keyed, setAttribute, setText } from './dom.js'
-import { known } from './model.js'
+import { clock, known } from './model.js'
 import { act } from './notice.js'
 import * as words from './words.js'
 
@@ -102,8 +102,7 @@ function showMessage (node, message) {
 
 function time (at) {
   // Feishu writes milliseconds, the simulator may write a date.
-  const date = new Date(/^\d+$/.test(at) ? Number(at) : at)
-  return date.toLocaleTimeString('zh-CN', { hour12: false })
+  return clock(/^\d+$/.test(at) ? Number(at) : at)
 }
 
 function body (message, presser) {

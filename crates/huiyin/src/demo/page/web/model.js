@@ -79,7 +79,7 @@ export function minutes (length) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
-/** `HH:mm:ss` in the reader's zone. */
+/** `HH:mm:ss` in the company's zone, as cards and tables have it. */
 export function clock (at) {
-  return new Date(at).toLocaleTimeString('zh-CN', { hour12: false })
+  return new Date(at).toLocaleTimeString('zh-CN', { hour12: false, timeZone: known.scene.company.time_zone })
 }
