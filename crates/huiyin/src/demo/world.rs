@@ -17,7 +17,7 @@ use super::{Options, Progress};
 use crate::local::Secrets;
 
 /// How long services may take to listen.
-const LISTENING_PATIENCE: Duration = Duration::from_secs(60);
+const LISTENING_PATIENCE: Duration = Duration::from_mins(1);
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
