@@ -8,7 +8,7 @@ use testkit::company::{LI, WANG, says};
 
 use crate::support::{Scene, TO_LI, TO_WANG};
 
-/// Proven to fail: with `held` answering `None` always, the card for the answered customer is found at the first look.
+/// Proven to fail: with `FoldBehind` never answered by `held`, both rooms' cards are there at the first look.
 #[tokio::test]
 async fn while_folding_is_behind_cards_wait() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -37,7 +37,8 @@ async fn a_press_cancels_the_wait_and_every_card_says_so() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// What was asked after the card was made was not seen by who pressed.
+/// What was asked after the card was made was not seen by who pressed. Proven to fail: with the room's last entry of the
+/// moment in the place of the card's `through`, the later question is cancelled with it.
 #[tokio::test]
 async fn a_press_covers_only_what_its_card_showed() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -74,6 +75,7 @@ async fn a_press_after_the_end_says_so() -> Result<()> {
     scene.stop(alerter).await
 }
 
+/// Proven to fail: with the answer of `take_event` ignored, the recording of the press is answered with 200.
 #[tokio::test]
 async fn forged_and_repeated_callbacks_are_refused() -> Result<()> {
     let mut scene = Scene::start().await?;
