@@ -64,7 +64,7 @@ const OWNERS: &[Owner] = &[
     owner("rules", Operator, &[Select, Insert], SERVICES),
     owner("gateways", Ingest, ALL_ROWS, &[FeishuAlerter, Reader]),
     owner("capture_gaps", Ingest, ALL_ROWS, &[RoomState, VikaSync, FeishuAlerter, Reader]),
-    owner("ingest_inbox", Ingest, ALL_ROWS, &[Reader]),
+    owner("ingest_*", Ingest, ALL_ROWS, &[Reader]),
     owner("contacts", Ingest, ALL_ROWS, &[RoomState, FeishuAlerter, Reader]),
     owner("members", Ingest, ALL_ROWS, &[RoomState, Reader]),
     owner("rooms", RoomState, NEVER_DELETED, &[VikaSync, VikaReconcile, FeishuAlerter, Reader]),

@@ -16,6 +16,10 @@ use store::sqlx::{self, PgConnection};
 const FRESH: TimeDelta = TimeDelta::seconds(20);
 /// A gateway's state while it captures.
 const LIVE: &str = "live";
+/// A gateway's state while a silence is being looked into; a live one answers within about a second.
+const SUSPECT: &str = "suspect";
+/// For this long a silent gateway counts as live, so that a quiet night does not hold every card for a moment.
+const SUSPECT_GRACE: TimeDelta = TimeDelta::seconds(4);
 /// Everything that is captured goes through these.
 const FOLDS: [Consumer; 2] = [Consumer::RoomStateChat, Consumer::RoomStateCommand];
 
@@ -61,7 +65,12 @@ pub async fn held(
 fn capture_trouble(capture: Option<&Capture>, now: Timestamp) -> Option<Held> {
     match capture {
         Some(capture) if capture.gap_open => Some(Held::CaptureGap),
-        Some(Capture { state, last_live_at: Some(at), .. }) if state == LIVE && now - *at <= FRESH => None,
+        Some(Capture { state, state_since, last_live_at: Some(at), .. })
+            if now - *at <= FRESH
+                && (state == LIVE || state == SUSPECT && now - *state_since <= SUSPECT_GRACE) =>
+        {
+            None
+        }
         _ => Some(Held::NotCapturing),
     }
 }
@@ -104,14 +113,18 @@ mod tests {
 
     #[test]
     fn only_a_live_gateway_without_a_gap_captures() {
-        let live = Capture { state: LIVE.into(), last_live_at: Some(at(0)), gap_open: false };
+        let live =
+            Capture { state: LIVE.into(), state_since: at(-60), last_live_at: Some(at(0)), gap_open: false };
+        let suspect = |since| Capture { state: SUSPECT.into(), state_since: at(since), ..live.clone() };
         let cases = [
             (Some(live.clone()), None),
             (None, Some(Held::NotCapturing)),
             (Some(Capture { state: "connecting".into(), ..live.clone() }), Some(Held::NotCapturing)),
             (Some(Capture { last_live_at: None, ..live.clone() }), Some(Held::NotCapturing)),
             (Some(Capture { last_live_at: Some(at(-1)), ..live.clone() }), Some(Held::NotCapturing)),
-            (Some(Capture { gap_open: true, ..live }), Some(Held::CaptureGap)),
+            (Some(suspect(16)), None),
+            (Some(suspect(15)), Some(Held::NotCapturing)),
+            (Some(Capture { gap_open: true, ..live.clone() }), Some(Held::CaptureGap)),
         ];
         for (capture, expected) in cases {
             assert_eq!(capture_trouble(capture.as_ref(), at(20)), expected, "{capture:?}");

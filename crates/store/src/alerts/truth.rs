@@ -8,6 +8,8 @@ use sqlx::PgConnection;
 pub struct Capture {
     /// Its state, `live` when it captures.
     pub state: String,
+    /// Since when it is in that state.
+    pub state_since: Timestamp,
     /// When it was last known to be live.
     pub last_live_at: Option<Timestamp>,
     /// Messages may be getting lost at this moment.
@@ -19,7 +21,7 @@ pub async fn capture(connection: &mut PgConnection, gateway: &str) -> Result<Opt
     sqlx::query_as!(
         Capture,
         r#"
-        select state, last_live_at,
+        select state, state_since, last_live_at,
                exists (select from capture_gaps gap
                        where gap.gateway = gateways.gateway and gap.until is null) as "gap_open!"
         from gateways
