@@ -173,6 +173,47 @@ pub enum Colour {
     Grey,
 }
 
+impl Colour {
+    /// Every colour.
+    pub const ALL: [Self; 12] = [
+        Self::Blue,
+        Self::Wathet,
+        Self::Turquoise,
+        Self::Green,
+        Self::Yellow,
+        Self::Orange,
+        Self::Red,
+        Self::Carmine,
+        Self::Violet,
+        Self::Purple,
+        Self::Indigo,
+        Self::Grey,
+    ];
+
+    /// Feishu's name of it, which is the configuration's too.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blue => "blue",
+            Self::Wathet => "wathet",
+            Self::Turquoise => "turquoise",
+            Self::Green => "green",
+            Self::Yellow => "yellow",
+            Self::Orange => "orange",
+            Self::Red => "red",
+            Self::Carmine => "carmine",
+            Self::Violet => "violet",
+            Self::Purple => "purple",
+            Self::Indigo => "indigo",
+            Self::Grey => "grey",
+        }
+    }
+
+    /// The colour of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|colour| colour.name() == name)
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -100,6 +100,12 @@ pub const fn colour(colour: Colour) -> &'static str {
     }
 }
 
+/// A colour in a sentence: 橙色, 浅蓝.
+pub fn colour_in_words(of: Colour) -> String {
+    let short = colour(of);
+    if short.chars().count() == 1 { format!("{short}色") } else { short.to_owned() }
+}
+
 /// A message that is not text, as lines show it: `[图片]`, `[文件：报价.pdf]`. Text is shown as it is.
 pub fn shown(kind: MessageKind, text: &str) -> String {
     let text = text.trim();

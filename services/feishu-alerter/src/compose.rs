@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::id::StaffName;
+use domain::rules::Colour;
 use domain::rules::Rules;
 use runtime::config::Feishu;
 use store::alerts::cards::Card;
@@ -12,7 +13,7 @@ use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
-use crate::card::{CardFacts, CardKind, CardState, Colour, LastLine, Owner};
+use crate::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::fate::Fates;
 use crate::feishu::OpenId;
 use crate::uuid::CardUuid;

@@ -9,7 +9,7 @@ use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::ladder::{Due, RungId, WaitView, due, next_due};
-use domain::rules::{Colour, RulesVersion};
+use domain::rules::RulesVersion;
 use domain::wait::Wait;
 use runtime::Context;
 use runtime::telemetry::chain;
@@ -179,7 +179,7 @@ impl Known<'_> {
             chat,
             ask_day: None,
             threshold_seconds: i64::try_from(threshold.0).unwrap_or(i64::MAX),
-            colour: colour_name(self.due.colour),
+            colour: self.due.colour.name(),
             due_at: Calendar::Always.deadline(self.wait.opened.at, threshold.0),
             superseded: false,
         }
@@ -189,22 +189,4 @@ impl Known<'_> {
 /// A card that nobody has answered, as JSON.
 pub fn waiting() -> Result<Value, Failure> {
     serde_json::to_value(CardState::Waiting).map_err(|error| Failure::Json("card state", error))
-}
-
-/// Feishu's name of a colour, which is the configuration's too.
-const fn colour_name(colour: Colour) -> &'static str {
-    match colour {
-        Colour::Blue => "blue",
-        Colour::Wathet => "wathet",
-        Colour::Turquoise => "turquoise",
-        Colour::Green => "green",
-        Colour::Yellow => "yellow",
-        Colour::Orange => "orange",
-        Colour::Red => "red",
-        Colour::Carmine => "carmine",
-        Colour::Violet => "violet",
-        Colour::Purple => "purple",
-        Colour::Indigo => "indigo",
-        Colour::Grey => "grey",
-    }
 }

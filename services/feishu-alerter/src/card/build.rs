@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::facts::{CardFacts, CardKind, CardState, Colour, Form, LastLine};
+use domain::rules::Colour;
+use domain::wording::colour_in_words;
+
+use super::facts::{CardFacts, CardKind, CardState, Form, LastLine};
 use super::{CARD_BYTES_MAX, text};
 use crate::callback::ACT_NO_REPLY_NEEDED;
 use crate::feishu::OutgoingMessage;
@@ -98,12 +101,14 @@ fn header(facts: &CardFacts) -> Value {
     if facts.unverified {
         tags.push(tag(wording::TAG_UNVERIFIED, Colour::Grey));
     }
-    json!({"template": colour.header(), "title": {"tag": "plain_text", "content": title(facts)},
+    json!({"template": colour.name(), "title": {"tag": "plain_text", "content": title(facts)},
         "text_tag_list": tags})
 }
 
 fn tag(words: &str, colour: Colour) -> Value {
-    json!({"tag": "text_tag", "text": {"tag": "plain_text", "content": words}, "color": colour.tag()})
+    // Tags have no grey.
+    let colour = if colour == Colour::Grey { "neutral" } else { colour.name() };
+    json!({"tag": "text_tag", "text": {"tag": "plain_text", "content": words}, "color": colour})
 }
 
 fn title(facts: &CardFacts) -> String {
@@ -113,7 +118,11 @@ fn title(facts: &CardFacts) -> String {
                 CardKind::Overdue => wording::OVERDUE,
                 CardKind::OwnerWanted => wording::OWNER_WANTED,
             };
-            format!("{what}{}{}", wording::level(facts.level.chinese()), wording::waited(facts.threshold))
+            format!(
+                "{what}{}{}",
+                wording::level(&colour_in_words(facts.level)),
+                wording::waited(facts.threshold)
+            )
         }
         CardState::Escalated { .. } => wording::ESCALATED.to_owned(),
         CardState::Answered { .. } => wording::ANSWERED.to_owned(),

@@ -1,5 +1,6 @@
 //! What a card is made from.
 
+use domain::rules::Colour;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -147,81 +148,5 @@ impl Form {
             Self::Minimal => Some(Self::PlainText),
             Self::PlainText => None,
         }
-    }
-}
-
-/// The colours that a Feishu card header can have, which include every colour of the original ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// 蓝色
-    Blue,
-    /// 浅蓝
-    Wathet,
-    /// 青色
-    Turquoise,
-    /// 绿色
-    Green,
-    /// 黄色
-    Yellow,
-    /// 橙色
-    Orange,
-    /// 红色
-    Red,
-    /// 洋红
-    Carmine,
-    /// 紫罗兰
-    Violet,
-    /// 紫色
-    Purple,
-    /// 靛青
-    Indigo,
-    /// 灰色
-    Grey,
-}
-
-/// A colour's name in the API and in Chinese.
-const COLOURS: [(Colour, &str, &str); 12] = [
-    (Colour::Blue, "blue", "蓝色"),
-    (Colour::Wathet, "wathet", "浅蓝"),
-    (Colour::Turquoise, "turquoise", "青色"),
-    (Colour::Green, "green", "绿色"),
-    (Colour::Yellow, "yellow", "黄色"),
-    (Colour::Orange, "orange", "橙色"),
-    (Colour::Red, "red", "红色"),
-    (Colour::Carmine, "carmine", "洋红"),
-    (Colour::Violet, "violet", "紫罗兰"),
-    (Colour::Purple, "purple", "紫色"),
-    (Colour::Indigo, "indigo", "靛青"),
-    (Colour::Grey, "grey", "灰色"),
-];
-
-impl Colour {
-    /// The colour with this name in the configuration, which uses Feishu's names.
-    pub fn from_name(name: &str) -> Option<Self> {
-        COLOURS.iter().find(|(_, api, _)| *api == name).map(|(colour, ..)| *colour)
-    }
-
-    /// `header.template`
-    pub fn header(self) -> &'static str {
-        self.row().1
-    }
-
-    /// The colour of a tag beside the title; tags have no grey.
-    pub fn tag(self) -> &'static str {
-        if self == Self::Grey { "neutral" } else { self.header() }
-    }
-
-    /// What people call it. Some clients do not repaint a header, so the word stands in the title.
-    pub fn chinese(self) -> &'static str {
-        self.row().2
-    }
-
-    fn row(self) -> (Self, &'static str, &'static str) {
-        COLOURS.into_iter().find(|(colour, ..)| *colour == self).unwrap_or(COLOURS[0])
-    }
-
-    /// All of them.
-    pub fn all() -> impl Iterator<Item = Self> {
-        COLOURS.into_iter().map(|(colour, ..)| colour)
     }
 }

@@ -9,7 +9,7 @@ mod facts;
 mod text;
 
 pub use build::{Toast, answer_with_card, answer_with_toast, render, request_bytes};
-pub use facts::{CardFacts, CardKind, CardState, Colour, Form, LastLine, Owner};
+pub use facts::{CardFacts, CardKind, CardState, Form, LastLine, Owner};
 
 /// Feishu's limit is 30 KB of request; we stay below with room for what it adds.
 pub const CARD_BYTES_MAX: usize = 28 * 1024;

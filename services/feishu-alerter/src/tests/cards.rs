@@ -7,9 +7,11 @@ use chrono_tz::Asia::Shanghai;
 use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
+use domain::rules::Colour;
+
 use crate::card::{
-    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Colour, Form, LastLine, Owner, Toast, answer_with_card,
-    render, request_bytes,
+    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, Owner, Toast, answer_with_card, render,
+    request_bytes,
 };
 use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
 use crate::uuid::CardUuid;
@@ -83,7 +85,7 @@ async fn every_form_in_every_state_is_taken() {
             }
         }
     }
-    for level in Colour::all() {
+    for level in Colour::ALL {
         is_taken(&stage, &render(&CardFacts { level, ..facts(&stage.hand) }, Form::Full), nth).await;
         nth += 1;
     }
