@@ -6,7 +6,6 @@
 mod decide;
 mod poll;
 
-use anyhow::Context as _;
 use runtime::{Context, Tasks};
 
 use crate::poll::Settings;
@@ -26,7 +25,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         ctx.shutdown.wait().await;
         return Ok(());
     }
-    let settings = Settings::of(&ctx.config.vika).context("vika")?;
+    let settings = Settings::of(&ctx.config.vika)?;
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     tasks.spawn("poll", poll::run(ctx, settings));
     tasks.finish().await

@@ -58,11 +58,14 @@ impl Settings {
     /// # Errors
     /// If a sheet's id is none.
     pub fn of(vika: &runtime::config::Vika) -> anyhow::Result<Self> {
-        let id = |text: &str, path| SheetId::try_from(text.to_owned()).context(path);
+        let id = |text: &str, path| {
+            let hint = || format!("{path}: expected the id of a sheet; `huiyin init-vika` makes the sheets");
+            SheetId::try_from(text.to_owned()).with_context(hint)
+        };
         let calls = NonZeroU32::new(vika.calls_per_second).unwrap_or(NonZeroU32::MIN);
         Ok(Self {
-            today: id(&vika.sheets.today, "sheets.today")?,
-            all_rooms: id(&vika.sheets.all_rooms, "sheets.all_rooms")?,
+            today: id(&vika.sheets.today, "vika.sheets.today")?,
+            all_rooms: id(&vika.sheets.all_rooms, "vika.sheets.all_rooms")?,
             base_url: vika.base_url.clone(),
             token: Token::new(vika.reconcile_token.expose()),
             pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() },

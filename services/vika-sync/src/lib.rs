@@ -17,7 +17,6 @@ mod write;
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use runtime::bus::{Consumer, wake_on_room_changes};
 use runtime::{Context, Tasks};
 use tokio::sync::Notify;
@@ -45,7 +44,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         ctx.shutdown.wait().await;
         return Ok(());
     }
-    let settings = Settings::of(&ctx.config.vika).context("vika")?;
+    let settings = Settings::of(&ctx.config.vika)?;
     let bell = Arc::new(Notify::new());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     {

@@ -9,7 +9,7 @@ use events::command::Via;
 use store::rooms::commands::Decided;
 use store::rooms::{self, Room};
 use store::vika_sync::{self as mirror, PendingOutcome, Step};
-use vika::tables::{SystemLog, Today};
+use vika::tables::{SystemLog, Table, Today};
 use vika::{Cell, EditId, Error, Fields, MAX_RECORDS, Present, RecordId, RecordQuery};
 
 use crate::point;
@@ -121,7 +121,7 @@ async fn append(
             Err(error @ Error::Rejected { .. }) => {
                 let command = batch.first().map(|outcome| outcome.command.id.as_str());
                 tracing::error!(command, %error, "Vika refuses a row of 系统信息; the others go on");
-                metrics::counter!("vika_rows_refused_total", "sheet" => "系统信息").increment(1);
+                metrics::counter!("vika_rows_refused_total", "sheet" => SystemLog::TITLE).increment(1);
             }
             Err(other) => return Err(other.into()),
         }
@@ -170,7 +170,7 @@ pub async fn untick(
         match tools.client.update(&sheet.guard.sheet, &changes).await {
             Ok(_) => {}
             Err(error @ Error::Rejected { .. }) => {
-                tracing::error!(sheet = "今日群聊", ?batch, %error, "ticks cannot be taken back");
+                tracing::error!(sheet = Today::TITLE, ?batch, %error, "ticks cannot be taken back");
                 metrics::counter!("vika_ticks_stuck_total").increment(batch.len() as u64);
             }
             Err(other) => return Err(other.into()),

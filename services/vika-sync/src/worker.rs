@@ -48,13 +48,16 @@ impl Settings {
     /// # Errors
     /// If a sheet's id is none.
     pub fn of(vika: &runtime::config::Vika) -> anyhow::Result<Self> {
-        let id = |text: &str, path| SheetId::try_from(text.to_owned()).context(path);
+        let id = |text: &str, path| {
+            let hint = || format!("{path}: expected the id of a sheet; `huiyin init-vika` makes the sheets");
+            SheetId::try_from(text.to_owned()).with_context(hint)
+        };
         let calls = NonZeroU32::new(vika.calls_per_second).unwrap_or(NonZeroU32::MIN);
         Ok(Self {
             sheets: SheetIds {
-                today: id(&vika.sheets.today, "sheets.today")?,
-                all_rooms: id(&vika.sheets.all_rooms, "sheets.all_rooms")?,
-                system_log: id(&vika.sheets.system_log, "sheets.system_log")?,
+                today: id(&vika.sheets.today, "vika.sheets.today")?,
+                all_rooms: id(&vika.sheets.all_rooms, "vika.sheets.all_rooms")?,
+                system_log: id(&vika.sheets.system_log, "vika.sheets.system_log")?,
             },
             base_url: vika.base_url.clone(),
             token: Token::new(vika.sync_token.expose()),

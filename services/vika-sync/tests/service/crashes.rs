@@ -78,8 +78,8 @@ async fn killed_while_showing_an_outcome() -> Result<()> {
     Ok(())
 }
 
-/// Proven to fail: with a random part in the command's id the edit is decided twice; with the watermark written before
-/// the commands are published, the edit is lost.
+/// Proven to fail: with a random part in the command's id the edit is decided twice; with the edit written down
+/// before its command is published, it is lost.
 #[tokio::test]
 async fn killed_between_sending_commands_and_writing_that_down() -> Result<()> {
     let world = World::start().await?;

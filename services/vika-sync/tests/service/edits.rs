@@ -59,7 +59,7 @@ async fn a_tick_cancels_is_taken_back_and_answered() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with the mirror's newest entry taken as `through`: the wait of the second question was never opened.
+/// Seen to fail with the mirror's newest entry taken as `through`: the second question was cancelled too.
 #[tokio::test]
 async fn what_came_between_tick_and_poll_is_not_cancelled() -> Result<()> {
     let world = World::start().await?;
@@ -112,7 +112,7 @@ async fn every_outcome_of_an_assignment_is_told() -> Result<()> {
         ("王小售", "pre-sales", true, "合法"),
     ];
     for (n, (owner, stage, approved, message)) in edits.into_iter().enumerate() {
-        world.stack.clock.advance(std::time::Duration::from_secs(60));
+        world.stack.clock.advance(std::time::Duration::from_mins(1));
         let cells = [
             (AllRooms::Owner, Cell::text(owner)),
             (AllRooms::Stage, Cell::text(stage)),
@@ -130,7 +130,7 @@ async fn every_outcome_of_an_assignment_is_told() -> Result<()> {
     world.until_shows(all, "r1", &manual).await?;
 
     // An edit that takes everything back to what stands says nothing any more.
-    world.stack.clock.advance(std::time::Duration::from_secs(60));
+    world.stack.clock.advance(std::time::Duration::from_mins(1));
     world.edit(all, &row[""], [(AllRooms::Approved, Cell::Tick(false))]).await?;
     world.until_shows(all, "r1", &[("系统信息", "")]).await?;
 
@@ -196,7 +196,7 @@ async fn what_managers_own_is_never_overwritten() -> Result<()> {
     }
 
     // Another column of theirs is no wish about the owner: it is dealt with and sends nothing.
-    world.stack.clock.advance(std::time::Duration::from_secs(60));
+    world.stack.clock.advance(std::time::Duration::from_mins(1));
     world.edit(all, &row[""], [(AllRooms::NotTimed, Cell::Tick(true))]).await?;
     until_some("the edit was read", || async {
         let nothing: i64 =

@@ -11,10 +11,8 @@ use testkit::until;
 
 use crate::support::World;
 
-#[tokio::test]
-async fn messages_become_rows_in_both_sheets() -> Result<()> {
-    let world = World::start().await?;
-    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+/// A room that is seen and in which nobody speaks.
+fn silent_room(world: &World) -> Result<Outgoing> {
     let silent = ChatRoom {
         source: "webhook".into(),
         account: "main".into(),
@@ -23,12 +21,18 @@ async fn messages_become_rows_in_both_sheets() -> Result<()> {
         at: world.past(0),
         event: RoomEvent::Seen { owner: None, members: vec!["li".into()], inviter: None },
     };
-    let outgoing = Outgoing {
+    Ok(Outgoing {
         subject: events::subject::chat_room(&silent.room_key()),
         id: "seen-r3".into(),
         payload: events::encode(&silent)?,
-    };
-    world.stack.bus.publish(&outgoing).await?;
+    })
+}
+
+#[tokio::test]
+async fn messages_become_rows_in_both_sheets() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    world.stack.bus.publish(&silent_room(&world)?).await?;
     world
         .publish(&[
             says("r1", CHEN, world.past(0), "在吗？"),
@@ -140,17 +144,21 @@ async fn minutes_are_written_at_their_steps_and_levels_when_they_change() -> Res
     world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
     let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     let minutes = "负责人未回覆时间（分钟）";
-    world.stack.clock.advance(std::time::Duration::from_secs(11 * 60));
+    world.stack.clock.advance(std::time::Duration::from_mins(11));
     world.until_shows(today, "r1", &[(minutes, "12"), ("当前级别", "黄 10 分钟")]).await?;
     world.forget_calls().await?;
-    world.stack.clock.advance(std::time::Duration::from_secs(3 * 60));
-    // A change elsewhere shows that everything due was looked at.
+    world.stack.clock.advance(std::time::Duration::from_mins(3));
+    // A new gap of capture makes every row be compared, and a change elsewhere shows that they were.
+    store::sqlx::query("insert into capture_gaps (gateway, since, reason) values ('g', $1, 'cut')")
+        .bind(world.stack.clock.now())
+        .execute(&world.stack.admin)
+        .await?;
     world.publish(&[says("r2", CHEN, world.stack.clock.now(), "有人吗？")]).await?;
     world.until_shows(today, "r2", &[("等待状态", "等待中")]).await?;
     let touched: Vec<_> =
         world.cells_written(today).await?.into_iter().filter(|(record, _, _)| *record == row[""]).collect();
     assert_eq!(touched, [], "15 minutes are no step");
-    world.stack.clock.advance(std::time::Duration::from_secs(6 * 60));
+    world.stack.clock.advance(std::time::Duration::from_mins(6));
     world.until_shows(today, "r1", &[(minutes, "21"), ("当前级别", "橙 20 分钟")]).await?;
     sync.stop().await?;
     room_state.stop().await
@@ -170,7 +178,7 @@ async fn a_wait_over_midnight_stays_on_todays_page() -> Result<()> {
         .await?;
     let before = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     let quiet = world.until_shows(today, "r2", &[("等待状态", "已回复")]).await?;
-    world.stack.clock.advance(std::time::Duration::from_secs(86_400));
+    world.stack.clock.advance(std::time::Duration::from_hours(24));
     let tomorrow = world.stack.clock.now() + TimeDelta::hours(8);
     let row = world.until_shows(today, "r1", &[("总回复数", "0")]).await?;
     assert!(row["日期"].starts_with(&tomorrow.format("%Y-%m-%d").to_string()), "{}", row["日期"]);

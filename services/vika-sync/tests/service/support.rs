@@ -192,16 +192,16 @@ impl World {
 
     /// Waits until a room's row shows this.
     pub async fn until_shows(&self, sheet: &SheetId, room: &str, cells: &[(&str, &str)]) -> Result<Shown> {
-        let last = std::sync::Mutex::new(None);
+        let last = std::cell::RefCell::new(None);
         let found = until_some(&format!("{room} shows {cells:?}"), || async {
             let row = self.row(sheet, room).await?;
             let fits =
                 |row: &Shown| cells.iter().all(|(column, text)| row.get(*column).is_some_and(|t| t == text));
-            last.lock().expect("no panic").clone_from(&row);
+            last.borrow_mut().clone_from(&row);
             Ok(row.filter(fits))
         })
         .await;
-        found.with_context(|| format!("last seen: {:?}", last.lock().expect("no panic")))
+        found.with_context(|| format!("last seen: {:?}", last.borrow()))
     }
 
     /// Waits until 系统信息 has this many rows, and gives them.
