@@ -16,6 +16,7 @@ use crate::fold::{Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
 use crate::rules::RulesCache;
+use crate::stages::Stages;
 
 /// Folds CHAT.
 pub struct ChatHandler {
@@ -91,8 +92,10 @@ impl ChatHandler {
         let now = self.ctx.clock.now();
         let keys: Vec<RoomKey> =
             facts.iter().map(|(_, fact)| fact.room_key()).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut stages = Stages::start();
         let mut tx = self.ctx.db.begin().await?;
         let locked = rooms::lock(&mut tx, &keys, now).await?;
+        stages.done("lock");
         let newest = locked.first().map_or(0, |room| room.rules_version);
         let rules = self.rules.get(&mut tx, newest).await?;
         let mut work: BTreeMap<RoomKey, RoomWork> = locked
@@ -113,8 +116,10 @@ impl ChatHandler {
                 room.keep_lowest(entry);
             }
         }
-        let changed = apply(&mut tx, work.into_values().collect(), &rules, now).await?;
+        stages.done("prepare");
+        let changed = apply(&mut tx, work.into_values().collect(), &rules, now, &mut stages).await?;
         tx.commit().await?;
+        stages.done("commit");
         metrics::counter!("messages_folded_total").increment(facts.len() as u64);
         Ok(changed)
     }

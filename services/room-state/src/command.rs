@@ -22,6 +22,7 @@ use crate::fold::{Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
 use crate::rules::RulesCache;
+use crate::stages::Stages;
 
 /// People read this when a cancel found nobody waiting.
 const NOBODY_WAITS: &str = "当前没有等待中的客户";
@@ -109,7 +110,7 @@ impl CommandHandler {
             text: None,
         });
         let work = RoomWork { entries: entries.into_iter().collect(), ..RoomWork::of(locked) };
-        let changed = apply(&mut tx, vec![work], &rules, now).await?;
+        let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?;
         if matches!(command.wish, Wish::Cancel { .. })
             && plan.decided == Decided::Applied
             && !cancelled(&changed, &command.id)

@@ -18,6 +18,7 @@ use store::sqlx::PgConnection;
 
 use crate::failure::Failure;
 use crate::lines;
+use crate::stages::Stages;
 
 /// What is to happen to one locked room.
 #[derive(Debug)]
@@ -89,17 +90,22 @@ pub async fn apply(
     work: Vec<RoomWork>,
     rules: &RulesHistory,
     now: Timestamp,
+    stages: &mut Stages,
 ) -> Result<Vec<Changed>, Failure> {
     let mut stored = store_entries(connection, &work).await?;
+    stages.done("entries");
     let mut writes = Writes::default();
     for room in work {
         let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
         fold_room(connection, room, news, rules, &mut writes).await?;
     }
+    stages.done("fold");
     if !writes.updates.is_empty() {
         waits::upsert(connection, &writes.waits, now).await?;
         waits::retire(connection, &writes.fates, now).await?;
+        stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
+        stages.done("rooms");
     }
     Ok(writes.changed)
 }

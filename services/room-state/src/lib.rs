@@ -13,6 +13,7 @@ mod progress;
 mod publish;
 mod refold;
 mod rules;
+mod stages;
 
 use std::sync::Arc;
 

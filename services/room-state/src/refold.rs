@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::fold::{RoomWork, apply};
 use crate::publish::PublishHandle;
 use crate::rules::RulesCache;
+use crate::stages::Stages;
 
 /// How often newer rules are looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -54,7 +55,7 @@ async fn refold(
     let rules = rules.get(&mut tx, locked.rules_version).await?;
     let from = Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
     let work = RoomWork { refold_from: Some(from), ..RoomWork::of(locked) };
-    let changed = apply(&mut tx, vec![work], &rules, now).await?;
+    let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?;
     tx.commit().await?;
     publish.send(changed);
     Ok(())

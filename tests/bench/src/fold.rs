@@ -1,5 +1,6 @@
 //! The fold as it runs in production, over everything that is in CHAT.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -30,4 +31,15 @@ pub async fn measure(stack: &BenchStack, messages: usize) -> Result<f64> {
     ensure!(usize::try_from(stored)? == messages, "{stored} of {messages} messages are in the timeline");
     #[expect(clippy::cast_precision_loss, reason = "a count of messages")]
     Ok(messages as f64 / taken.as_secs_f64())
+}
+
+/// Where the time of the batches went, from the metrics as Prometheus reads them. The rest is pulling, decoding,
+/// acknowledging and announcing.
+pub fn seconds_by_stage(metrics: &str) -> BTreeMap<String, f64> {
+    let stage = |line: &str| {
+        let (name, seconds) = line.strip_prefix("fold_stage_seconds_sum{stage=\"")?.split_once("\"} ")?;
+        let seconds: f64 = seconds.parse().ok()?;
+        Some((name.to_owned(), (seconds * 100.0).round() / 100.0))
+    };
+    metrics.lines().filter_map(stage).collect()
 }

@@ -9,7 +9,7 @@ mod stack;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Parser;
 use serde_json::json;
 
@@ -48,6 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
+    let metrics = runtime::telemetry::start_metrics().context("starting metrics")?;
     let stack = BenchStack::start(&|line| eprintln!("· {line}")).await?;
     eprintln!("· Publishing {} messages of {} rooms", arguments.messages, arguments.rooms);
     load::publish(&stack, arguments.messages, arguments.rooms).await?;
@@ -55,13 +56,14 @@ async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
     let raw = raw::measure(&stack, arguments.messages).await?;
     eprintln!("· Folding them");
     let fold = fold::measure(&stack, arguments.messages).await?;
+    let stages = fold::seconds_by_stage(&metrics.render());
     eprintln!("· Measuring latency at {} messages/s", arguments.rate);
     let latency = latency::measure(&stack, arguments.rate, arguments.latency_seconds).await?;
     let report = json!({
         "messages": arguments.messages,
         "rooms": arguments.rooms,
         "raw": { "messages_per_s": raw.round() },
-        "fold": { "messages_per_s": fold.round(), "ratio": (fold / raw * 1_000.0).round() / 1_000.0 },
+        "fold": { "messages_per_s": fold.round(), "ratio": (fold / raw * 1_000.0).round() / 1_000.0, "seconds_by_stage": stages },
         "latency": latency,
         "memory": { "peak_mb": peak_memory_mb()? },
     });
