@@ -94,7 +94,7 @@ impl Notice {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if *last != held {
             if let Some(why) = held {
-                tracing::warn!(reason = why.name(), "cards are held back");
+                tracing::info!(reason = why.name(), "cards are held back");
             } else {
                 tracing::info!("cards go out again");
             }
