@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::role::Role;
 
 use crate::bus::Bus;
-use crate::config::{Database, Source, load};
+use crate::config::{Database, Source, load_for};
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
@@ -66,7 +66,7 @@ where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let config = load(&config_source())?;
+    let config = load_for(&config_source(), role)?;
     telemetry::start_logs(&config.logs.filter, config.logs.format);
     let metrics = telemetry::start_metrics();
     let shutdown = Shutdown::new();
@@ -78,6 +78,7 @@ where
     }
     let options = connect_options(&config.database, role)?;
     let context = connect(Arc::new(config), service, options, Clock::system(), shutdown).await?;
+    health.started(&context.db, &context.bus);
     let context = Context { health, ..context };
     supervise(service, context, run).await
 }

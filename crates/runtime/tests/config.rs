@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use runtime::config::{Config, ConfigError, Source, load, load_complete, load_with};
+use runtime::config::{Config, ConfigError, Source, load, load_complete, load_for, load_with};
 use serde_json::{Value, json};
+use store::role::Role;
 
 const SECRET: &str = "do-not-show-me-8472";
 
@@ -355,5 +356,39 @@ fn no_secret_is_ever_shown() -> Result<()> {
         let told = format!("{error}\n{error:?}");
         assert!(!told.contains(SECRET), "{pointer}: {told}");
     }
+    Ok(())
+}
+
+/// A container of a service holds the secrets of that service alone.
+#[test]
+fn a_service_does_without_the_secrets_of_others() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("token"), SECRET)?;
+    let value = with(&[
+        ("/vika/sync_token", Value::Null),
+        ("/vika/sync_token_file", json!("token")),
+        ("/vika/reconcile_token", Value::Null),
+        ("/vika/reconcile_token_file", json!("none")),
+        ("/feishu/app_secret", Value::Null),
+        ("/feishu/app_secret_file", json!("none")),
+        ("/database/passwords/vika_sync_file", json!("token")),
+        ("/database/passwords/ingest_file", json!("none")),
+    ]);
+    let file = folder.path().join("huiyin.json");
+    fs::write(&file, value.to_string())?;
+    let source = Source { file, environment: false };
+
+    let config = load_for(&source, Role::VikaSync)?;
+    assert_eq!(config.vika.sync_token.expose(), SECRET);
+    assert_eq!(config.database.passwords["vika_sync"].expose(), SECRET);
+    assert_ne!(config.vika.reconcile_token.expose(), SECRET);
+
+    let missing = |role| match load_for(&source, role) {
+        Err(ConfigError::Problems(problems)) => problems.into_iter().map(|problem| problem.path).collect(),
+        _ => Vec::new(),
+    };
+    assert_eq!(missing(Role::Ingest), ["database.passwords.ingest_file"]);
+    assert_eq!(missing(Role::VikaReconcile), ["vika.reconcile_token_file"]);
+    assert_eq!(missing(Role::FeishuAlerter), ["feishu.app_secret_file"]);
     Ok(())
 }

@@ -26,30 +26,72 @@ pub(super) fn drop_overridden(lower: &mut Value, upper: &Value) {
     }
 }
 
-/// Replaces every secret's `NAME_file` by `NAME` with the file's contents. Relative paths start at `folder`. What
-/// cannot be read is a fault, and a stand-in takes its place.
-pub(super) fn read(root: &mut Value, folder: &FilePath, shape: &Shape) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    visit(root, &Path::default(), folder, shape, &mut faults);
-    faults
+/// Reads secrets from their files.
+pub(super) struct Reader<'a> {
+    /// Where relative paths start.
+    pub(super) folder: &'a FilePath,
+    /// What may stand where.
+    pub(super) shape: &'a Shape,
+    /// The places of the secrets that the reader of the configuration uses; a file that is not there matters only for
+    /// these. Empty: for all.
+    pub(super) used: &'a [String],
 }
 
-fn visit(node: &mut Value, path: &Path, folder: &FilePath, shape: &Shape, faults: &mut Vec<Fault>) {
-    match node {
-        Value::Object(object) => {
-            for name in secrets_by_file(object, path, shape) {
-                read_one(object, &name, path, folder, faults);
+impl Reader<'_> {
+    /// Replaces every secret's `NAME_file` by `NAME` with the file's contents. What cannot be read is a fault, and a
+    /// stand-in takes its place.
+    pub(super) fn read(&self, root: &mut Value) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        self.visit(root, &Path::default(), &mut faults);
+        faults
+    }
+
+    fn visit(&self, node: &mut Value, path: &Path, faults: &mut Vec<Fault>) {
+        match node {
+            Value::Object(object) => {
+                for name in secrets_by_file(object, path, self.shape) {
+                    self.read_one(object, &name, path, faults);
+                }
+                for (key, value) in object {
+                    self.visit(value, &path.key(key), faults);
+                }
             }
-            for (key, value) in object {
-                visit(value, &path.key(key), folder, shape, faults);
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.visit(item, &path.index(index), faults);
+                }
             }
+            _ => {}
         }
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                visit(item, &path.index(index), folder, shape, faults);
+    }
+
+    fn read_one(&self, object: &mut Map<String, Value>, name: &str, path: &Path, faults: &mut Vec<Fault>) {
+        let key = format!("{name}{SUFFIX}");
+        let given = object.remove(&key);
+        let place = path.key(name);
+        let value = if object.contains_key(name) {
+            Err(format!("`{name}` is given as well: expected one of the two"))
+        } else if self.is_somebody_elses(given.as_ref(), &place) {
+            Ok(format!("not given: {place}"))
+        } else {
+            contents(given.as_ref(), name, self.folder)
+        };
+        let value = match value {
+            Ok(secret) => Value::String(secret),
+            Err(message) => {
+                faults.push(Fault::unread(path, &key, name, message));
+                object.remove(name).unwrap_or_else(|| Value::String("x:x".to_owned()))
             }
-        }
-        _ => {}
+        };
+        object.insert(name.to_owned(), value);
+    }
+
+    /// Whether a secret's file is not there because the secret is another service's.
+    fn is_somebody_elses(&self, given: Option<&Value>, place: &Path) -> bool {
+        let place = place.to_string();
+        let used = self.used.is_empty() || self.used.iter().any(|used| place.starts_with(used.as_str()));
+        let file = given.and_then(Value::as_str).map(|file| self.folder.join(file));
+        !used && file.is_some_and(|file| matches!(file.try_exists(), Ok(false)))
     }
 }
 
@@ -57,30 +99,6 @@ fn visit(node: &mut Value, path: &Path, folder: &FilePath, shape: &Shape, faults
 fn secrets_by_file(object: &Map<String, Value>, path: &Path, shape: &Shape) -> Vec<String> {
     let names = object.keys().filter_map(|key| key.strip_suffix(SUFFIX));
     names.filter(|name| shape.is_secret(&path.key(name))).map(str::to_owned).collect()
-}
-
-fn read_one(
-    object: &mut Map<String, Value>,
-    name: &str,
-    path: &Path,
-    folder: &FilePath,
-    faults: &mut Vec<Fault>,
-) {
-    let key = format!("{name}{SUFFIX}");
-    let given = object.remove(&key);
-    let read = if object.contains_key(name) {
-        Err(format!("`{name}` is given as well: expected one of the two"))
-    } else {
-        contents(given.as_ref(), name, folder)
-    };
-    let value = match read {
-        Ok(secret) => Value::String(secret),
-        Err(message) => {
-            faults.push(Fault::unread(path, &key, name, message));
-            object.remove(name).unwrap_or_else(|| Value::String("x:x".to_owned()))
-        }
-    };
-    object.insert(name.to_owned(), value);
 }
 
 fn contents(given: Option<&Value>, name: &str, folder: &FilePath) -> Result<String, String> {

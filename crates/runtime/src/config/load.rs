@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Format, Json};
 use serde_json::Value;
+use store::role::Role;
 
 use super::environment::Overrides;
 use super::problem::{ConfigError, Fault, Problem, Remedy};
@@ -35,15 +36,38 @@ impl Source {
 
 /// Reads, merges and checks.
 pub fn load(source: &Source) -> Result<Config, ConfigError> {
-    read(source, |_| Vec::new())
+    read(source, &[], |_| Vec::new())
+}
+
+/// The same for a service, which is handed the secrets that it uses and no others: the files of the rest may be
+/// missing. What stands for such a secret then is of no use to anybody.
+pub fn load_for(source: &Source, role: Role) -> Result<Config, ConfigError> {
+    read(source, &secrets_of(role), |_| Vec::new())
+}
+
+/// Where the secrets stand that a service uses.
+fn secrets_of(role: Role) -> Vec<String> {
+    let own = match role {
+        Role::Ingest => Some("ingest."),
+        Role::VikaSync => Some("vika.sync_token"),
+        Role::VikaReconcile => Some("vika.reconcile_token"),
+        Role::FeishuAlerter => Some("feishu."),
+        Role::RoomState | Role::Operator | Role::Reader => None,
+    };
+    let shared = [format!("database.passwords.{role}"), "bus.".to_owned()];
+    shared.into_iter().chain(own.map(str::to_owned)).collect()
 }
 
 /// The same for whoever sets up the database, and so must know the passwords of all roles. A service knows its own.
 pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
-    read(source, |config| meaning::missing_passwords(&config.database))
+    read(source, &[], |config| meaning::missing_passwords(&config.database))
 }
 
-fn read(source: &Source, further: impl Fn(&Config) -> Vec<Problem>) -> Result<Config, ConfigError> {
+fn read(
+    source: &Source,
+    used: &[String],
+    further: impl Fn(&Config) -> Vec<Problem>,
+) -> Result<Config, ConfigError> {
     let name = source.file.display().to_string();
     let text = std::fs::read_to_string(&source.file).map_err(|error| {
         ConfigError::Unreadable(match error.kind() {
@@ -54,7 +78,7 @@ fn read(source: &Source, further: impl Fn(&Config) -> Vec<Problem>) -> Result<Co
         })
     })?;
     let folder = source.file.parent().unwrap_or(Path::new("."));
-    resolve(&text, &name, folder, source.variables(), further)
+    resolve(&text, &name, folder, used, source.variables(), further)
 }
 
 /// The same for a text at hand. `name` stands in messages; `*_file` paths are relative to `folder`.
@@ -70,7 +94,7 @@ pub fn load_with(
     folder: &Path,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    resolve(text, name, folder, variables, |_| Vec::new())
+    resolve(text, name, folder, &[], variables, |_| Vec::new())
 }
 
 /// A variable that is not a text is none of ours.
@@ -84,13 +108,14 @@ fn resolve(
     text: &str,
     name: &str,
     folder: &Path,
+    used: &[String],
     variables: impl IntoIterator<Item = (String, String)>,
     further: impl Fn(&Config) -> Vec<Problem>,
 ) -> Result<Config, ConfigError> {
     let shape = Shape::new();
     let overrides = Overrides::read(variables, &shape);
     let mut merged = merge(text, name, &overrides)?;
-    let mut faults = files::read(&mut merged, folder, &shape);
+    let mut faults = files::Reader { folder, shape: &shape, used }.read(&mut merged);
     faults.extend(form::check(&merged, &shape));
     let mended = if faults.is_empty() { merged } else { form::mend(&merged, &faults, &shape) };
     let read: Result<Config, _> = serde_json::from_value(mended);
