@@ -9,7 +9,7 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, dead, demo, import, init_vika, schema, up};
+use crate::{apply, dead, demo, front, health, import, init_vika, schema, secrets, up};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -38,6 +38,8 @@ enum Command {
     Up(UpArgs),
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
+    /// Make the secrets that a deployment needs, and say which ones only you can know
+    Secrets(secrets::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -45,6 +47,15 @@ enum Command {
     /// Look at what could not be handled, and have it handled again
     #[command(subcommand)]
     Dead(dead::Command),
+    /// Ask a service on this machine whether it can work: the health check of a container
+    #[command(hide = true)]
+    Health(health::Args),
+    /// Hand connections on to services by name: the one published container
+    #[command(hide = true)]
+    Front(front::Args),
+    /// Play Vika and Feishu, and serve the demo's page, for services that run in containers
+    #[command(hide = true)]
+    Simulators(demo::stage::Args),
     /// Print the JSON Schema of the configuration file
     #[command(hide = true)]
     Schema,
@@ -100,9 +111,13 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
         }
         Command::Apply(args) => apply::run(&args, source).await,
+        Command::Secrets(args) => secrets::run(&args),
         Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,
+        Command::Health(args) => health::run(&args).await,
+        Command::Front(args) => Ok(front::run(args).await?),
+        Command::Simulators(args) => demo::stage::run(args, source).await,
         Command::Schema => schema::run(),
     }
 }

@@ -8,10 +8,13 @@ mod cli;
 mod dead;
 pub mod demo;
 mod failure;
+mod front;
+mod health;
 mod import;
 pub mod init_vika;
 pub mod local;
 mod schema;
+mod secrets;
 mod text;
 pub mod up;
 

@@ -72,7 +72,10 @@ impl Health {
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .with_state(self)
-            .route("/metrics", get(move || std::future::ready(metrics.map_or_else(String::new, |m| m.render()))))
+            .route(
+                "/metrics",
+                get(move || std::future::ready(metrics.map_or_else(String::new, |m| m.render()))),
+            )
     }
 }
 

@@ -9,7 +9,6 @@ use runtime::config::{ConfigError, Source, load_complete};
 use serde_json::Value;
 
 const SCHEMA: &str = "huiyin.schema.json";
-const DEMO: &str = "demo.json";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
@@ -63,30 +62,9 @@ fn problems(name: &str, mut value: Value) -> Result<Vec<String>> {
 #[test]
 fn every_configuration_can_be_put_in_force() -> Result<()> {
     let configurations = configurations()?;
-    assert!(configurations.contains_key("default.json") && configurations.contains_key(DEMO));
-    for (name, value) in configurations.into_iter().filter(|(name, _)| name != DEMO) {
+    assert!(configurations.contains_key("default.json") && configurations.contains_key("demo.json"));
+    for (name, value) in configurations {
         assert_eq!(problems(&name, value)?, Vec::<String>::new(), "{name}");
-    }
-    Ok(())
-}
-
-/// Addresses, tokens and sheets are each run's own; all else must stand in the file.
-#[test]
-fn the_demo_lacks_only_what_a_run_gives_it() -> Result<()> {
-    let given = [
-        "bus",
-        "database.passwords",
-        "feishu.app_secret",
-        "feishu.encrypt_key",
-        "feishu.verification_token",
-        "vika.reconcile_token",
-        "vika.sheets",
-        "vika.sync_token",
-    ];
-    let demo = configurations()?.remove(DEMO).context(DEMO)?;
-    for problem in problems(DEMO, demo)? {
-        let lacks = problem.contains(": is missing: ") && given.iter().any(|path| problem.starts_with(path));
-        assert!(lacks, "{problem}");
     }
     Ok(())
 }

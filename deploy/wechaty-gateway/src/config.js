@@ -10,7 +10,7 @@
  * | GATEWAY_TOKEN           | token           | what clients send as `authorization: Wechaty <token>`                 |
  * | GATEWAY_TOKEN_FILE      | token_file      | the same from a file, for secret mounts                               |
  * | GATEWAY_ENDPOINT        | endpoint        | host:port of gRPC, default 127.0.0.1:18788; port 0 takes a free one   |
- * | GATEWAY_CONTROL         | control         | host:port of the mock's control port, default 127.0.0.1:0; `off` for none |
+ * | GATEWAY_CONTROL         | control         | host:port of the mock's control port, default 127.0.0.1:0; `off` for none; beyond loopback it asks for the token |
  * | GATEWAY_WORLD           | world           | JSON file with the mock account's contacts and rooms                  |
  * | GATEWAY_TLS_CERT_FILE   | tls_cert_file   | own certificate (PEM, X.509 v3 with a SAN), together with the key     |
  * | GATEWAY_TLS_KEY_FILE    | tls_key_file    |                                                                      |
@@ -66,9 +66,6 @@ export function isLoopback (host) {
 
 function check (config, problems) {
   if (!LOG_LEVELS.includes(config.log)) problems.push(`log: one of ${LOG_LEVELS.join(', ')}`)
-  if (config.control && !isLoopback(config.control.host)) {
-    problems.push('control: loopback only, the port has no password')
-  }
   if (config.endpoint && !config.tls && !config.allowPlaintext && !isLoopback(config.endpoint.host)) {
     problems.push('endpoint: beyond loopback needs tls_cert_file and tls_key_file, or allow_plaintext=1 on a private network')
   }

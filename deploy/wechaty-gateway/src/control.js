@@ -1,9 +1,11 @@
 /**
  * The mock's control port: HTTP on loopback that moves the mock account's world, for tests and the demo.
  *
- * It exists only with the mock puppet. It has no password, so it answers only requests that are addressed to loopback
- * and do not come from a web page of another host.
+ * It exists only with the mock puppet. On loopback it has no password, so it answers only requests that are addressed to
+ * loopback and do not come from a web page of another host. On any other address, that of a private container network,
+ * it answers only to whoever shows the gateway's token.
  */
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
 import { isLoopback } from './config.js'
 import { BadRequest } from './world.js'
@@ -34,10 +36,11 @@ function done () {
 }
 
 /** Starts the port and returns `{ url, stop }`. */
-export function startControl (world, { host, port }) {
+export function startControl (world, { host, port }, token) {
   const table = routes(world)
+  const guard = isLoopback(host) ? refuseForeign : headers => requireToken(headers, token)
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    answer(table, request).then(
+    answer(table, guard, request).then(
       body => send(response, 200, body),
       error => sendError(response, error),
     )
@@ -53,8 +56,8 @@ export function startControl (world, { host, port }) {
   })
 }
 
-async function answer (table, request) {
-  refuseForeign(request.headers)
+async function answer (table, guard, request) {
+  guard(request.headers)
   const { pathname } = new URL(request.url, 'http://localhost')
   const action = table[`${request.method} ${pathname}`]
   if (!action) throw new HttpError(404, `no ${request.method} ${pathname}; there are ${Object.keys(table).join(', ')}`)
@@ -73,6 +76,12 @@ function refuseForeign ({ host, origin }) {
     originName = ''
   }
   if (!isLoopback(originName)) throw new HttpError(403, 'this port does not answer to pages of other hosts')
+}
+
+function requireToken ({ authorization }, token) {
+  const hash = text => createHash('sha256').update(text).digest()
+  const shown = authorization ?? ''
+  if (!token || !timingSafeEqual(hash(shown), hash(`Bearer ${token}`))) throw new HttpError(401, 'the token of the gateway is expected')
 }
 
 async function readBody (request) {

@@ -51,7 +51,7 @@ async function main () {
   running.push(server)
   const ready = { endpoint: server.address, ready: true }
   if (world && config.control) {
-    const control = await startControl(world, config.control)
+    const control = await startControl(world, config.control, config.token)
     running.push(control)
     ready.control = control.url
   }

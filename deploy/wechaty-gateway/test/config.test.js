@@ -12,7 +12,7 @@ test('defaults are the mock on loopback', () => {
 })
 
 test('everything wrong is reported at once, without the token', () => {
-  const env = { GATEWAY_ENDPOINT: 'nowhere', GATEWAY_CONTROL: '0.0.0.0:1', GATEWAY_LOG: 'silly', GATEWAY_TOKEN: 'kurz', GATEWAY_TLS_CERT_FILE: 'x' }
+  const env = { GATEWAY_ENDPOINT: 'nowhere', GATEWAY_CONTROL: 'somewhere', GATEWAY_LOG: 'silly', GATEWAY_TOKEN: 'kurz', GATEWAY_TLS_CERT_FILE: 'x' }
   assert.throws(() => readConfig(env), error => {
     assert.ok(error instanceof ConfigError)
     for (const name of ['endpoint', 'control', 'log', 'token', 'tls_key_file']) assert.match(error.message, new RegExp(`- .*${name}`))

@@ -67,3 +67,12 @@ test('what cannot be done is refused with a reason', async () => {
 test('a page of another host is kept out', async () => {
   assert.equal((await post('/logout', {}, { origin: 'https://elsewhere.example' }))[0], 403)
 })
+
+test('beyond loopback the control port asks for the token', async () => {
+  const open = await startControl(world, { host: '0.0.0.0', port: 0 }, 'sample_token_1')
+  const state = authorization => fetch(`${open.url.replace('0.0.0.0', '127.0.0.1')}/state`, { headers: authorization ? { authorization } : {} })
+  for (const [authorization, status] of [[undefined, 401], ['Bearer sample_token_2', 401], ['Bearer sample_token_1', 200]]) {
+    assert.equal((await state(authorization)).status, status, authorization)
+  }
+  open.stop()
+})

@@ -1,6 +1,5 @@
 //! The invented company of the demo, as configuration and as chats in the fake Feishu.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +9,12 @@ use runtime::{Clock, Config};
 use serde_json::{Value, json};
 use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec};
 
-use super::world::{World, gateway_token, vika_token};
-use crate::local::{Local, Secrets};
+use super::outside::{Keys, Places};
+use super::world::{World, gateway_token};
+use crate::local::Local;
 
 /// What does not depend on the machine.
-const COMPANY: &str = include_str!("../../../../config/demo.json");
+pub const COMPANY: &str = include_str!("../../../../config/demo.json");
 /// The Vika space in [`COMPANY`].
 pub const SPACE: &str = "spcDemo000001";
 /// The company's rules have been in force for this long.
@@ -24,8 +24,13 @@ pub const PUBLIC_CHAT: &str = "客户响应公开群";
 
 /// The configuration of this run.
 pub fn config(local: &Local, world: &World) -> Result<Config> {
-    let secrets = &world.secrets;
+    let (secrets, keys, sheets) = (&world.secrets, &world.keys, &world.outside.sheets);
     let mut config: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
+    if let Some(config) = config.as_object_mut() {
+        // Where the servers are in containers.
+        config.remove("database");
+        config.remove("bus");
+    }
     let gateway = world.gateway.as_ref().map(
         |gateway| json!({ "name": "demo", "endpoint": gateway.endpoint(), "token": gateway_token(secrets) }),
     );
@@ -44,20 +49,20 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
                 "gateway": gateway
             },
             "vika": {
-                "base_url": world.vika.url,
-                "sync_token": vika_token(secrets, "sync"),
-                "reconcile_token": vika_token(secrets, "reconcile"),
+                "base_url": world.outside.vika.url,
+                "sync_token": keys.sync,
+                "reconcile_token": keys.reconcile,
                 "sheets": {
-                    "today": world.sheets.today.as_str(),
-                    "all_rooms": world.sheets.all_rooms.as_str(),
-                    "system_log": world.sheets.system_log.as_str()
+                    "today": sheets.today.as_str(),
+                    "all_rooms": sheets.all_rooms.as_str(),
+                    "system_log": sheets.system_log.as_str()
                 }
             },
             "feishu": {
-                "base_url": world.feishu.base_url(),
-                "app_secret": secrets.get("feishu.secret"),
-                "encrypt_key": secrets.get("feishu.encrypt"),
-                "verification_token": secrets.get("feishu.verify"),
+                "base_url": world.outside.feishu.base_url(),
+                "app_secret": keys.app_secret,
+                "encrypt_key": keys.encrypt_key,
+                "verification_token": keys.verification_token,
                 "listen": world.callbacks
             }
         }),
@@ -68,11 +73,12 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
     Ok(config)
 }
 
-/// Lays `over` onto `base`, object by object.
+/// Lays `over` onto `base`, object by object. A secret by value takes the place of one by file.
 fn merge(base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
+                base.remove(&format!("{key}_file"));
                 merge(base.entry(key).or_insert(Value::Null), value);
             }
         }
@@ -81,7 +87,7 @@ fn merge(base: &mut Value, over: Value) {
 }
 
 /// The chats and people that the configuration names.
-pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) -> Result<FeishuConfig> {
+pub fn feishu_config(keys: &Keys, clock: &Clock, places: Places) -> Result<FeishuConfig> {
     let company: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
     let feishu = &company["feishu"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -112,15 +118,17 @@ pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) ->
         .collect();
     chats.push(chat(text(&feishu["public_chat"]), PUBLIC_CHAT.to_owned(), open_ids));
     let clock = clock.clone();
-    let app = AppSpec { app_id: text(&feishu["app_id"]), app_secret: secrets.get("feishu.secret") };
+    let app = AppSpec { app_id: text(&feishu["app_id"]), app_secret: keys.app_secret.clone() };
     Ok(FeishuConfig {
         callback: CallbackSpec {
-            url: Some(format!("http://{callbacks}/feishu/callback")),
-            encrypt_key: Some(secrets.get("feishu.encrypt")),
-            verification_token: secrets.get("feishu.verify"),
+            url: Some(places.callbacks),
+            encrypt_key: Some(keys.encrypt_key.clone()),
+            verification_token: keys.verification_token.clone(),
         },
         chats,
         people,
+        listen: places.feishu,
+        beyond_loopback: !places.feishu.ip().is_loopback(),
         ..FeishuConfig::new(Arc::new(move || clock.now()), app)
     })
 }

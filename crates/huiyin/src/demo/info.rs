@@ -13,7 +13,7 @@ use serde::Serialize;
 use store::role::Role;
 
 use super::company::PUBLIC_CHAT;
-use super::world::{World, gateway_token, vika_token};
+use super::world::{World, gateway_token};
 use crate::local::Local;
 
 /// The file in the demo's home.
@@ -79,17 +79,17 @@ impl Info {
             page: format!("http://{page}/"),
             ingest: format!("http://{}", world.ingest),
             ingest_token: secrets.get("ingest"),
-            vika: world.vika.url.clone(),
-            vika_token: vika_token(secrets, "sync"),
-            vika_manager_token: vika_token(secrets, "manager"),
+            vika: world.outside.vika.url.clone(),
+            vika_token: world.keys.sync.clone(),
+            vika_manager_token: world.keys.manager.clone(),
             vika_sheets: Sheets {
                 today: sheets.today.clone(),
                 all_rooms: sheets.all_rooms.clone(),
                 system_log: sheets.system_log.clone(),
             },
-            feishu: world.feishu.base_url(),
+            feishu: world.outside.feishu.base_url(),
             feishu_app_id: config.feishu.app_id.clone(),
-            feishu_app_secret: secrets.get("feishu.secret"),
+            feishu_app_secret: world.keys.app_secret.clone(),
             feishu_chats: chats,
             gateway: world.gateway.as_ref().map(|gateway| gateway.endpoint().to_owned()),
             gateway_token: world.gateway.as_ref().map(|_| gateway_token(secrets)),

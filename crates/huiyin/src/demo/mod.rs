@@ -5,7 +5,9 @@
 
 mod company;
 mod info;
+mod outside;
 mod page;
+pub mod stage;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -85,7 +87,8 @@ impl Demo {
         progress("Starting the services");
         let services = Services::start(&local, &config, &clock);
         world.until_listening().await?;
-        let page = page::Page::start(page::Sources::of(&local, &world, &config, &services)?).await?;
+        let db = local.connect_options(Role::Reader);
+        let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &services)?).await?;
         let info = Info::of(&local, &world, &config, page.address());
         info.write(&options.home)?;
         Ok(Self { info, clock, local, world, services, page })

@@ -39,10 +39,15 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
     read(source, &[], |_| Vec::new())
 }
 
-/// The same for a service, which is handed the secrets that it uses and no others: the files of the rest may be
-/// missing. What stands for such a secret then is of no use to anybody.
+/// The same for a service, which is handed the secrets that it uses and no others.
 pub fn load_for(source: &Source, role: Role) -> Result<Config, ConfigError> {
-    read(source, &secrets_of(role), |_| Vec::new())
+    load_using(source, &secrets_of(role))
+}
+
+/// The same for whoever uses the secrets that stand at, or below, these places: the files of the rest may be missing.
+/// What stands for such a secret then is of no use to anybody.
+pub fn load_using(source: &Source, used: &[String]) -> Result<Config, ConfigError> {
+    read(source, used, |_| Vec::new())
 }
 
 /// Where the secrets stand that a service uses.
@@ -54,7 +59,8 @@ fn secrets_of(role: Role) -> Vec<String> {
         Role::FeishuAlerter => Some("feishu."),
         Role::RoomState | Role::Operator | Role::Reader => None,
     };
-    let shared = [format!("database.passwords.{role}"), "bus.".to_owned()];
+    let shared =
+        [format!("database.passwords.{role}"), "bus.url".to_owned(), format!("bus.passwords.{role}")];
     shared.into_iter().chain(own.map(str::to_owned)).collect()
 }
 

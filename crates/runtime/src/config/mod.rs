@@ -15,7 +15,7 @@ mod schema;
 mod secret;
 mod sections;
 
-pub use load::{Source, load, load_complete, load_for, load_text, load_with};
+pub use load::{Source, load, load_complete, load_for, load_text, load_using, load_with};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;

@@ -3,7 +3,8 @@
 //! It exists so that delivery ("never twice, never lost") can be proven against the rules of the real service, and
 //! so that the demo has chats to show. It refuses what the documentation says is refused, with the same codes. Where
 //! the documentation is silent it takes the choice that is worse for the client and says so at the place.
-//! It must not share code with the client that it judges, and it must never be reachable from outside loopback.
+//! It must not share code with the client that it judges, and it must never be reachable from outside loopback, or
+//! outside the private network of a demo in containers.
 //!
 //! Beside the real routes under `/open-apis/` there are control routes under `/_sim/` (see `control`): chats and
 //! people, faults, switches, clicks, and inspection.
@@ -60,6 +61,8 @@ pub struct CallbackSpec {
 pub struct FeishuConfig {
     /// Loopback address; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Any other address is meant: that of a private network between containers.
+    pub beyond_loopback: bool,
     /// Time of messages, tokens, uuid windows and callback timestamps.
     pub clock: Clock,
     /// Time of the rate windows; `None` uses `clock`. A test that freezes `clock` but sends much hands in another.
@@ -81,6 +84,7 @@ impl FeishuConfig {
     pub fn new(clock: Clock, app: AppSpec) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            beyond_loopback: false,
             clock,
             rate_clock: None,
             apps: vec![app],
@@ -144,7 +148,7 @@ impl Drop for Running {
 
 /// Starts a fake Feishu and returns as soon as it accepts connections.
 pub async fn start(config: FeishuConfig) -> Result<Running, StartError> {
-    if !config.listen.ip().is_loopback() {
+    if !config.listen.ip().is_loopback() && !config.beyond_loopback {
         return Err(StartError::NotLoopback(config.listen));
     }
     let listener = TcpListener::bind(config.listen).await.map_err(StartError::Bind)?;

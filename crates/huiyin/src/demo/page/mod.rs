@@ -9,7 +9,7 @@ mod tables;
 mod tests;
 
 use std::future::IntoFuture;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use sources::Sources;
+pub use sources::{Places, Sources};
 
 /// The page is served here if the port is free, so that an open tab survives a restart.
 const PREFERRED_PORT: u16 = 8400;
@@ -36,11 +36,21 @@ pub struct Page {
 
 impl Page {
     /// Serves the page on loopback.
-    pub async fn start(sources: Sources) -> Result<Self> {
+    pub async fn on_loopback(sources: Sources) -> Result<Self> {
         let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, PREFERRED_PORT)).await {
             Ok(listener) => listener,
             Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("serving the page")?,
         };
+        Self::serve(sources, listener)
+    }
+
+    /// Serves it on the usual port of an address: that of a container, whose port is published on loopback.
+    pub async fn on(sources: Sources, address: IpAddr) -> Result<Self> {
+        let listener = TcpListener::bind((address, PREFERRED_PORT)).await.context("serving the page")?;
+        Self::serve(sources, listener)
+    }
+
+    fn serve(sources: Sources, listener: TcpListener) -> Result<Self> {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();

@@ -1,16 +1,15 @@
 //! What the page shows and where it passes things on to.
 
 use anyhow::Result;
-use reqwest::Client;
+use reqwest::{Client, Method, RequestBuilder};
 use runtime::Config;
 use serde_json::{Value, json};
-use store::role::Role;
 use store::sqlx::PgPool;
-use store::sqlx::postgres::PgPoolOptions;
+use store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::super::world::{World, vika_token};
+use super::super::world::World;
 use super::tables;
-use crate::local::{Health, Local, Services};
+use crate::local::{Health, Services};
 
 /// Messages of a room that the page shows.
 const TRANSCRIPT: i64 = 60;
@@ -23,54 +22,92 @@ const POOL_SIZE: u32 = 2;
 pub struct Sources {
     db: PgPool,
     http: Client,
-    vika: String,
-    manager_token: String,
-    feishu: String,
-    control: Option<String>,
-    webhook: String,
-    webhook_token: String,
+    places: Places,
     people: Value,
     config: Value,
-    failures: std::sync::Arc<std::sync::Mutex<Health>>,
+    failures: Failures,
+}
+
+/// Why services failed last.
+type Failures = std::sync::Arc<std::sync::Mutex<Health>>;
+
+/// Where the page passes things on to, and with which tokens.
+#[derive(Clone)]
+pub struct Places {
+    /// Root of the fake Vika.
+    pub vika: String,
+    /// A manager's token there.
+    pub manager_token: String,
+    /// Root of the fake Feishu.
+    pub feishu: String,
+    /// Root of the mock account's control port; `None`: messages go to the webhook.
+    pub control: Option<String>,
+    /// The token that it asks for beyond loopback.
+    pub control_token: Option<String>,
+    /// The webhook.
+    pub webhook: String,
+    /// Its token.
+    pub webhook_token: String,
 }
 
 impl Sources {
     /// Of a demo about to be shown.
-    pub fn of(local: &Local, world: &World, config: &Config, services: &Services) -> Result<Self> {
-        let secrets = &world.secrets;
-        Ok(Self {
-            db: PgPoolOptions::new()
-                .max_connections(POOL_SIZE)
-                .connect_lazy_with(local.connect_options(Role::Reader)),
-            http: runtime::http::client()?,
-            vika: world.vika.url.clone(),
-            manager_token: vika_token(secrets, "manager"),
-            feishu: world.feishu.base_url(),
+    pub fn of(world: &World, config: &Config, db: PgConnectOptions, services: &Services) -> Result<Self> {
+        let places = Places {
+            vika: world.outside.vika.url.clone(),
+            manager_token: world.keys.manager.clone(),
+            feishu: world.outside.feishu.base_url(),
             control: world.gateway.as_ref().map(|gateway| gateway.control_url().to_owned()),
+            control_token: None,
             webhook: format!("http://{}/v1/messages", world.ingest),
-            webhook_token: secrets.get("ingest"),
-            people: world.people.clone(),
-            config: shown_config(config),
-            failures: services.failures(),
+            webhook_token: world.secrets.get("ingest"),
+        };
+        Self::new(places, world.people.clone(), config, db, services.failures())
+    }
+
+    /// Of services that run elsewhere and fail for themselves.
+    pub fn elsewhere(places: Places, people: Value, config: &Config, db: PgConnectOptions) -> Result<Self> {
+        Self::new(places, people, config, db, Failures::default())
+    }
+
+    fn new(
+        places: Places,
+        people: Value,
+        config: &Config,
+        db: PgConnectOptions,
+        failures: Failures,
+    ) -> Result<Self> {
+        let db = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(db);
+        let http = runtime::http::client()?;
+        Ok(Self { db, http, places, people, config: shown_config(config), failures })
+    }
+
+    /// A call of the mock account's control port.
+    fn control(&self, method: Method, path: &str) -> Option<RequestBuilder> {
+        let request = self.http.request(method, format!("{}{path}", self.places.control.as_ref()?));
+        Some(match &self.places.control_token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
         })
     }
 
     /// What does not change while one plays: people, rooms, chats, ladders.
     pub async fn scene(&self) -> Result<Value> {
-        let world = match &self.control {
-            Some(control) => self.http.get(format!("{control}/state")).send().await?.json().await?,
+        let world = match self.control(Method::GET, "/state") {
+            Some(request) => request.send().await?.error_for_status()?.json().await?,
             None => self.people.clone(),
         };
         Ok(json!({
-            "world": world, "company": self.config, "gateway": self.control.is_some(), "tables": tables::shown()
+            "world": world, "company": self.config, "gateway": self.places.control.is_some(), "tables": tables::shown()
         }))
     }
 
     /// What changes: conversations, tables, cards.
     pub async fn state(&self) -> Result<Value> {
-        let sheets: Value = self.http.get(format!("{}/_sim/sheets", self.vika)).send().await?.json().await?;
+        let sheets: Value =
+            self.http.get(format!("{}/_sim/sheets", self.places.vika)).send().await?.json().await?;
         let messages: Value =
-            self.http.get(format!("{}/_sim/messages", self.feishu)).send().await?.json().await?;
+            self.http.get(format!("{}/_sim/messages", self.places.feishu)).send().await?.json().await?;
         let failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Ok(
             json!({ "rooms": self.conversations().await?, "sheets": sheets, "cards": messages, "failures": failures,
@@ -104,9 +141,9 @@ impl Sources {
 
     /// Somebody says something in a room.
     pub async fn say(&self, room: &str, talker: &str, text: &str) -> Result<Value> {
-        if let Some(control) = &self.control {
+        if let Some(request) = self.control(Method::POST, "/say") {
             let body = json!({ "room": room, "talker": talker, "text": text });
-            return Ok(self.http.post(format!("{control}/say")).json(&body).send().await?.json().await?);
+            return Ok(request.json(&body).send().await?.json().await?);
         }
         let person = self.find("contacts", talker);
         let place = self.find("rooms", room);
@@ -119,7 +156,7 @@ impl Sources {
             },
             "sent_at": runtime::Clock::system().now(), "kind": "text", "text": text
         });
-        let request = self.http.post(&self.webhook).bearer_auth(&self.webhook_token).json(&row);
+        let request = self.http.post(&self.places.webhook).bearer_auth(&self.places.webhook_token).json(&row);
         Ok(request.send().await?.json().await?)
     }
 
@@ -130,16 +167,31 @@ impl Sources {
 
     /// A manager edits a cell.
     pub async fn edit(&self, sheet: &str, record: &str, column: &str, value: &Value) -> Result<Value> {
-        let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", self.vika);
+        let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", self.places.vika);
         let body = json!({
             "fieldKey": "name", "records": [{ "recordId": record, "fields": { column: value } }]
         });
-        Ok(self.http.patch(url).bearer_auth(&self.manager_token).json(&body).send().await?.json().await?)
+        Ok(self
+            .http
+            .patch(url)
+            .bearer_auth(&self.places.manager_token)
+            .json(&body)
+            .send()
+            .await?
+            .json()
+            .await?)
     }
 
     /// Somebody clicks a card's button.
     pub async fn click(&self, click: &Value) -> Result<Value> {
-        Ok(self.http.post(format!("{}/_sim/click", self.feishu)).json(click).send().await?.json().await?)
+        Ok(self
+            .http
+            .post(format!("{}/_sim/click", self.places.feishu))
+            .json(click)
+            .send()
+            .await?
+            .json()
+            .await?)
     }
 }
 
@@ -156,19 +208,23 @@ impl Sources {
     /// With nobody behind any address.
     pub(super) fn of_nothing() -> Self {
         let nobody = || "http://127.0.0.1:1".to_owned();
-        Self {
-            db: PgPoolOptions::new()
-                .connect_lazy_with(store::sqlx::postgres::PgConnectOptions::new().host("127.0.0.1").port(1)),
-            http: runtime::http::client().unwrap(),
+        let db = store::sqlx::postgres::PgConnectOptions::new().host("127.0.0.1").port(1);
+        let places = Places {
             vika: nobody(),
             manager_token: String::new(),
             feishu: nobody(),
             control: None,
+            control_token: None,
             webhook: nobody(),
             webhook_token: String::new(),
+        };
+        Self {
+            db: PgPoolOptions::new().connect_lazy_with(db),
+            http: runtime::http::client().unwrap(),
+            places,
             people: json!({ "rooms": [], "contacts": [] }),
             config: json!({}),
-            failures: std::sync::Arc::default(),
+            failures: Failures::default(),
         }
     }
 }
