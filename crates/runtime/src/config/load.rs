@@ -59,14 +59,13 @@ fn secrets_of(role: Role) -> Vec<String> {
         Role::FeishuAlerter => Some("feishu."),
         Role::RoomState | Role::Operator | Role::Reader => None,
     };
-    let shared =
-        [format!("database.passwords.{role}"), "bus.url".to_owned(), format!("bus.passwords.{role}")];
+    let shared = ["database", "bus"].map(|server| format!("{server}.passwords.{role}"));
     shared.into_iter().chain(own.map(str::to_owned)).collect()
 }
 
-/// The same for whoever sets up the database, and so must know the passwords of all roles. A service knows its own.
+/// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
 pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
-    read(source, &[], |config| meaning::missing_passwords(&config.database))
+    read(source, &[], meaning::missing_passwords)
 }
 
 fn read(
