@@ -1,12 +1,15 @@
 //! What people watch, and the forgetting of what nobody needs any more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use domain::Timestamp;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::cards::backlog;
 use store::alerts::presses::forget_events;
+use store::alerts::watch::{Waiting, waiting};
 
 use crate::failure::Failure;
 
@@ -15,17 +18,21 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Feishu pushes an event again for up to six hours; each is remembered for longer.
 const EVENTS_KEPT: TimeDelta = TimeDelta::hours(9);
 
+/// The label of waits of which no card has gone out.
+const NO_CARD: &str = "none";
+
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context) {
+    let mut rungs = BTreeSet::new();
     while ctx.shutdown.sleep(EVERY).await {
-        match count(&ctx).await {
+        match count(&ctx, &mut rungs).await {
             Ok(()) => ctx.health.beat("gauges"),
             Err(failure) => tracing::warn!(error = chain(&failure), "cards could not be counted"),
         }
     }
 }
 
-async fn count(ctx: &Context) -> Result<(), Failure> {
+async fn count(ctx: &Context, rungs: &mut BTreeSet<String>) -> Result<(), Failure> {
     let now = ctx.clock.now();
     let mut connection = ctx.db.acquire().await?;
     let backlog = backlog(&mut connection).await?;
@@ -35,8 +42,25 @@ async fn count(ctx: &Context) -> Result<(), Failure> {
     metrics::gauge!("alerts_parked").set(count_of(backlog.parked));
     metrics::gauge!("alerts_dead").set(count_of(backlog.dead));
     metrics::gauge!("alerts_to_change").set(count_of(backlog.to_change));
+    show_waiting(&waiting(&mut connection, now).await?, rungs, now);
     forget_events(&mut connection, now - EVENTS_KEPT).await?;
     Ok(())
+}
+
+/// A rung that nobody waits on any more, and that was shown before, is shown as empty.
+fn show_waiting(waiting: &[Waiting], rungs: &mut BTreeSet<String>, now: Timestamp) {
+    let rung = |of: &Waiting| of.threshold_seconds.map_or_else(|| NO_CARD.to_owned(), |at| at.to_string());
+    rungs.extend(waiting.iter().map(rung));
+    for name in rungs.iter() {
+        let waits = waiting.iter().find(|of| rung(of) == *name).map_or(0, |of| of.waits);
+        metrics::gauge!("waits_open", "rung" => name.clone()).set(count_of(waits));
+    }
+    let age = |since: Option<Timestamp>| since.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
+    let oldest = waiting.iter().map(|of| of.oldest_at).min();
+    metrics::gauge!("waits_oldest_open_seconds").set(age(oldest));
+    metrics::gauge!("waits_unseen").set(count_of(waiting.iter().map(|of| of.unseen).sum()));
+    metrics::gauge!("waits_unseen_oldest_seconds")
+        .set(age(waiting.iter().filter_map(|of| of.unseen_since).min()));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]

@@ -32,6 +32,8 @@ async fn note(ctx: &Context, consumer: Consumer) -> Result<(), String> {
     let mut connection = ctx.db.acquire().await.map_err(|error| chain(&error))?;
     let stream_seq = i64::try_from(lag.handled_seq).unwrap_or(i64::MAX);
     let pending = i64::try_from(lag.pending).unwrap_or(i64::MAX);
+    let behind = lag.oldest_unhandled_at.map_or(0.0, |oldest| (now - oldest).as_seconds_f64().max(0.0));
+    metrics::gauge!("fold_behind_seconds", "consumer" => consumer.name()).set(behind);
     progress::note(&mut connection, consumer.name(), stream_seq, pending, caught_up_at, now)
         .await
         .map_err(|error| chain(&error))

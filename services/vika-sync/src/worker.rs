@@ -110,6 +110,8 @@ struct Worker {
     log: Sheet<SystemLog>,
     surroundings: Option<Surroundings>,
     paused_until: Option<Timestamp>,
+    /// Since when something that changed does not stand in Vika.
+    behind_since: Option<Timestamp>,
 }
 
 impl Worker {
@@ -124,6 +126,7 @@ impl Worker {
             log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
             surroundings: None,
             paused_until: None,
+            behind_since: None,
         }
     }
 
@@ -148,6 +151,7 @@ impl Worker {
                     shutdown.sleep(STORE_PAUSE).await;
                 }
             }
+            self.measure();
             if due {
                 (looked, rung) = (Some(Instant::now()), false);
             }
@@ -161,6 +165,16 @@ impl Worker {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// While Vika is left alone nobody looks what has changed, so that counts as behind.
+    fn measure(&mut self) {
+        let now = self.tools.now();
+        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        let is_behind = is_paused || !self.today.todo.is_empty() || !self.all_rooms.todo.is_empty();
+        self.behind_since = is_behind.then(|| self.behind_since.unwrap_or(now));
+        let behind = self.behind_since.map_or(0.0, |since| (now - since).as_seconds_f64());
+        metrics::gauge!("vika_behind_seconds").set(behind);
     }
 
     /// Shows new outcomes, and if it is `due` brings rows up to date. `true`: there is more to do at once.
