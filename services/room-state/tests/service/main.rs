@@ -5,4 +5,5 @@ mod crashes;
 mod folding;
 mod poison;
 mod replicas;
+mod rules;
 mod support;
