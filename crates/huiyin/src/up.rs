@@ -9,7 +9,11 @@ use local_stack::Settings;
 use runtime::{Clock, Config, Shutdown, telemetry};
 use serde_json::{Value, json};
 
+use crate::golive;
 use crate::local::{Local, Services};
+
+/// In the place of the bus, before it runs.
+const NOT_YET: &str = "nats://private";
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -25,13 +29,16 @@ pub async fn run(options: &Options) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
     let progress = |line: &str| println!("· {line}");
-    let checked = config(&options.config, "nats://private")?;
+    let checked = config(&options.config, NOT_YET)?;
     telemetry::start_logs(&checked.logs.filter, checked.logs.format);
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
     let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;
+    for line in golive::lines(&local.golive().await?, now, checked.rules.time_zone) {
+        progress(&line);
+    }
     let config = Config { database: local.database(), ..config(&options.config, &local.bus_url())? };
     progress("Starting the services");
     let services = Services::start(&local, &Arc::new(config), &clock);
@@ -42,6 +49,11 @@ pub async fn run(options: &Options) -> Result<()> {
     local.stop().await;
     println!("· Stopped");
     Ok(())
+}
+
+/// The company's configuration over the private servers, for what needs neither of them.
+pub(crate) fn company_config(file: &Path) -> Result<Config> {
+    config(file, NOT_YET)
 }
 
 /// The company's configuration over the private servers.

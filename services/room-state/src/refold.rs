@@ -1,4 +1,5 @@
-//! Rules with a past `valid_from` judge anew what was said since: rooms they touch are folded again, one at a time.
+//! Newer rules and the rooms that stand already: rules with a past `valid_from` judge anew what was said since, and rules
+//! that took force may exclude other rooms. Rooms they touch are folded again, one at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +20,47 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context, rules: Arc<RulesCache>, publish: PublishHandle) {
+    let mut looked = None;
     while ctx.shutdown.sleep(EVERY).await {
         ctx.health.beat("refold");
         if let Err(failure) = sweep(&ctx, &rules, &publish).await {
             tracing::warn!(?failure, "folding rooms again under newer rules failed");
         }
+        if let Err(failure) = exclude(&ctx, &rules, &publish, &mut looked).await {
+            tracing::warn!(?failure, "rooms could not be excluded under newer rules");
+        }
     }
+}
+
+/// Excludes rooms, or ceases to, by the rules in force; `looked` is the version by which that was last done.
+async fn exclude(
+    ctx: &Context,
+    rules: &RulesCache,
+    publish: &PublishHandle,
+    looked: &mut Option<i64>,
+) -> Result<(), Failure> {
+    let mut connection = ctx.db.acquire().await?;
+    let newest = stored_rules::newest_version(&mut connection).await?;
+    if newest == 0 {
+        return Ok(());
+    }
+    let history = rules.get(&mut connection, newest).await?;
+    let in_force = history.version_at(ctx.clock.now());
+    if *looked == Some(in_force.version) {
+        return Ok(());
+    }
+    let named = rooms::names(&mut connection).await?;
+    drop(connection);
+    let excluded = &in_force.rules.excluded_rooms;
+    for room in named.iter().filter(|named| excluded.cover(&named.room, &named.topic) != named.excluded) {
+        if ctx.shutdown.requested() {
+            return Ok(());
+        }
+        touch(ctx, rules, publish, &room.room, false).await?;
+        tracing::info!(room.id = %room.room, excluded = !room.excluded, "the rules in force say otherwise of a room");
+    }
+    *looked = Some(in_force.version);
+    Ok(())
 }
 
 async fn sweep(ctx: &Context, rules: &RulesCache, publish: &PublishHandle) -> Result<(), Failure> {
@@ -36,16 +72,18 @@ async fn sweep(ctx: &Context, rules: &RulesCache, publish: &PublishHandle) -> Re
         if ctx.shutdown.requested() {
             break;
         }
-        refold(ctx, rules, publish, &room).await?;
+        touch(ctx, rules, publish, &room, true).await?;
     }
     Ok(())
 }
 
-async fn refold(
+/// Does a room's work with nothing new in it; with `refold`, folds it again from where the newest rules begin.
+async fn touch(
     ctx: &Context,
     rules: &RulesCache,
     publish: &PublishHandle,
     room: &RoomKey,
+    refold: bool,
 ) -> Result<(), Failure> {
     let now = ctx.clock.now();
     let mut tx = ctx.db.begin().await?;
@@ -53,8 +91,9 @@ async fn refold(
         return Ok(());
     };
     let rules = rules.get(&mut tx, locked.rules_version).await?;
-    let from = Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
-    let work = RoomWork { refold_from: Some(from), ..RoomWork::of(locked) };
+    let begin =
+        || Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
+    let work = RoomWork { refold_from: refold.then(begin), ..RoomWork::of(locked) };
     let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?;
     tx.commit().await?;
     publish.send(changed);

@@ -1,6 +1,7 @@
 //! Cancels and assignments, decided once and recorded.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use domain::id::{CommandId, EntryId, RoomKey};
 use domain::wait::Ending;
 use events::command::{Command, Via, Wish};
@@ -11,15 +12,20 @@ use testkit::{Stack, until_some};
 
 use crate::support::{live, past, publish, room, start, until_entries};
 
-async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
-    let command = Command {
-        id: CommandId(id.into()),
-        room,
-        at: stack.clock.now(),
-        by: "周经理".into(),
-        via: Via::Vika,
-        wish,
-    };
+pub async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
+    ask_at(stack, id, room, wish, stack.clock.now()).await
+}
+
+/// Asks for something as of a moment, and waits for the decision.
+pub async fn ask_at(
+    stack: &Stack,
+    id: &str,
+    room: RoomKey,
+    wish: Wish,
+    at: DateTime<Utc>,
+) -> Result<StoredCommand> {
+    let command =
+        Command { id: CommandId(id.into()), room, at, by: "周经理".into(), via: Via::Vika, wish };
     let outgoing = Outgoing {
         subject: events::subject::command(command.wish.kind(), &command.room),
         id: id.into(),
