@@ -112,6 +112,10 @@ def until(what, limit, look):
         time.sleep(0.25)
 
 
+def topic(room):
+    return f"示例公司-{room}"
+
+
 class Customers:
     """Post messages without pause, each as often as it takes until it is accepted. Their ids are what has to arrive."""
 
@@ -123,7 +127,7 @@ class Customers:
         name = f"m-{next(self.numbers)}"
         now = datetime.datetime.now(datetime.timezone.utc).isoformat()
         row = {
-            "source": "webhook", "account": "main", "id": name, "room": {"id": room, "topic": f"示例公司-{room}"},
+            "source": "webhook", "account": "main", "id": name, "room": {"id": room, "topic": topic(room)},
             "sender": {"id": sender, "name": "林小样" if staff else sender, "corporation": "示例公司" if staff else "", "coworker": staff},
             "sent_at": now, "kind": "text", "text": text, "mentions": [], "quote": None, "history": False,
         }
@@ -181,11 +185,14 @@ def table(state, name):
 
 def rows_agree(state, expected):
     """Every room has one row in 今日群聊, and it counts exactly the messages that were accepted."""
-    rows = table(state, "今日群聊")
-    seen = collections.Counter(row["群聊名"] for row in rows)
-    number = lambda row, column: int(float(row[column] or 0))
-    counted = {row["群聊名"]: [number(row, "顾客总回复数"), number(row, "售前总回复数")] for row in rows}
-    return all(seen[room] == 1 and counted[room] == count for room, count in expected.items())
+    rows = collections.defaultdict(list)
+    for row in table(state, "今日群聊"):
+        number = lambda column: int(float(row[column] or 0))
+        rows[row["完整群聊名"]].append([number("顾客总回复数"), number("售前总回复数")])
+    for room, count in expected.items():
+        if rows[topic(room)] != [count]:
+            raise ValueError(f"{topic(room)}: expected {count}, the rows say {rows[topic(room)]}")
+    return True
 
 
 def settled(deployment, customers):

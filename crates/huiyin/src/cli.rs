@@ -9,7 +9,7 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, dead, demo, front, health, import, init_vika, schema, secrets, up};
+use crate::{apply, cards, dead, demo, front, golive, health, import, init_vika, schema, secrets, up};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -40,6 +40,10 @@ enum Command {
     Apply(apply::Args),
     /// Make the secrets that a deployment needs, and say which ones only you can know
     Secrets(secrets::Args),
+    /// Go live: from now on cards are sent; before, everything runs and they are only listed
+    Golive(golive::Args),
+    /// List the cards that were sent and, before go-live, those that would have been
+    Cards(cards::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -112,6 +116,8 @@ async fn run(command: Command, source: &Source) -> Result<()> {
         }
         Command::Apply(args) => apply::run(&args, source).await,
         Command::Secrets(args) => secrets::run(&args),
+        Command::Golive(args) => golive::run(&args, source).await,
+        Command::Cards(args) => cards::run(&args, source).await,
         Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,

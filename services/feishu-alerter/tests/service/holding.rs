@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use runtime::config::Gateway;
+use store::alerts::watch::waiting;
 use store::role::Role;
 use store::sqlx;
 use testkit::company::{LI, WANG, says};
@@ -83,5 +84,33 @@ async fn a_decided_card_waits_until_the_truth_is_known_again() -> Result<()> {
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
     scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
     assert!(scene.cards(TO_WANG).await?.is_empty(), "the customer was answered meanwhile");
+    scene.stop(alerter).await
+}
+
+/// What people watch. Proven to fail: without the schedule in the query nobody is unseen while cards are held.
+#[tokio::test]
+async fn who_waits_unseen_is_counted() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.until_looked().await?;
+    let mut connection = scene.stack.admin.acquire().await?;
+    let quiet = waiting(&mut connection, scene.now()).await?.remove(0);
+    assert_eq!((quiet.threshold_seconds, quiet.waits, quiet.unseen), (None, 1, 0), "nothing is due yet");
+
+    scene.rooms.take().unwrap().stop().await?;
+    scene.publish(&says("r2", WANG, scene.now(), "在的")).await?;
+    scene.advance(6);
+    scene.until_looked().await?;
+    let held = waiting(&mut connection, scene.now()).await?.remove(0);
+    assert_eq!((held.threshold_seconds, held.unseen), (None, 1));
+    assert_eq!(held.unseen_since, Some(held.oldest_at + chrono::TimeDelta::minutes(5)), "since the card was due");
+
+    scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    let shown = waiting(&mut connection, scene.now()).await?.remove(0);
+    assert_eq!((shown.threshold_seconds, shown.waits, shown.unseen), (Some(300), 1, 0));
+    drop(connection);
     scene.stop(alerter).await
 }

@@ -2,7 +2,9 @@
 
 mod commands;
 mod crashes;
+mod first_day;
 mod folding;
 mod poison;
 mod replicas;
+mod rules;
 mod support;
