@@ -23,7 +23,7 @@ const NO_CARD: &str = "none";
 
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context) {
-    let mut rungs = BTreeSet::new();
+    let mut rungs = BTreeSet::from([NO_CARD.to_owned()]);
     while ctx.shutdown.sleep(EVERY).await {
         match count(&ctx, &mut rungs).await {
             Ok(()) => ctx.health.beat("gauges"),
