@@ -45,7 +45,10 @@ where
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(service, role, run)) {
+    let ended = runtime.block_on(serve(service, role, run));
+    // A name that is being looked up cannot be interrupted and must not hold up the end: a resolver may take a minute.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{service}: {error:#}");
