@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 /// How long work in flight may take after the first signal.
 pub const GRACE: Duration = Duration::from_secs(8);
 
+/// How long a call of an outside service that was under way at the first signal may still take.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
 /// Tells tasks when to stop. Clones share the signal.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -42,6 +45,20 @@ impl Shutdown {
         tokio::select! {
             () = tokio::time::sleep(time) => true,
             () = self.soft.cancelled() => false,
+        }
+    }
+
+    /// Does work that waits for an outside service: once the signal has come, for a second at most, since nobody knows when
+    /// such a service answers. `None`: it was cut off, which has to be as good as a crash at that place.
+    pub async fn cut<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let end = async {
+            self.soft.cancelled().await;
+            tokio::time::sleep(LAST_CALL).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = end => None,
         }
     }
 
@@ -102,5 +119,22 @@ impl Tasks {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_hangs_holds_up_the_end_for_a_second() {
+        let shutdown = Shutdown::new();
+        assert_eq!(shutdown.cut(std::future::ready(1)).await, Some(1));
+        let begun = tokio::time::Instant::now();
+        let hanging = shutdown.cut(std::future::pending::<()>());
+        let (cut, ()) = tokio::join!(hanging, async { shutdown.request() });
+        assert_eq!(cut, None);
+        assert!(begun.elapsed() >= LAST_CALL, "what answers in time is not cut off");
+        assert_eq!(shutdown.cut(std::future::ready(2)).await, Some(2));
     }
 }

@@ -164,8 +164,7 @@ pub async fn run(ctx: Context, settings: Settings) {
     };
     let shutdown = poller.ctx.shutdown.clone();
     loop {
-        poller.cycle().await;
-        if !shutdown.sleep(settings.every).await {
+        if shutdown.cut(poller.cycle()).await.is_none() || !shutdown.sleep(settings.every).await {
             return;
         }
     }

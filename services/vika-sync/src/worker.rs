@@ -141,7 +141,8 @@ impl Worker {
             let past = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= every);
             let due = more || past(looked) || (rung && past(wrote));
             let before = self.tools.client.counted_calls();
-            match self.step(due).await {
+            let Some(stepped) = shutdown.cut(self.step(due)).await else { return };
+            match stepped {
                 Ok(left) => more = left,
                 Err(Trouble::Lease(error)) => {
                     return tracing::warn!(error = chain(&error), "not writing to Vika any more");

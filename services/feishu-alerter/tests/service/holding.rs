@@ -104,7 +104,11 @@ async fn who_waits_unseen_is_counted() -> Result<()> {
     scene.until_looked().await?;
     let held = waiting(&mut connection, scene.now()).await?.remove(0);
     assert_eq!((held.threshold_seconds, held.unseen), (None, 1));
-    assert_eq!(held.unseen_since, Some(held.oldest_at + chrono::TimeDelta::minutes(5)), "since the card was due");
+    assert_eq!(
+        held.unseen_since,
+        Some(held.oldest_at + chrono::TimeDelta::minutes(5)),
+        "since the card was due"
+    );
 
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
