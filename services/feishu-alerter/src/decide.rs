@@ -14,13 +14,14 @@ use domain::wait::Wait;
 use runtime::Context;
 use runtime::telemetry::chain;
 use serde_json::Value;
-use store::alerts::cards::{NewCard, asked_for_owner, insert, supersede};
+use store::alerts::cards::{About, NewCard, asked_for_owner, insert, supersede};
 use store::alerts::schedule::{forget, lock_due, set_next_due};
 use store::rooms::waits::{StoredWait, Which, list};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
 use crate::card::CardState;
+use crate::compose::is_unverified;
 use crate::failure::Failure;
 use crate::observe::sent_rungs;
 use crate::receivers::{is_unreachable, receivers};
@@ -40,6 +41,7 @@ struct Known<'a> {
     wait: &'a Wait,
     room: &'a Room,
     due: &'a Due,
+    unverified: bool,
     now: Timestamp,
 }
 
@@ -87,7 +89,8 @@ impl Decider {
         let mut sent = sent_rungs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
         let (ladder, view) = (in_force.rules.ladder(wait.stage), WaitView::from(&wait));
         if let Some(due) = due(ladder, Calendar::Always, view, &sent, now) {
-            let known = Known { wait: &wait, room: &room, due: &due, now };
+            let unverified = is_unverified(connection, &room, &wait, now).await?;
+            let known = Known { wait: &wait, room: &room, due: &due, unverified, now };
             let day = now.with_timezone(&in_force.rules.time_zone).date_naive();
             self.make(ctx, connection, &known, day).await?;
             // Passed, with a card or without one: the next look is for the rung after it.
@@ -156,7 +159,7 @@ impl Known<'_> {
         let card = NewCard { ask_day, ..self.card(self.due.rung, rung, chat) };
         metrics::counter!("alerts_decided_total").increment(1);
         tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung, "an alert is due");
-        Ok(insert(connection, &card, &waiting()?, self.now).await?)
+        Ok(insert(connection, &card, &self.waiting()?, self.now).await?)
     }
 
     async fn insert_superseded(
@@ -168,11 +171,16 @@ impl Known<'_> {
         let name = rung.to_string();
         let card = NewCard { superseded: true, ..self.card(rung, &name, chat) };
         metrics::counter!("alerts_superseded_total").increment(1);
-        Ok(insert(connection, &card, &waiting()?, self.now).await?)
+        Ok(insert(connection, &card, &self.waiting()?, self.now).await?)
+    }
+
+    fn waiting(&self) -> Result<Value, Failure> {
+        as_json(&CardState::Waiting { unverified: self.unverified })
     }
 
     fn card<'n>(&'n self, threshold: RungId, rung: &'n str, chat: &'n str) -> NewCard<'n> {
         NewCard {
+            about: About::Wait,
             wait: &self.wait.id,
             room: &self.room.room,
             rung,
@@ -186,7 +194,7 @@ impl Known<'_> {
     }
 }
 
-/// A card that nobody has answered, as JSON.
-pub fn waiting() -> Result<Value, Failure> {
-    serde_json::to_value(CardState::Waiting).map_err(|error| Failure::Json("card state", error))
+/// A state as it is stored.
+pub fn as_json(state: &CardState) -> Result<Value, Failure> {
+    serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))
 }

@@ -52,17 +52,18 @@ impl Fates {
     }
 }
 
-/// What the cards of a wait show.
-pub fn card_state(stored: &StoredWait, calendar: Calendar) -> CardState {
+/// What the cards of a wait show; `unverified`: it overlaps a capture gap.
+pub fn card_state(stored: &StoredWait, unverified: bool, calendar: Calendar) -> CardState {
     if stored.void {
         return CardState::Void;
     }
-    let Some(outcome) = &stored.wait.outcome else { return CardState::Waiting };
+    let Some(outcome) = &stored.wait.outcome else { return CardState::Waiting { unverified } };
     match &outcome.how {
         Ending::Answered { name, .. } => {
             CardState::Answered { by: name.clone(), after: waited(&stored.wait, calendar) }
         }
         Ending::Cancelled { by, .. } => CardState::Cancelled { by: by.clone() },
+        Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },
         Ending::Withdrawn => CardState::Withdrawn,
         Ending::Unobserved => CardState::Unobserved,
     }

@@ -12,12 +12,14 @@ use domain::id::{RoomKey, WaitId};
 use domain::rules::RulesHistory;
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
+use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::{self, LockedRoom, RoomUpdate, Topic, waits};
 use store::sqlx::PgConnection;
 
 use crate::failure::Failure;
 use crate::lines;
+use crate::notice;
 use crate::stages::Stages;
 
 /// What is to happen to one locked room.
@@ -81,6 +83,7 @@ struct Writes {
     updates: Vec<RoomUpdate>,
     waits: Vec<(RoomKey, FoldedWait)>,
     fates: Vec<(WaitId, Fate)>,
+    notices: Vec<StoredCommand>,
     changed: Vec<Changed>,
 }
 
@@ -97,7 +100,7 @@ pub async fn apply(
     let mut writes = Writes::default();
     for room in work {
         let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
-        fold_room(connection, room, news, rules, &mut writes).await?;
+        fold_room(connection, room, news, rules, now, &mut writes).await?;
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
@@ -106,6 +109,9 @@ pub async fn apply(
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
         stages.done("rooms");
+        for notice in &writes.notices {
+            commands::note(connection, notice).await?;
+        }
     }
     Ok(writes.changed)
 }
@@ -201,6 +207,7 @@ async fn fold_room(
     work: RoomWork,
     mut news: News,
     rules: &RulesHistory,
+    now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
     let RoomWork { locked, mut entries, topic, refold_from, conflicts } = work;
@@ -234,6 +241,7 @@ async fn fold_room(
         (folded, lines::append(locked.last_lines, &entries, rules))
     };
     let version = locked.version + 1;
+    writes.notices.extend(folded.turns.iter().map(|turn| notice::of(&room, turn, now)));
     writes.updates.push(RoomUpdate {
         room: room.clone(),
         topic,

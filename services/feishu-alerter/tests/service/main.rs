@@ -2,6 +2,7 @@
 
 mod closing;
 mod crashes;
+mod gaps;
 mod holding;
 mod ladder;
 mod owners;

@@ -11,7 +11,8 @@ use testkit::{Stack, until_some};
 
 use crate::support::{live, past, publish, room, start, until_entries};
 
-async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
+/// Asks for something and waits for the decision.
+pub async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
     let command = Command {
         id: CommandId(id.into()),
         room,

@@ -3,6 +3,7 @@
 mod commands;
 mod crashes;
 mod folding;
+mod observation;
 mod poison;
 mod replicas;
 mod support;

@@ -1,0 +1,56 @@
+//! Tells people that our account is not in a room any more: once, to the owner and to everybody. Nothing more comes of
+//! it; when the account is back the same cards say so.
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::id::WaitId;
+use domain::rules::{Audience, Colour};
+use runtime::config::Feishu;
+use store::alerts::cards::{About, NewCard, insert};
+use store::rooms::Room;
+use store::sqlx::PgConnection;
+
+use crate::card::CardState;
+use crate::decide::as_json;
+use crate::failure::Failure;
+use crate::receivers::receivers;
+
+/// What stands in the place of a rung.
+const RUNG: &str = "left";
+/// It says that something is wrong, and blames nobody.
+const COLOUR: Colour = Colour::Orange;
+/// A departure longer ago is no news, as for an alerter that runs for the first time.
+const TELL_WITHIN: TimeDelta = TimeDelta::days(1);
+
+/// Makes the cards of every room among these that nobody observes; those that are made stay as they are.
+pub async fn tell(
+    connection: &mut PgConnection,
+    feishu: &Feishu,
+    rooms: &[Room],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    for room in rooms {
+        let Some(absence) = room.state.presence.unobserved() else { continue };
+        if now - absence.at > TELL_WITHIN {
+            continue;
+        }
+        let entry = WaitId(absence.entry.0.clone());
+        let owner = room.state.owner.as_ref();
+        for chat in receivers(feishu, owner, Audience::OwnerAndPublic) {
+            let card = NewCard {
+                about: About::Departure,
+                wait: &entry,
+                room: &room.room,
+                rung: RUNG,
+                chat,
+                ask_day: None,
+                threshold_seconds: 0,
+                colour: COLOUR.name(),
+                due_at: absence.at,
+                superseded: false,
+            };
+            insert(connection, &card, &as_json(&CardState::WAITING)?, now).await?;
+        }
+    }
+    Ok(())
+}
