@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::Timestamp;
 use domain::fold::{FoldState, FoldedWait, fold, reconcile};
-use domain::id::{RoomKey, WaitId};
+use domain::id::{EntryId, RoomKey, WaitId};
 use domain::rules::RulesHistory;
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
@@ -31,8 +31,6 @@ pub struct RoomWork {
     pub entries: Vec<NewEntry>,
     /// Its name as the work reports it.
     pub topic: Option<Topic>,
-    /// Fold again from here even if nothing new is stored.
-    pub refold_from: Option<Position>,
     /// Captures among the work that contradict each other.
     pub conflicts: i64,
 }
@@ -40,7 +38,7 @@ pub struct RoomWork {
 impl RoomWork {
     /// Nothing yet for this room.
     pub fn of(locked: LockedRoom) -> Self {
-        Self { locked, entries: Vec::new(), topic: None, refold_from: None, conflicts: 0 }
+        Self { locked, entries: Vec::new(), topic: None, conflicts: 0 }
     }
 
     /// Adds an entry. If its id stands already, the lowest sequence stays; other content is counted.
@@ -210,11 +208,11 @@ async fn fold_room(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, refold_from, conflicts } = work;
+    let RoomWork { locked, mut entries, topic, conflicts } = work;
     news.conflicts += conflicts;
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
-    if let Some(position) = refold_from {
+    if let Some(position) = judged_anew(&locked, rules) {
         news.affect(position);
     }
     let topic = newer_topic(&locked.topic, topic);
@@ -254,6 +252,13 @@ async fn fold_room(
     writes.waits.extend(folded.waits.iter().map(|wait| (room.clone(), wait.clone())));
     writes.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
+}
+
+/// Where the folding so far stops to hold, because newer rules judge what is folded already.
+fn judged_anew(locked: &LockedRoom, rules: &RulesHistory) -> Option<Position> {
+    let from = rules.changed_since(locked.folded_with)?;
+    let touched = locked.state.through.as_ref().is_some_and(|through| through.at >= from);
+    touched.then(|| Position { at: from, seq: 0, entry: EntryId(String::new()), after: None })
 }
 
 fn newer_topic(held: &Topic, reported: Option<Topic>) -> Topic {

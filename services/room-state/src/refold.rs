@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::id::{EntryId, RoomKey};
-use domain::timeline::Position;
+use domain::id::RoomKey;
 use runtime::Context;
 use store::{rooms, rules as stored_rules};
 
@@ -36,7 +35,14 @@ async fn sweep(ctx: &Context, rules: &RulesCache, publish: &PublishHandle) -> Re
         if ctx.shutdown.requested() {
             break;
         }
-        refold(ctx, rules, publish, &room).await?;
+        match refold(ctx, rules, publish, &room).await {
+            Ok(()) => {}
+            Err(Failure::Permanent { reason, .. }) => {
+                metrics::counter!("rooms_not_refolded_total").increment(1);
+                tracing::error!(room.id = %room, reason, "a room cannot be folded again under newer rules");
+            }
+            Err(transient) => return Err(transient),
+        }
     }
     Ok(())
 }
@@ -53,9 +59,8 @@ async fn refold(
         return Ok(());
     };
     let rules = rules.get(&mut tx, locked.rules_version).await?;
-    let from = Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
-    let work = RoomWork { refold_from: Some(from), ..RoomWork::of(locked) };
-    let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?;
+    // The fold sees by itself from where newer rules touch the room.
+    let changed = apply(&mut tx, vec![RoomWork::of(locked)], &rules, now, &mut Stages::start()).await?;
     tx.commit().await?;
     publish.send(changed);
     Ok(())

@@ -54,6 +54,13 @@ impl RulesHistory {
         &self.versions[after.saturating_sub(1)]
     }
 
+    /// From when entries are judged otherwise than by the history up to `version`. `None`: nothing was added.
+    pub fn changed_since(&self, version: i64) -> Option<Timestamp> {
+        let first = self.versions.iter().position(|of| of.version > version)?;
+        // The first rules hold for any time before them too.
+        Some(if first == 0 { Timestamp::UNIX_EPOCH } else { self.versions[first].valid_from })
+    }
+
     /// The newest rules, whether in force yet or not.
     pub fn newest(&self) -> &RulesVersion {
         &self.versions[self.versions.len() - 1]
@@ -88,6 +95,22 @@ mod tests {
             );
         }
         assert_eq!(rewritten.newest().version, 3);
+    }
+
+    #[test]
+    fn what_was_added_counts_from_the_earliest_moment_that_it_judges() {
+        let history = RulesHistory::new(vec![version(1, 10), version(2, 100), version(3, 200)]).unwrap();
+        assert_eq!(history.changed_since(3), None);
+        assert_eq!(history.changed_since(2), Some(at(200)));
+        assert_eq!(history.changed_since(1), Some(at(100)), "not only from the newest on");
+        let rewritten = RulesHistory::new(vec![version(1, 10), version(2, 100), version(3, 50)]).unwrap();
+        assert_eq!(rewritten.changed_since(2), Some(at(50)));
+        let replaced = RulesHistory::new(vec![version(1, 10), version(2, 5)]).unwrap();
+        assert_eq!(
+            replaced.changed_since(1),
+            Some(Timestamp::UNIX_EPOCH),
+            "version 1 judged what was before"
+        );
     }
 
     #[test]

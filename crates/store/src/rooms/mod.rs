@@ -51,6 +51,8 @@ pub struct LockedRoom {
     pub topic: Topic,
     /// Its version.
     pub version: i64,
+    /// The newest rules when it was folded last.
+    pub folded_with: i64,
     /// The newest rules at the moment of locking.
     pub rules_version: i64,
 }
@@ -138,7 +140,8 @@ async fn lock_existing(
     let rows = sqlx::query!(
         r#"
         select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
-               topic_at, version, (select coalesce(max(version), 0) from rules) as "rules_version!"
+               topic_at, version, rules_version as folded_with,
+               (select coalesce(max(version), 0) from rules) as "rules_version!"
         from rooms
         where room = any ($1)
         order by room
@@ -156,6 +159,7 @@ async fn lock_existing(
                 last_lines: row.last_lines.0,
                 topic: Topic { name: row.topic, at: row.topic_at },
                 version: row.version,
+                folded_with: row.folded_with,
                 rules_version: row.rules_version,
             })
         })

@@ -6,4 +6,5 @@ mod folding;
 mod observation;
 mod poison;
 mod replicas;
+mod rules;
 mod support;
