@@ -283,26 +283,6 @@ pub async fn audited(
     Ok(())
 }
 
-/// A stretch of time in which a gateway may have lost messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// When it began.
-    pub since: Timestamp,
-    /// When it ended; `None`: it has not.
-    pub until: Option<Timestamp>,
-}
-
-/// The capture gaps that reach beyond a moment.
-pub async fn gaps_after(connection: &mut PgConnection, moment: Timestamp) -> Result<Vec<Gap>, sqlx::Error> {
-    sqlx::query_as!(
-        Gap,
-        "select since, until from capture_gaps where until is null or until > $1 order by since, id",
-        moment,
-    )
-    .fetch_all(connection)
-    .await
-}
-
 /// What people last read about each of some rooms: the newest decision's message.
 pub async fn newest_messages(
     connection: &mut PgConnection,

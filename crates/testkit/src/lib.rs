@@ -127,6 +127,25 @@ impl Stack {
         Ok(())
     }
 
+    /// Records that an account of the sample company's source captured nothing from `since` until `until`.
+    pub async fn capture_gap(
+        &self,
+        account: &str,
+        since: chrono::DateTime<chrono::Utc>,
+        until: Option<chrono::DateTime<chrono::Utc>>,
+    ) -> Result<()> {
+        store::sqlx::query(
+            "insert into capture_gaps (gateway, source, account, since, until, reason)
+             values ('test', 'webhook', $1, $2, $3, 'test')",
+        )
+        .bind(account)
+        .bind(since)
+        .bind(until)
+        .execute(&self.admin)
+        .await?;
+        Ok(())
+    }
+
     /// A connection with a role's own rights.
     pub async fn connect_as(&self, role: Role) -> Result<PgConnection> {
         let options = self.database.connect_options(role.name(), &password(role));

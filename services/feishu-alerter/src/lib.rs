@@ -11,6 +11,7 @@ pub mod card;
 mod compose;
 mod decide;
 mod deliver;
+mod departure;
 mod failure;
 mod fate;
 pub mod feishu;

@@ -12,6 +12,7 @@ use domain::id::{EntryId, RoomKey, WaitId};
 use domain::rules::{Rules, RulesHistory};
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
+use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, NewWait};
 use store::rooms::{self, LockedRoom, RoomUpdate, Topic};
@@ -19,6 +20,7 @@ use store::sqlx::PgConnection;
 
 use crate::failure::Failure;
 use crate::lines;
+use crate::notice;
 use crate::stages::Stages;
 
 /// What is to happen to one locked room.
@@ -95,6 +97,7 @@ struct Writes {
     updates: Vec<RoomUpdate>,
     waits: Vec<NewWait>,
     fates: Vec<(WaitId, Fate)>,
+    notices: Vec<StoredCommand>,
     changed: Vec<Changed>,
 }
 
@@ -115,7 +118,7 @@ pub async fn apply(
     let mut writes = Writes::default();
     for room in work {
         let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
-        fold_room(connection, room, news, rules, &mut writes).await?;
+        fold_room(connection, room, news, rules, now, &mut writes).await?;
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
@@ -124,6 +127,9 @@ pub async fn apply(
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
         stages.done("rooms");
+        for notice in &writes.notices {
+            commands::note(connection, notice).await?;
+        }
     }
     Ok(writes.changed)
 }
@@ -226,6 +232,7 @@ async fn fold_room(
     work: RoomWork,
     mut news: News,
     rules: &RulesHistory,
+    now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
     let RoomWork { locked, mut entries, topic, conflicts, excluded } = work;
@@ -276,6 +283,7 @@ async fn fold_room(
     }));
     let version = locked.version + 1;
     let last_spoken = folded.state.last_speaker.as_ref().map(|speaker| speaker.at);
+    writes.notices.extend(folded.turns.iter().map(|turn| notice::of(&room, turn, now)));
     writes.updates.push(RoomUpdate {
         room: room.clone(),
         topic,

@@ -43,6 +43,7 @@ fn state_name(wait: &Wait) -> &'static str {
         None => "open",
         Some(Ending::Answered { .. }) => "answered",
         Some(Ending::Cancelled { .. }) => "cancelled",
+        Some(Ending::Confirmed { .. }) => "confirmed",
         Some(Ending::Withdrawn) => "withdrawn",
         Some(Ending::Unobserved) => "unobserved",
     }
