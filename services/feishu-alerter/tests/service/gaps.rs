@@ -8,8 +8,6 @@ use crate::support::{Scene, Seen, TO_ALL, TO_WANG, colours};
 
 const REMOVED: &str = "机器人已被移出群";
 
-/// Seen to fail without `departure::tell`, with cards made anew at each look, and with a departure's card that is never
-/// changed.
 #[tokio::test]
 async fn a_departure_is_told_once_and_stops_the_cards_of_the_wait() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -59,8 +57,6 @@ fn acts(card: &Seen) -> Vec<String> {
     shown["body"]["elements"].as_array().into_iter().flatten().filter_map(act).collect()
 }
 
-/// Seen to fail with rooms looked at again only when they change, with the button pressed to no effect, and with the
-/// press taken for a cancel.
 #[tokio::test]
 async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result<()> {
     let mut scene = Scene::start().await?;
