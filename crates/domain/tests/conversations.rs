@@ -219,8 +219,6 @@ fn nobody_sees_a_reply_after_our_account_has_left() {
     );
 }
 
-/// Seen to fail with any departure taken for the end of the observation, and with a message that nobody of us could see
-/// closing the wait.
 #[test]
 fn a_room_with_two_accounts_is_observed_until_the_last_one_leaves() {
     any_staff(
@@ -239,7 +237,6 @@ fn a_room_with_two_accounts_is_observed_until_the_last_one_leaves() {
     );
 }
 
-/// Seen to fail with the claim left out of the fold.
 #[test]
 fn a_confirmed_reply_ends_what_its_author_saw_and_is_nobodys_reply() {
     any_staff(

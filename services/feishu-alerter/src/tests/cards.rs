@@ -188,7 +188,6 @@ async fn the_closed_cards_are_grey_and_name_who_and_how_long() {
     }
 }
 
-/// Seen to fail with the title, the button or the note of an ordinary wait.
 #[tokio::test]
 async fn a_card_about_an_uncertain_wait_asks_and_does_not_blame() {
     let stage = stage().await;

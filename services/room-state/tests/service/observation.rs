@@ -30,7 +30,7 @@ fn second(mut message: ChatMessage) -> ChatMessage {
     message
 }
 
-/// Seen to fail without the notices, with a notice under a new id at each fold, and with waits left open.
+/// Seen to fail without the notices, and with a notice under a new id at each fold.
 #[tokio::test]
 async fn removed_from_a_room_its_wait_ends_unobserved_and_people_are_told_once() -> Result<()> {
     let stack = Stack::start().await?;

@@ -6,7 +6,6 @@ use testkit::company::{CHEN, LI, WANG, account_left, says};
 
 use crate::support::World;
 
-/// Seen to fail without the notices of `room-state`, and with 采集状态 left out of 群聊总表.
 #[tokio::test]
 async fn a_room_that_our_account_left_says_so_until_it_is_back() -> Result<()> {
     let world = World::start().await?;
@@ -36,8 +35,7 @@ async fn a_room_that_our_account_left_says_so_until_it_is_back() -> Result<()> {
     room_state.stop().await
 }
 
-/// The gap is found after the wait was closed and shown, as when a killed capture starts again. Seen to fail with waits
-/// compared with gaps only when their room changes, and with gaps of other accounts taken for the room's.
+/// The gap is found after the wait was closed and shown, as when a killed capture starts again.
 #[tokio::test]
 async fn a_gap_found_late_takes_waits_out_of_the_figures() -> Result<()> {
     let world = World::start().await?;
