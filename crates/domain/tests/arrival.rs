@@ -114,8 +114,8 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
                     continue;
                 }
                 cancels.push(id.clone());
-                let make = if *answered { confirm } else { cancel };
-                make(&id, now + delay, &through.position)
+                let ending = if *answered { confirm } else { cancel };
+                ending(&id, now + delay, &through.position)
             }
             Act::Undo { of } if !cancels.is_empty() => undo(&id, now, seq, of.get::<String>(&cancels)),
             Act::Assign { after_sales } => {
