@@ -11,6 +11,8 @@ pub mod fold;
 pub mod id;
 pub mod ladder;
 pub mod message;
+#[cfg(feature = "testing")]
+pub mod oracle;
 pub mod role;
 pub mod rules;
 pub mod span;
