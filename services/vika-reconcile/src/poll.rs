@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::{encode, subject};
-use runtime::Context;
+use runtime::{Clock, Context};
 use runtime::bus::{BusError, Outgoing};
 use runtime::telemetry::chain;
 use store::sqlx;
@@ -57,7 +57,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a sheet's id is none.
-    pub fn of(vika: &runtime::config::Vika) -> anyhow::Result<Self> {
+    pub fn of(vika: &runtime::config::Vika, clock: &Clock) -> anyhow::Result<Self> {
         let id = |text: &str, path| {
             let hint = || format!("{path}: expected the id of a sheet; `huiyin init-vika` makes the sheets");
             SheetId::try_from(text.to_owned()).with_context(hint)
@@ -68,7 +68,8 @@ impl Settings {
             all_rooms: id(&vika.sheets.all_rooms, "vika.sheets.all_rooms")?,
             base_url: vika.base_url.clone(),
             token: Token::new(vika.reconcile_token.expose()),
-            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() },
+            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() }
+                .by(|time| clock.real(time)),
             every: vika.poll_every.as_duration(),
         })
     }
