@@ -109,8 +109,10 @@ pub async fn connect(
         Ok(())
     })
     .await?;
-    let bus =
-        patiently(patience, &shutdown, "the bus", || async { Ok(Bus::connect(bus, service).await?.by(&clock)) }).await?;
+    let bus = patiently(patience, &shutdown, "the bus", || async {
+        Ok(Bus::connect(bus, service).await?.by(&clock))
+    })
+    .await?;
     Ok(Context { config, clock, db, bus, shutdown, health: Health::default(), faults: Faults::default() })
 }
 
