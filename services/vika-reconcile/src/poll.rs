@@ -379,11 +379,13 @@ async fn new_among<A>(
     if edits.is_empty() {
         return Ok(None);
     }
+    // First what is being made, then what is known: a row that is confirmed in between is found by the second look. The
+    // other way round it would be found by neither, and the edit dropped as one of a stranger's row.
+    let rooms: Vec<String> = edits.iter().map(|edit| edit.room.clone()).collect();
+    let being_made = kept::being_made(&mut connection, sheet.as_str(), &rooms).await?;
     let records: Vec<String> = edits.iter().map(|edit| edit.id.record.to_string()).collect();
     let known = kept::known_rows(&mut connection, sheet.as_str(), &records).await?;
     let strange = |edit: &Edit<A>| !known.contains_key(edit.id.record.as_str());
-    let rooms: Vec<String> = edits.iter().filter(|e| strange(e)).map(|edit| edit.room.clone()).collect();
-    let being_made = kept::being_made(&mut connection, sheet.as_str(), &rooms).await?;
     let waits = |edit: &Edit<A>| strange(edit) && being_made.contains(&edit.room);
     if let Some(first) = edits.iter().filter(|edit| waits(edit)).map(|edit| edit.id.stamp_ms).min() {
         watermark_ms = watermark_ms.min(first - 1);
