@@ -26,6 +26,9 @@ pub struct FoldState {
     pub owner: Option<StaffName>,
     /// The room's stage.
     pub stage: Stage,
+    /// When it came into this stage from another; `None`: it was never in another.
+    #[serde(default)]
+    pub stage_since: Option<Timestamp>,
     /// Where both come from.
     pub origin: Origin,
     /// Who could own the room by rule.

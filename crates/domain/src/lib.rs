@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod closing;
 pub mod figures;
 pub mod fold;
+pub mod golive;
 pub mod id;
 pub mod ladder;
 pub mod message;

@@ -73,6 +73,13 @@ pub enum Body {
     AccountLeft,
 }
 
+impl Body {
+    /// Whether it was imported from the past.
+    pub const fn is_history(&self) -> bool {
+        matches!(self, Self::Message(message) if message.history)
+    }
+}
+
 /// A message as the fold needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

@@ -36,6 +36,13 @@ pub struct Wait {
     pub outcome: Option<Outcome>,
 }
 
+impl Wait {
+    /// Whether it was opened by imported history.
+    pub fn is_of_history(&self) -> bool {
+        self.alarm_since != Some(self.opened.at)
+    }
+}
+
 /// How and when a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -15,6 +15,8 @@ pub const STICKER: &str = "[表情]";
 pub const VALID: &str = "合法";
 /// An edit into after-sales was put in force.
 pub const MOVED_TO_AFTER_SALES: &str = "已成功更新至售后阶段";
+/// An edit into after-sales was put in force before go-live, without the tick.
+pub const MOVED_IN_REHEARSAL: &str = "已成功更新至售后阶段（演练期间无需核准）";
 /// An edit into after-sales lacks the tick.
 pub const AWAITS_APPROVAL: &str = "等待管理员核准";
 /// The edited row names a stage that does not exist.

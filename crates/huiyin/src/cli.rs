@@ -9,7 +9,7 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, dead, demo, import, init_vika, schema, up};
+use crate::{apply, cards, dead, demo, golive, import, init_vika, schema, up};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -38,6 +38,10 @@ enum Command {
     Up(UpArgs),
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
+    /// Go live: from now on cards are sent; before, everything runs and they are only listed
+    Golive(golive::Args),
+    /// List the cards that were sent and, before go-live, those that would have been
+    Cards(cards::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -100,6 +104,8 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
         }
         Command::Apply(args) => apply::run(&args, source).await,
+        Command::Golive(args) => golive::run(&args, source).await,
+        Command::Cards(args) => cards::run(&args, source).await,
         Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,

@@ -4,10 +4,12 @@
 //! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+mod cards;
 mod cli;
 mod dead;
 pub mod demo;
 mod failure;
+mod golive;
 mod import;
 pub mod init_vika;
 pub mod local;

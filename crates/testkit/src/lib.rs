@@ -102,7 +102,21 @@ impl Stack {
         let started = clock.now();
         let stack = Self { config, clock, started, admin, nats, bus, database };
         stack.apply_rules(chrono::TimeDelta::days(400)).await?;
+        stack.go_live(true, started - chrono::TimeDelta::days(400)).await?;
         Ok(stack)
+    }
+
+    /// Goes live at a moment, or back to rehearsal. A stack is live from the start.
+    pub async fn go_live(&self, live: bool, at: DateTime<Utc>) -> Result<()> {
+        let mut connection = self.admin.acquire().await?;
+        store::golive::decide(&mut connection, live, at, at).await?;
+        Ok(())
+    }
+
+    /// As a fresh installation: never gone live.
+    pub async fn never_live(&self) -> Result<()> {
+        store::sqlx::query("truncate golive").execute(&self.admin).await?;
+        Ok(())
     }
 
     /// Puts the configuration's rules in force from `ago` before now.

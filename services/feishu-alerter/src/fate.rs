@@ -52,12 +52,14 @@ impl Fates {
     }
 }
 
-/// What the cards of a wait show.
-pub fn card_state(stored: &StoredWait, calendar: Calendar) -> CardState {
+/// What the cards of a wait show; `excluded`: the rules exclude its room.
+pub fn card_state(stored: &StoredWait, excluded: bool, calendar: Calendar) -> CardState {
     if stored.void {
         return CardState::Void;
     }
-    let Some(outcome) = &stored.wait.outcome else { return CardState::Waiting };
+    let Some(outcome) = &stored.wait.outcome else {
+        return if excluded { CardState::Excluded } else { CardState::Waiting };
+    };
     match &outcome.how {
         Ending::Answered { name, .. } => {
             CardState::Answered { by: name.clone(), after: waited(&stored.wait, calendar) }

@@ -15,6 +15,7 @@ mod failure;
 mod fate;
 pub mod feishu;
 mod gauges;
+mod grounds;
 mod observe;
 mod plan;
 mod press;

@@ -209,7 +209,7 @@ async fn card_of(connection: &mut PgConnection, uuid: &CardUuid) -> anyhow::Resu
 
 /// What somebody reads who presses when there is nothing left to do.
 fn ended(card: &Card, subject: &Subject) -> Option<String> {
-    match card_state(&subject.stored, Calendar::Always) {
+    match card_state(&subject.stored, subject.room.excluded, Calendar::Always) {
         CardState::Waiting | CardState::Escalated { .. } => {
             card.pressed_by.as_ref().map(|by| wording::toast_handled_by(by))
         }

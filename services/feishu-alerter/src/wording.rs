@@ -19,6 +19,8 @@ pub const WITHDRAWN: &str = "客户已撤回";
 pub const UNOBSERVED: &str = "已停止观察";
 /// Judged anew, nobody was waiting.
 pub const VOID: &str = "无需回复";
+/// The rules exclude the room.
+pub const EXCLUDED: &str = "不再提醒";
 /// A newer card for the same wait has been sent.
 pub const ESCALATED: &str = "已升级";
 
@@ -105,6 +107,11 @@ pub fn unobserved() -> String {
 /// Judged anew, nobody was waiting.
 pub fn void() -> String {
     "重新判定后，这条消息无需回复".to_owned()
+}
+
+/// The rules exclude the room.
+pub fn excluded() -> String {
+    "这个群已被排除，不再提醒".to_owned()
 }
 
 /// "已升级：已等 30 分钟，请看新的提醒"

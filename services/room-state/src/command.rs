@@ -13,6 +13,7 @@ use events::command::{Command, Wish};
 use events::decode;
 use runtime::Context;
 use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use store::golive;
 use store::rooms::commands::{self, Decided, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::{self, LockedRoom};
@@ -177,7 +178,9 @@ async fn plan(
         }
         Wish::Assign { owner, stage, approved } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
-            let request = Request { owner, stage, approved: *approved };
+            // By the time of asking: whatever has happened since, asked again it would be decided alike.
+            let rehearsal = !golive::history(connection).await?.at(command.at).live;
+            let request = Request { owner, stage, approved: *approved, rehearsal };
             match decide(Some(&current), &request, &rules.newest().rules) {
                 Decision::Applied { owner, stage, message } => Plan {
                     decided: Decided::Applied,

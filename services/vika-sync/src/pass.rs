@@ -26,6 +26,8 @@ pub struct Truth {
     pub rules: Arc<Rules>,
     /// Their version.
     pub version: i64,
+    /// Cards are sent; before go-live they are not.
+    pub live: bool,
     /// Gaps that can concern a row's day.
     pub gaps: Vec<Gap>,
     /// Today.
@@ -41,10 +43,11 @@ impl Truth {
         let mut connection = ctx.db.acquire().await?;
         let history = store::rules::history(&mut connection).await?;
         let in_force = history.version_at(now);
+        let live = store::golive::history(&mut connection).await?.at(now).live;
         let horizon = now - OLDEST_FIGURES - TimeDelta::days(1);
         let gaps = mirror::gaps_after(&mut connection, horizon).await?;
         let day = today_is(in_force.rules.time_zone, now);
-        Ok(Self { version: in_force.version, rules: Arc::new(in_force.rules.clone()), gaps, day, now })
+        Ok(Self { version: in_force.version, rules: Arc::new(in_force.rules.clone()), live, gaps, day, now })
     }
 
     /// The rows of some rooms (in text form).
@@ -72,6 +75,7 @@ impl Truth {
                 rules: &self.rules,
                 gaps: self.gaps_of(room),
                 message: messages.get(&key).map_or("", String::as_str),
+                live: self.live,
                 now: self.now,
             };
             Row {

@@ -8,6 +8,10 @@ pub const CAPTURED: &str = "正常";
 pub const TO_BE_VERIFIED: &str = "待核实";
 /// 采集状态: our account is not in the room any more.
 pub const REMOVED: &str = "机器人已被移出群";
+/// 系统信息 of a room that the rules exclude.
+pub const EXCLUDED: &str = "已排除：不统计、不提醒";
+/// 系统信息 of a day's row while there is nothing else to say and the system is not live.
+pub const REHEARSAL: &str = "演练中：尚未上线，不发提醒";
 /// 最后说话者 of a customer.
 const CUSTOMER: &str = "客户:";
 /// 最后说话者 of anybody else.

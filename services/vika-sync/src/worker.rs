@@ -98,6 +98,7 @@ pub async fn run(ctx: Context, settings: Settings, bell: Arc<Notify>) {
 #[derive(Debug, PartialEq)]
 struct Surroundings {
     rules: i64,
+    live: bool,
     gaps: Vec<Gap>,
     day: NaiveDate,
 }
@@ -212,8 +213,12 @@ impl Worker {
 
     /// Finds the rooms whose rows have to be compared.
     async fn collect(&mut self, truth: &Truth) -> Result<(), Trouble> {
-        let surroundings =
-            Some(Surroundings { rules: truth.version, gaps: truth.gaps.clone(), day: truth.day });
+        let surroundings = Some(Surroundings {
+            rules: truth.version,
+            live: truth.live,
+            gaps: truth.gaps.clone(),
+            day: truth.day,
+        });
         if self.surroundings != surroundings {
             self.surroundings = surroundings;
             (self.today.all, self.all_rooms.all) = (true, true);

@@ -8,7 +8,7 @@ use crate::closing::{Verdict, judge};
 use crate::id::WaitId;
 use crate::message::MessageKind;
 use crate::role::{Role, identify};
-use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory};
+use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
 use crate::timeline::{Body, Cancel, Entry, Message, Position};
 use crate::wait::{Ending, Outcome, Wait};
 
@@ -65,13 +65,13 @@ impl<'e> Folder<'e> {
             Body::Recall { .. } | Body::Cancel(_) | Body::CancelUndone { .. } => {}
             Body::Assigned { owner, stage } => {
                 self.state.owner.clone_from(owner);
-                self.state.stage = *stage;
+                self.enter(*stage, position.at);
                 self.state.origin = Origin::Manual;
             }
             Body::Facts(facts) => {
                 self.state.account_left = false;
                 self.state.candidates.learn(facts, self.rules.at(position.at));
-                self.assign_by_rule();
+                self.assign_by_rule(position.at);
             }
             Body::AccountLeft => {
                 self.withdraw();
@@ -156,7 +156,7 @@ impl<'e> Folder<'e> {
     fn staff(&mut self, spoken: Spoken<'e>) {
         if let (None, Some(entry)) = (&self.state.candidates.speaker, spoken.staff) {
             self.state.candidates.speaker = Some(Candidate::from(entry));
-            self.assign_by_rule();
+            self.assign_by_rule(spoken.position.at);
         }
         self.note(spoken);
         self.state.staff_question |= spoken.message.features.question;
@@ -196,11 +196,19 @@ impl<'e> Folder<'e> {
         spoken.staff.is_some_and(|entry| self.state.owner.as_ref() == Some(&entry.name))
     }
 
-    fn assign_by_rule(&mut self) {
+    fn assign_by_rule(&mut self, at: Timestamp) {
         if self.state.origin == Origin::Auto {
             let best = self.state.candidates.best();
-            self.state.stage = best.and_then(|best| best.stage).unwrap_or_default();
+            let stage = best.and_then(|best| best.stage).unwrap_or_default();
             self.state.owner = best.map(|best| best.name.clone());
+            self.enter(stage, at);
+        }
+    }
+
+    fn enter(&mut self, stage: Stage, at: Timestamp) {
+        if self.state.stage != stage {
+            self.state.stage = stage;
+            self.state.stage_since = Some(at);
         }
     }
 

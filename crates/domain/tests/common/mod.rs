@@ -40,8 +40,8 @@ pub fn rules(answered_by: AnsweredBy) -> Rules {
 }
 
 pub fn history(answered_by: AnsweredBy) -> RulesHistory {
-    RulesHistory::new(vec![RulesVersion { version: 1, valid_from: at(0), rules: rules(answered_by) }])
-        .unwrap()
+    let rules = rules(answered_by);
+    RulesHistory::new(vec![RulesVersion { version: 1, valid_from: at(0), applied_at: at(0), rules }]).unwrap()
 }
 
 /// Seconds after midnight of an invented day in Shanghai.

@@ -3,4 +3,5 @@
 mod apply;
 mod command;
 mod dead;
+mod golive;
 mod import;

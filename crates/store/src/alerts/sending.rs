@@ -1,6 +1,7 @@
 //! A card's way out: pending → sending → sent, or set aside.
 
 use domain::Timestamp;
+use domain::ladder::Because;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -24,6 +25,10 @@ pub enum End {
     Dead,
     /// Its wait ended before it went out.
     Obsolete,
+    /// The system went back to rehearsal before it went out.
+    Rehearsed,
+    /// It was due before the system went live.
+    Skipped,
 }
 
 impl End {
@@ -32,6 +37,8 @@ impl End {
             Self::Parked => "parked",
             Self::Dead => "dead",
             Self::Obsolete => "obsolete",
+            Self::Rehearsed => "rehearsed",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -184,12 +191,14 @@ pub async fn set_aside(
     sqlx::query!(
         r#"
         update alert_cards
-        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked'
+        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked',
+            skipped_because = case when $2 = 'skipped' then $4 end
         where id = $1
         "#,
         id,
         end.as_str(),
         code,
+        Because::WentLive.as_str(),
     )
     .execute(connection)
     .await?;

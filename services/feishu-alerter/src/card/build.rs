@@ -130,6 +130,7 @@ fn title(facts: &CardFacts) -> String {
         CardState::Withdrawn => wording::WITHDRAWN.to_owned(),
         CardState::Unobserved => wording::UNOBSERVED.to_owned(),
         CardState::Void => wording::VOID.to_owned(),
+        CardState::Excluded => wording::EXCLUDED.to_owned(),
     }
 }
 
@@ -143,6 +144,7 @@ fn outcome(facts: &CardFacts) -> Option<String> {
         CardState::Withdrawn => Some(wording::withdrawn()),
         CardState::Unobserved => Some(wording::unobserved()),
         CardState::Void => Some(wording::void()),
+        CardState::Excluded => Some(wording::excluded()),
     }
 }
 

@@ -99,6 +99,8 @@ pub enum CardState {
     Unobserved,
     /// Judged anew, nobody was waiting.
     Void,
+    /// The rules exclude the room: nobody is told how it goes on.
+    Excluded,
 }
 
 impl CardState {

@@ -6,11 +6,13 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::calendar::Calendar;
+use domain::golive::Phase;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
 use store::alerts::sending::{
     End, Frozen, freeze, lock_head, mark_refused, mark_retry, mark_sending, mark_sent, set_aside,
 };
+use store::golive;
 use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, next_attempt};
@@ -87,17 +89,15 @@ impl Deliverer {
             tx.commit().await?;
             return Ok(Head::SetAside);
         };
-        if window_is_over(&card, now) {
-            set_aside(&mut tx, id, End::Parked, None).await?;
+        let phase = golive::history(&mut tx).await?.at(now);
+        if let Some(end) = ends_here(&card, phase, now) {
+            set_aside(&mut tx, id, end, None).await?;
             tx.commit().await?;
-            metrics::counter!("alerts_parked_total").increment(1);
-            tracing::error!(
-                wait.id = %card.wait,
-                card.uuid = card.uuid,
-                chat.id = chat,
-                "a card is parked: nobody knows whether it was sent, and the hour of its uuid is over"
-            );
+            tell(&card, end);
             return Ok(Head::SetAside);
+        }
+        if !phase.live {
+            return Ok(Head::None);
         }
         let (uuid, message) = self.frozen(&mut tx, &card, &subject, now).await?;
         mark_sending(&mut tx, id, now, now + IN_FLIGHT).await?;
@@ -187,10 +187,37 @@ impl Deliverer {
 
 /// Whether there is still something to say.
 fn still_wanted(card: &Card, subject: &Subject) -> bool {
-    let open = card_state(&subject.stored, Calendar::Always).is_open();
+    let open = card_state(&subject.stored, subject.room.excluded, Calendar::Always).is_open();
     // A card that only asks for an owner; one of a rung is wanted anyway.
     let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
     open && !(only_asks && subject.room.state.owner.is_some())
+}
+
+/// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to
+/// rehearsal, is not sent; if it may stand in the chat already, nobody knows.
+fn ends_here(card: &Card, phase: Phase, now: Timestamp) -> Option<End> {
+    let outlived = !phase.live || phase.since.is_some_and(|since| card.due_at < since);
+    match (card.in_doubt, phase.live) {
+        (true, true) if outlived => Some(End::Parked),
+        (true, _) if window_is_over(card, now) => Some(End::Parked),
+        (false, true) if outlived => Some(End::Skipped),
+        (false, false) => Some(End::Rehearsed),
+        _ => None,
+    }
+}
+
+fn tell(card: &Card, end: End) {
+    if end == End::Parked {
+        metrics::counter!("alerts_parked_total").increment(1);
+        tracing::error!(
+            wait.id = %card.wait,
+            card.uuid = card.uuid,
+            chat.id = card.chat,
+            "a card is parked: nobody knows whether it was sent, and it must not be sent again"
+        );
+    } else {
+        tracing::info!(wait.id = %card.wait, card.rung = card.rung, ?end, "a card is not sent: it is of another phase");
+    }
 }
 
 /// Whether the same uuid could send a second message.

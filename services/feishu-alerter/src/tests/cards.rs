@@ -55,6 +55,7 @@ fn states() -> Vec<CardState> {
         CardState::Withdrawn,
         CardState::Unobserved,
         CardState::Void,
+        CardState::Excluded,
     ]
 }
 

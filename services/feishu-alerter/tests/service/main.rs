@@ -2,6 +2,7 @@
 
 mod closing;
 mod crashes;
+mod first_day;
 mod holding;
 mod ladder;
 mod owners;

@@ -1,6 +1,7 @@
 //! Cancels and assignments, decided once and recorded.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use domain::id::{CommandId, EntryId, RoomKey};
 use domain::wait::Ending;
 use events::command::{Command, Via, Wish};
@@ -12,8 +13,11 @@ use testkit::{Stack, until, until_some};
 use crate::support::{live, past, publish, room, start, until_entries};
 
 fn command(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<Outgoing> {
+    command_at(id, room, wish, stack.clock.now())
+}
+
+fn command_at(id: &str, room: RoomKey, wish: Wish, at: DateTime<Utc>) -> Result<Outgoing> {
     let id = CommandId(id.into());
-    let at = stack.clock.now();
     let command = Command { id: id.clone(), room, at, by: "周经理".into(), via: Via::Vika, wish };
     Ok(Outgoing {
         subject: events::subject::command(command.wish.kind(), &command.room),
@@ -22,8 +26,20 @@ fn command(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<Outgoin
     })
 }
 
-async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
-    stack.bus.publish(&command(stack, id, room, wish)?).await?;
+/// Asks for something now, and waits for the decision.
+pub async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
+    ask_at(stack, id, room, wish, stack.clock.now()).await
+}
+
+/// Asks for something as of a moment, and waits for the decision.
+pub async fn ask_at(
+    stack: &Stack,
+    id: &str,
+    room: RoomKey,
+    wish: Wish,
+    at: DateTime<Utc>,
+) -> Result<StoredCommand> {
+    stack.bus.publish(&command_at(id, room, wish, at)?).await?;
     until_some("the command is decided", || async {
         let mut connection = stack.admin.acquire().await?;
         let decided = decided_since(&mut connection, chrono::DateTime::UNIX_EPOCH, 100).await?;

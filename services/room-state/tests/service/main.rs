@@ -2,6 +2,7 @@
 
 mod commands;
 mod crashes;
+mod first_day;
 mod folding;
 mod poison;
 mod replicas;

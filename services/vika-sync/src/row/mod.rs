@@ -2,6 +2,7 @@
 
 mod all_rooms;
 mod day;
+mod excluded;
 mod refresh;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use store::rooms::waits::StoredWait;
 use store::vika_sync::{Cells, Gap, unknown_cell};
 use vika::tables::Table;
 use vika::{Cell, Fields, Present};
+
+use crate::wording as words;
 
 pub use all_rooms::all_rooms;
 pub use day::{OLDEST_FIGURES, day_begins, today_is};
@@ -34,6 +37,8 @@ pub struct Facts<'a> {
     pub gaps: &'a [Gap],
     /// What became of the last command about it: 系统信息.
     pub message: &'a str,
+    /// Cards are sent; before go-live they are not.
+    pub live: bool,
     /// The present.
     pub now: Timestamp,
 }
@@ -75,6 +80,13 @@ impl<T: Table> Desired<T> {
         let ours = self.cells.iter().map(|(column, cell, _)| (*column, cell.clone()));
         let cells = ours.chain(self.once.iter().cloned());
         columns.fields(cells.filter(|(_, cell)| !cell.is_empty()))
+    }
+}
+
+impl Facts<'_> {
+    /// 系统信息: what became of the last command, unless nothing else about the row matters.
+    fn system_info(&self) -> &str {
+        if self.room.excluded { words::EXCLUDED } else { self.message }
     }
 }
 

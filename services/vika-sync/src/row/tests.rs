@@ -38,7 +38,7 @@ fn wait(opened: DateTime<Utc>, answered: Option<DateTime<Utc>>) -> StoredWait {
         alarm_since: Some(opened),
         outcome: answered.map(|at| Outcome { at, how, owner: None, stage: Stage::PreSales }),
     };
-    StoredWait { room: room_key(), wait, replaced_by: None, void: false }
+    StoredWait { room: room_key(), wait, replaced_by: None, void: false, judged_anew_at: None }
 }
 
 fn room_key() -> RoomKey {
@@ -71,6 +71,8 @@ fn room(open: Option<Wait>, active: Option<DateTime<Utc>>) -> Room {
         ],
         last_entry: Some("m".into()),
         last_active_at: active,
+        excluded: false,
+        included_since: None,
         version: 1,
     }
 }
@@ -90,6 +92,7 @@ impl World {
             rules,
             gaps: &self.gaps,
             message: "合法",
+            live: true,
             now: self.now,
         }
     }
@@ -230,4 +233,42 @@ fn short_names() {
     ] {
         assert_eq!(short_name(topic), short, "{topic:?}");
     }
+}
+
+/// Seen to fail with the message of a command hidden, and with the hint shown after go-live.
+#[test]
+fn before_go_live_a_row_says_why_no_cards_come() {
+    let (world, rules) = (waiting(12), rules());
+    let info = |message, live| {
+        let facts = Facts { message, live, ..world.facts(&rules) };
+        cell(&today(&facts).unwrap(), Today::SystemInfo)
+    };
+    assert_eq!(info("", false), Cell::text("演练中：尚未上线，不发提醒"));
+    assert_eq!(info("合法", false), Cell::text("合法"));
+    assert_eq!(info("", true), Cell::text(""));
+}
+
+/// Seen to fail with a row made, and with anything of the conversation or the figures left in one that stands.
+#[test]
+fn an_excluded_room_gets_no_row_and_one_that_stands_is_emptied() {
+    let mut world = waiting(12);
+    world.room.excluded = true;
+    let row = world.today();
+    assert!(!row.create && row.due_at.is_none());
+    for (column, cell, _) in &row.cells {
+        let kept = [Today::RoomId, Today::Topic, Today::FullTopic, Today::SystemInfo, Today::UpdatedAt];
+        assert_eq!(cell.is_empty(), !kept.contains(column), "{column:?}: {cell:?}");
+    }
+    for column in world_columns() {
+        assert!(row.cells.iter().any(|(named, _, _)| *named == column), "{column:?} is left as it stands");
+    }
+    assert_eq!(cell(&row, Today::SystemInfo), Cell::text("已排除：不统计、不提醒"));
+    let all = all_rooms(&world.facts(&rules()));
+    assert!(!all.create);
+    assert_eq!(cell(&all, AllRooms::SystemInfo), Cell::text("已排除：不统计、不提醒"));
+}
+
+/// The columns that the row of a room that is not excluded fills.
+fn world_columns() -> Vec<Today> {
+    waiting(12).today().cells.into_iter().map(|(column, _, _)| column).collect()
 }

@@ -11,6 +11,7 @@ use vika::Cell;
 use vika::tables::Today;
 
 use super::day::{OLDEST_FIGURES, day_begins, today_is};
+use super::excluded::excluded;
 use super::refresh::{Refresh, next_step};
 use super::{Desired, Facts, short_topic};
 use crate::wording as words;
@@ -24,10 +25,15 @@ const CALENDAR: Calendar = Calendar::Always;
 pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     use Refresh::{Along, Steady};
     let day = facts.day()?;
+    if facts.room.excluded {
+        return Some(excluded(facts));
+    }
     let today = today_is(facts.rules.time_zone, facts.now);
     let room = facts.room;
     let state = &room.state;
     let text = |text: String| Cell::Text(text);
+    // Whoever looks for cards that do not come finds out why.
+    let info = if facts.message.is_empty() && !facts.live { words::REHEARSAL } else { facts.message };
     let mut cells = vec![
         (Today::RoomId, text(room.room.to_string()), Steady),
         (Today::Date, Cell::Time(day_begins(facts.rules.time_zone, day)), Steady),
@@ -37,7 +43,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
         (Today::Stage, text(state.stage.to_string()), Steady),
         (Today::Verdict, text(state.verdict.as_ref().map(wording::verdict).unwrap_or_default()), Steady),
         (Today::CaptureState, Cell::text(capture_state(facts, day)), Steady),
-        (Today::SystemInfo, Cell::text(facts.message), Steady),
+        (Today::SystemInfo, Cell::text(info), Steady),
         (Today::UpdatedAt, Cell::Time(facts.now), Along),
     ];
     cells.extend(conversation(facts));

@@ -4,6 +4,7 @@
 mod crashes;
 mod edits;
 mod faults;
+mod first_day;
 mod replicas;
 mod rows;
 mod schema;

@@ -290,7 +290,7 @@ pub struct Said {
     pub at: Timestamp,
 }
 
-/// The last messages of a room that were not taken back, newest last.
+/// The last messages of a room that were not taken back and whose words are kept, newest last.
 pub async fn last_said(
     connection: &mut PgConnection,
     room: &RoomKey,
@@ -301,6 +301,7 @@ pub async fn last_said(
         select sender as "sender!", sender_name, corporation, coworker, is_self, message as "message!", body, pos_at
         from timeline
         where room = $1 and kind = 'message' and recalled is null and message not in ('system', 'recalled')
+              and body is not null
         order by pos_at desc, pos_seq desc, pos_entry desc, pos_after desc
         limit $2
         "#,
