@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{PersonKey, StaffName};
 use crate::span::Span;
 
-pub use history::{NoRules, RulesHistory, RulesVersion};
+pub use history::{Judged, KeptRules, NoRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

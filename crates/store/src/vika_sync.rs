@@ -269,7 +269,8 @@ pub async fn gaps_after(connection: &mut PgConnection, moment: Timestamp) -> Res
     .await
 }
 
-/// What people last read about each of some rooms: the newest decision's message.
+/// What people last read about each of some rooms: the newest decision's message. A recomputation is the operator's
+/// affair and shown to nobody.
 pub async fn newest_messages(
     connection: &mut PgConnection,
     rooms: &[String],
@@ -278,7 +279,7 @@ pub async fn newest_messages(
         r#"
         select distinct on (room) room, message
         from commands
-        where room = any ($1)
+        where room = any ($1) and kind <> 'recompute'
         order by room, decided_at desc, at desc, command desc
         "#,
         rooms,
@@ -310,10 +311,10 @@ pub async fn pending_outcomes(
 ) -> Result<Vec<PendingOutcome>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select commands.*, shown.attempted_at as "attempted_at?", shown.logged_at as "logged_at?",
+        select commands.command, room, kind, at, by_name, via, wish, decision, message, decided_at, shown.attempted_at as "attempted_at?", shown.logged_at as "logged_at?",
                shown.unticked_at as "unticked_at?"
         from commands left join vika_sync_outcomes shown on shown.command = commands.command
-        where commands.decided_at >= $1 and shown.settled_at is null and (shown.retry_at is null or shown.retry_at <= $2)
+        where commands.decided_at >= $1 and kind <> 'recompute' and shown.settled_at is null and (shown.retry_at is null or shown.retry_at <= $2)
         order by commands.decided_at, commands.command
         limit $3
         "#,

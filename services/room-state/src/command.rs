@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
 use domain::id::{CommandId, EntryId};
 use domain::rules::RulesHistory;
@@ -21,6 +22,7 @@ use crate::failure::{Failure, RETRY_AFTER};
 use crate::fold::{Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
+use crate::recompute::{self, Window, preview};
 use crate::rules::RulesCache;
 use crate::stages::Stages;
 
@@ -32,6 +34,9 @@ const NO_SUCH_CANCEL: &str = "没有可恢复的消除";
 const CANCEL_UNDONE: &str = "已恢复等待";
 /// People read this when a command names something that the room does not hold.
 const NOT_IN_ROOM: &str = "该群没有这条消息";
+
+/// People read this when a recomputation found that everything was counted by the rules valid now.
+const NOTHING_TO_RECOMPUTE: &str = "数据已符合现行规则，无需重新计算";
 
 /// Decides commands.
 pub struct CommandHandler {
@@ -101,6 +106,13 @@ impl CommandHandler {
             return Ok(Vec::new());
         };
         let rules = self.rules.get(&mut tx, locked.rules_version).await?;
+        if let Wish::Recompute { from, to } = command.wish {
+            let (plan, changed) = recompute(&mut tx, locked, Window { from, to }, &rules, now).await?;
+            commands::insert(&mut tx, &record(command, &plan, now)).await?;
+            tx.commit().await?;
+            count(command, &plan);
+            return Ok(changed);
+        }
         let mut plan = plan(&mut tx, command, seq, &locked, &rules).await?;
         let entries = plan.body.take().map(|(position, body)| NewEntry {
             room: command.room.clone(),
@@ -119,10 +131,38 @@ impl CommandHandler {
         }
         commands::insert(&mut tx, &record(command, &plan, now)).await?;
         tx.commit().await?;
-        metrics::counter!("commands_decided_total", "kind" => command.wish.kind(), "decision" => plan.decided.as_str())
-            .increment(1);
+        count(command, &plan);
         Ok(changed)
     }
+}
+
+fn count(command: &Command, plan: &Plan) {
+    let (kind, decision) = (command.wish.kind(), plan.decided.as_str());
+    metrics::counter!("commands_decided_total", "kind" => kind, "decision" => decision).increment(1);
+}
+
+/// Counts a room's past anew, and says of how many waits the figures changed.
+async fn recompute(
+    connection: &mut PgConnection,
+    locked: LockedRoom,
+    window: Window,
+    rules: &RulesHistory,
+    now: Timestamp,
+) -> Result<(Plan, Vec<Changed>), Failure> {
+    let Some((kept, anew)) = recompute::anew(connection, &locked, window, rules).await? else {
+        let plan = Plan { decided: Decided::Unchanged, message: NOTHING_TO_RECOMPUTE.to_owned(), body: None };
+        return Ok((plan, Vec::new()));
+    };
+    let differences = preview(connection, &locked.room, &kept, window, rules).await?;
+    let work = RoomWork { anew: Some(anew), ..RoomWork::of(locked) };
+    let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?;
+    let plan = Plan { decided: Decided::Applied, message: recomputed(differences.len()), body: None };
+    Ok((plan, changed))
+}
+
+/// People read this after a recomputation.
+fn recomputed(waits: usize) -> String {
+    format!("已按现行规则重新计算，{waits} 个等待的数据有变化")
 }
 
 impl Plan {
@@ -177,6 +217,8 @@ async fn plan(
                 }
             }
         }
+        // Decided before it gets here: it writes no entry.
+        Wish::Recompute { .. } => Plan::refused(NOTHING_TO_RECOMPUTE),
     })
 }
 
@@ -188,7 +230,7 @@ fn cancelled(changed: &[Changed], id: &CommandId) -> bool {
     })
 }
 
-fn record(command: &Command, plan: &Plan, now: domain::Timestamp) -> StoredCommand {
+fn record(command: &Command, plan: &Plan, now: Timestamp) -> StoredCommand {
     StoredCommand {
         id: command.id.clone(),
         room: command.room.clone(),

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::Timestamp;
 use domain::fold::{FoldState, FoldedWait, fold, reconcile};
-use domain::id::{RoomKey, WaitId};
+use domain::id::{EntryId, RoomKey, WaitId};
 use domain::rules::RulesHistory;
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
@@ -16,6 +16,7 @@ use store::rooms::timeline::{self, NewEntry};
 use store::rooms::{self, LockedRoom, RoomUpdate, Topic, waits};
 use store::sqlx::PgConnection;
 
+use crate::anew::{self, Anew};
 use crate::failure::Failure;
 use crate::lines;
 use crate::stages::Stages;
@@ -29,8 +30,8 @@ pub struct RoomWork {
     pub entries: Vec<NewEntry>,
     /// Its name as the work reports it.
     pub topic: Option<Topic>,
-    /// Fold again from here even if nothing new is stored.
-    pub refold_from: Option<Position>,
+    /// Judge its past anew even if nothing new is stored.
+    pub anew: Option<Anew>,
     /// Captures among the work that contradict each other.
     pub conflicts: i64,
 }
@@ -38,7 +39,7 @@ pub struct RoomWork {
 impl RoomWork {
     /// Nothing yet for this room.
     pub fn of(locked: LockedRoom) -> Self {
-        Self { locked, entries: Vec::new(), topic: None, refold_from: None, conflicts: 0 }
+        Self { locked, entries: Vec::new(), topic: None, anew: None, conflicts: 0 }
     }
 
     /// Adds an entry. If its id stands already, the lowest sequence stays; other content is counted.
@@ -46,7 +47,7 @@ impl RoomWork {
         let Some(held) = self.entries.iter_mut().find(|held| held.id == new.id) else {
             return self.entries.push(new);
         };
-        if content(held) != content(&new) {
+        if !content(held).agrees(&content(&new)) {
             self.conflicts += 1;
         }
         if new.entry.position.seq < held.entry.position.seq {
@@ -56,12 +57,26 @@ impl RoomWork {
 }
 
 /// What two captures of one entry must agree on.
-fn content(new: &NewEntry) -> (Timestamp, Option<String>, Option<&str>) {
+struct Content<'a> {
+    at: Timestamp,
+    sender: Option<String>,
+    text: Option<&'a str>,
+}
+
+impl Content<'_> {
+    /// Whether they agree. A blanked text contradicts nothing.
+    fn agrees(&self, other: &Content<'_>) -> bool {
+        let texts = self.text.is_none() || other.text.is_none() || self.text == other.text;
+        texts && (self.at, &self.sender) == (other.at, &other.sender)
+    }
+}
+
+fn content(new: &NewEntry) -> Content<'_> {
     let sender = match &new.entry.body {
         Body::Message(message) => Some(message.sender.key.to_string()),
         _ => None,
     };
-    (new.entry.position.at, sender, new.text.as_deref())
+    Content { at: new.entry.position.at, sender, text: new.text.as_deref() }
 }
 
 /// A room that changed.
@@ -179,7 +194,8 @@ async fn settle_repeats(
     for new in repeated {
         let room = new.room.to_string();
         let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
-        if (old.at, old.sender.clone(), old.text.as_deref()) == content(new) {
+        let held = Content { at: old.at, sender: old.sender.clone(), text: old.text.as_deref() };
+        if held.agrees(&content(new)) {
             continue;
         }
         let news = news.entry(room.clone()).or_default();
@@ -203,13 +219,19 @@ async fn fold_room(
     rules: &RulesHistory,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, refold_from, conflicts } = work;
+    let RoomWork { locked, mut entries, topic, anew, conflicts } = work;
     news.conflicts += conflicts;
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
-    if let Some(position) = refold_from {
-        news.affect(position);
+    let anew = match anew {
+        Some(anew) => Some(anew),
+        None => anew::by_newer_rules(connection, &locked, rules).await?,
+    };
+    if let Some(from) = anew.as_ref().map(|anew| anew.from) {
+        news.affect(Position { at: from, seq: 0, entry: EntryId(String::new()), after: None });
     }
+    let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
+    let rules = &rules.keeping(kept.as_ref());
     let topic = newer_topic(&locked.topic, topic);
     if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && topic == locked.topic {
         return Ok(());
@@ -241,7 +263,8 @@ async fn fold_room(
         state: folded.state,
         last_lines,
         conflicts: news.conflicts,
-        rules_version: rules.newest().version,
+        folded_with: rules.newest().version,
+        kept,
     });
     writes.waits.extend(folded.waits.iter().map(|wait| (room.clone(), wait.clone())));
     writes.changed.push(Changed { room, version, waits: folded.waits });
@@ -255,8 +278,8 @@ fn newer_topic(held: &Topic, reported: Option<Topic>) -> Topic {
     }
 }
 
-/// Folds a room again from the last wholly quiet state stored before `affected`.
-async fn fold_again(
+/// Folds a room again from the last wholly quiet state stored before `affected`. It stores nothing.
+pub async fn fold_again(
     connection: &mut PgConnection,
     room: &RoomKey,
     affected: Option<&Position>,

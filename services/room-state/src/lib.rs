@@ -3,15 +3,18 @@
 //! It reads CHAT and COMMAND, writes `rooms`, `timeline`, `waits`, `commands` and `fold_progress`, and publishes
 //! wake-ups on ROOM. Nothing else writes those tables, and nothing here sends anything to people.
 
+mod anew;
 mod chat;
 mod command;
 mod entry;
-mod failure;
+pub mod failure;
 mod fold;
 mod lines;
 mod progress;
 mod publish;
+pub mod recompute;
 mod refold;
+mod retention;
 mod rules;
 mod stages;
 
@@ -54,6 +57,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         });
     }
     tasks.spawn("refold", refold::run(ctx.clone(), rules, publisher.handle()));
+    tasks.spawn("retention", retention::run(ctx.clone(), publisher.handle()));
     tasks.spawn("progress", progress::run(ctx));
     tasks.spawn("publish", publisher.run());
     tasks.finish().await

@@ -1,10 +1,10 @@
-//! Rules with a past `valid_from` judge anew what was said since: rooms they touch are folded again, one at a time.
+//! Rules with a past `valid_from` judge anew what was said since: rooms they touch are folded again, one at a time. What
+//! [`crate::anew`] says is kept: figures that were counted.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::id::{EntryId, RoomKey};
-use domain::timeline::Position;
+use domain::id::RoomKey;
 use runtime::Context;
 use store::{rooms, rules as stored_rules};
 
@@ -53,9 +53,7 @@ async fn refold(
         return Ok(());
     };
     let rules = rules.get(&mut tx, locked.rules_version).await?;
-    let from = Position { at: rules.newest().valid_from, seq: 0, entry: EntryId(String::new()), after: None };
-    let work = RoomWork { refold_from: Some(from), ..RoomWork::of(locked) };
-    let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?;
+    let changed = apply(&mut tx, vec![RoomWork::of(locked)], &rules, now, &mut Stages::start()).await?;
     tx.commit().await?;
     publish.send(changed);
     Ok(())

@@ -2,6 +2,8 @@
 
 pub mod commands;
 pub mod progress;
+pub mod recompute;
+pub mod retention;
 pub mod timeline;
 pub mod waits;
 
@@ -9,6 +11,7 @@ use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::RoomKey;
 use domain::role::Role;
+use domain::rules::KeptRules;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -53,6 +56,12 @@ pub struct LockedRoom {
     pub version: i64,
     /// The newest rules at the moment of locking.
     pub rules_version: i64,
+    /// The newest rules that its past was judged with.
+    pub folded_with: i64,
+    /// How its counted past keeps being judged.
+    pub kept: Option<KeptRules>,
+    /// Texts from before this are blanked, and not stored any more.
+    pub blanked_to: Option<Timestamp>,
 }
 
 /// A room as others read it.
@@ -89,8 +98,10 @@ pub struct RoomUpdate {
     pub last_active_at: Option<Timestamp>,
     /// Captures in this batch that repeated a key with other content.
     pub conflicts: i64,
-    /// The rules that were used.
-    pub rules_version: i64,
+    /// The newest rules that its past was judged with.
+    pub folded_with: i64,
+    /// How its counted past keeps being judged.
+    pub kept: Option<KeptRules>,
 }
 
 /// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
@@ -138,7 +149,8 @@ async fn lock_existing(
     let rows = sqlx::query!(
         r#"
         select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
-               topic_at, version, (select coalesce(max(version), 0) from rules) as "rules_version!"
+               topic_at, version, (select coalesce(max(version), 0) from rules) as "rules_version!",
+               rules_version as folded_with, rules_kept as "kept: Json<KeptRules>", text_blanked_to
         from rooms
         where room = any ($1)
         order by room
@@ -157,6 +169,9 @@ async fn lock_existing(
                 topic: Topic { name: row.topic, at: row.topic_at },
                 version: row.version,
                 rules_version: row.rules_version,
+                folded_with: row.folded_with,
+                kept: row.kept.map(|kept| kept.0),
+                blanked_to: row.text_blanked_to,
             })
         })
         .collect()
@@ -177,7 +192,9 @@ pub async fn update(
         updates.iter().map(|update| update.state.through.as_ref().map(last_entry)).collect();
     let active: Vec<Option<Timestamp>> = updates.iter().map(|update| update.last_active_at).collect();
     let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
-    let rules: Vec<i64> = updates.iter().map(|update| update.rules_version).collect();
+    let rules: Vec<i64> = updates.iter().map(|update| update.folded_with).collect();
+    let kept: Vec<Option<Json<&KeptRules>>> =
+        updates.iter().map(|update| update.kept.as_ref().map(Json)).collect();
     sqlx::query!(
         r#"
         update rooms
@@ -185,10 +202,11 @@ pub async fn update(
             last_entry = new.last_entry,
             last_active_at = greatest(rooms.last_active_at, new.last_active_at),
             conflicts = rooms.conflicts + new.conflicts, rules_version = new.rules_version,
-            version = rooms.version + 1, updated_at = $10
+            rules_kept = new.rules_kept, version = rooms.version + 1, updated_at = $11
         from unnest($1::text[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::bigint[],
-                    $8::bigint[], $9::timestamptz[])
-             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at)
+                    $8::bigint[], $9::timestamptz[], $10::jsonb[])
+             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at,
+                     rules_kept)
         where rooms.room = new.room
         "#,
         &rooms,
@@ -200,6 +218,7 @@ pub async fn update(
         &conflicts,
         &rules,
         &topics_at as _,
+        &kept as _,
         now,
     )
     .execute(connection)

@@ -11,7 +11,7 @@ use testkit::{Stack, until_some};
 
 use crate::support::{live, past, publish, room, start, until_entries};
 
-async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
+pub async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
     let command = Command {
         id: CommandId(id.into()),
         room,

@@ -4,5 +4,7 @@ mod commands;
 mod crashes;
 mod folding;
 mod poison;
+mod recompute;
 mod replicas;
+mod retention;
 mod support;
