@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use local_stack::Settings;
+use runtime::bus::Bus;
 use runtime::{Clock, Config, Shutdown, telemetry};
 use serde_json::{Value, json};
 
+use crate::apply::declare_streams;
 use crate::local::{Local, Services};
 
 /// How `huiyin up` was called.
@@ -32,6 +34,8 @@ pub async fn run(options: &Options) -> Result<()> {
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;
+    let bus = Bus::connect(&local.bus_url(), "huiyin-up").await?;
+    declare_streams(&bus, &checked.retention).await?;
     let config = Config { database: local.database(), ..config(&options.config, &local.bus_url())? };
     progress("Starting the services");
     let services = Services::start(&local, &Arc::new(config), &clock);

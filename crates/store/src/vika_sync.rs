@@ -439,3 +439,30 @@ pub async fn add_calls(connection: &mut PgConnection, month: &str, counted: i64)
     .fetch_one(connection)
     .await
 }
+
+/// Forgets what rows held of rooms in which nothing was said since a moment, in sheets that are not kept up any more, at
+/// most `most`. Returns how many. Rows of the sheets in `kept_up` are written anew as their rooms' last lines go.
+pub async fn blank_cells(
+    connection: &mut PgConnection,
+    kept_up: &[String],
+    before: Timestamp,
+    most: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        update vika_sync_rows set cells = '{}', version = -1
+        where (sheet, room) in (
+            select sheet, mirror.room from vika_sync_rows mirror left join rooms on rooms.room = mirror.room
+            where sheet <> all ($1) and cells <> '{}'
+              and (rooms.last_active_at < $2 or rooms.last_active_at is null)
+            order by sheet, mirror.room
+            limit $3)
+        "#,
+        kept_up,
+        before,
+        most,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,6 +1,7 @@
 //! COMMAND: what managers and salespeople ask for, decided one at a time, recorded with its outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
@@ -12,7 +13,8 @@ use domain::wording;
 use events::command::{Command, Wish};
 use events::decode;
 use runtime::Context;
-use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use runtime::bus::{Consumer, Dead, Delivery, Handler, Outcome};
+use runtime::telemetry::chain;
 use store::rooms::commands::{self, Decided, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::{self, LockedRoom};
@@ -38,6 +40,9 @@ const NOT_IN_ROOM: &str = "该群没有这条消息";
 /// People read this when a recomputation found that everything was counted by the rules valid now.
 const NOTHING_TO_RECOMPUTE: &str = "数据已符合现行规则，无需重新计算";
 
+/// How often is looked at the start whether commands can be decided.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// Decides commands.
 pub struct CommandHandler {
     ctx: Context,
@@ -60,6 +65,23 @@ impl Handler for CommandHandler {
         }
         self.ctx.faults.reach(point::BEFORE_ACK).await;
         outcomes
+    }
+}
+
+/// Waits until everything is folded that was captured before now. Commands are decided by what their authors saw: after
+/// a restore of the database, when the bus hands out both streams once more, that has to be there first.
+pub async fn until_chat_is_folded(ctx: &Context) {
+    let started = ctx.clock.now();
+    loop {
+        ctx.health.beat(Consumer::RoomStateCommand.name());
+        match ctx.bus.lag(Consumer::RoomStateChat).await {
+            Ok(lag) if lag.oldest_unhandled_at.is_none_or(|at| at >= started) => return,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = chain(&error), "commands wait: the bus does not answer"),
+        }
+        if !ctx.shutdown.sleep(LOOK_EVERY).await {
+            return;
+        }
     }
 }
 

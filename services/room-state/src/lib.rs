@@ -53,6 +53,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         let ctx = ctx.clone();
         let mut handler = command::CommandHandler::new(ctx.clone(), rules.clone(), publisher.handle());
         tasks.spawn("command", async move {
+            command::until_chat_is_folded(&ctx).await;
             consume(&ctx.bus, Consumer::RoomStateCommand, &mut handler, &ctx.shutdown, &ctx.health).await;
         });
     }

@@ -3,6 +3,8 @@
 mod consume;
 mod dead;
 mod lag;
+mod replay;
+mod retention;
 mod topology;
 mod wake;
 
@@ -17,6 +19,8 @@ use futures::future::join_all;
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
+pub use replay::StreamEnd;
+pub use retention::limit_ages;
 pub use topology::{Consumer, clear, declare};
 pub use wake::wake_on_room_changes;
 

@@ -13,6 +13,8 @@ pub struct Frozen<'a> {
     pub payload: &'a Value,
     /// The room's last entry, which its reader sees.
     pub through: Option<&'a str>,
+    /// When the oldest of the lines was said that it shows.
+    pub texts_since: Option<Timestamp>,
 }
 
 /// Where a card ends that is not sent.
@@ -64,11 +66,12 @@ pub async fn lock_head(
 /// Freezes a card: from now on every attempt sends the same.
 pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set uuid = $2, payload = $3, through = $4 where id = $1",
+        "update alert_cards set uuid = $2, payload = $3, through = $4, texts_since = $5 where id = $1",
         id,
         frozen.uuid,
         frozen.payload,
         frozen.through,
+        frozen.texts_since,
     )
     .execute(connection)
     .await?;

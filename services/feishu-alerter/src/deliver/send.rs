@@ -121,11 +121,16 @@ impl Deliverer {
         }
         let history = self.rules.get(connection).await?;
         let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
-        let facts = subject.facts(card, uuid.clone(), CardState::Waiting, rules, feishu, now);
+        let mut facts = subject.facts(card, uuid.clone(), CardState::Waiting, rules, feishu, now);
+        if let Some(before) = self.ctx.config.retention.blank_before(now) {
+            facts.last_lines.retain(|line| line.at >= before);
+        }
+        let texts_since = facts.last_lines.iter().map(|line| line.at).min();
         let message = render(&facts, Form::from_name(&card.form));
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
         let through = subject.room.last_entry.as_deref();
-        freeze(connection, card.id, &Frozen { uuid: uuid.as_str(), payload: &payload, through }).await?;
+        freeze(connection, card.id, &Frozen { uuid: uuid.as_str(), payload: &payload, through, texts_since })
+            .await?;
         Ok((uuid, message))
     }
 
