@@ -15,7 +15,7 @@ use domain::wait::Wait;
 use events::chat::ChatMessage;
 use runtime::Clock;
 use runtime::bus::Consumer;
-use serde_json::{Value, json};
+use serde_json::Value;
 use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, Running as Feishu};
 use simulators::vika::{Running as Vika, VikaConfig, VikaMember, VikaSpace, VikaToken};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
@@ -304,7 +304,6 @@ impl Company {
     pub async fn huiyin(&self, words: &[&str]) -> Result<Ran> {
         let mut config = serde_json::to_value(&self.stack.config)?;
         config["database"] = self.stack.database_section();
-        config["bus"] = json!({ "url": self.stack.nats.client_url() });
         let file = self.file("huiyin.json");
         std::fs::write(&file, config.to_string())?;
         let output = Command::new(env!("CARGO_BIN_EXE_huiyin"))

@@ -15,6 +15,8 @@ pub const COMMAND_ALL: &str = "command.>";
 pub const ROOM_ALL: &str = "room.changed.*";
 /// All dead letters.
 pub const DEAD_ALL: &str = "dead.>";
+/// All beats.
+pub const BEAT_ALL: &str = "beat.>";
 
 /// Bytes of the hash that stand for a room in a subject: enough never to collide among millions of rooms.
 const TOKEN_BYTES: usize = 15;
@@ -48,6 +50,16 @@ pub fn room_changed(room: &RoomKey) -> String {
 /// Where a service puts what it cannot handle. `reason` is a short word of ours.
 pub fn dead(service: &str, reason: &str) -> String {
     format!("dead.{service}.{reason}")
+}
+
+/// Everything that a service could not handle.
+pub fn dead_of(service: &str) -> String {
+    dead(service, ">")
+}
+
+/// Where a service shows that it lives. No stream keeps it.
+pub fn beat(service: &str) -> String {
+    format!("beat.{service}")
 }
 
 #[cfg(test)]

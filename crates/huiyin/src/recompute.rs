@@ -14,7 +14,7 @@ use domain::wait::{Ending, Wait};
 use events::command::{Command, Via, Wish};
 use events::{encode, subject};
 use room_state::recompute::{Difference, Window, preview};
-use runtime::bus::{Bus, Outgoing};
+use runtime::bus::{Bus, Login, Outgoing, User};
 use runtime::config::{Source, load};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
@@ -161,7 +161,8 @@ async fn carry_out(
     rules: &RulesHistory,
     changes: &[Change],
 ) -> failure::Result<()> {
-    let bus = Bus::connect(config.bus.url.expose(), "huiyin-recompute").await.map_err(anyhow::Error::from)?;
+    let login = Login::of(&config.bus, User::Role(Role::Operator)).map_err(anyhow::Error::from)?;
+    let bus = Bus::connect(&login, "huiyin-recompute").await.map_err(anyhow::Error::from)?;
     let now = Clock::system().now();
     let commands: Vec<Command> = changes
         .iter()

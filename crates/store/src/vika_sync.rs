@@ -15,6 +15,12 @@ use crate::rooms::parse;
 /// Confirmed cells in canonical form, by column id.
 pub type Cells = BTreeMap<String, Value>;
 
+/// Stands in the place of a cell that was sent and never confirmed: nobody knows what the sheet holds. It equals no
+/// cell's canonical form.
+pub fn unknown_cell() -> Value {
+    serde_json::json!({ "unknown": true })
+}
+
 /// Something that could be seen in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -134,6 +140,34 @@ pub async fn confirm(
         &seen as _,
         &versions,
         &due as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes before it is sent that these cells (column ids by room) are about to be changed: until they are confirmed they
+/// are unknown, so that a change back to what they held before is not taken for no change.
+pub async fn doubt<'c>(
+    connection: &mut PgConnection,
+    sheet: &str,
+    cells: impl IntoIterator<Item = (&'c str, Vec<&'c str>)>,
+) -> Result<(), sqlx::Error> {
+    let unknown = |columns: Vec<&str>| -> Cells {
+        columns.into_iter().map(|column| (column.to_owned(), unknown_cell())).collect()
+    };
+    let (rooms, cells): (Vec<&str>, Vec<Json<Cells>>) =
+        cells.into_iter().map(|(room, columns)| (room, Json(unknown(columns)))).unzip();
+    sqlx::query!(
+        r#"
+        update vika_sync_rows mirror
+        set cells = mirror.cells || new.cells
+        from unnest($2::text[], $3::jsonb[]) as new (room, cells)
+        where mirror.sheet = $1 and mirror.room = new.room
+        "#,
+        sheet,
+        &rooms as _,
+        &cells as _,
     )
     .execute(connection)
     .await?;

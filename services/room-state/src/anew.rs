@@ -33,7 +33,7 @@ pub async fn by_newer_rules(
     rules: &RulesHistory,
 ) -> Result<Option<Anew>, Failure> {
     let Some(through) = &room.state.through else { return Ok(None) };
-    let Some(newer_from) = rules.newer_from(room.folded_with).filter(|from| *from <= through.at) else {
+    let Some(newer_from) = rules.changed_since(room.folded_with).filter(|from| *from <= through.at) else {
         return Ok(None);
     };
     let counted = waits::last_closing(connection, &room.room).await?.map(|closing| closing + INSTANT);

@@ -1,5 +1,6 @@
 //! COMMAND: what managers and salespeople ask for, decided one at a time, recorded with its outcome.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,9 +60,17 @@ struct Plan {
 
 impl Handler for CommandHandler {
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
+        let mut put_off = BTreeSet::new();
         for delivery in batch {
-            outcomes.push(self.one(delivery).await);
+            // What was asked later for a room may build on what comes again: an undo on its cancel.
+            let room = delivery.subject().rsplit('.').next();
+            let outcome =
+                if put_off.contains(&room) { Outcome::Retry(RETRY_AFTER) } else { self.one(delivery).await };
+            if matches!(outcome, Outcome::Retry(_)) {
+                put_off.insert(room);
+            }
+            outcomes.push(outcome);
         }
         self.ctx.faults.reach(point::BEFORE_ACK).await;
         outcomes
@@ -127,6 +136,10 @@ impl CommandHandler {
         let Some(locked) = rooms::lock(&mut tx, std::slice::from_ref(&command.room), now).await?.pop() else {
             return Ok(Vec::new());
         };
+        // Once more under the lock: another replica may have decided the same command, delivered twice.
+        if commands::is_decided(&mut tx, &command.id).await? {
+            return Ok(Vec::new());
+        }
         let rules = self.rules.get(&mut tx, locked.rules_version).await?;
         if let Wish::Recompute { from, to } = command.wish {
             let (plan, changed) = recompute(&mut tx, locked, Window { from, to }, &rules, now).await?;

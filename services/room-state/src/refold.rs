@@ -36,7 +36,14 @@ async fn sweep(ctx: &Context, rules: &RulesCache, publish: &PublishHandle) -> Re
         if ctx.shutdown.requested() {
             break;
         }
-        refold(ctx, rules, publish, &room).await?;
+        match refold(ctx, rules, publish, &room).await {
+            Ok(()) => {}
+            Err(Failure::Permanent { reason, .. }) => {
+                metrics::counter!("rooms_not_refolded_total").increment(1);
+                tracing::error!(room.id = %room, reason, "a room cannot be folded again under newer rules");
+            }
+            Err(transient) => return Err(transient),
+        }
     }
     Ok(())
 }
@@ -53,6 +60,7 @@ async fn refold(
         return Ok(());
     };
     let rules = rules.get(&mut tx, locked.rules_version).await?;
+    // The fold sees by itself from where newer rules touch the room.
     let changed = apply(&mut tx, vec![RoomWork::of(locked)], &rules, now, &mut Stages::start()).await?;
     tx.commit().await?;
     publish.send(changed);

@@ -80,9 +80,13 @@ impl RulesHistory {
         &self.versions[self.versions.len() - 1]
     }
 
-    /// From when on versions newer than `version` judge; `None`: there are no newer ones.
-    pub fn newer_from(&self, version: i64) -> Option<Timestamp> {
-        self.versions.iter().filter(|held| held.version > version).map(|held| held.valid_from).min()
+    /// From when entries are judged otherwise than by the history up to `version`. `None`: nothing was added.
+    pub fn changed_since(&self, version: i64) -> Option<Timestamp> {
+        let newer = self.versions.iter().filter(|held| held.version > version);
+        let from = newer.map(|held| held.valid_from).min()?;
+        // The first rules hold for any time before them too.
+        let all = self.versions[self.holds[0].1].version > version;
+        Some(if all { Timestamp::UNIX_EPOCH } else { from })
     }
 
     /// The history as it was while `version` was the newest; `None`: there was none yet.
@@ -195,6 +199,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_added_counts_from_the_earliest_moment_that_it_judges() {
+        let history = RulesHistory::new(vec![version(1, 10), version(2, 100), version(3, 200)]).unwrap();
+        assert_eq!(history.changed_since(3), None);
+        assert_eq!(history.changed_since(2), Some(at(200)));
+        assert_eq!(history.changed_since(1), Some(at(100)), "not only from the newest on");
+        let rewritten = RulesHistory::new(vec![version(1, 10), version(2, 100), version(3, 50)]).unwrap();
+        assert_eq!(rewritten.changed_since(2), Some(at(50)));
+        let replaced = RulesHistory::new(vec![version(1, 10), version(2, 5)]).unwrap();
+        assert_eq!(
+            replaced.changed_since(1),
+            Some(Timestamp::UNIX_EPOCH),
+            "version 1 judged what was before"
+        );
+    }
+
+    #[test]
     fn a_history_of_nothing_is_refused() {
         assert_eq!(RulesHistory::new(Vec::new()), Err(NoRules));
     }
@@ -247,7 +267,5 @@ mod tests {
         let newer = of(&[(1, 100), (2, 10)]);
         let kept = newer.known_at(1).unwrap().kept_until(at(50), &newer).unwrap();
         assert_eq!(judges(&newer.keeping(Some(&kept)), &[0, 20, 49, 50, 200]), [1, 1, 1, 2, 2]);
-        assert_eq!(newer.newer_from(1), Some(at(10)));
-        assert_eq!(newer.newer_from(2), None);
     }
 }

@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use runtime::bus::{Bus, Consumer, StreamEnd};
+use runtime::bus::{Bus, BusError, Consumer, Login, StreamEnd, User};
 use runtime::config::{Source, load};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
@@ -23,9 +23,6 @@ use crate::apply::connect;
 use crate::failure;
 
 pub(crate) use restore::{Args as RestoreArgs, run as run_restore};
-
-/// Everything captured goes through the streams of these.
-const FACTS: [Consumer; 2] = [Consumer::RoomStateChat, Consumer::RoomStateCommand];
 
 /// What `backup` is called with.
 #[derive(Debug, clap::Args)]
@@ -92,12 +89,13 @@ async fn save_tables(reader: &mut PgConnection, writer: &mut Writer) -> Result<(
 /// Only to be able to say, at a restore, whether the bus reaches back far enough: a backup is worth having without it.
 async fn stream_ends(config: &Config) -> Vec<StreamEnd> {
     let asked = async {
-        let bus = Bus::connect(config.bus.url.expose(), "huiyin-backup").await?;
+        let login = Login::of(&config.bus, User::Role(Role::Reader))?;
+        let bus = Bus::connect(&login, "huiyin-backup").await?;
         let mut ends = Vec::new();
-        for consumer in FACTS {
+        for consumer in Consumer::FACTS {
             ends.extend(bus.stream_end(consumer).await?);
         }
-        Ok::<_, runtime::bus::BusError>(ends)
+        Ok::<_, BusError>(ends)
     };
     asked.await.unwrap_or_else(|error| {
         eprintln!("the bus does not say how far its streams reach: {error}");

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use runtime::bus::{Bus, StreamEnd};
+use runtime::bus::{Bus, Consumer, Login, StreamEnd, User};
 use runtime::config::{Source, load_complete};
 use runtime::main_wrapper::admin_options;
 use runtime::{Clock, Config};
@@ -15,7 +15,6 @@ use sqlx::{Connection as _, PgConnection};
 use store::restored::{PutRight, begin_alerts_anew, put_right};
 use store::{dump, migrate};
 
-use super::FACTS;
 use super::archive::{self, Manifest, Tables};
 use crate::apply::{connect, declare_streams, role_passwords};
 use crate::failure;
@@ -59,7 +58,7 @@ async fn restore(file: &Path, manifest: &Manifest, config: &Config) -> Result<()
         "the archive is of a newer release: its schema is version {}, this release knows version {newest}",
         manifest.schema_version
     );
-    let bus = Bus::connect(config.bus.url.expose(), "huiyin-restore").await?;
+    let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-restore").await?;
     let database = &config.database;
     let mut admin = connect(database, admin_options(database)?).await?;
     make_sure_it_is_empty(&mut admin, &database.name).await?;
@@ -145,11 +144,11 @@ async fn load_tables(connection: &mut PgConnection, file: &Path, manifest: &Mani
 
 /// Lets the bus hand out everything that it still holds; what the backup has already is recognised.
 async fn replay(bus: &Bus, manifest: &Manifest, config: &Config) -> Result<()> {
-    for consumer in FACTS {
+    for consumer in Consumer::FACTS {
         bus.forget_progress(consumer).await?;
     }
     declare_streams(bus, &config.retention).await?;
-    for consumer in FACTS {
+    for consumer in Consumer::FACTS {
         let Some(now) = bus.stream_end(consumer).await? else { continue };
         let held = now.last_seq.saturating_sub(now.first_seq.saturating_sub(1));
         println!("bus: {} holds {held} messages, which will be handled once more", now.stream);

@@ -7,4 +7,5 @@ mod poison;
 mod recompute;
 mod replicas;
 mod retention;
+mod rules;
 mod support;

@@ -12,7 +12,7 @@ use domain::rules::Rules;
 use serde_json::Value;
 use store::rooms::Room;
 use store::rooms::waits::StoredWait;
-use store::vika_sync::{Cells, Gap};
+use store::vika_sync::{Cells, Gap, unknown_cell};
 use vika::tables::Table;
 use vika::{Cell, Fields, Present};
 
@@ -60,7 +60,8 @@ impl<T: Table> Desired<T> {
             .filter_map(|(column, cell, refresh)| {
                 let held = confirmed.get(columns.writable(*column)?.as_str()).unwrap_or(&Value::Null);
                 let wanted = cell.canonical();
-                (*held != wanted).then(|| (*column, cell, refresh.is_due(held, &wanted)))
+                let due = || *held == unknown_cell() || refresh.is_due(held, &wanted);
+                (*held != wanted).then(|| (*column, cell, due()))
             })
             .collect();
         if differing.iter().all(|(_, _, due)| !due) {
