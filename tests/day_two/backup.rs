@@ -13,9 +13,7 @@ use testkit::until;
 
 use crate::company::{Company, room};
 
-/// Seen to fail without `forget_progress` (what came after the backup is missing), without `put_right` (rows of sheets
-/// stay as they were), without the look for late outcomes (系统信息 has a row twice), and without `begin_alerts_anew`
-/// (cards go out once more).
+/// Seen to fail while commands were handed out once more beside the messages that they were given on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Result<()> {
     let mut company = Company::found().await?;
@@ -125,7 +123,6 @@ async fn until_alerts_settled(company: &Company) -> Result<()> {
     .await
 }
 
-/// Seen to fail without the sums, and without the manifest at the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_archive_touches_nothing() -> Result<()> {
     let mut company = Company::found().await?;

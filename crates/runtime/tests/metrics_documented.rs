@@ -33,7 +33,7 @@ fn names(source: &str) -> (BTreeSet<String>, usize) {
     (found, unnamed)
 }
 
-/// Seen to fail with a metric taken out of the page, with one too many on it, and with a third call without a name.
+/// Seen to fail with two metrics that were not on the page.
 #[test]
 fn the_page_names_every_metric_and_no_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

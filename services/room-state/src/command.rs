@@ -142,7 +142,8 @@ impl CommandHandler {
         }
         let rules = self.rules.get(&mut tx, locked.rules_version).await?;
         if let Wish::Recompute { from, to } = command.wish {
-            let (plan, changed) = recompute(&mut tx, locked, Window { from, to }, &rules, now).await?;
+            let window = Window { from, to };
+            let (plan, changed) = Box::pin(recompute(&mut tx, locked, window, &rules, now)).await?;
             commands::insert(&mut tx, &record(command, &plan, now)).await?;
             tx.commit().await?;
             count(command, &plan);

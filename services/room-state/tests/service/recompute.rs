@@ -45,8 +45,6 @@ async fn until_judged(stack: &Stack, rules: i64) -> Result<()> {
     .await
 }
 
-/// Seen to fail without `rules.keeping` in `fold_room`: the closed wait is answered by 周新人 as soon as the rules are
-/// applied, or when the late message comes.
 #[tokio::test]
 async fn counted_figures_stay_until_somebody_asks() -> Result<()> {
     let mut stack = Stack::start().await?;
@@ -96,7 +94,6 @@ async fn counted_figures_stay_until_somebody_asks() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail when a batch notes the newest rules for a room whose past it did not judge by them.
 #[tokio::test]
 async fn a_message_that_comes_first_does_not_hide_rules_that_reach_back() -> Result<()> {
     let mut stack = Stack::start().await?;

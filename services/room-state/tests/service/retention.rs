@@ -10,7 +10,7 @@ use testkit::{Stack, until};
 
 use crate::support::{live, past, publish, room, start, until_entries};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 async fn texts(stack: &Stack) -> Result<i64> {
     Ok(store::sqlx::query_scalar("select count(*) from timeline where body is not null")
@@ -18,7 +18,6 @@ async fn texts(stack: &Stack) -> Result<i64> {
         .await?)
 }
 
-/// Seen to fail with the features taken from the stored text at each fold, and without the blanking.
 #[tokio::test]
 async fn old_texts_go_and_the_waits_stay() -> Result<()> {
     let mut stack = Stack::start().await?;
