@@ -81,6 +81,15 @@ pub enum Wish {
         /// 核准进入售后阶段.
         approved: bool,
     },
+    /// Judge what was said in a stretch of time by the rules that are valid for it now, closed waits included.
+    Recompute {
+        /// From here on.
+        #[serde(with = "chrono::serde::ts_milliseconds")]
+        from: DateTime<Utc>,
+        /// Up to here; `None`: up to the present.
+        #[serde(with = "chrono::serde::ts_milliseconds_option", default)]
+        to: Option<DateTime<Utc>>,
+    },
 }
 
 impl Wish {
@@ -91,6 +100,7 @@ impl Wish {
             Self::ConfirmAnswered { .. } => "confirm_answered",
             Self::UndoCancel { .. } => "undo_cancel",
             Self::Assign { .. } => "assign",
+            Self::Recompute { .. } => "recompute",
         }
     }
 }

@@ -24,6 +24,7 @@ golden!(command_cancel, Command, "command_cancel.v1.json");
 golden!(command_confirm_answered, Command, "command_confirm_answered.v1.json");
 golden!(command_undo_cancel, Command, "command_undo_cancel.v1.json");
 golden!(command_assign, Command, "command_assign.v1.json");
+golden!(command_recompute, Command, "command_recompute.v1.json");
 golden!(room_changed, RoomChanged, "room_changed.v1.json");
 
 #[test]

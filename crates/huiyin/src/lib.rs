@@ -4,6 +4,7 @@
 //! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+mod backup;
 mod cards;
 mod cli;
 mod dead;
@@ -13,6 +14,7 @@ mod golive;
 mod import;
 pub mod init_vika;
 pub mod local;
+mod recompute;
 mod schema;
 mod text;
 pub mod up;

@@ -21,6 +21,7 @@ mod observe;
 mod plan;
 mod press;
 mod receivers;
+mod retention;
 mod rules;
 mod truth;
 pub mod uuid;
@@ -56,7 +57,8 @@ pub mod point {
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     if !ctx.config.feishu.enabled {
         tracing::info!("feishu.enabled is false: no cards");
-        ctx.shutdown.wait().await;
+        // Those of former times grow old all the same.
+        retention::run(ctx).await;
         return Ok(());
     }
     let presses = Presses::bind(ctx.clone()).await?;
@@ -69,6 +71,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     tasks.spawn("deliver", deliver::run(deliverer));
     tasks.spawn("presses", presses.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
+    tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
         wake_on_room_changes(&ctx.bus, Consumer::FeishuAlerter, changed, &ctx.shutdown, &ctx.health).await;
     });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
@@ -14,7 +15,8 @@ use domain::wording;
 use events::command::{Command, Wish};
 use events::decode;
 use runtime::Context;
-use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use runtime::bus::{Consumer, Dead, Delivery, Handler, Outcome};
+use runtime::telemetry::chain;
 use store::golive;
 use store::rooms::commands::{self, Decided, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
@@ -26,6 +28,7 @@ use crate::failure::{Failure, RETRY_AFTER};
 use crate::fold::{Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
+use crate::recompute::{self, Window, preview};
 use crate::rules::RulesCache;
 use crate::stages::Stages;
 
@@ -39,6 +42,12 @@ const NO_SUCH_CANCEL: &str = "没有可恢复的消除";
 const CANCEL_UNDONE: &str = "已恢复等待";
 /// People read this when a command names something that the room does not hold.
 const NOT_IN_ROOM: &str = "该群没有这条消息";
+
+/// People read this when a recomputation found that everything was counted by the rules valid now.
+const NOTHING_TO_RECOMPUTE: &str = "数据已符合现行规则，无需重新计算";
+
+/// How often is looked at the start whether commands can be decided.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Decides commands.
 pub struct CommandHandler {
@@ -70,6 +79,23 @@ impl Handler for CommandHandler {
         }
         self.ctx.faults.reach(point::BEFORE_ACK).await;
         outcomes
+    }
+}
+
+/// Waits until everything is folded that was captured before now. Commands are decided by what their authors saw: after
+/// a restore of the database, when the bus hands out both streams once more, that has to be there first.
+pub async fn until_chat_is_folded(ctx: &Context) {
+    let started = ctx.clock.now();
+    loop {
+        ctx.health.beat(Consumer::RoomStateCommand.name());
+        match ctx.bus.lag(Consumer::RoomStateChat).await {
+            Ok(lag) if lag.oldest_unhandled_at.is_none_or(|at| at >= started) => return,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = chain(&error), "commands wait: the bus does not answer"),
+        }
+        if !ctx.shutdown.sleep(LOOK_EVERY).await {
+            return;
+        }
     }
 }
 
@@ -120,6 +146,14 @@ impl CommandHandler {
             return Ok(Vec::new());
         }
         let rules = self.rules.get(&mut tx, locked.rules_version).await?;
+        if let Wish::Recompute { from, to } = command.wish {
+            let window = Window { from, to };
+            let (plan, changed) = Box::pin(recompute(&mut tx, locked, window, &rules, now)).await?;
+            commands::insert(&mut tx, &record(command, &plan, now)).await?;
+            tx.commit().await?;
+            count(command, &plan);
+            return Ok(changed);
+        }
         let mut plan = plan(&mut tx, command, seq, &locked, &rules, now).await?;
         let entries = plan.body.take().map(|(position, body)| NewEntry {
             room: command.room.clone(),
@@ -138,10 +172,38 @@ impl CommandHandler {
         }
         commands::insert(&mut tx, &record(command, &plan, now)).await?;
         tx.commit().await?;
-        metrics::counter!("commands_decided_total", "kind" => command.wish.kind(), "decision" => plan.decided.as_str())
-            .increment(1);
+        count(command, &plan);
         Ok(changed)
     }
+}
+
+fn count(command: &Command, plan: &Plan) {
+    let (kind, decision) = (command.wish.kind(), plan.decided.as_str());
+    metrics::counter!("commands_decided_total", "kind" => kind, "decision" => decision).increment(1);
+}
+
+/// Counts a room's past anew, and says of how many waits the figures changed.
+async fn recompute(
+    connection: &mut PgConnection,
+    locked: LockedRoom,
+    window: Window,
+    rules: &RulesHistory,
+    now: Timestamp,
+) -> Result<(Plan, Vec<Changed>), Failure> {
+    let Some((kept, anew)) = recompute::anew(connection, &locked, window, rules).await? else {
+        let plan = Plan { decided: Decided::Unchanged, message: NOTHING_TO_RECOMPUTE.to_owned(), body: None };
+        return Ok((plan, Vec::new()));
+    };
+    let differences = preview(connection, &locked.room, &kept, window, rules).await?;
+    let work = RoomWork { anew: Some(anew), ..RoomWork::of(locked) };
+    let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?;
+    let plan = Plan { decided: Decided::Applied, message: recomputed(differences.len()), body: None };
+    Ok((plan, changed))
+}
+
+/// People read this after a recomputation.
+fn recomputed(waits: usize) -> String {
+    format!("已按现行规则重新计算，{waits} 个等待的数据有变化")
 }
 
 impl Plan {
@@ -195,6 +257,8 @@ async fn plan(
                 }
             }
         }
+        // Decided before it gets here: it writes no entry.
+        Wish::Recompute { .. } => Plan::refused(NOTHING_TO_RECOMPUTE),
     })
 }
 
@@ -246,7 +310,7 @@ fn cancelled(changed: &[Changed], id: &CommandId) -> bool {
     })
 }
 
-fn record(command: &Command, plan: &Plan, now: domain::Timestamp) -> StoredCommand {
+fn record(command: &Command, plan: &Plan, now: Timestamp) -> StoredCommand {
     StoredCommand {
         id: command.id.clone(),
         room: command.room.clone(),

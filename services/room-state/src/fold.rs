@@ -18,6 +18,7 @@ use store::rooms::waits::{self, NewWait};
 use store::rooms::{self, LockedRoom, RoomUpdate, Topic};
 use store::sqlx::PgConnection;
 
+use crate::anew::{self, Anew};
 use crate::failure::Failure;
 use crate::lines;
 use crate::notice;
@@ -32,6 +33,8 @@ pub struct RoomWork {
     pub entries: Vec<NewEntry>,
     /// Its name as the work reports it.
     pub topic: Option<Topic>,
+    /// Judge its past anew even if nothing new is stored.
+    pub anew: Option<Anew>,
     /// Captures among the work that contradict each other.
     pub conflicts: i64,
     /// The rules in force exclude the room. Judged by [`apply`].
@@ -42,7 +45,7 @@ impl RoomWork {
     /// Nothing yet for this room.
     pub fn of(locked: LockedRoom) -> Self {
         let excluded = locked.excluded;
-        Self { locked, entries: Vec::new(), topic: None, conflicts: 0, excluded }
+        Self { locked, entries: Vec::new(), topic: None, anew: None, conflicts: 0, excluded }
     }
 
     /// Judges the room by its name of now. What is said in an excluded room is folded like everything else, so that
@@ -62,7 +65,7 @@ impl RoomWork {
         let Some(held) = self.entries.iter_mut().find(|held| held.id == new.id) else {
             return self.entries.push(new);
         };
-        if content(held) != content(&new) {
+        if !content(held).agrees(&content(&new)) {
             self.conflicts += 1;
         }
         if new.entry.position.seq < held.entry.position.seq {
@@ -72,12 +75,26 @@ impl RoomWork {
 }
 
 /// What two captures of one entry must agree on.
-fn content(new: &NewEntry) -> (Timestamp, Option<String>, Option<&str>) {
+struct Content<'a> {
+    at: Timestamp,
+    sender: Option<String>,
+    text: Option<&'a str>,
+}
+
+impl Content<'_> {
+    /// Whether they agree. A blanked text contradicts nothing.
+    fn agrees(&self, other: &Content<'_>) -> bool {
+        let texts = self.text.is_none() || other.text.is_none() || self.text == other.text;
+        texts && (self.at, &self.sender) == (other.at, &other.sender)
+    }
+}
+
+fn content(new: &NewEntry) -> Content<'_> {
     let sender = match &new.entry.body {
         Body::Message(message) => Some(message.sender.key.to_string()),
         _ => None,
     };
-    (new.entry.position.at, sender, new.text.as_deref())
+    Content { at: new.entry.position.at, sender, text: new.text.as_deref() }
 }
 
 /// A room that changed.
@@ -203,7 +220,8 @@ async fn settle_repeats(
     for new in repeated {
         let room = new.room.to_string();
         let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
-        if !contradicts(old, new) {
+        let held = Content { at: old.at, sender: old.sender.clone(), text: old.text.as_deref() };
+        if held.agrees(&content(new)) {
             continue;
         }
         let news = news.entry(room.clone()).or_default();
@@ -220,13 +238,6 @@ async fn settle_repeats(
     Ok(())
 }
 
-/// Words that are not kept contradict nothing.
-fn contradicts(old: &timeline::Stored, new: &NewEntry) -> bool {
-    let (at, sender, text) = content(new);
-    let other_words = old.text.as_deref().zip(text).is_some_and(|(old, new)| old != new);
-    (old.at, &old.sender) != (at, &sender) || other_words
-}
-
 async fn fold_room(
     connection: &mut PgConnection,
     work: RoomWork,
@@ -235,15 +246,20 @@ async fn fold_room(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, conflicts, excluded } = work;
+    let RoomWork { locked, mut entries, topic, anew, conflicts, excluded } = work;
     news.conflicts += conflicts;
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
-    let by_other_rules = judged_anew(&locked, rules);
-    let is_judged_anew = by_other_rules.is_some();
-    if let Some(position) = by_other_rules {
-        news.affect(position);
+    let anew = match anew {
+        Some(anew) => Some(anew),
+        None => anew::by_newer_rules(connection, &locked, rules).await?,
+    };
+    let is_judged_anew = anew.is_some();
+    if let Some(from) = anew.as_ref().map(|anew| anew.from) {
+        news.affect(Position { at: from, seq: 0, entry: EntryId(String::new()), after: None });
     }
+    let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
+    let rules = &rules.keeping(kept.as_ref());
     let topic = newer_topic(&locked.topic, topic.as_ref());
     let same_room = topic == locked.topic && excluded == locked.excluded;
     if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && same_room {
@@ -292,25 +308,19 @@ async fn fold_room(
         last_lines,
         conflicts: news.conflicts,
         excluded,
-        rules_version: rules.newest().version,
+        folded_with: rules.newest().version,
+        kept,
     });
     writes.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
-}
-
-/// Where the folding so far stops to hold, because newer rules judge what is folded already.
-fn judged_anew(locked: &LockedRoom, rules: &RulesHistory) -> Option<Position> {
-    let from = rules.changed_since(locked.folded_with)?;
-    let touched = locked.state.through.as_ref().is_some_and(|through| through.at >= from);
-    touched.then(|| Position { at: from, seq: 0, entry: EntryId(String::new()), after: None })
 }
 
 fn newer_topic(held: &Topic, reported: Option<&Topic>) -> Topic {
     reported.filter(|reported| reported.at >= held.at).unwrap_or(held).clone()
 }
 
-/// Folds a room again from the last wholly quiet state stored before `affected`.
-async fn fold_again(
+/// Folds a room again from the last wholly quiet state stored before `affected`. It stores nothing.
+pub async fn fold_again(
     connection: &mut PgConnection,
     room: &RoomKey,
     affected: Option<&Position>,

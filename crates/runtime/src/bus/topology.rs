@@ -46,6 +46,8 @@ pub enum Consumer {
 }
 
 impl Consumer {
+    /// Everything captured and asked for goes through these.
+    pub const FACTS: [Self; 2] = [Self::RoomStateChat, Self::RoomStateCommand];
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::RoomStateChat,

@@ -16,6 +16,8 @@ pub struct Frozen<'a> {
     pub through: Option<&'a str>,
     /// The state that it shows.
     pub shown: &'a Value,
+    /// When the oldest of the lines was said that it shows.
+    pub texts_since: Option<Timestamp>,
 }
 
 /// Where a card ends that is not sent.
@@ -73,12 +75,13 @@ pub async fn lock_head(
 /// Freezes a card: from now on every attempt sends the same.
 pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set uuid = $2, payload = $3, through = $4, shown = $5 where id = $1",
+        "update alert_cards set uuid = $2, payload = $3, through = $4, shown = $5, texts_since = $6 where id = $1",
         id,
         frozen.uuid,
         frozen.payload,
         frozen.through,
         frozen.shown,
+        frozen.texts_since,
     )
     .execute(connection)
     .await?;

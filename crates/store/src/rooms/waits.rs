@@ -211,6 +211,29 @@ pub async fn live_after(
         .collect())
 }
 
+/// When the entry was sent that ended a room's last closed wait; a cancel counts as sent with the entry that it stands
+/// after. `None`: no live wait of the room is closed.
+pub async fn last_closing(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let at = sqlx::query_scalar!(
+        r#"
+        select coalesce(cancel.pos_at, closed.closed_at) as at
+        from waits closed
+             left join timeline cancel on closed.state = 'cancelled' and cancel.room = closed.room
+                  and cancel.entry = 'command:' || (closed.outcome -> 'how' ->> 'command')
+        where closed.room = $1 and closed.replaced_by is null and closed.state not in ('open', 'void')
+        order by closed.opened_at desc, closed.opened_seq desc, closed.wait desc
+        limit 1
+        "#,
+        room.to_string(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(at.flatten())
+}
+
 /// Which waits to read.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {

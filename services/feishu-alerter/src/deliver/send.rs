@@ -122,11 +122,15 @@ impl Deliverer {
         let unverified = matches!(subject.about, About::Wait { unverified: true, .. });
         let state = CardState::Waiting { unverified };
         let shown = as_json(&state)?;
-        let facts = subject.facts(card, uuid.clone(), state, rules, feishu, now);
+        let mut facts = subject.facts(card, uuid.clone(), state, rules, feishu, now);
+        if let Some(before) = self.ctx.config.retention.blank_before(now) {
+            facts.last_lines.retain(|line| line.at >= before);
+        }
+        let texts_since = facts.last_lines.iter().map(|line| line.at).min();
         let message = render(&facts, Form::from_name(&card.form));
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
         let through = subject.room.last_entry.as_deref();
-        let frozen = Frozen { uuid: uuid.as_str(), payload: &payload, through, shown: &shown };
+        let frozen = Frozen { uuid: uuid.as_str(), payload: &payload, through, shown: &shown, texts_since };
         freeze(connection, card.id, &frozen).await?;
         Ok((uuid, message))
     }

@@ -6,6 +6,8 @@ mod first_day;
 mod folding;
 mod observation;
 mod poison;
+mod recompute;
 mod replicas;
+mod retention;
 mod rules;
 mod support;

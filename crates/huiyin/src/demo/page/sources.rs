@@ -88,7 +88,7 @@ impl Sources {
                 .map(|said| {
                     json!({
                         "talker": said.sender.key.id, "name": said.sender.name, "at": said.at,
-                        "text": domain::wording::shown(said.kind, &said.text),
+                        "text": domain::wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
                     })
                 })
                 .collect();

@@ -27,7 +27,7 @@ pub struct NewEntry {
     pub entry: Entry,
     /// When it reached us.
     pub received_at: Timestamp,
-    /// A message's text.
+    /// A message's text; `None` for other entries, and for a message that is older than the retention.
     pub text: Option<String>,
 }
 
@@ -44,7 +44,7 @@ pub struct Stored {
     pub at: Timestamp,
     /// Who said it.
     pub sender: Option<String>,
-    /// What was said.
+    /// What was said; `None` once it is blanked.
     pub text: Option<String>,
 }
 
@@ -308,8 +308,8 @@ pub struct Said {
     pub sender: Sender,
     /// What kind it is.
     pub kind: MessageKind,
-    /// Its text.
-    pub text: String,
+    /// Its text; `None`: blanked.
+    pub text: Option<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -346,7 +346,7 @@ pub async fn last_said(
                     is_self: row.is_self,
                 },
                 kind: kind_of(row.message),
-                text: row.body.unwrap_or_default(),
+                text: row.body,
                 at: row.pos_at,
             })
         })
