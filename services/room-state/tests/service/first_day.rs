@@ -49,7 +49,7 @@ async fn before_go_live_an_edit_needs_no_approval() -> Result<()> {
     assert_eq!((decided.decision.as_str(), decided.message.as_str()), ("applied", words));
     let before = stack.clock.now();
     stack.go_live(true, before + TimeDelta::seconds(1)).await?;
-    stack.clock.advance(std::time::Duration::from_secs(60));
+    stack.clock.advance(std::time::Duration::from_mins(1));
     let decided = ask(&stack, "b", room("r2"), hand_over()).await?;
     assert_eq!((decided.decision.as_str(), decided.message.as_str()), ("refused", "等待管理员核准"));
     let decided = ask_at(&stack, "c", room("r2"), hand_over(), before).await?;
