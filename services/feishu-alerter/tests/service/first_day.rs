@@ -38,8 +38,8 @@ fn history(
     ChatMessage { id: id.into(), history: true, ..says(room, person, at, text) }
 }
 
-/// Seen to fail: with every phase taken for live in `Known::insert` both cards are sent; with `since(phase.since)` left
-/// out of `Grounds::of` the second wait's ten minutes go out after go-live.
+/// Two guards see to it, when a card is made and when it is about to be sent, and each holds alone. Seen to fail with
+/// both taken out.
 #[tokio::test]
 async fn before_go_live_cards_are_listed_and_after_it_only_later_ones_are_sent() -> Result<()> {
     let mut scene = Scene::start().await?;
