@@ -62,8 +62,8 @@ fn by_deadline_and_only_the_highest() {
 }
 
 /// Whatever happened at the baseline: what was due before is skipped with the reason, what was due since is sent, late
-/// or not. Seen to fail with rungs from before the baseline sent, with them counted as superseded, with the baseline's
-/// own moment skipped, and with lateness alone a reason to skip.
+/// or not. Seen to fail with rungs from before the baseline sent, and with the baseline's own moment
+/// skipped.
 #[test]
 fn nothing_that_was_due_before_the_baseline() {
     let mut wait = LIVE();
@@ -94,7 +94,7 @@ fn nothing_that_was_due_before_the_baseline() {
     assert_eq!(next_due(&report(), Calendar::Always, wait, &ids(&[])), None);
 }
 
-/// Seen to fail with the earliest moment counted, and with a wait that never alarms given a moment.
+/// Seen to fail with the earliest moment counted.
 #[test]
 fn the_latest_of_several_reasons_counts() {
     let wait = LIVE()

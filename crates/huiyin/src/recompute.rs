@@ -23,7 +23,7 @@ use store::role::Role;
 use store::rooms::folded_with_older_rules;
 use store::rooms::recompute::{Keeping, decided, keeping};
 
-use crate::apply::{ValidFrom, connect};
+use crate::apply::{When, connect};
 use crate::failure::{self, Failure};
 use crate::text::on_one_line;
 
@@ -37,10 +37,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(crate) struct Args {
     /// From when on: "2026-10-01", "2026-10-01T09:00:00+08:00"
     #[arg(long, value_name = "WHEN")]
-    from: ValidFrom,
+    from: When,
     /// Up to when [default: now]
     #[arg(long, value_name = "WHEN")]
-    to: Option<ValidFrom>,
+    to: Option<When>,
     /// Only this room, by its key, like `wechaty:R-1`
     #[arg(long, value_name = "ROOM")]
     room: Option<RoomKey>,
@@ -147,6 +147,7 @@ fn figures(wait: Option<&Wait>, zone: Tz) -> String {
     let how = match &outcome.how {
         Ending::Answered { name, .. } => format!("answered by {}", on_one_line(name)),
         Ending::Cancelled { by, .. } => format!("cancelled by {}", on_one_line(by)),
+        Ending::Confirmed { by, .. } => format!("confirmed as answered by {}", on_one_line(by)),
         Ending::Withdrawn => "withdrawn".to_owned(),
         Ending::Unobserved => "unobserved".to_owned(),
     };

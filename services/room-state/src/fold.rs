@@ -278,11 +278,7 @@ async fn fold_room(
         writes.fates.extend(fates);
         folded
     } else {
-        let opened_before = locked.state.open.clone();
-        let mut folded = guarded(locked.state, entries.iter().map(|new| &new.entry), rules)?;
-        // The wait that was open before comes first; untouched, it need not be written again.
-        folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
-        folded
+        fold_on(locked.state, &entries, rules)?
     };
     let last_lines = if excluded {
         Vec::new()
@@ -313,6 +309,19 @@ async fn fold_room(
     });
     writes.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
+}
+
+/// Folds entries that lie behind everything folded.
+fn fold_on(
+    state: FoldState,
+    entries: &[NewEntry],
+    rules: &RulesHistory,
+) -> Result<domain::fold::Folded, Failure> {
+    let opened_before = state.open.clone();
+    let mut folded = guarded(state, entries.iter().map(|new| &new.entry), rules)?;
+    // The wait that was open before comes first; untouched, it need not be written again.
+    folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
+    Ok(folded)
 }
 
 fn newer_topic(held: &Topic, reported: Option<&Topic>) -> Topic {

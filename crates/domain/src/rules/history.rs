@@ -245,11 +245,8 @@ mod tests {
             Some(80),
             "and back"
         );
-        assert_eq!(
-            since(&[first.clone(), announced, ladder(3, 55, 30, 100)], 90),
-            None,
-            "called off in time"
-        );
+        let called_off = [first.clone(), announced, ladder(3, 55, 30, 100), ladder(4, 70, 70, 100)];
+        assert_eq!(since(&called_off, 90), None, "called off in time");
         let untouched = RulesHistory::new(vec![first, ladder(2, 20, 20, 200)]).unwrap();
         assert_eq!(untouched.ladder_since(Stage::AfterSales, at(50)), None, "the other stage's");
     }

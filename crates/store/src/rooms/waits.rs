@@ -80,8 +80,7 @@ pub async fn upsert(
     sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
-                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at,
-                           updated_at)
+                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at, updated_at)
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
@@ -93,12 +92,9 @@ pub async fn upsert(
             alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
             outcome = excluded.outcome, before = coalesce(excluded.before, waits.before), replaced_by = null,
             updated_at = excluded.updated_at,
-            judged_anew_at = case
-                when waits.stage <> excluded.stage
-                     or excluded.state = 'open' and (waits.state <> 'open' or waits.replaced_by is not null)
-                then coalesce(excluded.judged_anew_at, waits.judged_anew_at)
-                else waits.judged_anew_at
-            end
+            judged_anew_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
+                and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.judged_anew_at end,
+                waits.judged_anew_at)
         "#,
         &ids as _,
         &rooms,

@@ -256,7 +256,6 @@ fn short_names() {
     }
 }
 
-/// Seen to fail with the message of a command hidden, and with the hint shown after go-live.
 #[test]
 fn before_go_live_a_row_says_why_no_cards_come() {
     let (world, rules) = (waiting(12), rules());
@@ -269,7 +268,6 @@ fn before_go_live_a_row_says_why_no_cards_come() {
     assert_eq!(info("", true), Cell::text(""));
 }
 
-/// Seen to fail with a row made, and with anything of the conversation or the figures left in one that stands.
 #[test]
 fn an_excluded_room_gets_no_row_and_one_that_stands_is_emptied() {
     let mut world = waiting(12);
