@@ -24,7 +24,7 @@ use self::plan::{ACTIVE, LEAD, Plan, SETTLE};
 use self::world::World;
 
 /// How long everything may take to become right after the last leap, in real time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether it is.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long it has to stay right.
