@@ -81,7 +81,7 @@ async fn postgres_gone_for_a_while_costs_nothing() -> Result<()> {
     service.stop().await
 }
 
-/// Proven to fail: with ROOM kept in memory the restarted bus has neither the stream nor its consumers.
+/// Found by a chaos run: with ROOM kept in memory the restarted bus had neither the stream nor its consumers.
 #[tokio::test]
 async fn wake_ups_go_on_after_the_bus_was_killed() -> Result<()> {
     let stack = Stack::start().await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::plan::{Fault, Server};
+use super::plan::{Fault, Link, Server};
 use super::proxy::Weather;
 use super::world::World;
 
@@ -67,6 +67,21 @@ pub async fn carry_out(world: Arc<World>, fault: Fault) {
             }
         }
     }
+}
+
+/// Cuts the alerters off from Feishu, or lets them through again. One that is paused in the middle of a call would go on
+/// with it an hour later on its clock; it is killed instead.
+pub fn nothing_in_flight(world: &World, cut: bool) -> anyhow::Result<()> {
+    for (index, service) in world.services.iter().enumerate().filter(|(_, s)| s.name == "feishu-alerter") {
+        if let Some(link) = world.links.get(&(index, Link::Outside)) {
+            link.set(if cut { Weather::Cut } else { Weather::Fair });
+        }
+        if cut && service.is_paused() {
+            service.kill()?;
+            service.start()?;
+        }
+    }
+    Ok(())
 }
 
 async fn post(world: &World, base: &str, route: &str, body: Value) {

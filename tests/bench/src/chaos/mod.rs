@@ -24,11 +24,13 @@ use self::plan::{ACTIVE, LEAD, Plan, SETTLE};
 use self::world::World;
 
 /// How long everything may take to become right after the last leap, in real time.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether it is.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long it has to stay right.
 const STAYS: Duration = Duration::from_secs(1);
+/// Around a leap of the clock no call to Feishu is in flight: in nature none lasts an hour.
+const LEAP_GUARD: Duration = Duration::from_millis(500);
 /// How often services that ended are started again.
 const TEND_EVERY: Duration = Duration::from_millis(100);
 
@@ -195,6 +197,17 @@ async fn play(world: &Arc<World>, plan: &Plan, deeds: &Arc<Deeds>) -> Result<()>
         failing.spawn(async move {
             wait.await;
             faults::carry_out(world, fault).await;
+        });
+    }
+    for (at, _) in &plan.leaps {
+        let leap = Duration::from_millis(at.unsigned_abs());
+        let (before, after) = (moment(leap.saturating_sub(LEAP_GUARD)), moment(leap + LEAP_GUARD));
+        let world = world.clone();
+        running.spawn(async move {
+            before.await;
+            faults::nothing_in_flight(&world, true)?;
+            after.await;
+            faults::nothing_in_flight(&world, false)
         });
     }
     moment(LEAD + ACTIVE).await;

@@ -147,6 +147,11 @@ impl Service {
         }
     }
 
+    /// Whether it is stopped by a signal.
+    pub fn is_paused(&self) -> bool {
+        self.lock().paused
+    }
+
     /// In an orderly way.
     pub async fn stop(&self) -> Result<()> {
         let child = {

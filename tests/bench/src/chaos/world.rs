@@ -95,7 +95,7 @@ impl World {
         let config = load(&configuration(&local, &places)?)?;
         let now = clock.now();
         local.apply_rules(&config.rules, now - TimeDelta::days(30), now).await?;
-        local.go_live(now - TimeDelta::days(30)).await?;
+        local.go_live(now - TimeDelta::days(20)).await?;
         let (mut services, mut links) = (Vec::new(), BTreeMap::new());
         for (index, (name, number)) in REPLICAS.into_iter().enumerate() {
             let replica = format!("{name}-{number}");
@@ -104,7 +104,7 @@ impl World {
             std::fs::write(service.config(), mine.to_string())?;
             services.push(Arc::new(service));
         }
-        let http = runtime::http::client_within(Duration::from_secs(3))?;
+        let http = runtime::http::client_within(Duration::from_secs(10))?;
         let callbacks = places.callbacks;
         Ok(Self {
             clock,

@@ -126,17 +126,22 @@ fn none_lost(rows: &[Row], messages: &[Value]) -> Vec<String> {
     problems
 }
 
-/// A wait that is still open has a card of the highest rung passed, or a higher one.
+/// A wait that is still open has a card of the highest rung passed on the ladder of its room, or a higher one.
 fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
     let now = scene.world.clock.now();
     let mut problems = Vec::new();
     for stored in scene.waits.values() {
         let wait = &stored.wait;
         let live = stored.replaced_by.is_none() && !stored.void && wait.outcome.is_none();
-        let Some(since) = wait.alarm_since.filter(|_| live) else { continue };
-        let passed = steps(scene.world.config.rules.ladder(wait.stage)).filter(|step| {
+        let Some(alarm_since) = wait.alarm_since.filter(|_| live) else { continue };
+        let Some(room) = scene.rooms.iter().find(|room| room.room == stored.room) else { continue };
+        // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
+        let since =
+            [Some(alarm_since), stored.judged_anew_at, room.state.stage_since].into_iter().max().flatten();
+        let passed = steps(scene.world.config.rules.ladder(room.state.stage)).filter(|step| {
             let after = chrono::TimeDelta::seconds(i64::try_from(step.rung.0).unwrap_or_default());
-            wait.opened.at + after >= since && wait.opened.at + after + GRACE <= now
+            since.is_some_and(|since| wait.opened.at + after >= since)
+                && wait.opened.at + after + GRACE <= now
         });
         let Some(highest) = passed.last() else { continue };
         let has = rows.iter().any(|row| {
