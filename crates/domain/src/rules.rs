@@ -15,7 +15,7 @@ use crate::id::{PersonKey, StaffName};
 use crate::span::Span;
 
 pub use exclusion::ExcludedRooms;
-pub use history::{NoRules, RulesHistory, RulesVersion};
+pub use history::{Judged, KeptRules, NoRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -78,6 +78,13 @@ pub enum Ending {
         /// The command that asked for it.
         command: CommandId,
     },
+    /// Somebody said that it was answered while capture was interrupted and nobody could see it (已回复).
+    Confirmed {
+        /// Who, as shown to people.
+        by: String,
+        /// The command that says so.
+        command: CommandId,
+    },
     /// The customer took the opening back and had asked nothing else.
     Withdrawn,
     /// Our account left the room, so that nobody can see whether it was answered.

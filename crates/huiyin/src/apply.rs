@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use runtime::bus::{Bus, Login, User, declare};
-use runtime::config::{Database, Source, load_complete};
+use runtime::bus::{Bus, Login, User, declare, limit_ages};
+use runtime::config::{Database, Retention, Source, load_complete};
 use runtime::main_wrapper::{admin_options, connect_options};
 use runtime::{Clock, Config};
 use sqlx::postgres::PgConnectOptions;
@@ -53,6 +53,7 @@ impl FromStr for When {
 }
 
 impl When {
+    /// The moment; a day begins in this zone.
     pub(crate) fn moment(self, zone: Tz) -> DateTime<Utc> {
         match self {
             Self::Moment(moment) => moment,
@@ -116,7 +117,7 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
     let database = &config.database;
     let (schema_before, schema_now) = prepare_database(database).await?;
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-apply").await?;
-    declare(bus.jetstream()).await?;
+    declare_streams(&bus, &config.retention).await?;
     let mut operator = connect(database, connect_options(database, Role::Operator)?).await?;
     let made = store::rules::apply(&mut operator, &config.rules, valid_from, now)
         .await
@@ -131,6 +132,15 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
     })
 }
 
+/// Declares streams and consumers; streams forget texts as early as the retention says.
+pub(crate) async fn declare_streams(bus: &Bus, retention: &Retention) -> Result<()> {
+    declare(bus.jetstream()).await?;
+    if let Some(text) = retention.text {
+        limit_ages(bus.jetstream(), text.as_duration()).await?;
+    }
+    Ok(())
+}
+
 async fn prepare_database(database: &Database) -> Result<(i64, i64)> {
     let passwords = role_passwords(database)?;
     let mut admin = connect(database, admin_options(database)?).await?;
@@ -141,7 +151,7 @@ async fn prepare_database(database: &Database) -> Result<(i64, i64)> {
     Ok((before, now))
 }
 
-fn role_passwords(database: &Database) -> Result<BTreeMap<Role, String>> {
+pub(crate) fn role_passwords(database: &Database) -> Result<BTreeMap<Role, String>> {
     let password = |role: Role| match database.passwords.get(role.name()) {
         Some(password) => Ok((role, password.expose().to_owned())),
         None => bail!("database.passwords.{role} is missing"),

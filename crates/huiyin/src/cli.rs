@@ -9,7 +9,9 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, cards, dead, demo, front, golive, health, import, init_vika, schema, secrets, up};
+use crate::{
+    apply, backup, cards, dead, demo, front, golive, health, import, init_vika, recompute, schema, secrets, up,
+};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -48,6 +50,12 @@ enum Command {
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
     Import(import::Args),
+    /// Count closed waits anew, by the rules that are valid for their time now
+    Recompute(recompute::Args),
+    /// Save database and configuration in one file, while everything runs
+    Backup(backup::Args),
+    /// Bring a backup back into an empty database
+    Restore(backup::RestoreArgs),
     /// Look at what could not be handled, and have it handled again
     #[command(subcommand)]
     Dead(dead::Command),
@@ -120,6 +128,9 @@ async fn run(command: Command, source: &Source) -> Result<()> {
         Command::Cards(args) => cards::run(&args, source).await,
         Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
+        Command::Recompute(args) => recompute::run(&args, source).await,
+        Command::Backup(args) => backup::run(&args, source).await,
+        Command::Restore(args) => backup::run_restore(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,
         Command::Health(args) => health::run(&args).await,
         Command::Front(args) => Ok(front::run(args).await?),

@@ -4,6 +4,7 @@
 //! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+mod backup;
 mod cards;
 mod cli;
 mod dead;
@@ -15,6 +16,7 @@ mod health;
 mod import;
 pub mod init_vika;
 pub mod local;
+mod recompute;
 mod schema;
 mod secrets;
 mod text;

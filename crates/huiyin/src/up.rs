@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use local_stack::Settings;
+use runtime::bus::{Bus, Login, User};
 use runtime::{Clock, Config, Shutdown, telemetry};
 use serde_json::{Value, json};
 
+use crate::apply::declare_streams;
 use crate::golive;
 use crate::local::{Local, Services};
 
@@ -36,7 +38,10 @@ pub async fn run(options: &Options) -> Result<()> {
     for line in golive::lines(&local.golive().await?, now, checked.rules.time_zone) {
         progress(&line);
     }
+    let retention = checked.retention.clone();
     let config = Config { database: local.database(), bus: local.bus(), ..checked };
+    let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
+    declare_streams(&bus, &retention).await?;
     progress("Starting the services");
     let services = Services::start(&local, &Arc::new(config), &clock);
     println!("· Running; Ctrl-C stops everything");

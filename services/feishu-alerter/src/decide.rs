@@ -14,13 +14,14 @@ use domain::wait::Wait;
 use runtime::Context;
 use runtime::telemetry::chain;
 use serde_json::Value;
-use store::alerts::cards::{Fate, NewCard, asked_for_owner, insert, supersede};
+use store::alerts::cards::{About, Fate, NewCard, asked_for_owner, insert, supersede};
 use store::alerts::schedule::{forget, lock_due, set_next_due};
 use store::rooms::waits::{StoredWait, Which, list};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
 use crate::card::CardState;
+use crate::compose::is_unverified;
 use crate::failure::Failure;
 use crate::grounds::Grounds;
 use crate::observe::sent_rungs;
@@ -43,6 +44,7 @@ struct Known<'a> {
     wait: &'a Wait,
     room: &'a Room,
     grounds: &'a Grounds,
+    unverified: bool,
 }
 
 impl Decider {
@@ -88,7 +90,8 @@ impl Decider {
         let mut sent = sent_rungs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
         let (ladder, view) = grounds.of(&stored, &room);
         let passed = due(ladder, Calendar::Always, view, &sent, grounds.now);
-        let known = Known { wait: &stored.wait, room: &room, grounds };
+        let unverified = is_unverified(connection, &room, &stored.wait, grounds.now).await?;
+        let known = Known { wait: &stored.wait, room: &room, grounds, unverified };
         if let Some(skipped) = passed.skipped {
             known.note_skipped(connection, &skipped).await?;
             sent.insert(skipped.step.rung);
@@ -167,7 +170,7 @@ impl Known<'_> {
         let counter = if live { "alerts_decided_total" } else { "alerts_rehearsed_total" };
         metrics::counter!(counter).increment(1);
         tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung, live, "an alert is due");
-        Ok(insert(connection, &card, &waiting()?, self.grounds.now).await?)
+        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
     }
 
     async fn insert_superseded(
@@ -180,7 +183,11 @@ impl Known<'_> {
         let name = rung.to_string();
         let card = NewCard { fate: Fate::Superseded, ..self.card(rung, due.colour, &name, chat) };
         metrics::counter!("alerts_superseded_total").increment(1);
-        Ok(insert(connection, &card, &waiting()?, self.grounds.now).await?)
+        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
+    }
+
+    fn waiting(&self) -> Result<Value, Failure> {
+        as_json(&CardState::Waiting { unverified: self.unverified })
     }
 
     /// For whoever asks why no card came. It is nobody's card, so it has no chat.
@@ -197,11 +204,12 @@ impl Known<'_> {
             reason = because.as_str(),
             "no card: its time had passed before"
         );
-        Ok(insert(connection, &card, &waiting()?, self.grounds.now).await?)
+        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
     }
 
     fn card<'n>(&'n self, threshold: RungId, colour: Colour, rung: &'n str, chat: &'n str) -> NewCard<'n> {
         NewCard {
+            about: About::Wait,
             wait: &self.wait.id,
             room: &self.room.room,
             rung,
@@ -215,7 +223,7 @@ impl Known<'_> {
     }
 }
 
-/// A card that nobody has answered, as JSON.
-pub fn waiting() -> Result<Value, Failure> {
-    serde_json::to_value(CardState::Waiting).map_err(|error| Failure::Json("card state", error))
+/// A state as it is stored.
+pub fn as_json(state: &CardState) -> Result<Value, Failure> {
+    serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))
 }

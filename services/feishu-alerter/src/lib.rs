@@ -11,6 +11,7 @@ pub mod card;
 mod compose;
 mod decide;
 mod deliver;
+mod departure;
 mod failure;
 mod fate;
 pub mod feishu;
@@ -20,6 +21,7 @@ mod observe;
 mod plan;
 mod press;
 mod receivers;
+mod retention;
 mod rules;
 mod truth;
 pub mod uuid;
@@ -36,7 +38,7 @@ use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
 use crate::deliver::Deliverer;
-use crate::feishu::{Credentials, FeishuClient};
+use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use crate::press::Presses;
 use crate::rules::RulesCache;
 
@@ -55,7 +57,8 @@ pub mod point {
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     if !ctx.config.feishu.enabled {
         tracing::info!("feishu.enabled is false: no cards");
-        ctx.shutdown.wait().await;
+        // Those of former times grow old all the same.
+        retention::run(ctx).await;
         return Ok(());
     }
     let presses = Presses::bind(ctx.clone()).await?;
@@ -68,6 +71,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     tasks.spawn("deliver", deliver::run(deliverer));
     tasks.spawn("presses", presses.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
+    tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
         wake_on_room_changes(&ctx.bus, Consumer::FeishuAlerter, changed, &ctx.shutdown, &ctx.health).await;
     });
@@ -78,6 +82,6 @@ fn client(ctx: &Context) -> anyhow::Result<FeishuClient> {
     let feishu = &ctx.config.feishu;
     let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
     let clock = ctx.clock.clone();
-    let http = runtime::http::client()?;
+    let http = runtime::http::client_within(clock.real(CALL_DEADLINE))?;
     Ok(FeishuClient::new(http, feishu.base_url.clone(), credentials, Arc::new(move || clock.now())))
 }

@@ -6,17 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::calendar::Calendar;
+use domain::gap::Unseen;
 use domain::id::{RoomKey, WaitId};
 use domain::ladder::{RungId, next_due};
 use runtime::Context;
 use runtime::telemetry::chain;
+use store::alerts::cards::About;
 use store::alerts::cards::rungs;
-use store::alerts::changes::{Wanted, cards_of, want};
-use store::alerts::schedule::{Planned, lock_rooms, mark_observed, plan, rooms_to_observe};
+use store::alerts::changes::{Made, Wanted, cards_of, want};
+use store::alerts::schedule::{Planned, lock_rooms, mark_observed, newest_gap, plan, rooms_to_observe};
+use store::ingest::gaps;
 use store::rooms::waits::{Which, list};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
+use crate::compose::{absence, departure_state};
+use crate::departure;
 use crate::failure::Failure;
 use crate::fate::{Fates, card_state};
 use crate::grounds::Grounds;
@@ -64,18 +69,20 @@ async fn batch(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<(
     let mut tx = ctx.db.begin().await?;
     let locked = lock_rooms(&mut tx, changed).await?;
     // Rooms before waits: what is read of the waits is never older than the version that is noted.
+    let gap = newest_gap(&mut tx).await?;
     let rooms: BTreeMap<RoomKey, Room> = rooms::list(&mut tx, Some(&locked))
         .await?
         .into_iter()
         .map(|room| (room.room.clone(), room))
         .collect();
+    departure::tell(&mut tx, &ctx.config.feishu, rooms.values(), grounds.phase, now).await?;
     // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
     let wanted = wanted(&mut tx, &rooms, &locked, now).await?;
     want(&mut tx, &wanted, now).await?;
     let planned = planned(&mut tx, grounds, &rooms, &locked, now).await?;
     plan(&mut tx, &locked, &planned, grounds.version()).await?;
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();
-    mark_observed(&mut tx, &versions).await?;
+    mark_observed(&mut tx, &versions, gap).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -123,16 +130,42 @@ async fn wanted(
     now: Timestamp,
 ) -> Result<Vec<Wanted>, Failure> {
     let cards = cards_of(connection, keys, now - CHANGED_FOR).await?;
-    let waits: BTreeSet<WaitId> = cards.iter().map(|(_, wait)| wait.clone()).collect();
+    let (departures, cards): (Vec<Made>, Vec<Made>) =
+        cards.into_iter().partition(|card| card.about == About::Departure);
+    let waits: BTreeSet<WaitId> = cards.iter().map(|card| card.wait.clone()).collect();
     let fates = Fates::read(connection, waits).await?;
-    cards
-        .into_iter()
-        .filter_map(|(id, wait)| fates.of(&wait).map(|stored| (id, stored)))
-        .map(|(id, stored)| {
-            let excluded = rooms.get(&stored.room).is_some_and(|room| room.excluded);
-            let state = card_state(stored, excluded, Calendar::Always);
+    let unseen = unseen(connection, rooms.values(), &cards, &fates).await?;
+    let shown = cards.into_iter().filter_map(|card| {
+        let stored = fates.of(&card.wait)?;
+        let excluded = rooms.get(&stored.room).is_some_and(|room| room.excluded);
+        let unverified = unseen.get(&card.room).is_some_and(|unseen| unseen.touches(&stored.wait, now));
+        let state = card_state(stored, excluded, unverified, Calendar::Always);
+        Some((card.id, stored.wait.id.clone(), state))
+    });
+    let told = departures.into_iter().filter_map(|card| {
+        let room = rooms.values().find(|room| room.room.to_string() == card.room)?;
+        let state = departure_state(absence(room, &card.wait));
+        Some((card.id, card.wait, state))
+    });
+    shown
+        .chain(told)
+        .map(|(id, follows, state)| {
             let wanted = serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))?;
-            Ok(Wanted { id, follows: stored.wait.id.clone(), wanted })
+            Ok(Wanted { id, follows, wanted })
         })
         .collect()
+}
+
+/// When messages may have been lost in the rooms of these cards, by room.
+async fn unseen(
+    connection: &mut PgConnection,
+    rooms: impl Iterator<Item = &Room>,
+    cards: &[Made],
+    fates: &Fates,
+) -> Result<BTreeMap<String, Unseen>, Failure> {
+    let opened = cards.iter().filter_map(|card| fates.of(&card.wait)).map(|stored| stored.wait.opened.at);
+    let Some(oldest) = opened.min() else { return Ok(BTreeMap::new()) };
+    let gaps = gaps::after(connection, oldest).await?;
+    let of = |room: &Room| (room.room.to_string(), Unseen::of(&room.room, &room.state.presence, &gaps));
+    Ok(rooms.map(of).collect())
 }

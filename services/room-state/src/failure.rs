@@ -1,6 +1,7 @@
 //! What went wrong, told apart by what to do about it.
 
 use std::any::Any;
+use std::fmt;
 use std::time::Duration;
 
 use runtime::telemetry::chain;
@@ -48,6 +49,14 @@ impl From<RulesError> for Failure {
         match error {
             RulesError::Sql(error) => error.into(),
             RulesError::None(_) => Self::Transient(chain(&error)),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transient(why) | Self::Permanent { explanation: why, .. } => f.write_str(why),
         }
     }
 }

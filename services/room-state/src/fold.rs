@@ -12,13 +12,16 @@ use domain::id::{EntryId, RoomKey, WaitId};
 use domain::rules::{Rules, RulesHistory};
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
+use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, NewWait};
 use store::rooms::{self, LockedRoom, RoomUpdate, Topic};
 use store::sqlx::PgConnection;
 
+use crate::anew::{self, Anew};
 use crate::failure::Failure;
 use crate::lines;
+use crate::notice;
 use crate::stages::Stages;
 
 /// What is to happen to one locked room.
@@ -30,6 +33,8 @@ pub struct RoomWork {
     pub entries: Vec<NewEntry>,
     /// Its name as the work reports it.
     pub topic: Option<Topic>,
+    /// Judge its past anew even if nothing new is stored.
+    pub anew: Option<Anew>,
     /// Captures among the work that contradict each other.
     pub conflicts: i64,
     /// The rules in force exclude the room. Judged by [`apply`].
@@ -40,7 +45,7 @@ impl RoomWork {
     /// Nothing yet for this room.
     pub fn of(locked: LockedRoom) -> Self {
         let excluded = locked.excluded;
-        Self { locked, entries: Vec::new(), topic: None, conflicts: 0, excluded }
+        Self { locked, entries: Vec::new(), topic: None, anew: None, conflicts: 0, excluded }
     }
 
     /// Judges the room by its name of now. What is said in an excluded room is folded like everything else, so that
@@ -60,7 +65,7 @@ impl RoomWork {
         let Some(held) = self.entries.iter_mut().find(|held| held.id == new.id) else {
             return self.entries.push(new);
         };
-        if content(held) != content(&new) {
+        if !content(held).agrees(&content(&new)) {
             self.conflicts += 1;
         }
         if new.entry.position.seq < held.entry.position.seq {
@@ -70,12 +75,26 @@ impl RoomWork {
 }
 
 /// What two captures of one entry must agree on.
-fn content(new: &NewEntry) -> (Timestamp, Option<String>, Option<&str>) {
+struct Content<'a> {
+    at: Timestamp,
+    sender: Option<String>,
+    text: Option<&'a str>,
+}
+
+impl Content<'_> {
+    /// Whether they agree. A blanked text contradicts nothing.
+    fn agrees(&self, other: &Content<'_>) -> bool {
+        let texts = self.text.is_none() || other.text.is_none() || self.text == other.text;
+        texts && (self.at, &self.sender) == (other.at, &other.sender)
+    }
+}
+
+fn content(new: &NewEntry) -> Content<'_> {
     let sender = match &new.entry.body {
         Body::Message(message) => Some(message.sender.key.to_string()),
         _ => None,
     };
-    (new.entry.position.at, sender, new.text.as_deref())
+    Content { at: new.entry.position.at, sender, text: new.text.as_deref() }
 }
 
 /// A room that changed.
@@ -95,6 +114,7 @@ struct Writes {
     updates: Vec<RoomUpdate>,
     waits: Vec<NewWait>,
     fates: Vec<(WaitId, Fate)>,
+    notices: Vec<StoredCommand>,
     changed: Vec<Changed>,
 }
 
@@ -115,7 +135,7 @@ pub async fn apply(
     let mut writes = Writes::default();
     for room in work {
         let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
-        fold_room(connection, room, news, rules, &mut writes).await?;
+        fold_room(connection, room, news, rules, now, &mut writes).await?;
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
@@ -124,6 +144,9 @@ pub async fn apply(
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
         stages.done("rooms");
+        for notice in &writes.notices {
+            commands::note(connection, notice).await?;
+        }
     }
     Ok(writes.changed)
 }
@@ -197,7 +220,8 @@ async fn settle_repeats(
     for new in repeated {
         let room = new.room.to_string();
         let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
-        if !contradicts(old, new) {
+        let held = Content { at: old.at, sender: old.sender.clone(), text: old.text.as_deref() };
+        if held.agrees(&content(new)) {
             continue;
         }
         let news = news.entry(room.clone()).or_default();
@@ -214,29 +238,28 @@ async fn settle_repeats(
     Ok(())
 }
 
-/// Words that are not kept contradict nothing.
-fn contradicts(old: &timeline::Stored, new: &NewEntry) -> bool {
-    let (at, sender, text) = content(new);
-    let other_words = old.text.as_deref().zip(text).is_some_and(|(old, new)| old != new);
-    (old.at, &old.sender) != (at, &sender) || other_words
-}
-
 async fn fold_room(
     connection: &mut PgConnection,
     work: RoomWork,
     mut news: News,
     rules: &RulesHistory,
+    now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, conflicts, excluded } = work;
+    let RoomWork { locked, mut entries, topic, anew, conflicts, excluded } = work;
     news.conflicts += conflicts;
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
-    let by_other_rules = judged_anew(&locked, rules);
-    let is_judged_anew = by_other_rules.is_some();
-    if let Some(position) = by_other_rules {
-        news.affect(position);
+    let anew = match anew {
+        Some(anew) => Some(anew),
+        None => anew::by_newer_rules(connection, &locked, rules).await?,
+    };
+    let is_judged_anew = anew.is_some();
+    if let Some(from) = anew.as_ref().map(|anew| anew.from) {
+        news.affect(Position { at: from, seq: 0, entry: EntryId(String::new()), after: None });
     }
+    let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
+    let rules = &rules.keeping(kept.as_ref());
     let topic = newer_topic(&locked.topic, topic.as_ref());
     let same_room = topic == locked.topic && excluded == locked.excluded;
     if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && same_room {
@@ -255,11 +278,7 @@ async fn fold_room(
         writes.fates.extend(fates);
         folded
     } else {
-        let opened_before = locked.state.open.clone();
-        let mut folded = guarded(locked.state, entries.iter().map(|new| &new.entry), rules)?;
-        // The wait that was open before comes first; untouched, it need not be written again.
-        folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
-        folded
+        fold_on(locked.state, &entries, rules)?
     };
     let last_lines = if excluded {
         Vec::new()
@@ -276,6 +295,7 @@ async fn fold_room(
     }));
     let version = locked.version + 1;
     let last_spoken = folded.state.last_speaker.as_ref().map(|speaker| speaker.at);
+    writes.notices.extend(folded.turns.iter().map(|turn| notice::of(&room, turn, now)));
     writes.updates.push(RoomUpdate {
         room: room.clone(),
         topic,
@@ -284,25 +304,32 @@ async fn fold_room(
         last_lines,
         conflicts: news.conflicts,
         excluded,
-        rules_version: rules.newest().version,
+        folded_with: rules.newest().version,
+        kept,
     });
     writes.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
 }
 
-/// Where the folding so far stops to hold, because newer rules judge what is folded already.
-fn judged_anew(locked: &LockedRoom, rules: &RulesHistory) -> Option<Position> {
-    let from = rules.changed_since(locked.folded_with)?;
-    let touched = locked.state.through.as_ref().is_some_and(|through| through.at >= from);
-    touched.then(|| Position { at: from, seq: 0, entry: EntryId(String::new()), after: None })
+/// Folds entries that lie behind everything folded.
+fn fold_on(
+    state: FoldState,
+    entries: &[NewEntry],
+    rules: &RulesHistory,
+) -> Result<domain::fold::Folded, Failure> {
+    let opened_before = state.open.clone();
+    let mut folded = guarded(state, entries.iter().map(|new| &new.entry), rules)?;
+    // The wait that was open before comes first; untouched, it need not be written again.
+    folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
+    Ok(folded)
 }
 
 fn newer_topic(held: &Topic, reported: Option<&Topic>) -> Topic {
     reported.filter(|reported| reported.at >= held.at).unwrap_or(held).clone()
 }
 
-/// Folds a room again from the last wholly quiet state stored before `affected`.
-async fn fold_again(
+/// Folds a room again from the last wholly quiet state stored before `affected`. It stores nothing.
+pub async fn fold_again(
     connection: &mut PgConnection,
     room: &RoomKey,
     affected: Option<&Position>,

@@ -4,6 +4,8 @@ mod consume;
 mod dead;
 mod lag;
 mod login;
+mod replay;
+mod retention;
 pub mod rights;
 mod topology;
 mod wake;
@@ -16,10 +18,14 @@ use async_nats::jetstream::{self, Context as JetStream};
 use bytes::Bytes;
 use futures::future::join_all;
 
+use crate::Clock;
+
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
 pub use login::Login;
+pub use replay::StreamEnd;
+pub use retention::limit_ages;
 pub use rights::User;
 pub use topology::{Consumer, clear, declare};
 pub use wake::wake_on_room_changes;
@@ -40,6 +46,7 @@ const PUBLISH_PAUSE: Duration = Duration::from_millis(250);
 pub struct Bus {
     client: async_nats::Client,
     jetstream: JetStream,
+    clock: Clock,
 }
 
 /// Why something could not be done on the bus. All of them pass: the caller tries again later.
@@ -110,7 +117,13 @@ impl Bus {
         .await
         .map_err(BusError::Connect)?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, jetstream })
+        Ok(Self { client, jetstream, clock: Clock::system() })
+    }
+
+    /// The same connection; moments that the server tells are taken for moments of this clock.
+    #[must_use]
+    pub fn by(self, clock: &Clock) -> Self {
+        Self { clock: clock.clone(), ..self }
     }
 
     /// The JetStream context, for what has no function here.

@@ -120,7 +120,10 @@ fn declaring() -> Vec<String> {
             .chain([api(&format!("CONSUMER.INFO.{stream}.*")), api(&format!("CONSUMER.CREATE.{stream}.>"))])
             .collect::<Vec<_>>()
     };
-    STREAMS.into_iter().flat_map(each).collect()
+    // After a restore of the database everything captured is handed out once more.
+    let again = Consumer::FACTS
+        .map(|consumer| api(&format!("CONSUMER.DELETE.{}.{}", consumer.stream(), consumer.name())));
+    STREAMS.into_iter().flat_map(each).chain(again).collect()
 }
 
 /// A dead letter is read, published again where it came from, and then removed.

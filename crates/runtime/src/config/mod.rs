@@ -20,5 +20,6 @@ pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sections::{
-    Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Vika, VikaSheets, WebhookClaim, WebhookToken,
+    Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Retention, Vika, VikaSheets, WebhookClaim,
+    WebhookToken,
 };

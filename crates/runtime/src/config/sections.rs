@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use domain::Timestamp;
 use domain::id::StaffName;
 use domain::rules::Rules;
 use domain::span::Span;
@@ -32,6 +33,9 @@ pub struct Config {
     pub vika: Vika,
     /// The cards.
     pub feishu: Feishu,
+    /// How long what was said is kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// Logs.
     #[serde(default)]
     pub logs: Logs,
@@ -199,6 +203,23 @@ pub struct Feishu {
     /// Names shown for people who click, by their `ou_…` id.
     #[serde(default)]
     pub people: BTreeMap<String, String>,
+}
+
+/// How long what was said is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Messages' texts older than this are blanked everywhere they were copied to; figures stay. `null`: kept for ever.
+    #[serde(default)]
+    pub text: Option<Span>,
+}
+
+impl Retention {
+    /// Texts from before this moment are to be blanked; `None`: none ever.
+    pub fn blank_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let age = chrono::TimeDelta::from_std(self.text?.as_duration()).ok()?;
+        now.checked_sub_signed(age)
+    }
 }
 
 /// Logs.

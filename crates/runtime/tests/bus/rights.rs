@@ -76,7 +76,9 @@ const PUBLISH: &[(&str, &[User])] = &[
     ("$JS.API.CONSUMER.CREATE.ROOM.vika-sync.room.changed.*", &[User::Admin]),
     ("$JS.API.CONSUMER.CREATE.CHAT.spy", &[User::Admin]),
     ("$JS.API.CONSUMER.DURABLE.CREATE.CHAT.spy", &[]),
-    ("$JS.API.CONSUMER.DELETE.CHAT.room-state-chat", &[]),
+    ("$JS.API.CONSUMER.DELETE.CHAT.room-state-chat", &[User::Admin]),
+    ("$JS.API.CONSUMER.DELETE.COMMAND.room-state-command", &[User::Admin]),
+    ("$JS.API.CONSUMER.DELETE.ROOM.vika-sync", &[]),
     ("$JS.API.CONSUMER.PAUSE.CHAT.room-state-chat", &[]),
     // Looking.
     ("$JS.API.INFO", &[READER]),

@@ -9,14 +9,40 @@ use sqlx::PgConnection;
 
 use crate::rooms::parse;
 
+/// What a card is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Somebody waits.
+    Wait,
+    /// Our account left the room.
+    Departure,
+}
+
+impl About {
+    /// As the database holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Departure => "departure",
+        }
+    }
+
+    /// From what the database holds, which its check keeps to these two.
+    pub(super) fn parse(text: &str) -> Self {
+        if text == Self::Departure.as_str() { Self::Departure } else { Self::Wait }
+    }
+}
+
 /// A card to be made.
 #[derive(Debug, Clone)]
 pub struct NewCard<'a> {
-    /// The wait it is for.
+    /// What it is about.
+    pub about: About,
+    /// The wait it is for; for a departure, the entry that says so.
     pub wait: &'a WaitId,
     /// Its room.
     pub room: &'a RoomKey,
-    /// The rung, or `owner-DATE`.
+    /// The rung, `owner-DATE` or `left`.
     pub rung: &'a str,
     /// The chat that gets it.
     pub chat: &'a str,
@@ -68,13 +94,15 @@ impl Fate {
 pub struct Card {
     /// Its number; rises in the order in which cards are made.
     pub id: i64,
-    /// The wait it was made for.
+    /// What it is about.
+    pub about: About,
+    /// The wait it was made for; for a departure, the entry that says so.
     pub wait: WaitId,
     /// The wait whose fate it shows.
     pub follows: WaitId,
     /// Its room.
     pub room: RoomKey,
-    /// The rung, or `owner-DATE`.
+    /// The rung, `owner-DATE` or `left`.
     pub rung: String,
     /// The chat that gets it.
     pub chat: String,
@@ -120,7 +148,7 @@ pub struct Card {
 pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
-        select wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds, colour, due_at,
+        select about, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds, colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
                message_id, sent_at, wanted, change_attempts, pressed_by
         from alert_cards
@@ -133,6 +161,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
     row.map(|row| {
         Ok(Card {
             id,
+            about: About::parse(&row.about),
             wait: WaitId(row.wait),
             follows: WaitId(row.follows),
             room: parse(&row.room, "room")?,
@@ -173,8 +202,8 @@ pub async fn insert(
     sqlx::query!(
         r#"
         insert into alert_cards (wait, rung, chat, room, follows, ask_day, threshold_seconds, colour, due_at, created_at,
-                                 state, next_attempt_at, wanted, next_change_at, skipped_because)
-        values ($1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10, $9, $11, $9, $12)
+                                 state, next_attempt_at, wanted, next_change_at, skipped_because, about)
+        values ($1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10, $9, $11, $9, $12, $13)
         on conflict (wait, rung, chat) do update
         set state = excluded.state, due_at = excluded.due_at, threshold_seconds = excluded.threshold_seconds,
             colour = excluded.colour, created_at = excluded.created_at, next_attempt_at = excluded.next_attempt_at,
@@ -196,6 +225,7 @@ pub async fn insert(
         card.fate.state(),
         wanted,
         card.fate.because(),
+        card.about.as_str(),
     )
     .execute(connection)
     .await?;

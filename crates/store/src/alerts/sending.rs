@@ -14,6 +14,10 @@ pub struct Frozen<'a> {
     pub payload: &'a Value,
     /// The room's last entry, which its reader sees.
     pub through: Option<&'a str>,
+    /// The state that it shows.
+    pub shown: &'a Value,
+    /// When the oldest of the lines was said that it shows.
+    pub texts_since: Option<Timestamp>,
 }
 
 /// Where a card ends that is not sent.
@@ -71,11 +75,13 @@ pub async fn lock_head(
 /// Freezes a card: from now on every attempt sends the same.
 pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set uuid = $2, payload = $3, through = $4 where id = $1",
+        "update alert_cards set uuid = $2, payload = $3, through = $4, shown = $5, texts_since = $6 where id = $1",
         id,
         frozen.uuid,
         frozen.payload,
         frozen.through,
+        frozen.shown,
+        frozen.texts_since,
     )
     .execute(connection)
     .await?;
@@ -106,7 +112,7 @@ pub async fn mark_sending(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing `shown`.
+/// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
@@ -117,7 +123,7 @@ pub async fn mark_sent(
     sqlx::query!(
         r#"
         update alert_cards
-        set state = 'sent', in_doubt = false, message_id = $2, shown = $3, sent_at = $4, last_code = 0,
+        set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
             next_change_at = $4
         where id = $1
         "#,

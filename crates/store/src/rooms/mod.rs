@@ -2,6 +2,8 @@
 
 pub mod commands;
 pub mod progress;
+pub mod recompute;
+pub mod retention;
 pub mod timeline;
 pub mod waits;
 
@@ -9,6 +11,7 @@ use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::RoomKey;
 use domain::role::Role;
+use domain::rules::KeptRules;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -53,10 +56,14 @@ pub struct LockedRoom {
     pub excluded: bool,
     /// Its version.
     pub version: i64,
-    /// The newest rules when it was folded last.
-    pub folded_with: i64,
     /// The newest rules at the moment of locking.
     pub rules_version: i64,
+    /// The newest rules that its past was judged with.
+    pub folded_with: i64,
+    /// How its counted past keeps being judged.
+    pub kept: Option<KeptRules>,
+    /// Texts from before this are blanked, and not stored any more.
+    pub blanked_to: Option<Timestamp>,
 }
 
 /// A room as others read it.
@@ -99,8 +106,10 @@ pub struct RoomUpdate {
     pub conflicts: i64,
     /// The rules exclude it.
     pub excluded: bool,
-    /// The rules that were used.
-    pub rules_version: i64,
+    /// The newest rules that its past was judged with.
+    pub folded_with: i64,
+    /// How its counted past keeps being judged.
+    pub kept: Option<KeptRules>,
 }
 
 /// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
@@ -148,8 +157,9 @@ async fn lock_existing(
     let rows = sqlx::query!(
         r#"
         select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
-               topic_at, excluded_since is not null as "excluded!", version, rules_version as folded_with,
-               (select coalesce(max(version), 0) from rules) as "rules_version!"
+               topic_at, excluded_since is not null as "excluded!", version,
+               (select coalesce(max(version), 0) from rules) as "rules_version!",
+               rules_version as folded_with, rules_kept as "kept: Json<KeptRules>", text_blanked_to
         from rooms
         where room = any ($1)
         order by room
@@ -168,8 +178,10 @@ async fn lock_existing(
                 topic: Topic { name: row.topic, at: row.topic_at },
                 excluded: row.excluded,
                 version: row.version,
-                folded_with: row.folded_with,
                 rules_version: row.rules_version,
+                folded_with: row.folded_with,
+                kept: row.kept.map(|kept| kept.0),
+                blanked_to: row.text_blanked_to,
             })
         })
         .collect()
@@ -191,7 +203,9 @@ pub async fn update(
     let active: Vec<Option<Timestamp>> = updates.iter().map(|update| update.last_active_at).collect();
     let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
     let excluded: Vec<bool> = updates.iter().map(|update| update.excluded).collect();
-    let rules: Vec<i64> = updates.iter().map(|update| update.rules_version).collect();
+    let rules: Vec<i64> = updates.iter().map(|update| update.folded_with).collect();
+    let kept: Vec<Option<Json<&KeptRules>>> =
+        updates.iter().map(|update| update.kept.as_ref().map(Json)).collect();
     sqlx::query!(
         r#"
         update rooms
@@ -199,14 +213,14 @@ pub async fn update(
             last_entry = new.last_entry,
             last_active_at = greatest(rooms.last_active_at, new.last_active_at),
             conflicts = rooms.conflicts + new.conflicts, rules_version = new.rules_version,
-            excluded_since = case when new.excluded then coalesce(rooms.excluded_since, $10) end,
-            included_since = case when rooms.excluded_since is not null and not new.excluded then $10
+            excluded_since = case when new.excluded then coalesce(rooms.excluded_since, $11) end,
+            included_since = case when rooms.excluded_since is not null and not new.excluded then $11
                                   else rooms.included_since end,
-            version = rooms.version + 1, updated_at = $10
+            rules_kept = new.rules_kept, version = rooms.version + 1, updated_at = $11
         from unnest($1::text[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::bigint[],
-                    $8::bigint[], $9::timestamptz[], $11::boolean[])
+                    $8::bigint[], $9::timestamptz[], $10::jsonb[], $12::boolean[])
              as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at,
-                     excluded)
+                     rules_kept, excluded)
         where rooms.room = new.room
         "#,
         &rooms,
@@ -218,6 +232,7 @@ pub async fn update(
         &conflicts,
         &rules,
         &topics_at as _,
+        &kept as _,
         now,
         &excluded,
     )

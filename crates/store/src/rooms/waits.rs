@@ -43,6 +43,7 @@ fn state_name(wait: &Wait) -> &'static str {
         None => "open",
         Some(Ending::Answered { .. }) => "answered",
         Some(Ending::Cancelled { .. }) => "cancelled",
+        Some(Ending::Confirmed { .. }) => "confirmed",
         Some(Ending::Withdrawn) => "withdrawn",
         Some(Ending::Unobserved) => "unobserved",
     }
@@ -79,8 +80,7 @@ pub async fn upsert(
     sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
-                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at,
-                           updated_at)
+                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at, updated_at)
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
@@ -92,12 +92,9 @@ pub async fn upsert(
             alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
             outcome = excluded.outcome, before = coalesce(excluded.before, waits.before), replaced_by = null,
             updated_at = excluded.updated_at,
-            judged_anew_at = case
-                when waits.stage <> excluded.stage
-                     or excluded.state = 'open' and (waits.state <> 'open' or waits.replaced_by is not null)
-                then coalesce(excluded.judged_anew_at, waits.judged_anew_at)
-                else waits.judged_anew_at
-            end
+            judged_anew_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
+                and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.judged_anew_at end,
+                waits.judged_anew_at)
         "#,
         &ids as _,
         &rooms,
@@ -208,6 +205,29 @@ pub async fn live_after(
             (WaitId(row.wait), position)
         })
         .collect())
+}
+
+/// When the entry was sent that ended a room's last closed wait; a cancel counts as sent with the entry that it stands
+/// after. `None`: no live wait of the room is closed.
+pub async fn last_closing(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let at = sqlx::query_scalar!(
+        r#"
+        select coalesce(cancel.pos_at, closed.closed_at) as at
+        from waits closed
+             left join timeline cancel on closed.state = 'cancelled' and cancel.room = closed.room
+                  and cancel.entry = 'command:' || (closed.outcome -> 'how' ->> 'command')
+        where closed.room = $1 and closed.replaced_by is null and closed.state not in ('open', 'void')
+        order by closed.opened_at desc, closed.opened_seq desc, closed.wait desc
+        limit 1
+        "#,
+        room.to_string(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(at.flatten())
 }
 
 /// Which waits to read.

@@ -43,7 +43,7 @@ impl Deliverer {
         };
         let outcome = self.feishu.update_card(&change.message_id, &change.message).await;
         self.record_change(&change.card, outcome).await?;
-        tokio::time::sleep(CHAT_SPACING).await;
+        self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
 
@@ -76,7 +76,7 @@ impl Deliverer {
         if too_old || form == Form::PlainText {
             return Ok(None);
         }
-        let Some(subject) = Subject::read(connection, card).await? else { return Ok(None) };
+        let Some(subject) = Subject::read(connection, card, now).await? else { return Ok(None) };
         let state: CardState = serde_json::from_value(card.wanted.clone())
             .map_err(|error| Failure::Json("card state", error))?;
         let history = self.rules.get(connection).await?;

@@ -5,7 +5,6 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::calendar::Calendar;
 use domain::golive::Phase;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
@@ -18,10 +17,9 @@ use store::sqlx::PgConnection;
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
 use crate::card::{CardState, Form, render};
-use crate::compose::Subject;
-use crate::decide::waiting;
+use crate::compose::{About, Subject};
+use crate::decide::as_json;
 use crate::failure::Failure;
-use crate::fate::card_state;
 use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
 use crate::point;
 use crate::truth::held;
@@ -70,7 +68,7 @@ impl Deliverer {
         let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid).await;
         self.ctx.faults.reach(point::BEFORE_RECORD).await;
         self.record(&attempt, outcome).await?;
-        tokio::time::sleep(CHAT_SPACING).await;
+        self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
 
@@ -82,7 +80,7 @@ impl Deliverer {
         }
         let Some(id) = lock_head(&mut tx, chat, PATIENCE, now).await? else { return Ok(Head::None) };
         let Some(card) = get(&mut tx, id).await? else { return Ok(Head::None) };
-        let subject = Subject::read(&mut tx, &card).await?;
+        let subject = Subject::read(&mut tx, &card, now).await?;
         let Some(subject) = subject.filter(|subject| card.in_doubt || still_wanted(&card, subject)) else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             set_aside(&mut tx, id, End::Obsolete, None).await?;
@@ -121,11 +119,19 @@ impl Deliverer {
         }
         let history = self.rules.get(connection).await?;
         let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
-        let facts = subject.facts(card, uuid.clone(), CardState::Waiting, rules, feishu, now);
+        let unverified = matches!(subject.about, About::Wait { unverified: true, .. });
+        let state = CardState::Waiting { unverified };
+        let shown = as_json(&state)?;
+        let mut facts = subject.facts(card, uuid.clone(), state, rules, feishu, now);
+        if let Some(before) = self.ctx.config.retention.blank_before(now) {
+            facts.last_lines.retain(|line| line.at >= before);
+        }
+        let texts_since = facts.last_lines.iter().map(|line| line.at).min();
         let message = render(&facts, Form::from_name(&card.form));
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
         let through = subject.room.last_entry.as_deref();
-        freeze(connection, card.id, &Frozen { uuid: uuid.as_str(), payload: &payload, through }).await?;
+        let frozen = Frozen { uuid: uuid.as_str(), payload: &payload, through, shown: &shown, texts_since };
+        freeze(connection, card.id, &frozen).await?;
         Ok((uuid, message))
     }
 
@@ -135,7 +141,8 @@ impl Deliverer {
         let mut connection = self.ctx.db.acquire().await?;
         match outcome {
             Ok(sent) => {
-                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &waiting()?, now).await?;
+                let shown = as_json(&CardState::WAITING)?;
+                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &shown, now).await?;
                 metrics::counter!("alerts_sent_total").increment(1);
                 metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
                 Ok(())
@@ -187,7 +194,7 @@ impl Deliverer {
 
 /// Whether there is still something to say.
 fn still_wanted(card: &Card, subject: &Subject) -> bool {
-    let open = card_state(&subject.stored, subject.room.excluded, Calendar::Always).is_open();
+    let open = subject.state().is_open();
     // A card that only asks for an owner; one of a rung is wanted anyway.
     let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
     open && !(only_asks && subject.room.state.owner.is_some())

@@ -13,6 +13,7 @@ pub use client::{FeishuClient, Receiver, Sent};
 pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use history::{ChatInfo, MarkerSearch};
 pub use runtime::config::Secret;
+pub use wire::CALL_DEADLINE;
 
 use std::fmt;
 use std::sync::Arc;

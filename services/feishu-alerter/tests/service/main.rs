@@ -3,6 +3,7 @@
 mod closing;
 mod crashes;
 mod first_day;
+mod gaps;
 mod holding;
 mod ladder;
 mod owners;

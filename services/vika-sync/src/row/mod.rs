@@ -1,6 +1,7 @@
 //! What rows should say, computed from what is known of a room. Pure: no clock, no store, no service.
 
 mod all_rooms;
+mod capture;
 mod day;
 mod excluded;
 mod refresh;
@@ -9,11 +10,12 @@ mod tests;
 mod today;
 
 use domain::Timestamp;
+use domain::gap::Unseen;
 use domain::rules::Rules;
 use serde_json::Value;
 use store::rooms::Room;
 use store::rooms::waits::StoredWait;
-use store::vika_sync::{Cells, Gap, unknown_cell};
+use store::vika_sync::{Cells, unknown_cell};
 use vika::tables::Table;
 use vika::{Cell, Fields, Present};
 
@@ -33,8 +35,8 @@ pub struct Facts<'a> {
     pub waits: &'a [StoredWait],
     /// The rules in force.
     pub rules: &'a Rules,
-    /// Capture gaps that concern it.
-    pub gaps: &'a [Gap],
+    /// When messages in it may have been lost.
+    pub unseen: &'a Unseen,
     /// What became of the last command about it: 系统信息.
     pub message: &'a str,
     /// Cards are sent; before go-live they are not.

@@ -24,7 +24,6 @@ async fn until_go_live_todays_rows_say_why_no_cards_come() -> Result<()> {
     room_state.stop().await
 }
 
-/// Seen to fail with excluded rooms' rows made like others, and with the row that stands left as it is.
 #[tokio::test]
 async fn an_excluded_room_is_not_shown_until_it_is_excluded_no_more() -> Result<()> {
     let mut world = World::start().await?;

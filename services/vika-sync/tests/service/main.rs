@@ -5,6 +5,7 @@ mod crashes;
 mod edits;
 mod faults;
 mod first_day;
+mod gaps;
 mod replicas;
 mod rows;
 mod schema;
