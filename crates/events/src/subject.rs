@@ -15,6 +15,8 @@ pub const COMMAND_ALL: &str = "command.>";
 pub const ROOM_ALL: &str = "room.changed.*";
 /// All dead letters.
 pub const DEAD_ALL: &str = "dead.>";
+/// All beats. Plain NATS: no stream takes them.
+pub const BEAT_ALL: &str = "beat.*";
 
 /// Bytes of the hash that stand for a room in a subject: enough never to collide among millions of rooms.
 const TOKEN_BYTES: usize = 15;
@@ -48,6 +50,11 @@ pub fn room_changed(room: &RoomKey) -> String {
 /// Where a service puts what it cannot handle. `reason` is a short word of ours.
 pub fn dead(service: &str, reason: &str) -> String {
     format!("dead.{service}.{reason}")
+}
+
+/// Where a service beats.
+pub fn beat(service: &str) -> String {
+    format!("beat.{service}")
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod problem;
 mod schema;
 mod secret;
 mod sections;
+mod watchdog;
 
 pub use load::{Source, load, load_complete, load_text, load_with};
 pub use problem::{ConfigError, Problem};
@@ -22,3 +23,4 @@ pub use secret::Secret;
 pub use sections::{
     Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Vika, VikaSheets, WebhookClaim, WebhookToken,
 };
+pub use watchdog::{CustomBot, Thresholds, Watchdog};

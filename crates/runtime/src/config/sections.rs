@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
+use super::watchdog::Watchdog;
 use crate::telemetry::LogFormat;
 
 /// Everything an operator decides.
@@ -32,6 +33,9 @@ pub struct Config {
     pub vika: Vika,
     /// The cards.
     pub feishu: Feishu,
+    /// Who hears of it when Huiyin itself is not well; `null`: nobody.
+    #[serde(default)]
+    pub watchdog: Option<Watchdog>,
     /// Logs.
     #[serde(default)]
     pub logs: Logs,

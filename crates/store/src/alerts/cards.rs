@@ -36,13 +36,15 @@ pub struct NewCard<'a> {
 pub struct Card {
     /// Its number; rises in the order in which cards are made.
     pub id: i64,
-    /// The wait it was made for.
+    /// The alarm that it follows; `None`: it follows a wait.
+    pub alarm: Option<i64>,
+    /// The wait it was made for. A card of an alarm has the alarm's subject here and in the two that follow.
     pub wait: WaitId,
     /// The wait whose fate it shows.
     pub follows: WaitId,
     /// Its room.
     pub room: RoomKey,
-    /// The rung, or `owner-DATE`.
+    /// The rung, or `owner-DATE`; of an alarm, the seconds after which it was repeated.
     pub rung: String,
     /// The chat that gets it.
     pub chat: String,
@@ -88,7 +90,7 @@ pub struct Card {
 pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
-        select wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds, colour, due_at,
+        select alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds, colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
                message_id, sent_at, wanted, change_attempts, pressed_by
         from alert_cards
@@ -101,6 +103,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
     row.map(|row| {
         Ok(Card {
             id,
+            alarm: row.alarm,
             wait: WaitId(row.wait),
             follows: WaitId(row.follows),
             room: parse(&row.room, "room")?,

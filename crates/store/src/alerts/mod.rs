@@ -8,3 +8,4 @@ pub mod presses;
 pub mod schedule;
 pub mod sending;
 pub mod truth;
+pub mod watch;

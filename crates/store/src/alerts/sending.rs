@@ -11,6 +11,8 @@ pub struct Frozen<'a> {
     pub uuid: &'a str,
     /// What is sent.
     pub payload: &'a Value,
+    /// What that shows.
+    pub shown: &'a Value,
     /// The room's last entry, which its reader sees.
     pub through: Option<&'a str>,
 }
@@ -37,17 +39,20 @@ impl End {
 }
 
 /// Locks the card that a chat gets next, and says whether its time has come. Cards go out in the order in which they
-/// were made; one that failed `patience` times lets others pass while it waits.
+/// were made; one that failed `patience` times lets others pass while it waits. While cards of waits are `held` back
+/// only those of alarms go out.
 pub async fn lock_head(
     connection: &mut PgConnection,
     chat: &str,
     patience: i32,
+    held: bool,
     now: Timestamp,
 ) -> Result<Option<i64>, sqlx::Error> {
     let head = sqlx::query!(
         r#"
         select id, next_attempt_at from alert_cards
         where chat = $1 and state in ('pending', 'sending') and not (attempts >= $2 and next_attempt_at > $3)
+              and (alarm is not null or not $4)
         order by id
         limit 1
         for update
@@ -55,6 +60,7 @@ pub async fn lock_head(
         chat,
         patience,
         now,
+        held,
     )
     .fetch_optional(connection)
     .await?;
@@ -64,10 +70,11 @@ pub async fn lock_head(
 /// Freezes a card: from now on every attempt sends the same.
 pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set uuid = $2, payload = $3, through = $4 where id = $1",
+        "update alert_cards set uuid = $2, payload = $3, shown = $4, through = $5 where id = $1",
         id,
         frozen.uuid,
         frozen.payload,
+        frozen.shown,
         frozen.through,
     )
     .execute(connection)
@@ -99,24 +106,21 @@ pub async fn mark_sending(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing `shown`.
+/// Records that Feishu has the card, showing what was frozen.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
     message_id: &str,
-    shown: &Value,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
         update alert_cards
-        set state = 'sent', in_doubt = false, message_id = $2, shown = $3, sent_at = $4, last_code = 0,
-            next_change_at = $4
+        set state = 'sent', in_doubt = false, message_id = $2, sent_at = $3, last_code = 0, next_change_at = $3
         where id = $1
         "#,
         id,
         message_id,
-        shown,
         now,
     )
     .execute(connection)

@@ -5,7 +5,6 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::calendar::Calendar;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
 use store::alerts::sending::{
@@ -15,11 +14,9 @@ use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
-use crate::card::{CardState, Form, render};
-use crate::compose::Subject;
-use crate::decide::waiting;
+use crate::about::{About, Making};
+use crate::card::Form;
 use crate::failure::Failure;
-use crate::fate::card_state;
 use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
 use crate::point;
 use crate::truth::held;
@@ -75,13 +72,11 @@ impl Deliverer {
     async fn prepare(&self, chat: &str) -> Result<Head, Failure> {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.begin().await?;
-        if held(&mut tx, &self.ctx.config, now).await?.is_some() {
-            return Ok(Head::None);
-        }
-        let Some(id) = lock_head(&mut tx, chat, PATIENCE, now).await? else { return Ok(Head::None) };
+        let held = held(&mut tx, &self.ctx.config, now).await?.is_some();
+        let Some(id) = lock_head(&mut tx, chat, PATIENCE, held, now).await? else { return Ok(Head::None) };
         let Some(card) = get(&mut tx, id).await? else { return Ok(Head::None) };
-        let subject = Subject::read(&mut tx, &card).await?;
-        let Some(subject) = subject.filter(|subject| card.in_doubt || still_wanted(&card, subject)) else {
+        let about = About::read(&mut tx, &card).await?;
+        let Some(about) = about.filter(|about| card.in_doubt || about.is_wanted(&card)) else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             set_aside(&mut tx, id, End::Obsolete, None).await?;
             tx.commit().await?;
@@ -99,34 +94,41 @@ impl Deliverer {
             );
             return Ok(Head::SetAside);
         }
-        let (uuid, message) = self.frozen(&mut tx, &card, &subject, now).await?;
+        let Some((uuid, message)) = self.frozen(&mut tx, &card, &about, now).await? else {
+            set_aside(&mut tx, id, End::Obsolete, None).await?;
+            tx.commit().await?;
+            return Ok(Head::SetAside);
+        };
         mark_sending(&mut tx, id, now, now + IN_FLIGHT).await?;
         tx.commit().await?;
         Ok(Head::Ready(Box::new(Attempt { card, uuid, message })))
     }
 
-    /// The card's bytes: those of the first attempt, or made now and kept for every attempt.
+    /// The card's bytes: those of the first attempt, or made now and kept for every attempt. `None`: there is nobody to
+    /// tell any more.
     async fn frozen(
         &self,
         connection: &mut PgConnection,
         card: &Card,
-        subject: &Subject,
+        about: &About,
         now: Timestamp,
-    ) -> Result<(CardUuid, OutgoingMessage), Failure> {
+    ) -> Result<Option<(CardUuid, OutgoingMessage)>, Failure> {
         let generation = u32::try_from(card.generation).unwrap_or_default();
         let uuid = CardUuid::new(&card.chat, card.wait.as_str(), &card.rung, generation);
         if let Some(payload) = &card.payload {
             let message = serde_json::from_value(payload.clone());
-            return Ok((uuid, message.map_err(|error| Failure::Json("card", error))?));
+            return Ok(Some((uuid, message.map_err(|error| Failure::Json("card", error))?)));
         }
         let history = self.rules.get(connection).await?;
-        let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
-        let facts = subject.facts(card, uuid.clone(), CardState::Waiting, rules, feishu, now);
-        let message = render(&facts, Form::from_name(&card.form));
+        let (rules, config) = (history.at(now), &*self.ctx.config);
+        let making = Making { rules, config, form: Form::from_name(&card.form), now };
+        let shown = about.first(card)?;
+        let Some(message) = about.message(card, uuid.clone(), &shown, making)? else { return Ok(None) };
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
-        let through = subject.room.last_entry.as_deref();
-        freeze(connection, card.id, &Frozen { uuid: uuid.as_str(), payload: &payload, through }).await?;
-        Ok((uuid, message))
+        let frozen =
+            Frozen { uuid: uuid.as_str(), payload: &payload, shown: &shown, through: about.through() };
+        freeze(connection, card.id, &frozen).await?;
+        Ok(Some((uuid, message)))
     }
 
     async fn record(&self, attempt: &Attempt, outcome: Result<Sent, FeishuError>) -> Result<(), Failure> {
@@ -135,7 +137,7 @@ impl Deliverer {
         let mut connection = self.ctx.db.acquire().await?;
         match outcome {
             Ok(sent) => {
-                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &waiting()?, now).await?;
+                mark_sent(&mut connection, card.id, sent.message_id.as_str(), now).await?;
                 metrics::counter!("alerts_sent_total").increment(1);
                 metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
                 Ok(())
@@ -183,14 +185,6 @@ impl Deliverer {
         tracing::error!(error = %error, %until, "NO CARD CAN BE SENT: every call to Feishu is stopped");
         until
     }
-}
-
-/// Whether there is still something to say.
-fn still_wanted(card: &Card, subject: &Subject) -> bool {
-    let open = card_state(&subject.stored, Calendar::Always).is_open();
-    // A card that only asks for an owner; one of a rung is wanted anyway.
-    let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
-    open && !(only_asks && subject.room.state.owner.is_some())
 }
 
 /// Whether the same uuid could send a second message.
