@@ -16,7 +16,7 @@ pub const ROOM_ALL: &str = "room.changed.*";
 /// All dead letters.
 pub const DEAD_ALL: &str = "dead.>";
 /// All beats. Plain NATS: no stream takes them.
-pub const BEAT_ALL: &str = "beat.*";
+pub const BEAT_ALL: &str = "beat.>";
 
 /// Bytes of the hash that stand for a room in a subject: enough never to collide among millions of rooms.
 const TOKEN_BYTES: usize = 15;
@@ -52,7 +52,12 @@ pub fn dead(service: &str, reason: &str) -> String {
     format!("dead.{service}.{reason}")
 }
 
-/// Where a service beats.
+/// Everything that a service could not handle.
+pub fn dead_of(service: &str) -> String {
+    dead(service, ">")
+}
+
+/// Where a service shows that it lives. No stream keeps it.
 pub fn beat(service: &str) -> String {
     format!("beat.{service}")
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use runtime::bus::{Bus, declare};
+use runtime::bus::{Bus, Login, User, declare};
 use runtime::config::{Database, Source, load_complete};
 use runtime::main_wrapper::{admin_options, connect_options};
 use runtime::{Clock, Config};
@@ -115,7 +115,7 @@ fn print(applied: &Applied, config: &Config, valid_from: DateTime<Utc>) {
 pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateTime<Utc>) -> Result<Applied> {
     let database = &config.database;
     let (schema_before, schema_now) = prepare_database(database).await?;
-    let bus = Bus::connect(config.bus.url.expose(), "huiyin-apply").await?;
+    let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-apply").await?;
     declare(bus.jetstream()).await?;
     let mut operator = connect(database, connect_options(database, Role::Operator)?).await?;
     let made = store::rules::apply(&mut operator, &config.rules, valid_from, now)

@@ -2,8 +2,9 @@
 
 use anyhow::Context as _;
 use chrono::SecondsFormat;
-use runtime::bus::{Bus, DeadLetter};
+use runtime::bus::{Bus, DeadLetter, Login, User};
 use runtime::config::{Source, load};
+use store::role::Role;
 
 use crate::failure::{Failure, Result};
 use crate::text::{on_one_line, readable};
@@ -37,7 +38,8 @@ pub(crate) enum Command {
 /// Runs `huiyin dead …`.
 pub(crate) async fn run(command: &Command, source: &Source) -> Result<()> {
     let config = load(source)?;
-    let bus = Bus::connect(config.bus.url.expose(), "huiyin-dead").await.map_err(anyhow::Error::from)?;
+    let login = Login::of(&config.bus, User::Role(Role::Operator)).map_err(anyhow::Error::from)?;
+    let bus = Bus::connect(&login, "huiyin-dead").await.map_err(anyhow::Error::from)?;
     match command {
         Command::List { most } => list(&bus, *most).await,
         Command::Show { number } => show(&bus, *number).await,

@@ -25,14 +25,14 @@ pub async fn run(options: &Options) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
     let progress = |line: &str| println!("· {line}");
-    let checked = config(&options.config, "nats://private")?;
+    let checked = config(&options.config)?;
     telemetry::start_logs(&checked.logs.filter, checked.logs.format);
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
     let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;
-    let config = Config { database: local.database(), ..config(&options.config, &local.bus_url())? };
+    let config = Config { database: local.database(), bus: local.bus(), ..checked };
     progress("Starting the services");
     let services = Services::start(&local, &Arc::new(config), &clock);
     println!("· Running; Ctrl-C stops everything");
@@ -44,13 +44,13 @@ pub async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The company's configuration over the private servers.
-fn config(file: &Path, bus_url: &str) -> Result<Config> {
+/// The company's configuration; the private servers take the place of what it says of database and bus.
+fn config(file: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("reading the configuration {}", file.display()))?;
     let mut value: Value =
         serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
-    value["bus"] = json!({ "url": bus_url });
+    value["bus"] = json!({ "url": "nats://private" });
     value["database"] = json!({ "passwords": {} });
     let folder = file.parent().unwrap_or(Path::new("."));
     Ok(runtime::config::load_text(&value.to_string(), &file.display().to_string(), folder, true)?)

@@ -1,6 +1,7 @@
-//! A private `nats-server` with JetStream: loopback only, one user, ports that were free.
+//! A private `nats-server` with JetStream: loopback only, ports that were free, a superuser of its own beside the users
+//! that the caller gives.
 //!
-//! Streams, consumers and what they hold belong to the crates that declare them.
+//! Streams, consumers, what they hold and who may do what belong to the crates that declare them.
 
 use std::fmt;
 use std::fs;
@@ -45,6 +46,7 @@ pub struct PrivateNats {
     folder: PathBuf,
     ports: Ports,
     password: Secret,
+    users: String,
     durability: Durability,
     _lock: FolderLock,
 }
@@ -56,10 +58,12 @@ struct Ports {
 }
 
 impl PrivateNats {
-    /// Starts `nats-server` on the store in `folder`, which is made first if there is none.
+    /// Starts `nats-server` on the store in `folder`, which is made first if there is none. `users` are those besides
+    /// the superuser, as entries of its configuration's list `users`.
     pub async fn start(
         program: &NatsBinary,
         folder: &Path,
+        users: &str,
         durability: Durability,
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
@@ -71,6 +75,7 @@ impl PrivateNats {
             password: Secret::load_or_create(&folder.join("password"))?,
             ports: free_ports().context("find free ports for", &program.path)?,
             folder,
+            users: users.to_owned(),
             durability,
             _lock: lock,
         };
@@ -138,13 +143,13 @@ impl PrivateNats {
         self.process.lock().await.as_ref().map(Process::pid)
     }
 
-    /// The only user. async-nats 0.51 ignores the user and password of a URL (read in its connector.rs): hand
+    /// The superuser. async-nats 0.51 ignores the user and password of a URL (read in its connector.rs): hand
     /// it these through `ConnectOptions::with_user_and_password`.
     pub fn user(&self) -> &'static str {
         USER
     }
 
-    /// The user's password. Not to be printed.
+    /// The superuser's password. Not to be printed.
     pub fn password(&self) -> &str {
         self.password.expose()
     }
@@ -196,13 +201,14 @@ impl PrivateNats {
              http: \"{host}:{monitor}\"\n\
              pid_file: {pid_file}\n\
              jetstream {{\n  store_dir: {store}\n  max_file_store: {MAX_FILE}\n  max_memory_store: {MAX_MEMORY}\n  {sync}\n}}\n\
-             authorization {{\n  user: {USER}\n  password: \"{password}\"\n}}\n",
+             authorization {{\n  users: [\n{{ user: {USER}, password: \"{password}\" }}\n{users}]\n}}\n",
             host = Ipv4Addr::LOCALHOST,
             client = self.ports.client,
             monitor = self.ports.monitor,
             pid_file = quoted(&self.folder.join("nats.pid")),
             store = quoted(&self.folder.join("store")),
             password = self.password.expose(),
+            users = self.users,
         )
     }
 }

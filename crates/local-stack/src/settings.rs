@@ -36,6 +36,8 @@ pub struct Settings {
     pub usual_places: bool,
     /// How durable the servers are.
     pub durability: Durability,
+    /// Users of the bus besides its superuser, as entries of the list `users` in nats-server's configuration.
+    pub bus_users: String,
 }
 
 impl Settings {
@@ -48,6 +50,7 @@ impl Settings {
             tools: None,
             usual_places: true,
             durability: Durability::Durable,
+            bus_users: String::new(),
         }
     }
 

@@ -25,7 +25,8 @@ impl Stack {
         let durability = settings.durability;
         let postgres =
             PrivatePostgres::start(&programs.postgres, &home.join("postgres"), durability, progress).await?;
-        let nats = PrivateNats::start(&programs.nats, &home.join("nats"), durability, progress).await?;
+        let (folder, users) = (home.join("nats"), &settings.bus_users);
+        let nats = PrivateNats::start(&programs.nats, &folder, users, durability, progress).await?;
         progress("Postgres and nats-server are up");
         Ok(Self { postgres, nats, _lock: lock })
     }

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::role::Role;
 
 use crate::beat::Beats;
-use crate::bus::Bus;
+use crate::bus::{Bus, Login, User};
 use crate::config::{Database, Source, load};
 use crate::fault::Faults;
 use crate::health::Health;
@@ -78,7 +78,8 @@ where
         tokio::spawn(axum::serve(listener, health.clone().router(metrics)).into_future());
     }
     let options = connect_options(&config.database, role)?;
-    let context = connect(Arc::new(config), service, options, Clock::system(), shutdown).await?;
+    let login = Login::of(&config.bus, User::Role(role))?;
+    let context = connect(Arc::new(config), service, options, &login, Clock::system(), shutdown).await?;
     let context = Context { health, ..context };
     supervise(service, context, run).await
 }
@@ -88,6 +89,7 @@ pub async fn connect(
     config: Arc<Config>,
     service: &'static str,
     database: PgConnectOptions,
+    bus: &Login,
     clock: Clock,
     shutdown: Shutdown,
 ) -> anyhow::Result<Context> {
@@ -99,10 +101,8 @@ pub async fn connect(
         Ok(())
     })
     .await?;
-    let bus = patiently(patience, &shutdown, "the bus", || async {
-        Ok(Bus::connect(config.bus.url.expose(), service).await?)
-    })
-    .await?;
+    let bus =
+        patiently(patience, &shutdown, "the bus", || async { Ok(Bus::connect(bus, service).await?) }).await?;
     Ok(Context { config, clock, db, bus, shutdown, health: Health::default(), faults: Faults::default() })
 }
 

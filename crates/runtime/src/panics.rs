@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 use events::beat::{Beat, BeatKind, Panic};
 use events::subject;
 
-use crate::bus::Bus;
-use crate::config::Secret;
+use crate::bus::{Bus, Login};
 use crate::{Clock, Context};
 
 /// How long a report may hold the process up.
@@ -35,7 +34,7 @@ tokio::task_local! {
 
 /// Who reports a service's panics.
 struct Reporter {
-    bus_url: Secret,
+    login: Login,
     clock: Clock,
     last: Option<Panic>,
     reported: Option<Instant>,
@@ -49,10 +48,10 @@ fn reporters() -> MutexGuard<'static, BTreeMap<&'static str, Reporter>> {
 /// started again keeps its last panic.
 pub fn report(service: &'static str, ctx: &Context) {
     INSTALL.call_once(|| std::panic::set_hook(Box::new(hook)));
-    let (bus_url, clock) = (ctx.config.bus.url.clone(), ctx.clock.clone());
+    let (login, clock) = (ctx.bus.login().clone(), ctx.clock.clone());
     let mut reporters = reporters();
     let last = reporters.remove(service).and_then(|earlier| earlier.last);
-    reporters.insert(service, Reporter { bus_url, clock, last, reported: None });
+    reporters.insert(service, Reporter { login, clock, last, reported: None });
 }
 
 /// A service's last panic in this process.
@@ -77,8 +76,8 @@ fn hook(info: &PanicHookInfo<'_>) {
         return;
     };
     tracing::error!(service, location, "PANICKED");
-    if let Some((bus_url, beat)) = report {
-        send_within(service, bus_url, &beat, REPORT_WITHIN);
+    if let Some((login, beat)) = report {
+        send_within(service, login, &beat, REPORT_WITHIN);
     }
 }
 
@@ -94,7 +93,7 @@ fn place(location: &Location<'_>) -> String {
 }
 
 /// Remembers the panic. `None`: nobody reports here. The inner `None`: one was reported a moment ago.
-fn note(location: &str) -> Option<(&'static str, Option<(Secret, Beat)>)> {
+fn note(location: &str) -> Option<(&'static str, Option<(Login, Beat)>)> {
     let mut reporters = reporters();
     let service = service().or_else(|| reporters.keys().next().copied())?;
     let reporter = reporters.get_mut(service)?;
@@ -118,16 +117,16 @@ fn note(location: &str) -> Option<(&'static str, Option<(Secret, Beat)>)> {
         panicked: Some(panic),
         login: None,
     };
-    Some((service, Some((reporter.bus_url.clone(), beat))))
+    Some((service, Some((reporter.login.clone(), beat))))
 }
 
 /// On a thread of its own: the panicked one may be a worker that must not block on its own runtime.
-fn send_within(service: &'static str, bus_url: Secret, beat: &Beat, limit: Duration) {
+fn send_within(service: &'static str, login: Login, beat: &Beat, limit: Duration) {
     let Ok(payload) = events::encode(beat) else { return };
     let (done, wait) = mpsc::channel();
     let sender = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        let sent = runtime.block_on(tokio::time::timeout(limit, send(service, &bus_url, payload)));
+        let sent = runtime.block_on(tokio::time::timeout(limit, send(service, &login, payload)));
         done.send(matches!(sent, Ok(Ok(())))).ok();
     };
     let started = std::thread::Builder::new().name("panic-report".to_owned()).spawn(sender);
@@ -136,8 +135,8 @@ fn send_within(service: &'static str, bus_url: Secret, beat: &Beat, limit: Durat
     }
 }
 
-async fn send(service: &str, bus_url: &Secret, payload: Vec<u8>) -> anyhow::Result<()> {
-    let bus = Bus::connect(bus_url.expose(), service).await?;
+async fn send(service: &str, login: &Login, payload: Vec<u8>) -> anyhow::Result<()> {
+    let bus = Bus::connect(login, service).await?;
     let client = bus.client();
     client.publish(subject::beat(service), payload.into()).await?;
     client.flush().await?;

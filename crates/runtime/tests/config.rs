@@ -30,7 +30,7 @@ fn sample() -> Value {
             "ladders": { "pre_sales": ladder, "after_sales": ladder }
         },
         "database": { "passwords": {} },
-        "bus": { "url": format!("nats://u:{SECRET}@127.0.0.1:4222") },
+        "bus": { "url": "nats://127.0.0.1:4222", "passwords": { "ingest": SECRET } },
         "ingest": { "webhook_tokens": [{ "name": "crm", "token": SECRET }] },
         "vika": {
             "space": "spc1", "sync_token": SECRET, "reconcile_token": SECRET, "bot_names": ["机器人"],
@@ -187,7 +187,13 @@ const MEANING: &[(&str, &str, &str)] = &[
         r#""x""#,
         "database.passwords.roomstate: unknown role: expected one of `ingest`",
     ),
-    ("/bus/url", r#""nats://""#, "bus.url: expected \"nats://user:password@host:port\""),
+    ("/bus/url", r#""nats://""#, "bus.url: expected \"nats://host:port\""),
+    ("/bus/url", r#""nats://u:p@bus:4222""#, "bus.url: names a user: expected \"nats://host:port\""),
+    (
+        "/bus/passwords/room-state",
+        r#""x""#,
+        "bus.passwords.room-state: unknown role: expected one of `ingest`",
+    ),
     ("/logs", r#"{ "filter": "room_state=loud" }"#, "logs.filter: expected levels like"),
     (
         "/ingest/webhook_tokens",
@@ -324,9 +330,10 @@ fn setting_up_the_database_takes_the_password_of_every_role() -> Result<()> {
     fs::write(&file, value.to_string())?;
     let error = load_complete(&Source { file, environment: false }).unwrap_err().to_string();
     assert!(
-        error.contains("8 problems") && error.contains("database.passwords.admin: is missing"),
+        error.contains("9 problems") && error.contains("database.passwords.admin: is missing"),
         "{error}"
     );
+    assert!(error.contains("bus.passwords.admin: is missing"), "{error}");
     assert!(!error.contains("passwords.ingest:"), "{error}");
     Ok(())
 }
@@ -341,6 +348,8 @@ fn no_secret_is_ever_shown() -> Result<()> {
         ("/feishu/app_secret", json!({ "value": SECRET })),
         ("/feishu", json!(SECRET)),
         ("/bus/url", json!(format!("nats://u:{SECRET}@"))),
+        ("/bus/url", json!(format!("nats://u:{SECRET}@bus:4222"))),
+        ("/bus/passwords", json!({ "somebody": SECRET })),
         ("/bus", json!({ "ulr": SECRET })),
         ("/database/passwords", json!([SECRET])),
         ("/database/password", json!(SECRET)),

@@ -35,8 +35,8 @@ fn provide_secrets(node: &mut Value, folder: &Path) -> Result<()> {
             for (key, value) in section {
                 if let (true, Value::String(file)) = (key.ends_with("_file"), &mut *value) {
                     let kept = folder.join(file.replace('/', "_"));
-                    // One that can also be a bus's address, and no two the same.
-                    fs::write(&kept, format!("nats://user:{}@bus:4222\n", file.replace('/', "-")))?;
+                    // No two the same.
+                    fs::write(&kept, format!("{}\n", file.replace('/', "-")))?;
                     *file = kept.display().to_string();
                 }
                 provide_secrets(value, folder)?;

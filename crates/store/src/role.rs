@@ -1,4 +1,4 @@
-//! The Postgres roles: one for each service, granted exactly what the service owns and reads.
+//! The roles: one for each service, granted exactly what the service owns and reads, in Postgres as on the bus.
 
 use std::fmt;
 
@@ -33,7 +33,11 @@ impl Role {
         Self::Reader,
     ];
 
-    /// Its name in Postgres.
+    /// Those of services.
+    pub const SERVICES: [Self; 5] =
+        [Self::Ingest, Self::RoomState, Self::VikaSync, Self::VikaReconcile, Self::FeishuAlerter];
+
+    /// Its name in Postgres and on the bus.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
@@ -41,6 +45,19 @@ impl Role {
             Self::VikaSync => "vika_sync",
             Self::VikaReconcile => "vika_reconcile",
             Self::FeishuAlerter => "feishu_alerter",
+            Self::Operator => "operator",
+            Self::Reader => "reader",
+        }
+    }
+
+    /// What the program is called: in subjects, logs and container names.
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::RoomState => "room-state",
+            Self::VikaSync => "vika-sync",
+            Self::VikaReconcile => "vika-reconcile",
+            Self::FeishuAlerter => "feishu-alerter",
             Self::Operator => "operator",
             Self::Reader => "reader",
         }

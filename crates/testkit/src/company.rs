@@ -1,5 +1,6 @@
 //! 示例公司: an invented company, its customers, and what they say.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -7,14 +8,16 @@ use chrono::{DateTime, Utc};
 use domain::message::MessageKind;
 use events::chat::{ChatMessage, RoomRef, SenderRef};
 use runtime::Config;
-use runtime::bus::Outgoing;
+use runtime::bus::{Outgoing, User};
 use serde_json::json;
 
-/// The sample configuration, with the bus at `bus_url`.
+/// The sample configuration, with the bus at `bus_url` and the passwords of [`crate::bus_server`].
 ///
 /// # Errors
 /// If it does not pass the checks, which tests of the configuration make sure of.
 pub fn config(bus_url: &str) -> Result<Config> {
+    let bus_passwords: BTreeMap<&str, String> =
+        User::ALL.iter().map(|user| (user.name(), crate::bus_password(*user))).collect();
     let ladder = json!({
         "rungs": [
             { "after": "5m", "colour": "turquoise", "audience": "owner" },
@@ -36,7 +39,7 @@ pub fn config(bus_url: &str) -> Result<Config> {
             "ladders": { "pre_sales": ladder, "after_sales": ladder }
         },
         "database": { "passwords": {} },
-        "bus": { "url": bus_url },
+        "bus": { "url": bus_url, "passwords": bus_passwords },
         "ingest": { "listen": "127.0.0.1:0", "webhook_tokens": [{ "name": "test", "token": "test-token" }] },
         "vika": {
             "base_url": "http://127.0.0.1:9", "space": "spcTest", "sync_token": "uskSync", "reconcile_token": "uskRead",

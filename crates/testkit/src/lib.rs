@@ -10,7 +10,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use local_stack::testing::{TestDatabase, TestNats, nats, servers};
-use runtime::bus::{Bus, declare};
+use runtime::bus::rights::users;
+use runtime::bus::{Bus, Login, User, declare};
+use runtime::config::Secret;
 use runtime::fault::Faults;
 use runtime::health::Health;
 use runtime::{Clock, Config, Context, Shutdown};
@@ -36,7 +38,7 @@ pub struct Stack {
     pub admin: PgPool,
     /// The bus's server.
     pub nats: TestNats,
-    /// A connection of the test's own.
+    /// A connection of the test's own, which may do everything.
     pub bus: Bus,
     database: TestDatabase,
 }
@@ -53,6 +55,30 @@ fn password(role: Role) -> String {
     format!("test-{role}")
 }
 
+/// The password of a user of [`bus_server`].
+pub fn bus_password(user: User) -> String {
+    format!("test-{user}")
+}
+
+/// A `nats-server` of a test's own, with the users that production has, and nothing declared.
+///
+/// # Errors
+/// If it cannot be started.
+pub async fn bus_server() -> Result<TestNats> {
+    Ok(nats(&users(bus_password)).await?)
+}
+
+/// How a bus server's superuser logs in.
+pub fn bus_superuser(server: &TestNats) -> Login {
+    let password = Secret::new(server.password());
+    Login { url: bus_url(server), user: server.user().to_owned(), password }
+}
+
+/// A bus server's address, as configured.
+pub fn bus_url(server: &TestNats) -> String {
+    format!("nats://{}", server.address())
+}
+
 impl Stack {
     /// A migrated database with the sample company's rules in force, and declared streams.
     pub async fn start() -> Result<Self> {
@@ -65,13 +91,14 @@ impl Stack {
                 Ok(())
             })
             .await?;
-        let nats = nats().await?;
-        let bus = Bus::connect(&nats.client_url(), "test").await?;
-        declare(bus.jetstream()).await?;
+        let nats = bus_server().await?;
+        let config = company::config(&bus_url(&nats))?;
+        let admin = Bus::connect(&Login::of(&config.bus, User::Admin)?, "test-admin").await?;
+        declare(admin.jetstream()).await?;
+        let bus = Bus::connect(&bus_superuser(&nats), "test").await?;
         let admin =
             PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(database.superuser.clone());
         let clock = Clock::system();
-        let config = company::config(&nats.client_url())?;
         let started = clock.now();
         let stack = Self { config, clock, started, admin, nats, bus, database };
         stack.apply_rules(chrono::TimeDelta::days(400)).await?;
@@ -99,7 +126,7 @@ impl Stack {
             config: Arc::new(self.config.clone()),
             clock: self.clock.clone(),
             db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(options),
-            bus: Bus::connect(&self.nats.client_url(), role.name()).await?,
+            bus: Bus::connect(&Login::of(&self.config.bus, User::Role(role))?, role.service()).await?,
             shutdown: Shutdown::new(),
             health: Health::default(),
             faults: Faults::default(),

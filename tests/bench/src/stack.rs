@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use huiyin::local::Local;
 use local_stack::Settings;
-use runtime::bus::Bus;
+use runtime::bus::{Bus, User};
 use runtime::{Clock, Config, Context, Shutdown};
 use serde_json::json;
 use store::role::Role;
@@ -34,10 +34,10 @@ impl BenchStack {
     pub async fn start(progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("huiyin-bench-").tempdir()?;
         let local = Local::start(&Settings::in_home(home.path()), progress).await?;
-        let bus = Bus::connect(&local.bus_url(), "bench").await?;
+        let bus = Bus::connect(&local.bus_superuser(), "bench").await?;
         let admin =
             PgPoolOptions::new().max_connections(POOL_SIZE).connect_with(local.admin_options()).await?;
-        let config = Arc::new(config(&local.bus_url())?);
+        let config = Arc::new(Config { bus: local.bus(), ..config()? });
         let now = Clock::system().now();
         local.apply_rules(&config.rules, now - chrono::TimeDelta::days(30), now).await?;
         Ok(Self { local, config, admin, bus, _home: home })
@@ -46,7 +46,9 @@ impl BenchStack {
     /// A service's context.
     pub async fn context(&self, name: &'static str, role: Role, shutdown: Shutdown) -> Result<Context> {
         let options = self.local.connect_options(role);
-        runtime::main_wrapper::connect(self.config.clone(), name, options, Clock::system(), shutdown).await
+        let bus = self.local.bus_login(User::Role(role))?;
+        runtime::main_wrapper::connect(self.config.clone(), name, options, &bus, Clock::system(), shutdown)
+            .await
     }
 
     /// Stops the servers.
@@ -57,10 +59,10 @@ impl BenchStack {
 }
 
 /// The demo's company, without its outside world.
-fn config(bus_url: &str) -> Result<Config> {
+fn config() -> Result<Config> {
     let mut config: serde_json::Value = serde_json::from_str(include_str!("../../../config/demo.json"))?;
     config["database"] = json!({ "passwords": {} });
-    config["bus"] = json!({ "url": bus_url });
+    config["bus"] = json!({ "url": "nats://private" });
     let listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     config["ingest"] =
         json!({ "listen": listen, "webhook_tokens": [{ "name": "bench", "token": crate::latency::TOKEN }] });

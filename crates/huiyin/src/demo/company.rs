@@ -33,7 +33,7 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
         &mut config,
         json!({
             "database": { "host": "/", "name": "huiyin" },
-            "bus": { "url": local.bus_url() },
+            "bus": { "url": "nats://private" },
             "ingest": {
                 "listen": world.ingest,
                 "webhook_tokens": [{
@@ -65,6 +65,7 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
     let mut config =
         runtime::config::load_text(&config.to_string(), "config/demo.json", Path::new("."), false)?;
     config.database = local.database();
+    config.bus = local.bus();
     Ok(config)
 }
 

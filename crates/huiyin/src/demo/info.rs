@@ -52,7 +52,7 @@ pub struct Info {
     pub gateway_control: Option<String>,
     /// A read-only login to the database.
     pub postgres: String,
-    /// The bus.
+    /// The bus, with a login that may do everything, as no user of a real configuration may.
     pub nats: String,
 }
 
@@ -95,7 +95,7 @@ impl Info {
             gateway_token: world.gateway.as_ref().map(|_| gateway_token(secrets)),
             gateway_control: world.gateway.as_ref().map(|gateway| gateway.control_url().to_owned()),
             postgres: local.database_url(Role::Reader),
-            nats: local.bus_url(),
+            nats: local.bus_superuser_url(),
         }
     }
 

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use local_stack::{Progress, Settings, Stack};
-use runtime::bus::{Bus, clear, declare};
-use runtime::config::{Database, Secret};
+use runtime::bus::{Bus, Login, User, clear, declare, rights};
+use runtime::config::{self, Database, Secret};
 use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
 use store::sqlx::{ConnectOptions, Connection, PgConnection};
@@ -39,20 +39,22 @@ impl Local {
     pub async fn start_afresh(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
         let local = Self::servers(settings, progress).await?;
         local.stack.postgres.drop_database(DATABASE).await?;
-        clear(Bus::connect(&local.bus_url(), "provision").await?.jetstream()).await?;
+        clear(Bus::connect(&local.bus_superuser(), "clear").await?.jetstream()).await?;
         local.prepare(progress).await?;
         Ok(local)
     }
 
     async fn servers(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
-        let stack = Stack::start(settings, progress).await?;
-        Ok(Self { stack, secrets: Secrets::load_or_make(&settings.home)? })
+        let secrets = Secrets::load_or_make(&settings.home)?;
+        let bus_users = rights::users(|user| secrets.bus_password(user));
+        let stack = Stack::start(&Settings { bus_users, ..settings.clone() }, progress).await?;
+        Ok(Self { stack, secrets })
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<()> {
         progress("Bringing the database and the streams up to date");
         self.provision().await?;
-        declare(Bus::connect(&self.bus_url(), "provision").await?.jetstream()).await?;
+        declare(Bus::connect(&self.bus_login(User::Admin)?, "provision").await?.jetstream()).await?;
         Ok(())
     }
 
@@ -103,9 +105,29 @@ impl Local {
         self.stack.postgres.connect_options(role.name(), &self.secrets.password(role), DATABASE)
     }
 
-    /// Where the bus is, with user and password.
-    pub fn bus_url(&self) -> String {
+    /// How a user logs in to the bus.
+    pub fn bus_login(&self, user: User) -> Result<Login> {
+        Ok(Login::of(&self.bus(), user)?)
+    }
+
+    /// How the bus's superuser logs in, who is no user of the configuration: for the demo and the bench.
+    pub fn bus_superuser(&self) -> Login {
+        let nats = &self.stack.nats;
+        Login { url: self.bus().url, user: nats.user().to_owned(), password: Secret::new(nats.password()) }
+    }
+
+    /// The same as one address, for people and their tools.
+    pub fn bus_superuser_url(&self) -> String {
         self.stack.nats.client_url()
+    }
+
+    /// As the configuration's section.
+    pub fn bus(&self) -> config::Bus {
+        let password = |user: &User| (user.name().to_owned(), Secret::new(self.secrets.bus_password(*user)));
+        config::Bus {
+            url: format!("nats://{}", self.stack.nats.address()),
+            passwords: User::ALL.iter().map(password).collect(),
+        }
     }
 
     /// The secrets of this home.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
+use runtime::bus::User;
 use runtime::random::token;
 use store::role::Role;
 
@@ -20,7 +21,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// From the home's file; every role's password is in it from the first start on.
+    /// From the home's file; every role's and user's password is in it from the first start on.
     pub fn load_or_make(home: &Path) -> Result<Self> {
         let path = home.join(FILE);
         let mut known: BTreeMap<String, String> = match fs::read_to_string(&path) {
@@ -28,7 +29,9 @@ impl Secrets {
                 .with_context(|| format!("{} is damaged: remove it", path.display()))?,
             Err(_) => BTreeMap::new(),
         };
-        let names = Role::ALL.iter().map(|role| format!("postgres.{role}")).chain(
+        let roles = Role::ALL.iter().map(|role| format!("postgres.{role}"));
+        let users = User::ALL.iter().map(|user| format!("nats.{user}"));
+        let names = roles.chain(users).chain(
             [
                 "ingest",
                 "gateway",
@@ -58,6 +61,11 @@ impl Secrets {
     /// The password of a role.
     pub fn password(&self, role: Role) -> String {
         self.get(&format!("postgres.{role}"))
+    }
+
+    /// The password of a user of the bus.
+    pub fn bus_password(&self, user: User) -> String {
+        self.get(&format!("nats.{user}"))
     }
 
     /// A secret by name, the same at every start of this home.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures::future::BoxFuture;
+use runtime::bus::{Login, User};
 use runtime::{Clock, Config, Context, Shutdown};
 use store::role::Role;
 use tokio::task::JoinSet;
@@ -22,12 +23,12 @@ const STEADY: Duration = Duration::from_mins(1);
 
 type Run = fn(Context) -> BoxFuture<'static, Result<()>>;
 
-const SERVICES: [(&str, Role, Run); 5] = [
-    ("ingest", Role::Ingest, |ctx| Box::pin(ingest::run(ctx))),
-    ("room-state", Role::RoomState, |ctx| Box::pin(room_state::run(ctx))),
-    ("vika-sync", Role::VikaSync, |ctx| Box::pin(vika_sync::run(ctx))),
-    ("vika-reconcile", Role::VikaReconcile, |ctx| Box::pin(vika_reconcile::run(ctx))),
-    ("feishu-alerter", Role::FeishuAlerter, |ctx| Box::pin(feishu_alerter::run(ctx))),
+const SERVICES: [(Role, Run); 5] = [
+    (Role::Ingest, |ctx| Box::pin(ingest::run(ctx))),
+    (Role::RoomState, |ctx| Box::pin(room_state::run(ctx))),
+    (Role::VikaSync, |ctx| Box::pin(vika_sync::run(ctx))),
+    (Role::VikaReconcile, |ctx| Box::pin(vika_reconcile::run(ctx))),
+    (Role::FeishuAlerter, |ctx| Box::pin(feishu_alerter::run(ctx))),
 ];
 
 /// How each service fares: its parts that are silent, or why it last failed.
@@ -46,7 +47,8 @@ impl Services {
         let shutdown = Shutdown::new();
         let failures = Arc::new(Mutex::new(Health::new()));
         let mut running = JoinSet::new();
-        for (name, role, run) in SERVICES {
+        for (role, run) in SERVICES {
+            let name = role.service();
             let options = local.connect_options(role);
             let (config, clock) = (config.clone(), clock.clone());
             let (shutdown, failures) = (shutdown.clone(), failures.clone());
@@ -55,7 +57,7 @@ impl Services {
                 while !shutdown.requested() {
                     let began = tokio::time::Instant::now();
                     let ended =
-                        once(name, options.clone(), config.clone(), clock.clone(), &shutdown, run).await;
+                        once(role, options.clone(), config.clone(), clock.clone(), &shutdown, run).await;
                     if shutdown.requested() {
                         break;
                     }
@@ -86,14 +88,15 @@ impl Services {
 }
 
 async fn once(
-    name: &'static str,
+    role: Role,
     options: store::sqlx::postgres::PgConnectOptions,
     config: Arc<Config>,
     clock: Clock,
     shutdown: &Shutdown,
     run: Run,
 ) -> Result<()> {
-    let ctx = runtime::main_wrapper::connect(config, name, options, clock, shutdown.clone()).await?;
+    let (name, bus) = (role.service(), Login::of(&config.bus, User::Role(role))?);
+    let ctx = runtime::main_wrapper::connect(config, name, options, &bus, clock, shutdown.clone()).await?;
     // A panic inside must not take the other services along.
     tokio::spawn(runtime::main_wrapper::supervise(name, ctx, run)).await?
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use anyhow::{Context as _, Result};
-use local_stack::testing::{TestDatabase, TestNats, nats, servers};
+use local_stack::testing::{TestDatabase, TestNats, servers};
 use runtime::bus::{Bus, Consumer};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _};
@@ -25,13 +25,13 @@ fn password_of(role: Role) -> String {
 
 async fn bare() -> Result<Bare> {
     let database = servers().await?.fresh_database("empty", async |_| Ok::<(), Infallible>(())).await?;
-    let nats = nats().await?;
+    let nats = testkit::bus_server().await?;
     let superuser = &database.superuser;
     let password = superuser.to_url_lossy().password().context("the superuser's password")?.to_owned();
     let mut passwords: serde_json::Map<String, Value> =
         Role::ALL.iter().map(|role| (role.name().to_owned(), json!(password_of(*role)))).collect();
     passwords.insert("admin".to_owned(), json!(password));
-    let mut config = serde_json::to_value(testkit::company::config(&nats.client_url())?)?;
+    let mut config = serde_json::to_value(testkit::company::config(&testkit::bus_url(&nats))?)?;
     config["database"] = json!({
         "host": superuser.get_socket().context("a socket")?,
         "port": superuser.get_port(),
@@ -80,7 +80,7 @@ async fn apply_makes_everything_and_twice_changes_nothing() -> Result<()> {
         store::migrate::check(&mut connection).await?;
         connection.close().await?;
     }
-    let bus = Bus::connect(&bare.nats.client_url(), "test").await?;
+    let bus = Bus::connect(&testkit::bus_superuser(&bare.nats), "test").await?;
     assert_eq!(bus.lag(Consumer::RoomStateChat).await?.pending, 0);
     Ok(())
 }

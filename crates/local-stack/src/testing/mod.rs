@@ -35,13 +35,14 @@ pub async fn servers() -> Result<&'static Servers, Error> {
 }
 
 /// A `nats-server` for a single test, with an empty store; it takes a few hundredths of a second. It ends,
-/// and its store goes, when it is dropped.
-pub async fn nats() -> Result<TestNats, Error> {
-    apart(async {
+/// and its store goes, when it is dropped. `users` are those besides the superuser, as [`Settings::bus_users`].
+pub async fn nats(users: &str) -> Result<TestNats, Error> {
+    let users = users.to_owned();
+    apart(async move {
         let home = folder::of_this_process()?;
         let program = NatsBinary::resolve(&settings(&home)?, &silent).await?;
         let folder = TempDir::with_prefix_in("nats-", &home).context("create a folder in", &home)?;
-        let nats = PrivateNats::start(&program, folder.path(), Durability::Fast, &silent).await?;
+        let nats = PrivateNats::start(&program, folder.path(), &users, Durability::Fast, &silent).await?;
         Ok(TestNats { nats, _folder: folder })
     })
     .await

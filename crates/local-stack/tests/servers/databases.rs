@@ -62,7 +62,7 @@ async fn a_failed_template_is_tried_again() {
 
 #[tokio::test]
 async fn a_test_may_have_a_bus_of_its_own() {
-    let (shared, own) = (testing::servers().await.unwrap().nats(), testing::nats().await.unwrap());
+    let (shared, own) = (testing::servers().await.unwrap().nats(), testing::nats("").await.unwrap());
     assert_ne!(shared.address(), own.address());
     let pid = own.pid().await.unwrap();
     drop(own);

@@ -141,7 +141,7 @@ async fn a_live_server_on_the_same_data_is_named() {
 
 #[tokio::test]
 async fn nats_keeps_its_store_over_a_kill() {
-    let nats = testing::nats().await.unwrap();
+    let nats = testing::nats("").await.unwrap();
     let publish = async |text: &'static str| {
         let context = jetstream::new(client(&nats).await);
         let config = jetstream::stream::Config {

@@ -1,15 +1,14 @@
 //! The one consumer loop: pull a batch → handle → acknowledge each message by its outcome.
 //!
 //! The handler commits before it answers `Done`, so an acknowledgement never runs ahead of the store; a crash in
-//! between costs a redelivery, which the store recognises. The loop heals itself: a vanished consumer, a restarted
-//! server or missed heartbeats reopen it.
+//! between costs a redelivery, which the store recognises. The loop heals itself: a restarted server or missed
+//! heartbeats reopen it, and a vanished consumer does as soon as the one-shot has declared it again.
 
 use std::future::Future;
 use std::time::Duration;
 
-use async_nats::jetstream::AckKind;
-use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::pull::{MessagesErrorKind, Stream};
+use async_nats::jetstream::{self, AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt};
 
@@ -26,6 +25,8 @@ const EXPIRES: Duration = Duration::from_secs(5);
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// The pause before a failed loop is opened again.
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+/// The pause before a consumer that is not declared is looked for again.
+const MISSING_PAUSE: Duration = Duration::from_secs(1);
 /// Heartbeats missed in a row before the loop is opened again.
 const MISSED_HEARTBEATS: u32 = 2;
 /// Deliveries of one message after which each further one is warned about.
@@ -90,7 +91,8 @@ impl Delivery {
     }
 }
 
-/// Runs until the shutdown is requested. Never fails: every trouble is logged, counted and outlived.
+/// Runs until the shutdown is requested. Never fails: every trouble is logged, counted and outlived, also that the
+/// consumer is not declared, or not any more.
 pub async fn consume<H: Handler>(
     bus: &Bus,
     consumer: Consumer,
@@ -98,8 +100,21 @@ pub async fn consume<H: Handler>(
     shutdown: &Shutdown,
     health: &Health,
 ) {
+    // From here on silence counts, even if there never is anything to pull from.
+    health.beat(consumer.name());
+    let mut missing = false;
     while !shutdown.requested() {
-        match session(bus, consumer, handler, shutdown, health).await {
+        let opened = open(bus.jetstream(), consumer).await;
+        note_missing(consumer, &mut missing, matches!(opened, Ok(None)));
+        let ended = match opened {
+            Ok(Some(opened)) => session(bus, consumer, opened, handler, shutdown, health).await,
+            Ok(None) => {
+                shutdown.sleep(MISSING_PAUSE).await;
+                continue;
+            }
+            Err(error) => Err(error),
+        };
+        match ended {
             Ok(()) => {
                 metrics::counter!("consumer_reopened_total", "consumer" => consumer.name()).increment(1);
             }
@@ -111,17 +126,30 @@ pub async fn consume<H: Handler>(
     }
 }
 
+/// Tells people when a consumer is found missing and when it is there again, once each time.
+fn note_missing(consumer: Consumer, missing: &mut bool, now: bool) {
+    let consumer = consumer.name();
+    metrics::gauge!("consumer_missing", "consumer" => consumer).set(f64::from(now));
+    match (std::mem::replace(missing, now), now) {
+        (false, true) => {
+            tracing::error!(consumer, "not declared on the bus, waiting for it: run `huiyin apply`");
+        }
+        (true, false) => tracing::info!(consumer, "declared now"),
+        _ => {}
+    }
+}
+
 /// One opened consumer, until it breaks or the shutdown is requested.
 async fn session<H: Handler>(
     bus: &Bus,
     consumer: Consumer,
+    opened: jetstream::consumer::PullConsumer,
     handler: &mut H,
     shutdown: &Shutdown,
     health: &Health,
 ) -> Result<(), BusError> {
     let declared = |source| BusError::Declare { what: format!("consumer {}", consumer.name()), source };
-    let mut messages = open(bus.jetstream(), consumer)
-        .await?
+    let mut messages = opened
         .stream()
         .max_messages_per_batch(BATCH)
         .expires(EXPIRES)
@@ -222,6 +250,8 @@ async fn settle(
 ) -> Result<(), async_nats::Error> {
     match outcome {
         Outcome::Done => delivery.message.ack().await,
+        // A dead letter is set aside already; a copy of it would be delivered here again, for ever.
+        Outcome::Dead(_) if consumer.stream() == "DEAD" => delivery.message.ack().await,
         Outcome::Retry(after) => delivery.message.ack_with(AckKind::Nak(Some(after))).await,
         Outcome::Dead(dead) => {
             bus.bury(consumer, delivery, &dead).await?;

@@ -71,7 +71,7 @@ impl Bus {
         headers.insert(EXPLANATION, one_line(&dead.explanation));
         headers.insert(SUBJECT, delivery.subject());
         headers.insert(CONSUMER, consumer.name());
-        let subject = events::subject::dead(consumer.service(), dead.reason);
+        let subject = events::subject::dead(consumer.owner().service(), dead.reason);
         self.publish_raw(subject, headers, Bytes::copy_from_slice(delivery.payload())).await
     }
 

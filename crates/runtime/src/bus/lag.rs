@@ -20,15 +20,15 @@ impl Bus {
     /// Asks the server.
     pub async fn lag(&self, consumer: Consumer) -> Result<Lag, BusError> {
         let failed = |source| BusError::Declare { what: format!("consumer {}", consumer.name()), source };
-        let mut opened = open(&self.jetstream, consumer).await?;
-        let info = opened.info().await.map_err(|error| failed(error.into()))?;
+        let opened = open(&self.jetstream, consumer).await?.ok_or(BusError::Undeclared(consumer.name()))?;
+        let info = opened.cached_info();
         let pending = info.num_pending + info.num_ack_pending as u64;
         let handled_seq = info.ack_floor.stream_sequence;
         if pending == 0 {
             return Ok(Lag { pending, handled_seq, oldest_unhandled_at: None });
         }
-        let stream =
-            self.jetstream.get_stream(consumer.stream()).await.map_err(|error| failed(error.into()))?;
+        let stream = self.jetstream.get_stream_no_info(consumer.stream()).await;
+        let stream = stream.map_err(|error| failed(error.into()))?;
         let oldest = stream.get_raw_message(handled_seq + 1).await.ok();
         let at = oldest
             .and_then(|message| message.time.timestamp_nanos_opt())

@@ -3,9 +3,12 @@
 mod consume;
 mod dead;
 mod lag;
+mod login;
+pub mod rights;
 mod topology;
 mod wake;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -17,6 +20,8 @@ use futures::future::join_all;
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
+pub use login::Login;
+pub use rights::User;
 pub use topology::{Consumer, clear, declare};
 pub use wake::wake_on_room_changes;
 
@@ -36,14 +41,18 @@ const PUBLISH_PAUSE: Duration = Duration::from_millis(250);
 pub struct Bus {
     client: async_nats::Client,
     jetstream: JetStream,
+    login: Arc<Login>,
 }
 
 /// Why something could not be done on the bus. All of them pass: the caller tries again later.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    /// The address is no `nats://user:password@host:port`. It is not shown, since it holds the password.
-    #[error("the bus's address is not of the form nats://user:password@host:port")]
+    /// The address is no `nats://host:port`.
+    #[error("the bus's address is not of the form nats://host:port")]
     Url,
+    /// The configuration has no password for this user.
+    #[error("bus.passwords.{0}: expected the password of the bus's user `{0}`")]
+    Password(User),
     /// No connection.
     #[error("the bus cannot be reached")]
     Connect(#[source] async_nats::ConnectError),
@@ -56,6 +65,9 @@ pub enum BusError {
         #[source]
         source: jetstream::context::PublishError,
     },
+    /// A consumer is not there. The one-shot declares all of them.
+    #[error("the consumer {0} is not declared on the bus: run `huiyin apply`")]
+    Undeclared(&'static str),
     /// A stream or consumer could not be declared or opened.
     #[error("{what} could not be declared or opened")]
     Declare {
@@ -79,35 +91,28 @@ pub struct Outgoing {
 }
 
 impl Bus {
-    /// Connects; `url` may carry user and password. Waits no longer than [`CONNECT_TIMEOUT`] for the first connection,
-    /// later ones are made by themselves for ever.
-    pub async fn connect(url: &str, name: &str) -> Result<Self, BusError> {
+    /// Connects. Waits no longer than [`CONNECT_TIMEOUT`] for the first connection, later ones are made by themselves
+    /// for ever. `name` is what the server's own pages call the connection.
+    pub async fn connect(login: &Login, name: &str) -> Result<Self, BusError> {
         let service = name.to_owned();
-        let server: async_nats::ServerAddr = url.parse().map_err(|_| BusError::Url)?;
-        // The client itself ignores what the URL says of user and password.
-        let options = match (server.username(), server.password()) {
-            (Some(user), Some(password)) => {
-                async_nats::ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
-            }
-            _ => async_nats::ConnectOptions::new(),
-        };
-        let client = options
-            .name(name)
-            .ping_interval(PING_INTERVAL)
-            .connection_timeout(CONNECT_TIMEOUT)
-            .event_callback(move |event| {
-                let service = service.clone();
-                async move {
-                    metrics::counter!("bus_connection_events_total", "service" => service, "event" => event_name(&event))
-                        .increment(1);
-                    tracing::info!(event = event_name(&event), "bus connection");
-                }
-            })
-            .connect(server)
-            .await
-            .map_err(BusError::Connect)?;
+        let server: async_nats::ServerAddr = login.url.parse().map_err(|_| BusError::Url)?;
+        let client = async_nats::ConnectOptions::with_user_and_password(
+            login.user.clone(),
+            login.password.expose().to_owned(),
+        )
+        .name(name)
+        .custom_inbox_prefix(rights::inbox(&login.user))
+        .ping_interval(PING_INTERVAL)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .event_callback(move |event| {
+            note(&event, &service);
+            std::future::ready(())
+        })
+        .connect(server)
+        .await
+        .map_err(BusError::Connect)?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, jetstream })
+        Ok(Self { client, jetstream, login: Arc::new(login.clone()) })
     }
 
     /// The JetStream context, for what has no function here.
@@ -115,7 +120,12 @@ impl Bus {
         &self.jetstream
     }
 
-    /// The plain connection, for draining.
+    /// Who is logged in, for a second connection of the same.
+    pub(crate) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// The plain connection, for beats and for draining.
     pub fn client(&self) -> &async_nats::Client {
         &self.client
     }
@@ -150,6 +160,18 @@ impl Bus {
         let acknowledged =
             self.jetstream.publish_with_headers(outgoing.subject.clone(), headers, payload).await?.await?;
         Ok(acknowledged.duplicate)
+    }
+}
+
+fn note(event: &async_nats::Event, service: &str) {
+    let name = event_name(event);
+    metrics::counter!("bus_connection_events_total", "service" => service.to_owned(), "event" => name)
+        .increment(1);
+    if let async_nats::Event::ServerError(error) = event {
+        // It names the subject: either the rights are too narrow or somebody tries what is not his.
+        tracing::warn!(event = name, %error, "bus connection");
+    } else {
+        tracing::info!(event = name, "bus connection");
     }
 }
 

@@ -6,9 +6,13 @@
 use std::time::Duration;
 
 use async_nats::jetstream::Context as JetStream;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::stream::{
+    Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, RetentionPolicy, StorageType,
+};
 use events::subject;
+use store::role::Role;
 
 use super::BusError;
 
@@ -21,8 +25,10 @@ pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 pub(super) const BATCH: usize = 500;
 /// Deliveries in flight for all replicas of a batch consumer together: a few batches each.
 const BATCH_PENDING: i64 = 4_000;
-/// The same for consumers of wake-ups.
+/// The same for consumers of wake-ups, and of the few dead letters.
 const WAKE_PENDING: i64 = 1_024;
+/// Deliveries of a wake-up that keeps failing; then it is the sweep's.
+const WAKE_DELIVERIES: i64 = 10;
 
 /// The durable consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +41,19 @@ pub enum Consumer {
     VikaSync,
     /// `feishu-alerter` woken by ROOM.
     FeishuAlerter,
+    /// `feishu-alerter`'s watchdog seeing what is set aside in DEAD.
+    WatchdogDead,
 }
 
 impl Consumer {
-    const ALL: [Self; 4] = [Self::RoomStateChat, Self::RoomStateCommand, Self::VikaSync, Self::FeishuAlerter];
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::RoomStateChat,
+        Self::RoomStateCommand,
+        Self::VikaSync,
+        Self::FeishuAlerter,
+        Self::WatchdogDead,
+    ];
 
     /// The durable's name.
     pub const fn name(self) -> &'static str {
@@ -47,15 +62,16 @@ impl Consumer {
             Self::RoomStateCommand => "room-state-command",
             Self::VikaSync => "vika-sync",
             Self::FeishuAlerter => "feishu-alerter",
+            Self::WatchdogDead => "feishu-alerter-dead",
         }
     }
 
-    /// The service that it belongs to, as in dead-letter subjects.
-    pub const fn service(self) -> &'static str {
+    /// Whose it is: nobody else may pull from it.
+    pub const fn owner(self) -> Role {
         match self {
-            Self::RoomStateChat | Self::RoomStateCommand => "room-state",
-            Self::VikaSync => "vika-sync",
-            Self::FeishuAlerter => "feishu-alerter",
+            Self::RoomStateChat | Self::RoomStateCommand => Role::RoomState,
+            Self::VikaSync => Role::VikaSync,
+            Self::FeishuAlerter | Self::WatchdogDead => Role::FeishuAlerter,
         }
     }
 
@@ -65,24 +81,40 @@ impl Consumer {
             Self::RoomStateChat => "CHAT",
             Self::RoomStateCommand => "COMMAND",
             Self::VikaSync | Self::FeishuAlerter => "ROOM",
+            Self::WatchdogDead => "DEAD",
         }
     }
 
     fn config(self) -> pull::Config {
-        let wake = self.stream() == "ROOM";
-        pull::Config {
+        let batches = pull::Config {
             durable_name: Some(self.name().to_owned()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            // Facts are delivered until they are handled or set aside; a wake-up that keeps failing is the sweep's.
-            max_deliver: if wake { 10 } else { -1 },
-            max_ack_pending: if wake { WAKE_PENDING } else { BATCH_PENDING },
-            deliver_policy: if wake { DeliverPolicy::LastPerSubject } else { DeliverPolicy::All },
-            filter_subject: if wake { subject::ROOM_ALL.to_owned() } else { String::new() },
+            // Facts are delivered until they are handled or set aside.
+            max_deliver: -1,
+            max_ack_pending: BATCH_PENDING,
+            deliver_policy: DeliverPolicy::All,
             ..Default::default()
+        };
+        match self {
+            Self::RoomStateChat | Self::RoomStateCommand => batches,
+            Self::VikaSync | Self::FeishuAlerter => pull::Config {
+                max_deliver: WAKE_DELIVERIES,
+                max_ack_pending: WAKE_PENDING,
+                deliver_policy: DeliverPolicy::LastPerSubject,
+                filter_subject: subject::ROOM_ALL.to_owned(),
+                ..batches
+            },
+            // What was set aside before anybody watched is no news.
+            Self::WatchdogDead => {
+                pull::Config { max_ack_pending: WAKE_PENDING, deliver_policy: DeliverPolicy::New, ..batches }
+            }
         }
     }
 }
+
+/// The names of all streams.
+pub const STREAMS: [&str; 4] = ["CHAT", "COMMAND", "ROOM", "DEAD"];
 
 fn streams() -> [Config; 4] {
     let limits = |name: &str, subject: &str| Config {
@@ -119,7 +151,12 @@ pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
             .map_err(|source| BusError::Declare { what, source: source.into() })?;
     }
     for consumer in Consumer::ALL {
-        open(jetstream, consumer).await?;
+        jetstream.create_consumer_on_stream(consumer.config(), consumer.stream()).await.map_err(
+            |source| BusError::Declare {
+                what: format!("consumer {}", consumer.name()),
+                source: source.into(),
+            },
+        )?;
     }
     Ok(())
 }
@@ -143,12 +180,21 @@ pub async fn clear(jetstream: &JetStream) -> Result<(), BusError> {
     Ok(())
 }
 
-/// Creates the durable if it is missing, updates it if it differs, and opens it.
+/// Opens a durable that is declared; `None`: it is not. Services never declare any themselves.
 pub(super) async fn open(
     jetstream: &JetStream,
     consumer: Consumer,
-) -> Result<async_nats::jetstream::consumer::Consumer<pull::Config>, BusError> {
-    jetstream.create_consumer_on_stream(consumer.config(), consumer.stream()).await.map_err(|source| {
-        BusError::Declare { what: format!("consumer {}", consumer.name()), source: source.into() }
-    })
+) -> Result<Option<PullConsumer>, BusError> {
+    match jetstream.get_consumer_from_stream(consumer.name(), consumer.stream()).await {
+        Ok(opened) => Ok(Some(opened)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(source) => {
+            Err(BusError::Declare { what: format!("consumer {}", consumer.name()), source: source.into() })
+        }
+    }
+}
+
+fn is_missing(error: &ConsumerError) -> bool {
+    let ConsumerErrorKind::JetStream(refused) = error.kind() else { return false };
+    matches!(refused.error_code(), ErrorCode::CONSUMER_NOT_FOUND | ErrorCode::STREAM_NOT_FOUND)
 }

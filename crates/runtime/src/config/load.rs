@@ -38,9 +38,9 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
     read(source, |_| Vec::new())
 }
 
-/// The same for whoever sets up the database, and so must know the passwords of all roles. A service knows its own.
+/// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
 pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
-    read(source, |config| meaning::missing_passwords(&config.database))
+    read(source, meaning::missing_passwords)
 }
 
 fn read(source: &Source, further: impl Fn(&Config) -> Vec<Problem>) -> Result<Config, ConfigError> {

@@ -9,10 +9,11 @@ use tracing_subscriber::EnvFilter;
 
 use super::problem::Problem;
 use super::schema::listed;
-use super::sections::{Config, Database, Feishu, Ingest, Logs, Vika};
+use super::secret::Secret;
+use super::sections::{Config, Feishu, Ingest, Logs, Vika};
 use super::watchdog::{Thresholds, Watchdog};
 
-/// The superuser's name among the passwords.
+/// Who sets everything up, among the passwords.
 const ADMIN: &str = "admin";
 /// How Feishu's chat ids begin.
 const CHAT_PREFIX: &str = "oc_";
@@ -39,11 +40,9 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         let message = format!("found {}, expected {}", problem.found, problem.expected);
         problems.add(format!("rules.{}", problem.path), message);
     }
-    check_password_names(&config.database, &mut problems);
-    let bus = config.bus.url.expose().parse::<async_nats::ServerAddr>();
-    if bus.map_or(true, |bus| bus.host().is_empty()) {
-        problems.add("bus.url", "expected \"nats://user:password@host:port\"");
-    }
+    check_password_names("database", &config.database.passwords, &mut problems);
+    check_password_names("bus", &config.bus.passwords, &mut problems);
+    check_bus_url(&config.bus.url, &mut problems);
     check_ingest(&config.ingest, &mut problems);
     if config.vika.enabled {
         check_vika(&config.vika, &mut problems);
@@ -63,24 +62,38 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     problems.0
 }
 
-/// The passwords that whoever sets up the database must know and that are missing.
-pub(super) fn missing_passwords(database: &Database) -> Vec<Problem> {
-    let needed = Role::ALL.iter().map(|role| role.name()).chain([ADMIN]);
-    let missing = needed.filter(|name| !database.passwords.contains_key(*name));
-    let problem = |name: &str| Problem {
-        path: format!("database.passwords.{name}"),
+/// The passwords that whoever sets up database and bus must know and that are missing.
+pub(super) fn missing_passwords(config: &Config) -> Vec<Problem> {
+    let roles = Role::ALL.iter().map(|role| role.name()).chain([ADMIN]);
+    let database = roles.filter(|name| !config.database.passwords.contains_key(*name));
+    let bus = [ADMIN].into_iter().filter(|name| !config.bus.passwords.contains_key(*name));
+    let problem = |section: &str, name: &str| Problem {
+        path: format!("{section}.passwords.{name}"),
         message: format!(
             "is missing: expected a password (or `{name}_file` with the path of a file that holds it)"
         ),
     };
-    missing.map(problem).collect()
+    let database = database.map(|name| problem("database", name));
+    database.chain(bus.map(|name| problem("bus", name))).collect()
 }
 
-fn check_password_names(database: &Database, problems: &mut Problems) {
+fn check_password_names(section: &str, passwords: &BTreeMap<String, Secret>, problems: &mut Problems) {
     let known: Vec<&str> = Role::ALL.iter().map(|role| role.name()).chain([ADMIN]).collect();
-    for name in database.passwords.keys().filter(|name| !known.contains(&name.as_str())) {
+    for name in passwords.keys().filter(|name| !known.contains(&name.as_str())) {
         let message = format!("unknown role: expected one of {}", listed(&known));
-        problems.add(format!("database.passwords.{name}"), message);
+        problems.add(format!("{section}.passwords.{name}"), message);
+    }
+}
+
+/// One address for all users, so it names none. What stands there is not shown, for it may hold a password.
+fn check_bus_url(url: &str, problems: &mut Problems) {
+    match url.parse::<async_nats::ServerAddr>() {
+        Ok(bus) if bus.username().is_some() || bus.password().is_some() => problems.add(
+            "bus.url",
+            "names a user: expected \"nats://host:port\", and each user's password in bus.passwords",
+        ),
+        Ok(bus) if !bus.host().is_empty() => {}
+        _ => problems.add("bus.url", "expected \"nats://host:port\""),
     }
 }
 

@@ -65,12 +65,16 @@ pub struct Database {
     pub admin: String,
 }
 
-/// Where the bus is.
+/// Where the bus is. Each service logs in as the user of its own name, with that user's rights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bus {
-    /// `nats://user:password@host:port`.
-    pub url: Secret,
+    /// `nats://host:port`, or `tls://host:port`, without user and password.
+    pub url: String,
+    /// Passwords by user: `ingest`, `room_state`, `vika_sync`, `vika_reconcile`, `feishu_alerter`, `operator`,
+    /// `reader`, and `admin`, who declares streams and consumers.
+    #[serde(default)]
+    pub passwords: BTreeMap<String, Secret>,
 }
 
 /// Capture: the webhook and the gateway.
