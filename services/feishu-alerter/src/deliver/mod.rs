@@ -93,12 +93,7 @@ fn finished(ended: Result<String, tokio::task::JoinError>) -> String {
 
 impl Deliverer {
     /// Ready to run; `bell` rings when there may be something to do.
-    pub fn new(
-        ctx: Context,
-        feishu: Arc<FeishuClient>,
-        rules: Arc<RulesCache>,
-        bell: Arc<Notify>,
-    ) -> Self {
+    pub fn new(ctx: Context, feishu: Arc<FeishuClient>, rules: Arc<RulesCache>, bell: Arc<Notify>) -> Self {
         let (holder, pace, pause) = (runtime::random::token(), Pace::default(), Pause::default());
         Self { ctx, feishu, rules, bell, holder, pace, pause }
     }

@@ -23,7 +23,8 @@ impl Deliverer {
             return Ok(Step::Idle);
         };
         let people = self.people();
-        let over = !serde_json::from_value::<Shown>(press.wanted.clone()).is_ok_and(|shown| shown.is_active());
+        let over =
+            !serde_json::from_value::<Shown>(press.wanted.clone()).is_ok_and(|shown| shown.is_active());
         if over || people.is_empty() {
             settle_press(&mut connection, press.card, false).await?;
             return Ok(Step::Worked);

@@ -112,9 +112,7 @@ impl FeishuClient {
         let path = format!("/open-apis/im/v1/messages/{}/urgent_app", path_segment(message_id.as_str()));
         let body = json!({"user_id_list": people});
         let answer = self
-            .call(|| {
-                self.request(Method::PATCH, &path).query(&[("user_id_type", "open_id")]).json(&body)
-            })
+            .call(|| self.request(Method::PATCH, &path).query(&[("user_id_type", "open_id")]).json(&body))
             .await?;
         let unreached = answer.pointer("/data/invalid_user_id_list").cloned().unwrap_or_default();
         Ok(serde_json::from_value(unreached).unwrap_or_default())

@@ -161,7 +161,9 @@ fn code(shown: &Shown) -> Option<Value> {
 /// Those who are pressed are named as well.
 fn mentions(shown: &Shown, setting: &Setting<'_>, form: Form) -> Option<String> {
     let named = form == Form::Full && shown.trouble.presses() && !setting.watchdog.operators.is_empty();
-    let tag = |id: &String| format!("<at id={}></at>", id.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', ""));
+    let tag = |id: &String| {
+        format!("<at id={}></at>", id.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', ""))
+    };
     named.then(|| setting.watchdog.operators.iter().map(tag).collect::<Vec<_>>().join(" "))
 }
 

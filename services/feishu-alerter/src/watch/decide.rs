@@ -100,13 +100,10 @@ fn gateway(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Option<Fou
     let name = gateway.gateway.clone();
     let (trouble, after) = match gateway.state.as_str() {
         "live" | "stopped" => return None,
-        "waiting_login" => {
-            (Trouble::LoginLost { gateway: name, picture: None }, thresholds.login_lost_after)
+        "waiting_login" => (Trouble::LoginLost { gateway: name, picture: None }, thresholds.login_lost_after),
+        state => {
+            (Trouble::GatewayLost { gateway: name, state: state.to_owned() }, thresholds.gateway_lost_after)
         }
-        state => (
-            Trouble::GatewayLost { gateway: name, state: state.to_owned() },
-            thresholds.gateway_lost_after,
-        ),
     };
     (!unwritten && now - since >= delta(after)).then(|| lasting(trouble, since))
 }
@@ -138,8 +135,7 @@ fn letters(facts: &Facts) -> Vec<Found> {
         .into_iter()
         .filter_map(|service| {
             let of: Vec<_> = facts.letters.iter().filter(|letters| letters.service == service).collect();
-            let (first, last) =
-                (of.iter().map(|l| l.first_at).min()?, of.iter().map(|l| l.last_at).max()?);
+            let (first, last) = (of.iter().map(|l| l.first_at).min()?, of.iter().map(|l| l.last_at).max()?);
             let trouble = Trouble::DeadLetters {
                 service: service.to_owned(),
                 count: of.iter().map(|letters| letters.count).sum(),

@@ -9,3 +9,4 @@ mod presses;
 mod refusals;
 mod replicas;
 mod support;
+mod watch;

@@ -58,35 +58,38 @@ fn each_trouble_by_itself() {
     };
     let cases: [(&str, Facts); 15] = [
         ("silent:room-state", Facts { silences: vec![("room-state".into(), secs(60))], ..well() }),
-        ("part_silent:ingest:fetch", Facts {
-            parts: vec![("ingest".into(), "fetch".into(), secs(60))],
-            ..well()
-        }),
+        (
+            "part_silent:ingest:fetch",
+            Facts { parts: vec![("ingest".into(), "fetch".into(), secs(60))], ..well() },
+        ),
         ("restarting:ingest", Facts { restarts: vec![("ingest".into(), 3, secs(20))], ..well() }),
-        ("panicked:ingest", Facts {
-            panics: vec![("ingest".into(), ago(599), "src/a.rs:1".into())],
-            ..well()
-        }),
+        (
+            "panicked:ingest",
+            Facts { panics: vec![("ingest".into(), ago(599), "src/a.rs:1".into())], ..well() },
+        ),
         ("gateway_lost:main", Facts { gateway: Some(gateway("connecting", Some(30))), ..well() }),
         ("gateway_lost:main", Facts { gateway: Some(gateway("suspect", Some(30))), ..well() }),
         ("gateway_lost:main", Facts { gateway: Some(gateway("auth_failed", None)), ..well() }),
         ("login_lost:main", Facts { gateway: Some(gateway("waiting_login", Some(10))), ..well() }),
-        ("lagging:room-state-chat", Facts {
-            lags: vec![("room-state-chat".into(), 5_000, secs(60))],
-            ..well()
-        }),
+        (
+            "lagging:room-state-chat",
+            Facts { lags: vec![("room-state-chat".into(), 5_000, secs(60))], ..well() },
+        ),
         ("dead_letters:room-state", Facts { letters: vec![letters("refused", 1, 5)], ..well() }),
         ("disk_full:/", Facts { disks: vec![("/".into(), "ingest".into(), 9 * GIB, 100 * GIB)], ..well() }),
         ("disk_full:/", Facts { disks: vec![("/".into(), "ingest".into(), 2 * GIB - 1, 4 * GIB)], ..well() }),
-        ("feishu_refuses", Facts {
-            outbox: Outbox { failing_since: Some(ago(300)), ..Outbox::default() },
-            ..well()
-        }),
+        (
+            "feishu_refuses",
+            Facts { outbox: Outbox { failing_since: Some(ago(300)), ..Outbox::default() }, ..well() },
+        ),
         ("feishu_refuses", Facts { outbox: Outbox { untold: 1, ..Outbox::default() }, ..well() }),
-        ("cards_set_aside", Facts {
-            outbox: Outbox { set_aside: 2, set_aside_at: Some(ago(60)), ..Outbox::default() },
-            ..well()
-        }),
+        (
+            "cards_set_aside",
+            Facts {
+                outbox: Outbox { set_aside: 2, set_aside_at: Some(ago(60)), ..Outbox::default() },
+                ..well()
+            },
+        ),
     ];
     for (key, facts) in cases {
         assert_eq!(keys(&facts), [key], "{facts:?}");
