@@ -41,6 +41,7 @@ alter table alert_cards
     add column press_attempts integer not null default 0,
     add column next_press_at  timestamptz;
 create index alert_cards_alarm on alert_cards (alarm, id) where alarm is not null;
+create index alert_cards_tried on alert_cards (last_attempt_at) where last_attempt_at is not null;
 create index alert_cards_presses on alert_cards (chat, id) where press = 'wanted';
 
 grant select, insert, update, delete on alert_watch_alarms, alert_watch_letters to feishu_alerter;

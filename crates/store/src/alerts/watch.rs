@@ -292,39 +292,46 @@ pub async fn put_press_off(
 /// How the way to people stands.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
-    /// When the oldest card was made that is tried and does not go out.
+    /// When the first attempt of those was made that failed since the last that did not, while a card waits to go out.
     pub failing_since: Option<Timestamp>,
     /// Cards of open alarms that will never go out.
     pub untold: i64,
-    /// Cards set aside lately, because their chat takes none or nobody knows whether they went out.
+    /// Cards of waits set aside lately, because their chat takes none or nobody knows whether they went out.
     pub set_aside: i64,
     /// The last of these attempts.
     pub set_aside_at: Option<Timestamp>,
 }
 
-/// Looks at the outbox. A card counts as tried if an attempt failed and the next was due after `tried_since`: cards
-/// that are held back are not tried. Set aside counts after `aside_since`.
+/// Looks at the outbox: at what was tried since a moment. The alarm `own` is not counted, which is about the outbox itself.
+///
+/// A card that gave way to a higher rung counts with its failed attempts: the rungs of a wait come faster than patience
+/// ends.
 pub async fn outbox(
     connection: &mut PgConnection,
-    tried_since: Timestamp,
-    aside_since: Timestamp,
+    own: &str,
+    since: Timestamp,
 ) -> Result<Outbox, sqlx::Error> {
     sqlx::query_as!(
         Outbox,
         r#"
+        with lately as (
+            select state, alarm, last_attempt_at, last_code, in_doubt from alert_cards where last_attempt_at >= $2
+        ), aside as (
+            select last_attempt_at from lately where state in ('parked', 'dead') and alarm is null
+        )
         select
-            (select min(created_at) from alert_cards
-             where state in ('pending', 'sending') and attempts > 0
-                   and (alarm is not null or next_attempt_at >= $1)) as failing_since,
+            (select min(last_attempt_at) from lately
+             where state in ('pending', 'sending', 'superseded', 'obsolete')
+                   and (last_code <> 0 or in_doubt)
+                   and last_attempt_at > coalesce((select max(last_attempt_at) from lately where state = 'sent'), $2)
+                   and exists (select from alert_cards where state in ('pending', 'sending'))) as failing_since,
             (select count(*) from alert_cards card join alert_watch_alarms alarm on alarm.id = card.alarm
-             where card.state in ('parked', 'dead') and alarm.over_at is null) as "untold!",
-            (select count(*) from alert_cards
-             where state in ('parked', 'dead') and last_attempt_at >= $2 and alarm is null) as "set_aside!",
-            (select max(last_attempt_at) from alert_cards
-             where state in ('parked', 'dead') and last_attempt_at >= $2 and alarm is null) as set_aside_at
+             where card.state in ('parked', 'dead') and alarm.over_at is null and alarm.key <> $1) as "untold!",
+            (select count(*) from aside) as "set_aside!",
+            (select max(last_attempt_at) from aside) as set_aside_at
         "#,
-        tried_since,
-        aside_since,
+        own,
+        since,
     )
     .fetch_one(connection)
     .await

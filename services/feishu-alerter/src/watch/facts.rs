@@ -11,14 +11,12 @@ use store::rooms::progress::{Progress, all};
 use store::sqlx::{self, PgConnection};
 
 use super::heard::Heard;
+use super::trouble::FEISHU_REFUSES;
 
 /// Dead letters this old are no news any more.
 pub const LETTERS_ARE_NEWS_FOR: TimeDelta = TimeDelta::minutes(30);
 /// The same for cards that were set aside.
 pub const CARDS_ARE_NEWS_FOR: TimeDelta = TimeDelta::hours(1);
-/// A card whose next attempt was due so long ago is held back and not tried.
-const TRIED_WITHIN: TimeDelta = TimeDelta::minutes(2);
-
 /// Everything that alarms are decided by.
 #[derive(Debug)]
 pub struct Facts {
@@ -68,7 +66,7 @@ impl Rows {
             gateway,
             folds: all(connection).await?,
             letters: letters_since(connection, now - LETTERS_ARE_NEWS_FOR).await?,
-            outbox: outbox(connection, now - TRIED_WITHIN, now - CARDS_ARE_NEWS_FOR).await?,
+            outbox: outbox(connection, FEISHU_REFUSES, now - CARDS_ARE_NEWS_FOR).await?,
         })
     }
 }

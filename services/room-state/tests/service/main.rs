@@ -3,6 +3,7 @@
 mod commands;
 mod crashes;
 mod folding;
+mod panics;
 mod poison;
 mod replicas;
 mod support;

@@ -24,6 +24,7 @@ pub async fn scene() -> Result<Scene> {
 
 /// The same with other settings.
 pub async fn scene_with(settings: Value) -> Result<Scene> {
+    runtime::telemetry::start_logs("info,sqlx=warn", Default::default());
     let mut scene = Scene::start().await?;
     let chat = json!({ "chat_id": TO_OPERATORS, "name": "运维群", "members": [MANAGER] });
     scene.control("POST", "chats", &chat).await?;
