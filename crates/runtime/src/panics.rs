@@ -126,7 +126,8 @@ fn send_within(service: &'static str, login: Login, beat: &Beat, limit: Duration
     let (done, wait) = mpsc::channel();
     let sender = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        let sent = runtime.block_on(async { tokio::time::timeout(limit, send(service, &login, payload)).await });
+        let sent =
+            runtime.block_on(async { tokio::time::timeout(limit, send(service, &login, payload)).await });
         done.send(matches!(sent, Ok(Ok(())))).ok();
     };
     let started = std::thread::Builder::new().name("panic-report".to_owned()).spawn(sender);

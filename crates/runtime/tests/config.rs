@@ -389,8 +389,12 @@ fn a_watchdog_that_could_tell_nobody_is_refused_point_by_point() {
         "{found:?}"
     );
     assert!(!format!("{found:?}").contains(SECRET), "{found:?}");
-    let silent = with(&[("/watchdog", json!({ "operators_chat": "oc_9" })), ("/feishu/enabled", json!(false))]);
-    assert_eq!(problems(&silent, &[]), ["watchdog: found a section, expected null while feishu.enabled is false"]);
+    let silent =
+        with(&[("/watchdog", json!({ "operators_chat": "oc_9" })), ("/feishu/enabled", json!(false))]);
+    assert_eq!(
+        problems(&silent, &[]),
+        ["watchdog: found a section, expected null while feishu.enabled is false"]
+    );
 }
 
 #[test]

@@ -135,7 +135,10 @@ pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) ->
         },
         chats,
         people,
-        hooks: vec![HookSpec { token: FALLBACK_BOT.to_owned(), secret: Some(secrets.get("feishu.fallback")) }],
+        hooks: vec![HookSpec {
+            token: FALLBACK_BOT.to_owned(),
+            secret: Some(secrets.get("feishu.fallback")),
+        }],
         ..FeishuConfig::new(Arc::new(move || clock.now()), app)
     })
 }

@@ -37,7 +37,8 @@ async fn the_fallback_hears_of_the_alerters_death_once_and_of_its_return_once() 
     let client = runtime::http::client()?;
     let told = async || -> Result<Vec<String>> {
         let seen: Value = client.get(format!("{root}/_sim/hooks")).send().await?.json().await?;
-        let text = |message: &Value| message["body"]["content"]["text"].as_str().unwrap_or_default().to_owned();
+        let text =
+            |message: &Value| message["body"]["content"]["text"].as_str().unwrap_or_default().to_owned();
         Ok(seen["messages"].as_array().into_iter().flatten().map(text).collect())
     };
     let beating = alerter(&stack).await?;

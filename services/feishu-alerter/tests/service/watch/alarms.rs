@@ -91,7 +91,10 @@ async fn until_beaten(scene: &crate::support::Scene, beat: &Beat, expected: &[&s
 
 #[tokio::test]
 async fn a_panic_and_a_loop_of_restarts_last_until_none_follows() -> Result<()> {
-    let mut scene = scene_with(serde_json::json!({ "expected": [] })).await?;
+    let mut scene = scene_with(
+        serde_json::json!({ "expected": [], "thresholds": { "restarts": 3, "silent_after": "3s" } }),
+    )
+    .await?;
     let alerter = scene.alerter().await?;
     until_watching(&scene).await?;
     let panicked = Panic { at: scene.now(), location: "services/room-state/src/fold.rs:7".into() };

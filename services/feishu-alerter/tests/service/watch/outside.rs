@@ -62,7 +62,7 @@ async fn outside() -> Result<(String, Arc<AtomicUsize>)> {
 #[tokio::test]
 async fn the_heartbeat_lasts_as_long_as_people_can_be_told() -> Result<()> {
     let (url, calls) = outside().await?;
-    let thresholds = json!({ "silent_after": "3s", "heartbeat_every": "1s" });
+    let thresholds = json!({ "silent_after": "3s", "heartbeat_every": "1s", "restarts": 100 });
     let mut scene = scene_with(json!({ "heartbeat_url": url, "thresholds": thresholds })).await?;
     let service = beating(&scene, Role::RoomState).await?;
     let alerter = scene.alerter().await?;

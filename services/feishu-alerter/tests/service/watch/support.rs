@@ -24,7 +24,6 @@ pub async fn scene() -> Result<Scene> {
 
 /// The same with other settings.
 pub async fn scene_with(settings: Value) -> Result<Scene> {
-    runtime::telemetry::start_logs("info,sqlx=warn", Default::default());
     let mut scene = Scene::start().await?;
     let chat = json!({ "chat_id": TO_OPERATORS, "name": "运维群", "members": [MANAGER] });
     scene.control("POST", "chats", &chat).await?;
@@ -41,7 +40,8 @@ pub async fn scene_with(settings: Value) -> Result<Scene> {
         "login_page": "https://huiyin.example/login",
         // The disk of the machine that this runs on is nobody's business.
         "disks": [],
-        "thresholds": { "silent_after": "3s", "login_lost_after": "1s" }
+        // Tests start services again and again.
+        "thresholds": { "silent_after": "3s", "login_lost_after": "1s", "restarts": 100 }
     });
     if let (Some(base), Value::Object(settings)) = (watchdog.as_object_mut(), settings) {
         base.extend(settings);
