@@ -12,12 +12,13 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::role::Role;
 
+use crate::beat::Beats;
 use crate::bus::{Bus, Login, User};
 use crate::config::{Database, Source, load};
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
-use crate::{Clock, Config, Context, Shutdown, telemetry};
+use crate::{Clock, Config, Context, Shutdown, panics, telemetry};
 
 /// Environment variable that names the configuration file.
 const CONFIG_VARIABLE: &str = "HUIYIN_CONFIG";
@@ -172,7 +173,7 @@ where
     }
 }
 
-/// Runs a service in a context; after the shutdown signal it has [`GRACE`] to finish.
+/// Runs a service in a context, beating and reporting its panics; after the shutdown signal it has [`GRACE`] to finish.
 pub async fn supervise<F, Fut>(service: &'static str, context: Context, run: F) -> anyhow::Result<()>
 where
     F: FnOnce(Context) -> Fut,
@@ -180,15 +181,22 @@ where
 {
     let (shutdown, db, bus) = (context.shutdown.clone(), context.db.clone(), context.bus.clone());
     tracing::info!(service, "running");
+    panics::report(service, &context);
+    let beats = Beats::new(service, &context);
+    let beating = tokio::spawn(beats.clone().run());
     let graceful = async {
         shutdown.wait().await;
         tokio::time::sleep(GRACE).await;
     };
     let ended = tokio::select! {
-        ended = run(context) => Some(ended),
+        ended = panics::within(service, async { run(context).await }) => Some(ended),
         () = graceful => None,
     };
     let requested = shutdown.requested();
+    beating.abort();
+    if requested {
+        beats.farewell().await;
+    }
     drop(tokio::time::timeout(GRACE, async { drop(bus.client().drain().await) }).await);
     drop(tokio::time::timeout(GRACE, db.close()).await);
     match ended {

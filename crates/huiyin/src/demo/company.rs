@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use runtime::{Clock, Config};
 use serde_json::{Value, json};
-use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec};
+use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, HookSpec, PersonSpec};
 
 use super::world::{World, gateway_token, vika_token};
 use crate::local::{Local, Secrets};
@@ -21,6 +21,10 @@ pub const SPACE: &str = "spcDemo000001";
 pub const RULES_SINCE: TimeDelta = TimeDelta::days(1);
 /// The name of the chat that everybody reads.
 pub const PUBLIC_CHAT: &str = "客户响应公开群";
+/// The name of the chat of those who look after Huiyin.
+pub const OPERATORS_CHAT: &str = "运维群";
+/// The custom bot that is told when the app cannot speak.
+const FALLBACK_BOT: &str = "demo-fallback";
 
 /// The configuration of this run.
 pub fn config(local: &Local, world: &World) -> Result<Config> {
@@ -59,6 +63,12 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
                 "encrypt_key": secrets.get("feishu.encrypt"),
                 "verification_token": secrets.get("feishu.verify"),
                 "listen": world.callbacks
+            },
+            "watchdog": {
+                "fallback": {
+                    "url": format!("{}/open-apis/bot/v2/hook/{FALLBACK_BOT}", world.feishu.base_url()),
+                    "secret": secrets.get("feishu.fallback")
+                }
             }
         }),
     );
@@ -112,6 +122,9 @@ pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) ->
         })
         .collect();
     chats.push(chat(text(&feishu["public_chat"]), PUBLIC_CHAT.to_owned(), open_ids));
+    let watchdog = &company["watchdog"];
+    let operators = watchdog["operators"].as_array().into_iter().flatten().map(text).collect();
+    chats.push(chat(text(&watchdog["operators_chat"]), OPERATORS_CHAT.to_owned(), operators));
     let clock = clock.clone();
     let app = AppSpec { app_id: text(&feishu["app_id"]), app_secret: secrets.get("feishu.secret") };
     Ok(FeishuConfig {
@@ -122,6 +135,10 @@ pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) ->
         },
         chats,
         people,
+        hooks: vec![HookSpec {
+            token: FALLBACK_BOT.to_owned(),
+            secret: Some(secrets.get("feishu.fallback")),
+        }],
         ..FeishuConfig::new(Arc::new(move || clock.now()), app)
     })
 }

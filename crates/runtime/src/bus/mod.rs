@@ -10,6 +10,7 @@ pub mod rights;
 mod topology;
 mod wake;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -47,6 +48,7 @@ pub struct Bus {
     client: async_nats::Client,
     jetstream: JetStream,
     clock: Clock,
+    login: Arc<Login>,
 }
 
 /// Why something could not be done on the bus. All of them pass: the caller tries again later.
@@ -117,7 +119,7 @@ impl Bus {
         .await
         .map_err(BusError::Connect)?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, jetstream, clock: Clock::system() })
+        Ok(Self { client, jetstream, clock: Clock::system(), login: Arc::new(login.clone()) })
     }
 
     /// The same connection; moments that the server tells are taken for moments of this clock.
@@ -131,7 +133,12 @@ impl Bus {
         &self.jetstream
     }
 
-    /// The plain connection, for draining.
+    /// Who is logged in, for a second connection of the same.
+    pub(crate) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// The plain connection, for beats and for draining.
     pub fn client(&self) -> &async_nats::Client {
         &self.client
     }

@@ -59,8 +59,11 @@ impl User {
         };
         publish.sort();
         let mut subscribe = vec![format!("{}.>", inbox(self.name()))];
-        if self == Self::Role(Role::FeishuAlerter) {
-            subscribe.push(subject::BEAT_ALL.to_owned());
+        match self {
+            Self::Role(Role::FeishuAlerter) => subscribe.push(subject::BEAT_ALL.to_owned()),
+            // Somebody has to notice when the one who notices is gone.
+            Self::Role(Role::Ingest) => subscribe.push(subject::beat(Role::FeishuAlerter.service())),
+            _ => {}
         }
         Rights { publish, subscribe }
     }

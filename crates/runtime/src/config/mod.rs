@@ -14,6 +14,7 @@ mod problem;
 mod schema;
 mod secret;
 mod sections;
+mod watchdog;
 
 pub use load::{Source, load, load_complete, load_text, load_with};
 pub use problem::{ConfigError, Problem};
@@ -23,3 +24,4 @@ pub use sections::{
     Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Retention, Vika, VikaSheets, WebhookClaim,
     WebhookToken,
 };
+pub use watchdog::{CustomBot, Thresholds, Watchdog};

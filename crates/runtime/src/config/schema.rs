@@ -61,13 +61,16 @@ fn loosen(node: &mut Value) {
     }
 }
 
+/// A secret, or a secret or nothing.
+fn is_secret(node: &Value) -> bool {
+    let named = |node: &Value| node.get("$ref").and_then(Value::as_str) == Some(SECRET);
+    named(node)
+        || node.get("anyOf").and_then(Value::as_array).is_some_and(|choices| choices.iter().any(named))
+}
+
 fn secret_properties(object: &Map<String, Value>) -> Vec<String> {
     let Some(Value::Object(properties)) = object.get("properties") else { return Vec::new() };
-    properties
-        .iter()
-        .filter(|(_, property)| property.get("$ref").and_then(Value::as_str) == Some(SECRET))
-        .map(|(name, _)| name.clone())
-        .collect()
+    properties.iter().filter(|(_, property)| is_secret(property)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The schema of the merged configuration, in which secrets have been read.
@@ -119,7 +122,7 @@ impl Shape {
 
     /// Whether a secret stands at a place.
     pub(super) fn is_secret(&self, path: &Path) -> bool {
-        self.at(path).is_some_and(|node| node.get("$ref").and_then(Value::as_str) == Some(SECRET))
+        self.at(path).is_some_and(is_secret)
     }
 
     /// Whether a text may stand at a place.

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
+use super::watchdog::Watchdog;
 use crate::telemetry::LogFormat;
 
 /// Everything an operator decides.
@@ -36,6 +37,9 @@ pub struct Config {
     /// How long what was said is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Who hears of it when Huiyin itself is not well; `null`: nobody.
+    #[serde(default)]
+    pub watchdog: Option<Watchdog>,
     /// Logs.
     #[serde(default)]
     pub logs: Logs,

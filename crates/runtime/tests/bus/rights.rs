@@ -103,6 +103,7 @@ const SUBSCRIBE: &[(&str, &[User])] = &[
     ("dead.>", &[]),
     ("beat.>", &[ALERTER]),
     ("beat.ingest", &[ALERTER]),
+    ("beat.feishu-alerter", &[ALERTER, INGEST]),
     ("$JS.>", &[]),
     ("$JS.EVENT.>", &[]),
     ("$JS.ACK.>", &[]),

@@ -18,6 +18,8 @@ mod crypto;
 mod dispatch;
 mod faults;
 mod history;
+mod hook;
+mod images;
 mod limits;
 mod net;
 mod send;
@@ -37,6 +39,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use hook::HookSpec;
 pub use world::{AppSpec, ChatSpec, PersonSpec};
 
 use world::Sim;
@@ -74,6 +77,8 @@ pub struct FeishuConfig {
     pub chats: Vec<ChatSpec>,
     /// People that exist from the start.
     pub people: Vec<PersonSpec>,
+    /// Custom bots that exist from the start.
+    pub hooks: Vec<HookSpec>,
 }
 
 impl FeishuConfig {
@@ -88,6 +93,7 @@ impl FeishuConfig {
             callback: CallbackSpec::default(),
             chats: Vec::new(),
             people: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 }

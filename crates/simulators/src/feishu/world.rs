@@ -16,6 +16,8 @@ use super::callback::CallbackState;
 use super::crypto::opaque_id;
 use super::dispatch::CallRecord;
 use super::faults::FaultRule;
+use super::hook::{HookMessage, HookSpec};
+use super::images::Image;
 use super::limits::Limits;
 use super::token::Token;
 use super::{Clock, FeishuConfig};
@@ -130,6 +132,10 @@ pub(super) struct Switches {
     pub(super) history_lag_ms: u32,
     /// The bot ability is off: 230006.
     pub(super) bot_off: bool,
+    /// The app has no scope for uploading images: 99991672.
+    pub(super) no_image_scope: bool,
+    /// The app has no scope for pressing, or the tenant does not allow it: 230052.
+    pub(super) no_urgent: bool,
 }
 
 /// Everything that changes.
@@ -147,6 +153,9 @@ pub(super) struct World {
     pub(super) limits: Limits,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) callback: CallbackState,
+    pub(super) images: Vec<Image>,
+    pub(super) hooks: Vec<HookSpec>,
+    pub(super) hook_messages: Vec<HookMessage>,
     pub(super) tenant_key: String,
     serial: u64,
 }
@@ -276,6 +285,9 @@ impl Sim {
             limits: Limits::default(),
             calls: VecDeque::new(),
             callback: CallbackState::new(config.callback),
+            images: Vec::new(),
+            hooks: config.hooks,
+            hook_messages: Vec::new(),
             tenant_key: config.tenant_key,
             serial: 0,
         };

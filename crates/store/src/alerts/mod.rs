@@ -9,3 +9,4 @@ pub mod retention;
 pub mod schedule;
 pub mod sending;
 pub mod truth;
+pub mod watch;

@@ -1,6 +1,7 @@
-//! The calls: send and update. Each has a deadline, and a refused token is replaced once.
+//! The calls: send, update, press, upload. Each has a deadline, and a refused token is replaced once.
 
 use chrono::{DateTime, Utc};
+use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::error::FeishuError;
 use super::token::TokenCache;
 use super::wire;
-use super::{ChatId, Credentials, MessageId, Now, OpenId, OutgoingMessage};
+use super::{ChatId, Credentials, ImageKey, MessageId, Now, OpenId, OutgoingMessage};
 use crate::uuid::CardUuid;
 
 /// Who gets a message.
@@ -103,6 +104,29 @@ impl FeishuClient {
         let path = format!("/open-apis/im/v1/messages/{}", path_segment(message_id.as_str()));
         let body = json!({"content": card.content});
         self.call(|| self.request(Method::PATCH, &path).json(&body)).await.map(drop)
+    }
+
+    /// Presses people (加急) about a message of ours: a notice that stays until they look. Returns those who cannot be
+    /// pressed: they are not in the chat, or not known. Pressed twice is seen twice, and harmless.
+    pub async fn press(&self, message_id: &MessageId, people: &[OpenId]) -> Result<Vec<String>, FeishuError> {
+        let path = format!("/open-apis/im/v1/messages/{}/urgent_app", path_segment(message_id.as_str()));
+        let body = json!({"user_id_list": people});
+        let answer = self
+            .call(|| self.request(Method::PATCH, &path).query(&[("user_id_type", "open_id")]).json(&body))
+            .await?;
+        let unreached = answer.pointer("/data/invalid_user_id_list").cloned().unwrap_or_default();
+        Ok(serde_json::from_value(unreached).unwrap_or_default())
+    }
+
+    /// Uploads a picture (PNG) and gives the key by which cards show it.
+    pub async fn upload(&self, png: &[u8]) -> Result<ImageKey, FeishuError> {
+        let form = || {
+            let picture = Part::bytes(png.to_vec()).file_name("picture.png");
+            Form::new().text("image_type", "message").part("image", picture)
+        };
+        let path = "/open-apis/im/v1/images";
+        let answer = self.call(|| self.request(Method::POST, path).multipart(form())).await?;
+        wire::part(&answer, "/data/image_key")
     }
 
     /// A request to a path below the base; the token is added when it is sent.

@@ -70,6 +70,10 @@ id!(
     MessageId
 );
 id!(
+    /// An uploaded picture, `img_…`.
+    ImageKey
+);
+id!(
     /// A person as this app sees them, `ou_…`.
     OpenId
 );

@@ -1,5 +1,6 @@
 //! The outside-facing parts against the fake Feishu, over real HTTP.
 
+mod alarms;
 mod cards;
 mod client;
 mod presses;

@@ -2,6 +2,7 @@
 
 mod changing;
 mod clicks;
+mod extras;
 mod rules;
 mod sending;
 
