@@ -13,6 +13,7 @@ pub mod lease;
 pub mod lifecycle;
 pub mod main_wrapper;
 pub mod random;
+pub mod serve;
 pub mod telemetry;
 
 pub use clock::Clock;

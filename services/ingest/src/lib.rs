@@ -3,12 +3,13 @@
 //! It turns what the outside says into Huiyin's own facts and never judges them: what a message means for a wait is
 //! `room-state`'s business.
 
+pub mod callers;
 mod capture;
 mod contacts;
 pub mod gateway;
 mod http;
 mod page;
-mod webhook;
+pub mod webhook;
 
 use runtime::{Context, Tasks};
 

@@ -1,7 +1,7 @@
 //! The configuration's sections.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use domain::id::StaffName;
@@ -32,6 +32,9 @@ pub struct Config {
     pub vika: Vika,
     /// The cards.
     pub feishu: Feishu,
+    /// What stands before our listeners.
+    #[serde(default)]
+    pub http: Http,
     /// Logs.
     #[serde(default)]
     pub logs: Logs,
@@ -195,6 +198,17 @@ pub struct Feishu {
     /// Names shown for people who click, by their `ou_…` id.
     #[serde(default)]
     pub people: BTreeMap<String, String>,
+}
+
+/// What stands before our listeners.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Addresses of the reverse proxies whose `X-Forwarded-For` is believed. Limits count for each client; without
+    /// this, everybody behind a proxy is one client.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// Logs.
