@@ -62,8 +62,8 @@ where
     drop(started);
 }
 
-/// What libraries say below `info` is never logged, whatever the filter asks for: at `trace` the bus's client prints
-/// every message that it reads, and the gateway's client prints our token at `debug` when it comes back in an error.
+/// What libraries say below `info` is never logged, whatever the filter asks for: at `debug` the bus's client prints
+/// its password and at `trace` what it reads, and the gateway's client prints our token when it comes back in an error.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let name = metadata.target().split("::").next().unwrap_or_default();
     *metadata.level() <= Level::INFO || OUR_CRATES.contains(&name)
