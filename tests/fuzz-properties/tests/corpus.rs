@@ -1,5 +1,7 @@
 //! The committed corpus, as it is and spoiled, put through the properties without a fuzzer.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a corpus that cannot be read is a failed test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
