@@ -10,7 +10,10 @@ mod gateway;
 mod vika_answer;
 mod webhook;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
 
 pub use callback::feishu_callback;
 pub use gateway::gateway_events;
@@ -33,4 +36,10 @@ const NOW_S: i64 = 1_700_000_000;
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(NOW_S, 0).unwrap_or_default()
+}
+
+/// The members of a JSON object, unread: those that nobody asks for may hold broken UTF-8 or numbers without measure,
+/// which a reader of all would stumble over. Nothing for what is no object.
+fn members(body: &[u8]) -> BTreeMap<String, Box<RawValue>> {
+    serde_json::from_str(&String::from_utf8_lossy(body)).unwrap_or_default()
 }

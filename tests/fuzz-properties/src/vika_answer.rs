@@ -1,8 +1,9 @@
 //! Answers of Vika.
 
-use serde_json::Value;
 use vika::cell::{Cell, Fields, changed};
 use vika::fuzzing::{Outcome, read, read_every_way};
+
+use crate::members;
 
 /// HTTP statuses that the first byte chooses from.
 const STATUSES: [u16; 8] = [200, 201, 400, 401, 403, 429, 500, 502];
@@ -15,19 +16,18 @@ const STATUSES: [u16; 8] = [200, 201, 400, 401, 403, 429, 500, 502];
 pub fn vika_answers(input: &[u8]) {
     let Some((choice, body)) = input.split_first() else { return };
     let status = STATUSES[usize::from(*choice) % STATUSES.len()];
-    // Members that nobody asks for may hold broken UTF-8, which a reader of all members would stumble over.
-    let parsed = serde_json::from_str::<Value>(&String::from_utf8_lossy(body)).ok();
+    let members = members(body);
+    let says = |name: &str, value: &str| members.get(name).is_some_and(|said| said.get() == value);
     match read(status, body) {
         Outcome::Done(data) => {
-            let body = parsed.unwrap_or_default();
-            assert_eq!((&body["success"], &body["code"]), (&Value::Bool(true), &Value::from(200)));
+            assert!(says("success", "true") && says("code", "200"), "a success that does not say so");
             for record in read_every_way(&data) {
                 cells(&record.fields);
             }
             cell(&Cell::read(&data));
         }
         Outcome::Unknown(why) | Outcome::Unsent(why) => assert!(!why.is_empty()),
-        Outcome::Limited => assert!(parsed.is_some_and(|body| body["code"] == 429)),
+        Outcome::Limited => assert!(says("code", "429")),
         Outcome::Failed(error) => assert!(!error.to_string().is_empty()),
     }
 }
