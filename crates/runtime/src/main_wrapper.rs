@@ -18,6 +18,7 @@ use crate::config::{Database, Source, load};
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
+use crate::serve::{Limits, Server};
 use crate::{Clock, Config, Context, Shutdown, panics, telemetry};
 
 /// Environment variable that names the configuration file.
@@ -84,7 +85,9 @@ where
     let health = Health::default();
     if let Some(address) = config.health_listen {
         let listener = tokio::net::TcpListener::bind(address).await.context("health_listen")?;
-        tokio::spawn(axum::serve(listener, health.clone().router(metrics)).into_future());
+        let server = Server::new("health", Limits::INWARD);
+        // Until the process ends, so that the last stage of a stop can be watched.
+        tokio::spawn(server.serve(listener, health.clone().router(metrics), std::future::pending()));
     }
     let options = connect_options(&config.database, role)?;
     let login = Login::of(&config.bus, User::Role(role))?;

@@ -57,7 +57,7 @@ pub async fn lock_head(
     held: bool,
     now: Timestamp,
 ) -> Result<Option<i64>, sqlx::Error> {
-    let head = sqlx::query!(
+    let first = sqlx::query!(
         r#"
         select id, next_attempt_at from alert_cards
         where chat = $1 and state in ('pending', 'sending') and not (attempts >= $2 and next_attempt_at > $3)
@@ -73,7 +73,7 @@ pub async fn lock_head(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(head.filter(|head| head.next_attempt_at <= now).map(|head| head.id))
+    Ok(first.filter(|head| head.next_attempt_at <= now).map(|head| head.id))
 }
 
 /// Freezes a card: from now on every attempt sends the same.
