@@ -274,7 +274,7 @@ mod tests {
         sight.deaf(at(start, 100));
         assert_eq!(sight.word(at(start, 100)), None, "a lost bus is no recovery");
         sight.hear(&beat(BeatKind::Alive), at(start, 130));
-        let over = Word::Over(Duration::from_secs(120));
+        let over = Word::Over(Duration::from_mins(2));
         assert_eq!(sight.word(at(start, 130)), Some(over.clone()), "silent since the last beat");
         sight.said(&over, at(start, 130));
         assert_eq!(sight.word(at(start, 131)), None);
