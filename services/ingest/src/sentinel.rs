@@ -97,7 +97,7 @@ impl Sight {
         }
     }
 
-    fn said(&mut self, word: Word, now: Instant) {
+    fn said(&mut self, word: &Word, now: Instant) {
         match word {
             Word::Silent => self.told = Some((Word::Silent, self.last)),
             Word::Stuck => self.told = Some((Word::Stuck, now)),
@@ -170,14 +170,14 @@ impl Sentinel {
         }
         if !self.speaks().await {
             // Another process says it. What is told there counts here as well.
-            self.sight.said(word, now);
+            self.sight.said(&word, now);
             return;
         }
         tracing::error!(watched = WATCHED, ?word, "telling the fallback");
         match custom_bot::say(&self.http, &self.bot, &text::of(&word), self.ctx.clock.now()).await {
             Ok(()) => {
                 self.failed = None;
-                self.sight.said(word, now);
+                self.sight.said(&word, now);
             }
             Err(error) => {
                 self.failed = Some(now);
@@ -269,14 +269,14 @@ mod tests {
         sight.hear(&beat(BeatKind::Alive), at(start, 10));
         assert_eq!(sight.word(at(start, 69)), None);
         assert_eq!(sight.word(at(start, 70)), Some(Word::Silent));
-        sight.said(Word::Silent, at(start, 70));
+        sight.said(&Word::Silent, at(start, 70));
         assert_eq!(sight.word(at(start, 90)), None, "told");
         sight.deaf(at(start, 100));
         assert_eq!(sight.word(at(start, 100)), None, "a lost bus is no recovery");
         sight.hear(&beat(BeatKind::Alive), at(start, 130));
-        let over = Word::Over(Duration::from_secs(120));
+        let over = Word::Over(Duration::from_mins(2));
         assert_eq!(sight.word(at(start, 130)), Some(over.clone()), "silent since the last beat");
-        sight.said(over, at(start, 130));
+        sight.said(&over, at(start, 130));
         assert_eq!(sight.word(at(start, 131)), None);
     }
 
@@ -308,7 +308,7 @@ mod tests {
         sight.hear(&panic(), start);
         let word = Word::Panicked(place.clone());
         assert_eq!(sight.word(start), Some(word.clone()));
-        sight.said(word.clone(), start);
+        sight.said(&word, start);
         sight.hear(&panic(), at(start, 20));
         assert_eq!(sight.word(at(start, 20)), None);
         sight.hear(&beat(BeatKind::Alive), at(start, 600));

@@ -121,6 +121,7 @@ pub(super) struct UuidUse {
 }
 
 /// Conditions that hold until they are switched off, as `/_sim/switches` shows and takes them.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Switches {

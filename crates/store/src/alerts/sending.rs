@@ -48,13 +48,13 @@ impl End {
 }
 
 /// Locks the card that a chat gets next, and says whether its time has come. Cards go out in the order in which they
-/// were made; one that failed `patience` times lets others pass while it waits. While cards of waits are `held` back
-/// only those of alarms go out.
+/// were made; one that failed `patience` times lets others pass while it waits. With `alarms_only`
+/// cards of waits are held back.
 pub async fn lock_head(
     connection: &mut PgConnection,
     chat: &str,
     patience: i32,
-    held: bool,
+    alarms_only: bool,
     now: Timestamp,
 ) -> Result<Option<i64>, sqlx::Error> {
     let first = sqlx::query!(
@@ -69,7 +69,7 @@ pub async fn lock_head(
         chat,
         patience,
         now,
-        held,
+        alarms_only,
     )
     .fetch_optional(connection)
     .await?;

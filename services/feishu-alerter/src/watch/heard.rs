@@ -166,7 +166,9 @@ mod tests {
         assert_eq!(restarts(&mut looping, after(110 + 300)), 0, "long ago");
 
         let mut scaled = Heard::new(start, BEAT);
-        ["a", "b", "c"].iter().for_each(|name| scaled.hear(beat(BeatKind::Alive, name, 0), start));
+        for name in ["a", "b", "c"] {
+            scaled.hear(beat(BeatKind::Alive, name, 0), start);
+        }
         assert_eq!(restarts(&mut scaled, after(5)), 1, "three replicas started together");
 
         let mut deployed = Heard::new(start, BEAT);
@@ -177,7 +179,9 @@ mod tests {
         assert_eq!(restarts(&mut deployed, after(140)), 0, "asked to stop each time");
 
         let mut late = Heard::new(start, BEAT);
-        ["a", "b", "c"].iter().for_each(|name| late.hear(beat(BeatKind::Alive, name, 600), start));
+        for name in ["a", "b", "c"] {
+            late.hear(beat(BeatKind::Alive, name, 600), start);
+        }
         assert_eq!(restarts(&mut late, after(60)), 0, "they had long been there when we came");
     }
 }

@@ -72,17 +72,7 @@ pub fn words(trouble: &Trouble) -> Words {
             ],
             afterwards: None,
         },
-        Trouble::Panicked { service, location } => Words {
-            title: format!("程序崩溃：{service}"),
-            what: format!("{service} 的程序出错（位置 {location}）。退出后会自动重新启动。"),
-            impact: "通常没有影响：没处理完的消息会重新处理。",
-            steps: vec![
-                "如果同时有 W01 或 W03，先处理那一张。".to_owned(),
-                format!("保存日志：docker compose logs --tail 300 {service}"),
-                "把位置和日志发给工程师。".to_owned(),
-            ],
-            afterwards: Some("请仍把日志发给工程师：程序出错总有原因。"),
-        },
+        Trouble::Panicked { service, location } => panicked(service, location),
         Trouble::LoginLost { .. } => login_lost(),
         Trouble::GatewayLost { gateway, state } => gateway_lost(gateway, state),
         Trouble::Lagging { consumer, pending } => lagging(consumer, *pending),
@@ -99,28 +89,50 @@ pub fn words(trouble: &Trouble) -> Words {
             afterwards: None,
         },
         Trouble::FeishuRefuses => feishu_refuses(),
-        Trouble::CardsSetAside { count } => Words {
-            title: "有提醒卡片没有送到".to_owned(),
-            what: format!("最近一小时有 {count} 张提醒卡片被搁置：群不接收，或无法确认是否已送达。"),
-            impact: "对应的客户可能还在等待，而负责人没有看到提醒。",
-            steps: vec![
-                "在「今日群聊」里看谁还在等待，人工通知负责人。".to_owned(),
-                "检查机器人是否还在各个提醒群里、群是否已解散。".to_owned(),
-                "查原因：docker compose logs feishu-alerter".to_owned(),
-            ],
-            afterwards: Some("一小时内没有新的搁置。已搁置的不会补发。"),
-        },
-        Trouble::BusLost => Words {
-            title: "消息总线断开".to_owned(),
-            what: "提醒服务连不上消息总线（NATS），听不到任何服务的心跳。".to_owned(),
-            impact: HELD,
-            steps: vec![
-                "看总线状态：docker compose ps nats；docker compose logs --tail 100 nats".to_owned(),
-                "重新启动：docker compose restart nats".to_owned(),
-                "启动失败，先检查磁盘空间，再联系工程师。不要删除它的数据卷。".to_owned(),
-            ],
-            afterwards: None,
-        },
+        Trouble::CardsSetAside { count } => cards_set_aside(*count),
+        Trouble::BusLost => bus_lost(),
+    }
+}
+
+fn panicked(service: &str, location: &str) -> Words {
+    Words {
+        title: format!("程序崩溃：{service}"),
+        what: format!("{service} 的程序出错（位置 {location}）。退出后会自动重新启动。"),
+        impact: "通常没有影响：没处理完的消息会重新处理。",
+        steps: vec![
+            "如果同时有 W01 或 W03，先处理那一张。".to_owned(),
+            format!("保存日志：docker compose logs --tail 300 {service}"),
+            "把位置和日志发给工程师。".to_owned(),
+        ],
+        afterwards: Some("请仍把日志发给工程师：程序出错总有原因。"),
+    }
+}
+
+fn bus_lost() -> Words {
+    Words {
+        title: "消息总线断开".to_owned(),
+        what: "提醒服务连不上消息总线（NATS），听不到任何服务的心跳。".to_owned(),
+        impact: HELD,
+        steps: vec![
+            "看总线状态：docker compose ps nats；docker compose logs --tail 100 nats".to_owned(),
+            "重新启动：docker compose restart nats".to_owned(),
+            "启动失败，先检查磁盘空间，再联系工程师。不要删除它的数据卷。".to_owned(),
+        ],
+        afterwards: None,
+    }
+}
+
+fn cards_set_aside(count: i64) -> Words {
+    Words {
+        title: "有提醒卡片没有送到".to_owned(),
+        what: format!("最近一小时有 {count} 张提醒卡片被搁置：群不接收，或无法确认是否已送达。"),
+        impact: "对应的客户可能还在等待，而负责人没有看到提醒。",
+        steps: vec![
+            "在「今日群聊」里看谁还在等待，人工通知负责人。".to_owned(),
+            "检查机器人是否还在各个提醒群里、群是否已解散。".to_owned(),
+            "查原因：docker compose logs feishu-alerter".to_owned(),
+        ],
+        afterwards: Some("一小时内没有新的搁置。已搁置的不会补发。"),
     }
 }
 

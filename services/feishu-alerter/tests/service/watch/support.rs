@@ -24,7 +24,8 @@ pub async fn scene() -> Result<Scene> {
 
 /// The same with other settings.
 pub async fn scene_with(settings: Value) -> Result<Scene> {
-    let mut scene = Scene::start().await?;
+    // Boxed, or every test's future is as large as the whole start.
+    let mut scene = Box::pin(Scene::start()).await?;
     let chat = json!({ "chat_id": TO_OPERATORS, "name": "运维群", "members": [MANAGER] });
     scene.control("POST", "chats", &chat).await?;
     scene.control("POST", "hooks", &json!({ "token": HOOK, "secret": "hook-secret" })).await?;
