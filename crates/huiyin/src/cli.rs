@@ -9,7 +9,7 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, dead, demo, import, init_vika, schema, up};
+use crate::{apply, check, dead, demo, import, init_vika, roster, schema, up};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -38,6 +38,11 @@ enum Command {
     Up(UpArgs),
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
+    /// Prove every login, token, chat, sheet and clock, and say what to do about each failure (in Chinese)
+    Check(check::Args),
+    /// Find out who works here, for the roster in the configuration
+    #[command(subcommand)]
+    Roster(roster::Command),
     /// Create the managers' sheets in the configured Vika space, and print their ids
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -100,6 +105,8 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
         }
         Command::Apply(args) => apply::run(&args, source).await,
+        Command::Check(args) => check::run(&args, source).await,
+        Command::Roster(command) => roster::run(&command, source).await,
         Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,

@@ -4,6 +4,7 @@
 //! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+pub mod check;
 mod cli;
 mod dead;
 pub mod demo;
@@ -11,6 +12,7 @@ mod failure;
 mod import;
 pub mod init_vika;
 pub mod local;
+mod roster;
 mod schema;
 mod text;
 pub mod up;

@@ -1,6 +1,9 @@
 //! The command as an operator runs it, against real servers.
 
 mod apply;
+mod check;
 mod command;
 mod dead;
+mod first_day;
 mod import;
+mod roster;

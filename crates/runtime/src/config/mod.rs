@@ -15,7 +15,8 @@ mod schema;
 mod secret;
 mod sections;
 
-pub use load::{Source, load, load_complete, load_text, load_with};
+pub use files::SecretFile;
+pub use load::{Source, load, load_complete, load_text, load_with, secret_files};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;

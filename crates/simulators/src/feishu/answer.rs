@@ -134,6 +134,7 @@ pub(super) fn words(code: i64) -> &'static str {
         231_203 => "The chat is in restricted mode.",
         232_001 => "Your request contains an invalid request parameter.",
         232_009 => "Your request specifies a chat which has already been dissolved.",
+        41_050 => "no user authority error",
         99_991_400 => "request trigger frequency limit",
         99_991_403 => "This month's API call quota has been exceeded",
         99_991_661 => "Missing access token for authorization. Need a token",

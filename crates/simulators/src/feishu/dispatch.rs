@@ -18,7 +18,7 @@ use super::crypto::opaque_id;
 use super::faults::{self, Fault};
 use super::net::Connection;
 use super::world::{Sim, World};
-use super::{chats, control, history, send, token, update, urgent};
+use super::{chats, control, history, people, send, token, update, urgent};
 
 /// The calls that the fake knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub(super) enum Route {
     History,
     Message,
     Chats,
+    Person,
+    PersonIds,
 }
 
 impl Route {
@@ -49,10 +51,12 @@ impl Route {
             Self::History => "history",
             Self::Message => "message",
             Self::Chats => "chats",
+            Self::Person => "person",
+            Self::PersonIds => "person_ids",
         }
     }
 
-    /// The route of a request and the message id in its path.
+    /// The route of a request and the id of a message or person in its path.
     fn find(method: &Method, path: &str) -> Option<(Self, Option<String>)> {
         let parts: Vec<&str> = path.strip_prefix("/open-apis/")?.trim_end_matches('/').split('/').collect();
         let with = |route, id: &str| Some((route, Some(id.to_owned())));
@@ -61,6 +65,8 @@ impl Route {
             ("POST", ["im", "v1", "messages"]) => Some((Self::Send, None)),
             ("GET", ["im", "v1", "messages"]) => Some((Self::History, None)),
             ("GET", ["im", "v1", "chats"]) => Some((Self::Chats, None)),
+            ("POST", ["contact", "v3", "users", "batch_get_id"]) => Some((Self::PersonIds, None)),
+            ("GET", ["contact", "v3", "users", id]) => with(Self::Person, id),
             ("POST", ["interactive", "v1", "card", "update"]) => Some((Self::DelayedUpdate, None)),
             ("GET", ["im", "v1", "messages", id]) => with(Self::Message, id),
             ("PATCH", ["im", "v1", "messages", id]) => with(Self::Update, id),
@@ -296,6 +302,8 @@ fn decide(
         Route::History => history::list(world, &app, call, now)?,
         Route::Message => history::one(world, call)?,
         Route::Chats => chats::list(world, call)?,
+        Route::Person => people::one(world, call)?,
+        Route::PersonIds => people::ids(world, call)?,
     };
     Ok(Answer::ok(&data))
 }

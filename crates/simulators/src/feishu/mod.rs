@@ -20,6 +20,7 @@ mod faults;
 mod history;
 mod limits;
 mod net;
+mod people;
 mod send;
 mod token;
 mod update;

@@ -9,8 +9,14 @@ use super::super::world::PersonSpec;
 use super::{PERSON, card};
 
 fn verdict(card: &str) -> Result<(), String> {
-    let person =
-        PersonSpec { open_id: PERSON.to_owned(), name: "小美".to_owned(), available: true, refuse: None };
+    let person = PersonSpec {
+        open_id: PERSON.to_owned(),
+        name: "小美".to_owned(),
+        mobile: String::new(),
+        email: String::new(),
+        available: true,
+        refuse: None,
+    };
     let people = BTreeMap::from([(PERSON.to_owned(), person)]);
     check(card, &people).map_err(|refusal| refusal.body["msg"].as_str().unwrap().to_owned())
 }
