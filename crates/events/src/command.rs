@@ -60,6 +60,13 @@ pub enum Wish {
         /// Why, as shown to people.
         reason: String,
     },
+    /// What was said up to `through` was answered while capture was interrupted and nobody could see it.
+    ConfirmAnswered {
+        /// The wait that the author was looking at.
+        wait: WaitId,
+        /// The last entry that the author saw.
+        through: EntryId,
+    },
     /// Take a cancel back.
     UndoCancel {
         /// The cancel's command id.
@@ -81,6 +88,7 @@ impl Wish {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Cancel { .. } => "cancel",
+            Self::ConfirmAnswered { .. } => "confirm_answered",
             Self::UndoCancel { .. } => "undo_cancel",
             Self::Assign { .. } => "assign",
         }

@@ -31,17 +31,17 @@ pub(crate) struct Args {
     /// A moment in the past makes the rooms that it touches be judged again. A date is the beginning of that day in the
     /// rules' time zone.
     #[arg(long, value_name = "WHEN")]
-    valid_from: Option<ValidFrom>,
+    valid_from: Option<When>,
 }
 
 /// A moment, or the beginning of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ValidFrom {
+pub(crate) enum When {
     Moment(DateTime<Utc>),
     Day(NaiveDate),
 }
 
-impl FromStr for ValidFrom {
+impl FromStr for When {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -52,8 +52,8 @@ impl FromStr for ValidFrom {
     }
 }
 
-impl ValidFrom {
-    fn moment(self, zone: Tz) -> DateTime<Utc> {
+impl When {
+    pub(crate) fn moment(self, zone: Tz) -> DateTime<Utc> {
         match self {
             Self::Moment(moment) => moment,
             // Where a clock change leaves out midnight, the day begins when the clock goes on.
@@ -149,7 +149,8 @@ fn role_passwords(database: &Database) -> Result<BTreeMap<Role, String>> {
     Role::ALL.into_iter().map(password).collect()
 }
 
-async fn connect(database: &Database, options: PgConnectOptions) -> Result<PgConnection> {
+/// Logs in, within a bounded time.
+pub(crate) async fn connect(database: &Database, options: PgConnectOptions) -> Result<PgConnection> {
     let connecting = PgConnection::connect_with(&options);
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected,
@@ -177,13 +178,13 @@ mod tests {
 
     #[test]
     fn a_day_begins_in_the_zone_of_the_rules() {
-        let day: ValidFrom = "2026-11-22".parse().unwrap();
+        let day: When = "2026-11-22".parse().unwrap();
         assert_eq!(day.moment(Tz::Asia__Shanghai).to_rfc3339(), "2026-11-21T16:00:00+00:00");
-        let moment: ValidFrom = "2026-11-22T09:00:00+08:00".parse().unwrap();
+        let moment: When = "2026-11-22T09:00:00+08:00".parse().unwrap();
         assert_eq!(moment.moment(Tz::UTC).to_rfc3339(), "2026-11-22T01:00:00+00:00");
-        assert!("yesterday".parse::<ValidFrom>().unwrap_err().contains("expected"));
+        assert!("yesterday".parse::<When>().unwrap_err().contains("expected"));
         // In Beirut, 2022-03-27 began at one o'clock.
-        let short: ValidFrom = "2022-03-27".parse().unwrap();
+        let short: When = "2022-03-27".parse().unwrap();
         assert_eq!(short.moment(Tz::Asia__Beirut).to_rfc3339(), "2022-03-26T22:00:00+00:00");
     }
 }

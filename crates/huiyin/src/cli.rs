@@ -9,7 +9,7 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, check, dead, demo, import, init_vika, roster, schema, up};
+use crate::{apply, cards, check, dead, demo, golive, import, init_vika, roster, schema, up};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -43,6 +43,10 @@ enum Command {
     /// Find out who works here, for the roster in the configuration
     #[command(subcommand)]
     Roster(roster::Command),
+    /// Go live: from now on cards are sent; before, everything runs and they are only listed
+    Golive(golive::Args),
+    /// List the cards that were sent and, before go-live, those that would have been
+    Cards(cards::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -107,6 +111,8 @@ async fn run(command: Command, source: &Source) -> Result<()> {
         Command::Apply(args) => apply::run(&args, source).await,
         Command::Check(args) => check::run(&args, source).await,
         Command::Roster(command) => roster::run(&command, source).await,
+        Command::Golive(args) => golive::run(&args, source).await,
+        Command::Cards(args) => cards::run(&args, source).await,
         Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,

@@ -4,11 +4,13 @@
 //! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+mod cards;
 pub mod check;
 mod cli;
 mod dead;
 pub mod demo;
 mod failure;
+mod golive;
 mod import;
 pub mod init_vika;
 pub mod local;

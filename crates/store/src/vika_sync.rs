@@ -15,6 +15,12 @@ use crate::rooms::parse;
 /// Confirmed cells in canonical form, by column id.
 pub type Cells = BTreeMap<String, Value>;
 
+/// Stands in the place of a cell that was sent and never confirmed: nobody knows what the sheet holds. It equals no
+/// cell's canonical form.
+pub fn unknown_cell() -> Value {
+    serde_json::json!({ "unknown": true })
+}
+
 /// Something that could be seen in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -140,6 +146,34 @@ pub async fn confirm(
     Ok(())
 }
 
+/// Notes before it is sent that these cells (column ids by room) are about to be changed: until they are confirmed they
+/// are unknown, so that a change back to what they held before is not taken for no change.
+pub async fn doubt<'c>(
+    connection: &mut PgConnection,
+    sheet: &str,
+    cells: impl IntoIterator<Item = (&'c str, Vec<&'c str>)>,
+) -> Result<(), sqlx::Error> {
+    let unknown = |columns: Vec<&str>| -> Cells {
+        columns.into_iter().map(|column| (column.to_owned(), unknown_cell())).collect()
+    };
+    let (rooms, cells): (Vec<&str>, Vec<Json<Cells>>) =
+        cells.into_iter().map(|(room, columns)| (room, Json(unknown(columns)))).unzip();
+    sqlx::query!(
+        r#"
+        update vika_sync_rows mirror
+        set cells = mirror.cells || new.cells
+        from unnest($2::text[], $3::jsonb[]) as new (room, cells)
+        where mirror.sheet = $1 and mirror.room = new.room
+        "#,
+        sheet,
+        &rooms as _,
+        &cells as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Notes before it is sent that rows are about to be created; `None`: that they certainly were not.
 pub async fn note_creation(
     connection: &mut PgConnection,
@@ -247,26 +281,6 @@ pub async fn audited(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// A stretch of time in which a gateway may have lost messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// When it began.
-    pub since: Timestamp,
-    /// When it ended; `None`: it has not.
-    pub until: Option<Timestamp>,
-}
-
-/// The capture gaps that reach beyond a moment.
-pub async fn gaps_after(connection: &mut PgConnection, moment: Timestamp) -> Result<Vec<Gap>, sqlx::Error> {
-    sqlx::query_as!(
-        Gap,
-        "select since, until from capture_gaps where until is null or until > $1 order by since, id",
-        moment,
-    )
-    .fetch_all(connection)
-    .await
 }
 
 /// What people last read about each of some rooms: the newest decision's message.

@@ -102,7 +102,21 @@ impl Stack {
         let started = clock.now();
         let stack = Self { config, clock, started, admin, nats, bus, database };
         stack.apply_rules(chrono::TimeDelta::days(400)).await?;
+        stack.go_live(true, started - chrono::TimeDelta::days(400)).await?;
         Ok(stack)
+    }
+
+    /// Goes live at a moment, or back to rehearsal. A stack is live from the start.
+    pub async fn go_live(&self, live: bool, at: DateTime<Utc>) -> Result<()> {
+        let mut connection = self.admin.acquire().await?;
+        store::golive::decide(&mut connection, live, at, at).await?;
+        Ok(())
+    }
+
+    /// As a fresh installation: never gone live.
+    pub async fn never_live(&self) -> Result<()> {
+        store::sqlx::query("truncate golive").execute(&self.admin).await?;
+        Ok(())
     }
 
     /// Puts the configuration's rules in force from `ago` before now.
@@ -110,6 +124,25 @@ impl Stack {
         let now = self.clock.now();
         let mut connection = self.admin.acquire().await?;
         store::rules::apply(&mut connection, &self.config.rules, now - ago, now).await?;
+        Ok(())
+    }
+
+    /// Records that an account of the sample company's source captured nothing from `since` until `until`.
+    pub async fn capture_gap(
+        &self,
+        account: &str,
+        since: chrono::DateTime<chrono::Utc>,
+        until: Option<chrono::DateTime<chrono::Utc>>,
+    ) -> Result<()> {
+        store::sqlx::query(
+            "insert into capture_gaps (gateway, source, account, since, until, reason)
+             values ('test', 'webhook', $1, $2, $3, 'test')",
+        )
+        .bind(account)
+        .bind(since)
+        .bind(until)
+        .execute(&self.admin)
+        .await?;
         Ok(())
     }
 

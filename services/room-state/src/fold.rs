@@ -8,16 +8,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::Timestamp;
 use domain::fold::{FoldState, FoldedWait, fold, reconcile};
-use domain::id::{RoomKey, WaitId};
-use domain::rules::RulesHistory;
+use domain::id::{EntryId, RoomKey, WaitId};
+use domain::rules::{Rules, RulesHistory};
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
+use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
-use store::rooms::{self, LockedRoom, RoomUpdate, Topic, waits};
+use store::rooms::waits::{self, NewWait};
+use store::rooms::{self, LockedRoom, RoomUpdate, Topic};
 use store::sqlx::PgConnection;
 
 use crate::failure::Failure;
 use crate::lines;
+use crate::notice;
 use crate::stages::Stages;
 
 /// What is to happen to one locked room.
@@ -29,16 +32,29 @@ pub struct RoomWork {
     pub entries: Vec<NewEntry>,
     /// Its name as the work reports it.
     pub topic: Option<Topic>,
-    /// Fold again from here even if nothing new is stored.
-    pub refold_from: Option<Position>,
     /// Captures among the work that contradict each other.
     pub conflicts: i64,
+    /// The rules in force exclude the room. Judged by [`apply`].
+    pub excluded: bool,
 }
 
 impl RoomWork {
     /// Nothing yet for this room.
     pub fn of(locked: LockedRoom) -> Self {
-        Self { locked, entries: Vec::new(), topic: None, refold_from: None, conflicts: 0 }
+        let excluded = locked.excluded;
+        Self { locked, entries: Vec::new(), topic: None, conflicts: 0, excluded }
+    }
+
+    /// Judges the room by its name of now. What is said in an excluded room is folded like everything else, so that
+    /// nothing is missing once it is excluded no more, but the words are not kept.
+    fn exclude(&mut self, rules: &Rules) {
+        let topic = newer_topic(&self.locked.topic, self.topic.as_ref());
+        self.excluded = rules.excluded_rooms.cover(&self.locked.room, &topic.name);
+        if self.excluded {
+            for new in &mut self.entries {
+                new.text = None;
+            }
+        }
     }
 
     /// Adds an entry. If its id stands already, the lowest sequence stays; other content is counted.
@@ -79,25 +95,30 @@ pub struct Changed {
 #[derive(Default)]
 struct Writes {
     updates: Vec<RoomUpdate>,
-    waits: Vec<(RoomKey, FoldedWait)>,
+    waits: Vec<NewWait>,
     fates: Vec<(WaitId, Fate)>,
+    notices: Vec<StoredCommand>,
     changed: Vec<Changed>,
 }
 
 /// Does the work, inside the caller's transaction. Rooms in which nothing changed are left alone.
 pub async fn apply(
     connection: &mut PgConnection,
-    work: Vec<RoomWork>,
+    mut work: Vec<RoomWork>,
     rules: &RulesHistory,
     now: Timestamp,
     stages: &mut Stages,
 ) -> Result<Vec<Changed>, Failure> {
+    let in_force = rules.at(now);
+    for room in &mut work {
+        room.exclude(in_force);
+    }
     let mut stored = store_entries(connection, &work).await?;
     stages.done("entries");
     let mut writes = Writes::default();
     for room in work {
         let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
-        fold_room(connection, room, news, rules, &mut writes).await?;
+        fold_room(connection, room, news, rules, now, &mut writes).await?;
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
@@ -106,6 +127,9 @@ pub async fn apply(
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
         stages.done("rooms");
+        for notice in &writes.notices {
+            commands::note(connection, notice).await?;
+        }
     }
     Ok(writes.changed)
 }
@@ -179,7 +203,7 @@ async fn settle_repeats(
     for new in repeated {
         let room = new.room.to_string();
         let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
-        if (old.at, old.sender.clone(), old.text.as_deref()) == content(new) {
+        if !contradicts(old, new) {
             continue;
         }
         let news = news.entry(room.clone()).or_default();
@@ -196,63 +220,93 @@ async fn settle_repeats(
     Ok(())
 }
 
+/// Words that are not kept contradict nothing.
+fn contradicts(old: &timeline::Stored, new: &NewEntry) -> bool {
+    let (at, sender, text) = content(new);
+    let other_words = old.text.as_deref().zip(text).is_some_and(|(old, new)| old != new);
+    (old.at, &old.sender) != (at, &sender) || other_words
+}
+
 async fn fold_room(
     connection: &mut PgConnection,
     work: RoomWork,
     mut news: News,
     rules: &RulesHistory,
+    now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, refold_from, conflicts } = work;
+    let RoomWork { locked, mut entries, topic, conflicts, excluded } = work;
     news.conflicts += conflicts;
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
-    if let Some(position) = refold_from {
+    let by_other_rules = judged_anew(&locked, rules);
+    let is_judged_anew = by_other_rules.is_some();
+    if let Some(position) = by_other_rules {
         news.affect(position);
     }
-    let topic = newer_topic(&locked.topic, topic);
-    if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && topic == locked.topic {
+    let topic = newer_topic(&locked.topic, topic.as_ref());
+    let same_room = topic == locked.topic && excluded == locked.excluded;
+    if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && same_room {
         return Ok(());
     }
     let behind =
         entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.through.as_ref());
     let again = news.affected.is_some() || !behind;
     let room = locked.room.clone();
-    let (folded, last_lines) = if again {
+    let folded = if again {
         if let Some(first) = entries.first() {
             news.affect(first.entry.position.clone());
         }
         let affected = news.affected.as_ref();
         let (folded, fates) = fold_again(connection, &room, affected, rules).await?;
         writes.fates.extend(fates);
-        (folded, lines::read(connection, &room, rules).await?)
+        folded
     } else {
         let opened_before = locked.state.open.clone();
         let mut folded = guarded(locked.state, entries.iter().map(|new| &new.entry), rules)?;
         // The wait that was open before comes first; untouched, it need not be written again.
         folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
-        (folded, lines::append(locked.last_lines, &entries, rules))
+        folded
     };
+    let last_lines = if excluded {
+        Vec::new()
+    } else if again || locked.excluded {
+        lines::read(connection, &room, rules).await?
+    } else {
+        lines::append(locked.last_lines, &entries, rules)
+    };
+    let imported = entries.iter().any(|new| new.entry.body.is_history());
+    writes.waits.extend(folded.waits.iter().map(|folded| NewWait {
+        room: room.clone(),
+        folded: folded.clone(),
+        judged_anew: is_judged_anew || imported && (again || folded.wait.is_of_history()),
+    }));
     let version = locked.version + 1;
+    let last_spoken = folded.state.last_speaker.as_ref().map(|speaker| speaker.at);
+    writes.notices.extend(folded.turns.iter().map(|turn| notice::of(&room, turn, now)));
     writes.updates.push(RoomUpdate {
         room: room.clone(),
         topic,
-        last_active_at: last_lines.last().map(|line| line.at),
+        last_active_at: last_lines.last().map(|line| line.at).max(last_spoken),
         state: folded.state,
         last_lines,
         conflicts: news.conflicts,
+        excluded,
         rules_version: rules.newest().version,
     });
-    writes.waits.extend(folded.waits.iter().map(|wait| (room.clone(), wait.clone())));
     writes.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
 }
 
-fn newer_topic(held: &Topic, reported: Option<Topic>) -> Topic {
-    match reported {
-        Some(reported) if reported.at >= held.at => reported,
-        _ => held.clone(),
-    }
+/// Where the folding so far stops to hold, because newer rules judge what is folded already.
+fn judged_anew(locked: &LockedRoom, rules: &RulesHistory) -> Option<Position> {
+    let from = rules.changed_since(locked.folded_with)?;
+    let touched = locked.state.through.as_ref().is_some_and(|through| through.at >= from);
+    touched.then(|| Position { at: from, seq: 0, entry: EntryId(String::new()), after: None })
+}
+
+fn newer_topic(held: &Topic, reported: Option<&Topic>) -> Topic {
+    reported.filter(|reported| reported.at >= held.at).unwrap_or(held).clone()
 }
 
 /// Folds a room again from the last wholly quiet state stored before `affected`.

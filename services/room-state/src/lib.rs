@@ -9,6 +9,7 @@ mod entry;
 mod failure;
 mod fold;
 mod lines;
+mod notice;
 mod progress;
 mod publish;
 mod refold;

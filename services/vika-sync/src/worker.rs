@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
+use domain::gap::Gap;
 use runtime::Context;
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
-use store::vika_sync::{self as mirror, Gap, PendingOutcome};
+use store::vika_sync::{self as mirror, PendingOutcome};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use vika::tables::{AllRooms, SystemLog, Table, Today};
@@ -97,6 +98,7 @@ pub async fn run(ctx: Context, settings: Settings, bell: Arc<Notify>) {
 #[derive(Debug, PartialEq)]
 struct Surroundings {
     rules: i64,
+    live: bool,
     gaps: Vec<Gap>,
     day: NaiveDate,
 }
@@ -210,8 +212,12 @@ impl Worker {
 
     /// Finds the rooms whose rows have to be compared.
     async fn collect(&mut self, truth: &Truth) -> Result<(), Trouble> {
-        let surroundings =
-            Some(Surroundings { rules: truth.version, gaps: truth.gaps.clone(), day: truth.day });
+        let surroundings = Some(Surroundings {
+            rules: truth.version,
+            live: truth.live,
+            gaps: truth.gaps.clone(),
+            day: truth.day,
+        });
         if self.surroundings != surroundings {
             self.surroundings = surroundings;
             (self.today.all, self.all_rooms.all) = (true, true);

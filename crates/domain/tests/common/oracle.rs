@@ -8,7 +8,7 @@ use domain::id::{EntryId, StaffName, WaitId};
 use domain::message::MessageKind;
 use domain::role::{Role, role_of};
 use domain::rules::{AnsweredBy, Rules, Stage, Team};
-use domain::timeline::{Body, Entry, Message, Position};
+use domain::timeline::{Body, Claim, Entry, Message, Position};
 use domain::wait::{Ending, Outcome, Wait};
 
 pub struct Oracle<'a> {
@@ -100,9 +100,29 @@ impl<'a> Oracle<'a> {
 
     fn closes(&self, i: usize) -> bool {
         match &self.entries[i].body {
-            Body::Cancel(_) | Body::AccountLeft => true,
+            Body::Cancel(_) => true,
+            Body::AccountLeft(_) => !self.observed(i + 1),
             _ => self.staff(i) && self.counts_as_reply(i),
         }
+    }
+
+    /// Whether one of our accounts is in the room after the first `count` entries: of what is known of it last, it
+    /// captured something rather than left.
+    fn observed(&self, count: usize) -> bool {
+        let mut inside = HashMap::new();
+        for entry in &self.entries[..count] {
+            match &entry.body {
+                Body::Message(m) if !m.history && m.kind != MessageKind::System => {
+                    inside.insert(m.key.account.as_str(), true);
+                }
+                Body::Facts(facts) => {
+                    inside.extend(facts.account.as_deref().map(|account| (account, true)));
+                }
+                Body::AccountLeft(departure) => drop(inside.insert(departure.account.as_str(), false)),
+                _ => {}
+            }
+        }
+        inside.into_values().any(|inside| inside)
     }
 
     fn counts_as_reply(&self, i: usize) -> bool {
@@ -202,10 +222,14 @@ impl<'a> Oracle<'a> {
             let (owner, stage) = self.assignment(j + 1);
             let (at, how) = match &self.entries[j].body {
                 Body::Cancel(c) => {
-                    let (by, reason) = (c.by.clone(), c.reason.clone());
-                    (c.at.max(wait.opened.at), Ending::Cancelled { by, reason, command: c.command.clone() })
+                    let (by, reason, command) = (c.by.clone(), c.reason.clone(), c.command.clone());
+                    let how = match c.claim {
+                        Claim::NoReplyNeeded => Ending::Cancelled { by, reason, command },
+                        Claim::Answered => Ending::Confirmed { by, command },
+                    };
+                    (c.at.max(wait.opened.at), how)
                 }
-                Body::AccountLeft => (self.entries[j].position.at, Ending::Unobserved),
+                Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
                 _ => {
                     let sender = &self.message(j).unwrap().sender;
                     let (role, name) = role_of(self.rules, sender);

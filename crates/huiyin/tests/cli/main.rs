@@ -5,5 +5,6 @@ mod check;
 mod command;
 mod dead;
 mod first_day;
+mod golive;
 mod import;
 mod roster;

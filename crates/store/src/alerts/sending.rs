@@ -1,6 +1,7 @@
 //! A card's way out: pending → sending → sent, or set aside.
 
 use domain::Timestamp;
+use domain::ladder::Because;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -13,6 +14,8 @@ pub struct Frozen<'a> {
     pub payload: &'a Value,
     /// The room's last entry, which its reader sees.
     pub through: Option<&'a str>,
+    /// The state that it shows.
+    pub shown: &'a Value,
 }
 
 /// Where a card ends that is not sent.
@@ -24,6 +27,10 @@ pub enum End {
     Dead,
     /// Its wait ended before it went out.
     Obsolete,
+    /// The system went back to rehearsal before it went out.
+    Rehearsed,
+    /// It was due before the system went live.
+    Skipped,
 }
 
 impl End {
@@ -32,6 +39,8 @@ impl End {
             Self::Parked => "parked",
             Self::Dead => "dead",
             Self::Obsolete => "obsolete",
+            Self::Rehearsed => "rehearsed",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -64,11 +73,12 @@ pub async fn lock_head(
 /// Freezes a card: from now on every attempt sends the same.
 pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set uuid = $2, payload = $3, through = $4 where id = $1",
+        "update alert_cards set uuid = $2, payload = $3, through = $4, shown = $5 where id = $1",
         id,
         frozen.uuid,
         frozen.payload,
         frozen.through,
+        frozen.shown,
     )
     .execute(connection)
     .await?;
@@ -99,7 +109,7 @@ pub async fn mark_sending(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing `shown`.
+/// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
@@ -110,7 +120,7 @@ pub async fn mark_sent(
     sqlx::query!(
         r#"
         update alert_cards
-        set state = 'sent', in_doubt = false, message_id = $2, shown = $3, sent_at = $4, last_code = 0,
+        set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
             next_change_at = $4
         where id = $1
         "#,
@@ -184,12 +194,14 @@ pub async fn set_aside(
     sqlx::query!(
         r#"
         update alert_cards
-        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked'
+        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked',
+            skipped_because = case when $2 = 'skipped' then $4 end
         where id = $1
         "#,
         id,
         end.as_str(),
         code,
+        Because::WentLive.as_str(),
     )
     .execute(connection)
     .await?;

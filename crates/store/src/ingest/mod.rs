@@ -2,6 +2,7 @@
 //! `ingest` alone.
 
 mod contacts;
+pub mod gaps;
 pub mod gateways;
 pub mod inbox;
 pub mod outbox;

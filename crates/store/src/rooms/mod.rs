@@ -49,8 +49,12 @@ pub struct LockedRoom {
     pub last_lines: Vec<Line>,
     /// Its name, and since when; a name reported for an earlier time does not take its place.
     pub topic: Topic,
+    /// The rules exclude it.
+    pub excluded: bool,
     /// Its version.
     pub version: i64,
+    /// The newest rules when it was folded last.
+    pub folded_with: i64,
     /// The newest rules at the moment of locking.
     pub rules_version: i64,
 }
@@ -70,6 +74,10 @@ pub struct Room {
     pub last_entry: Option<String>,
     /// When somebody last said something.
     pub last_active_at: Option<Timestamp>,
+    /// The rules exclude it: it is not to be shown, and raises no alarm.
+    pub excluded: bool,
+    /// Since when they do not any more; `None`: they never did.
+    pub included_since: Option<Timestamp>,
     /// Its version.
     pub version: i64,
 }
@@ -89,6 +97,8 @@ pub struct RoomUpdate {
     pub last_active_at: Option<Timestamp>,
     /// Captures in this batch that repeated a key with other content.
     pub conflicts: i64,
+    /// The rules exclude it.
+    pub excluded: bool,
     /// The rules that were used.
     pub rules_version: i64,
 }
@@ -138,7 +148,8 @@ async fn lock_existing(
     let rows = sqlx::query!(
         r#"
         select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
-               topic_at, version, (select coalesce(max(version), 0) from rules) as "rules_version!"
+               topic_at, excluded_since is not null as "excluded!", version, rules_version as folded_with,
+               (select coalesce(max(version), 0) from rules) as "rules_version!"
         from rooms
         where room = any ($1)
         order by room
@@ -155,7 +166,9 @@ async fn lock_existing(
                 state: row.state.map(|state| state.0).unwrap_or_default(),
                 last_lines: row.last_lines.0,
                 topic: Topic { name: row.topic, at: row.topic_at },
+                excluded: row.excluded,
                 version: row.version,
+                folded_with: row.folded_with,
                 rules_version: row.rules_version,
             })
         })
@@ -177,6 +190,7 @@ pub async fn update(
         updates.iter().map(|update| update.state.through.as_ref().map(last_entry)).collect();
     let active: Vec<Option<Timestamp>> = updates.iter().map(|update| update.last_active_at).collect();
     let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
+    let excluded: Vec<bool> = updates.iter().map(|update| update.excluded).collect();
     let rules: Vec<i64> = updates.iter().map(|update| update.rules_version).collect();
     sqlx::query!(
         r#"
@@ -185,10 +199,14 @@ pub async fn update(
             last_entry = new.last_entry,
             last_active_at = greatest(rooms.last_active_at, new.last_active_at),
             conflicts = rooms.conflicts + new.conflicts, rules_version = new.rules_version,
+            excluded_since = case when new.excluded then coalesce(rooms.excluded_since, $10) end,
+            included_since = case when rooms.excluded_since is not null and not new.excluded then $10
+                                  else rooms.included_since end,
             version = rooms.version + 1, updated_at = $10
         from unnest($1::text[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::bigint[],
-                    $8::bigint[], $9::timestamptz[])
-             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at)
+                    $8::bigint[], $9::timestamptz[], $11::boolean[])
+             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at,
+                     excluded)
         where rooms.room = new.room
         "#,
         &rooms,
@@ -201,6 +219,7 @@ pub async fn update(
         &rules,
         &topics_at as _,
         now,
+        &excluded,
     )
     .execute(connection)
     .await?;
@@ -254,7 +273,7 @@ pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Res
     let rows = sqlx::query!(
         r#"
         select room, topic, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>",
-               last_entry, last_active_at, version
+               last_entry, last_active_at, excluded_since is not null as "excluded!", included_since, version
         from rooms
         where $1::text[] is null or room = any ($1)
         order by room
@@ -272,6 +291,8 @@ pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Res
                 last_lines: row.last_lines.0,
                 last_entry: row.last_entry,
                 last_active_at: row.last_active_at,
+                excluded: row.excluded,
+                included_since: row.included_since,
                 version: row.version,
             })
         })
@@ -296,4 +317,27 @@ pub async fn folded_with_older_rules(
     .fetch_all(connection)
     .await?;
     rows.iter().map(|room| parse(room, "room")).collect()
+}
+
+/// A room's name, and whether it counts as excluded.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Which.
+    pub room: RoomKey,
+    /// Its name; empty when unknown.
+    pub topic: String,
+    /// It counts as excluded.
+    pub excluded: bool,
+}
+
+/// Every room's name.
+pub async fn names(connection: &mut PgConnection) -> Result<Vec<Named>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select room, topic, excluded_since is not null as "excluded!" from rooms order by room"#
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok(Named { room: parse(&row.room, "room")?, topic: row.topic, excluded: row.excluded }))
+        .collect()
 }

@@ -76,7 +76,7 @@ impl Deliverer {
         if too_old || form == Form::PlainText {
             return Ok(None);
         }
-        let Some(subject) = Subject::read(connection, card).await? else { return Ok(None) };
+        let Some(subject) = Subject::read(connection, card, now).await? else { return Ok(None) };
         let state: CardState = serde_json::from_value(card.wanted.clone())
             .map_err(|error| Failure::Json("card state", error))?;
         let history = self.rules.get(connection).await?;

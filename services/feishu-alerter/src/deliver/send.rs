@@ -5,21 +5,21 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::calendar::Calendar;
+use domain::golive::Phase;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
 use store::alerts::sending::{
     End, Frozen, freeze, lock_head, mark_refused, mark_retry, mark_sending, mark_sent, set_aside,
 };
+use store::golive;
 use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
 use crate::card::{CardState, Form, render};
-use crate::compose::Subject;
-use crate::decide::waiting;
+use crate::compose::{About, Subject};
+use crate::decide::as_json;
 use crate::failure::Failure;
-use crate::fate::card_state;
 use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
 use crate::point;
 use crate::truth::held;
@@ -80,24 +80,22 @@ impl Deliverer {
         }
         let Some(id) = lock_head(&mut tx, chat, PATIENCE, now).await? else { return Ok(Head::None) };
         let Some(card) = get(&mut tx, id).await? else { return Ok(Head::None) };
-        let subject = Subject::read(&mut tx, &card).await?;
+        let subject = Subject::read(&mut tx, &card, now).await?;
         let Some(subject) = subject.filter(|subject| card.in_doubt || still_wanted(&card, subject)) else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             set_aside(&mut tx, id, End::Obsolete, None).await?;
             tx.commit().await?;
             return Ok(Head::SetAside);
         };
-        if window_is_over(&card, now) {
-            set_aside(&mut tx, id, End::Parked, None).await?;
+        let phase = golive::history(&mut tx).await?.at(now);
+        if let Some(end) = ends_here(&card, phase, now) {
+            set_aside(&mut tx, id, end, None).await?;
             tx.commit().await?;
-            metrics::counter!("alerts_parked_total").increment(1);
-            tracing::error!(
-                wait.id = %card.wait,
-                card.uuid = card.uuid,
-                chat.id = chat,
-                "a card is parked: nobody knows whether it was sent, and the hour of its uuid is over"
-            );
+            tell(&card, end);
             return Ok(Head::SetAside);
+        }
+        if !phase.live {
+            return Ok(Head::None);
         }
         let (uuid, message) = self.frozen(&mut tx, &card, &subject, now).await?;
         mark_sending(&mut tx, id, now, now + IN_FLIGHT).await?;
@@ -121,11 +119,15 @@ impl Deliverer {
         }
         let history = self.rules.get(connection).await?;
         let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
-        let facts = subject.facts(card, uuid.clone(), CardState::Waiting, rules, feishu, now);
+        let unverified = matches!(subject.about, About::Wait { unverified: true, .. });
+        let state = CardState::Waiting { unverified };
+        let shown = as_json(&state)?;
+        let facts = subject.facts(card, uuid.clone(), state, rules, feishu, now);
         let message = render(&facts, Form::from_name(&card.form));
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
         let through = subject.room.last_entry.as_deref();
-        freeze(connection, card.id, &Frozen { uuid: uuid.as_str(), payload: &payload, through }).await?;
+        let frozen = Frozen { uuid: uuid.as_str(), payload: &payload, through, shown: &shown };
+        freeze(connection, card.id, &frozen).await?;
         Ok((uuid, message))
     }
 
@@ -135,7 +137,8 @@ impl Deliverer {
         let mut connection = self.ctx.db.acquire().await?;
         match outcome {
             Ok(sent) => {
-                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &waiting()?, now).await?;
+                let shown = as_json(&CardState::WAITING)?;
+                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &shown, now).await?;
                 metrics::counter!("alerts_sent_total").increment(1);
                 metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
                 Ok(())
@@ -187,10 +190,37 @@ impl Deliverer {
 
 /// Whether there is still something to say.
 fn still_wanted(card: &Card, subject: &Subject) -> bool {
-    let open = card_state(&subject.stored, Calendar::Always).is_open();
+    let open = subject.state().is_open();
     // A card that only asks for an owner; one of a rung is wanted anyway.
     let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
     open && !(only_asks && subject.room.state.owner.is_some())
+}
+
+/// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to
+/// rehearsal, is not sent; if it may stand in the chat already, nobody knows.
+fn ends_here(card: &Card, phase: Phase, now: Timestamp) -> Option<End> {
+    let outlived = !phase.live || phase.since.is_some_and(|since| card.due_at < since);
+    match (card.in_doubt, phase.live) {
+        (true, true) if outlived => Some(End::Parked),
+        (true, _) if window_is_over(card, now) => Some(End::Parked),
+        (false, true) if outlived => Some(End::Skipped),
+        (false, false) => Some(End::Rehearsed),
+        _ => None,
+    }
+}
+
+fn tell(card: &Card, end: End) {
+    if end == End::Parked {
+        metrics::counter!("alerts_parked_total").increment(1);
+        tracing::error!(
+            wait.id = %card.wait,
+            card.uuid = card.uuid,
+            chat.id = card.chat,
+            "a card is parked: nobody knows whether it was sent, and it must not be sent again"
+        );
+    } else {
+        tracing::info!(wait.id = %card.wait, card.rung = card.rung, ?end, "a card is not sent: it is of another phase");
+    }
 }
 
 /// Whether the same uuid could send a second message.

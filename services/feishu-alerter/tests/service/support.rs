@@ -223,6 +223,17 @@ impl Scene {
         self.control("POST", "click", &click).await
     }
 
+    /// The same with the button of this act, whether or not the card has it.
+    pub async fn press_act(&self, card: &Seen, act: &str) -> Result<Value> {
+        let shown: Value = serde_json::from_str(&card.text)?;
+        let elements = shown["body"]["elements"].as_array().context("elements")?;
+        let button = elements.iter().find(|element| element["tag"] == "button").context("a button")?;
+        let mut value = button["behaviors"][0]["value"].clone();
+        value["act"] = json!(act);
+        let click = json!({ "message_id": card.message_id, "open_id": MANAGER, "value": value });
+        self.control("POST", "click", &click).await
+    }
+
     /// The cards of a chat, oldest first.
     pub async fn cards(&self, chat: &str) -> Result<Vec<Seen>> {
         let seen = self.control("GET", &format!("messages?chat={chat}"), &json!({})).await?;

@@ -77,8 +77,8 @@ fn happened(
         Event::RoomJoin { room, invitees, inviter, at } => {
             News::Joined { room, people: invitees, inviter, at: at.unwrap_or(arrived_at) }
         }
-        Event::RoomLeave { room, removees, at, .. } => {
-            News::Left { room, people: removees, at: at.unwrap_or(arrived_at) }
+        Event::RoomLeave { room, removees, remover, at } => {
+            News::Left { room, people: removees, remover, at: at.unwrap_or(arrived_at) }
         }
         Event::RoomTopic { room, topic, at, .. } => {
             // At once, so that a message that came after it is not published under the old name.

@@ -2,7 +2,10 @@
 
 mod commands;
 mod crashes;
+mod first_day;
 mod folding;
+mod observation;
 mod poison;
 mod replicas;
+mod rules;
 mod support;
