@@ -13,6 +13,8 @@ pub mod golive;
 pub mod id;
 pub mod ladder;
 pub mod message;
+#[cfg(feature = "testing")]
+pub mod oracle;
 pub mod presence;
 pub mod role;
 pub mod rules;

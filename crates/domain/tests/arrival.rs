@@ -6,10 +6,10 @@
 mod common;
 
 use common::ledger::Ledger;
-use common::oracle::Oracle;
 use common::{cancel, captured_by, command, confirm, history, left, message, person, recall, rules, undo};
 use domain::fold::{FoldState, fold};
 use domain::id::StaffName;
+use domain::oracle::Oracle;
 use domain::rules::{AnsweredBy, Stage};
 use domain::timeline::{Body, Entry, RoomFacts, Timeline};
 use domain::wait::{Ending, Fate, Wait};

@@ -38,6 +38,15 @@ where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
+    main_by(Clock::system(), service, role, run)
+}
+
+/// The same, by a clock of a test.
+pub fn main_by<F, Fut>(clock: Clock, service: &'static str, role: Role, run: F) -> ExitCode
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -45,7 +54,7 @@ where
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(service, role, run)) {
+    match runtime.block_on(serve(clock, service, role, run)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{service}: {error:#}");
@@ -61,7 +70,7 @@ pub fn config_source() -> Source {
     Source { file: PathBuf::from(file), environment: true }
 }
 
-async fn serve<F, Fut>(service: &'static str, role: Role, run: F) -> anyhow::Result<()>
+async fn serve<F, Fut>(clock: Clock, service: &'static str, role: Role, run: F) -> anyhow::Result<()>
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
@@ -69,7 +78,7 @@ where
     let config = load(&config_source())?;
     telemetry::start_logs(&config.logs.filter, config.logs.format);
     let metrics = telemetry::start_metrics();
-    let shutdown = Shutdown::new();
+    let shutdown = Shutdown::by(&clock);
     shutdown.on_signals().context("installing signal handlers")?;
     let health = Health::default();
     if let Some(address) = config.health_listen {
@@ -78,7 +87,7 @@ where
     }
     let options = connect_options(&config.database, role)?;
     let login = Login::of(&config.bus, User::Role(role))?;
-    let context = connect(Arc::new(config), service, options, &login, Clock::system(), shutdown).await?;
+    let context = connect(Arc::new(config), service, options, &login, clock, shutdown).await?;
     let context = Context { health, ..context };
     supervise(service, context, run).await
 }
@@ -100,8 +109,10 @@ pub async fn connect(
         Ok(())
     })
     .await?;
-    let bus =
-        patiently(patience, &shutdown, "the bus", || async { Ok(Bus::connect(bus, service).await?) }).await?;
+    let bus = patiently(patience, &shutdown, "the bus", || async {
+        Ok(Bus::connect(bus, service).await?.by(&clock))
+    })
+    .await?;
     Ok(Context { config, clock, db, bus, shutdown, health: Health::default(), faults: Faults::default() })
 }
 

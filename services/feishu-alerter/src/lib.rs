@@ -37,7 +37,7 @@ use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
 use crate::deliver::Deliverer;
-use crate::feishu::{Credentials, FeishuClient};
+use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use crate::press::Presses;
 use crate::rules::RulesCache;
 
@@ -79,6 +79,6 @@ fn client(ctx: &Context) -> anyhow::Result<FeishuClient> {
     let feishu = &ctx.config.feishu;
     let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
     let clock = ctx.clock.clone();
-    let http = runtime::http::client()?;
+    let http = runtime::http::client_within(clock.real(CALL_DEADLINE))?;
     Ok(FeishuClient::new(http, feishu.base_url.clone(), credentials, Arc::new(move || clock.now())))
 }

@@ -44,7 +44,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         ctx.shutdown.wait().await;
         return Ok(());
     }
-    let settings = Settings::of(&ctx.config.vika)?;
+    let settings = Settings::of(&ctx.config.vika, &ctx.clock)?;
     let bell = Arc::new(Notify::new());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     {

@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::gap::Gap;
-use runtime::Context;
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
+use runtime::{Clock, Context};
 use store::vika_sync::{self as mirror, PendingOutcome};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -48,7 +48,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a sheet's id is none.
-    pub fn of(vika: &runtime::config::Vika) -> anyhow::Result<Self> {
+    pub fn of(vika: &runtime::config::Vika, clock: &Clock) -> anyhow::Result<Self> {
         let id = |text: &str, path| {
             let hint = || format!("{path}: expected the id of a sheet; `huiyin init-vika` makes the sheets");
             SheetId::try_from(text.to_owned()).with_context(hint)
@@ -62,7 +62,8 @@ impl Settings {
             },
             base_url: vika.base_url.clone(),
             token: Token::new(vika.sync_token.expose()),
-            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() },
+            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() }
+                .by(|time| clock.real(time)),
             every: vika.sync_every.as_duration(),
         })
     }
@@ -132,7 +133,8 @@ impl Worker {
     /// Works until the shutdown is requested or the lease is lost. Changes that come close together are written
     /// together: at most one round of writing in `every`, but the first change after a quiet time at once.
     async fn work(mut self, bell: &Notify, every: Duration) {
-        let shutdown = self.tools.ctx.shutdown.clone();
+        let (shutdown, clock) = (self.tools.ctx.shutdown.clone(), self.tools.ctx.clock.clone());
+        let every = clock.real(every);
         let (mut looked, mut wrote): (Option<Instant>, Option<Instant>) = (None, None);
         let (mut rung, mut more) = (false, false);
         while !shutdown.requested() {
@@ -160,7 +162,7 @@ impl Worker {
             tokio::select! {
                 () = shutdown.wait() => return,
                 () = bell.notified() => rung = true,
-                () = tokio::time::sleep(pause) => {}
+                () = clock.sleep(pause) => {}
             }
         }
     }

@@ -5,7 +5,6 @@
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use everything")]
 
 pub mod ledger;
-pub mod oracle;
 
 use domain::Timestamp;
 use domain::closing::Features;

@@ -189,6 +189,11 @@ impl Local {
         )
     }
 
+    /// The servers themselves, for a test that kills them.
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
     /// Stops both servers.
     pub async fn stop(self) {
         self.stack.stop().await;

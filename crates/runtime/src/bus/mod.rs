@@ -1,5 +1,6 @@
 //! The bus: JetStream, with every default that bites set to an explicit value.
 
+mod compare;
 mod consume;
 mod dead;
 mod lag;
@@ -17,12 +18,15 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
+use crate::Clock;
+
+pub use compare::{Difference, differences};
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
 pub use login::Login;
 pub use rights::User;
-pub use topology::{Consumer, Difference, clear, declare, differences};
+pub use topology::{Consumer, clear, declare};
 pub use wake::wake_on_room_changes;
 
 /// How often the connection proves that it lives.
@@ -41,6 +45,7 @@ const PUBLISH_PAUSE: Duration = Duration::from_millis(250);
 pub struct Bus {
     client: async_nats::Client,
     jetstream: JetStream,
+    clock: Clock,
 }
 
 /// Why something could not be done on the bus. All of them pass: the caller tries again later.
@@ -111,7 +116,13 @@ impl Bus {
         .await
         .map_err(BusError::Connect)?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, jetstream })
+        Ok(Self { client, jetstream, clock: Clock::system() })
+    }
+
+    /// The same connection; moments that the server tells are taken for moments of this clock.
+    #[must_use]
+    pub fn by(self, clock: &Clock) -> Self {
+        Self { clock: clock.clone(), ..self }
     }
 
     /// What time it is where the server runs. Needs the right to look at streams.

@@ -111,7 +111,8 @@ fn consuming(consumer: Consumer) -> [String; 4] {
     ]
 }
 
-/// Nobody may delete a stream: what they hold exists nowhere else.
+/// Nobody may delete a stream, since what they hold exists nowhere else; but ROOM, which holds nothing but wake-ups, has
+/// to be made anew where it was once kept in memory.
 fn declaring() -> Vec<String> {
     let each = |stream: &str| {
         ["STREAM.INFO.", "STREAM.CREATE.", "STREAM.UPDATE."]
@@ -120,7 +121,7 @@ fn declaring() -> Vec<String> {
             .chain([api(&format!("CONSUMER.INFO.{stream}.*")), api(&format!("CONSUMER.CREATE.{stream}.>"))])
             .collect::<Vec<_>>()
     };
-    STREAMS.into_iter().flat_map(each).collect()
+    STREAMS.into_iter().flat_map(each).chain([api("STREAM.DELETE.ROOM")]).collect()
 }
 
 /// A dead letter is read, published again where it came from, and then removed.

@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use async_nats::jetstream::Context as JetStream;
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, IntoConsumerConfig, PullConsumer, pull};
-use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{
-    Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, RetentionPolicy, StorageType,
+    Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
-use async_nats::jetstream::{ErrorCode, consumer};
 use events::subject;
 use store::role::Role;
 
@@ -86,7 +85,7 @@ impl Consumer {
         }
     }
 
-    fn config(self) -> pull::Config {
+    pub(super) fn config(self) -> pull::Config {
         let batches = pull::Config {
             durable_name: Some(self.name().to_owned()),
             ack_policy: AckPolicy::Explicit,
@@ -117,7 +116,7 @@ impl Consumer {
 /// The names of all streams.
 pub const STREAMS: [&str; 4] = ["CHAT", "COMMAND", "ROOM", "DEAD"];
 
-fn streams() -> [Config; 4] {
+pub(super) fn streams() -> [Config; 4] {
     let limits = |name: &str, subject: &str| Config {
         name: name.to_owned(),
         subjects: vec![subject.to_owned()],
@@ -133,7 +132,9 @@ fn streams() -> [Config; 4] {
         Config { deny_delete: true, ..limits("CHAT", subject::CHAT_ALL) },
         limits("COMMAND", subject::COMMAND_ALL),
         Config {
-            storage: StorageType::Memory,
+            // In a file, because a stream in memory goes with all its consumers when the server restarts, and nobody
+            // would hear of changes until the next `huiyin apply`. Wake-ups themselves may be lost.
+            persist_mode: Some(PersistenceMode::Async),
             max_messages_per_subject: 1,
             max_age: DAY,
             ..limits("ROOM", subject::ROOM_ALL)
@@ -144,6 +145,7 @@ fn streams() -> [Config; 4] {
 
 /// Creates or updates every stream and durable consumer. Safe to run again and beside itself.
 pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
+    forget_memory(jetstream).await?;
     for config in streams() {
         let what = format!("stream {}", config.name);
         jetstream
@@ -162,79 +164,15 @@ pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
     Ok(())
 }
 
-/// How something on the bus is not as declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// `stream CHAT`, `consumer vika-sync`.
-    pub what: String,
-    /// Names of the settings that differ; empty: it is not there at all.
-    pub settings: Vec<&'static str>,
-}
-
-/// Everything that is not as [`declare`] would make it. Needs no more than to look.
-pub async fn differences(jetstream: &JetStream) -> Result<Vec<Difference>, BusError> {
-    let mut found = Vec::new();
-    for wanted in streams() {
-        let what = format!("stream {}", wanted.name);
-        let settings = match jetstream.get_stream(&wanted.name).await {
-            Ok(stream) => changed(&stream_settings(&wanted), &stream_settings(&stream.cached_info().config)),
-            Err(error) if is_missing_stream(&error) => Some(Vec::new()),
-            Err(source) => return Err(BusError::Declare { what, source: source.into() }),
-        };
-        found.extend(settings.map(|settings| Difference { what, settings }));
+/// ROOM was once kept in memory, and the server does not change where a stream is kept. It holds nothing but wake-ups.
+async fn forget_memory(jetstream: &JetStream) -> Result<(), BusError> {
+    let failed = |source| BusError::Declare { what: "stream ROOM".to_owned(), source };
+    if let Ok(stream) = jetstream.get_stream("ROOM").await
+        && stream.cached_info().config.storage == StorageType::Memory
+    {
+        jetstream.delete_stream("ROOM").await.map_err(|error| failed(error.into()))?;
     }
-    for consumer in Consumer::ALL {
-        let opened = open(jetstream, consumer).await?;
-        let wanted = consumer_settings(&consumer.config().into_consumer_config());
-        let settings = match opened {
-            Some(opened) => changed(&wanted, &consumer_settings(&opened.cached_info().config)),
-            None => Some(Vec::new()),
-        };
-        let what = format!("consumer {}", consumer.name());
-        found.extend(settings.map(|settings| Difference { what, settings }));
-    }
-    Ok(found)
-}
-
-type Settings = Vec<(&'static str, String)>;
-
-/// The settings that differ; `None`: none does.
-fn changed(wanted: &Settings, found: &Settings) -> Option<Vec<&'static str>> {
-    let differ: Vec<&str> =
-        wanted.iter().zip(found).filter(|(w, f)| w != f).map(|((name, _), _)| *name).collect();
-    (!differ.is_empty()).then_some(differ)
-}
-
-/// Those that we declare; the server fills in the others.
-fn stream_settings(config: &Config) -> Settings {
-    vec![
-        ("subjects", format!("{:?}", config.subjects)),
-        ("retention", format!("{:?}", config.retention)),
-        ("storage", format!("{:?}", config.storage)),
-        ("discard", format!("{:?}", config.discard)),
-        ("max_age", format!("{:?}", config.max_age)),
-        ("duplicate_window", format!("{:?}", config.duplicate_window)),
-        ("num_replicas", config.num_replicas.to_string()),
-        ("deny_delete", config.deny_delete.to_string()),
-        ("max_msgs_per_subject", config.max_messages_per_subject.max(0).to_string()),
-    ]
-}
-
-/// The same for consumers.
-fn consumer_settings(config: &consumer::Config) -> Settings {
-    vec![
-        ("ack_policy", format!("{:?}", config.ack_policy)),
-        ("ack_wait", format!("{:?}", config.ack_wait)),
-        ("max_deliver", config.max_deliver.to_string()),
-        ("max_ack_pending", config.max_ack_pending.to_string()),
-        ("deliver_policy", format!("{:?}", config.deliver_policy)),
-        ("filter_subject", config.filter_subject.clone()),
-        ("backoff", format!("{:?}", config.backoff)),
-    ]
-}
-
-fn is_missing_stream(error: &GetStreamError) -> bool {
-    matches!(error.kind(), GetStreamErrorKind::JetStream(refused) if refused.error_code() == ErrorCode::STREAM_NOT_FOUND)
+    Ok(())
 }
 
 /// Deletes every stream with all that it holds. For a demo that starts afresh; nothing else calls it.

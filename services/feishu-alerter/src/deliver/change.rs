@@ -43,7 +43,7 @@ impl Deliverer {
         };
         let outcome = self.feishu.update_card(&change.message_id, &change.message).await;
         self.record_change(&change.card, outcome).await?;
-        tokio::time::sleep(CHAT_SPACING).await;
+        self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
 

@@ -68,7 +68,7 @@ impl Deliverer {
         let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid).await;
         self.ctx.faults.reach(point::BEFORE_RECORD).await;
         self.record(&attempt, outcome).await?;
-        tokio::time::sleep(CHAT_SPACING).await;
+        self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
 

@@ -15,6 +15,7 @@ pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use history::{ChatInfo, MarkerSearch};
 pub use people::LookedUp;
 pub use runtime::config::Secret;
+pub use wire::CALL_DEADLINE;
 
 use std::fmt;
 use std::sync::Arc;

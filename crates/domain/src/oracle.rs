@@ -1,16 +1,19 @@
-//! The same question answered the slow way: no state is carried along, every fact about an entry is found by looking
-//! back and forth from it over the whole timeline. Written from the definitions of the design, not from the fold.
+//! For tests: the fold's question answered the slow way. No state is carried along, every fact about an entry is found
+//! by looking back and forth from it over the whole timeline. Written from the definitions of the design, not from the fold.
+
+#![expect(clippy::unwrap_used, reason = "for tests: an entry that is asked about as a message is one")]
 
 use std::collections::HashMap;
 
-use domain::closing::judge;
-use domain::id::{EntryId, StaffName, WaitId};
-use domain::message::MessageKind;
-use domain::role::{Role, role_of};
-use domain::rules::{AnsweredBy, Rules, Stage, Team};
-use domain::timeline::{Body, Claim, Entry, Message, Position};
-use domain::wait::{Ending, Outcome, Wait};
+use crate::closing::judge;
+use crate::id::{EntryId, StaffName, WaitId};
+use crate::message::MessageKind;
+use crate::role::{Role, role_of};
+use crate::rules::{AnsweredBy, Rules, Stage, Team};
+use crate::timeline::{Body, Claim, Entry, Message, Position};
+use crate::wait::{Ending, Outcome, Wait};
 
+/// A room as the definitions describe it.
 pub struct Oracle<'a> {
     rules: &'a Rules,
     entries: Vec<Entry>,
@@ -53,6 +56,7 @@ impl<'a> Oracle<'a> {
         Self { rules, entries, recalls }
     }
 
+    /// The live waits, in order of opening.
     pub fn waits(&self) -> Vec<Wait> {
         (0..self.entries.len())
             .filter_map(|i| self.answered_wait(i).or_else(|| self.withdrawn_wait(i)))
@@ -83,7 +87,7 @@ impl<'a> Oracle<'a> {
         (0..i)
             .rev()
             .take_while(|j| !(self.customer(*j) && self.recall(*j).is_none()))
-            .any(|j| self.staff(j) && self.message(j).unwrap().features.question)
+            .any(|j| self.staff(j) && self.message(j).is_some_and(|m| m.features.question))
     }
 
     /// A customer message that opens a wait if nobody waits.
