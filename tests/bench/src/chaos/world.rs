@@ -244,6 +244,8 @@ fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<f
     let person = |(_, name, open_id): &(&str, &str, &str)| feishu::PersonSpec {
         open_id: (*open_id).to_owned(),
         name: (*name).to_owned(),
+        mobile: String::new(),
+        email: String::new(),
         available: true,
         refuse: None,
     };
