@@ -9,7 +9,9 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, backup, cards, dead, demo, golive, import, init_vika, recompute, schema, up};
+use crate::{
+    apply, backup, cards, check, dead, demo, golive, import, init_vika, recompute, roster, schema, up,
+};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -38,6 +40,11 @@ enum Command {
     Up(UpArgs),
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
+    /// Prove every login, token, chat, sheet and clock, and say what to do about each failure (in Chinese)
+    Check(check::Args),
+    /// Find out who works here, for the roster in the configuration
+    #[command(subcommand)]
+    Roster(roster::Command),
     /// Go live: from now on cards are sent; before, everything runs and they are only listed
     Golive(golive::Args),
     /// List the cards that were sent and, before go-live, those that would have been
@@ -110,6 +117,8 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
         }
         Command::Apply(args) => apply::run(&args, source).await,
+        Command::Check(args) => check::run(&args, source).await,
+        Command::Roster(command) => roster::run(&command, source).await,
         Command::Golive(args) => golive::run(&args, source).await,
         Command::Cards(args) => cards::run(&args, source).await,
         Command::InitVika => init_vika::run(source).await,

@@ -6,6 +6,7 @@
 pub mod apply;
 mod backup;
 mod cards;
+pub mod check;
 mod cli;
 mod dead;
 pub mod demo;
@@ -15,6 +16,7 @@ mod import;
 pub mod init_vika;
 pub mod local;
 mod recompute;
+mod roster;
 mod schema;
 mod text;
 pub mod up;

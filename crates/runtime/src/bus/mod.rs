@@ -1,5 +1,6 @@
 //! The bus: JetStream, with every default that bites set to an explicit value.
 
+mod compare;
 mod consume;
 mod dead;
 mod lag;
@@ -17,10 +18,12 @@ use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::{self, Context as JetStream};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
 use crate::Clock;
 
+pub use compare::{Difference, differences};
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
@@ -128,6 +131,22 @@ impl Bus {
         Self { clock: clock.clone(), ..self }
     }
 
+    /// What time it is where the server runs. Needs the right to look at streams.
+    ///
+    /// # Errors
+    /// If the server does not answer, or does not say.
+    pub async fn server_time(&self) -> Result<DateTime<Utc>, BusError> {
+        let asked =
+            self.client.request(format!("$JS.API.STREAM.INFO.{}", topology::STREAMS[0]), Bytes::new());
+        let failed = |source| BusError::Declare { what: "the server's time".into(), source };
+        let answer =
+            tokio::time::timeout(REQUEST_TIMEOUT, asked).await.map_err(|late| failed(late.into()))?;
+        let answer = answer.map_err(|error| failed(error.into()))?;
+        let told: ServerTime =
+            serde_json::from_slice(&answer.payload).map_err(|error| failed(error.into()))?;
+        Ok(told.ts)
+    }
+
     /// The JetStream context, for what has no function here.
     pub fn jetstream(&self) -> &JetStream {
         &self.jetstream
@@ -174,6 +193,12 @@ impl Bus {
             self.jetstream.publish_with_headers(outgoing.subject.clone(), headers, payload).await?.await?;
         Ok(acknowledged.duplicate)
     }
+}
+
+/// Every answer about a stream says when it was made.
+#[derive(serde::Deserialize)]
+struct ServerTime {
+    ts: DateTime<Utc>,
 }
 
 fn note(event: &async_nats::Event, service: &str) {

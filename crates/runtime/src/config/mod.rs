@@ -16,7 +16,8 @@ mod secret;
 mod sections;
 mod watchdog;
 
-pub use load::{Source, load, load_complete, load_text, load_with};
+pub use files::SecretFile;
+pub use load::{Source, load, load_complete, load_text, load_with, secret_files};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;

@@ -69,6 +69,8 @@ const PUBLISH: &[(&str, &[User])] = &[
     ("$JS.API.STREAM.UPDATE.DEAD", &[User::Admin]),
     ("$JS.API.STREAM.CREATE.OTHER", &[]),
     ("$JS.API.STREAM.DELETE.CHAT", &[]),
+    ("$JS.API.STREAM.DELETE.DEAD", &[]),
+    ("$JS.API.STREAM.DELETE.ROOM", &[User::Admin]),
     ("$JS.API.STREAM.PURGE.CHAT", &[]),
     ("$JS.API.STREAM.SNAPSHOT.CHAT", &[]),
     ("$JS.API.CONSUMER.CREATE.CHAT", &[]),
