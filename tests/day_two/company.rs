@@ -100,6 +100,7 @@ async fn start_vika(clock: &Clock) -> Result<Vika> {
         }],
         rate_limit: None,
         bind: ([127, 0, 0, 1], 0).into(),
+        beyond_loopback: false,
     })
     .await?)
 }
