@@ -38,6 +38,11 @@ pub struct World {
 impl World {
     /// Sheets are made, nothing runs.
     pub async fn start() -> Result<Self> {
+        // On the heap: what is alive while it starts is large.
+        Box::pin(Self::start_all()).await
+    }
+
+    async fn start_all() -> Result<Self> {
         let mut stack = Stack::start().await?;
         let clock = stack.clock.clone();
         let token = |token: &str, user: &str| VikaToken { token: token.into(), user: user.into() };
