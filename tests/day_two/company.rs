@@ -303,7 +303,7 @@ impl Company {
 
     /// Runs `huiyin` with the company's configuration.
     pub async fn huiyin(&self, words: &[&str]) -> Result<Ran> {
-        let mut config = serde_json::to_value(&self.stack.config)?;
+        let mut config = testkit::company::written(&self.stack.config);
         config["database"] = self.stack.database_section();
         let file = self.file("huiyin.json");
         std::fs::write(&file, config.to_string())?;
