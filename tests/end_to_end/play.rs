@@ -68,16 +68,28 @@ impl Play {
 
     /// Somebody says something in a room, both by name.
     pub async fn say(&self, room: &str, talker: &str, text: &str) -> Result<()> {
-        let scene = self.get(&format!("{}api/scene", self.info.page)).await?;
-        let id = |list: &str, key: &str, value: &str| -> Result<Value> {
-            let entries = scene["world"][list].as_array().cloned().unwrap_or_default();
-            let found = entries.into_iter().find(|entry| entry[key] == value);
-            Ok(found.with_context(|| format!("no {value} in {list}"))?["id"].clone())
-        };
-        let body = json!({ "room": id("rooms", "topic", room)?, "talker": id("contacts", "name", talker)?, "text": text });
+        let (room, talker) =
+            (self.id("rooms", "topic", room).await?, self.id("contacts", "name", talker).await?);
+        let body = json!({ "room": room, "talker": talker, "text": text });
         let answer = self.http.post(format!("{}api/say", self.info.page)).json(&body).send().await?;
         anyhow::ensure!(answer.status().is_success(), "saying failed: {}", answer.text().await?);
         Ok(())
+    }
+
+    /// The owner of a room removes our account from it, or brings it back.
+    pub async fn presence(&self, room: &str, inside: bool) -> Result<()> {
+        let body = json!({ "room": self.id("rooms", "topic", room).await?, "inside": inside });
+        let answer = self.http.post(format!("{}api/presence", self.info.page)).json(&body).send().await?;
+        anyhow::ensure!(answer.status().is_success(), "that failed: {}", answer.text().await?);
+        Ok(())
+    }
+
+    /// The id of something of the gateway's world.
+    async fn id(&self, list: &str, key: &str, value: &str) -> Result<Value> {
+        let scene = self.get(&format!("{}api/scene", self.info.page)).await?;
+        let entries = scene["world"][list].as_array().cloned().unwrap_or_default();
+        let found = entries.into_iter().find(|entry| entry[key] == value);
+        Ok(found.with_context(|| format!("no {value} in {list}"))?["id"].clone())
     }
 
     /// The row of a room in a sheet, once it is as it should be.

@@ -86,6 +86,8 @@ pub struct Request<'a> {
     pub stage: &'a str,
     /// 核准进入售后阶段 is ticked.
     pub approved: bool,
+    /// It was asked for before go-live: no approval is needed.
+    pub rehearsal: bool,
 }
 
 /// Owner and stage as they stand.
@@ -140,6 +142,7 @@ pub fn decide(current: Option<&Current<'_>>, request: &Request<'_>, rules: &Rule
     let message = match stage {
         Stage::PreSales => wording::VALID,
         Stage::AfterSales if request.approved => wording::MOVED_TO_AFTER_SALES,
+        Stage::AfterSales if request.rehearsal => wording::MOVED_IN_REHEARSAL,
         Stage::AfterSales => return refused(wording::AWAITS_APPROVAL),
     };
     Decision::Applied { owner: owner.clone(), stage, message }
@@ -190,11 +193,22 @@ mod tests {
             ("没有这个人", "", true, false, "群聊阶段不存在"),
         ];
         for (owner, stage, approved, applied, message) in table {
-            let request = Request { owner, stage, approved };
+            let request = Request { owner, stage, approved, rehearsal: false };
             let decided = outcome(decide(Some(&current), &request, &rules));
             assert_eq!(decided, (applied, message.to_owned()), "{owner} {stage} {approved}");
+            // Before go-live the approval alone is not asked for.
+            let rehearsed = outcome(decide(Some(&current), &Request { rehearsal: true, ..request }, &rules));
+            let expected = match message {
+                "等待管理员核准" => (true, "已成功更新至售后阶段（演练期间无需核准）"),
+                other => (applied, other),
+            };
+            assert_eq!(
+                rehearsed,
+                (expected.0, expected.1.to_owned()),
+                "{owner} {stage} {approved}, rehearsed"
+            );
         }
-        let request = Request { owner: "李小后", stage: "after-sales", approved: true };
+        let request = Request { owner: "李小后", stage: "after-sales", approved: true, rehearsal: false };
         assert_eq!(outcome(decide(None, &request, &rules)), (false, "房间不存在".to_owned()));
         let (applied, message) = outcome(decide(Some(&current), &request, &ambiguous));
         assert!(!applied && message.contains("李小后") && message.contains("多位"), "{message}");

@@ -26,6 +26,8 @@ pub struct Figures {
     pub answered: usize,
     /// Waits that somebody cancelled.
     pub cancelled: usize,
+    /// Waits that somebody said were answered unseen.
+    pub confirmed: usize,
     /// Waits whose request was taken back.
     pub withdrawn: usize,
     /// Waits that nobody could see the end of.
@@ -79,6 +81,7 @@ pub fn figures<'w>(
                 replies.push(calendar.working_time(from, *at));
             }
             Some(Outcome { how: Ending::Cancelled { .. }, .. }) => figures.cancelled += 1,
+            Some(Outcome { how: Ending::Confirmed { .. }, .. }) => figures.confirmed += 1,
             Some(Outcome { how: Ending::Withdrawn, .. }) => figures.withdrawn += 1,
             Some(Outcome { how: Ending::Unobserved, .. }) => figures.unobserved += 1,
         }

@@ -14,6 +14,7 @@ use crate::assignment::{Candidates, Origin};
 use crate::closing::Verdict;
 use crate::fold::folder::Folder;
 use crate::id::{StaffName, WaitId};
+use crate::presence::{Absence, Presence};
 use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
 use crate::timeline::{Entry, Position};
@@ -26,6 +27,9 @@ pub struct FoldState {
     pub owner: Option<StaffName>,
     /// The room's stage.
     pub stage: Stage,
+    /// When it came into this stage from another; `None`: it was never in another.
+    #[serde(default)]
+    pub stage_since: Option<Timestamp>,
     /// Where both come from.
     pub origin: Origin,
     /// Who could own the room by rule.
@@ -38,8 +42,9 @@ pub struct FoldState {
     pub verdict: Option<Verdict>,
     /// Messages of the last day on which there were any.
     pub day: DayCounts,
-    /// Our account has left the room.
-    pub account_left: bool,
+    /// Which of our accounts are in the room.
+    #[serde(default)]
+    pub presence: Presence,
     /// Who spoke last.
     pub last_speaker: Option<LastSpeaker>,
     /// The last entry folded; `None` before the first.
@@ -82,6 +87,17 @@ pub struct Folded {
     /// Every wait that was open at some time in this stretch, in order of opening. At most one is still open, and it is
     /// in `state` too.
     pub waits: Vec<FoldedWait>,
+    /// When nobody observed the room any more in this stretch, and when somebody did again, in order.
+    pub turns: Vec<Turn>,
+}
+
+/// The observation of a room ended or began again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The departure that ended it.
+    pub absence: Absence,
+    /// When somebody observed it again; `None`: this is the end.
+    pub back_at: Option<Timestamp>,
 }
 
 /// A wait, and what storing it needs.

@@ -102,15 +102,22 @@ text_form!(RoomKey, "room key", "`source:id`", [source], id);
 text_form!(PersonKey, "person key", "`source:id`", [source], id);
 text_form!(MessageKey, "message key", "`source:account:id`", [source, account], id);
 
-impl schemars::JsonSchema for PersonKey {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "PersonKey".into()
-    }
+macro_rules! text_schema {
+    ($key:ident, $description:literal) => {
+        impl schemars::JsonSchema for $key {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($key).into()
+            }
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[^:]+:.+$", "description": "source:contact-id" })
-    }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": "^[^:]+:.+$", "description": $description })
+            }
+        }
+    };
 }
+
+text_schema!(PersonKey, "source:contact-id");
+text_schema!(RoomKey, "source:room-id");
 
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident) => {

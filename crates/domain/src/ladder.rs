@@ -50,20 +50,76 @@ impl<'de> Deserialize<'de> for RungId {
     }
 }
 
+/// Why rungs that were due before a moment are not sent: nobody is to be pressed for what was decided about a past that
+/// is over. A card that is merely late is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// What was said before is imported history.
+    Import,
+    /// An import, or rules with a past `valid_from`, gave the wait its present shape.
+    JudgedAnew,
+    /// Another ladder took force.
+    RulesChanged,
+    /// The room came into another stage, which has a ladder of its own.
+    HandedOver,
+    /// The system went live, or back to rehearsal.
+    WentLive,
+    /// The room was excluded until then.
+    NoLongerExcluded,
+}
+
+impl Because {
+    /// Its name as it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::JudgedAnew => "judged_anew",
+            Self::RulesChanged => "rules_changed",
+            Self::HandedOver => "handed_over",
+            Self::WentLive => "went_live",
+            Self::NoLongerExcluded => "no_longer_excluded",
+        }
+    }
+}
+
+/// The moment before which no rung of a wait may have been due that is still to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Baseline {
+    /// The moment.
+    pub at: Timestamp,
+    /// What happened then.
+    pub because: Because,
+}
+
 /// What a ladder needs to know of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitView {
     /// When the clock started.
     pub opened_at: Timestamp,
-    /// From when it may alarm; `None`: never.
-    pub alarm_since: Option<Timestamp>,
+    /// Rungs due before are skipped; `None`: it never alarms.
+    pub baseline: Option<Baseline>,
     /// It has ended.
     pub closed: bool,
 }
 
 impl From<&Wait> for WaitView {
     fn from(wait: &Wait) -> Self {
-        Self { opened_at: wait.opened.at, alarm_since: wait.alarm_since, closed: wait.outcome.is_some() }
+        let baseline = wait.alarm_since.map(|at| Baseline { at, because: Because::Import });
+        Self { opened_at: wait.opened.at, baseline, closed: wait.outcome.is_some() }
+    }
+}
+
+impl WaitView {
+    /// With something that happened at a moment, if it did: the latest moment counts. What never alarms never does.
+    #[must_use]
+    pub fn since(mut self, at: Option<Timestamp>, because: Because) -> Self {
+        if let (Some(at), Some(baseline)) = (at, &mut self.baseline)
+            && at > baseline.at
+        {
+            *baseline = Baseline { at, because };
+        }
+        self
     }
 }
 
@@ -97,6 +153,26 @@ pub struct Due {
     pub superseded: Vec<RungId>,
 }
 
+/// A rung whose card is not sent although its time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped {
+    /// The highest such rung; the lower ones go with it.
+    pub step: Step,
+    /// When it was due.
+    pub deadline: Timestamp,
+    /// Why.
+    pub because: Because,
+}
+
+/// What has become of the rungs whose time has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// A card is due.
+    pub due: Option<Due>,
+    /// Cards are not due any more.
+    pub skipped: Option<Skipped>,
+}
+
 /// All steps of a ladder in rising order, repeats included.
 pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step> + '_ {
     let last = ladder.rungs.last().map(|rung| rung.after.as_seconds());
@@ -118,29 +194,34 @@ pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step> + '_ {
     }))
 }
 
-/// The card that is due now, if one is. `sent` holds every rung of this wait that was sent or superseded.
+/// What has become of the rungs whose time has come. `sent` holds every rung of this wait that was dealt with.
 ///
-/// Only the highest rung passed is sent, and none at or below one already sent. Rungs whose deadline lies before
-/// `alarm_since` are skipped altogether.
+/// Only the highest rung passed is sent, and none at or below one already dealt with. Rungs that were due before the
+/// wait's baseline are skipped.
 pub fn due(
     ladder: &Ladder,
     calendar: Calendar,
     wait: WaitView,
     sent: &BTreeSet<RungId>,
     now: Timestamp,
-) -> Option<Due> {
+) -> Passed {
     let mut passed: Vec<(Step, Timestamp)> =
         open_steps(ladder, calendar, wait, sent).take_while(|(_, deadline)| *deadline <= now).collect();
-    let (step, deadline) = passed.pop()?;
-    Some(Due {
+    let Some(baseline) = wait.baseline else { return Passed::default() };
+    let late = passed.split_off(passed.partition_point(|(_, deadline)| *deadline < baseline.at));
+    let skipped = passed.pop().map(|(step, deadline)| Skipped { step, deadline, because: baseline.because });
+    let mut superseded: Vec<RungId> = late.iter().map(|(step, _)| step.rung).collect();
+    superseded.pop();
+    let due = late.last().map(|(step, deadline)| Due {
         rung: step.rung,
         colour: step.colour,
         audience: step.audience,
-        deadline,
-        overdue: now - deadline,
+        deadline: *deadline,
+        overdue: now - *deadline,
         waited: calendar.working_time(wait.opened_at, now),
-        superseded: passed.into_iter().map(|(step, _)| step.rung).collect(),
-    })
+        superseded,
+    });
+    Passed { due, skipped }
 }
 
 /// When [`due`] has something to say next; in the past or present if it has already. `None`: never again.
@@ -153,7 +234,7 @@ pub fn next_due(
     open_steps(ladder, calendar, wait, sent).next().map(|(_, deadline)| deadline)
 }
 
-/// Steps that may still be sent, with their deadlines, rising.
+/// Steps that are not dealt with, with their deadlines, rising.
 fn open_steps<'l>(
     ladder: &'l Ladder,
     calendar: Calendar,
@@ -161,12 +242,10 @@ fn open_steps<'l>(
     sent: &BTreeSet<RungId>,
 ) -> impl Iterator<Item = (Step, Timestamp)> + use<'l> {
     let highest = sent.last().copied();
-    wait.alarm_since.filter(|_| !wait.closed).into_iter().flat_map(move |since| {
-        steps(ladder)
-            .filter(move |step| Some(step.rung) > highest)
-            .map(move |step| (step, calendar.deadline(wait.opened_at, step.rung.0)))
-            .filter(move |(_, deadline)| *deadline >= since)
-    })
+    let alarms = wait.baseline.is_some() && !wait.closed;
+    steps(ladder)
+        .filter(move |step| alarms && Some(step.rung) > highest)
+        .map(move |step| (step, calendar.deadline(wait.opened_at, step.rung.0)))
 }
 
 /// 当前级别: the highest step that this much working time has passed.

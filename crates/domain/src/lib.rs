@@ -8,9 +8,14 @@ pub mod calendar;
 pub mod closing;
 pub mod figures;
 pub mod fold;
+pub mod gap;
+pub mod golive;
 pub mod id;
 pub mod ladder;
 pub mod message;
+#[cfg(feature = "testing")]
+pub mod oracle;
+pub mod presence;
 pub mod role;
 pub mod rules;
 pub mod span;

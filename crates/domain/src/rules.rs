@@ -1,6 +1,7 @@
 //! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
 //! was in force when it was sent.
 
+mod exclusion;
 mod history;
 mod validate;
 
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{PersonKey, StaffName};
 use crate::span::Span;
 
-pub use history::{NoRules, RulesHistory, RulesVersion};
+pub use exclusion::ExcludedRooms;
+pub use history::{Judged, KeptRules, NoRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +38,9 @@ pub struct Rules {
     pub answered_by: AnsweredBy,
     /// How waits escalate, per stage.
     pub ladders: Ladders,
+    /// Rooms that are not shown, raise no alarm and whose texts are not kept.
+    #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
+    pub excluded_rooms: ExcludedRooms,
 }
 
 /// One member of staff.

@@ -53,7 +53,7 @@ pub enum Body {
         /// The message taken back.
         target: MessageKey,
     },
-    /// Somebody decided that the wait needs no reply.
+    /// Somebody decided that the wait needs no reply, or has had one.
     Cancel(Cancel),
     /// A cancel was taken back. Linked like a recall.
     CancelUndone {
@@ -69,8 +69,15 @@ pub enum Body {
     },
     /// What the source says about the room's people, for the first owner.
     Facts(RoomFacts),
-    /// Our account left the room or was removed.
-    AccountLeft,
+    /// One of our accounts left the room or was removed.
+    AccountLeft(Departure),
+}
+
+impl Body {
+    /// Whether it was imported from the past.
+    pub const fn is_history(&self) -> bool {
+        matches!(self, Self::Message(message) if message.history)
+    }
 }
 
 /// A message as the fold needs it.
@@ -90,7 +97,7 @@ pub struct Message {
     pub recalled: Option<Position>,
 }
 
-/// A decision that a wait needs no reply.
+/// A decision of somebody that nobody waits any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancel {
     /// The command that asked for it.
@@ -99,15 +106,41 @@ pub struct Cancel {
     pub by: String,
     /// Why, as shown to people.
     pub reason: String,
+    /// What its author says about the wait.
+    pub claim: Claim,
     /// When.
     pub at: Timestamp,
     /// Taken back since. Set by the timeline.
     pub undone: bool,
 }
 
+/// Why nobody waits any more, as the author of a cancel sees it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// No reply is needed: 不用回复, 消除未回覆记录.
+    #[default]
+    NoReplyNeeded,
+    /// There was a reply while nobody saw it: 已回复.
+    Answered,
+}
+
+/// An account of ours that is not in the room any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departure {
+    /// Which account.
+    pub account: String,
+    /// Display name of who removed it; `None`: not known, or nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
 /// People of a room, as its source reports them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomFacts {
+    /// The account of ours that saw it; `None`: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Who brought our account into the room.
     pub inviter: Option<PersonKey>,
     /// The room's owner in WeCom.

@@ -36,6 +36,13 @@ pub struct Wait {
     pub outcome: Option<Outcome>,
 }
 
+impl Wait {
+    /// Whether it was opened by imported history.
+    pub fn is_of_history(&self) -> bool {
+        self.alarm_since != Some(self.opened.at)
+    }
+}
+
 /// How and when a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -69,6 +76,13 @@ pub enum Ending {
         /// Why, as shown to people.
         reason: String,
         /// The command that asked for it.
+        command: CommandId,
+    },
+    /// Somebody said that it was answered while capture was interrupted and nobody could see it (已回复).
+    Confirmed {
+        /// Who, as shown to people.
+        by: String,
+        /// The command that says so.
         command: CommandId,
     },
     /// The customer took the opening back and had asked nothing else.

@@ -15,6 +15,8 @@ pub const STICKER: &str = "[表情]";
 pub const VALID: &str = "合法";
 /// An edit into after-sales was put in force.
 pub const MOVED_TO_AFTER_SALES: &str = "已成功更新至售后阶段";
+/// An edit into after-sales was put in force before go-live, without the tick.
+pub const MOVED_IN_REHEARSAL: &str = "已成功更新至售后阶段（演练期间无需核准）";
 /// An edit into after-sales lacks the tick.
 pub const AWAITS_APPROVAL: &str = "等待管理员核准";
 /// The edited row names a stage that does not exist.
@@ -24,12 +26,21 @@ pub const NO_SUCH_ROOM: &str = "房间不存在";
 /// A tick on 消除未回覆记录 was put in force.
 pub const CANCELLED: &str = "已消除未回覆记录";
 
-/// 等待状态 of a room's last wait.
-pub fn wait_state(wait: Option<&Wait>) -> &'static str {
+/// 等待状态 and 采集状态: messages may be missing.
+pub const TO_BE_VERIFIED: &str = "待核实";
+/// A 已回复 was put in force.
+pub const CONFIRMED: &str = "已确认回复，不计入统计";
+
+/// 等待状态 of a room's last wait; `unverified`: it overlaps a capture gap.
+pub fn wait_state(wait: Option<&Wait>, unverified: bool) -> &'static str {
     match wait.map(|wait| wait.outcome.as_ref().map(|outcome| &outcome.how)) {
         None => "无等待",
+        Some(None) if unverified => TO_BE_VERIFIED,
         Some(None) => "等待中",
+        // That there was a reply is known; how soon is not.
+        Some(Some(Ending::Answered { .. })) if unverified => "已回复（用时待核实）",
         Some(Some(Ending::Answered { .. })) => "已回复",
+        Some(Some(Ending::Confirmed { .. })) => "已确认回复",
         Some(Some(Ending::Cancelled { .. })) => "已取消",
         Some(Some(Ending::Withdrawn)) => "已撤回",
         Some(Some(Ending::Unobserved)) => "无法观察",

@@ -6,10 +6,10 @@
 mod common;
 
 use common::ledger::Ledger;
-use common::oracle::Oracle;
-use common::{cancel, command, history, message, person, recall, rules, undo};
+use common::{cancel, captured_by, command, confirm, history, left, message, person, recall, rules, undo};
 use domain::fold::{FoldState, fold};
 use domain::id::StaffName;
+use domain::oracle::Oracle;
 use domain::rules::{AnsweredBy, Stage};
 use domain::timeline::{Body, Entry, RoomFacts, Timeline};
 use domain::wait::{Ending, Fate, Wait};
@@ -18,6 +18,8 @@ use proptest::sample::Index;
 
 const PEOPLE: [&str; 8] =
     ["客户林", "客户陈", "冒名王小售", "王小售", "李小后", "赵小助", "同事小周", "机器人"];
+/// Accounts of ours; the first captures most.
+const ACCOUNTS: [&str; 4] = ["main", "main", "main", "second"];
 const TEXTS: [&str; 7] = ["在吗", "好的", "这样可以吗？", "[表情]", "[图片]", "[系统]", " "];
 
 /// One fact about a room, as the generator draws it.
@@ -27,6 +29,7 @@ enum Act {
         who: usize,
         what: usize,
         history: bool,
+        account: usize,
     },
     Recall {
         of: Index,
@@ -35,6 +38,7 @@ enum Act {
     Cancel {
         through: Index,
         delay: i64,
+        answered: bool,
     },
     Undo {
         of: Index,
@@ -46,8 +50,11 @@ enum Act {
         inviter: bool,
         owner: bool,
         members: bool,
+        account: usize,
     },
-    Left,
+    Left {
+        account: usize,
+    },
     /// The same message again, with another text and another place in the stream.
     Again {
         of: Index,
@@ -57,16 +64,19 @@ enum Act {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let say = (0..PEOPLE.len(), 0..TEXTS.len(), prop::bool::weighted(0.1))
-        .prop_map(|(who, what, history)| Act::Say { who, what, history });
+    let account = || 0..ACCOUNTS.len();
+    let say = (0..PEOPLE.len(), 0..TEXTS.len(), prop::bool::weighted(0.1), account())
+        .prop_map(|(who, what, history, account)| Act::Say { who, what, history, account });
     prop_oneof![
         12 => say,
         3 => (any::<Index>(), -2_i64..6).prop_map(|(of, delay)| Act::Recall { of, delay }),
-        2 => (any::<Index>(), -2_i64..6).prop_map(|(through, delay)| Act::Cancel { through, delay }),
+        2 => (any::<Index>(), -2_i64..6, any::<bool>())
+            .prop_map(|(through, delay, answered)| Act::Cancel { through, delay, answered }),
         1 => any::<Index>().prop_map(|of| Act::Undo { of }),
         1 => any::<bool>().prop_map(|after_sales| Act::Assign { after_sales }),
-        1 => any::<[bool; 3]>().prop_map(|[inviter, owner, members]| Act::Facts { inviter, owner, members }),
-        1 => Just(Act::Left),
+        1 => (any::<[bool; 3]>(), account())
+            .prop_map(|([inviter, owner, members], account)| Act::Facts { inviter, owner, members, account }),
+        2 => account().prop_map(|account| Act::Left { account }),
         1 => (any::<Index>(), any::<bool>(), 0..TEXTS.len())
             .prop_map(|(of, earlier, what)| Act::Again { of, earlier, what }),
     ]
@@ -84,25 +94,28 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
         let seq = 1_000 + (order * 37 % 101) * 10;
         let id = format!("n{n}");
         let entry = match act {
-            Act::Say { who, what, history } => {
-                said.push((id.clone(), now, seq));
+            Act::Say { who, what, history, account } => {
+                if ACCOUNTS[*account] == ACCOUNTS[0] {
+                    said.push((id.clone(), now, seq));
+                }
                 let mut entry = message(&id, now, seq, PEOPLE[*who], TEXTS[*what]);
                 if let Body::Message(message) = &mut entry.body {
                     message.history = *history;
                 }
-                entry
+                captured_by(ACCOUNTS[*account], entry)
             }
             Act::Recall { of, delay } if !said.is_empty() => {
                 let (target, sent, _) = of.get(&said);
                 recall(&id, sent + delay, seq, target)
             }
-            Act::Cancel { through, delay } if !made.is_empty() => {
+            Act::Cancel { through, delay, answered } if !made.is_empty() => {
                 let through = through.get(&made);
                 if through.position.after.is_some() {
                     continue;
                 }
                 cancels.push(id.clone());
-                cancel(&id, now + delay, &through.position)
+                let ending = if *answered { confirm } else { cancel };
+                ending(&id, now + delay, &through.position)
             }
             Act::Undo { of } if !cancels.is_empty() => undo(&id, now, seq, of.get::<String>(&cancels)),
             Act::Assign { after_sales } => {
@@ -113,15 +126,16 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
                 };
                 command(&id, now, seq, Body::Assigned { owner: Some(StaffName(owner.into())), stage })
             }
-            Act::Facts { inviter, owner, members } => {
+            Act::Facts { inviter, owner, members, account } => {
                 let facts = RoomFacts {
+                    account: Some(ACCOUNTS[*account].into()),
                     inviter: inviter.then(|| person("客户林")),
                     owner: owner.then(|| person("赵小助")),
                     members: if *members { vec![person("客户陈"), person("李小后")] } else { vec![] },
                 };
                 command(&id, now, seq, Body::Facts(facts))
             }
-            Act::Left => command(&id, now, seq, Body::AccountLeft),
+            Act::Left { account } => left(&id, now, seq, ACCOUNTS[*account]),
             Act::Again { of, earlier, what } if !said.is_empty() => {
                 let (id, sent, seq) = of.get(&said);
                 let shift = if *earlier { -1 } else { 1 };

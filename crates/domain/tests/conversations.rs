@@ -1,5 +1,6 @@
 //! Worked examples: a conversation, and the waits it makes. Time, speaker and words in each line; what is no message is
-//! written with its verb (撤回, 消除, 恢复, 指派, 离群).
+//! written with its verb (撤回, 消除, 确认, 恢复, 指派, 离群); `@` and a name before the verb or the words stand for what
+//! another of our accounts captured.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,7 +9,7 @@ mod common;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use common::{cancel, command, history, message, recall, undo};
+use common::{cancel, captured_by, command, confirm, history, left, message, recall, undo};
 use domain::fold::{FoldState, Folded, fold};
 use domain::id::StaffName;
 use domain::rules::AnsweredBy;
@@ -48,7 +49,9 @@ fn timeline(table: &str, backwards: bool) -> Timeline {
                 let owner = Some(StaffName(rest[0].into()));
                 command(&id, now, seq, Body::Assigned { owner, stage: rest[1].parse().unwrap() })
             }
-            "离群" => command(&id, now, seq, Body::AccountLeft),
+            "确认至" => confirm(&id, now, &said[rest[0]]),
+            "离群" => left(&id, now, seq, rest.first().unwrap_or(&"main")),
+            "@second" => captured_by("second", message(&id, now, seq, who, rest[0])),
             _ => message(&id, now, seq, who, what),
         };
         said.insert(time.to_owned(), entry.position.clone());
@@ -70,7 +73,7 @@ fn tell(wait: &Wait) -> String {
         clock(wait.opened.at),
         wait.customer_name,
         wait.messages,
-        wording::wait_state(Some(wait))
+        wording::wait_state(Some(wait), false)
     );
     if let Some(outcome) = &wait.outcome {
         write!(told, " {}", clock(outcome.at)).unwrap();
@@ -78,7 +81,7 @@ fn tell(wait: &Wait) -> String {
             Ending::Answered { name, role, .. } => {
                 write!(told, " {name}（{}）", wording::role(*role)).unwrap();
             }
-            Ending::Cancelled { by, .. } => write!(told, " {by}").unwrap(),
+            Ending::Cancelled { by, .. } | Ending::Confirmed { by, .. } => write!(told, " {by}").unwrap(),
             Ending::Withdrawn | Ending::Unobserved => {}
         }
     }
@@ -213,6 +216,35 @@ fn nobody_sees_a_reply_after_our_account_has_left() {
     any_staff(
         "09:00 客户林 在吗\n09:10 – 离群\n09:20 客户林 有人吗",
         &["09:00 客户林 1条 无法观察 09:10", "09:20 客户林 1条 等待中"],
+    );
+}
+
+#[test]
+fn a_room_with_two_accounts_is_observed_until_the_last_one_leaves() {
+    any_staff(
+        "09:00 客户林 在吗
+         09:01 客户林 @second 有人吗
+         09:10 – 离群 main
+         09:20 王小售 @second 在
+         09:21 客户林 @second 发货了吗
+         09:30 – 离群 second
+         09:40 客户林 还在吗",
+        &[
+            "09:00 客户林 2条 已回复 09:20 王小售（售前）",
+            "09:21 客户林 1条 无法观察 09:30",
+            "09:40 客户林 1条 等待中",
+        ],
+    );
+}
+
+#[test]
+fn a_confirmed_reply_ends_what_its_author_saw_and_is_nobodys_reply() {
+    any_staff(
+        "09:00 客户林 在吗
+         09:10 客户林 还有一个问题
+         09:30 经理 确认至 09:00
+         09:31 王小售 来了",
+        &["09:00 客户林 1条 已确认回复 09:30 经理", "09:10 客户林 1条 已回复 09:31 王小售（售前）"],
     );
 }
 

@@ -46,9 +46,11 @@ fn replies_are_measured_and_the_rest_is_counted() {
         command: domain::id::CommandId("c".into()),
     };
     let mut waits: Vec<Wait> = [30, 60, 120, 121, 669].map(|lasted| wait(Some(lasted))).into();
-    waits.extend([ended(cancelled), ended(Ending::Withdrawn), ended(Ending::Unobserved)]);
+    let confirmed = Ending::Confirmed { by: "经理".into(), command: domain::id::CommandId("d".into()) };
+    waits.extend([ended(cancelled), ended(confirmed), ended(Ending::Withdrawn), ended(Ending::Unobserved)]);
     let figures = of(&waits, 10_000);
     assert_eq!((figures.answered, figures.cancelled, figures.withdrawn, figures.unobserved), (5, 1, 1, 1));
+    assert_eq!((figures.confirmed, figures.open), (1, 0), "a confirmed reply has no time");
     assert_eq!(figures.over_two_minutes, 2);
     assert_eq!(figures.mean, Some(TimeDelta::seconds(200)));
     assert_eq!((figures.median, figures.p90), (Some(exactly(120)), Some(exactly(669))));

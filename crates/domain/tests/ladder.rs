@@ -7,12 +7,17 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use common::{at, rules};
 use domain::calendar::Calendar;
-use domain::ladder::{Due, RungId, WaitView, current_level, due, next_due, steps};
+use domain::ladder::{Baseline, Because, Due, Passed, RungId, WaitView, current_level, due, next_due, steps};
 use domain::rules::{AnsweredBy, Audience, Colour, Ladder, Repeat, Rung};
 use domain::span::Span;
 use proptest::prelude::*;
 
-const LIVE: fn() -> WaitView = || WaitView { opened_at: at(0), alarm_since: Some(at(0)), closed: false };
+const LIVE: fn() -> WaitView =
+    || WaitView { opened_at: at(0), baseline: Some(since(0, Because::Import)), closed: false };
+
+fn since(seconds: i64, because: Because) -> Baseline {
+    Baseline { at: at(seconds), because }
+}
 
 fn report() -> Ladder {
     rules(AnsweredBy::AnyStaff).ladders.pre_sales
@@ -23,7 +28,7 @@ fn ids(seconds: &[u64]) -> BTreeSet<RungId> {
 }
 
 fn due_at(ladder: &Ladder, wait: WaitView, sent: &[u64], now: i64) -> Option<Due> {
-    due(ladder, Calendar::Always, wait, &ids(sent), at(now))
+    due(ladder, Calendar::Always, wait, &ids(sent), at(now)).due
 }
 
 fn told(due: Option<Due>) -> Option<(u64, Vec<u64>)> {
@@ -56,16 +61,50 @@ fn by_deadline_and_only_the_highest() {
     assert_eq!(thresholds, [300, 600, 1_200, 1_800, 2_400, 3_000, 3_600, 4_200]);
 }
 
-/// Seen to fail with rungs from before the first live message sent, or counted as superseded.
+/// Whatever happened at the baseline: what was due before is skipped with the reason, what was due since is sent, late
+/// or not. Seen to fail with rungs from before the baseline sent, and with the baseline's own moment
+/// skipped.
 #[test]
-fn nothing_from_before_the_first_live_message() {
-    let since = |alarm_since| WaitView { alarm_since, ..LIVE() };
-    assert_eq!(told(due_at(&report(), since(None), &[], 9_000)), None);
-    assert_eq!(told(due_at(&report(), since(Some(at(700))), &[], 800)), None);
-    assert_eq!(told(due_at(&report(), since(Some(at(700))), &[], 1_900)), Some((1_800, vec![1_200])));
-    assert_eq!(told(due_at(&report(), since(Some(at(600))), &[], 600)), Some((600, vec![])));
-    let next = next_due(&report(), Calendar::Always, since(Some(at(700))), &ids(&[]));
-    assert_eq!(next, Some(at(1_200)));
+fn nothing_that_was_due_before_the_baseline() {
+    let mut wait = LIVE();
+    let because = Because::RulesChanged;
+    for (baseline, sent, now, card, skipped) in [
+        (700, &[][..], 800, None, Some(600)),
+        (700, &[600], 800, None, None),
+        (700, &[300], 1_900, Some((1_800, vec![1_200])), Some(600)),
+        (700, &[600], 1_900, Some((1_800, vec![1_200])), None),
+        (600, &[], 600, Some((600, vec![])), Some(300)),
+        (100, &[], 1_900, Some((1_800, vec![300, 600, 1_200])), None),
+        (9_000, &[], 9_001, None, Some(4_200)),
+        (9_000, &[], 200, None, None),
+    ] {
+        wait.baseline = Some(since(baseline, because));
+        let Passed { due: card_due, skipped: not_sent } =
+            due(&report(), Calendar::Always, wait, &ids(sent), at(now));
+        let case = format!("{sent:?} at {now}, nothing before {baseline}");
+        assert_eq!(told(card_due), card, "{case}");
+        assert_eq!(
+            not_sent.map(|not_sent| (not_sent.step.rung.0, not_sent.because)),
+            skipped.map(|rung| (rung, because)),
+            "{case}"
+        );
+    }
+    wait.baseline = None;
+    assert_eq!(due(&report(), Calendar::Always, wait, &ids(&[]), at(9_000)), Passed::default());
+    assert_eq!(next_due(&report(), Calendar::Always, wait, &ids(&[])), None);
+}
+
+/// Seen to fail with the earliest moment counted.
+#[test]
+fn the_latest_of_several_reasons_counts() {
+    let wait = LIVE()
+        .since(Some(at(500)), Because::WentLive)
+        .since(None, Because::JudgedAnew)
+        .since(Some(at(700)), Because::RulesChanged)
+        .since(Some(at(600)), Because::HandedOver);
+    assert_eq!(wait.baseline, Some(since(700, Because::RulesChanged)));
+    let history = WaitView { baseline: None, ..LIVE() };
+    assert_eq!(history.since(Some(at(500)), Because::WentLive).baseline, None);
 }
 
 /// Seen to fail with `<` for `<=`.
@@ -112,11 +151,15 @@ fn run(ladder: &Ladder, wait: WaitView, ticks: &[i64]) -> (Vec<u64>, Vec<u64>) {
     let mut known = BTreeSet::new();
     let (mut sent, mut superseded) = (Vec::new(), Vec::new());
     for now in ticks {
-        let Some(card) = due(ladder, Calendar::Always, wait, &known, at(*now)) else { continue };
+        let Some(card) = due(ladder, Calendar::Always, wait, &known, at(*now)).due else { continue };
         known.extend(card.superseded.iter().copied().chain([card.rung]));
         superseded.extend(card.superseded.iter().map(|rung| rung.0));
         sent.push(card.rung.0);
-        assert_eq!(due(ladder, Calendar::Always, wait, &known, at(*now)), None, "one card a tick");
+        assert_eq!(
+            due(ladder, Calendar::Always, wait, &known, at(*now)),
+            Passed::default(),
+            "one card a tick"
+        );
     }
     (sent, superseded)
 }

@@ -92,6 +92,19 @@ pub struct ChatRoom {
     pub at: DateTime<Utc>,
     /// What happened.
     pub event: RoomEvent,
+    /// Who did it, where known: for [`RoomEvent::AccountLeft`] who removed the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<ActorRef>,
+}
+
+/// Somebody who did something to a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorRef {
+    /// The source's contact id.
+    pub id: String,
+    /// Display name; empty when unknown.
+    #[serde(default)]
+    pub name: String,
 }
 
 /// What happened to a room.

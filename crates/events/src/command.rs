@@ -60,6 +60,13 @@ pub enum Wish {
         /// Why, as shown to people.
         reason: String,
     },
+    /// What was said up to `through` was answered while capture was interrupted and nobody could see it.
+    ConfirmAnswered {
+        /// The wait that the author was looking at.
+        wait: WaitId,
+        /// The last entry that the author saw.
+        through: EntryId,
+    },
     /// Take a cancel back.
     UndoCancel {
         /// The cancel's command id.
@@ -74,6 +81,15 @@ pub enum Wish {
         /// 核准进入售后阶段.
         approved: bool,
     },
+    /// Judge what was said in a stretch of time by the rules that are valid for it now, closed waits included.
+    Recompute {
+        /// From here on.
+        #[serde(with = "chrono::serde::ts_milliseconds")]
+        from: DateTime<Utc>,
+        /// Up to here; `None`: up to the present.
+        #[serde(with = "chrono::serde::ts_milliseconds_option", default)]
+        to: Option<DateTime<Utc>>,
+    },
 }
 
 impl Wish {
@@ -81,8 +97,10 @@ impl Wish {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Cancel { .. } => "cancel",
+            Self::ConfirmAnswered { .. } => "confirm_answered",
             Self::UndoCancel { .. } => "undo_cancel",
             Self::Assign { .. } => "assign",
+            Self::Recompute { .. } => "recompute",
         }
     }
 }

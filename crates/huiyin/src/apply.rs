@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use runtime::bus::{Bus, Login, User, declare};
-use runtime::config::{Database, Source, load_complete};
+use runtime::bus::{Bus, Login, User, declare, limit_ages};
+use runtime::config::{Database, Retention, Source, load_complete};
 use runtime::main_wrapper::{admin_options, connect_options};
 use runtime::{Clock, Config};
 use sqlx::postgres::PgConnectOptions;
@@ -31,17 +31,17 @@ pub(crate) struct Args {
     /// A moment in the past makes the rooms that it touches be judged again. A date is the beginning of that day in the
     /// rules' time zone.
     #[arg(long, value_name = "WHEN")]
-    valid_from: Option<ValidFrom>,
+    valid_from: Option<When>,
 }
 
 /// A moment, or the beginning of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ValidFrom {
+pub(crate) enum When {
     Moment(DateTime<Utc>),
     Day(NaiveDate),
 }
 
-impl FromStr for ValidFrom {
+impl FromStr for When {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -52,8 +52,9 @@ impl FromStr for ValidFrom {
     }
 }
 
-impl ValidFrom {
-    fn moment(self, zone: Tz) -> DateTime<Utc> {
+impl When {
+    /// The moment; a day begins in this zone.
+    pub(crate) fn moment(self, zone: Tz) -> DateTime<Utc> {
         match self {
             Self::Moment(moment) => moment,
             // Where a clock change leaves out midnight, the day begins when the clock goes on.
@@ -116,7 +117,7 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
     let database = &config.database;
     let (schema_before, schema_now) = prepare_database(database).await?;
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-apply").await?;
-    declare(bus.jetstream()).await?;
+    declare_streams(&bus, &config.retention).await?;
     let mut operator = connect(database, connect_options(database, Role::Operator)?).await?;
     let made = store::rules::apply(&mut operator, &config.rules, valid_from, now)
         .await
@@ -131,6 +132,15 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
     })
 }
 
+/// Declares streams and consumers; streams forget texts as early as the retention says.
+pub(crate) async fn declare_streams(bus: &Bus, retention: &Retention) -> Result<()> {
+    declare(bus.jetstream()).await?;
+    if let Some(text) = retention.text {
+        limit_ages(bus.jetstream(), text.as_duration()).await?;
+    }
+    Ok(())
+}
+
 async fn prepare_database(database: &Database) -> Result<(i64, i64)> {
     let passwords = role_passwords(database)?;
     let mut admin = connect(database, admin_options(database)?).await?;
@@ -141,7 +151,7 @@ async fn prepare_database(database: &Database) -> Result<(i64, i64)> {
     Ok((before, now))
 }
 
-fn role_passwords(database: &Database) -> Result<BTreeMap<Role, String>> {
+pub(crate) fn role_passwords(database: &Database) -> Result<BTreeMap<Role, String>> {
     let password = |role: Role| match database.passwords.get(role.name()) {
         Some(password) => Ok((role, password.expose().to_owned())),
         None => bail!("database.passwords.{role} is missing"),
@@ -149,7 +159,8 @@ fn role_passwords(database: &Database) -> Result<BTreeMap<Role, String>> {
     Role::ALL.into_iter().map(password).collect()
 }
 
-async fn connect(database: &Database, options: PgConnectOptions) -> Result<PgConnection> {
+/// Logs in, within a bounded time.
+pub(crate) async fn connect(database: &Database, options: PgConnectOptions) -> Result<PgConnection> {
     let connecting = PgConnection::connect_with(&options);
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected,
@@ -177,13 +188,13 @@ mod tests {
 
     #[test]
     fn a_day_begins_in_the_zone_of_the_rules() {
-        let day: ValidFrom = "2026-11-22".parse().unwrap();
+        let day: When = "2026-11-22".parse().unwrap();
         assert_eq!(day.moment(Tz::Asia__Shanghai).to_rfc3339(), "2026-11-21T16:00:00+00:00");
-        let moment: ValidFrom = "2026-11-22T09:00:00+08:00".parse().unwrap();
+        let moment: When = "2026-11-22T09:00:00+08:00".parse().unwrap();
         assert_eq!(moment.moment(Tz::UTC).to_rfc3339(), "2026-11-22T01:00:00+00:00");
-        assert!("yesterday".parse::<ValidFrom>().unwrap_err().contains("expected"));
+        assert!("yesterday".parse::<When>().unwrap_err().contains("expected"));
         // In Beirut, 2022-03-27 began at one o'clock.
-        let short: ValidFrom = "2022-03-27".parse().unwrap();
+        let short: When = "2022-03-27".parse().unwrap();
         assert_eq!(short.moment(Tz::Asia__Beirut).to_rfc3339(), "2022-03-26T22:00:00+00:00");
     }
 }

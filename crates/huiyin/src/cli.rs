@@ -9,7 +9,9 @@ use runtime::main_wrapper::config_source;
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
-use crate::{apply, dead, demo, import, init_vika, schema, up};
+use crate::{
+    apply, backup, cards, check, dead, demo, golive, import, init_vika, recompute, roster, schema, up,
+};
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
 const LOGS: &str = "warn";
@@ -38,10 +40,25 @@ enum Command {
     Up(UpArgs),
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
+    /// Prove every login, token, chat, sheet and clock, and say what to do about each failure (in Chinese)
+    Check(check::Args),
+    /// Find out who works here, for the roster in the configuration
+    #[command(subcommand)]
+    Roster(roster::Command),
+    /// Go live: from now on cards are sent; before, everything runs and they are only listed
+    Golive(golive::Args),
+    /// List the cards that were sent and, before go-live, those that would have been
+    Cards(cards::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
     Import(import::Args),
+    /// Count closed waits anew, by the rules that are valid for their time now
+    Recompute(recompute::Args),
+    /// Save database and configuration in one file, while everything runs
+    Backup(backup::Args),
+    /// Bring a backup back into an empty database
+    Restore(backup::RestoreArgs),
     /// Look at what could not be handled, and have it handled again
     #[command(subcommand)]
     Dead(dead::Command),
@@ -100,8 +117,15 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
         }
         Command::Apply(args) => apply::run(&args, source).await,
+        Command::Check(args) => check::run(&args, source).await,
+        Command::Roster(command) => roster::run(&command, source).await,
+        Command::Golive(args) => golive::run(&args, source).await,
+        Command::Cards(args) => cards::run(&args, source).await,
         Command::InitVika => init_vika::run(source).await,
         Command::Import(args) => import::run(&args, source).await,
+        Command::Recompute(args) => recompute::run(&args, source).await,
+        Command::Backup(args) => backup::run(&args, source).await,
+        Command::Restore(args) => backup::run_restore(&args, source).await,
         Command::Dead(command) => dead::run(&command, source).await,
         Command::Schema => schema::run(),
     }

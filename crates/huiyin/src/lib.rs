@@ -4,13 +4,19 @@
 //! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+mod backup;
+mod cards;
+pub mod check;
 mod cli;
 mod dead;
 pub mod demo;
 mod failure;
+mod golive;
 mod import;
 pub mod init_vika;
 pub mod local;
+mod recompute;
+mod roster;
 mod schema;
 mod text;
 pub mod up;

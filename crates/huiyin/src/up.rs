@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use local_stack::Settings;
+use runtime::bus::{Bus, Login, User};
 use runtime::{Clock, Config, Shutdown, telemetry};
 use serde_json::{Value, json};
 
+use crate::apply::declare_streams;
+use crate::golive;
 use crate::local::{Local, Services};
 
 /// How `huiyin up` was called.
@@ -25,14 +28,20 @@ pub async fn run(options: &Options) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
     let progress = |line: &str| println!("· {line}");
-    let checked = config(&options.config)?;
+    let checked = company_config(&options.config)?;
     telemetry::start_logs(&checked.logs.filter, checked.logs.format);
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
     let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;
+    for line in golive::lines(&local.golive().await?, now, checked.rules.time_zone) {
+        progress(&line);
+    }
+    let retention = checked.retention.clone();
     let config = Config { database: local.database(), bus: local.bus(), ..checked };
+    let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
+    declare_streams(&bus, &retention).await?;
     progress("Starting the services");
     let services = Services::start(&local, &Arc::new(config), &clock);
     println!("· Running; Ctrl-C stops everything");
@@ -45,7 +54,7 @@ pub async fn run(options: &Options) -> Result<()> {
 }
 
 /// The company's configuration; the private servers take the place of what it says of database and bus.
-fn config(file: &Path) -> Result<Config> {
+pub(crate) fn company_config(file: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("reading the configuration {}", file.display()))?;
     let mut value: Value =

@@ -23,11 +23,19 @@ pub fn install_tls_provider() {
 /// # Errors
 /// If the system's certificate store cannot be read.
 pub fn client() -> reqwest::Result<reqwest::Client> {
+    client_within(CALL_TIMEOUT)
+}
+
+/// The same; a whole call may take this long.
+///
+/// # Errors
+/// If the system's certificate store cannot be read.
+pub fn client_within(deadline: Duration) -> reqwest::Result<reqwest::Client> {
     install_tls_provider();
     #[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(CALL_TIMEOUT)
+        .timeout(deadline)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent("huiyin")
         .build()

@@ -16,6 +16,8 @@ pub mod lifecycle;
 pub mod main_wrapper;
 pub mod panics;
 pub mod random;
+pub mod serve;
+pub mod sweep;
 pub mod telemetry;
 
 pub use clock::Clock;

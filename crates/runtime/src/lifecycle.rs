@@ -7,6 +7,8 @@ use anyhow::bail;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::Clock;
+
 /// How long work in flight may take after the first signal.
 pub const GRACE: Duration = Duration::from_secs(8);
 
@@ -14,12 +16,18 @@ pub const GRACE: Duration = Duration::from_secs(8);
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     soft: CancellationToken,
+    clock: Clock,
 }
 
 impl Shutdown {
     /// A fresh signal, not yet given.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same; its sleeps are measured by this clock.
+    pub fn by(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), ..Self::default() }
     }
 
     /// Gives the signal: take no new work.
@@ -37,10 +45,10 @@ impl Shutdown {
         self.soft.cancelled().await;
     }
 
-    /// Waits this long, or less if the signal comes. `false`: it came.
+    /// Waits this long on the clock, or less if the signal comes. `false`: it came.
     pub async fn sleep(&self, time: Duration) -> bool {
         tokio::select! {
-            () = tokio::time::sleep(time) => true,
+            () = self.clock.sleep(time) => true,
             () = self.soft.cancelled() => false,
         }
     }

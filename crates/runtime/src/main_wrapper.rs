@@ -18,6 +18,7 @@ use crate::config::{Database, Source, load};
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
+use crate::serve::{Limits, Server};
 use crate::{Clock, Config, Context, Shutdown, panics, telemetry};
 
 /// Environment variable that names the configuration file.
@@ -39,6 +40,15 @@ where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
+    main_by(Clock::system(), service, role, run)
+}
+
+/// The same, by a clock of a test.
+pub fn main_by<F, Fut>(clock: Clock, service: &'static str, role: Role, run: F) -> ExitCode
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -46,7 +56,7 @@ where
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(service, role, run)) {
+    match runtime.block_on(serve(clock, service, role, run)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{service}: {error:#}");
@@ -62,7 +72,7 @@ pub fn config_source() -> Source {
     Source { file: PathBuf::from(file), environment: true }
 }
 
-async fn serve<F, Fut>(service: &'static str, role: Role, run: F) -> anyhow::Result<()>
+async fn serve<F, Fut>(clock: Clock, service: &'static str, role: Role, run: F) -> anyhow::Result<()>
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
@@ -70,16 +80,18 @@ where
     let config = load(&config_source())?;
     telemetry::start_logs(&config.logs.filter, config.logs.format);
     let metrics = telemetry::start_metrics();
-    let shutdown = Shutdown::new();
+    let shutdown = Shutdown::by(&clock);
     shutdown.on_signals().context("installing signal handlers")?;
     let health = Health::default();
     if let Some(address) = config.health_listen {
         let listener = tokio::net::TcpListener::bind(address).await.context("health_listen")?;
-        tokio::spawn(axum::serve(listener, health.clone().router(metrics)).into_future());
+        let server = Server::new("health", Limits::INWARD);
+        // Until the process ends, so that the last stage of a stop can be watched.
+        tokio::spawn(server.serve(listener, health.clone().router(metrics), std::future::pending()));
     }
     let options = connect_options(&config.database, role)?;
     let login = Login::of(&config.bus, User::Role(role))?;
-    let context = connect(Arc::new(config), service, options, &login, Clock::system(), shutdown).await?;
+    let context = connect(Arc::new(config), service, options, &login, clock, shutdown).await?;
     let context = Context { health, ..context };
     supervise(service, context, run).await
 }
@@ -101,8 +113,10 @@ pub async fn connect(
         Ok(())
     })
     .await?;
-    let bus =
-        patiently(patience, &shutdown, "the bus", || async { Ok(Bus::connect(bus, service).await?) }).await?;
+    let bus = patiently(patience, &shutdown, "the bus", || async {
+        Ok(Bus::connect(bus, service).await?.by(&clock))
+    })
+    .await?;
     Ok(Context { config, clock, db, bus, shutdown, health: Health::default(), faults: Faults::default() })
 }
 

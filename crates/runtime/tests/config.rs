@@ -105,6 +105,11 @@ fn five_mistakes_are_five_lines_of_one_report() {
 }
 
 const FORM: &[(&str, &str, &str)] = &[
+    (
+        "/http",
+        r#"{ "trusted_proxies": ["proxy"] }"#,
+        "http.trusted_proxies[0]: found \"proxy\", expected an IP address",
+    ),
     ("/rules/time_zone", r#""Shanghai""#, "rules.time_zone: found \"Shanghai\", expected an IANA time zone"),
     (
         "/ingest/listen",
@@ -343,6 +348,7 @@ fn setting_up_the_database_takes_the_password_of_every_role() -> Result<()> {
 fn no_secret_is_ever_shown() -> Result<()> {
     let config = read(&sample(), &[("HUIYIN_DATABASE__PASSWORDS__ADMIN", SECRET)])?;
     assert!(!format!("{config:?}{config:#?}").contains(SECRET));
+    assert!(!serde_json::to_string(&config)?.contains(SECRET), "written out");
     for (pointer, value) in [
         ("/feishu/app_secret", json!([SECRET])),
         ("/feishu/app_secret", json!({ "value": SECRET })),

@@ -4,8 +4,11 @@
 //! `now()`. Who may write what is enforced by Postgres itself, by one role per service.
 
 pub mod alerts;
+pub mod dump;
+pub mod golive;
 pub mod ingest;
 pub mod migrate;
+pub mod restored;
 pub mod role;
 pub mod rooms;
 pub mod rules;

@@ -49,6 +49,15 @@ pub async fn provision(
     connection: &mut PgConnection,
     password: impl Fn(Role) -> String,
 ) -> Result<(), MigrateError> {
+    provision_to(connection, password, needed_version()).await
+}
+
+/// As [`provision`], but no further than to a schema version: to load what was saved under that version.
+pub async fn provision_to(
+    connection: &mut PgConnection,
+    password: impl Fn(Role) -> String,
+    version: i64,
+) -> Result<(), MigrateError> {
     let mut attempt = 1;
     while let Err(error) = set_up_roles(connection, &password).await {
         if attempt >= ROLE_ATTEMPTS || !is_role_conflict(&error) {
@@ -56,7 +65,7 @@ pub async fn provision(
         }
         attempt += 1;
     }
-    MIGRATIONS.run(&mut *connection).await?;
+    MIGRATIONS.run_to(version, &mut *connection).await?;
     for role in Role::ALL {
         let grant = format!("grant select on _sqlx_migrations to {role}");
         sqlx::query(AssertSqlSafe(grant)).execute(&mut *connection).await?;
@@ -118,6 +127,11 @@ pub async fn version(connection: &mut PgConnection) -> Result<i64, sqlx::Error> 
     sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
         .fetch_one(connection)
         .await
+}
+
+/// What time it is where the database runs: for comparing clocks, and for nothing that is stored.
+pub async fn server_time(connection: &mut PgConnection) -> Result<domain::Timestamp, sqlx::Error> {
+    sqlx::query_scalar("select clock_timestamp()").fetch_one(connection).await
 }
 
 /// Refuses a database that is older than this release. A newer one is fine: migrations only expand before they contract.

@@ -15,7 +15,7 @@ pub enum Role {
     VikaReconcile,
     /// The only sender of cards.
     FeishuAlerter,
-    /// The command line: writes rules.
+    /// The command line: writes rules and go-live.
     Operator,
     /// Reads everything, writes nothing: for people and dashboards.
     Reader,

@@ -19,13 +19,18 @@ pub enum RulesError {
 /// All versions.
 pub async fn history(connection: &mut PgConnection) -> Result<RulesHistory, RulesError> {
     let rows = sqlx::query!(
-        r#"select version, valid_from, body as "body: Json<Rules>" from rules order by version"#
+        r#"select version, valid_from, applied_at, body as "body: Json<Rules>" from rules order by version"#
     )
     .fetch_all(connection)
     .await?;
     let versions = rows
         .into_iter()
-        .map(|row| RulesVersion { version: row.version, valid_from: row.valid_from, rules: row.body.0 })
+        .map(|row| RulesVersion {
+            version: row.version,
+            valid_from: row.valid_from,
+            applied_at: row.applied_at,
+            rules: row.body.0,
+        })
         .collect();
     Ok(RulesHistory::new(versions)?)
 }

@@ -15,6 +15,12 @@ use crate::rooms::parse;
 /// Confirmed cells in canonical form, by column id.
 pub type Cells = BTreeMap<String, Value>;
 
+/// Stands in the place of a cell that was sent and never confirmed: nobody knows what the sheet holds. It equals no
+/// cell's canonical form.
+pub fn unknown_cell() -> Value {
+    serde_json::json!({ "unknown": true })
+}
+
 /// Something that could be seen in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -140,6 +146,34 @@ pub async fn confirm(
     Ok(())
 }
 
+/// Notes before it is sent that these cells (column ids by room) are about to be changed: until they are confirmed they
+/// are unknown, so that a change back to what they held before is not taken for no change.
+pub async fn doubt<'c>(
+    connection: &mut PgConnection,
+    sheet: &str,
+    cells: impl IntoIterator<Item = (&'c str, Vec<&'c str>)>,
+) -> Result<(), sqlx::Error> {
+    let unknown = |columns: Vec<&str>| -> Cells {
+        columns.into_iter().map(|column| (column.to_owned(), unknown_cell())).collect()
+    };
+    let (rooms, cells): (Vec<&str>, Vec<Json<Cells>>) =
+        cells.into_iter().map(|(room, columns)| (room, Json(unknown(columns)))).unzip();
+    sqlx::query!(
+        r#"
+        update vika_sync_rows mirror
+        set cells = mirror.cells || new.cells
+        from unnest($2::text[], $3::jsonb[]) as new (room, cells)
+        where mirror.sheet = $1 and mirror.room = new.room
+        "#,
+        sheet,
+        &rooms as _,
+        &cells as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Notes before it is sent that rows are about to be created; `None`: that they certainly were not.
 pub async fn note_creation(
     connection: &mut PgConnection,
@@ -249,27 +283,8 @@ pub async fn audited(
     Ok(())
 }
 
-/// A stretch of time in which a gateway may have lost messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// When it began.
-    pub since: Timestamp,
-    /// When it ended; `None`: it has not.
-    pub until: Option<Timestamp>,
-}
-
-/// The capture gaps that reach beyond a moment.
-pub async fn gaps_after(connection: &mut PgConnection, moment: Timestamp) -> Result<Vec<Gap>, sqlx::Error> {
-    sqlx::query_as!(
-        Gap,
-        "select since, until from capture_gaps where until is null or until > $1 order by since, id",
-        moment,
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// What people last read about each of some rooms: the newest decision's message.
+/// What people last read about each of some rooms: the newest decision's message. A recomputation is the operator's
+/// affair and shown to nobody.
 pub async fn newest_messages(
     connection: &mut PgConnection,
     rooms: &[String],
@@ -278,7 +293,7 @@ pub async fn newest_messages(
         r#"
         select distinct on (room) room, message
         from commands
-        where room = any ($1)
+        where room = any ($1) and kind <> 'recompute'
         order by room, decided_at desc, at desc, command desc
         "#,
         rooms,
@@ -310,10 +325,10 @@ pub async fn pending_outcomes(
 ) -> Result<Vec<PendingOutcome>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select commands.*, shown.attempted_at as "attempted_at?", shown.logged_at as "logged_at?",
+        select commands.command, room, kind, at, by_name, via, wish, decision, message, decided_at, shown.attempted_at as "attempted_at?", shown.logged_at as "logged_at?",
                shown.unticked_at as "unticked_at?"
         from commands left join vika_sync_outcomes shown on shown.command = commands.command
-        where commands.decided_at >= $1 and shown.settled_at is null and (shown.retry_at is null or shown.retry_at <= $2)
+        where commands.decided_at >= $1 and kind <> 'recompute' and shown.settled_at is null and (shown.retry_at is null or shown.retry_at <= $2)
         order by commands.decided_at, commands.command
         limit $3
         "#,
@@ -437,4 +452,31 @@ pub async fn add_calls(connection: &mut PgConnection, month: &str, counted: i64)
     )
     .fetch_one(connection)
     .await
+}
+
+/// Forgets what rows held of rooms in which nothing was said since a moment, in sheets that are not kept up any more, at
+/// most `most`. Returns how many. Rows of the sheets in `kept_up` are written anew as their rooms' last lines go.
+pub async fn blank_cells(
+    connection: &mut PgConnection,
+    kept_up: &[String],
+    before: Timestamp,
+    most: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        update vika_sync_rows set cells = '{}', version = -1
+        where (sheet, room) in (
+            select sheet, mirror.room from vika_sync_rows mirror left join rooms on rooms.room = mirror.room
+            where sheet <> all ($1) and cells <> '{}'
+              and (rooms.last_active_at < $2 or rooms.last_active_at is null)
+            order by sheet, mirror.room
+            limit $3)
+        "#,
+        kept_up,
+        before,
+        most,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }

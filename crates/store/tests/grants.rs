@@ -56,6 +56,7 @@ const fn owner(
 
 const OWNERS: &[Owner] = &[
     owner("rules", Operator, &[Select, Insert], SERVICES),
+    owner("golive", Operator, &[Select, Insert], &[RoomState, VikaSync, FeishuAlerter, Reader]),
     owner("gateways", Ingest, ALL_ROWS, &[FeishuAlerter, Reader]),
     owner("capture_gaps", Ingest, ALL_ROWS, &[RoomState, VikaSync, FeishuAlerter, Reader]),
     owner("ingest_inbox", Ingest, ALL_ROWS, &[Reader]),

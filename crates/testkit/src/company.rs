@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use domain::message::MessageKind;
-use events::chat::{ChatMessage, RoomRef, SenderRef};
+use events::chat::{ActorRef, ChatMessage, ChatRoom, RoomEvent, RoomRef, SenderRef};
 use runtime::Config;
 use runtime::bus::{Outgoing, User};
 use serde_json::json;
@@ -108,5 +108,26 @@ pub fn captured(message: &ChatMessage) -> Result<Outgoing> {
         subject: events::subject::chat_message(&message.room_key()),
         id: message.key().to_string(),
         payload: events::encode(message)?,
+    })
+}
+
+/// Our account `main` left a room or was removed, as capture would publish it.
+///
+/// # Errors
+/// Never.
+pub fn account_left(room: &str, at: DateTime<Utc>, by: Option<Person>) -> Result<Outgoing> {
+    let left = ChatRoom {
+        source: "webhook".into(),
+        account: "main".into(),
+        id: format!("left/{room}/{}", at.timestamp_millis()),
+        room: RoomRef { id: room.into(), topic: format!("示例公司-{room}") },
+        at,
+        event: RoomEvent::AccountLeft,
+        by: by.map(|by| ActorRef { id: by.id.into(), name: by.name.into() }),
+    };
+    Ok(Outgoing {
+        subject: events::subject::chat_room(&left.room_key()),
+        id: left.key().to_string(),
+        payload: events::encode(&left)?,
     })
 }

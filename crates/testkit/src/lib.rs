@@ -17,7 +17,7 @@ use runtime::fault::Faults;
 use runtime::health::Health;
 use runtime::{Clock, Config, Context, Shutdown};
 use store::role::Role;
-use store::sqlx::postgres::PgPoolOptions;
+use store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::task::JoinHandle;
 
@@ -102,7 +102,21 @@ impl Stack {
         let started = clock.now();
         let stack = Self { config, clock, started, admin, nats, bus, database };
         stack.apply_rules(chrono::TimeDelta::days(400)).await?;
+        stack.go_live(true, started - chrono::TimeDelta::days(400)).await?;
         Ok(stack)
+    }
+
+    /// Goes live at a moment, or back to rehearsal. A stack is live from the start.
+    pub async fn go_live(&self, live: bool, at: DateTime<Utc>) -> Result<()> {
+        let mut connection = self.admin.acquire().await?;
+        store::golive::decide(&mut connection, live, at, at).await?;
+        Ok(())
+    }
+
+    /// As a fresh installation: never gone live.
+    pub async fn never_live(&self) -> Result<()> {
+        store::sqlx::query("truncate golive").execute(&self.admin).await?;
+        Ok(())
     }
 
     /// Puts the configuration's rules in force from `ago` before now.
@@ -113,10 +127,50 @@ impl Stack {
         Ok(())
     }
 
+    /// Records that an account of the sample company's source captured nothing from `since` until `until`.
+    pub async fn capture_gap(
+        &self,
+        account: &str,
+        since: chrono::DateTime<chrono::Utc>,
+        until: Option<chrono::DateTime<chrono::Utc>>,
+    ) -> Result<()> {
+        store::sqlx::query(
+            "insert into capture_gaps (gateway, source, account, since, until, reason)
+             values ('test', 'webhook', $1, $2, $3, 'test')",
+        )
+        .bind(account)
+        .bind(since)
+        .bind(until)
+        .execute(&self.admin)
+        .await?;
+        Ok(())
+    }
+
     /// A connection with a role's own rights.
     pub async fn connect_as(&self, role: Role) -> Result<PgConnection> {
         let options = self.database.connect_options(role.name(), &password(role));
         Ok(PgConnection::connect_with(&options).await?)
+    }
+
+    /// How the superuser reaches the database, for what a test does to it from outside.
+    pub const fn superuser(&self) -> &PgConnectOptions {
+        &self.database.superuser
+    }
+
+    /// The configuration's section that leads to this database, as a deployment would have it.
+    pub fn database_section(&self) -> serde_json::Value {
+        let superuser = &self.database.superuser;
+        let mut passwords: serde_json::Map<String, serde_json::Value> =
+            Role::ALL.iter().map(|role| (role.name().to_owned(), password(*role).into())).collect();
+        let admin = superuser.to_url_lossy().password().unwrap_or_default().to_owned();
+        passwords.insert("admin".to_owned(), admin.into());
+        serde_json::json!({
+            "host": superuser.get_socket(),
+            "port": superuser.get_port(),
+            "name": self.database.name,
+            "admin": superuser.get_username(),
+            "passwords": passwords,
+        })
     }
 
     /// A context as a service of its own process would have it.

@@ -46,6 +46,19 @@ impl Default for Pacing {
 }
 
 impl Pacing {
+    /// The same by another measure of time: what each length is in real time.
+    #[must_use]
+    pub fn by(self, real: impl Fn(Duration) -> Duration) -> Self {
+        Self {
+            spacing: real(self.spacing),
+            timeout: real(self.timeout),
+            attempts: self.attempts,
+            backoff: real(self.backoff),
+            rate_pause: real(self.rate_pause),
+            settle: real(self.settle),
+        }
+    }
+
     /// The pause after the `failed`th sending.
     pub(crate) fn backoff(&self, failed: u32) -> Duration {
         self.backoff.saturating_mul(1 << failed.saturating_sub(1).min(4))

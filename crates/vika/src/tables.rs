@@ -125,6 +125,7 @@ table! {
         OwnerSource "负责人来源" Line, Huiyin;
         StaffInRoom "群内员工" Lines, Huiyin;
         QuietWorkdays "静默工作日" Number(0), Huiyin;
+        CaptureState "采集状态" Line, Huiyin;
         SystemInfo "系统信息" Lines, Huiyin;
         UpdatedAt "上次更新时间" Time, Huiyin;
         LastActiveAt "最后活跃时间" Time, Huiyin;

@@ -31,6 +31,9 @@ const URL_VERIFICATION: &str = "url_verification";
 /// The `act` of the button 不用回复. Cards already sent carry it: it must not change.
 pub const ACT_NO_REPLY_NEEDED: &str = "no_reply_needed";
 
+/// The `act` of the button 已回复. Cards already sent carry it: it must not change.
+pub const ACT_ANSWERED: &str = "answered";
+
 /// What callbacks of our app are made with.
 #[derive(Debug, Clone)]
 pub struct CallbackSecrets {
@@ -90,6 +93,8 @@ pub struct CardAction {
 pub enum Button {
     /// 不用回复 on this card: its wait is to be cancelled.
     NoReplyNeeded(CardUuid),
+    /// 已回复 on this card: its wait was answered while nobody saw it.
+    Answered(CardUuid),
     /// A button that we do not have, or have no longer: the person is told so.
     Unknown,
 }
@@ -330,6 +335,7 @@ impl Event {
         let press = Press::deserialize(&self.event).map_err(|_| CallbackError::Malformed("card action"))?;
         let button = match ButtonValue::deserialize(&press.action.value) {
             Ok(value) if value.act == ACT_NO_REPLY_NEEDED => Button::NoReplyNeeded(value.k),
+            Ok(value) if value.act == ACT_ANSWERED => Button::Answered(value.k),
             _ => Button::Unknown,
         };
         Ok(CardAction {

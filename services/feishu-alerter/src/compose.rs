@@ -3,42 +3,76 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::id::StaffName;
+use domain::calendar::Calendar;
+use domain::gap::Unseen;
+use domain::id::{StaffName, WaitId};
+use domain::presence::Absence;
 use domain::rules::Colour;
 use domain::rules::Rules;
+use domain::wait::Wait;
 use runtime::config::Feishu;
-use store::alerts::cards::Card;
-use store::alerts::truth::gap_since;
+use store::alerts::cards::{self, Card};
+use store::ingest::gaps;
 use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
 use crate::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::fate::Fates;
+use crate::fate::{Fates, card_state};
 use crate::feishu::OpenId;
 use crate::uuid::CardUuid;
 
 /// The truth that a card is made from.
 pub struct Subject {
-    /// The wait that the card follows.
-    pub stored: StoredWait,
-    /// Its room.
+    /// What it is about.
+    pub about: About,
+    /// The room.
     pub room: Room,
-    /// Messages may have been lost since the wait began.
-    pub unverified: bool,
+}
+
+/// What a card is about.
+pub enum About {
+    /// A wait.
+    Wait {
+        /// The one that the card follows.
+        stored: Box<StoredWait>,
+        /// It overlaps a capture gap.
+        unverified: bool,
+    },
+    /// That our account left the room; `None`: it is back.
+    Departure(Option<Absence>),
 }
 
 impl Subject {
     /// Reads it. `None`: the wait or the room is not there.
-    pub async fn read(connection: &mut PgConnection, card: &Card) -> Result<Option<Self>, sqlx::Error> {
+    pub async fn read(
+        connection: &mut PgConnection,
+        card: &Card,
+        now: Timestamp,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        if card.about == cards::About::Departure {
+            let Some(room) = rooms::get(connection, &card.room).await? else { return Ok(None) };
+            let about = About::Departure(absence(&room, &card.wait).cloned());
+            return Ok(Some(Self { about, room }));
+        }
         let fates = Fates::read(connection, [card.wait.clone()]).await?;
         let Some(stored) = fates.of(&card.wait).cloned() else { return Ok(None) };
         let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
-        let unverified = gap_since(connection, &room.room.source, stored.wait.opened.at).await?;
-        Ok(Some(Self { stored, room, unverified }))
+        let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
+        Ok(Some(Self { about: About::Wait { stored: Box::new(stored), unverified }, room }))
     }
 
-    /// What the card shows while its wait stands like this.
+    /// What its cards show.
+    pub fn state(&self) -> CardState {
+        match &self.about {
+            About::Wait { stored, unverified } => {
+                card_state(stored, self.room.excluded, *unverified, Calendar::Always)
+            }
+            About::Departure(absence) => departure_state(absence.as_ref()),
+        }
+    }
+
+    /// What the card shows while it stands like this.
     pub fn facts(
         &self,
         card: &Card,
@@ -48,32 +82,50 @@ impl Subject {
         feishu: &Feishu,
         now: Timestamp,
     ) -> CardFacts {
-        let wait = &self.stored.wait;
+        let (kind, customer, waiting_since) = self.who_and_when(card);
         CardFacts {
             marker,
-            kind: if card.asks_owner { CardKind::OwnerWanted } else { CardKind::Overdue },
+            kind,
             level: Colour::from_name(&card.colour).unwrap_or(Colour::Grey),
             threshold: Duration::from_secs(u64::try_from(card.threshold_seconds).unwrap_or_default()),
-            customer: wait.customer_name.clone(),
+            customer,
             room: self.room.topic.clone(),
             owner: self.owner().map(|owner| Owner {
                 mention: mention(feishu, owner, &card.chat),
                 name: owner.as_str().to_owned(),
             }),
-            waiting_since: wait.opened.at,
+            waiting_since,
             last_lines: self.last_lines(),
-            unverified: self.unverified,
+            unverified: match (&state, &self.about) {
+                (CardState::Waiting { unverified }, _) | (_, About::Wait { unverified, .. }) => *unverified,
+                (_, About::Departure(_)) => false,
+            },
             state,
             zone: rules.time_zone,
             made_at: now,
         }
     }
 
+    fn who_and_when(&self, card: &Card) -> (CardKind, String, Timestamp) {
+        match &self.about {
+            About::Wait { stored, .. } => {
+                let kind = if card.asks_owner { CardKind::OwnerWanted } else { CardKind::Overdue };
+                (kind, stored.wait.customer_name.clone(), stored.wait.opened.at)
+            }
+            About::Departure(absence) => {
+                let by = absence.as_ref().and_then(|absence| absence.by.clone());
+                (CardKind::AccountLeft { by }, String::new(), card.due_at)
+            }
+        }
+    }
+
     /// The owner at the end of the wait; while it is open, the room's.
     fn owner(&self) -> Option<&StaffName> {
-        match &self.stored.wait.outcome {
-            Some(outcome) => outcome.owner.as_ref(),
-            None => self.room.state.owner.as_ref(),
+        match &self.about {
+            About::Wait { stored, .. } if stored.wait.outcome.is_some() => {
+                stored.wait.outcome.as_ref().and_then(|outcome| outcome.owner.as_ref())
+            }
+            _ => self.room.state.owner.as_ref(),
         }
     }
 
@@ -85,6 +137,27 @@ impl Subject {
         };
         self.room.last_lines.iter().map(line).collect()
     }
+}
+
+/// Whether a wait overlaps a capture gap of its room.
+pub async fn is_unverified(
+    connection: &mut PgConnection,
+    room: &Room,
+    wait: &Wait,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let gaps = gaps::after(connection, wait.opened.at).await?;
+    Ok(Unseen::of(&room.room, &room.state.presence, &gaps).touches(wait, now))
+}
+
+/// The absence of our account that this entry began, if it still lasts.
+pub fn absence<'r>(room: &'r Room, entry: &WaitId) -> Option<&'r Absence> {
+    room.state.presence.unobserved().filter(|absence| absence.entry.as_str() == entry.as_str())
+}
+
+/// What the cards of a departure show.
+pub const fn departure_state(absence: Option<&Absence>) -> CardState {
+    if absence.is_some() { CardState::WAITING } else { CardState::Returned }
 }
 
 /// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.

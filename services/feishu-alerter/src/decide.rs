@@ -1,33 +1,37 @@
 //! Makes the cards that are due: each wait in one transaction that reads the truth, inserts the cards of the highest
-//! rung passed, drops the lower ones and notes when the next is due. It sends nothing.
+//! rung passed, drops the lower ones and notes when the next is due. It sends nothing. Before go-live it does all the
+//! same, and the cards are only listed.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
-use domain::ladder::{Due, RungId, WaitView, due, next_due};
-use domain::rules::RulesVersion;
+use domain::ladder::{Due, RungId, Skipped, due, next_due};
+use domain::rules::Colour;
 use domain::wait::Wait;
 use runtime::Context;
 use runtime::telemetry::chain;
 use serde_json::Value;
-use store::alerts::cards::{NewCard, asked_for_owner, insert, supersede};
+use store::alerts::cards::{About, Fate, NewCard, asked_for_owner, insert, supersede};
 use store::alerts::schedule::{forget, lock_due, set_next_due};
 use store::rooms::waits::{StoredWait, Which, list};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
 use crate::card::CardState;
+use crate::compose::is_unverified;
 use crate::failure::Failure;
+use crate::grounds::Grounds;
 use crate::observe::sent_rungs;
 use crate::receivers::{is_unreachable, receivers};
 use crate::rules::RulesCache;
 
 /// A wait whose cards could not be made is left alone this long, so that it stops no other.
 const PUT_OFF: TimeDelta = TimeDelta::seconds(30);
+/// In the place of a chat, for a card that goes to none.
+const NO_CHAT: &str = "";
 
 /// Makes cards.
 pub struct Decider {
@@ -39,8 +43,8 @@ pub struct Decider {
 struct Known<'a> {
     wait: &'a Wait,
     room: &'a Room,
-    due: &'a Due,
-    now: Timestamp,
+    grounds: &'a Grounds,
+    unverified: bool,
 }
 
 impl Decider {
@@ -55,8 +59,8 @@ impl Decider {
             let now = ctx.clock.now();
             let mut tx = ctx.db.begin().await?;
             let Some(wait) = lock_due(&mut tx, now).await? else { return Ok(()) };
-            let history = rules.get(&mut tx).await?;
-            match self.wait(ctx, &mut tx, &wait, history.version_at(now), now).await {
+            let grounds = Grounds::read(&mut tx, rules, now).await?;
+            match self.wait(ctx, &mut tx, &wait, &grounds).await {
                 Ok(()) => tx.commit().await?,
                 Err(failure) => {
                     tx.rollback().await?;
@@ -74,22 +78,26 @@ impl Decider {
         ctx: &Context,
         connection: &mut PgConnection,
         id: &WaitId,
-        in_force: &RulesVersion,
-        now: Timestamp,
+        grounds: &Grounds,
     ) -> Result<(), Failure> {
         let Some(stored) = open_wait(connection, id).await? else {
             return Ok(forget(connection, id).await?);
         };
-        let Some(room) = rooms::get(connection, &stored.room).await? else {
+        let room = rooms::get(connection, &stored.room).await?.filter(|room| !room.excluded);
+        let Some(room) = room else {
             return Ok(forget(connection, id).await?);
         };
-        let wait = stored.wait;
         let mut sent = sent_rungs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
-        let (ladder, view) = (in_force.rules.ladder(wait.stage), WaitView::from(&wait));
-        if let Some(due) = due(ladder, Calendar::Always, view, &sent, now) {
-            let known = Known { wait: &wait, room: &room, due: &due, now };
-            let day = now.with_timezone(&in_force.rules.time_zone).date_naive();
-            self.make(ctx, connection, &known, day).await?;
+        let (ladder, view) = grounds.of(&stored, &room);
+        let passed = due(ladder, Calendar::Always, view, &sent, grounds.now);
+        let unverified = is_unverified(connection, &room, &stored.wait, grounds.now).await?;
+        let known = Known { wait: &stored.wait, room: &room, grounds, unverified };
+        if let Some(skipped) = passed.skipped {
+            known.note_skipped(connection, &skipped).await?;
+            sent.insert(skipped.step.rung);
+        }
+        if let Some(due) = passed.due {
+            self.make(ctx, connection, &known, &due).await?;
             // Passed, with a card or without one: the next look is for the rung after it.
             sent.insert(due.rung);
         }
@@ -102,32 +110,34 @@ impl Decider {
         ctx: &Context,
         connection: &mut PgConnection,
         known: &Known<'_>,
-        day: NaiveDate,
+        due: &Due,
     ) -> Result<(), Failure> {
         let feishu = &ctx.config.feishu;
+        let day = known.grounds.now.with_timezone(&known.grounds.rules().time_zone).date_naive();
         let owner = known.room.state.owner.as_ref();
-        let chats = receivers(feishu, owner, known.due.audience);
+        let chats = receivers(feishu, owner, due.audience);
         if let Some(owner) = owner.filter(|owner| is_unreachable(feishu, owner)) {
             self.note_unreachable(owner);
         }
-        let ask = owner.is_none() && !asked_for_owner(connection, &known.room.room, day).await?;
+        let rehearsal = !known.grounds.phase.live;
+        let ask = owner.is_none() && !asked_for_owner(connection, &known.room.room, day, rehearsal).await?;
         let Some(first) = chats.first() else {
             // Nobody to tell yet. The rung stays open, so that an owner assigned in the meantime hears of it at once.
             if ask {
                 let rung = format!("owner-{day}");
-                known.insert(connection, &rung, &feishu.public_chat, Some(day)).await?;
+                known.insert(connection, due, &rung, &feishu.public_chat, Some(day)).await?;
             }
             return Ok(());
         };
         supersede(connection, &known.wait.id).await?;
-        for rung in &known.due.superseded {
-            known.insert_superseded(connection, *rung, first).await?;
+        for rung in &due.superseded {
+            known.insert_superseded(connection, due, *rung, first).await?;
         }
-        let rung = known.due.rung.to_string();
+        let rung = due.rung.to_string();
         for chat in &chats {
             // A card in the public chat can ask for the owner as well: two at once would say less.
             let asks = ask && *chat == feishu.public_chat;
-            known.insert(connection, &rung, chat, asks.then_some(day)).await?;
+            known.insert(connection, due, &rung, chat, asks.then_some(day)).await?;
         }
         Ok(())
     }
@@ -149,44 +159,71 @@ impl Known<'_> {
     async fn insert(
         &self,
         connection: &mut PgConnection,
+        due: &Due,
         rung: &str,
         chat: &str,
         ask_day: Option<NaiveDate>,
     ) -> Result<(), Failure> {
-        let card = NewCard { ask_day, ..self.card(self.due.rung, rung, chat) };
-        metrics::counter!("alerts_decided_total").increment(1);
-        tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung, "an alert is due");
-        Ok(insert(connection, &card, &waiting()?, self.now).await?)
+        let live = self.grounds.phase.live;
+        let fate = if live { Fate::Pending } else { Fate::Rehearsed };
+        let card = NewCard { ask_day, fate, ..self.card(due.rung, due.colour, rung, chat) };
+        let counter = if live { "alerts_decided_total" } else { "alerts_rehearsed_total" };
+        metrics::counter!(counter).increment(1);
+        tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung, live, "an alert is due");
+        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
     }
 
     async fn insert_superseded(
         &self,
         connection: &mut PgConnection,
+        due: &Due,
         rung: RungId,
         chat: &str,
     ) -> Result<(), Failure> {
         let name = rung.to_string();
-        let card = NewCard { superseded: true, ..self.card(rung, &name, chat) };
+        let card = NewCard { fate: Fate::Superseded, ..self.card(rung, due.colour, &name, chat) };
         metrics::counter!("alerts_superseded_total").increment(1);
-        Ok(insert(connection, &card, &waiting()?, self.now).await?)
+        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
     }
 
-    fn card<'n>(&'n self, threshold: RungId, rung: &'n str, chat: &'n str) -> NewCard<'n> {
+    fn waiting(&self) -> Result<Value, Failure> {
+        as_json(&CardState::Waiting { unverified: self.unverified })
+    }
+
+    /// For whoever asks why no card came. It is nobody's card, so it has no chat.
+    async fn note_skipped(&self, connection: &mut PgConnection, skipped: &Skipped) -> Result<(), Failure> {
+        let Skipped { step, because, .. } = *skipped;
+        let name = step.rung.to_string();
+        let card =
+            NewCard { fate: Fate::Skipped(because), ..self.card(step.rung, step.colour, &name, NO_CHAT) };
+        metrics::counter!("alerts_skipped_total", "reason" => because.as_str()).increment(1);
+        tracing::info!(
+            wait.id = %self.wait.id,
+            room.id = %self.room.room,
+            rung = name,
+            reason = because.as_str(),
+            "no card: its time had passed before"
+        );
+        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
+    }
+
+    fn card<'n>(&'n self, threshold: RungId, colour: Colour, rung: &'n str, chat: &'n str) -> NewCard<'n> {
         NewCard {
+            about: About::Wait,
             wait: &self.wait.id,
             room: &self.room.room,
             rung,
             chat,
             ask_day: None,
             threshold_seconds: i64::try_from(threshold.0).unwrap_or(i64::MAX),
-            colour: self.due.colour.name(),
+            colour: colour.name(),
             due_at: Calendar::Always.deadline(self.wait.opened.at, threshold.0),
-            superseded: false,
+            fate: Fate::Pending,
         }
     }
 }
 
-/// A card that nobody has answered, as JSON.
-pub fn waiting() -> Result<Value, Failure> {
-    serde_json::to_value(CardState::Waiting).map_err(|error| Failure::Json("card state", error))
+/// A state as it is stored.
+pub fn as_json(state: &CardState) -> Result<Value, Failure> {
+    serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))
 }

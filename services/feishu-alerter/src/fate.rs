@@ -52,17 +52,20 @@ impl Fates {
     }
 }
 
-/// What the cards of a wait show.
-pub fn card_state(stored: &StoredWait, calendar: Calendar) -> CardState {
+/// What the cards of a wait show. `excluded`: the rules exclude its room; `unverified`: it overlaps a capture gap.
+pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, calendar: Calendar) -> CardState {
     if stored.void {
         return CardState::Void;
     }
-    let Some(outcome) = &stored.wait.outcome else { return CardState::Waiting };
+    let Some(outcome) = &stored.wait.outcome else {
+        return if excluded { CardState::Excluded } else { CardState::Waiting { unverified } };
+    };
     match &outcome.how {
         Ending::Answered { name, .. } => {
             CardState::Answered { by: name.clone(), after: waited(&stored.wait, calendar) }
         }
         Ending::Cancelled { by, .. } => CardState::Cancelled { by: by.clone() },
+        Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },
         Ending::Withdrawn => CardState::Withdrawn,
         Ending::Unobserved => CardState::Unobserved,
     }

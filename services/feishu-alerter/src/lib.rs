@@ -13,14 +13,17 @@ pub mod card;
 mod compose;
 mod decide;
 mod deliver;
+mod departure;
 mod failure;
 mod fate;
 pub mod feishu;
 mod gauges;
+mod grounds;
 mod observe;
 mod plan;
 mod press;
 mod receivers;
+mod retention;
 mod rules;
 mod truth;
 pub mod uuid;
@@ -38,7 +41,7 @@ use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
 use crate::deliver::Deliverer;
-use crate::feishu::{Credentials, FeishuClient};
+use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use crate::press::Presses;
 use crate::rules::RulesCache;
 
@@ -57,12 +60,14 @@ pub mod point {
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     if !ctx.config.feishu.enabled {
         tracing::info!("feishu.enabled is false: no cards");
-        ctx.shutdown.wait().await;
+        // Those of former times grow old all the same.
+        retention::run(ctx).await;
         return Ok(());
     }
     let presses = Presses::bind(ctx.clone()).await?;
     let rules = Arc::new(RulesCache::default());
-    let http = runtime::http::client().context("the HTTP client for Feishu")?;
+    let http =
+        runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
@@ -74,6 +79,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     tasks.spawn("deliver", deliver::run(deliverer));
     tasks.spawn("presses", presses.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
+    tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
         wake_on_room_changes(&ctx.bus, Consumer::FeishuAlerter, changed, &ctx.shutdown, &ctx.health).await;
     });

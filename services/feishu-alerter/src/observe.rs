@@ -6,20 +6,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::calendar::Calendar;
-use domain::id::WaitId;
-use domain::ladder::{RungId, WaitView, next_due};
-use domain::rules::RulesVersion;
+use domain::gap::Unseen;
+use domain::id::{RoomKey, WaitId};
+use domain::ladder::{RungId, next_due};
 use runtime::Context;
 use runtime::telemetry::chain;
+use store::alerts::cards::About;
 use store::alerts::cards::rungs;
-use store::alerts::changes::{Wanted, cards_of, want};
-use store::alerts::schedule::{Planned, lock_rooms, mark_observed, plan, rooms_to_observe};
-use store::rooms;
+use store::alerts::changes::{Made, Wanted, cards_of, want};
+use store::alerts::schedule::{Planned, lock_rooms, mark_observed, newest_gap, plan, rooms_to_observe};
+use store::ingest::gaps;
 use store::rooms::waits::{Which, list};
+use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
+use crate::compose::{absence, departure_state};
+use crate::departure;
 use crate::failure::Failure;
 use crate::fate::{Fates, card_state};
+use crate::grounds::Grounds;
 use crate::rules::RulesCache;
 
 /// Rooms taken in with one transaction.
@@ -31,15 +36,14 @@ const CHANGED_FOR: TimeDelta = TimeDelta::days(15);
 pub async fn observe(ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
     loop {
         let mut connection = ctx.db.acquire().await?;
-        let history = rules.get(&mut connection).await?;
-        let in_force = history.version_at(ctx.clock.now());
+        let grounds = Grounds::read(&mut connection, rules, ctx.clock.now()).await?;
         let most = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let changed = rooms_to_observe(&mut connection, in_force.version, most).await?;
+        let changed = rooms_to_observe(&mut connection, grounds.version(), most).await?;
         drop(connection);
         if changed.is_empty() {
             return Ok(());
         }
-        take_in(ctx, in_force, &changed).await?;
+        take_in(ctx, &grounds, &changed).await?;
         if changed.len() < BATCH || ctx.shutdown.requested() {
             return Ok(());
         }
@@ -47,58 +51,62 @@ pub async fn observe(ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
 }
 
 /// All at once; if that fails, one by one, so that a room that cannot be read stops no other.
-async fn take_in(ctx: &Context, in_force: &RulesVersion, changed: &[String]) -> Result<(), Failure> {
-    let Err(failure) = batch(ctx, in_force, changed).await else { return Ok(()) };
+async fn take_in(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<(), Failure> {
+    let Err(failure) = batch(ctx, grounds, changed).await else { return Ok(()) };
     if changed.len() == 1 {
         return Err(failure);
     }
     for room in changed {
-        if let Err(failure) = batch(ctx, in_force, std::slice::from_ref(room)).await {
+        if let Err(failure) = batch(ctx, grounds, std::slice::from_ref(room)).await {
             tracing::warn!(room.id = room, error = chain(&failure), "a room could not be taken in");
         }
     }
     Ok(())
 }
 
-async fn batch(ctx: &Context, in_force: &RulesVersion, changed: &[String]) -> Result<(), Failure> {
+async fn batch(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<(), Failure> {
     let now = ctx.clock.now();
     let mut tx = ctx.db.begin().await?;
     let locked = lock_rooms(&mut tx, changed).await?;
-    // Versions before waits: what is read of the waits is never older than the version that is noted.
-    let versions: Vec<_> = rooms::list(&mut tx, Some(&locked))
+    // Rooms before waits: what is read of the waits is never older than the version that is noted.
+    let gap = newest_gap(&mut tx).await?;
+    let rooms: BTreeMap<RoomKey, Room> = rooms::list(&mut tx, Some(&locked))
         .await?
         .into_iter()
-        .map(|room| (room.room, room.version))
+        .map(|room| (room.room.clone(), room))
         .collect();
+    departure::tell(&mut tx, &ctx.config.feishu, rooms.values(), grounds.phase, now).await?;
     // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
-    let wanted = wanted(&mut tx, &locked, now).await?;
+    let wanted = wanted(&mut tx, &rooms, &locked, now).await?;
     want(&mut tx, &wanted, now).await?;
-    let planned = planned(&mut tx, in_force, &locked, now).await?;
-    plan(&mut tx, &locked, &planned, in_force.version).await?;
-    mark_observed(&mut tx, &versions).await?;
+    let planned = planned(&mut tx, grounds, &rooms, &locked, now).await?;
+    plan(&mut tx, &locked, &planned, grounds.version()).await?;
+    let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();
+    mark_observed(&mut tx, &versions, gap).await?;
     tx.commit().await?;
     Ok(())
 }
 
+/// The open waits of rooms that are not excluded, with when each needs a look.
 async fn planned(
     connection: &mut PgConnection,
-    in_force: &RulesVersion,
-    rooms: &[String],
+    grounds: &Grounds,
+    rooms: &BTreeMap<RoomKey, Room>,
+    keys: &[String],
     now: Timestamp,
 ) -> Result<Vec<Planned>, Failure> {
-    let mut open = list(connection, Which::OfRooms(rooms, now)).await?;
+    let mut open = list(connection, Which::OfRooms(keys, now)).await?;
     open.retain(|stored| stored.wait.outcome.is_none());
     let ids: Vec<WaitId> = open.iter().map(|stored| stored.wait.id.clone()).collect();
     let mut sent = sent_rungs(connection, &ids).await?;
-    Ok(open
-        .into_iter()
-        .map(|stored| {
-            let sent = sent.remove(&stored.wait.id).unwrap_or_default();
-            let ladder = in_force.rules.ladder(stored.wait.stage);
-            let next_due_at = next_due(ladder, Calendar::Always, WaitView::from(&stored.wait), &sent);
-            Planned { next_due_at, room: stored.room, wait: stored.wait.id }
-        })
-        .collect())
+    let planned = open.into_iter().filter_map(|stored| {
+        let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
+        let sent = sent.remove(&stored.wait.id).unwrap_or_default();
+        let (ladder, view) = grounds.of(&stored, room);
+        let next_due_at = next_due(ladder, Calendar::Always, view, &sent);
+        Some(Planned { next_due_at, room: stored.room, wait: stored.wait.id })
+    });
+    Ok(planned.collect())
 }
 
 /// The rungs that count as sent, by wait: those of the waits that it took the place of are among them.
@@ -117,19 +125,47 @@ pub async fn sent_rungs(
 
 async fn wanted(
     connection: &mut PgConnection,
-    rooms: &[String],
+    rooms: &BTreeMap<RoomKey, Room>,
+    keys: &[String],
     now: Timestamp,
 ) -> Result<Vec<Wanted>, Failure> {
-    let cards = cards_of(connection, rooms, now - CHANGED_FOR).await?;
-    let waits: BTreeSet<WaitId> = cards.iter().map(|(_, wait)| wait.clone()).collect();
+    let cards = cards_of(connection, keys, now - CHANGED_FOR).await?;
+    let (departures, cards): (Vec<Made>, Vec<Made>) =
+        cards.into_iter().partition(|card| card.about == About::Departure);
+    let waits: BTreeSet<WaitId> = cards.iter().map(|card| card.wait.clone()).collect();
     let fates = Fates::read(connection, waits).await?;
-    cards
-        .into_iter()
-        .filter_map(|(id, wait)| fates.of(&wait).map(|stored| (id, stored)))
-        .map(|(id, stored)| {
-            let state = card_state(stored, Calendar::Always);
+    let unseen = unseen(connection, rooms.values(), &cards, &fates).await?;
+    let shown = cards.into_iter().filter_map(|card| {
+        let stored = fates.of(&card.wait)?;
+        let excluded = rooms.get(&stored.room).is_some_and(|room| room.excluded);
+        let unverified = unseen.get(&card.room).is_some_and(|unseen| unseen.touches(&stored.wait, now));
+        let state = card_state(stored, excluded, unverified, Calendar::Always);
+        Some((card.id, stored.wait.id.clone(), state))
+    });
+    let told = departures.into_iter().filter_map(|card| {
+        let room = rooms.values().find(|room| room.room.to_string() == card.room)?;
+        let state = departure_state(absence(room, &card.wait));
+        Some((card.id, card.wait, state))
+    });
+    shown
+        .chain(told)
+        .map(|(id, follows, state)| {
             let wanted = serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))?;
-            Ok(Wanted { id, follows: stored.wait.id.clone(), wanted })
+            Ok(Wanted { id, follows, wanted })
         })
         .collect()
+}
+
+/// When messages may have been lost in the rooms of these cards, by room.
+async fn unseen(
+    connection: &mut PgConnection,
+    rooms: impl Iterator<Item = &Room>,
+    cards: &[Made],
+    fates: &Fates,
+) -> Result<BTreeMap<String, Unseen>, Failure> {
+    let opened = cards.iter().filter_map(|card| fates.of(&card.wait)).map(|stored| stored.wait.opened.at);
+    let Some(oldest) = opened.min() else { return Ok(BTreeMap::new()) };
+    let gaps = gaps::after(connection, oldest).await?;
+    let of = |room: &Room| (room.room.to_string(), Unseen::of(&room.room, &room.state.presence, &gaps));
+    Ok(rooms.map(of).collect())
 }

@@ -3,24 +3,23 @@
 //! A press is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
 //! card. The answer comes within the 3 s that Feishu gives, whatever else is slow.
 
-use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use domain::calendar::Calendar;
+use domain::Timestamp;
 use domain::id::{CommandId, EntryId, PersonKey};
 use events::command::{Command, Via, Wish};
 use events::{encode, subject};
 use runtime::Context;
 use runtime::bus::Outgoing;
-use runtime::telemetry::chain;
+use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use store::alerts::cards::{Card, get};
 use store::alerts::presses::{card_by_uuid, contact_name, note_press, take_event};
@@ -29,16 +28,15 @@ use tokio::net::TcpListener;
 
 use crate::callback::{Button, CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
 use crate::card::{CardState, Toast, answer_with_toast};
-use crate::compose::Subject;
-use crate::fate::card_state;
+use crate::compose::{About, Subject};
 use crate::feishu::OpenId;
 use crate::uuid::CardUuid;
 use crate::wording;
 
 /// Feishu waits 3 s; the way back needs some of them.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_400);
-/// Bytes of a callback; a press has less than one thousand.
-const MAX_BODY: usize = 64 * 1024;
+/// A press has less than one thousand bytes; and Feishu gives up long before the usual deadline.
+const LIMITS: Limits = Limits { body: 64 * 1024, request: Some(Duration::from_secs(10)), ..Limits::OUTWARD };
 /// The source under which people of Feishu would stand among the contacts.
 const FEISHU: &str = "feishu";
 
@@ -77,17 +75,11 @@ impl Presses {
     pub async fn serve(self) {
         let Self { ctx, secrets, listener } = self;
         let shutdown = ctx.shutdown.clone();
+        let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
         let router = axum::Router::new()
             .route("/feishu/callback", post(callback))
-            .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(Arc::new(Endpoint { ctx, secrets }));
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { shutdown.wait().await })
-            .into_future()
-            .await;
-        if let Err(error) = served {
-            tracing::error!(error = chain(&error), "card callbacks are not taken any more");
-        }
+        server.serve(listener, router, async move { shutdown.wait().await }).await;
     }
 }
 
@@ -137,50 +129,40 @@ impl Endpoint {
         if !take_event(&mut connection, &action.event_id, now).await? {
             return Ok(None);
         }
-        let Button::NoReplyNeeded(uuid) = &action.button else {
+        let (uuid, answered) = match &action.button {
+            Button::NoReplyNeeded(uuid) => (uuid, false),
+            Button::Answered(uuid) => (uuid, true),
+            Button::Unknown => return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN))),
+        };
+        let Some((card, subject)) = card_of(&mut connection, uuid, now).await? else {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
-        let Some((card, subject)) = card_of(&mut connection, uuid).await? else {
-            return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
-        };
-        if let Some(words) = ended(&card, &subject) {
+        if let Some(words) = pointless(&card, &subject, answered) {
             return Ok(Some(answer_with_toast(Toast::Info, &words)));
         }
         let by = self.name_of(&mut connection, &action.operator).await?;
         let Some(through) = &card.through else {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
-        self.ask_to_cancel(&card, uuid, &subject, &by, through).await?;
+        self.ask(command_id(uuid, answered), &subject, &by, wish(&card, through, answered)).await?;
         let first = note_press(&mut connection, card.id, &by, now).await?;
         metrics::counter!("feishu_presses_total").increment(1);
+        let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
         Ok(Some(if first == by {
-            answer_with_toast(Toast::Success, wording::TOAST_DONE)
+            answer_with_toast(Toast::Success, done)
         } else {
             answer_with_toast(Toast::Info, &wording::toast_handled_by(&first))
         }))
     }
 
-    /// The same card gives the same command, however often its button is pressed.
-    async fn ask_to_cancel(
-        &self,
-        card: &Card,
-        uuid: &CardUuid,
-        subject: &Subject,
-        by: &str,
-        through: &str,
-    ) -> anyhow::Result<()> {
-        let id = CommandId(format!("feishu:{uuid}"));
+    async fn ask(&self, id: CommandId, subject: &Subject, by: &str, wish: Wish) -> anyhow::Result<()> {
         let command = Command {
             id: id.clone(),
             room: subject.room.room.clone(),
             at: self.ctx.clock.now(),
             by: by.to_owned(),
             via: Via::Feishu,
-            wish: Wish::Cancel {
-                wait: Some(card.follows.clone()),
-                through: EntryId(through.to_owned()),
-                reason: wording::CANCEL_REASON.to_owned(),
-            },
+            wish,
         };
         let outgoing = Outgoing {
             subject: subject::command(command.wish.kind(), &command.room),
@@ -201,19 +183,41 @@ impl Endpoint {
     }
 }
 
-async fn card_of(connection: &mut PgConnection, uuid: &CardUuid) -> anyhow::Result<Option<(Card, Subject)>> {
-    let Some(id) = card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
-    let Some(card) = get(connection, id).await? else { return Ok(None) };
-    Ok(Subject::read(connection, &card).await?.map(|subject| (card, subject)))
+/// The same button of the same card gives the same command, however often it is pressed. The two buttons give two, so
+/// that the refusal of one does not swallow the other; whichever is decided first ends the wait.
+fn command_id(uuid: &CardUuid, answered: bool) -> CommandId {
+    CommandId(if answered { format!("feishu:{uuid}:answered") } else { format!("feishu:{uuid}") })
 }
 
-/// What somebody reads who presses when there is nothing left to do.
-fn ended(card: &Card, subject: &Subject) -> Option<String> {
-    match card_state(&subject.stored, Calendar::Always) {
-        CardState::Waiting | CardState::Escalated { .. } => {
-            card.pressed_by.as_ref().map(|by| wording::toast_handled_by(by))
-        }
-        CardState::Cancelled { by } => Some(wording::toast_handled_by(&by)),
+fn wish(card: &Card, through: &str, answered: bool) -> Wish {
+    let (wait, through) = (card.follows.clone(), EntryId(through.to_owned()));
+    if answered {
+        return Wish::ConfirmAnswered { wait, through };
+    }
+    Wish::Cancel { wait: Some(wait), through, reason: wording::CANCEL_REASON.to_owned() }
+}
+
+async fn card_of(
+    connection: &mut PgConnection,
+    uuid: &CardUuid,
+    now: Timestamp,
+) -> anyhow::Result<Option<(Card, Subject)>> {
+    let Some(id) = card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
+    let Some(card) = get(connection, id).await? else { return Ok(None) };
+    Ok(Subject::read(connection, &card, now).await?.map(|subject| (card, subject)))
+}
+
+/// What somebody reads who presses when there is nothing left to do, or when it cannot be so.
+fn pointless(card: &Card, subject: &Subject, answered: bool) -> Option<String> {
+    let About::Wait { unverified, .. } = subject.about else {
+        return Some(wording::TOAST_UNKNOWN.to_owned());
+    };
+    match subject.state() {
+        CardState::Waiting { .. } | CardState::Escalated { .. } => match &card.pressed_by {
+            Some(by) => Some(wording::toast_handled_by(by)),
+            None => (answered && !unverified).then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
+        },
+        CardState::Cancelled { by } | CardState::Confirmed { by } => Some(wording::toast_handled_by(&by)),
         _ => Some(wording::TOAST_ALREADY.to_owned()),
     }
 }

@@ -16,9 +16,19 @@ pub const CANCELLED: &str = "已取消";
 /// The customer took the message back.
 pub const WITHDRAWN: &str = "客户已撤回";
 /// Our account has left the room, so nobody knows.
-pub const UNOBSERVED: &str = "已停止观察";
+pub const UNOBSERVED: &str = "已停止计时";
+/// Somebody said that there was a reply while nobody saw it.
+pub const CONFIRMED: &str = "已确认回复";
+/// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
+pub const TO_VERIFY: &str = "请核实是否已回复⏰";
+/// Title when our account left a room.
+pub const ACCOUNT_LEFT: &str = "机器人已被移出群";
+/// Title when it is back.
+pub const RETURNED: &str = "机器人已回到群里";
 /// Judged anew, nobody was waiting.
 pub const VOID: &str = "无需回复";
+/// The rules exclude the room.
+pub const EXCLUDED: &str = "不再提醒";
 /// A newer card for the same wait has been sent.
 pub const ESCALATED: &str = "已升级";
 
@@ -35,6 +45,10 @@ pub const ROOM: &str = "群聊";
 pub const OWNER: &str = "负责人";
 /// Since when the customer waits.
 pub const SINCE: &str = "开始等待";
+/// Since when our account is not in the room.
+pub const LEFT_AT: &str = "移出时间";
+/// Who removed it.
+pub const LEFT_BY: &str = "操作人";
 /// The last lines.
 pub const LAST_LINES: &str = "最近消息";
 /// The search marker in the footer.
@@ -48,10 +62,19 @@ pub const ASSIGN_ONE: &str = "请在「群聊总表」里为这个群填写负�
 pub const MENTION_DROPPED: &str = "（@ 失败，请转告）";
 /// When a customer's or room's name is empty.
 pub const NAMELESS: &str = "（未命名）";
-/// What the customer waits for, when the wait may have been answered unseen.
-pub const UNVERIFIED_NOTE: &str = "采集曾中断，期间可能已有回复，请核实。";
+/// What to do when the wait may have been answered unseen.
+pub const UNVERIFIED_NOTE: &str =
+    "采集曾中断，期间的消息看不到。请到群里核实：已经回复的，点「已回复」；还没有的，请尽快回复客户。";
+/// What to do when our account left a room.
+pub const LEFT_NOTE: &str = "群里的等待已停止计时，新消息也看不到了。需要继续观察的，请把机器人重新拉进群。";
 
-/// The button.
+/// The button of a wait that may have been answered unseen.
+pub const ANSWERED_UNSEEN: &str = "已回复";
+/// Title of the question before it takes effect.
+pub const ANSWERED_TITLE: &str = "确认已经回复过客户？";
+/// The question.
+pub const ANSWERED_TEXT: &str = "这次等待会结束，不再提醒；采集曾中断，所以不计入统计。";
+/// The button of every wait.
 pub const NO_REPLY_NEEDED: &str = "不用回复";
 /// Title of the question before it takes effect.
 pub const CONFIRM_TITLE: &str = "确认不用回复？";
@@ -60,6 +83,10 @@ pub const CONFIRM_TEXT: &str = "这次等待会记为取消，不再提醒，也
 
 /// Answers to a press.
 pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
+/// 已回复 was pressed.
+pub const TOAST_CONFIRMED: &str = "已记录：已回复，不再提醒";
+/// 已回复 was pressed where nothing can have been missed.
+pub const TOAST_NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
 /// The wait had ended before.
 pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
 /// A button of an old card.
@@ -77,6 +104,11 @@ pub fn waited(threshold: Duration) -> String {
     format!("已等 {}", span(threshold))
 }
 
+/// "提问已 20 分钟", where nobody knows whether the customer still waits.
+pub fn asked(threshold: Duration) -> String {
+    format!("提问已 {}", span(threshold))
+}
+
 /// The level beside the waiting time: "【橙色】".
 pub fn level(colour: &str) -> String {
     format!("【{colour}】")
@@ -85,6 +117,21 @@ pub fn level(colour: &str) -> String {
 /// "小林 已回复，用时 12 分钟"
 pub fn answered_by(who: &str, after: Duration) -> String {
     format!("{who} 已回复，用时 {}", span(after))
+}
+
+/// "小林 已回复（采集曾中断，用时不计入统计）"
+pub fn answered_unverified(who: &str) -> String {
+    format!("{who} 已回复（采集曾中断，用时不计入统计）")
+}
+
+/// "小林 确认采集中断期间已回复，不计入统计"
+pub fn confirmed_by(who: &str) -> String {
+    format!("{who} 确认采集中断期间已回复，不计入统计")
+}
+
+/// Our account is back in the room.
+pub fn returned() -> String {
+    "机器人已回到群里，恢复计时".to_owned()
 }
 
 /// "小林 标记为不用回复"
@@ -99,12 +146,17 @@ pub fn withdrawn() -> String {
 
 /// Our account has left the room.
 pub fn unobserved() -> String {
-    "助手账号已不在群里，无法得知是否回复".to_owned()
+    "机器人已被移出群，无法继续计时".to_owned()
 }
 
 /// Judged anew, nobody was waiting.
 pub fn void() -> String {
     "重新判定后，这条消息无需回复".to_owned()
+}
+
+/// The rules exclude the room.
+pub fn excluded() -> String {
+    "这个群已被排除，不再提醒".to_owned()
 }
 
 /// "已升级：已等 30 分钟，请看新的提醒"

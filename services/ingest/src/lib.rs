@@ -3,13 +3,14 @@
 //! It turns what the outside says into Huiyin's own facts and never judges them: what a message means for a wait is
 //! `room-state`'s business.
 
+pub mod callers;
 mod capture;
 mod contacts;
 pub mod gateway;
 mod http;
 mod page;
 mod sentinel;
-mod webhook;
+pub mod webhook;
 
 use anyhow::Context as _;
 use runtime::{Context, Tasks};

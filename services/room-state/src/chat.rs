@@ -98,6 +98,7 @@ impl ChatHandler {
         stages.done("lock");
         let newest = locked.first().map_or(0, |room| room.rules_version);
         let rules = self.rules.get(&mut tx, newest).await?;
+        let blank_before = self.ctx.config.retention.blank_before(now);
         let mut work: BTreeMap<RoomKey, RoomWork> = locked
             .into_iter()
             .map(|locked| {
@@ -112,7 +113,10 @@ impl ChatHandler {
             {
                 room.topic = Some(topic);
             }
-            if let Some(entry) = fact.entry(&rules) {
+            if let Some(mut entry) = fact.entry(&rules) {
+                let blank_before = room.locked.blanked_to.max(blank_before);
+                // What comes later than its text may be kept is counted, and its text never stored.
+                entry.text.take_if(|_| blank_before.is_some_and(|before| entry.entry.position.at < before));
                 room.keep_lowest(entry);
             }
         }

@@ -1,19 +1,26 @@
 //! COMMAND: what managers and salespeople ask for, decided one at a time, recorded with its outcome.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
-use domain::id::{CommandId, EntryId};
+use domain::gap::Unseen;
+use domain::id::{CommandId, EntryId, WaitId};
 use domain::rules::RulesHistory;
-use domain::timeline::{Body, Cancel, Entry, Position};
+use domain::timeline::{Body, Cancel, Claim, Entry, Position};
 use domain::wait::Ending;
 use domain::wording;
 use events::command::{Command, Wish};
 use events::decode;
 use runtime::Context;
-use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use runtime::bus::{Consumer, Dead, Delivery, Handler, Outcome};
+use runtime::telemetry::chain;
+use store::golive;
 use store::rooms::commands::{self, Decided, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
+use store::rooms::waits::{self, Which};
 use store::rooms::{self, LockedRoom};
 use store::sqlx::PgConnection;
 
@@ -21,17 +28,26 @@ use crate::failure::{Failure, RETRY_AFTER};
 use crate::fold::{Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
+use crate::recompute::{self, Window, preview};
 use crate::rules::RulesCache;
 use crate::stages::Stages;
 
 /// People read this when a cancel found nobody waiting.
 const NOBODY_WAITS: &str = "当前没有等待中的客户";
+/// People read this when they confirm a reply that everybody would have seen.
+const NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
 /// People read this when an undo found no cancel.
 const NO_SUCH_CANCEL: &str = "没有可恢复的消除";
 /// People read this when a cancel was taken back.
 const CANCEL_UNDONE: &str = "已恢复等待";
 /// People read this when a command names something that the room does not hold.
 const NOT_IN_ROOM: &str = "该群没有这条消息";
+
+/// People read this when a recomputation found that everything was counted by the rules valid now.
+const NOTHING_TO_RECOMPUTE: &str = "数据已符合现行规则，无需重新计算";
+
+/// How often is looked at the start whether commands can be decided.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Decides commands.
 pub struct CommandHandler {
@@ -49,12 +65,37 @@ struct Plan {
 
 impl Handler for CommandHandler {
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
+        let mut put_off = BTreeSet::new();
         for delivery in batch {
-            outcomes.push(self.one(delivery).await);
+            // What was asked later for a room may build on what comes again: an undo on its cancel.
+            let room = delivery.subject().rsplit('.').next();
+            let outcome =
+                if put_off.contains(&room) { Outcome::Retry(RETRY_AFTER) } else { self.one(delivery).await };
+            if matches!(outcome, Outcome::Retry(_)) {
+                put_off.insert(room);
+            }
+            outcomes.push(outcome);
         }
         self.ctx.faults.reach(point::BEFORE_ACK).await;
         outcomes
+    }
+}
+
+/// Waits until everything is folded that was captured before now. Commands are decided by what their authors saw: after
+/// a restore of the database, when the bus hands out both streams once more, that has to be there first.
+pub async fn until_chat_is_folded(ctx: &Context) {
+    let started = ctx.clock.now();
+    loop {
+        ctx.health.beat(Consumer::RoomStateCommand.name());
+        match ctx.bus.lag(Consumer::RoomStateChat).await {
+            Ok(lag) if lag.oldest_unhandled_at.is_none_or(|at| at >= started) => return,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = chain(&error), "commands wait: the bus does not answer"),
+        }
+        if !ctx.shutdown.sleep(LOOK_EVERY).await {
+            return;
+        }
     }
 }
 
@@ -100,8 +141,20 @@ impl CommandHandler {
         let Some(locked) = rooms::lock(&mut tx, std::slice::from_ref(&command.room), now).await?.pop() else {
             return Ok(Vec::new());
         };
+        // Once more under the lock: another replica may have decided the same command, delivered twice.
+        if commands::is_decided(&mut tx, &command.id).await? {
+            return Ok(Vec::new());
+        }
         let rules = self.rules.get(&mut tx, locked.rules_version).await?;
-        let mut plan = plan(&mut tx, command, seq, &locked, &rules).await?;
+        if let Wish::Recompute { from, to } = command.wish {
+            let window = Window { from, to };
+            let (plan, changed) = Box::pin(recompute(&mut tx, locked, window, &rules, now)).await?;
+            commands::insert(&mut tx, &record(command, &plan, now)).await?;
+            tx.commit().await?;
+            count(command, &plan);
+            return Ok(changed);
+        }
+        let mut plan = plan(&mut tx, command, seq, &locked, &rules, now).await?;
         let entries = plan.body.take().map(|(position, body)| NewEntry {
             room: command.room.clone(),
             id: EntryId::from(&command.id),
@@ -111,7 +164,7 @@ impl CommandHandler {
         });
         let work = RoomWork { entries: entries.into_iter().collect(), ..RoomWork::of(locked) };
         let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?;
-        if matches!(command.wish, Wish::Cancel { .. })
+        if matches!(command.wish, Wish::Cancel { .. } | Wish::ConfirmAnswered { .. })
             && plan.decided == Decided::Applied
             && !cancelled(&changed, &command.id)
         {
@@ -119,10 +172,38 @@ impl CommandHandler {
         }
         commands::insert(&mut tx, &record(command, &plan, now)).await?;
         tx.commit().await?;
-        metrics::counter!("commands_decided_total", "kind" => command.wish.kind(), "decision" => plan.decided.as_str())
-            .increment(1);
+        count(command, &plan);
         Ok(changed)
     }
+}
+
+fn count(command: &Command, plan: &Plan) {
+    let (kind, decision) = (command.wish.kind(), plan.decided.as_str());
+    metrics::counter!("commands_decided_total", "kind" => kind, "decision" => decision).increment(1);
+}
+
+/// Counts a room's past anew, and says of how many waits the figures changed.
+async fn recompute(
+    connection: &mut PgConnection,
+    locked: LockedRoom,
+    window: Window,
+    rules: &RulesHistory,
+    now: Timestamp,
+) -> Result<(Plan, Vec<Changed>), Failure> {
+    let Some((kept, anew)) = recompute::anew(connection, &locked, window, rules).await? else {
+        let plan = Plan { decided: Decided::Unchanged, message: NOTHING_TO_RECOMPUTE.to_owned(), body: None };
+        return Ok((plan, Vec::new()));
+    };
+    let differences = preview(connection, &locked.room, &kept, window, rules).await?;
+    let work = RoomWork { anew: Some(anew), ..RoomWork::of(locked) };
+    let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?;
+    let plan = Plan { decided: Decided::Applied, message: recomputed(differences.len()), body: None };
+    Ok((plan, changed))
+}
+
+/// People read this after a recomputation.
+fn recomputed(waits: usize) -> String {
+    format!("已按现行规则重新计算，{waits} 个等待的数据有变化")
 }
 
 impl Plan {
@@ -137,23 +218,20 @@ async fn plan(
     seq: i64,
     locked: &LockedRoom,
     rules: &RulesHistory,
+    now: Timestamp,
 ) -> Result<Plan, Failure> {
     let here = Position { at: command.at, seq, entry: EntryId::from(&command.id), after: None };
     Ok(match &command.wish {
         Wish::Cancel { through, reason, .. } => {
-            let Some(seen) = timeline::find(connection, &command.room, through).await? else {
-                return Ok(Plan::refused(NOT_IN_ROOM));
-            };
-            let cancel = Cancel {
-                command: command.id.clone(),
-                by: command.by.clone(),
-                reason: reason.clone(),
-                at: command.at,
-                undone: false,
-            };
-            let position = Position { after: Some(EntryId::from(&command.id)), ..seen };
-            let message = wording::CANCELLED.to_owned();
-            Plan { decided: Decided::Applied, message, body: Some((position, Body::Cancel(cancel))) }
+            let cancel = cancel(command, reason, Claim::NoReplyNeeded);
+            end(connection, command, through, cancel, wording::CANCELLED).await?
+        }
+        Wish::ConfirmAnswered { wait, through } => {
+            if !was_unseen(connection, wait, locked, now).await? {
+                return Ok(Plan::refused(NOTHING_MISSED));
+            }
+            let cancel = cancel(command, "", Claim::Answered);
+            end(connection, command, through, cancel, wording::CONFIRMED).await?
         }
         Wish::UndoCancel { cancel } => {
             if timeline::find(connection, &command.room, &EntryId::from(cancel)).await?.is_none() {
@@ -164,7 +242,9 @@ async fn plan(
         }
         Wish::Assign { owner, stage, approved } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
-            let request = Request { owner, stage, approved: *approved };
+            // By the time of asking: whatever has happened since, asked again it would be decided alike.
+            let rehearsal = !golive::history(connection).await?.at(command.at).live;
+            let request = Request { owner, stage, approved: *approved, rehearsal };
             match decide(Some(&current), &request, &rules.newest().rules) {
                 Decision::Applied { owner, stage, message } => Plan {
                     decided: Decided::Applied,
@@ -177,18 +257,60 @@ async fn plan(
                 }
             }
         }
+        // Decided before it gets here: it writes no entry.
+        Wish::Recompute { .. } => Plan::refused(NOTHING_TO_RECOMPUTE),
     })
+}
+
+fn cancel(command: &Command, reason: &str, claim: Claim) -> Cancel {
+    Cancel {
+        command: command.id.clone(),
+        by: command.by.clone(),
+        reason: reason.to_owned(),
+        claim,
+        at: command.at,
+        undone: false,
+    }
+}
+
+/// Ends what was said up to the last entry that the command's author saw.
+async fn end(
+    connection: &mut PgConnection,
+    command: &Command,
+    through: &EntryId,
+    cancel: Cancel,
+    message: &str,
+) -> Result<Plan, Failure> {
+    let Some(seen) = timeline::find(connection, &command.room, through).await? else {
+        return Ok(Plan::refused(NOT_IN_ROOM));
+    };
+    let position = Position { after: Some(EntryId::from(&command.id)), ..seen };
+    let body = Some((position, Body::Cancel(cancel)));
+    Ok(Plan { decided: Decided::Applied, message: message.to_owned(), body })
+}
+
+/// Whether the wait overlaps a capture gap of its room, so that somebody may have answered it unseen.
+async fn was_unseen(
+    connection: &mut PgConnection,
+    wait: &WaitId,
+    locked: &LockedRoom,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let found = waits::list(connection, Which::Ids(std::slice::from_ref(&wait.0))).await?.pop();
+    let Some(found) = found.filter(|found| found.room == locked.room) else { return Ok(false) };
+    let gaps = store::ingest::gaps::after(connection, found.wait.opened.at).await?;
+    Ok(Unseen::of(&locked.room, &locked.state.presence, &gaps).touches(&found.wait, now))
 }
 
 /// Whether a cancel closed a wait.
 fn cancelled(changed: &[Changed], id: &CommandId) -> bool {
     changed.iter().flat_map(|room| &room.waits).any(|folded| {
         matches!(folded.wait.outcome.as_ref().map(|outcome| &outcome.how),
-            Some(Ending::Cancelled { command, .. }) if command == id)
+            Some(Ending::Cancelled { command, .. } | Ending::Confirmed { command, .. }) if command == id)
     })
 }
 
-fn record(command: &Command, plan: &Plan, now: domain::Timestamp) -> StoredCommand {
+fn record(command: &Command, plan: &Plan, now: Timestamp) -> StoredCommand {
     StoredCommand {
         id: command.id.clone(),
         room: command.room.clone(),

@@ -5,7 +5,7 @@ use domain::closing::Features;
 use domain::id::{EntryId, PersonKey, RoomKey};
 use domain::message::MessageKind;
 use domain::rules::RulesHistory;
-use domain::timeline::{Body, Entry, Message, Position, RoomFacts, effective_sent_at};
+use domain::timeline::{Body, Departure, Entry, Message, Position, RoomFacts, effective_sent_at};
 use events::chat::{ChatMessage, ChatRoom, RoomEvent};
 use events::{DecodeError, decode};
 use runtime::bus::Delivery;
@@ -91,11 +91,15 @@ fn room_entry(room: &ChatRoom, seq: i64) -> Option<NewEntry> {
     let person = |id: &String| PersonKey { source: room.source.clone(), id: id.clone() };
     let body = match &room.event {
         RoomEvent::Seen { owner, members, inviter } => Body::Facts(RoomFacts {
+            account: Some(room.account.clone()),
             inviter: inviter.as_ref().map(person),
             owner: owner.as_ref().map(person),
             members: members.iter().map(person).collect(),
         }),
-        RoomEvent::AccountLeft => Body::AccountLeft,
+        RoomEvent::AccountLeft => {
+            let by = room.by.as_ref().map(|by| by.name.clone()).filter(|name| !name.is_empty());
+            Body::AccountLeft(Departure { account: room.account.clone(), by })
+        }
         RoomEvent::Renamed => return None,
     };
     let id = EntryId::from(&room.key());

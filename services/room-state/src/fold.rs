@@ -8,16 +8,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::Timestamp;
 use domain::fold::{FoldState, FoldedWait, fold, reconcile};
-use domain::id::{RoomKey, WaitId};
-use domain::rules::RulesHistory;
+use domain::id::{EntryId, RoomKey, WaitId};
+use domain::rules::{Rules, RulesHistory};
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
+use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
-use store::rooms::{self, LockedRoom, RoomUpdate, Topic, waits};
+use store::rooms::waits::{self, NewWait};
+use store::rooms::{self, LockedRoom, RoomUpdate, Topic};
 use store::sqlx::PgConnection;
 
+use crate::anew::{self, Anew};
 use crate::failure::Failure;
 use crate::lines;
+use crate::notice;
 use crate::stages::Stages;
 
 /// What is to happen to one locked room.
@@ -29,16 +33,31 @@ pub struct RoomWork {
     pub entries: Vec<NewEntry>,
     /// Its name as the work reports it.
     pub topic: Option<Topic>,
-    /// Fold again from here even if nothing new is stored.
-    pub refold_from: Option<Position>,
+    /// Judge its past anew even if nothing new is stored.
+    pub anew: Option<Anew>,
     /// Captures among the work that contradict each other.
     pub conflicts: i64,
+    /// The rules in force exclude the room. Judged by [`apply`].
+    pub excluded: bool,
 }
 
 impl RoomWork {
     /// Nothing yet for this room.
     pub fn of(locked: LockedRoom) -> Self {
-        Self { locked, entries: Vec::new(), topic: None, refold_from: None, conflicts: 0 }
+        let excluded = locked.excluded;
+        Self { locked, entries: Vec::new(), topic: None, anew: None, conflicts: 0, excluded }
+    }
+
+    /// Judges the room by its name of now. What is said in an excluded room is folded like everything else, so that
+    /// nothing is missing once it is excluded no more, but the words are not kept.
+    fn exclude(&mut self, rules: &Rules) {
+        let topic = newer_topic(&self.locked.topic, self.topic.as_ref());
+        self.excluded = rules.excluded_rooms.cover(&self.locked.room, &topic.name);
+        if self.excluded {
+            for new in &mut self.entries {
+                new.text = None;
+            }
+        }
     }
 
     /// Adds an entry. If its id stands already, the lowest sequence stays; other content is counted.
@@ -46,7 +65,7 @@ impl RoomWork {
         let Some(held) = self.entries.iter_mut().find(|held| held.id == new.id) else {
             return self.entries.push(new);
         };
-        if content(held) != content(&new) {
+        if !content(held).agrees(&content(&new)) {
             self.conflicts += 1;
         }
         if new.entry.position.seq < held.entry.position.seq {
@@ -56,12 +75,26 @@ impl RoomWork {
 }
 
 /// What two captures of one entry must agree on.
-fn content(new: &NewEntry) -> (Timestamp, Option<String>, Option<&str>) {
+struct Content<'a> {
+    at: Timestamp,
+    sender: Option<String>,
+    text: Option<&'a str>,
+}
+
+impl Content<'_> {
+    /// Whether they agree. A blanked text contradicts nothing.
+    fn agrees(&self, other: &Content<'_>) -> bool {
+        let texts = self.text.is_none() || other.text.is_none() || self.text == other.text;
+        texts && (self.at, &self.sender) == (other.at, &other.sender)
+    }
+}
+
+fn content(new: &NewEntry) -> Content<'_> {
     let sender = match &new.entry.body {
         Body::Message(message) => Some(message.sender.key.to_string()),
         _ => None,
     };
-    (new.entry.position.at, sender, new.text.as_deref())
+    Content { at: new.entry.position.at, sender, text: new.text.as_deref() }
 }
 
 /// A room that changed.
@@ -79,25 +112,30 @@ pub struct Changed {
 #[derive(Default)]
 struct Writes {
     updates: Vec<RoomUpdate>,
-    waits: Vec<(RoomKey, FoldedWait)>,
+    waits: Vec<NewWait>,
     fates: Vec<(WaitId, Fate)>,
+    notices: Vec<StoredCommand>,
     changed: Vec<Changed>,
 }
 
 /// Does the work, inside the caller's transaction. Rooms in which nothing changed are left alone.
 pub async fn apply(
     connection: &mut PgConnection,
-    work: Vec<RoomWork>,
+    mut work: Vec<RoomWork>,
     rules: &RulesHistory,
     now: Timestamp,
     stages: &mut Stages,
 ) -> Result<Vec<Changed>, Failure> {
+    let in_force = rules.at(now);
+    for room in &mut work {
+        room.exclude(in_force);
+    }
     let mut stored = store_entries(connection, &work).await?;
     stages.done("entries");
     let mut writes = Writes::default();
     for room in work {
         let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
-        fold_room(connection, room, news, rules, &mut writes).await?;
+        fold_room(connection, room, news, rules, now, &mut writes).await?;
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
@@ -106,6 +144,9 @@ pub async fn apply(
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
         stages.done("rooms");
+        for notice in &writes.notices {
+            commands::note(connection, notice).await?;
+        }
     }
     Ok(writes.changed)
 }
@@ -179,7 +220,8 @@ async fn settle_repeats(
     for new in repeated {
         let room = new.room.to_string();
         let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
-        if (old.at, old.sender.clone(), old.text.as_deref()) == content(new) {
+        let held = Content { at: old.at, sender: old.sender.clone(), text: old.text.as_deref() };
+        if held.agrees(&content(new)) {
             continue;
         }
         let news = news.entry(room.clone()).or_default();
@@ -201,62 +243,93 @@ async fn fold_room(
     work: RoomWork,
     mut news: News,
     rules: &RulesHistory,
+    now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, refold_from, conflicts } = work;
+    let RoomWork { locked, mut entries, topic, anew, conflicts, excluded } = work;
     news.conflicts += conflicts;
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
-    if let Some(position) = refold_from {
-        news.affect(position);
+    let anew = match anew {
+        Some(anew) => Some(anew),
+        None => anew::by_newer_rules(connection, &locked, rules).await?,
+    };
+    let is_judged_anew = anew.is_some();
+    if let Some(from) = anew.as_ref().map(|anew| anew.from) {
+        news.affect(Position { at: from, seq: 0, entry: EntryId(String::new()), after: None });
     }
-    let topic = newer_topic(&locked.topic, topic);
-    if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && topic == locked.topic {
+    let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
+    let rules = &rules.keeping(kept.as_ref());
+    let topic = newer_topic(&locked.topic, topic.as_ref());
+    let same_room = topic == locked.topic && excluded == locked.excluded;
+    if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && same_room {
         return Ok(());
     }
     let behind =
         entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.through.as_ref());
     let again = news.affected.is_some() || !behind;
     let room = locked.room.clone();
-    let (folded, last_lines) = if again {
+    let folded = if again {
         if let Some(first) = entries.first() {
             news.affect(first.entry.position.clone());
         }
         let affected = news.affected.as_ref();
         let (folded, fates) = fold_again(connection, &room, affected, rules).await?;
         writes.fates.extend(fates);
-        (folded, lines::read(connection, &room, rules).await?)
+        folded
     } else {
-        let opened_before = locked.state.open.clone();
-        let mut folded = guarded(locked.state, entries.iter().map(|new| &new.entry), rules)?;
-        // The wait that was open before comes first; untouched, it need not be written again.
-        folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
-        (folded, lines::append(locked.last_lines, &entries, rules))
+        fold_on(locked.state, &entries, rules)?
     };
+    let last_lines = if excluded {
+        Vec::new()
+    } else if again || locked.excluded {
+        lines::read(connection, &room, rules).await?
+    } else {
+        lines::append(locked.last_lines, &entries, rules)
+    };
+    let imported = entries.iter().any(|new| new.entry.body.is_history());
+    writes.waits.extend(folded.waits.iter().map(|folded| NewWait {
+        room: room.clone(),
+        folded: folded.clone(),
+        judged_anew: is_judged_anew || imported && (again || folded.wait.is_of_history()),
+    }));
     let version = locked.version + 1;
+    let last_spoken = folded.state.last_speaker.as_ref().map(|speaker| speaker.at);
+    writes.notices.extend(folded.turns.iter().map(|turn| notice::of(&room, turn, now)));
     writes.updates.push(RoomUpdate {
         room: room.clone(),
         topic,
-        last_active_at: last_lines.last().map(|line| line.at),
+        last_active_at: last_lines.last().map(|line| line.at).max(last_spoken),
         state: folded.state,
         last_lines,
         conflicts: news.conflicts,
-        rules_version: rules.newest().version,
+        excluded,
+        folded_with: rules.newest().version,
+        kept,
     });
-    writes.waits.extend(folded.waits.iter().map(|wait| (room.clone(), wait.clone())));
     writes.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
 }
 
-fn newer_topic(held: &Topic, reported: Option<Topic>) -> Topic {
-    match reported {
-        Some(reported) if reported.at >= held.at => reported,
-        _ => held.clone(),
-    }
+/// Folds entries that lie behind everything folded.
+fn fold_on(
+    state: FoldState,
+    entries: &[NewEntry],
+    rules: &RulesHistory,
+) -> Result<domain::fold::Folded, Failure> {
+    let opened_before = state.open.clone();
+    let mut folded = guarded(state, entries.iter().map(|new| &new.entry), rules)?;
+    // The wait that was open before comes first; untouched, it need not be written again.
+    folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
+    Ok(folded)
 }
 
-/// Folds a room again from the last wholly quiet state stored before `affected`.
-async fn fold_again(
+fn newer_topic(held: &Topic, reported: Option<&Topic>) -> Topic {
+    reported.filter(|reported| reported.at >= held.at).unwrap_or(held).clone()
+}
+
+/// Folds a room again from the last wholly quiet state stored before `affected`. It stores nothing.
+pub async fn fold_again(
     connection: &mut PgConnection,
     room: &RoomKey,
     affected: Option<&Position>,

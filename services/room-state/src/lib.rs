@@ -3,15 +3,19 @@
 //! It reads CHAT and COMMAND, writes `rooms`, `timeline`, `waits`, `commands` and `fold_progress`, and publishes
 //! wake-ups on ROOM. Nothing else writes those tables, and nothing here sends anything to people.
 
+mod anew;
 mod chat;
 mod command;
 mod entry;
-mod failure;
+pub mod failure;
 mod fold;
 mod lines;
+mod notice;
 mod progress;
 mod publish;
+pub mod recompute;
 mod refold;
+mod retention;
 mod rules;
 mod stages;
 
@@ -50,10 +54,12 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         let ctx = ctx.clone();
         let mut handler = command::CommandHandler::new(ctx.clone(), rules.clone(), publisher.handle());
         tasks.spawn("command", async move {
+            command::until_chat_is_folded(&ctx).await;
             consume(&ctx.bus, Consumer::RoomStateCommand, &mut handler, &ctx.shutdown, &ctx.health).await;
         });
     }
     tasks.spawn("refold", refold::run(ctx.clone(), rules, publisher.handle()));
+    tasks.spawn("retention", retention::run(ctx.clone(), publisher.handle()));
     tasks.spawn("progress", progress::run(ctx));
     tasks.spawn("publish", publisher.run());
     tasks.finish().await

@@ -37,11 +37,10 @@ fn shorten(text: &str) -> String {
     }
 }
 
-/// The lines after further messages, which stand behind all earlier ones.
+/// The lines after further messages, which stand behind all earlier ones. What is blanked is no line.
 pub fn append(mut lines: Vec<Line>, new: &[NewEntry], rules: &RulesHistory) -> Vec<Line> {
     for entry in new {
-        if let Body::Message(message) = &entry.entry.body {
-            let text = entry.text.as_deref().unwrap_or_default();
+        if let (Body::Message(message), Some(text)) = (&entry.entry.body, &entry.text) {
             lines.extend(line(&message.sender, message.kind, text, entry.entry.position.at, rules));
         }
     }
@@ -58,7 +57,7 @@ pub async fn read(
     let mut lines: Vec<Line> = last_said(connection, room, READ)
         .await?
         .iter()
-        .filter_map(|said| line(&said.sender, said.kind, &said.text, said.at, rules))
+        .filter_map(|said| line(&said.sender, said.kind, said.text.as_ref()?, said.at, rules))
         .collect();
     lines.drain(..lines.len().saturating_sub(LAST_LINES));
     Ok(lines)

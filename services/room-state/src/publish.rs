@@ -64,18 +64,19 @@ impl Publisher {
 
     /// Runs until the shutdown is requested. Starts with a sweep, for what the last run left behind.
     pub async fn run(mut self) {
-        let (mut next_sweep, mut next_note) = (Instant::now(), Instant::now() + NOTE);
+        let (note, sweep) = (self.ctx.clock.real(NOTE), self.ctx.clock.real(SWEEP));
+        let (mut next_sweep, mut next_note) = (Instant::now(), Instant::now() + note);
         while !self.ctx.shutdown.requested() {
             self.ctx.health.beat("publish");
             let changed = tokio::select! {
                 () = self.ctx.shutdown.wait() => break,
                 () = tokio::time::sleep_until(next_note) => {
-                    next_note = Instant::now() + NOTE;
+                    next_note = Instant::now() + note;
                     self.note().await;
                     continue;
                 }
                 () = tokio::time::sleep_until(next_sweep) => {
-                    next_sweep = Instant::now() + SWEEP;
+                    next_sweep = Instant::now() + sweep;
                     self.left_behind().await
                 }
                 Some((room, version)) = self.changes.recv() => self.gather(room, version),

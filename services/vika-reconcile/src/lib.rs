@@ -25,7 +25,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         ctx.shutdown.wait().await;
         return Ok(());
     }
-    let settings = Settings::of(&ctx.config.vika)?;
+    let settings = Settings::of(&ctx.config.vika, &ctx.clock)?;
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     tasks.spawn("poll", poll::run(ctx, settings));
     tasks.finish().await

@@ -12,9 +12,9 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::{encode, subject};
-use runtime::Context;
 use runtime::bus::{BusError, Outgoing};
 use runtime::telemetry::chain;
+use runtime::{Clock, Context};
 use store::sqlx;
 use store::vika_reconcile::{self as kept, Became, KnownRow, Snapshot};
 use vika::tables::{AllRooms, Table, Today};
@@ -57,7 +57,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a sheet's id is none.
-    pub fn of(vika: &runtime::config::Vika) -> anyhow::Result<Self> {
+    pub fn of(vika: &runtime::config::Vika, clock: &Clock) -> anyhow::Result<Self> {
         let id = |text: &str, path| {
             let hint = || format!("{path}: expected the id of a sheet; `huiyin init-vika` makes the sheets");
             SheetId::try_from(text.to_owned()).with_context(hint)
@@ -68,7 +68,8 @@ impl Settings {
             all_rooms: id(&vika.sheets.all_rooms, "vika.sheets.all_rooms")?,
             base_url: vika.base_url.clone(),
             token: Token::new(vika.reconcile_token.expose()),
-            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() },
+            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() }
+                .by(|time| clock.real(time)),
             every: vika.poll_every.as_duration(),
         })
     }
@@ -378,11 +379,13 @@ async fn new_among<A>(
     if edits.is_empty() {
         return Ok(None);
     }
+    // First what is being made, then what is known: a row that is confirmed in between is found by the second look. The
+    // other way round it would be found by neither, and the edit dropped as one of a stranger's row.
+    let rooms: Vec<String> = edits.iter().map(|edit| edit.room.clone()).collect();
+    let being_made = kept::being_made(&mut connection, sheet.as_str(), &rooms).await?;
     let records: Vec<String> = edits.iter().map(|edit| edit.id.record.to_string()).collect();
     let known = kept::known_rows(&mut connection, sheet.as_str(), &records).await?;
     let strange = |edit: &Edit<A>| !known.contains_key(edit.id.record.as_str());
-    let rooms: Vec<String> = edits.iter().filter(|e| strange(e)).map(|edit| edit.room.clone()).collect();
-    let being_made = kept::being_made(&mut connection, sheet.as_str(), &rooms).await?;
     let waits = |edit: &Edit<A>| strange(edit) && being_made.contains(&edit.room);
     if let Some(first) = edits.iter().filter(|edit| waits(edit)).map(|edit| edit.id.stamp_ms).min() {
         watermark_ms = watermark_ms.min(first - 1);

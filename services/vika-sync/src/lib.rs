@@ -8,6 +8,7 @@
 mod audit;
 mod outcome;
 mod pass;
+mod retention;
 mod row;
 mod sheet;
 mod trouble;
@@ -41,10 +42,11 @@ pub mod point {
 /// If a part of it ends by itself, or the configuration of Vika cannot be used.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     if !ctx.config.vika.enabled {
-        ctx.shutdown.wait().await;
+        // What was mirrored in former times grows old all the same.
+        retention::run(ctx).await;
         return Ok(());
     }
-    let settings = Settings::of(&ctx.config.vika)?;
+    let settings = Settings::of(&ctx.config.vika, &ctx.clock)?;
     let bell = Arc::new(Notify::new());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     {
@@ -53,6 +55,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
             wake_on_room_changes(&ctx.bus, Consumer::VikaSync, bell, &ctx.shutdown, &ctx.health).await;
         });
     }
+    tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("sync", worker::run(ctx, settings, bell));
     tasks.finish().await
 }

@@ -25,10 +25,19 @@ pub const MOST: i64 = 50;
 /// When an outcome that could not be shown is tried again.
 const TRY_AGAIN: TimeDelta = TimeDelta::seconds(30);
 
+/// A decision takes less than this, unless it waited for somebody.
+const LATE: TimeDelta = TimeDelta::minutes(1);
+
 /// Whether it gets a row of its own.
 fn is_logged(outcome: &PendingOutcome) -> bool {
     let decision = outcome.command.decision.as_str();
     decision == Decided::Applied.as_str() || decision == Decided::Refused.as_str()
+}
+
+/// Whether it was decided long after it was asked for. After a restore of the database that is how commands look which
+/// were decided, and shown, once before.
+fn is_late(outcome: &PendingOutcome) -> bool {
+    outcome.command.decided_at - outcome.command.at > LATE
 }
 
 /// The edit whose tick has to be taken back.
@@ -76,7 +85,7 @@ async fn rooms_of(tools: &Tools, outcomes: &[&PendingOutcome]) -> Result<BTreeMa
     Ok(found.into_iter().map(|room| (room.room.to_string(), room)).collect())
 }
 
-/// Those that are not there: only what was sent before has to be looked for.
+/// Those that are not there: only what may have been sent before has to be looked for.
 async fn missing<'o>(
     tools: &Tools,
     sheet: &Sheet<SystemLog>,
@@ -85,7 +94,7 @@ async fn missing<'o>(
 ) -> Result<Vec<&'o PendingOutcome>, Trouble> {
     let sent: Vec<&str> = batch
         .iter()
-        .filter(|outcome| outcome.attempted_at.is_some())
+        .filter(|outcome| outcome.attempted_at.is_some() || is_late(outcome))
         .map(|outcome| outcome.command.id.as_str())
         .collect();
     let there = match columns.key(SystemLog::EventId) {

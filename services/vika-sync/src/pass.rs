@@ -5,19 +5,17 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
+use domain::gap::{Gap, Unseen};
 use domain::rules::Rules;
 use runtime::Context;
 use store::rooms::waits::{StoredWait, Which, list as list_waits};
 use store::rooms::{self, Room};
-use store::vika_sync::{self as mirror, Gap, MirrorRow};
+use store::vika_sync::{self as mirror, MirrorRow};
 use vika::tables::Table;
 
 use crate::row::{Desired, Facts, OLDEST_FIGURES, day_begins, today_is};
 use crate::trouble::Trouble;
 use crate::write::Row;
-
-/// Where a gateway's messages come from: only rooms of this source can be in a gap of capture.
-const GATEWAY_SOURCE: &str = "wechaty";
 
 /// What all rows depend on.
 #[derive(Debug, Clone)]
@@ -26,6 +24,8 @@ pub struct Truth {
     pub rules: Arc<Rules>,
     /// Their version.
     pub version: i64,
+    /// Cards are sent; before go-live they are not.
+    pub live: bool,
     /// Gaps that can concern a row's day.
     pub gaps: Vec<Gap>,
     /// Today.
@@ -41,10 +41,11 @@ impl Truth {
         let mut connection = ctx.db.acquire().await?;
         let history = store::rules::history(&mut connection).await?;
         let in_force = history.version_at(now);
+        let live = store::golive::history(&mut connection).await?.at(now).live;
         let horizon = now - OLDEST_FIGURES - TimeDelta::days(1);
-        let gaps = mirror::gaps_after(&mut connection, horizon).await?;
+        let gaps = store::ingest::gaps::after(&mut connection, horizon).await?;
         let day = today_is(in_force.rules.time_zone, now);
-        Ok(Self { version: in_force.version, rules: Arc::new(in_force.rules.clone()), gaps, day, now })
+        Ok(Self { version: in_force.version, rules: Arc::new(in_force.rules.clone()), live, gaps, day, now })
     }
 
     /// The rows of some rooms (in text form).
@@ -66,12 +67,14 @@ impl Truth {
         }
         let rows = rooms.iter().map(|room| {
             let key = room.room.to_string();
+            let unseen = Unseen::of(&room.room, &room.state.presence, &self.gaps);
             let facts = Facts {
                 room,
                 waits: waits.get(&key).map_or(&[], Vec::as_slice),
                 rules: &self.rules,
-                gaps: self.gaps_of(room),
+                unseen: &unseen,
                 message: messages.get(&key).map_or("", String::as_str),
+                live: self.live,
                 now: self.now,
             };
             Row {
@@ -90,10 +93,6 @@ impl Truth {
         let days = rooms.iter().filter_map(|room| room.last_active_at).map(|at| today_is(zone, at));
         let oldest = day_begins(zone, today_is(zone, self.now - OLDEST_FIGURES));
         days.min().map_or(self.now, |day| day_begins(zone, day)).clamp(oldest, self.now)
-    }
-
-    fn gaps_of(&self, room: &Room) -> &[Gap] {
-        if room.room.source == GATEWAY_SOURCE { &self.gaps } else { &[] }
     }
 }
 

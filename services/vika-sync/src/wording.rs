@@ -1,19 +1,26 @@
 //! The words that only the tables use. Everything else that people read is in `domain::wording`.
 
+use chrono::DateTime;
+use chrono_tz::Tz;
 use domain::role::Role;
 
 /// 采集状态: nothing is known to be missing.
 pub const CAPTURED: &str = "正常";
-/// 采集状态: messages may be missing.
-pub const TO_BE_VERIFIED: &str = "待核实";
-/// 采集状态: our account is not in the room any more.
-pub const REMOVED: &str = "机器人已被移出群";
+/// 系统信息 of a room that the rules exclude.
+pub const EXCLUDED: &str = "已排除：不统计、不提醒";
+/// 系统信息 of a day's row while there is nothing else to say and the system is not live.
+pub const REHEARSAL: &str = "演练中：尚未上线，不发提醒";
 /// 最后说话者 of a customer.
 const CUSTOMER: &str = "客户:";
 /// 最后说话者 of anybody else.
 const STAFF: &str = "员工:";
 /// Between names in one cell.
 pub const NAME_SEPARATOR: &str = "、";
+
+/// 采集状态: our account is not in the room any more, since then.
+pub fn removed(at: DateTime<Tz>) -> String {
+    format!("机器人已被移出群（{}）", at.format("%m-%d %H:%M"))
+}
 
 /// 最后说话者.
 pub fn speaker(role: Role, name: &str) -> String {

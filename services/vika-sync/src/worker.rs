@@ -8,10 +8,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
-use runtime::Context;
+use domain::gap::Gap;
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
-use store::vika_sync::{self as mirror, Gap, PendingOutcome};
+use runtime::{Clock, Context};
+use store::vika_sync::{self as mirror, PendingOutcome};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use vika::tables::{AllRooms, SystemLog, Table, Today};
@@ -47,7 +48,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a sheet's id is none.
-    pub fn of(vika: &runtime::config::Vika) -> anyhow::Result<Self> {
+    pub fn of(vika: &runtime::config::Vika, clock: &Clock) -> anyhow::Result<Self> {
         let id = |text: &str, path| {
             let hint = || format!("{path}: expected the id of a sheet; `huiyin init-vika` makes the sheets");
             SheetId::try_from(text.to_owned()).with_context(hint)
@@ -61,7 +62,8 @@ impl Settings {
             },
             base_url: vika.base_url.clone(),
             token: Token::new(vika.sync_token.expose()),
-            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() },
+            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() }
+                .by(|time| clock.real(time)),
             every: vika.sync_every.as_duration(),
         })
     }
@@ -97,6 +99,7 @@ pub async fn run(ctx: Context, settings: Settings, bell: Arc<Notify>) {
 #[derive(Debug, PartialEq)]
 struct Surroundings {
     rules: i64,
+    live: bool,
     gaps: Vec<Gap>,
     day: NaiveDate,
 }
@@ -130,7 +133,8 @@ impl Worker {
     /// Works until the shutdown is requested or the lease is lost. Changes that come close together are written
     /// together: at most one round of writing in `every`, but the first change after a quiet time at once.
     async fn work(mut self, bell: &Notify, every: Duration) {
-        let shutdown = self.tools.ctx.shutdown.clone();
+        let (shutdown, clock) = (self.tools.ctx.shutdown.clone(), self.tools.ctx.clock.clone());
+        let every = clock.real(every);
         let (mut looked, mut wrote): (Option<Instant>, Option<Instant>) = (None, None);
         let (mut rung, mut more) = (false, false);
         while !shutdown.requested() {
@@ -158,7 +162,7 @@ impl Worker {
             tokio::select! {
                 () = shutdown.wait() => return,
                 () = bell.notified() => rung = true,
-                () = tokio::time::sleep(pause) => {}
+                () = clock.sleep(pause) => {}
             }
         }
     }
@@ -210,8 +214,12 @@ impl Worker {
 
     /// Finds the rooms whose rows have to be compared.
     async fn collect(&mut self, truth: &Truth) -> Result<(), Trouble> {
-        let surroundings =
-            Some(Surroundings { rules: truth.version, gaps: truth.gaps.clone(), day: truth.day });
+        let surroundings = Some(Surroundings {
+            rules: truth.version,
+            live: truth.live,
+            gaps: truth.gaps.clone(),
+            day: truth.day,
+        });
         if self.surroundings != surroundings {
             self.surroundings = surroundings;
             (self.today.all, self.all_rooms.all) = (true, true);

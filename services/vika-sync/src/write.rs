@@ -8,7 +8,7 @@ use runtime::lease::Lease;
 use serde_json::Value;
 use store::vika_sync::{self as mirror, Cells, MirrorRow, Seen};
 use vika::tables::Table;
-use vika::{Client, Error, Fields, Key, MAX_RECORDS, Present, RecordId, RecordQuery};
+use vika::{Client, Error, FieldId, Fields, Key, MAX_RECORDS, Present, RecordId, RecordQuery};
 
 use crate::point;
 use crate::row::Desired;
@@ -229,6 +229,7 @@ async fn change<T: Table>(
             .iter()
             .filter_map(|(row, fields)| Some((row.known.record.clone()?.try_into().ok()?, fields.clone())))
             .collect();
+        doubt(tools, sheet, &batch).await?;
         match tools.client.update(&sheet.guard.sheet, &changes).await {
             Ok(_) => {
                 tools.ctx.faults.reach(point::CHANGED).await;
@@ -307,6 +308,14 @@ async fn note<T: Table>(
     at: Option<Timestamp>,
 ) -> Result<(), Trouble> {
     Ok(mirror::note_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), rooms, at).await?)
+}
+
+/// Before cells are sent: whatever comes of it, they do not hold any more what they are known to.
+async fn doubt<T: Table>(tools: &Tools, sheet: &Sheet<T>, batch: &[Change<T>]) -> Result<(), Trouble> {
+    let cells = batch
+        .iter()
+        .map(|(row, fields)| (row.known.room.as_str(), fields.keys().map(FieldId::as_str).collect()));
+    Ok(mirror::doubt(&mut *tools.ctx.db.acquire().await?, sheet.id(), cells).await?)
 }
 
 async fn confirm<T: Table>(

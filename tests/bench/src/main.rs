@@ -1,6 +1,7 @@
 //! Load runs against a private stack. Prints one JSON object; the figures are ratios to be compared within one run,
-//! since machines are noisy.
+//! since machines are noisy. With `chaos`: runs in which everything fails, and checks of what was promised.
 
+mod chaos;
 mod fold;
 mod latency;
 mod load;
@@ -10,7 +11,7 @@ mod stack;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde_json::json;
 
 use crate::stack::BenchStack;
@@ -18,6 +19,8 @@ use crate::stack::BenchStack;
 #[derive(Parser)]
 #[command(about = "Measures the fold against raw inserts, and the way from the webhook to a committed wait")]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Messages in CHAT before the fold starts.
     #[arg(long, default_value_t = 100_000)]
     messages: usize,
@@ -32,14 +35,38 @@ struct Arguments {
     rate: u64,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a company while everything fails, and checks what was promised.
+    Chaos(chaos::Arguments),
+    /// A service of a chaos run.
+    #[command(hide = true)]
+    Service {
+        /// Which.
+        name: String,
+        /// Its clock's pace, as JSON.
+        #[arg(long)]
+        pace: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match &arguments.command {
+        Some(Command::Service { name, pace }) => chaos::service::run(name, pace),
+        _ => command(&arguments),
+    }
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn command(arguments: &Arguments) -> ExitCode {
     runtime::telemetry::start_logs("warn", runtime::telemetry::LogFormat::Text);
-    match run(&Arguments::parse()).await {
-        Ok(report) => {
-            println!("{report:#}");
-            ExitCode::SUCCESS
-        }
+    let done = match &arguments.command {
+        Some(Command::Chaos(chaos)) => chaos::run(chaos).await,
+        _ => run(arguments).await.map(|report| println!("{report:#}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
             ExitCode::FAILURE

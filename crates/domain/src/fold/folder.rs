@@ -1,15 +1,16 @@
 //! The fold itself, one entry at a time. What changes with every entry is kept as a reference and copied only when a
 //! state is handed out, since a room folds far more messages than it opens waits.
 
-use super::{FoldState, Folded, FoldedWait, LastSpeaker};
+use super::{FoldState, Folded, FoldedWait, LastSpeaker, Turn};
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
 use crate::closing::{Verdict, judge};
 use crate::id::WaitId;
 use crate::message::MessageKind;
+use crate::presence::Absence;
 use crate::role::{Role, identify};
-use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory};
-use crate::timeline::{Body, Cancel, Entry, Message, Position};
+use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
+use crate::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position};
 use crate::wait::{Ending, Outcome, Wait};
 
 /// A message of a customer or of staff, as the fold looks at it.
@@ -43,13 +44,15 @@ pub(super) struct Folder<'e> {
     speaker: Option<Spoken<'e>>,
     pending: Option<Pending<'e>>,
     waits: Vec<FoldedWait>,
+    turns: Vec<Turn>,
 }
 
 impl<'e> Folder<'e> {
     pub(super) fn new(mut state: FoldState, rules: &'e RulesHistory) -> Self {
         let continued = |wait| FoldedWait { wait, before: None, closed: None, took_over: Vec::new() };
         let open = state.open.take().map(continued);
-        Self { rules, state, open, through: None, speaker: None, pending: None, waits: Vec::new() }
+        let (waits, turns) = (Vec::new(), Vec::new());
+        Self { rules, state, open, through: None, speaker: None, pending: None, waits, turns }
     }
 
     pub(super) fn step(&mut self, entry: &'e Entry) {
@@ -65,19 +68,17 @@ impl<'e> Folder<'e> {
             Body::Recall { .. } | Body::Cancel(_) | Body::CancelUndone { .. } => {}
             Body::Assigned { owner, stage } => {
                 self.state.owner.clone_from(owner);
-                self.state.stage = *stage;
+                self.enter(*stage, position.at);
                 self.state.origin = Origin::Manual;
             }
             Body::Facts(facts) => {
-                self.state.account_left = false;
+                if let Some(account) = &facts.account {
+                    self.seen_by(account, position.at);
+                }
                 self.state.candidates.learn(facts, self.rules.at(position.at));
-                self.assign_by_rule();
+                self.assign_by_rule(position.at);
             }
-            Body::AccountLeft => {
-                self.withdraw();
-                self.close(position.at, Ending::Unobserved, position);
-                self.state.account_left = true;
-            }
+            Body::AccountLeft(departure) => self.left(departure, entry),
         }
         self.through = Some(position);
     }
@@ -91,7 +92,7 @@ impl<'e> Folder<'e> {
             state.open = Some(open.wait.clone());
             waits.push(open);
         }
-        Folded { state, waits }
+        Folded { state, waits, turns: self.turns }
     }
 
     /// Copies what was kept as a reference into the state.
@@ -112,6 +113,14 @@ impl<'e> Folder<'e> {
         if matches!(message.kind, MessageKind::System | MessageKind::Recalled) {
             return;
         }
+        self.spoken(message, position);
+        // Last, so that the state before an opening does not know of the opening.
+        if !message.history {
+            self.seen_by(&message.key.account, position.at);
+        }
+    }
+
+    fn spoken(&mut self, message: &'e Message, position: &'e Position) {
         let rules = self.rules.at(position.at);
         let (role, staff) = identify(rules, &message.sender);
         let spoken = Spoken { message, position, role, staff, rules };
@@ -156,7 +165,7 @@ impl<'e> Folder<'e> {
     fn staff(&mut self, spoken: Spoken<'e>) {
         if let (None, Some(entry)) = (&self.state.candidates.speaker, spoken.staff) {
             self.state.candidates.speaker = Some(Candidate::from(entry));
-            self.assign_by_rule();
+            self.assign_by_rule(spoken.position.at);
         }
         self.note(spoken);
         self.state.staff_question |= spoken.message.features.question;
@@ -174,12 +183,32 @@ impl<'e> Folder<'e> {
     fn cancel(&mut self, cancel: &Cancel, position: &Position) {
         self.withdraw();
         if self.open.is_some() {
-            let ending = Ending::Cancelled {
-                by: cancel.by.clone(),
-                reason: cancel.reason.clone(),
-                command: cancel.command.clone(),
+            let (by, command) = (cancel.by.clone(), cancel.command.clone());
+            let ending = match cancel.claim {
+                Claim::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
+                Claim::Answered => Ending::Confirmed { by, command },
             };
             self.close(cancel.at, ending, position);
+        }
+    }
+
+    /// An account of ours is in the room: it captured something there.
+    fn seen_by(&mut self, account: &str, at: Timestamp) {
+        if let Some(absence) = self.state.presence.seen(account, at) {
+            self.turns.push(Turn { absence, back_at: Some(at) });
+        }
+    }
+
+    /// An account of ours left. The wait ends unless another one still observes the room.
+    fn left(&mut self, departure: &'e Departure, entry: &'e Entry) {
+        let position = &entry.position;
+        let absence = Absence { entry: entry.id().clone(), at: position.at, by: departure.by.clone() };
+        if self.state.presence.left(&departure.account, absence.clone()) {
+            self.turns.push(Turn { absence, back_at: None });
+        }
+        if self.state.presence.unobserved().is_some() {
+            self.withdraw();
+            self.close(position.at, Ending::Unobserved, position);
         }
     }
 
@@ -196,11 +225,19 @@ impl<'e> Folder<'e> {
         spoken.staff.is_some_and(|entry| self.state.owner.as_ref() == Some(&entry.name))
     }
 
-    fn assign_by_rule(&mut self) {
+    fn assign_by_rule(&mut self, at: Timestamp) {
         if self.state.origin == Origin::Auto {
             let best = self.state.candidates.best();
-            self.state.stage = best.and_then(|best| best.stage).unwrap_or_default();
+            let stage = best.and_then(|best| best.stage).unwrap_or_default();
             self.state.owner = best.map(|best| best.name.clone());
+            self.enter(stage, at);
+        }
+    }
+
+    fn enter(&mut self, stage: Stage, at: Timestamp) {
+        if self.state.stage != stage {
+            self.state.stage = stage;
+            self.state.stage_since = Some(at);
         }
     }
 
@@ -209,7 +246,6 @@ impl<'e> Folder<'e> {
         let date = spoken.position.at.with_timezone(&spoken.rules.time_zone).date_naive();
         let by_owner = spoken.role.is_staff() && self.is_owner(spoken);
         self.state.day.count(date, spoken.role, by_owner);
-        self.state.account_left = false;
         self.speaker = Some(spoken);
     }
 

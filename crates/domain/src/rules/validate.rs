@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
 use crate::closing;
-use crate::id::PersonKey;
+use crate::id::{PersonKey, RoomKey};
+use crate::rules::exclusion::is_everything;
 use crate::rules::{Ladder, Problem, Rules};
 use crate::span::Span;
 
@@ -33,6 +34,7 @@ impl Rules {
         self.check_phrases(&mut problems);
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
+        self.check_exclusions(&mut problems);
         problems.0
     }
 
@@ -112,6 +114,33 @@ impl Rules {
     }
 }
 
+impl Rules {
+    fn check_exclusions(&self, problems: &mut Problems) {
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        for (index, pattern) in self.excluded_rooms.names.iter().enumerate() {
+            let path = format!("excluded_rooms.names[{index}]");
+            let plain = pattern.trim().to_lowercase();
+            if plain.is_empty() {
+                problems.add(path, "an empty pattern", "a group's name, where `*` is any text: *内部*");
+            } else if is_everything(&plain) {
+                problems.add(path, format!("`{pattern}`, which is every room"), "a part of the name: *内部*");
+            } else if let Some(first) = seen.get(&plain) {
+                let found = format!("`{pattern}`, which is excluded_rooms.names[{first}] too");
+                problems.add(path, found, "each pattern once (case makes no difference)");
+            } else {
+                seen.insert(plain, index);
+            }
+        }
+        let mut seen: HashMap<&RoomKey, usize> = HashMap::new();
+        for (index, room) in self.excluded_rooms.rooms.iter().enumerate() {
+            if let Some(first) = seen.insert(room, index) {
+                let found = format!("`{room}`, which is excluded_rooms.rooms[{first}] too");
+                problems.add(format!("excluded_rooms.rooms[{index}]"), found, "each room once");
+            }
+        }
+    }
+}
+
 fn check_ladder(path: &str, ladder: &Ladder, problems: &mut Problems) {
     let mut below: Option<Span> = None;
     for (index, rung) in ladder.rungs.iter().enumerate() {
@@ -182,6 +211,9 @@ mod tests {
         wrong.ladders.pre_sales.repeat.as_mut().unwrap().every = Span::seconds(0);
         wrong.ladders.after_sales.rungs.swap(0, 1);
         wrong.ladders.after_sales.repeat.as_mut().unwrap().until = Span::seconds(60);
+        let room = || RoomKey { source: "test".into(), id: "r1".into() };
+        wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
+        wrong.excluded_rooms.rooms = vec![room(), room()];
         let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
         let expected = [
             "company_names[1]",
@@ -199,6 +231,10 @@ mod tests {
             "ladders.pre_sales.repeat.every",
             "ladders.after_sales.rungs[1].after",
             "ladders.after_sales.repeat.until",
+            "excluded_rooms.names[1]",
+            "excluded_rooms.names[2]",
+            "excluded_rooms.names[4]",
+            "excluded_rooms.rooms[1]",
         ];
         assert_eq!(paths, expected);
     }

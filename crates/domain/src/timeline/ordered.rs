@@ -110,7 +110,7 @@ impl Timeline {
                 self.undos.entry(target.clone()).or_default().push(own);
                 self.mark_undone(target, true)
             }
-            Body::Assigned { .. } | Body::Facts(_) | Body::AccountLeft => None,
+            Body::Assigned { .. } | Body::Facts(_) | Body::AccountLeft(_) => None,
         };
         let position = entry.position.clone();
         let moved = self.put(entry);
@@ -213,7 +213,7 @@ fn same_content(one: &Entry, other: &Entry) -> bool {
                 == (&other.sender, other.kind, &other.features, other.history)
         }
         (Body::Cancel(one), Body::Cancel(other)) => {
-            (&one.by, &one.reason, one.at) == (&other.by, &other.reason, other.at)
+            (&one.by, &one.reason, one.claim, one.at) == (&other.by, &other.reason, other.claim, other.at)
         }
         (one, other) => one == other,
     };

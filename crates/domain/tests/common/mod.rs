@@ -5,14 +5,13 @@
 #![allow(clippy::allow_attributes, reason = "`expect` would fail in the binaries that use everything")]
 
 pub mod ledger;
-pub mod oracle;
 
 use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey};
 use domain::message::{MessageKind, Sender};
 use domain::rules::{AnsweredBy, Rules, RulesHistory, RulesVersion};
-use domain::timeline::{Body, Cancel, Entry, Message, Position};
+use domain::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position};
 
 pub fn rules(answered_by: AnsweredBy) -> Rules {
     let ladder = serde_json::json!({
@@ -41,8 +40,8 @@ pub fn rules(answered_by: AnsweredBy) -> Rules {
 }
 
 pub fn history(answered_by: AnsweredBy) -> RulesHistory {
-    RulesHistory::new(vec![RulesVersion { version: 1, valid_from: at(0), rules: rules(answered_by) }])
-        .unwrap()
+    let rules = rules(answered_by);
+    RulesHistory::new(vec![RulesVersion { version: 1, valid_from: at(0), applied_at: at(0), rules }]).unwrap()
 }
 
 /// Seconds after midnight of an invented day in Shanghai.
@@ -101,11 +100,43 @@ pub fn recall(id: &str, seconds: i64, seq: i64, target: &str) -> Entry {
 pub fn cancel(id: &str, seconds: i64, through: &Position) -> Entry {
     let command = CommandId(id.into());
     let position = Position { after: Some(EntryId::from(&command)), ..through.clone() };
-    let cancel =
-        Cancel {
-            command, by: "经理".into(), reason: "客户已致电".into(), at: at(seconds), undone: false
-        };
+    let cancel = Cancel {
+        command,
+        by: "经理".into(),
+        reason: "客户已致电".into(),
+        claim: Claim::NoReplyNeeded,
+        at: at(seconds),
+        undone: false,
+    };
     Entry { position, body: Body::Cancel(cancel) }
+}
+
+/// Somebody says that what stands up to another entry was answered unseen.
+pub fn confirm(id: &str, seconds: i64, through: &Position) -> Entry {
+    let mut entry = cancel(id, seconds, through);
+    if let Body::Cancel(cancel) = &mut entry.body {
+        cancel.claim = Claim::Answered;
+    }
+    entry
+}
+
+/// An account of ours left the room.
+pub fn left(id: &str, seconds: i64, seq: i64, account: &str) -> Entry {
+    let departure = Departure { account: account.into(), by: Some("林小样".into()) };
+    command(id, seconds, seq, Body::AccountLeft(departure))
+}
+
+/// The same, captured by another account of ours.
+pub fn captured_by(account: &str, mut entry: Entry) -> Entry {
+    match &mut entry.body {
+        Body::Message(message) => {
+            message.key.account = account.into();
+            entry.position.entry = EntryId::from(&message.key);
+        }
+        Body::Facts(facts) => facts.account = Some(account.into()),
+        _ => {}
+    }
+    entry
 }
 
 pub fn undo(id: &str, seconds: i64, seq: i64, target: &str) -> Entry {

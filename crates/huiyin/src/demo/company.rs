@@ -100,6 +100,8 @@ pub fn feishu_config(secrets: &Secrets, clock: &Clock, callbacks: SocketAddr) ->
         .map(|(open_id, name)| PersonSpec {
             open_id: open_id.clone(),
             name: text(name),
+            mobile: String::new(),
+            email: String::new(),
             available: true,
             refuse: None,
         })

@@ -82,6 +82,7 @@ impl Demo {
         let config = Arc::new(company::config(&local, &world)?);
         let now = clock.now();
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
+        local.go_live(now).await?;
         progress("Starting the services");
         let services = Services::start(&local, &config, &clock);
         world.until_listening().await?;

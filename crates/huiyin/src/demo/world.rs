@@ -132,6 +132,7 @@ fn vika_config(secrets: &Secrets, clock: &Clock) -> vika::VikaConfig {
         }],
         rate_limit: Some(vika::DEFAULT_RATE_LIMIT),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        beyond_loopback: false,
     }
 }
 

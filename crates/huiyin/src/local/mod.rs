@@ -5,12 +5,15 @@ mod secrets;
 mod services;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
+use domain::golive::GoLive;
 use local_stack::{Progress, Settings, Stack};
 use runtime::bus::{Bus, Login, User, clear, declare, rights};
 use runtime::config::{self, Database, Secret};
+use serde::{Deserialize, Serialize};
 use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
 use store::sqlx::{ConnectOptions, Connection, PgConnection};
@@ -20,11 +23,20 @@ pub use services::{Health, Services};
 
 /// The database that all services share.
 const DATABASE: &str = "huiyin";
+/// The file in a home that says where its Postgres listens.
+const PLACE: &str = "postgres.json";
 
 /// The private servers, provisioned.
 pub struct Local {
     stack: Stack,
     secrets: Secrets,
+    home: PathBuf,
+}
+
+/// Where the private Postgres listens.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    host: String,
 }
 
 impl Local {
@@ -48,7 +60,7 @@ impl Local {
         let secrets = Secrets::load_or_make(&settings.home)?;
         let bus_users = rights::users(|user| secrets.bus_password(user));
         let stack = Stack::start(&Settings { bus_users, ..settings.clone() }, progress).await?;
-        Ok(Self { stack, secrets })
+        Ok(Self { stack, secrets, home: settings.home.clone() })
     }
 
     async fn prepare(&self, progress: Progress<'_>) -> Result<()> {
@@ -73,7 +85,33 @@ impl Local {
         let mut connection = self.admin().await?;
         store::migrate::provision(&mut connection, |role| self.secrets.password(role)).await?;
         connection.close().await?;
+        self.say_where()
+    }
+
+    /// Leaves word for commands that are run beside this process.
+    fn say_where(&self) -> Result<()> {
+        let place = Place { host: self.stack.postgres.socket_folder().display().to_string() };
+        let file = self.home.join(PLACE);
+        std::fs::write(&file, serde_json::to_string(&place)?)
+            .with_context(|| format!("writing {}", file.display()))
+    }
+
+    /// Goes live at a moment, unless that was done before.
+    pub async fn go_live(&self, at: DateTime<Utc>) -> Result<()> {
+        let mut connection = self.admin().await?;
+        if !store::golive::history(&mut connection).await?.at(at).live {
+            store::golive::decide(&mut connection, true, at, at).await?;
+        }
+        connection.close().await?;
         Ok(())
+    }
+
+    /// Whether cards are sent, and what is to come.
+    pub async fn golive(&self) -> Result<GoLive> {
+        let mut connection = self.admin().await?;
+        let golive = store::golive::history(&mut connection).await?;
+        connection.close().await?;
+        Ok(golive)
     }
 
     /// Puts rules in force; those of the last run stay if they say the same.
@@ -137,17 +175,7 @@ impl Local {
 
     /// As the configuration's section.
     pub fn database(&self) -> Database {
-        let passwords: BTreeMap<String, Secret> = Role::ALL
-            .iter()
-            .map(|role| (role.name().to_owned(), Secret::new(self.secrets.password(*role))))
-            .collect();
-        Database {
-            host: self.stack.postgres.socket_folder().display().to_string(),
-            port: local_stack::SOCKET_PORT,
-            name: DATABASE.to_owned(),
-            passwords,
-            admin: "postgres".to_owned(),
-        }
+        database_at(self.stack.postgres.socket_folder().display().to_string(), &self.secrets)
     }
 
     /// A connection string for people and their tools.
@@ -161,8 +189,39 @@ impl Local {
         )
     }
 
+    /// The servers themselves, for a test that kills them.
+    pub const fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
     /// Stops both servers.
     pub async fn stop(self) {
         self.stack.stop().await;
+    }
+}
+
+/// The database of whatever runs in a home, as the configuration's section.
+///
+/// # Errors
+/// If nothing was ever started there.
+pub fn database_in(home: &Path) -> Result<Database> {
+    let file = home.join(PLACE);
+    let text = std::fs::read_to_string(&file).with_context(|| {
+        format!("{}: expected the home of a running `huiyin up` or `huiyin demo`", home.display())
+    })?;
+    let place: Place =
+        serde_json::from_str(&text).with_context(|| format!("{} is damaged: remove it", file.display()))?;
+    Ok(database_at(place.host, &Secrets::load_or_make(home)?))
+}
+
+fn database_at(host: String, secrets: &Secrets) -> Database {
+    let passwords: BTreeMap<String, Secret> =
+        Role::ALL.iter().map(|role| (role.name().to_owned(), Secret::new(secrets.password(*role)))).collect();
+    Database {
+        host,
+        port: local_stack::SOCKET_PORT,
+        name: DATABASE.to_owned(),
+        passwords,
+        admin: "postgres".to_owned(),
     }
 }

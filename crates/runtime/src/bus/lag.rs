@@ -32,7 +32,7 @@ impl Bus {
         let oldest = stream.get_raw_message(handled_seq + 1).await.ok();
         let at = oldest
             .and_then(|message| message.time.timestamp_nanos_opt())
-            .map_or(DateTime::UNIX_EPOCH, DateTime::from_timestamp_nanos);
+            .map_or(DateTime::UNIX_EPOCH, |nanos| self.clock.at(DateTime::from_timestamp_nanos(nanos)));
         Ok(Lag { pending, handled_seq, oldest_unhandled_at: Some(at) })
     }
 }

@@ -1,9 +1,12 @@
 //! The bus: JetStream, with every default that bites set to an explicit value.
 
+mod compare;
 mod consume;
 mod dead;
 mod lag;
 mod login;
+mod replay;
+mod retention;
 pub mod rights;
 mod topology;
 mod wake;
@@ -15,12 +18,18 @@ use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::{self, Context as JetStream};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
+use crate::Clock;
+
+pub use compare::{Difference, differences};
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
 pub use login::Login;
+pub use replay::StreamEnd;
+pub use retention::limit_ages;
 pub use rights::User;
 pub use topology::{Consumer, clear, declare};
 pub use wake::wake_on_room_changes;
@@ -41,6 +50,7 @@ const PUBLISH_PAUSE: Duration = Duration::from_millis(250);
 pub struct Bus {
     client: async_nats::Client,
     jetstream: JetStream,
+    clock: Clock,
     login: Arc<Login>,
 }
 
@@ -112,7 +122,29 @@ impl Bus {
         .await
         .map_err(BusError::Connect)?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, jetstream, login: Arc::new(login.clone()) })
+        Ok(Self { client, jetstream, clock: Clock::system(), login: Arc::new(login.clone()) })
+    }
+
+    /// The same connection; moments that the server tells are taken for moments of this clock.
+    #[must_use]
+    pub fn by(self, clock: &Clock) -> Self {
+        Self { clock: clock.clone(), ..self }
+    }
+
+    /// What time it is where the server runs. Needs the right to look at streams.
+    ///
+    /// # Errors
+    /// If the server does not answer, or does not say.
+    pub async fn server_time(&self) -> Result<DateTime<Utc>, BusError> {
+        let asked =
+            self.client.request(format!("$JS.API.STREAM.INFO.{}", topology::STREAMS[0]), Bytes::new());
+        let failed = |source| BusError::Declare { what: "the server's time".into(), source };
+        let answer =
+            tokio::time::timeout(REQUEST_TIMEOUT, asked).await.map_err(|late| failed(late.into()))?;
+        let answer = answer.map_err(|error| failed(error.into()))?;
+        let told: ServerTime =
+            serde_json::from_slice(&answer.payload).map_err(|error| failed(error.into()))?;
+        Ok(told.ts)
     }
 
     /// The JetStream context, for what has no function here.
@@ -161,6 +193,12 @@ impl Bus {
             self.jetstream.publish_with_headers(outgoing.subject.clone(), headers, payload).await?.await?;
         Ok(acknowledged.duplicate)
     }
+}
+
+/// Every answer about a stream says when it was made.
+#[derive(serde::Deserialize)]
+struct ServerTime {
+    ts: DateTime<Utc>,
 }
 
 fn note(event: &async_nats::Event, service: &str) {

@@ -114,7 +114,8 @@ fn consuming(consumer: Consumer) -> [String; 4] {
     ]
 }
 
-/// Nobody may delete a stream: what they hold exists nowhere else.
+/// Nobody may delete a stream, since what they hold exists nowhere else; but ROOM, which holds nothing but wake-ups, has
+/// to be made anew where it was once kept in memory.
 fn declaring() -> Vec<String> {
     let each = |stream: &str| {
         ["STREAM.INFO.", "STREAM.CREATE.", "STREAM.UPDATE."]
@@ -123,7 +124,10 @@ fn declaring() -> Vec<String> {
             .chain([api(&format!("CONSUMER.INFO.{stream}.*")), api(&format!("CONSUMER.CREATE.{stream}.>"))])
             .collect::<Vec<_>>()
     };
-    STREAMS.into_iter().flat_map(each).collect()
+    // After a restore of the database everything captured is handed out once more.
+    let again = Consumer::FACTS
+        .map(|consumer| api(&format!("CONSUMER.DELETE.{}.{}", consumer.stream(), consumer.name())));
+    STREAMS.into_iter().flat_map(each).chain(again).chain([api("STREAM.DELETE.ROOM")]).collect()
 }
 
 /// A dead letter is read, published again where it came from, and then removed.

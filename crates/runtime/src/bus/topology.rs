@@ -9,7 +9,7 @@ use async_nats::jetstream::Context as JetStream;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{
-    Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, RetentionPolicy, StorageType,
+    Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 use events::subject;
 use store::role::Role;
@@ -46,6 +46,8 @@ pub enum Consumer {
 }
 
 impl Consumer {
+    /// Everything captured and asked for goes through these.
+    pub const FACTS: [Self; 2] = [Self::RoomStateChat, Self::RoomStateCommand];
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::RoomStateChat,
@@ -85,7 +87,7 @@ impl Consumer {
         }
     }
 
-    fn config(self) -> pull::Config {
+    pub(super) fn config(self) -> pull::Config {
         let batches = pull::Config {
             durable_name: Some(self.name().to_owned()),
             ack_policy: AckPolicy::Explicit,
@@ -116,7 +118,7 @@ impl Consumer {
 /// The names of all streams.
 pub const STREAMS: [&str; 4] = ["CHAT", "COMMAND", "ROOM", "DEAD"];
 
-fn streams() -> [Config; 4] {
+pub(super) fn streams() -> [Config; 4] {
     let limits = |name: &str, subject: &str| Config {
         name: name.to_owned(),
         subjects: vec![subject.to_owned()],
@@ -132,7 +134,9 @@ fn streams() -> [Config; 4] {
         Config { deny_delete: true, ..limits("CHAT", subject::CHAT_ALL) },
         limits("COMMAND", subject::COMMAND_ALL),
         Config {
-            storage: StorageType::Memory,
+            // In a file, because a stream in memory goes with all its consumers when the server restarts, and nobody
+            // would hear of changes until the next `huiyin apply`. Wake-ups themselves may be lost.
+            persist_mode: Some(PersistenceMode::Async),
             max_messages_per_subject: 1,
             max_age: DAY,
             ..limits("ROOM", subject::ROOM_ALL)
@@ -143,6 +147,7 @@ fn streams() -> [Config; 4] {
 
 /// Creates or updates every stream and durable consumer. Safe to run again and beside itself.
 pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
+    forget_memory(jetstream).await?;
     for config in streams() {
         let what = format!("stream {}", config.name);
         jetstream
@@ -157,6 +162,17 @@ pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
                 source: source.into(),
             },
         )?;
+    }
+    Ok(())
+}
+
+/// ROOM was once kept in memory, and the server does not change where a stream is kept. It holds nothing but wake-ups.
+async fn forget_memory(jetstream: &JetStream) -> Result<(), BusError> {
+    let failed = |source| BusError::Declare { what: "stream ROOM".to_owned(), source };
+    if let Ok(stream) = jetstream.get_stream("ROOM").await
+        && stream.cached_info().config.storage == StorageType::Memory
+    {
+        jetstream.delete_stream("ROOM").await.map_err(|error| failed(error.into()))?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use figment::providers::{Format, Json};
 use serde_json::Value;
 
 use super::environment::Overrides;
+use super::files::SecretFile;
 use super::problem::{ConfigError, Fault, Problem, Remedy};
 use super::schema::Shape;
 use super::sections::Config;
@@ -41,6 +42,16 @@ pub fn load(source: &Source) -> Result<Config, ConfigError> {
 /// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
 pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
     read(source, meaning::missing_passwords)
+}
+
+/// The files that hold its secrets, whether or not the rest of it is sound; none if it is no JSON.
+pub fn secret_files(source: &Source) -> Vec<SecretFile> {
+    let shape = Shape::new();
+    let name = source.file.display().to_string();
+    let text = std::fs::read_to_string(&source.file).unwrap_or_default();
+    let merged = merge(&text, &name, &Overrides::read(source.variables(), &shape));
+    let folder = source.file.parent().unwrap_or(Path::new("."));
+    merged.map_or_else(|_| Vec::new(), |merged| files::list(&merged, folder, &shape))
 }
 
 fn read(source: &Source, further: impl Fn(&Config) -> Vec<Problem>) -> Result<Config, ConfigError> {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::rules::Team;
+use domain::span::Span;
 use store::role::Role;
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +16,8 @@ use super::watchdog::{Thresholds, Watchdog};
 
 /// Who sets everything up, among the passwords.
 const ADMIN: &str = "admin";
+/// Texts are needed until a wait's cards are out and changed.
+const SHORTEST_RETENTION: Span = Span::seconds(24 * 60 * 60);
 /// How Feishu's chat ids begin.
 const CHAT_PREFIX: &str = "oc_";
 /// How Feishu's people's ids begin.
@@ -51,6 +54,9 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         check_url("feishu.base_url", &config.feishu.base_url, &mut problems);
         check_chats(&config.feishu, &mut problems);
         check_chat_owners(config, &mut problems);
+    }
+    if config.retention.text.is_some_and(|text| text < SHORTEST_RETENTION) {
+        problems.add("retention.text", "expected at least \"1d\", or null: cards show the last lines said");
     }
     if let Some(watchdog) = &config.watchdog {
         if !config.feishu.enabled {

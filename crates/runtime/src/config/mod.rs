@@ -16,11 +16,13 @@ mod secret;
 mod sections;
 mod watchdog;
 
-pub use load::{Source, load, load_complete, load_text, load_with};
+pub use files::SecretFile;
+pub use load::{Source, load, load_complete, load_text, load_with, secret_files};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sections::{
-    Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Vika, VikaSheets, WebhookClaim, WebhookToken,
+    Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Retention, Vika, VikaSheets, WebhookClaim,
+    WebhookToken,
 };
 pub use watchdog::{CustomBot, Thresholds, Watchdog};

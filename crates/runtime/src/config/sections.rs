@@ -1,9 +1,10 @@
 //! The configuration's sections.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use domain::Timestamp;
 use domain::id::StaffName;
 use domain::rules::Rules;
 use domain::span::Span;
@@ -33,9 +34,15 @@ pub struct Config {
     pub vika: Vika,
     /// The cards.
     pub feishu: Feishu,
+    /// How long what was said is kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// Who hears of it when Huiyin itself is not well; `null`: nobody.
     #[serde(default)]
     pub watchdog: Option<Watchdog>,
+    /// What stands before our listeners.
+    #[serde(default)]
+    pub http: Http,
     /// Logs.
     #[serde(default)]
     pub logs: Logs,
@@ -203,6 +210,34 @@ pub struct Feishu {
     /// Names shown for people who click, by their `ou_…` id.
     #[serde(default)]
     pub people: BTreeMap<String, String>,
+}
+
+/// How long what was said is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Messages' texts older than this are blanked everywhere they were copied to; figures stay. `null`: kept for ever.
+    #[serde(default)]
+    pub text: Option<Span>,
+}
+
+impl Retention {
+    /// Texts from before this moment are to be blanked; `None`: none ever.
+    pub fn blank_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let age = chrono::TimeDelta::from_std(self.text?.as_duration()).ok()?;
+        now.checked_sub_signed(age)
+    }
+}
+
+/// What stands before our listeners.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Addresses of the reverse proxies whose `X-Forwarded-For` is believed. Limits count for each client; without
+    /// this, everybody behind a proxy is one client.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// Logs.

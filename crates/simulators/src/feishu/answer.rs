@@ -139,6 +139,7 @@ pub(super) fn words(code: i64) -> &'static str {
         234_006 => "The file size exceed the max value.",
         234_010 => "File's size can't be 0.",
         234_011 => "Can't recognize image format.",
+        41_050 => "no user authority error",
         99_991_400 => "request trigger frequency limit",
         99_991_403 => "This month's API call quota has been exceeded",
         99_991_661 => "Missing access token for authorization. Need a token",

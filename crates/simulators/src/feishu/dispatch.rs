@@ -18,7 +18,7 @@ use super::crypto::opaque_id;
 use super::faults::{self, Fault};
 use super::net::Connection;
 use super::world::{Sim, World};
-use super::{chats, control, history, hook, images, send, token, update, urgent};
+use super::{chats, control, history, hook, images, people, send, token, update, urgent};
 
 /// The calls that the fake knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub(super) enum Route {
     Chats,
     Image,
     Hook,
+    Person,
+    PersonIds,
 }
 
 impl Route {
@@ -53,10 +55,12 @@ impl Route {
             Self::Chats => "chats",
             Self::Image => "image",
             Self::Hook => "hook",
+            Self::Person => "person",
+            Self::PersonIds => "person_ids",
         }
     }
 
-    /// The route of a request and the message id, or a custom bot's token, in its path.
+    /// The route of a request and the message or person id, or a custom bot's token, in its path.
     fn find(method: &Method, path: &str) -> Option<(Self, Option<String>)> {
         let parts: Vec<&str> = path.strip_prefix("/open-apis/")?.trim_end_matches('/').split('/').collect();
         let with = |route, id: &str| Some((route, Some(id.to_owned())));
@@ -67,6 +71,8 @@ impl Route {
             ("GET", ["im", "v1", "chats"]) => Some((Self::Chats, None)),
             ("POST", ["im", "v1", "images"]) => Some((Self::Image, None)),
             ("POST", ["bot", "v2", "hook", token]) => with(Self::Hook, token),
+            ("POST", ["contact", "v3", "users", "batch_get_id"]) => Some((Self::PersonIds, None)),
+            ("GET", ["contact", "v3", "users", id]) => with(Self::Person, id),
             ("POST", ["interactive", "v1", "card", "update"]) => Some((Self::DelayedUpdate, None)),
             ("GET", ["im", "v1", "messages", id]) => with(Self::Message, id),
             ("PATCH", ["im", "v1", "messages", id]) => with(Self::Update, id),
@@ -312,6 +318,8 @@ fn decide(
         Route::Message => history::one(world, call)?,
         Route::Chats => chats::list(world, call)?,
         Route::Image => images::upload(world, call.form.as_ref())?,
+        Route::Person => people::one(world, call)?,
+        Route::PersonIds => people::ids(world, call)?,
     };
     Ok(Answer::ok(&data))
 }

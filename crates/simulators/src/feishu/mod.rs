@@ -22,6 +22,7 @@ mod hook;
 mod images;
 mod limits;
 mod net;
+mod people;
 mod send;
 mod token;
 mod update;

@@ -73,7 +73,13 @@ pub struct PersonSpec {
     pub open_id: String,
     /// The name that people see.
     pub name: String,
-    /// Inside the bot's availability range; otherwise a send is refused with 230013.
+    /// The mobile number of their account, as people write it; empty for none.
+    #[serde(default)]
+    pub mobile: String,
+    /// The e-mail address of their account; empty for none.
+    #[serde(default)]
+    pub email: String,
+    /// Inside the bot's availability range; otherwise a send is refused with 230013 and a look at them with 41050.
     #[serde(default = "yes")]
     pub available: bool,
     /// A code that every send to this person is refused with, for example 230029 or 230053.
@@ -137,6 +143,8 @@ pub(super) struct Switches {
     pub(super) no_image_scope: bool,
     /// The app has no scope for pressing, or the tenant does not allow it: 230052.
     pub(super) no_urgent: bool,
+    /// The app has no scope to look at people: 99991672.
+    pub(super) no_contact_scope: bool,
 }
 
 /// Everything that changes.

@@ -3,19 +3,46 @@
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::id::{RoomKey, WaitId};
+use domain::ladder::Because;
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::rooms::parse;
 
+/// What a card is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Somebody waits.
+    Wait,
+    /// Our account left the room.
+    Departure,
+}
+
+impl About {
+    /// As the database holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Departure => "departure",
+        }
+    }
+
+    /// From what the database holds, which its check keeps to these two.
+    pub(super) fn parse(text: &str) -> Self {
+        if text == Self::Departure.as_str() { Self::Departure } else { Self::Wait }
+    }
+}
+
 /// A card to be made.
 #[derive(Debug, Clone)]
 pub struct NewCard<'a> {
-    /// The wait it is for.
+    /// What it is about.
+    pub about: About,
+    /// The wait it is for; for a departure, the entry that says so.
     pub wait: &'a WaitId,
     /// Its room.
     pub room: &'a RoomKey,
-    /// The rung, or `owner-DATE`.
+    /// The rung, `owner-DATE` or `left`.
     pub rung: &'a str,
     /// The chat that gets it.
     pub chat: &'a str,
@@ -27,8 +54,39 @@ pub struct NewCard<'a> {
     pub colour: &'a str,
     /// When it should go out.
     pub due_at: Timestamp,
-    /// It is not to be sent: a higher rung has passed as well.
-    pub superseded: bool,
+    /// What is to become of it.
+    pub fate: Fate,
+}
+
+/// What is to become of a new card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is to be sent.
+    Pending,
+    /// It is only listed, since the system is not live.
+    Rehearsed,
+    /// A higher rung has passed as well.
+    Superseded,
+    /// Its time had passed before it could be due.
+    Skipped(Because),
+}
+
+impl Fate {
+    const fn state(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Rehearsed => "rehearsed",
+            Self::Superseded => "superseded",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    const fn because(self) -> Option<&'static str> {
+        match self {
+            Self::Skipped(because) => Some(because.as_str()),
+            Self::Pending | Self::Rehearsed | Self::Superseded => None,
+        }
+    }
 }
 
 /// A card as stored.
@@ -36,15 +94,18 @@ pub struct NewCard<'a> {
 pub struct Card {
     /// Its number; rises in the order in which cards are made.
     pub id: i64,
-    /// The alarm that it follows; `None`: it follows a wait.
+    /// What it is about.
+    pub about: About,
+    /// The alarm that it follows; `None`: it follows a wait or a departure.
     pub alarm: Option<i64>,
-    /// The wait it was made for. A card of an alarm has the alarm's subject here and in the two that follow.
+    /// The wait it was made for; for a departure, the entry that says so. A card of an alarm has the alarm's subject here
+    /// and in the two that follow.
     pub wait: WaitId,
     /// The wait whose fate it shows.
     pub follows: WaitId,
     /// Its room.
     pub room: RoomKey,
-    /// The rung, or `owner-DATE`; of an alarm, the seconds after which it was repeated.
+    /// The rung, `owner-DATE` or `left`; of an alarm, the seconds after which it was repeated.
     pub rung: String,
     /// The chat that gets it.
     pub chat: String,
@@ -90,7 +151,8 @@ pub struct Card {
 pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
-        select alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds, colour, due_at,
+        select about, alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds,
+               colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
                message_id, sent_at, wanted, change_attempts, pressed_by
         from alert_cards
@@ -103,6 +165,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
     row.map(|row| {
         Ok(Card {
             id,
+            about: About::parse(&row.about),
             alarm: row.alarm,
             wait: WaitId(row.wait),
             follows: WaitId(row.follows),
@@ -133,7 +196,8 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
 }
 
 /// Makes a card that shows `wanted`. One of the same wait, rung and chat stands: nothing is made, unless it was dropped
-/// as obsolete without ever going out, in which case it gets another chance under another uuid.
+/// as obsolete without ever going out, in which case it gets another chance under another uuid. A rehearsed ask for an
+/// owner was never made: it may be made in earnest.
 pub async fn insert(
     connection: &mut PgConnection,
     card: &NewCard<'_>,
@@ -143,14 +207,16 @@ pub async fn insert(
     sqlx::query!(
         r#"
         insert into alert_cards (wait, rung, chat, room, follows, ask_day, threshold_seconds, colour, due_at, created_at,
-                                 state, next_attempt_at, wanted, next_change_at)
-        values ($1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10, $9, $11, $9)
+                                 state, next_attempt_at, wanted, next_change_at, skipped_because, about)
+        values ($1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10, $9, $11, $9, $12, $13)
         on conflict (wait, rung, chat) do update
-        set state = excluded.state, due_at = excluded.due_at, next_attempt_at = excluded.next_attempt_at,
+        set state = excluded.state, due_at = excluded.due_at, threshold_seconds = excluded.threshold_seconds,
+            colour = excluded.colour, created_at = excluded.created_at, next_attempt_at = excluded.next_attempt_at,
             wanted = excluded.wanted, generation = alert_cards.generation + (alert_cards.payload is not null)::int,
             payload = null, uuid = null, through = null, attempts = 0, first_attempt_at = null, form = 'full',
             follows = excluded.follows, ask_day = excluded.ask_day
         where alert_cards.state = 'obsolete'
+           or alert_cards.state = 'rehearsed' and excluded.state = 'pending' and alert_cards.rung !~ '^[0-9]+$'
         "#,
         card.wait.as_str(),
         card.rung,
@@ -161,8 +227,10 @@ pub async fn insert(
         card.colour,
         card.due_at,
         now,
-        if card.superseded { "superseded" } else { "pending" },
+        card.fate.state(),
         wanted,
+        card.fate.because(),
+        card.about.as_str(),
     )
     .execute(connection)
     .await?;
@@ -183,16 +251,21 @@ pub async fn supersede(connection: &mut PgConnection, wait: &WaitId) -> Result<u
     Ok(done.rows_affected())
 }
 
-/// Whether somebody was asked on this day to assign an owner to a room.
+/// Whether somebody was asked on this day to assign an owner to a room; in a rehearsal: would have been.
 pub async fn asked_for_owner(
     connection: &mut PgConnection,
     room: &RoomKey,
     day: NaiveDate,
+    rehearsal: bool,
 ) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"select exists (select from alert_cards where room = $1 and ask_day = $2) as "asked!""#,
+        r#"
+        select exists (select from alert_cards
+                       where room = $1 and ask_day = $2 and (state <> 'rehearsed' or $3)) as "asked!"
+        "#,
         room.to_string(),
         day,
+        rehearsal,
     )
     .fetch_one(connection)
     .await
@@ -248,4 +321,63 @@ pub async fn backlog(connection: &mut PgConnection) -> Result<Backlog, sqlx::Err
     )
     .fetch_one(connection)
     .await
+}
+
+/// A card as the operator's list shows it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When it was due.
+    pub due_at: Timestamp,
+    /// Its room.
+    pub room: String,
+    /// The room's name; empty when unknown.
+    pub topic: String,
+    /// Who waits; empty when the wait is not there.
+    pub customer: String,
+    /// The rung, or `owner-DATE`.
+    pub rung: String,
+    /// The rung's threshold in working seconds.
+    pub threshold_seconds: i64,
+    /// The rung's colour, by Feishu's name.
+    pub colour: String,
+    /// The chat; empty when there is none.
+    pub chat: String,
+    /// It asks to assign an owner.
+    pub asks_owner: bool,
+    /// What became of it.
+    pub state: String,
+    /// Why it was skipped.
+    pub skipped_because: Option<String>,
+}
+
+/// The newest `most` cards in some states that were made at or after a moment, oldest first.
+pub async fn newest(
+    connection: &mut PgConnection,
+    since: Timestamp,
+    states: &[&str],
+    most: i64,
+) -> Result<Vec<Listed>, sqlx::Error> {
+    let mut listed = sqlx::query_as!(
+        Listed,
+        r#"
+        select card.created_at as made_at, card.due_at, card.room, coalesce(rooms.topic, '') as "topic!",
+               coalesce(waits.customer_name, '') as "customer!", card.rung, card.threshold_seconds, card.colour,
+               card.chat, card.ask_day is not null as "asks_owner!", card.state, card.skipped_because
+        from alert_cards card
+             left join rooms using (room)
+             left join waits on waits.wait = card.follows
+        where card.created_at >= $1 and card.state = any ($2)
+        order by card.id desc
+        limit $3
+        "#,
+        since,
+        states as _,
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    listed.reverse();
+    Ok(listed)
 }

@@ -5,20 +5,41 @@ use domain::id::WaitId;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-/// The waits for which cards of these rooms (keys in text form) were made since a moment: (card, wait).
+use super::cards::About;
+
+/// A card whose state has to be looked at.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Which card.
+    pub id: i64,
+    /// Its room, in text form.
+    pub room: String,
+    /// What it is about.
+    pub about: About,
+    /// The wait that it was made for; for a departure, the entry that says so.
+    pub wait: WaitId,
+}
+
+/// The cards of these rooms (keys in text form) that were made since a moment.
 pub async fn cards_of(
     connection: &mut PgConnection,
     rooms: &[String],
     since: Timestamp,
-) -> Result<Vec<(i64, WaitId)>, sqlx::Error> {
+) -> Result<Vec<Made>, sqlx::Error> {
     let rows = sqlx::query!(
-        "select id, wait from alert_cards where room = any ($1) and created_at >= $2 order by id",
+        "select id, room, about, wait from alert_cards where room = any ($1) and created_at >= $2 order by id",
         rooms,
         since,
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.id, WaitId(row.wait))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let about = About::parse(&row.about);
+            Made { id: row.id, room: row.room, about, wait: WaitId(row.wait) }
+        })
+        .collect())
 }
 
 /// What a card is to show, by the wait that it follows.

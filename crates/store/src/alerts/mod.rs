@@ -5,6 +5,7 @@ pub mod cards;
 pub mod changes;
 pub mod claims;
 pub mod presses;
+pub mod retention;
 pub mod schedule;
 pub mod sending;
 pub mod truth;

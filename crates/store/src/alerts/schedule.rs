@@ -15,8 +15,8 @@ pub struct Planned {
     pub next_due_at: Option<Timestamp>,
 }
 
-/// Rooms (keys in text form) that changed since they were last taken in, or that were planned by other rules than
-/// `rules_version`, at most `most`.
+/// Rooms (keys in text form) that changed since they were last taken in, or in which somebody waits and that were planned
+/// by other rules than `rules_version` or taken in before the newest capture gap was known; at most `most`.
 pub async fn rooms_to_observe(
     connection: &mut PgConnection,
     rules_version: i64,
@@ -30,6 +30,9 @@ pub async fn rooms_to_observe(
             where rooms.version > coalesce(seen.version, 0)
             union
             select room from alert_schedule where rules_version <> $1
+            union
+            select room from alert_schedule join alert_rooms using (room)
+            where alert_rooms.gap < (select max(id) from capture_gaps)
         ) as changed
         order by 1
         limit $2
@@ -68,21 +71,31 @@ pub async fn lock_rooms(connection: &mut PgConnection, rooms: &[String]) -> Resu
     Ok(locked)
 }
 
-/// Notes up to which version rooms were taken in.
+/// The newest capture gap's number; 0 while there has been none. Numbers rise, but a lower one may be committed later:
+/// only one process writes the gaps of a gateway, one at a time.
+pub async fn newest_gap(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select coalesce(max(id), 0) as "id!" from capture_gaps"#)
+        .fetch_one(connection)
+        .await
+}
+
+/// Notes up to which version rooms were taken in, and with which newest gap.
 pub async fn mark_observed(
     connection: &mut PgConnection,
     versions: &[(RoomKey, i64)],
+    gap: i64,
 ) -> Result<(), sqlx::Error> {
     let rooms: Vec<String> = versions.iter().map(|(room, _)| room.to_string()).collect();
     let versions: Vec<i64> = versions.iter().map(|(_, version)| *version).collect();
     sqlx::query!(
         r#"
-        update alert_rooms set version = new.version
+        update alert_rooms set version = new.version, gap = $3
         from unnest($1::text[], $2::bigint[]) as new (room, version)
         where alert_rooms.room = new.room
         "#,
         &rooms,
         &versions,
+        gap,
     )
     .execute(connection)
     .await?;

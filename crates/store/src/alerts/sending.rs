@@ -1,6 +1,7 @@
 //! A card's way out: pending → sending → sent, or set aside.
 
 use domain::Timestamp;
+use domain::ladder::Because;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -11,10 +12,12 @@ pub struct Frozen<'a> {
     pub uuid: &'a str,
     /// What is sent.
     pub payload: &'a Value,
-    /// What that shows.
-    pub shown: &'a Value,
     /// The room's last entry, which its reader sees.
     pub through: Option<&'a str>,
+    /// The state that it shows.
+    pub shown: &'a Value,
+    /// When the oldest of the lines was said that it shows.
+    pub texts_since: Option<Timestamp>,
 }
 
 /// Where a card ends that is not sent.
@@ -26,6 +29,10 @@ pub enum End {
     Dead,
     /// Its wait ended before it went out.
     Obsolete,
+    /// The system went back to rehearsal before it went out.
+    Rehearsed,
+    /// It was due before the system went live.
+    Skipped,
 }
 
 impl End {
@@ -34,6 +41,8 @@ impl End {
             Self::Parked => "parked",
             Self::Dead => "dead",
             Self::Obsolete => "obsolete",
+            Self::Rehearsed => "rehearsed",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -48,7 +57,7 @@ pub async fn lock_head(
     alarms_only: bool,
     now: Timestamp,
 ) -> Result<Option<i64>, sqlx::Error> {
-    let head = sqlx::query!(
+    let first = sqlx::query!(
         r#"
         select id, next_attempt_at from alert_cards
         where chat = $1 and state in ('pending', 'sending') and not (attempts >= $2 and next_attempt_at > $3)
@@ -64,18 +73,19 @@ pub async fn lock_head(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(head.filter(|head| head.next_attempt_at <= now).map(|head| head.id))
+    Ok(first.filter(|head| head.next_attempt_at <= now).map(|head| head.id))
 }
 
 /// Freezes a card: from now on every attempt sends the same.
 pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set uuid = $2, payload = $3, shown = $4, through = $5 where id = $1",
+        "update alert_cards set uuid = $2, payload = $3, through = $4, shown = $5, texts_since = $6 where id = $1",
         id,
         frozen.uuid,
         frozen.payload,
-        frozen.shown,
         frozen.through,
+        frozen.shown,
+        frozen.texts_since,
     )
     .execute(connection)
     .await?;
@@ -106,21 +116,24 @@ pub async fn mark_sending(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing what was frozen.
+/// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
     message_id: &str,
+    shown: &Value,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
         update alert_cards
-        set state = 'sent', in_doubt = false, message_id = $2, sent_at = $3, last_code = 0, next_change_at = $3
+        set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
+            next_change_at = $4
         where id = $1
         "#,
         id,
         message_id,
+        shown,
         now,
     )
     .execute(connection)
@@ -188,12 +201,14 @@ pub async fn set_aside(
     sqlx::query!(
         r#"
         update alert_cards
-        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked'
+        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked',
+            skipped_because = case when $2 = 'skipped' then $4 end
         where id = $1
         "#,
         id,
         end.as_str(),
         code,
+        Because::WentLive.as_str(),
     )
     .execute(connection)
     .await?;

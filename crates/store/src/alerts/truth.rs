@@ -32,21 +32,3 @@ pub async fn capture(connection: &mut PgConnection, gateway: &str) -> Result<Opt
     .fetch_optional(connection)
     .await
 }
-
-/// Whether messages of a source may have been lost at or after a moment.
-pub async fn gap_since(
-    connection: &mut PgConnection,
-    source: &str,
-    since: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"
-        select exists (select from capture_gaps gap join gateways using (gateway)
-                       where source = $1 and (until is null or until >= $2)) as "gap!"
-        "#,
-        source,
-        since,
-    )
-    .fetch_one(connection)
-    .await
-}

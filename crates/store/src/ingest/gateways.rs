@@ -100,8 +100,9 @@ pub async fn open_gap(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into capture_gaps (gateway, since, reason)
-        select $1, $2, $3
+        insert into capture_gaps (gateway, since, reason, source, account)
+        select $1, $2, $3, coalesce((select source from gateways where gateway = $1), 'wechaty'),
+               (select account from gateways where gateway = $1)
         where not exists (select from capture_gaps where gateway = $1 and until is null)
         "#,
         gateway,
@@ -123,8 +124,8 @@ pub async fn open_gap_since_last_live(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into capture_gaps (gateway, since, reason)
-        select gateway, last_live_at, $2
+        insert into capture_gaps (gateway, since, reason, source, account)
+        select gateway, last_live_at, $2, source, account
         from gateways
         where gateway = $1 and last_live_at < $3
               and not exists (select from capture_gaps where gateway = $1 and until is null)

@@ -2,9 +2,10 @@
 //! `ingest` alone.
 
 mod contacts;
+pub mod gaps;
 pub mod gateways;
 pub mod inbox;
 pub mod outbox;
 pub mod rooms;
 
-pub use contacts::{Contact, remember_contacts};
+pub use contacts::{Contact, Coworker, coworkers, remember_contacts};

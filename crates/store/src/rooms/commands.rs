@@ -1,4 +1,4 @@
-//! What was asked of us and what became of it.
+//! What was asked of us and what became of it, and what happened to rooms that people read about in the same place.
 
 use domain::Timestamp;
 use domain::id::{CommandId, RoomKey};
@@ -36,7 +36,7 @@ pub struct StoredCommand {
     pub id: CommandId,
     /// Its room.
     pub room: RoomKey,
-    /// `cancel`, `undo_cancel` or `assign`.
+    /// `cancel`, `confirm_answered`, `undo_cancel` or `assign`; `account_left` or `account_back` for what happened.
     pub kind: String,
     /// When it was expressed.
     pub at: Timestamp,
@@ -85,6 +85,14 @@ pub async fn insert(connection: &mut PgConnection, command: &StoredCommand) -> R
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Records something that happened, once.
+pub async fn note(connection: &mut PgConnection, happened: &StoredCommand) -> Result<(), sqlx::Error> {
+    if is_decided(connection, &happened.id).await? {
+        return Ok(());
+    }
+    insert(connection, happened).await
 }
 
 /// Decisions made after a moment, oldest first, at most `most`.

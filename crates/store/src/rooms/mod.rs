@@ -2,6 +2,8 @@
 
 pub mod commands;
 pub mod progress;
+pub mod recompute;
+pub mod retention;
 pub mod timeline;
 pub mod waits;
 
@@ -9,6 +11,7 @@ use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::RoomKey;
 use domain::role::Role;
+use domain::rules::KeptRules;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -49,10 +52,18 @@ pub struct LockedRoom {
     pub last_lines: Vec<Line>,
     /// Its name, and since when; a name reported for an earlier time does not take its place.
     pub topic: Topic,
+    /// The rules exclude it.
+    pub excluded: bool,
     /// Its version.
     pub version: i64,
     /// The newest rules at the moment of locking.
     pub rules_version: i64,
+    /// The newest rules that its past was judged with.
+    pub folded_with: i64,
+    /// How its counted past keeps being judged.
+    pub kept: Option<KeptRules>,
+    /// Texts from before this are blanked, and not stored any more.
+    pub blanked_to: Option<Timestamp>,
 }
 
 /// A room as others read it.
@@ -70,6 +81,10 @@ pub struct Room {
     pub last_entry: Option<String>,
     /// When somebody last said something.
     pub last_active_at: Option<Timestamp>,
+    /// The rules exclude it: it is not to be shown, and raises no alarm.
+    pub excluded: bool,
+    /// Since when they do not any more; `None`: they never did.
+    pub included_since: Option<Timestamp>,
     /// Its version.
     pub version: i64,
 }
@@ -89,8 +104,12 @@ pub struct RoomUpdate {
     pub last_active_at: Option<Timestamp>,
     /// Captures in this batch that repeated a key with other content.
     pub conflicts: i64,
-    /// The rules that were used.
-    pub rules_version: i64,
+    /// The rules exclude it.
+    pub excluded: bool,
+    /// The newest rules that its past was judged with.
+    pub folded_with: i64,
+    /// How its counted past keeps being judged.
+    pub kept: Option<KeptRules>,
 }
 
 /// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
@@ -138,7 +157,9 @@ async fn lock_existing(
     let rows = sqlx::query!(
         r#"
         select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
-               topic_at, version, (select coalesce(max(version), 0) from rules) as "rules_version!"
+               topic_at, excluded_since is not null as "excluded!", version,
+               (select coalesce(max(version), 0) from rules) as "rules_version!",
+               rules_version as folded_with, rules_kept as "kept: Json<KeptRules>", text_blanked_to
         from rooms
         where room = any ($1)
         order by room
@@ -155,8 +176,12 @@ async fn lock_existing(
                 state: row.state.map(|state| state.0).unwrap_or_default(),
                 last_lines: row.last_lines.0,
                 topic: Topic { name: row.topic, at: row.topic_at },
+                excluded: row.excluded,
                 version: row.version,
                 rules_version: row.rules_version,
+                folded_with: row.folded_with,
+                kept: row.kept.map(|kept| kept.0),
+                blanked_to: row.text_blanked_to,
             })
         })
         .collect()
@@ -177,7 +202,10 @@ pub async fn update(
         updates.iter().map(|update| update.state.through.as_ref().map(last_entry)).collect();
     let active: Vec<Option<Timestamp>> = updates.iter().map(|update| update.last_active_at).collect();
     let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
-    let rules: Vec<i64> = updates.iter().map(|update| update.rules_version).collect();
+    let excluded: Vec<bool> = updates.iter().map(|update| update.excluded).collect();
+    let rules: Vec<i64> = updates.iter().map(|update| update.folded_with).collect();
+    let kept: Vec<Option<Json<&KeptRules>>> =
+        updates.iter().map(|update| update.kept.as_ref().map(Json)).collect();
     sqlx::query!(
         r#"
         update rooms
@@ -185,10 +213,14 @@ pub async fn update(
             last_entry = new.last_entry,
             last_active_at = greatest(rooms.last_active_at, new.last_active_at),
             conflicts = rooms.conflicts + new.conflicts, rules_version = new.rules_version,
-            version = rooms.version + 1, updated_at = $10
+            excluded_since = case when new.excluded then coalesce(rooms.excluded_since, $11) end,
+            included_since = case when rooms.excluded_since is not null and not new.excluded then $11
+                                  else rooms.included_since end,
+            rules_kept = new.rules_kept, version = rooms.version + 1, updated_at = $11
         from unnest($1::text[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::bigint[],
-                    $8::bigint[], $9::timestamptz[])
-             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at)
+                    $8::bigint[], $9::timestamptz[], $10::jsonb[], $12::boolean[])
+             as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at,
+                     rules_kept, excluded)
         where rooms.room = new.room
         "#,
         &rooms,
@@ -200,7 +232,9 @@ pub async fn update(
         &conflicts,
         &rules,
         &topics_at as _,
+        &kept as _,
         now,
+        &excluded,
     )
     .execute(connection)
     .await?;
@@ -254,7 +288,7 @@ pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Res
     let rows = sqlx::query!(
         r#"
         select room, topic, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>",
-               last_entry, last_active_at, version
+               last_entry, last_active_at, excluded_since is not null as "excluded!", included_since, version
         from rooms
         where $1::text[] is null or room = any ($1)
         order by room
@@ -272,6 +306,8 @@ pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Res
                 last_lines: row.last_lines.0,
                 last_entry: row.last_entry,
                 last_active_at: row.last_active_at,
+                excluded: row.excluded,
+                included_since: row.included_since,
                 version: row.version,
             })
         })
@@ -296,4 +332,27 @@ pub async fn folded_with_older_rules(
     .fetch_all(connection)
     .await?;
     rows.iter().map(|room| parse(room, "room")).collect()
+}
+
+/// A room's name, and whether it counts as excluded.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Which.
+    pub room: RoomKey,
+    /// Its name; empty when unknown.
+    pub topic: String,
+    /// It counts as excluded.
+    pub excluded: bool,
+}
+
+/// Every room's name.
+pub async fn names(connection: &mut PgConnection) -> Result<Vec<Named>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select room, topic, excluded_since is not null as "excluded!" from rooms order by room"#
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok(Named { room: parse(&row.room, "room")?, topic: row.topic, excluded: row.excluded }))
+        .collect()
 }

@@ -23,6 +23,19 @@ pub struct StoredWait {
     pub replaced_by: Option<WaitId>,
     /// Its opening asks for nothing any more.
     pub void: bool,
+    /// When an import or rules with a past `valid_from` gave it its present shape; `None`: they never did.
+    pub judged_anew_at: Option<Timestamp>,
+}
+
+/// A wait as a fold gave it.
+#[derive(Debug, Clone)]
+pub struct NewWait {
+    /// Its room.
+    pub room: RoomKey,
+    /// The wait.
+    pub folded: FoldedWait,
+    /// The fold judged the past anew: if it made the wait, opened it again or moved it to another stage, that is noted.
+    pub judged_anew: bool,
 }
 
 fn state_name(wait: &Wait) -> &'static str {
@@ -30,6 +43,7 @@ fn state_name(wait: &Wait) -> &'static str {
         None => "open",
         Some(Ending::Answered { .. }) => "answered",
         Some(Ending::Cancelled { .. }) => "cancelled",
+        Some(Ending::Confirmed { .. }) => "confirmed",
         Some(Ending::Withdrawn) => "withdrawn",
         Some(Ending::Unobserved) => "unobserved",
     }
@@ -38,15 +52,15 @@ fn state_name(wait: &Wait) -> &'static str {
 /// Stores waits as they are now, live.
 pub async fn upsert(
     connection: &mut PgConnection,
-    waits: &[(RoomKey, FoldedWait)],
+    waits: &[NewWait],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     if waits.is_empty() {
         return Ok(());
     }
-    let each = || waits.iter().map(|(_, folded)| &folded.wait);
+    let each = || waits.iter().map(|new| &new.folded.wait);
     let ids: Vec<&str> = each().map(|wait| wait.id.as_str()).collect();
-    let rooms: Vec<String> = waits.iter().map(|(room, _)| room.to_string()).collect();
+    let rooms: Vec<String> = waits.iter().map(|new| new.room.to_string()).collect();
     let opened_at: Vec<Timestamp> = each().map(|wait| wait.opened.at).collect();
     let opened_seq: Vec<i64> = each().map(|wait| wait.opened.seq).collect();
     let customers: Vec<String> = each().map(|wait| wait.customer.to_string()).collect();
@@ -61,22 +75,26 @@ pub async fn upsert(
     let closed: Vec<Option<Timestamp>> = each().map(|wait| wait.outcome.as_ref().map(|o| o.at)).collect();
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
     let before: Vec<Option<Json<&FoldState>>> =
-        waits.iter().map(|(_, folded)| folded.before.as_ref().map(Json)).collect();
+        waits.iter().map(|new| new.folded.before.as_ref().map(Json)).collect();
+    let anew: Vec<Option<Timestamp>> = waits.iter().map(|new| new.judged_anew.then_some(now)).collect();
     sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
-                           last_customer_at, alarm_since, state, closed_at, outcome, before, updated_at)
+                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at, updated_at)
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                    $14::timestamptz[], $15::jsonb[], $16::jsonb[])
+                    $14::timestamptz[], $15::jsonb[], $16::jsonb[], $18::timestamptz[])
         on conflict (wait) do update
         set opened_at = excluded.opened_at, opened_seq = excluded.opened_seq, customer = excluded.customer,
             customer_name = excluded.customer_name, verdict = excluded.verdict, owner = excluded.owner,
             stage = excluded.stage, messages = excluded.messages, last_customer_at = excluded.last_customer_at,
             alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
             outcome = excluded.outcome, before = coalesce(excluded.before, waits.before), replaced_by = null,
-            updated_at = excluded.updated_at
+            updated_at = excluded.updated_at,
+            judged_anew_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
+                and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.judged_anew_at end,
+                waits.judged_anew_at)
         "#,
         &ids as _,
         &rooms,
@@ -95,6 +113,7 @@ pub async fn upsert(
         &outcomes as _,
         &before as _,
         now,
+        &anew as _,
     )
     .execute(connection)
     .await?;
@@ -188,6 +207,29 @@ pub async fn live_after(
         .collect())
 }
 
+/// When the entry was sent that ended a room's last closed wait; a cancel counts as sent with the entry that it stands
+/// after. `None`: no live wait of the room is closed.
+pub async fn last_closing(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let at = sqlx::query_scalar!(
+        r#"
+        select coalesce(cancel.pos_at, closed.closed_at) as at
+        from waits closed
+             left join timeline cancel on closed.state = 'cancelled' and cancel.room = closed.room
+                  and cancel.entry = 'command:' || (closed.outcome -> 'how' ->> 'command')
+        where closed.room = $1 and closed.replaced_by is null and closed.state not in ('open', 'void')
+        order by closed.opened_at desc, closed.opened_seq desc, closed.wait desc
+        limit 1
+        "#,
+        room.to_string(),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(at.flatten())
+}
+
 /// Which waits to read.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
@@ -209,7 +251,8 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
     let rows = sqlx::query!(
         r#"
         select wait, room, opened_at, opened_seq, customer, customer_name, verdict as "verdict: Json<Verdict>", owner,
-               stage, messages, last_customer_at, alarm_since, state, outcome as "outcome: Json<Outcome>", replaced_by
+               stage, messages, last_customer_at, alarm_since, state, outcome as "outcome: Json<Outcome>", replaced_by,
+               judged_anew_at
         from waits
         where case
             when $1::text[] is not null then wait = any ($1)
@@ -250,6 +293,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
                 wait,
                 void: row.state == "void",
                 replaced_by: row.replaced_by.map(WaitId),
+                judged_anew_at: row.judged_anew_at,
             })
         })
         .collect()

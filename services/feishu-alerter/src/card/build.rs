@@ -8,7 +8,7 @@ use domain::wording::colour_in_words;
 
 use super::facts::{CardFacts, CardKind, CardState, Form, LastLine};
 use super::{CARD_BYTES_MAX, text};
-use crate::callback::ACT_NO_REPLY_NEEDED;
+use crate::callback::{ACT_ANSWERED, ACT_NO_REPLY_NEEDED};
 use crate::feishu::OutgoingMessage;
 use crate::wording;
 
@@ -71,13 +71,11 @@ fn card(facts: &CardFacts, form: Form) -> Value {
     let mut elements = vec![markdown(&names(facts, form))];
     if form != Form::Minimal {
         elements.extend(notes(facts).map(|note| markdown(&note)));
-        if facts.state.is_open() && !facts.last_lines.is_empty() {
+        if facts.awaits_reply() && !facts.last_lines.is_empty() {
             elements.push(last_lines(facts));
         }
     }
-    if facts.state.is_open() {
-        elements.push(button(facts));
-    }
+    elements.extend(buttons(facts));
     elements.push(json!({"tag": "markdown", "text_size": "notation",
         "content": format!("{} {}", wording::MARKER, facts.marker)}));
     json!({
@@ -93,13 +91,12 @@ fn markdown(content: &str) -> Value {
 }
 
 fn header(facts: &CardFacts) -> Value {
-    let colour = if matches!(facts.state, CardState::Waiting) { facts.level } else { Colour::Grey };
+    let colour = if matches!(facts.state, CardState::Waiting { .. }) { facts.level } else { Colour::Grey };
     let mut tags = Vec::new();
-    if facts.state.is_open() {
-        tags.push(tag(wording::TAG_OPEN, facts.level));
-    }
-    if facts.unverified {
+    if facts.awaits_reply() && facts.unverified {
         tags.push(tag(wording::TAG_UNVERIFIED, Colour::Grey));
+    } else if facts.awaits_reply() {
+        tags.push(tag(wording::TAG_OPEN, facts.level));
     }
     json!({"template": colour.name(), "title": {"tag": "plain_text", "content": title(facts)},
         "text_tag_list": tags})
@@ -113,54 +110,71 @@ fn tag(words: &str, colour: Colour) -> Value {
 
 fn title(facts: &CardFacts) -> String {
     match &facts.state {
-        CardState::Waiting => {
-            let what = match facts.kind {
-                CardKind::Overdue => wording::OVERDUE,
-                CardKind::OwnerWanted => wording::OWNER_WANTED,
-            };
-            format!(
-                "{what}{}{}",
-                wording::level(&colour_in_words(facts.level)),
-                wording::waited(facts.threshold)
-            )
-        }
+        CardState::Waiting { .. } => waiting_title(facts),
         CardState::Escalated { .. } => wording::ESCALATED.to_owned(),
         CardState::Answered { .. } => wording::ANSWERED.to_owned(),
         CardState::Cancelled { .. } => wording::CANCELLED.to_owned(),
+        CardState::Confirmed { .. } => wording::CONFIRMED.to_owned(),
+        CardState::Returned => wording::RETURNED.to_owned(),
         CardState::Withdrawn => wording::WITHDRAWN.to_owned(),
         CardState::Unobserved => wording::UNOBSERVED.to_owned(),
         CardState::Void => wording::VOID.to_owned(),
+        CardState::Excluded => wording::EXCLUDED.to_owned(),
     }
+}
+
+fn waiting_title(facts: &CardFacts) -> String {
+    let what = match facts.kind {
+        CardKind::AccountLeft { .. } => return wording::ACCOUNT_LEFT.to_owned(),
+        CardKind::OwnerWanted => wording::OWNER_WANTED,
+        CardKind::Overdue if facts.unverified => wording::TO_VERIFY,
+        CardKind::Overdue => wording::OVERDUE,
+    };
+    let how_long = if facts.unverified { wording::asked } else { wording::waited };
+    format!("{what}{}{}", wording::level(&colour_in_words(facts.level)), how_long(facts.threshold))
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
 fn outcome(facts: &CardFacts) -> Option<String> {
     match &facts.state {
-        CardState::Waiting => None,
+        CardState::Waiting { .. } => None,
         CardState::Escalated { to } => Some(wording::escalated(*to)),
+        CardState::Answered { by, .. } if facts.unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),
+        CardState::Confirmed { by } => Some(wording::confirmed_by(&name(by))),
+        CardState::Returned => Some(wording::returned()),
         CardState::Withdrawn => Some(wording::withdrawn()),
         CardState::Unobserved => Some(wording::unobserved()),
         CardState::Void => Some(wording::void()),
+        CardState::Excluded => Some(wording::excluded()),
     }
 }
 
 /// What the list of chats shows.
 fn summary(facts: &CardFacts) -> String {
-    format!("{} {}", title(facts), name(&facts.customer))
+    let whose =
+        if matches!(facts.kind, CardKind::AccountLeft { .. }) { &facts.room } else { &facts.customer };
+    format!("{} {}", title(facts), name(whose))
+}
+
+/// Label and value of who, where and since when, names made safe by `clean`.
+fn particulars(facts: &CardFacts, owner: String, clean: fn(&str) -> String) -> Vec<(&'static str, String)> {
+    let room = (wording::ROOM, clean(&facts.room));
+    let since = time(facts, facts.waiting_since);
+    let owner = (wording::OWNER, owner);
+    let CardKind::AccountLeft { by } = &facts.kind else {
+        return vec![(wording::CUSTOMER, clean(&facts.customer)), room, owner, (wording::SINCE, since)];
+    };
+    let by = by.iter().map(|by| (wording::LEFT_BY, clean(by)));
+    [room, owner, (wording::LEFT_AT, since)].into_iter().chain(by).collect()
 }
 
 /// Outcome, customer, room, owner, since when: one line each.
 fn names(facts: &CardFacts, form: Form) -> String {
     let outcome = outcome(facts).map(|words| format!("**{}**", text::markdown(&words, 2 * NAME_CHARS)));
-    let line = |label: &str, value: &str| format!("**{label}** {value}");
-    let lines = [
-        line(wording::CUSTOMER, &escaped(&facts.customer)),
-        line(wording::ROOM, &escaped(&facts.room)),
-        line(wording::OWNER, &owner(facts, form)),
-        line(wording::SINCE, &time(facts, facts.waiting_since)),
-    ];
+    let particulars = particulars(facts, owner(facts, form), escaped);
+    let lines = particulars.into_iter().map(|(label, value)| format!("**{label}** {value}"));
     outcome.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
@@ -168,7 +182,7 @@ fn owner(facts: &CardFacts, form: Form) -> String {
     let Some(owner) = &facts.owner else { return wording::NO_OWNER.to_owned() };
     let name = escaped(&owner.name);
     match (&owner.mention, form) {
-        (Some(id), Form::Full) if matches!(facts.state, CardState::Waiting) => {
+        (Some(id), Form::Full) if matches!(facts.state, CardState::Waiting { .. }) => {
             format!("{name} <at id={}></at>", mention_id(id.as_str()))
         }
         (Some(_), Form::WithoutMention) if facts.state.is_open() => {
@@ -187,8 +201,10 @@ fn mention_id(id: &str) -> String {
 fn notes(facts: &CardFacts) -> impl Iterator<Item = String> {
     let wants_owner = facts.kind == CardKind::OwnerWanted && facts.state.is_open();
     let assign = wants_owner.then(|| wording::ASSIGN_ONE.to_owned());
-    let verify = facts.unverified.then(|| wording::UNVERIFIED_NOTE.to_owned());
-    assign.into_iter().chain(verify)
+    let verify = (facts.awaits_reply() && facts.unverified).then(|| wording::UNVERIFIED_NOTE.to_owned());
+    let away = facts.state.is_open() && matches!(facts.kind, CardKind::AccountLeft { .. });
+    let left = away.then(|| wording::LEFT_NOTE.to_owned());
+    assign.into_iter().chain(verify).chain(left)
 }
 
 /// Plain text, not markdown: strangers wrote it.
@@ -206,13 +222,30 @@ fn spoken(facts: &CardFacts, line: &LastLine) -> String {
     format!("{} {}：{}", time(facts, line.at), name(&line.speaker), text::plain(&line.text, LINE_CHARS))
 }
 
-fn button(facts: &CardFacts) -> Value {
+fn buttons(facts: &CardFacts) -> Vec<Value> {
+    if !facts.awaits_reply() {
+        return Vec::new();
+    }
+    let answered = button(
+        facts,
+        ("primary", wording::ANSWERED_UNSEEN, ACT_ANSWERED),
+        (wording::ANSWERED_TITLE, wording::ANSWERED_TEXT),
+    );
+    let not_needed = button(
+        facts,
+        ("default", wording::NO_REPLY_NEEDED, ACT_NO_REPLY_NEEDED),
+        (wording::CONFIRM_TITLE, wording::CONFIRM_TEXT),
+    );
+    if facts.unverified { vec![answered, not_needed] } else { vec![not_needed] }
+}
+
+/// A button by its type, words and act, and by the question before it takes effect.
+fn button(facts: &CardFacts, (kind, label, act): (&str, &str, &str), (title, text): (&str, &str)) -> Value {
     let words = |content: &str| json!({"tag": "plain_text", "content": content});
     json!({
-        "tag": "button", "type": "default", "text": words(wording::NO_REPLY_NEEDED),
-        "confirm": {"title": words(wording::CONFIRM_TITLE), "text": words(wording::CONFIRM_TEXT)},
-        "behaviors": [{"type": "callback",
-            "value": {"k": facts.marker.as_str(), "act": ACT_NO_REPLY_NEEDED}}],
+        "tag": "button", "type": kind, "text": words(label),
+        "confirm": {"title": words(title), "text": words(text)},
+        "behaviors": [{"type": "callback", "value": {"k": facts.marker.as_str(), "act": act}}],
     })
 }
 
@@ -221,14 +254,11 @@ fn plain_text(facts: &CardFacts) -> String {
     let owner = facts.owner.as_ref().map_or(wording::NO_OWNER.to_owned(), |owner| name(&owner.name));
     let mut lines = vec![title(facts)];
     lines.extend(outcome(facts));
-    lines.extend([
-        format!("{}：{}", wording::CUSTOMER, name(&facts.customer)),
-        format!("{}：{}", wording::ROOM, name(&facts.room)),
-        format!("{}：{owner}", wording::OWNER),
-        format!("{}：{}", wording::SINCE, time(facts, facts.waiting_since)),
-    ]);
+    lines.extend(
+        particulars(facts, owner, name).into_iter().map(|(label, value)| format!("{label}：{value}")),
+    );
     lines.extend(notes(facts));
-    if facts.state.is_open() {
+    if facts.awaits_reply() {
         lines.extend(shown_lines(facts).map(|line| spoken(facts, line)));
     }
     lines.push(format!("{} {}", wording::MARKER, facts.marker));

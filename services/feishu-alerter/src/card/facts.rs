@@ -21,13 +21,13 @@ pub struct CardFacts {
     pub level: Colour,
     /// The rung's threshold in working time. Not the time waited so far: that would move.
     pub threshold: Duration,
-    /// The customer's display name.
+    /// The customer's display name; empty if the card is about no customer.
     pub customer: String,
     /// The room's name.
     pub room: String,
     /// The owner, if there is one.
     pub owner: Option<Owner>,
-    /// When the wait opened.
+    /// When the wait opened, or our account left.
     pub waiting_since: DateTime<Utc>,
     /// The last lines, oldest first; only the last few are shown.
     pub last_lines: Vec<LastLine>,
@@ -41,13 +41,25 @@ pub struct CardFacts {
     pub made_at: DateTime<Utc>,
 }
 
+impl CardFacts {
+    /// Whether somebody is to answer a customer.
+    pub fn awaits_reply(&self) -> bool {
+        self.state.is_open() && !matches!(self.kind, CardKind::AccountLeft { .. })
+    }
+}
+
 /// What a card is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CardKind {
     /// A customer waits too long.
     Overdue,
     /// A customer waits in a room without owner: somebody is to be assigned.
     OwnerWanted,
+    /// Our account left the room: nobody sees who waits there.
+    AccountLeft {
+        /// Display name of who removed it, if that is known.
+        by: Option<String>,
+    },
 }
 
 /// The person answerable for the room.
@@ -74,8 +86,12 @@ pub struct LastLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum CardState {
-    /// Nobody has answered.
-    Waiting,
+    /// Nobody has answered; about a departure: our account is not back.
+    Waiting {
+        /// The wait overlaps a capture gap: the card asks whether there was a reply.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unverified: bool,
+    },
     /// Nobody has answered, and a card of a higher rung was sent.
     Escalated {
         /// The higher rung's threshold.
@@ -93,18 +109,30 @@ pub enum CardState {
         /// Display name.
         by: String,
     },
+    /// Somebody said that there was a reply while nobody saw it.
+    Confirmed {
+        /// Display name.
+        by: String,
+    },
+    /// Our account is in the room again.
+    Returned,
     /// The customer took the message back.
     Withdrawn,
     /// Our account left the room.
     Unobserved,
     /// Judged anew, nobody was waiting.
     Void,
+    /// The rules exclude the room: nobody is told how it goes on.
+    Excluded,
 }
 
 impl CardState {
-    /// Whether the customer still waits.
+    /// A customer of whom nothing was missed.
+    pub const WAITING: Self = Self::Waiting { unverified: false };
+
+    /// Whether the customer still waits, or our account is still away.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Escalated { .. })
+        matches!(self, Self::Waiting { .. } | Self::Escalated { .. })
     }
 }
 

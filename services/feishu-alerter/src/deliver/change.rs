@@ -43,7 +43,7 @@ impl Deliverer {
         };
         let outcome = self.feishu.update_card(&change.message_id, &change.message).await;
         self.record_change(&change.card, outcome).await?;
-        tokio::time::sleep(CHAT_SPACING).await;
+        self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
 
@@ -76,7 +76,7 @@ impl Deliverer {
         if too_old || form == Form::PlainText {
             return Ok(None);
         }
-        let Some(about) = About::read(connection, card).await? else { return Ok(None) };
+        let Some(about) = About::read(connection, card, now).await? else { return Ok(None) };
         let history = self.rules.get(connection).await?;
         let making = Making { rules: history.at(now), config: &self.ctx.config, form, now };
         let message = about.message(card, uuid, &card.wanted, making)?;

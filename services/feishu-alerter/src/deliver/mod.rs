@@ -150,7 +150,7 @@ impl Deliverer {
 
     async fn step(&self, chat: &str) -> Result<Step, Failure> {
         // Before the look and not before the call, so that what was looked at is still true when the call is made.
-        self.pace.turn().await;
+        self.pace.turn(&self.ctx.clock).await;
         let now = self.ctx.clock.now();
         if self.pause.holds(now) || !self.renew(chat, now + LEASE).await? {
             return Ok(Step::Idle);

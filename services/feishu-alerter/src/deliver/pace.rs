@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use runtime::Clock;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -25,12 +26,12 @@ pub struct Pace {
 
 impl Pace {
     /// Waits until the next call may be made.
-    pub async fn turn(&self) {
+    pub async fn turn(&self, clock: &Clock) {
         let moment = {
             let mut next = self.next.lock().await;
             let now = Instant::now();
             let moment = next.map_or(now, |next| next.max(now));
-            *next = Some(moment + CALL_SPACING);
+            *next = Some(moment + clock.real(CALL_SPACING));
             moment
         };
         tokio::time::sleep_until(moment).await;

@@ -5,17 +5,20 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use domain::golive::Phase;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
 use store::alerts::sending::{
     End, Frozen, freeze, lock_head, mark_refused, mark_retry, mark_sending, mark_sent, set_aside,
 };
+use store::golive;
 use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
 use crate::about::{About, Making};
-use crate::card::Form;
+use crate::card::{CardState, Form};
+use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
 use crate::point;
@@ -65,7 +68,7 @@ impl Deliverer {
         let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid).await;
         self.ctx.faults.reach(point::BEFORE_RECORD).await;
         self.record(&attempt, outcome).await?;
-        tokio::time::sleep(CHAT_SPACING).await;
+        self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
 
@@ -75,24 +78,22 @@ impl Deliverer {
         let held = held(&mut tx, &self.ctx.config, now).await?.is_some();
         let Some(id) = lock_head(&mut tx, chat, PATIENCE, held, now).await? else { return Ok(Head::None) };
         let Some(card) = get(&mut tx, id).await? else { return Ok(Head::None) };
-        let about = About::read(&mut tx, &card).await?;
+        let about = About::read(&mut tx, &card, now).await?;
         let Some(about) = about.filter(|about| card.in_doubt || about.is_wanted(&card)) else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             set_aside(&mut tx, id, End::Obsolete, None).await?;
             tx.commit().await?;
             return Ok(Head::SetAside);
         };
-        if window_is_over(&card, now) {
-            set_aside(&mut tx, id, End::Parked, None).await?;
+        let phase = golive::history(&mut tx).await?.at(now);
+        if let Some(end) = ends_here(&card, phase, now) {
+            set_aside(&mut tx, id, end, None).await?;
             tx.commit().await?;
-            metrics::counter!("alerts_parked_total").increment(1);
-            tracing::error!(
-                wait.id = %card.wait,
-                card.uuid = card.uuid,
-                chat.id = chat,
-                "a card is parked: nobody knows whether it was sent, and the hour of its uuid is over"
-            );
+            tell(&card, end);
             return Ok(Head::SetAside);
+        }
+        if !phase.live && card.alarm.is_none() {
+            return Ok(Head::None);
         }
         let Some((uuid, message)) = self.frozen(&mut tx, &card, &about, now).await? else {
             set_aside(&mut tx, id, End::Obsolete, None).await?;
@@ -125,8 +126,8 @@ impl Deliverer {
         let shown = about.first(card)?;
         let Some(message) = about.message(card, uuid.clone(), &shown, making)? else { return Ok(None) };
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
-        let frozen =
-            Frozen { uuid: uuid.as_str(), payload: &payload, shown: &shown, through: about.through() };
+        let (through, texts_since) = (about.through(), about.texts_since(making));
+        let frozen = Frozen { uuid: uuid.as_str(), payload: &payload, through, shown: &shown, texts_since };
         freeze(connection, card.id, &frozen).await?;
         Ok(Some((uuid, message)))
     }
@@ -137,7 +138,8 @@ impl Deliverer {
         let mut connection = self.ctx.db.acquire().await?;
         match outcome {
             Ok(sent) => {
-                mark_sent(&mut connection, card.id, sent.message_id.as_str(), now).await?;
+                let shown = as_json(&CardState::WAITING)?;
+                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &shown, now).await?;
                 metrics::counter!("alerts_sent_total").increment(1);
                 metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
                 Ok(())
@@ -184,6 +186,37 @@ impl Deliverer {
         self.pause.set(until);
         tracing::error!(error = %error, %until, "NO CARD CAN BE SENT: every call to Feishu is stopped");
         until
+    }
+}
+
+/// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to
+/// rehearsal, is not sent; if it may stand in the chat already, nobody knows.
+fn ends_here(card: &Card, phase: Phase, now: Timestamp) -> Option<End> {
+    if card.alarm.is_some() {
+        // What is wrong with Huiyin itself is told in rehearsal too.
+        return window_is_over(card, now).then_some(End::Parked);
+    }
+    let outlived = !phase.live || phase.since.is_some_and(|since| card.due_at < since);
+    match (card.in_doubt, phase.live) {
+        (true, true) if outlived => Some(End::Parked),
+        (true, _) if window_is_over(card, now) => Some(End::Parked),
+        (false, true) if outlived => Some(End::Skipped),
+        (false, false) => Some(End::Rehearsed),
+        _ => None,
+    }
+}
+
+fn tell(card: &Card, end: End) {
+    if end == End::Parked {
+        metrics::counter!("alerts_parked_total").increment(1);
+        tracing::error!(
+            wait.id = %card.wait,
+            card.uuid = card.uuid,
+            chat.id = card.chat,
+            "a card is parked: nobody knows whether it was sent, and it must not be sent again"
+        );
+    } else {
+        tracing::info!(wait.id = %card.wait, card.rung = card.rung, ?end, "a card is not sent: it is of another phase");
     }
 }
 

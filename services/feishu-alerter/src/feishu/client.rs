@@ -148,13 +148,13 @@ impl FeishuClient {
         }
     }
 
-    async fn token(&self) -> Result<super::Secret, FeishuError> {
+    pub(super) async fn token(&self) -> Result<super::Secret, FeishuError> {
         let now: DateTime<Utc> = (self.now)();
         self.tokens.get(&self.http, &self.base, &self.credentials, now).await
     }
 }
 
 /// An id inside a path: what could change the path is left out, so that a strange id finds nothing.
-fn path_segment(id: &str) -> String {
+pub(super) fn path_segment(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }

@@ -6,13 +6,16 @@
 mod client;
 mod error;
 mod history;
+mod people;
 mod token;
 mod wire;
 
 pub use client::{FeishuClient, Receiver, Sent};
 pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use history::{ChatInfo, MarkerSearch};
+pub use people::LookedUp;
 pub use runtime::config::Secret;
+pub use wire::CALL_DEADLINE;
 
 use std::fmt;
 use std::sync::Arc;

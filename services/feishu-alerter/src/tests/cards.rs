@@ -40,7 +40,7 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
             line("王小样", "打我电话 13800138000", 90),
         ],
         unverified: false,
-        state: CardState::Waiting,
+        state: CardState::WAITING,
         zone: Shanghai,
         made_at: hand.now(),
     }
@@ -48,13 +48,16 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
 
 fn states() -> Vec<CardState> {
     vec![
-        CardState::Waiting,
+        CardState::WAITING,
         CardState::Escalated { to: Duration::from_mins(30) },
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
         CardState::Cancelled { by: "小林".to_owned() },
+        CardState::Confirmed { by: "小林".to_owned() },
+        CardState::Returned,
         CardState::Withdrawn,
         CardState::Unobserved,
         CardState::Void,
+        CardState::Excluded,
     ]
 }
 
@@ -74,11 +77,17 @@ async fn is_taken(stage: &Stage, message: &OutgoingMessage, nth: u32) {
 async fn every_form_in_every_state_is_taken() {
     let stage = stage().await;
     let mut nth = 0;
-    for kind in [CardKind::Overdue, CardKind::OwnerWanted] {
+    let left = CardKind::AccountLeft { by: Some("小林".to_owned()) };
+    for kind in [CardKind::Overdue, CardKind::OwnerWanted, left] {
         for state in states() {
             for form in [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText] {
                 for unverified in [false, true] {
-                    let facts = CardFacts { kind, state: state.clone(), unverified, ..facts(&stage.hand) };
+                    let facts = CardFacts {
+                        kind: kind.clone(),
+                        state: state.clone(),
+                        unverified,
+                        ..facts(&stage.hand)
+                    };
                     is_taken(&stage, &render(&facts, form), nth).await;
                     nth += 1;
                 }
@@ -106,7 +115,7 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
             line.speaker.clone_from(&awful);
             line.text.clone_from(&awful);
         }
-        for state in [CardState::Waiting, CardState::Cancelled { by: awful.clone() }] {
+        for state in [CardState::WAITING, CardState::Cancelled { by: awful.clone() }] {
             facts.state = state;
             let message = render(&facts, form);
             assert!(request_bytes(&message) < CARD_BYTES_MAX, "{}", request_bytes(&message));
@@ -177,6 +186,30 @@ async fn the_closed_cards_are_grey_and_name_who_and_how_long() {
         assert!(!card.to_string().contains("\"button\""), "a closed card has nothing to press");
         assert!(!card.to_string().contains("<at"), "and mentions nobody again");
     }
+}
+
+#[tokio::test]
+async fn a_card_about_an_uncertain_wait_asks_and_does_not_blame() {
+    let stage = stage().await;
+    let card = json(&render(&CardFacts { unverified: true, ..facts(&stage.hand) }, Form::Full));
+    insta::assert_json_snapshot!(card);
+    let answered = CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) };
+    let closed = CardFacts { unverified: true, state: answered, ..facts(&stage.hand) };
+    let closed = json(&render(&closed, Form::Full)).to_string();
+    assert!(closed.contains("用时不计入统计") && !closed.contains("25 分钟") && !closed.contains("待核实"));
+}
+
+#[tokio::test]
+async fn a_card_about_a_departure_says_where_and_by_whom_and_has_no_button() {
+    let stage = stage().await;
+    let kind = CardKind::AccountLeft { by: Some("小周".to_owned()) };
+    let left = CardFacts { kind, customer: String::new(), ..facts(&stage.hand) };
+    insta::assert_json_snapshot!(json(&render(&left, Form::Full)));
+    let back = json(&render(&CardFacts { state: CardState::Returned, ..left }, Form::Full));
+    assert_eq!(
+        (&back["header"]["title"]["content"], &back["header"]["template"]),
+        (&"机器人已回到群里".into(), &"grey".into())
+    );
 }
 
 #[tokio::test]

@@ -76,6 +76,8 @@ fn config(hand: &Hand) -> FeishuConfig {
     config.people = vec![PersonSpec {
         open_id: PERSON.to_owned(),
         name: "小林".to_owned(),
+        mobile: String::new(),
+        email: String::new(),
         available: true,
         refuse: None,
     }];

@@ -2,6 +2,8 @@
 
 mod closing;
 mod crashes;
+mod first_day;
+mod gaps;
 mod holding;
 mod ladder;
 mod owners;

@@ -101,8 +101,14 @@ impl Scene {
         let mut config = FeishuConfig::new(Arc::new(move || clock.now()), app);
         config.chats = [TO_WANG, TO_LI, TO_ALL].map(chat).to_vec();
         let name = "周经理".to_owned();
-        config.people =
-            vec![PersonSpec { open_id: MANAGER.into(), name: name.clone(), available: true, refuse: None }];
+        config.people = vec![PersonSpec {
+            open_id: MANAGER.into(),
+            name: name.clone(),
+            mobile: String::new(),
+            email: String::new(),
+            available: true,
+            refuse: None,
+        }];
         config.callback =
             CallbackSpec { url: None, encrypt_key: Some("key".into()), verification_token: "token".into() };
         let feishu = simulators::feishu::start(config).await?;
@@ -214,6 +220,17 @@ impl Scene {
         let value = &button["behaviors"][0]["value"];
         let click =
             json!({ "message_id": card.message_id, "open_id": MANAGER, "variant": variant, "value": value });
+        self.control("POST", "click", &click).await
+    }
+
+    /// The same with the button of this act, whether or not the card has it.
+    pub async fn press_act(&self, card: &Seen, act: &str) -> Result<Value> {
+        let shown: Value = serde_json::from_str(&card.text)?;
+        let elements = shown["body"]["elements"].as_array().context("elements")?;
+        let button = elements.iter().find(|element| element["tag"] == "button").context("a button")?;
+        let mut value = button["behaviors"][0]["value"].clone();
+        value["act"] = json!(act);
+        let click = json!({ "message_id": card.message_id, "open_id": MANAGER, "value": value });
         self.control("POST", "click", &click).await
     }
 

@@ -38,8 +38,12 @@ pub struct Seen {
     pub at: DateTime<Utc>,
 }
 
-/// What is to be announced; `None`: nothing is new.
-pub fn change(old: Option<&Seen>, new: &Facts, account: &str) -> Option<RoomEvent> {
+/// What is to be announced; `None`: nothing is new. `left`: an event says that our account left, which is all that tells
+/// of it where a puppet does not list our account among the members.
+pub fn change(old: Option<&Seen>, new: &Facts, account: &str, left: bool) -> Option<RoomEvent> {
+    if left {
+        return old.is_none_or(|old| !old.gone).then_some(RoomEvent::AccountLeft);
+    }
     let inside = new.members.contains(account);
     let seen = || RoomEvent::Seen {
         owner: new.owner.clone(),
@@ -93,7 +97,7 @@ mod tests {
     }
 
     fn said(old: Option<&Seen>, new: &Facts) -> Option<&'static str> {
-        change(old, new, "me").as_ref().map(word)
+        change(old, new, "me", false).as_ref().map(word)
     }
 
     #[test]
@@ -115,6 +119,9 @@ mod tests {
         for (old, new, expected) in cases {
             assert_eq!(said(old, &new), expected, "{old:?} → {new:?}");
         }
+        let leaves = |old| change(old, &facts("甲", &["s"]), "me", true).as_ref().map(word);
+        assert_eq!(leaves(Some(&never_in)), Some("left"), "it need not be listed to be removed");
+        assert_eq!((leaves(None), leaves(Some(&left))), (Some("left"), None));
     }
 
     #[test]

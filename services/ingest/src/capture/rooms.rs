@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::{PersonKey, RoomKey};
-use events::chat::{ChatRoom, RoomEvent, RoomRef};
+use events::chat::{ActorRef, ChatRoom, RoomEvent, RoomRef};
 use runtime::bus::Outgoing;
 use store::ingest::rooms::Announced;
 use tokio::sync::Mutex as AsyncMutex;
@@ -84,7 +84,7 @@ impl Rooms {
             match self.read(capture, link, room, &slot).await {
                 Ok(facts) => {
                     let at = if slot.seen.is_none() { since.min(now) } else { now };
-                    announce(capture, &link.account, room, &mut slot, facts, at).await?;
+                    announce(capture, &link.account, room, &mut slot, facts, at, None).await?;
                     slot.fetched_at = Some(now);
                 }
                 Err(error) if slot.seen.is_none() => return Err(error.into()),
@@ -118,7 +118,24 @@ impl Rooms {
             }
         };
         correct(&mut facts);
-        announce(capture, &link.account, room, &mut slot, facts, at).await
+        announce(capture, &link.account, room, &mut slot, facts, at, None).await
+    }
+
+    /// Our account left a room or was removed, as an event says.
+    pub async fn left(
+        &self,
+        capture: &Capture,
+        link: &Link,
+        room: &RoomId,
+        at: DateTime<Utc>,
+        by: Option<ActorRef>,
+    ) -> Result<(), Trouble> {
+        let slot = self.slot(room);
+        let mut slot = slot.lock().await;
+        // Not asked for: a room that we are not in may be refused to us.
+        let mut facts = slot.seen.as_ref().map(|seen| seen.facts.clone()).unwrap_or_default();
+        facts.members.remove(link.account.as_str());
+        announce(capture, &link.account, room, &mut slot, facts, at, Some(Left { by })).await
     }
 
     /// What is known of a room may no longer be true.
@@ -141,7 +158,7 @@ impl Rooms {
         let wire = link.client.room(room).await?;
         let known = slot.seen.as_ref().filter(|seen| !seen.gone).map(|seen| &seen.facts);
         let account = link.account.as_str();
-        let mut members: BTreeSet<String> = wire.member_ids.into_iter().filter(|id| !id.is_empty()).collect();
+        let mut members: BTreeSet<String> = wire.member_ids.into_iter().filter_map(usable).collect();
         let vanished =
             known.is_some_and(|known| known.members.contains(account)) && !members.contains(account);
         if members.is_empty() || vanished {
@@ -159,7 +176,7 @@ impl Rooms {
             None => inviter(link, room).await,
         };
         let topic = self.announced_name(room, capture.now()).unwrap_or_else(|| storable(&wire.topic));
-        Ok(Facts { topic, owner: Some(wire.owner_id).filter(|id| !id.is_empty()), members, inviter })
+        Ok(Facts { topic, owner: usable(wire.owner_id), members, inviter })
     }
 
     /// The name that an event gave a room a short while ago.
@@ -175,7 +192,17 @@ impl Rooms {
 /// Puppets that do not know say nothing or refuse; both are no reason to wait.
 async fn inviter(link: &Link, room: &RoomId) -> Option<String> {
     let member = link.client.member(room, &link.account).await.ok()?;
-    Some(member.inviter_id).filter(|id| !id.is_empty())
+    usable(member.inviter_id)
+}
+
+fn usable(id: String) -> Option<String> {
+    ContactId::parse(id).map(|id| id.to_string())
+}
+
+/// An event says that our account left.
+struct Left {
+    /// Who removed it, if that was somebody else and is known.
+    by: Option<ActorRef>,
 }
 
 /// Keeps and publishes what changed. It is in the outbox before it is in memory, so that a crash loses no change.
@@ -186,8 +213,10 @@ async fn announce(
     slot: &mut Slot,
     facts: Facts,
     at: DateTime<Utc>,
+    left: Option<Left>,
 ) -> Result<(), Trouble> {
-    let Some(event) = change(slot.seen.as_ref(), &facts, account.as_str()) else { return Ok(()) };
+    let change = change(slot.seen.as_ref(), &facts, account.as_str(), left.is_some());
+    let Some(event) = change else { return Ok(()) };
     let chain = slot.seen.as_ref().map(|seen| seen.chain.as_str()).unwrap_or_default();
     let chain = lengthened(chain, &facts.topic, &event)?;
     let at = slot.seen.as_ref().map_or(at, |seen| seen.at.max(at));
@@ -199,6 +228,7 @@ async fn announce(
         room: RoomRef { id: room.to_string(), topic: facts.topic.clone() },
         at,
         event,
+        by: left.and_then(|left| left.by),
     };
     let seen = Seen { facts, gone, chain, at };
     publish(capture, &fact, &seen).await?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use events::chat::ActorRef;
 use futures::StreamExt as _;
 use runtime::telemetry::chain;
 use tokio::sync::mpsc;
@@ -44,6 +45,8 @@ pub enum News {
         room: RoomId,
         /// Who.
         people: Vec<ContactId>,
+        /// Who removed them; themselves if they went of their own accord.
+        remover: Option<ContactId>,
         /// When.
         at: DateTime<Utc>,
     },
@@ -225,6 +228,12 @@ impl Warmer {
     }
 }
 
+/// Somebody, with a name if the gateway knows it: an id alone is better than a departure that is told late.
+async fn actor(capture: &Capture, link: &Link, id: &ContactId) -> ActorRef {
+    let person = capture.people.get(capture, link, id).await.unwrap_or_default();
+    ActorRef { id: id.to_string(), name: person.name }
+}
+
 async fn apply(capture: &Capture, link: &Link, room: &RoomId, news: News) -> Result<(), super::Trouble> {
     let rooms = &capture.rooms;
     match news {
@@ -237,6 +246,13 @@ async fn apply(capture: &Capture, link: &Link, room: &RoomId, news: News) -> Res
                     facts.members.extend(people.iter().map(ToString::to_string));
                 })
                 .await
+        }
+        News::Left { people, remover, at, .. } if people.contains(&link.account) => {
+            let by = match remover.filter(|remover| *remover != link.account) {
+                Some(remover) => Some(actor(capture, link, &remover).await),
+                None => None,
+            };
+            rooms.left(capture, link, room, at, by).await
         }
         News::Left { people, at, .. } => {
             rooms

@@ -79,7 +79,9 @@ async fn joins_leaves_and_names_come_from_the_events() -> Result<()> {
     scene.room(MORNING_ID, |fact| is_seen_with(fact, orange)).await?;
 
     scene.control.post("/leave", json!({ "room": MORNING_ID, "contact": SELF, "remover": "林小样" })).await;
-    scene.room(MORNING_ID, |fact| fact.event == RoomEvent::AccountLeft).await?;
+    let left = scene.room(MORNING_ID, |fact| fact.event == RoomEvent::AccountLeft).await?;
+    let by = left.by.expect("the event names who removed us");
+    assert_eq!((by.id.as_str(), by.name.as_str()), (LIN, "林小样"));
     scene.control.post("/join", json!({ "room": MORNING_ID, "contact": SELF, "inviter": "林小样" })).await;
     let back = scene.room(MORNING_ID, |fact| is_seen_with(fact, SELF)).await?;
     assert!(matches!(back.event, RoomEvent::Seen { inviter: Some(inviter), .. } if inviter == LIN));

@@ -80,3 +80,22 @@ async fn postgres_gone_for_a_while_costs_nothing() -> Result<()> {
     assert!(!service.ended());
     service.stop().await
 }
+
+/// Found by a chaos run: with ROOM kept in memory the restarted bus had neither the stream nor its consumers.
+#[tokio::test]
+async fn wake_ups_go_on_after_the_bus_was_killed() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    publish(&stack, &[says("r0", CHEN, past(&stack, 0), "在吗")]).await?;
+    until("the room is announced", || async { Ok(stack.bus.lag(Consumer::VikaSync).await?.pending == 1) })
+        .await?;
+    stack.nats.kill().await;
+    stack.nats.boot().await?;
+    publish(&stack, &[says("r1", CHEN, past(&stack, 0), "在吗")]).await?;
+    until("the next one is announced", || async {
+        let lag = stack.bus.lag(Consumer::VikaSync).await;
+        Ok(lag.is_ok_and(|lag| lag.pending == 2))
+    })
+    .await?;
+    service.stop().await
+}

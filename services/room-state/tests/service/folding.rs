@@ -119,23 +119,3 @@ async fn a_capture_that_contradicts_the_first_is_counted_and_the_lowest_sequence
     assert_eq!(text, "原话");
     service.stop().await
 }
-
-#[tokio::test]
-async fn rules_of_the_past_judge_anew_what_was_said_since() -> Result<()> {
-    let mut stack = Stack::start().await?;
-    let service = start(&stack).await?;
-    let at = |seconds| past(&stack, seconds);
-    let stranger = testkit::company::Person { id: "zhou", name: "周新人", corporation: "" };
-    publish(&stack, &[says("r1", CHEN, at(0), "在吗"), says("r1", stranger, at(30), "在的")]).await?;
-    until_entries(&stack, 2).await?;
-    assert!(live(&stack, &room("r1")).await?[0].wait.outcome.is_none(), "a stranger's words are no reply");
-    stack.config.rules.roster.push(serde_json::from_value(
-        serde_json::json!({ "name": "周新人", "team": "pre_sales", "contacts": ["webhook:zhou"] }),
-    )?);
-    stack.apply_rules(chrono::TimeDelta::hours(1)).await?;
-    until("the stranger's words answer", || async {
-        Ok(live(&stack, &room("r1")).await?.iter().all(|wait| wait.wait.outcome.is_some()))
-    })
-    .await?;
-    service.stop().await
-}

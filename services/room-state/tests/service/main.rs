@@ -2,8 +2,13 @@
 
 mod commands;
 mod crashes;
+mod first_day;
 mod folding;
+mod observation;
 mod panics;
 mod poison;
+mod recompute;
 mod replicas;
+mod retention;
+mod rules;
 mod support;

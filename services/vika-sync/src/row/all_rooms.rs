@@ -6,17 +6,19 @@ use domain::wording;
 use vika::Cell;
 use vika::tables::AllRooms;
 
+use super::capture::capture_state;
 use super::day::today_is;
 use super::refresh::Refresh::{Activity, Along, Steady};
 use super::{Desired, Facts, short_topic};
 use crate::wording as words;
 
-/// The row of any room known.
+/// The row of any room known. An excluded room gets none; one that stands already says so and is kept up.
 pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
     let room = facts.room;
     let state = &room.state;
     let owner = || Cell::text(state.owner.as_ref().map_or("", |owner| owner.as_str()));
     let phase = || Cell::text(state.stage.to_string());
+    let today = today_is(facts.rules.time_zone, facts.now);
     let cells = vec![
         (AllRooms::RoomId, Cell::text(room.room.to_string()), Steady),
         (AllRooms::Topic, Cell::text(short_topic(room)), Steady),
@@ -26,12 +28,13 @@ pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
         (AllRooms::OwnerSource, Cell::text(wording::origin(state.origin)), Steady),
         (AllRooms::StaffInRoom, Cell::text(known_staff(facts)), Steady),
         (AllRooms::QuietWorkdays, quiet_days(facts), Steady),
-        (AllRooms::SystemInfo, Cell::text(facts.message), Steady),
+        (AllRooms::CaptureState, Cell::Text(capture_state(facts, today)), Steady),
+        (AllRooms::SystemInfo, Cell::text(facts.system_info()), Steady),
         (AllRooms::LastActiveAt, room.last_active_at.map_or(Cell::Empty, Cell::Time), Activity),
         (AllRooms::UpdatedAt, Cell::Time(facts.now), Along),
     ];
     let once = vec![(AllRooms::Owner, owner()), (AllRooms::Stage, phase())];
-    Desired { cells, once, create: true, due_at: None }
+    Desired { cells, once, create: !room.excluded, due_at: None }
 }
 
 /// The staff that the fold has met in the room, in the order in which they would own it. Membership itself is not

@@ -1,20 +1,25 @@
 //! What rows should say, computed from what is known of a room. Pure: no clock, no store, no service.
 
 mod all_rooms;
+mod capture;
 mod day;
+mod excluded;
 mod refresh;
 #[cfg(test)]
 mod tests;
 mod today;
 
 use domain::Timestamp;
+use domain::gap::Unseen;
 use domain::rules::Rules;
 use serde_json::Value;
 use store::rooms::Room;
 use store::rooms::waits::StoredWait;
-use store::vika_sync::{Cells, Gap};
+use store::vika_sync::{Cells, unknown_cell};
 use vika::tables::Table;
 use vika::{Cell, Fields, Present};
+
+use crate::wording as words;
 
 pub use all_rooms::all_rooms;
 pub use day::{OLDEST_FIGURES, day_begins, today_is};
@@ -30,10 +35,12 @@ pub struct Facts<'a> {
     pub waits: &'a [StoredWait],
     /// The rules in force.
     pub rules: &'a Rules,
-    /// Capture gaps that concern it.
-    pub gaps: &'a [Gap],
+    /// When messages in it may have been lost.
+    pub unseen: &'a Unseen,
     /// What became of the last command about it: 系统信息.
     pub message: &'a str,
+    /// Cards are sent; before go-live they are not.
+    pub live: bool,
     /// The present.
     pub now: Timestamp,
 }
@@ -60,7 +67,8 @@ impl<T: Table> Desired<T> {
             .filter_map(|(column, cell, refresh)| {
                 let held = confirmed.get(columns.writable(*column)?.as_str()).unwrap_or(&Value::Null);
                 let wanted = cell.canonical();
-                (*held != wanted).then(|| (*column, cell, refresh.is_due(held, &wanted)))
+                let due = || *held == unknown_cell() || refresh.is_due(held, &wanted);
+                (*held != wanted).then(|| (*column, cell, due()))
             })
             .collect();
         if differing.iter().all(|(_, _, due)| !due) {
@@ -74,6 +82,13 @@ impl<T: Table> Desired<T> {
         let ours = self.cells.iter().map(|(column, cell, _)| (*column, cell.clone()));
         let cells = ours.chain(self.once.iter().cloned());
         columns.fields(cells.filter(|(_, cell)| !cell.is_empty()))
+    }
+}
+
+impl Facts<'_> {
+    /// 系统信息: what became of the last command, unless nothing else about the row matters.
+    fn system_info(&self) -> &str {
+        if self.room.excluded { words::EXCLUDED } else { self.message }
     }
 }
 

@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::closing::{Verdict, Why};
 use domain::fold::{DayCounts, FoldState, LastSpeaker};
+use domain::gap::Gap;
 use domain::id::{EntryId, PersonKey, RoomKey, StaffName, WaitId};
+use domain::presence::{Absence, Presence};
 use domain::role::Role;
 use domain::rules::{Rules, Stage};
 use domain::timeline::Position;
@@ -38,7 +40,7 @@ fn wait(opened: DateTime<Utc>, answered: Option<DateTime<Utc>>) -> StoredWait {
         alarm_since: Some(opened),
         outcome: answered.map(|at| Outcome { at, how, owner: None, stage: Stage::PreSales }),
     };
-    StoredWait { room: room_key(), wait, replaced_by: None, void: false }
+    StoredWait { room: room_key(), wait, replaced_by: None, void: false, judged_anew_at: None }
 }
 
 fn room_key() -> RoomKey {
@@ -71,6 +73,8 @@ fn room(open: Option<Wait>, active: Option<DateTime<Utc>>) -> Room {
         ],
         last_entry: Some("m".into()),
         last_active_at: active,
+        excluded: false,
+        included_since: None,
         version: 1,
     }
 }
@@ -78,7 +82,7 @@ fn room(open: Option<Wait>, active: Option<DateTime<Utc>>) -> Room {
 struct World {
     room: Room,
     waits: Vec<StoredWait>,
-    gaps: Vec<Gap>,
+    unseen: Unseen,
     now: DateTime<Utc>,
 }
 
@@ -88,8 +92,9 @@ impl World {
             room: &self.room,
             waits: &self.waits,
             rules,
-            gaps: &self.gaps,
+            unseen: &self.unseen,
             message: "合法",
+            live: true,
             now: self.now,
         }
     }
@@ -105,7 +110,7 @@ fn waiting(minutes: i64) -> World {
     World {
         room: room(Some(open.wait.clone()), Some(morning())),
         waits: vec![answered, open],
-        gaps: Vec::new(),
+        unseen: Unseen::default(),
         now: morning() + TimeDelta::minutes(minutes) + TimeDelta::seconds(5),
     }
 }
@@ -188,7 +193,8 @@ fn a_quiet_room_keeps_its_last_day_and_gets_no_new_row() {
 
 #[test]
 fn a_room_that_never_spoke_has_a_row_in_one_sheet_only() {
-    let world = World { room: room(None, None), waits: Vec::new(), gaps: Vec::new(), now: morning() };
+    let world =
+        World { room: room(None, None), waits: Vec::new(), unseen: Unseen::default(), now: morning() };
     let rules = rules();
     assert_eq!(today(&world.facts(&rules)), None);
     let row = all_rooms(&world.facts(&rules));
@@ -203,20 +209,38 @@ fn a_room_that_never_spoke_has_a_row_in_one_sheet_only() {
 #[test]
 fn gaps_and_removal_are_shown() {
     let mut world = waiting(1);
-    let gap = |since: i64, until: Option<i64>| Gap {
-        since: morning() + TimeDelta::hours(since),
-        until: until.map(|hours| morning() + TimeDelta::hours(hours)),
+    let gap = |since: i64, until: Option<i64>| {
+        let gap = Gap {
+            source: "wechaty".into(),
+            account: None,
+            since: morning() + TimeDelta::hours(since),
+            until: until.map(|hours| morning() + TimeDelta::hours(hours)),
+        };
+        Unseen::of(&room_key(), &Presence::default(), &[gap])
     };
-    world.gaps = vec![gap(-30, Some(-12))];
+    world.unseen = gap(-30, Some(-12));
     assert_eq!(cell(&world.today(), Today::CaptureState), Cell::text("正常"), "yesterday's");
-    world.gaps = vec![gap(-30, None)];
+    assert_eq!(cell(&world.today(), Today::WaitState), Cell::text("等待中"));
+    world.unseen = gap(-30, None);
+    assert_eq!(cell(&world.today(), Today::WaitState), Cell::text("待核实"));
+    let rules = rules();
+    assert_eq!(cell(&all_rooms(&world.facts(&rules)), AllRooms::CaptureState), Cell::text("待核实"));
     assert_eq!(cell(&world.today(), Today::CaptureState), Cell::text("待核实"));
     assert_eq!(cell(&world.today(), Today::SlowReplies), Cell::Number(0.0), "not blamed");
-    world.gaps = vec![gap(-3, Some(-2))];
+    world.unseen = gap(-3, Some(-2));
     assert_eq!(cell(&world.today(), Today::CaptureState), Cell::text("待核实"));
     assert_eq!(cell(&world.today(), Today::SlowReplies), Cell::Number(1.0), "the wait was not in the gap");
-    world.room.state.account_left = true;
-    assert_eq!(cell(&world.today(), Today::CaptureState), Cell::text("机器人已被移出群"));
+    let absence = Absence { entry: EntryId("left".into()), at: morning(), by: None };
+    world.room.state.presence.left("main", absence);
+    let removed = Cell::text("机器人已被移出群（11-22 09:30）");
+    assert_eq!(cell(&world.today(), Today::CaptureState), removed);
+    assert_eq!(cell(&all_rooms(&world.facts(&rules)), AllRooms::CaptureState), removed);
+    world.room.state.presence.seen("main", morning());
+    assert_eq!(
+        cell(&world.today(), Today::CaptureState),
+        Cell::text("待核实"),
+        "back, and the gap is still there"
+    );
 }
 
 #[test]
@@ -230,4 +254,40 @@ fn short_names() {
     ] {
         assert_eq!(short_name(topic), short, "{topic:?}");
     }
+}
+
+#[test]
+fn before_go_live_a_row_says_why_no_cards_come() {
+    let (world, rules) = (waiting(12), rules());
+    let info = |message, live| {
+        let facts = Facts { message, live, ..world.facts(&rules) };
+        cell(&today(&facts).unwrap(), Today::SystemInfo)
+    };
+    assert_eq!(info("", false), Cell::text("演练中：尚未上线，不发提醒"));
+    assert_eq!(info("合法", false), Cell::text("合法"));
+    assert_eq!(info("", true), Cell::text(""));
+}
+
+#[test]
+fn an_excluded_room_gets_no_row_and_one_that_stands_is_emptied() {
+    let mut world = waiting(12);
+    world.room.excluded = true;
+    let row = world.today();
+    assert!(!row.create && row.due_at.is_none());
+    for (column, cell, _) in &row.cells {
+        let kept = [Today::RoomId, Today::Topic, Today::FullTopic, Today::SystemInfo, Today::UpdatedAt];
+        assert_eq!(cell.is_empty(), !kept.contains(column), "{column:?}: {cell:?}");
+    }
+    for column in world_columns() {
+        assert!(row.cells.iter().any(|(named, _, _)| *named == column), "{column:?} is left as it stands");
+    }
+    assert_eq!(cell(&row, Today::SystemInfo), Cell::text("已排除：不统计、不提醒"));
+    let all = all_rooms(&world.facts(&rules()));
+    assert!(!all.create);
+    assert_eq!(cell(&all, AllRooms::SystemInfo), Cell::text("已排除：不统计、不提醒"));
+}
+
+/// The columns that the row of a room that is not excluded fills.
+fn world_columns() -> Vec<Today> {
+    waiting(12).today().cells.into_iter().map(|(column, _, _)| column).collect()
 }

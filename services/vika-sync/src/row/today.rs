@@ -6,11 +6,12 @@ use domain::figures::{Figures, Sample, figures, minutes};
 use domain::ladder::{current_level, steps};
 use domain::wait::Wait;
 use domain::{Timestamp, wording};
-use store::vika_sync::Gap;
 use vika::Cell;
 use vika::tables::Today;
 
+use super::capture::capture_state;
 use super::day::{OLDEST_FIGURES, day_begins, today_is};
+use super::excluded::excluded;
 use super::refresh::{Refresh, next_step};
 use super::{Desired, Facts, short_topic};
 use crate::wording as words;
@@ -24,10 +25,15 @@ const CALENDAR: Calendar = Calendar::Always;
 pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     use Refresh::{Along, Steady};
     let day = facts.day()?;
+    if facts.room.excluded {
+        return Some(excluded(facts));
+    }
     let today = today_is(facts.rules.time_zone, facts.now);
     let room = facts.room;
     let state = &room.state;
     let text = |text: String| Cell::Text(text);
+    // Whoever looks for cards that do not come finds out why.
+    let info = if facts.message.is_empty() && !facts.live { words::REHEARSAL } else { facts.message };
     let mut cells = vec![
         (Today::RoomId, text(room.room.to_string()), Steady),
         (Today::Date, Cell::Time(day_begins(facts.rules.time_zone, day)), Steady),
@@ -36,8 +42,8 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
         (Today::FullTopic, text(room.topic.clone()), Steady),
         (Today::Stage, text(state.stage.to_string()), Steady),
         (Today::Verdict, text(state.verdict.as_ref().map(wording::verdict).unwrap_or_default()), Steady),
-        (Today::CaptureState, Cell::text(capture_state(facts, day)), Steady),
-        (Today::SystemInfo, Cell::text(facts.message), Steady),
+        (Today::CaptureState, text(capture_state(facts, day)), Steady),
+        (Today::SystemInfo, Cell::text(info), Steady),
         (Today::UpdatedAt, Cell::Time(facts.now), Along),
     ];
     cells.extend(conversation(facts));
@@ -65,12 +71,13 @@ fn conversation(facts: &Facts<'_>) -> Cells {
 fn waiting(facts: &Facts<'_>) -> Cells {
     let open = facts.room.state.open.as_ref();
     let last = open.or_else(|| facts.waits.last().map(|stored| &stored.wait));
+    let unverified = last.is_some_and(|wait| facts.unseen.touches(wait, facts.now));
     let elapsed = open.map(|open| CALENDAR.working_time(open.opened.at, facts.now));
     let level = elapsed
         .and_then(|elapsed| current_level(ladder(facts), elapsed))
         .map(|(rung, colour)| words::level(wording::colour(colour), &wording::duration(seconds(rung.0))));
     vec![
-        (Today::WaitState, Cell::text(wording::wait_state(last)), Refresh::Steady),
+        (Today::WaitState, Cell::text(wording::wait_state(last, unverified)), Refresh::Steady),
         (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),
         (Today::WaitingSince, open.map_or(Cell::Empty, |open| Cell::Time(open.opened.at)), Refresh::Steady),
         (Today::UnansweredMinutes, number(elapsed.map_or(0, whole_minutes)), Refresh::Minutes),
@@ -104,26 +111,8 @@ fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
     let ended = facts.waits.iter().map(|stored| &stored.wait).filter(|wait| {
         wait.outcome.as_ref().is_some_and(|outcome| today_is(facts.rules.time_zone, outcome.at) == day)
     });
-    let samples = ended.map(|wait| {
-        let end = wait.outcome.as_ref().map_or(facts.now, |outcome| outcome.at);
-        Sample { wait, in_gap: facts.gaps.iter().any(|gap| overlaps(gap, wait.opened.at, end)) }
-    });
+    let samples = ended.map(|wait| Sample { wait, in_gap: facts.unseen.touches(wait, facts.now) });
     figures(samples, &[], CALENDAR, facts.now)
-}
-
-fn capture_state(facts: &Facts<'_>, day: NaiveDate) -> &'static str {
-    let begin = day_begins(facts.rules.time_zone, day);
-    if facts.room.state.account_left {
-        words::REMOVED
-    } else if facts.gaps.iter().any(|gap| overlaps(gap, begin, begin + TimeDelta::days(1))) {
-        words::TO_BE_VERIFIED
-    } else {
-        words::CAPTURED
-    }
-}
-
-fn overlaps(gap: &Gap, from: Timestamp, to: Timestamp) -> bool {
-    gap.since < to && gap.until.is_none_or(|until| until > from)
 }
 
 /// When the minutes or the level of an open wait change next.

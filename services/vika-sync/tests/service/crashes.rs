@@ -1,6 +1,7 @@
 //! Killed at the worst moments: nothing lost, nothing twice.
 
 use anyhow::Result;
+use domain::message::MessageKind;
 use testkit::company::{CHEN, WANG, says};
 use testkit::until;
 use vika::Cell;
@@ -47,6 +48,37 @@ async fn killed_between_changing_cells_and_writing_that_down() -> Result<()> {
     world.publish(&[says("r1", CHEN, world.past(30), "请问价格")]).await?;
     let sync = world.sync().await?;
     world.until_shows(today, "r1", &[("最后一句话", "请问价格"), ("总回复数", "3")]).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+/// Seen to fail without `write::doubt`: the row said 已回复 until the next audit, because what was known of it equalled
+/// what it should say.
+#[tokio::test]
+async fn killed_between_changing_cells_and_writing_that_down_before_they_change_back() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    let today = &world.sheets.today;
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    world.until_shows(today, "r1", &[("等待状态", "等待中"), ("总回复数", "1")]).await?;
+    let reached = sync.faults.arm(point::CHANGED);
+    let reply = says("r1", WANG, world.past(20), "在的");
+    world.publish(std::slice::from_ref(&reply)).await?;
+    reached.await;
+    sync.kill().await;
+    world.until_shows(today, "r1", &[("等待状态", "已回复")]).await?;
+    let mut recall = says("r1", WANG, world.past(30), &reply.id);
+    recall.kind = MessageKind::Recalled;
+    world.publish(&[recall]).await?;
+    until("the reply is taken back", || async {
+        let open: i64 = store::sqlx::query_scalar("select count(*) from waits where state = 'open'")
+            .fetch_one(&world.stack.admin)
+            .await?;
+        Ok(open == 1)
+    })
+    .await?;
+    let sync = world.sync().await?;
+    world.until_shows(today, "r1", &[("等待状态", "等待中"), ("总回复数", "1")]).await?;
     sync.stop().await?;
     room_state.stop().await
 }

@@ -4,6 +4,8 @@
 mod crashes;
 mod edits;
 mod faults;
+mod first_day;
+mod gaps;
 mod replicas;
 mod rows;
 mod schema;

@@ -20,6 +20,7 @@ fn silent_room(world: &World) -> Result<Outgoing> {
         room: RoomRef { id: "r3".into(), topic: "示例公司-远山".into() },
         at: world.past(0),
         event: RoomEvent::Seen { owner: None, members: vec!["li".into()], inviter: None },
+        by: None,
     };
     Ok(Outgoing {
         subject: events::subject::chat_room(&silent.room_key()),

@@ -56,6 +56,7 @@ impl World {
             }],
             rate_limit: None,
             bind: ([127, 0, 0, 1], 0).into(),
+            beyond_loopback: false,
         })
         .await?;
         let client = client(&sim.url, "uskSync")?;

@@ -21,6 +21,7 @@ pub fn routes() -> Router<Arc<Sources>> {
         .route("/api/scene", get(async |State(sources): Shared| answer(sources.scene().await)))
         .route("/api/state", get(async |State(sources): Shared| answer(sources.state().await)))
         .route("/api/say", post(say))
+        .route("/api/presence", post(presence))
         .route("/api/edit", post(edit))
         .route("/api/click", post(click))
         .route("/api/images/{key}", get(image))
@@ -44,6 +45,16 @@ struct Say {
 
 async fn say(State(sources): Shared, Json(say): Json<Say>) -> Response {
     answer(sources.say(&say.room, &say.talker, &say.text).await)
+}
+
+#[derive(Deserialize)]
+struct Presence {
+    room: String,
+    inside: bool,
+}
+
+async fn presence(State(sources): Shared, Json(wish): Json<Presence>) -> Response {
+    answer(sources.presence(&wish.room, wish.inside).await)
 }
 
 #[derive(Deserialize)]

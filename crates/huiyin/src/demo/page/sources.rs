@@ -1,6 +1,6 @@
 //! What the page shows and where it passes things on to.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use reqwest::Client;
 use runtime::Config;
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ impl Sources {
                 .map(|said| {
                     json!({
                         "talker": said.sender.key.id, "name": said.sender.name, "at": said.at,
-                        "text": domain::wording::shown(said.kind, &said.text),
+                        "text": domain::wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
                     })
                 })
                 .collect();
@@ -97,6 +97,7 @@ impl Sources {
                 "id": room.room.id, "topic": room.topic, "lines": lines,
                 "owner": room.state.owner, "stage": room.state.stage.to_string(),
                 "waiting_since": open.map(|wait| wait.opened.at),
+                "unobserved": room.state.presence.unobserved().is_some(),
             }));
         }
         Ok(Value::Array(rooms))
@@ -121,6 +122,18 @@ impl Sources {
         });
         let request = self.http.post(&self.webhook).bearer_auth(&self.webhook_token).json(&row);
         Ok(request.send().await?.json().await?)
+    }
+
+    /// The owner of a room removes our account, or brings it back.
+    pub async fn presence(&self, room: &str, inside: bool) -> Result<Value> {
+        let control = self.control.as_ref().context("without a gateway our account is in every room")?;
+        let world: Value = self.http.get(format!("{control}/state")).send().await?.json().await?;
+        let rooms = world["rooms"].as_array().context("the gateway's rooms")?;
+        let owner =
+            rooms.iter().find(|found| found["id"] == room).context("no such room")?["owner_id"].clone();
+        let (path, actor) = if inside { ("join", "inviter") } else { ("leave", "remover") };
+        let body = json!({ "room": room, "contact": world["self"], actor: owner });
+        Ok(self.http.post(format!("{control}/{path}")).json(&body).send().await?.json().await?)
     }
 
     fn find(&self, list: &str, id: &str) -> Value {

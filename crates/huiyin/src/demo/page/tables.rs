@@ -61,6 +61,7 @@ const ALL_ROOMS: View<AllRooms> = View {
         AllRooms::EffectiveOwner,
         AllRooms::EffectiveStage,
         AllRooms::OwnerSource,
+        AllRooms::CaptureState,
         AllRooms::SystemInfo,
         AllRooms::CustomerGrade,
         AllRooms::NotTimed,

@@ -70,7 +70,7 @@ fn kind(body: &Body) -> &'static str {
         Body::CancelUndone { .. } => "cancel_undone",
         Body::Assigned { .. } => "assigned",
         Body::Facts(_) => "facts",
-        Body::AccountLeft => "account_left",
+        Body::AccountLeft(_) => "account_left",
     }
 }
 
@@ -88,10 +88,12 @@ fn facts(body: &Body) -> Option<Facts> {
             command: cancel.command.clone(),
             by: cancel.by.clone(),
             reason: cancel.reason.clone(),
+            claim: cancel.claim,
             at: cancel.at,
         }),
         Body::Assigned { owner, stage } => Some(Facts::Assigned { owner: owner.clone(), stage: *stage }),
         Body::Facts(people) => Some(Facts::People(people.clone())),
+        Body::AccountLeft(departure) => Some(Facts::Left(departure.clone())),
         _ => None,
     }
 }

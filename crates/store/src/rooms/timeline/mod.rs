@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
 use domain::message::{MessageKind, Sender};
-use domain::timeline::{Body, Cancel, Entry, Message, Position, RoomFacts};
+use domain::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position, RoomFacts};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -27,7 +27,7 @@ pub struct NewEntry {
     pub entry: Entry,
     /// When it reached us.
     pub received_at: Timestamp,
-    /// A message's text.
+    /// A message's text; `None` for other entries, and for a message that is older than the retention.
     pub text: Option<String>,
 }
 
@@ -44,7 +44,7 @@ pub struct Stored {
     pub at: Timestamp,
     /// Who said it.
     pub sender: Option<String>,
-    /// What was said.
+    /// What was said; `None` once it is blanked.
     pub text: Option<String>,
 }
 
@@ -52,9 +52,20 @@ pub struct Stored {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Facts {
-    Cancel { command: CommandId, by: String, reason: String, at: Timestamp },
-    Assigned { owner: Option<domain::id::StaffName>, stage: domain::rules::Stage },
+    Cancel {
+        command: CommandId,
+        by: String,
+        reason: String,
+        #[serde(default)]
+        claim: Claim,
+        at: Timestamp,
+    },
+    Assigned {
+        owner: Option<domain::id::StaffName>,
+        stage: domain::rules::Stage,
+    },
     People(RoomFacts),
+    Left(Departure),
 }
 
 /// What is stored of these entries, for telling a redelivery from a contradiction.
@@ -237,15 +248,23 @@ impl Row {
         let undone = self.undone;
         Ok(match (self.kind.as_str(), self.facts) {
             ("recall", _) => Body::Recall { target: parse(&self.target.unwrap_or_default(), "target")? },
-            ("cancel", Some(Facts::Cancel { command, by, reason, at })) => {
-                Body::Cancel(Cancel { command, by, reason, at, undone })
+            ("cancel", Some(Facts::Cancel { command, by, reason, claim, at })) => {
+                Body::Cancel(Cancel { command, by, reason, claim, at, undone })
             }
             ("cancel_undone", _) => {
                 Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) }
             }
             ("assigned", Some(Facts::Assigned { owner, stage })) => Body::Assigned { owner, stage },
-            ("facts", Some(Facts::People(people))) => Body::Facts(people),
-            ("account_left", _) => Body::AccountLeft,
+            ("facts", Some(Facts::People(people))) => {
+                let account = people.account.or_else(|| account_of(&self.entry));
+                Body::Facts(RoomFacts { account, ..people })
+            }
+            ("account_left", Some(Facts::Left(departure))) => Body::AccountLeft(departure),
+            // As releases wrote it that knew of one account.
+            ("account_left", _) => {
+                let account = account_of(&self.entry).unwrap_or_default();
+                Body::AccountLeft(Departure { account, by: None })
+            }
             ("message", _) => Body::Message(Message {
                 key: parse::<MessageKey>(&self.entry, "entry")?,
                 sender: Sender {
@@ -273,6 +292,11 @@ fn command_of(entry: &str) -> CommandId {
     CommandId(entry.strip_prefix("command:").unwrap_or(entry).to_owned())
 }
 
+/// The account of ours that an entry was captured by, as its id says.
+fn account_of(entry: &str) -> Option<String> {
+    entry.parse::<MessageKey>().ok().map(|key| key.account)
+}
+
 fn missing(column: &str) -> sqlx::Error {
     sqlx::Error::ColumnNotFound(column.to_owned())
 }
@@ -284,13 +308,13 @@ pub struct Said {
     pub sender: Sender,
     /// What kind it is.
     pub kind: MessageKind,
-    /// Its text.
-    pub text: String,
+    /// Its text; `None`: blanked.
+    pub text: Option<String>,
     /// When.
     pub at: Timestamp,
 }
 
-/// The last messages of a room that were not taken back, newest last.
+/// The last messages of a room that were not taken back and whose words are kept, newest last.
 pub async fn last_said(
     connection: &mut PgConnection,
     room: &RoomKey,
@@ -301,6 +325,7 @@ pub async fn last_said(
         select sender as "sender!", sender_name, corporation, coworker, is_self, message as "message!", body, pos_at
         from timeline
         where room = $1 and kind = 'message' and recalled is null and message not in ('system', 'recalled')
+              and body is not null
         order by pos_at desc, pos_seq desc, pos_entry desc, pos_after desc
         limit $2
         "#,
@@ -321,7 +346,7 @@ pub async fn last_said(
                     is_self: row.is_self,
                 },
                 kind: kind_of(row.message),
-                text: row.body.unwrap_or_default(),
+                text: row.body,
                 at: row.pos_at,
             })
         })

@@ -9,6 +9,7 @@ const TIMEOUT_MS = 8000
 export const scene = () => call('/api/scene')
 export const state = () => call('/api/state')
 export const say = (room, talker, text) => call('/api/say', { room, talker, text })
+export const presence = (room, inside) => call('/api/presence', { room, inside })
 export const edit = (sheet, record, column, value) => call('/api/edit', { sheet, record, column, value })
 export const click = (message, person, button) =>
   call('/api/click', { message_id: message, open_id: person, button })

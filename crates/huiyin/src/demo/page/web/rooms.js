@@ -2,7 +2,7 @@
 
 import * as api from './api.js'
 import { byId, el, keepEnd, keyed, setAttribute, setText } from './dom.js'
-import { clock, minutes, rooms, speakers, teamOf, waiting } from './model.js'
+import { clock, known, minutes, rooms, speakers, teamOf, waiting } from './model.js'
 import { act } from './notice.js'
 import * as words from './words.js'
 
@@ -32,6 +32,10 @@ export function begin () {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     sayDraft()
+  })
+  byId('presence').addEventListener('click', () => {
+    const one = room()
+    if (one) act(() => api.presence(one.id, one.unobserved), words.CANNOT_MOVE)
   })
   openRoom(chosen)
 }
@@ -95,9 +99,17 @@ function showTalk () {
   const one = room()
   if (!one) return
   setText(byId('talk-title'), one.topic)
+  showPresence(one)
   showFacts()
   showSpeakers(one)
   keepEnd(byId('lines'), () => showLines(one))
+}
+
+/** Our account can be removed and brought back where a gateway's world is played on. */
+function showPresence (one) {
+  const button = byId('presence')
+  button.hidden = !known.scene?.gateway
+  setText(button, one.unobserved ? words.BRING_BACK : words.REMOVE)
 }
 
 /** Owner, stage, and when the next card is due. */

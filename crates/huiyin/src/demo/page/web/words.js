@@ -45,7 +45,9 @@ export const LEVEL = {
   紫罗兰: 'violet', 紫: 'purple', 靛: 'indigo', 灰: 'grey',
 }
 /** 等待状态 in the table. */
-export const WAIT_STATE = { 等待中: 'waiting', 已回复: 'answered', 已取消: 'cancelled' }
+export const WAIT_STATE = {
+  等待中: 'waiting', 待核实: 'waiting', 已回复: 'answered', '已回复（用时待核实）': 'answered', 已确认回复: 'answered', 已取消: 'cancelled',
+}
 
 export const CELL = (column, room) => `${column}，${room || '未命名的群'}`
 export const READ_ONLY = '由回音写入，经理不修改'
@@ -63,6 +65,9 @@ export const AT_ALL = '@所有人'
 export const SOMEBODY = '某人'
 export const PRESS_FAILED = code => `飞书没有办成（代码 ${code}），请稍后再点一次。`
 
+export const REMOVE = '把机器人移出群'
+export const BRING_BACK = '把机器人拉回群'
+export const CANNOT_MOVE = why => `没有办成：${why}。请稍后再试一次。`
 export const CANNOT_SAY = why => `这句话没有发出去：${why}。请稍后再发一次。`
 export const CANNOT_EDIT = why => `Vika 没有接受这次修改：${why}。请稍后再改一次。`
 export const CANNOT_PRESS = why => `按钮没有点成：${why}。请稍后再点一次。`

@@ -1,0 +1,277 @@
+//! For tests: the fold's question answered the slow way. No state is carried along, every fact about an entry is found
+//! by looking back and forth from it over the whole timeline. Written from the definitions of the design, not from the fold.
+
+#![expect(clippy::unwrap_used, reason = "for tests: an entry that is asked about as a message is one")]
+
+use std::collections::HashMap;
+
+use crate::closing::judge;
+use crate::id::{EntryId, StaffName, WaitId};
+use crate::message::MessageKind;
+use crate::role::{Role, role_of};
+use crate::rules::{AnsweredBy, Rules, Stage, Team};
+use crate::timeline::{Body, Claim, Entry, Message, Position};
+use crate::wait::{Ending, Outcome, Wait};
+
+/// A room as the definitions describe it.
+pub struct Oracle<'a> {
+    rules: &'a Rules,
+    entries: Vec<Entry>,
+    recalls: HashMap<EntryId, Position>,
+}
+
+impl<'a> Oracle<'a> {
+    /// From everything that ever arrived, in any order and with duplicates.
+    pub fn new(arrived: &[Entry], rules: &'a Rules) -> Self {
+        let mut kept: HashMap<EntryId, Entry> = HashMap::new();
+        for entry in arrived {
+            let better = kept.get(entry.id()).is_none_or(|held| entry.position.seq < held.position.seq);
+            if better {
+                kept.insert(entry.id().clone(), entry.clone());
+            }
+        }
+        let places: HashMap<EntryId, Position> =
+            kept.iter().map(|(id, entry)| (id.clone(), entry.position.clone())).collect();
+        let mut entries: Vec<Entry> = kept.into_values().collect();
+        let undone: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match &entry.body {
+                Body::CancelUndone { target } => Some(target.clone()),
+                _ => None,
+            })
+            .collect();
+        entries.retain(|entry| !matches!(&entry.body, Body::Cancel(c) if undone.contains(&c.command)));
+        for entry in &mut entries {
+            if let (Some(_), Some(through)) = (&entry.position.after, places.get(&entry.position.entry)) {
+                (entry.position.at, entry.position.seq) = (through.at, through.seq);
+            }
+        }
+        entries.sort_by(|one, other| one.position.cmp(&other.position));
+        let mut recalls = HashMap::new();
+        for entry in &entries {
+            if let Body::Recall { target } = &entry.body {
+                recalls.entry(EntryId::from(target)).or_insert_with(|| entry.position.clone());
+            }
+        }
+        Self { rules, entries, recalls }
+    }
+
+    /// The live waits, in order of opening.
+    pub fn waits(&self) -> Vec<Wait> {
+        (0..self.entries.len())
+            .filter_map(|i| self.answered_wait(i).or_else(|| self.withdrawn_wait(i)))
+            .collect()
+    }
+
+    fn message(&self, i: usize) -> Option<&Message> {
+        match &self.entries[i].body {
+            Body::Message(message) if message.kind != MessageKind::System => Some(message),
+            _ => None,
+        }
+    }
+
+    fn recall(&self, i: usize) -> Option<&Position> {
+        self.recalls.get(self.entries[i].id())
+    }
+
+    fn customer(&self, i: usize) -> bool {
+        self.message(i).is_some_and(|m| role_of(self.rules, &m.sender).0 == Role::Customer)
+    }
+
+    fn staff(&self, i: usize) -> bool {
+        self.recall(i).is_none()
+            && self.message(i).is_some_and(|m| role_of(self.rules, &m.sender).0.is_staff())
+    }
+
+    fn question_before(&self, i: usize) -> bool {
+        (0..i)
+            .rev()
+            .take_while(|j| !(self.customer(*j) && self.recall(*j).is_none()))
+            .any(|j| self.staff(j) && self.message(j).is_some_and(|m| m.features.question))
+    }
+
+    /// A customer message that opens a wait if nobody waits.
+    fn asks(&self, i: usize) -> bool {
+        self.customer(i) && {
+            let message = self.message(i).unwrap();
+            judge(&message.features, message.kind, self.question_before(i)).opens()
+        }
+    }
+
+    fn stands_and_asks(&self, i: usize) -> bool {
+        self.recall(i).is_none() && self.asks(i)
+    }
+
+    fn closes(&self, i: usize) -> bool {
+        match &self.entries[i].body {
+            Body::Cancel(_) => true,
+            Body::AccountLeft(_) => !self.observed(i + 1),
+            _ => self.staff(i) && self.counts_as_reply(i),
+        }
+    }
+
+    /// Whether one of our accounts is in the room after the first `count` entries: of what is known of it last, it
+    /// captured something rather than left.
+    fn observed(&self, count: usize) -> bool {
+        let mut inside = HashMap::new();
+        for entry in &self.entries[..count] {
+            match &entry.body {
+                Body::Message(m) if !m.history && m.kind != MessageKind::System => {
+                    inside.insert(m.key.account.as_str(), true);
+                }
+                Body::Facts(facts) => {
+                    inside.extend(facts.account.as_deref().map(|account| (account, true)));
+                }
+                Body::AccountLeft(departure) => drop(inside.insert(departure.account.as_str(), false)),
+                _ => {}
+            }
+        }
+        inside.into_values().any(|inside| inside)
+    }
+
+    fn counts_as_reply(&self, i: usize) -> bool {
+        let (role, name) = role_of(self.rules, &self.message(i).unwrap().sender);
+        let (owner, stage) = self.assignment(i + 1);
+        match self.rules.answered_by {
+            AnsweredBy::AnyStaff => true,
+            AnsweredBy::StageTeam => match stage {
+                Stage::PreSales => role == Role::PreSales,
+                Stage::AfterSales => role == Role::AfterSales,
+            },
+            AnsweredBy::Owner => owner.is_none() || owner == name,
+        }
+    }
+
+    /// Owner and stage after the first `count` entries.
+    fn assignment(&self, count: usize) -> (Option<StaffName>, Stage) {
+        let past = &self.entries[..count];
+        let manual = past.iter().rev().find_map(|entry| match &entry.body {
+            Body::Assigned { owner, stage } => Some((owner.clone(), *stage)),
+            _ => None,
+        });
+        if let Some(manual) = manual {
+            return manual;
+        }
+        let facts: Vec<_> = past
+            .iter()
+            .rev()
+            .filter_map(|entry| if let Body::Facts(facts) = &entry.body { Some(facts) } else { None })
+            .collect();
+        let on_roster = |key: &_| self.rules.roster.iter().find(|entry| entry.contacts.contains(key));
+        let members = facts.iter().map(|f| &f.members).find(|members| !members.is_empty());
+        let member = |team: Team| members?.iter().filter_map(on_roster).find(|entry| entry.team == team);
+        let speaker = (0..count).filter(|i| self.staff(*i)).find_map(|i| {
+            let name = role_of(self.rules, &self.message(i).unwrap().sender).1?;
+            self.rules.roster.iter().find(|entry| entry.name == name)
+        });
+        let owner = facts
+            .iter()
+            .find_map(|f| f.inviter.as_ref())
+            .and_then(on_roster)
+            .or_else(|| facts.iter().find_map(|f| f.owner.as_ref()).and_then(on_roster))
+            .or_else(|| member(Team::PreSales))
+            .or_else(|| member(Team::AfterSales))
+            .or(speaker);
+        let stage = match owner.map(|entry| entry.team) {
+            Some(Team::AfterSales) => Stage::AfterSales,
+            _ => Stage::PreSales,
+        };
+        (owner.map(|entry| entry.name.clone()), stage)
+    }
+
+    /// Whether nobody waits just before an entry: looking back, a close comes before any request.
+    fn quiet(&self, i: usize) -> bool {
+        (0..i).rev().find(|j| self.closes(*j) || self.stands_and_asks(*j)).is_none_or(|j| self.closes(j))
+    }
+
+    fn close_after(&self, i: usize) -> Option<usize> {
+        (i + 1..self.entries.len()).find(|j| self.closes(*j))
+    }
+
+    fn wait(&self, i: usize) -> Wait {
+        let message = self.message(i).unwrap();
+        let (owner, stage) = self.assignment(i);
+        let opened = self.entries[i].position.clone();
+        Wait {
+            id: WaitId::from(&message.key),
+            customer: message.sender.key.clone(),
+            customer_name: message.sender.name.clone(),
+            verdict: judge(&message.features, message.kind, self.question_before(i)),
+            owner,
+            stage,
+            messages: 1,
+            last_customer_at: opened.at,
+            alarm_since: (!message.history).then_some(opened.at),
+            outcome: None,
+            opened,
+        }
+    }
+
+    fn answered_wait(&self, i: usize) -> Option<Wait> {
+        if !self.stands_and_asks(i) || !self.quiet(i) {
+            return None;
+        }
+        let mut wait = self.wait(i);
+        let close = self.close_after(i);
+        for j in (i + 1)..close.unwrap_or(self.entries.len()) {
+            if self.customer(j) && self.recall(j).is_none() {
+                wait.messages += 1;
+                wait.last_customer_at = self.entries[j].position.at;
+                if wait.alarm_since.is_none() && !self.message(j).unwrap().history {
+                    wait.alarm_since = Some(self.entries[j].position.at);
+                }
+            }
+        }
+        wait.outcome = close.map(|j| {
+            let (owner, stage) = self.assignment(j + 1);
+            let (at, how) = match &self.entries[j].body {
+                Body::Cancel(c) => {
+                    let (by, reason, command) = (c.by.clone(), c.reason.clone(), c.command.clone());
+                    let how = match c.claim {
+                        Claim::NoReplyNeeded => Ending::Cancelled { by, reason, command },
+                        Claim::Answered => Ending::Confirmed { by, command },
+                    };
+                    (c.at.max(wait.opened.at), how)
+                }
+                Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
+                _ => {
+                    let sender = &self.message(j).unwrap().sender;
+                    let (role, name) = role_of(self.rules, sender);
+                    let name = name.map_or_else(|| sender.name.clone(), |name| name.0);
+                    (self.entries[j].position.at, Ending::Answered { by: sender.key.clone(), name, role })
+                }
+            };
+            Outcome { at, how, owner, stage }
+        });
+        Some(wait)
+    }
+
+    /// A request that was taken back before anybody closed it, unless it stood inside another such one, or another
+    /// request made while it still stood carries its wait on.
+    fn withdrawn_wait(&self, i: usize) -> Option<Wait> {
+        let recall = self.recall(i)?;
+        if !self.asks(i) || !self.quiet(i) {
+            return None;
+        }
+        let here = &self.entries[i].position;
+        let since_close = (0..i).rev().take_while(|j| !self.closes(*j));
+        let covers =
+            |j: usize| self.asks(j) && self.recall(j).is_some_and(|other| other > here && other >= recall);
+        let until_close = i + 1..self.close_after(i).unwrap_or(self.entries.len());
+        let carries_on = |j: usize| {
+            self.asks(j)
+                && self.entries[j].position < *recall
+                && self.recall(j).is_none_or(|other| other > recall)
+        };
+        if since_close.into_iter().any(covers) || until_close.clone().any(carries_on) {
+            return None;
+        }
+        let mut wait = self.wait(i);
+        let before_recall = self.entries.iter().take_while(|entry| entry.position < *recall).count();
+        let known = (i + 1).max(before_recall.min(until_close.end + 1));
+        let (owner, stage) = self.assignment(known.min(self.entries.len()));
+        let at = recall.at.max(wait.opened.at);
+        wait.outcome = Some(Outcome { at, how: Ending::Withdrawn, owner, stage });
+        Some(wait)
+    }
+}

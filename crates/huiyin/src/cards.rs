@@ -1,0 +1,100 @@
+//! `huiyin cards`: what was sent to whom, and what would have been before go-live.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use chrono::TimeDelta;
+use domain::span::Span;
+use runtime::config::{Feishu, Source};
+use runtime::{Clock, Config};
+use sqlx::Connection as _;
+use store::alerts::cards::{Listed, newest};
+use store::role::Role;
+
+use crate::apply::When;
+use crate::failure::Result;
+use crate::golive::{configuration, lines, local, log_in};
+use crate::text::on_one_line;
+
+/// How far back is looked unless asked otherwise.
+const SINCE: TimeDelta = TimeDelta::hours(24);
+/// What each state of a card means to people; the second half is of cards that nobody gets.
+const STATES: [(&str, &str); 9] = [
+    ("rehearsed", "would be sent"),
+    ("pending", "waits to be sent"),
+    ("sending", "is being sent"),
+    ("sent", "sent"),
+    ("parked", "PARKED: nobody knows whether it was sent"),
+    ("dead", "DEAD: the chat does not take it"),
+    ("obsolete", "not sent: the wait had ended"),
+    ("superseded", "not sent: a higher card went out instead"),
+    ("skipped", "not sent: its time had passed before"),
+];
+/// How many of them somebody gets or should have got.
+const FOR_SOMEBODY: usize = 6;
+
+/// What `cards` is called with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Made since when: "2026-11-22", "2026-11-22T09:00:00+08:00" [default: 24 hours ago]
+    #[arg(long, value_name = "WHEN")]
+    since: Option<When>,
+    /// How many at most, the newest
+    #[arg(long, default_value_t = 200, value_name = "COUNT")]
+    most: u32,
+    /// Also those that nobody gets, with the reason
+    #[arg(long)]
+    all: bool,
+    /// The home of a running `huiyin up`, whose database is meant instead of the configuration's
+    #[arg(long, value_name = "FOLDER")]
+    home: Option<PathBuf>,
+}
+
+/// Runs `huiyin cards`.
+pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
+    let config = configuration(source, args.home.as_deref())?;
+    let (now, zone) = (Clock::system().now(), config.rules.time_zone);
+    let since = args.since.map_or(now - SINCE, |since| since.moment(zone));
+    let mut connection = log_in(&config, args.home.as_deref(), Role::Reader).await?;
+    let golive = store::golive::history(&mut connection).await.context("go-live could not be read")?;
+    let shown = if args.all { STATES.len() } else { FOR_SOMEBODY };
+    let states: Vec<&str> = STATES[..shown].iter().map(|(state, _)| *state).collect();
+    let cards = newest(&mut connection, since, &states, args.most.into()).await;
+    let cards = cards.context("the cards could not be read")?;
+    connection.close().await.ok();
+    for line in lines(&golive, now, zone) {
+        println!("{line}");
+    }
+    println!("{} cards since {}", cards.len(), local(since, zone));
+    for card in &cards {
+        println!("{}", line(card, &config));
+    }
+    Ok(())
+}
+
+/// When it was due, what became of it, its level, whose it is, and who gets it.
+fn line(card: &Listed, config: &Config) -> String {
+    let known = STATES.iter().find(|(state, _)| *state == card.state);
+    let mut what = known.map_or(card.state.as_str(), |(_, words)| *words).to_owned();
+    if let Some(because) = &card.skipped_because {
+        what = format!("{what} ({})", because.replace('_', " "));
+    }
+    let threshold = Span::seconds(u64::try_from(card.threshold_seconds).unwrap_or_default());
+    let asks = if card.asks_owner { "  asks for an owner" } else { "" };
+    let room = if card.topic.is_empty() { &card.room } else { &card.topic };
+    let chat = chat_name(&config.feishu, &card.chat);
+    let to = if chat.is_empty() { String::new() } else { format!("  -> {chat}") };
+    on_one_line(&format!(
+        "{}  {what}  {} {threshold}  {room}  {}{to}{asks}",
+        local(card.due_at, config.rules.time_zone),
+        card.colour,
+        card.customer,
+    ))
+}
+
+fn chat_name<'c>(feishu: &'c Feishu, chat: &'c str) -> &'c str {
+    if chat == feishu.public_chat {
+        return "everybody";
+    }
+    feishu.chats.iter().find(|(_, id)| *id == chat).map_or(chat, |(name, _)| name.as_str())
+}

@@ -1,0 +1,111 @@
+//! `huiyin golive`: from when on people are told, and back.
+//!
+//! It records when; the services read it. Nothing has to be started again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use domain::golive::{Change, GoLive};
+use runtime::config::{Source, load};
+use runtime::main_wrapper::connect_options;
+use runtime::{Clock, Config};
+use sqlx::{Connection as _, PgConnection};
+use store::role::Role;
+
+use crate::apply::{When, connect};
+use crate::failure::{Failure, Result};
+use crate::local::database_in;
+use crate::up::company_config;
+
+/// What `golive` is called with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// From when: "2026-11-23", "2026-11-23T09:00:00+08:00" [default: now]
+    ///
+    /// A date is the beginning of that day in the rules' time zone. Takes the place of whatever was still to come.
+    #[arg(long, value_name = "WHEN")]
+    at: Option<When>,
+    /// Go back to rehearsal: cards are only listed again
+    #[arg(long)]
+    undo: bool,
+    /// Only say how it is
+    #[arg(long, conflicts_with_all = ["at", "undo"])]
+    status: bool,
+    /// The home of a running `huiyin up`, whose database is meant instead of the configuration's
+    #[arg(long, value_name = "FOLDER")]
+    home: Option<PathBuf>,
+}
+
+/// Runs `huiyin golive`.
+pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
+    let config = configuration(source, args.home.as_deref())?;
+    let now = Clock::system().now();
+    let zone = config.rules.time_zone;
+    let since = args.at.map_or(now, |at| at.moment(zone));
+    if since < now {
+        let words = format!("--at {} is past: expected a moment that is still to come", local(since, zone));
+        return Err(Failure::Usage(words));
+    }
+    let mut connection = log_in(&config, args.home.as_deref(), Role::Operator).await?;
+    let before = read(&mut connection).await?;
+    let mut after = before.clone();
+    if !args.status {
+        after.decide(Change { since, live: !args.undo, noted_at: now });
+    }
+    if after != before {
+        let recorded = store::golive::decide(&mut connection, !args.undo, since, now).await;
+        recorded.context("it could not be recorded")?;
+    }
+    connection.close().await.ok();
+    for line in lines(&after, now, zone) {
+        println!("{line}");
+    }
+    if !args.status && after == before {
+        println!("nothing had to be changed");
+    }
+    Ok(())
+}
+
+async fn read(connection: &mut PgConnection) -> anyhow::Result<GoLive> {
+    store::golive::history(connection).await.context("whether the system is live could not be read")
+}
+
+/// The configuration; that of `huiyin up` needs to name neither database nor bus.
+pub(crate) fn configuration(source: &Source, home: Option<&Path>) -> Result<Config> {
+    Ok(match home {
+        Some(_) => company_config(&source.file)?,
+        None => load(source)?,
+    })
+}
+
+/// Logs in to the configuration's database, or to that of a running `huiyin up`.
+pub(crate) async fn log_in(config: &Config, home: Option<&Path>, role: Role) -> anyhow::Result<PgConnection> {
+    let database = home.map(database_in).transpose()?;
+    let database = database.as_ref().unwrap_or(&config.database);
+    connect(database, connect_options(database, role)?).await
+}
+
+/// How it is, for people.
+pub(crate) fn lines(golive: &GoLive, now: DateTime<Utc>, zone: Tz) -> Vec<String> {
+    let phase = golive.at(now);
+    let since = phase.since.map(|since| format!(" since {}", local(since, zone))).unwrap_or_default();
+    let mut lines = vec![if phase.live {
+        format!("live{since}: cards are sent, and a room needs an approval to enter after-sales")
+    } else {
+        format!(
+            "rehearsal{since}: cards are only listed (`huiyin cards`), and edits of owner and stage need no approval"
+        )
+    }];
+    if let Some(next) = golive.next(now) {
+        let what = if next.live { "goes live" } else { "goes back to rehearsal" };
+        lines.push(format!("{what} at {}", local(next.since, zone)));
+    }
+    lines
+}
+
+/// A moment as the company's clocks show it.
+pub(crate) fn local(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
+}

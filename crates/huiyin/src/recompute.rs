@@ -1,0 +1,202 @@
+//! `huiyin recompute`: counts closed waits anew, by the rules that are valid for their time now.
+//!
+//! It looks for itself what would change, with the right to read alone. Changing it is asked of `room-state`, by one
+//! command a room, and recorded there.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use domain::id::RoomKey;
+use domain::rules::RulesHistory;
+use domain::wait::{Ending, Wait};
+use events::command::{Command, Via, Wish};
+use events::{encode, subject};
+use room_state::recompute::{Difference, Window, preview};
+use runtime::bus::{Bus, Login, Outgoing, User};
+use runtime::config::{Source, load};
+use runtime::main_wrapper::connect_options;
+use runtime::{Clock, Config};
+use sqlx::{Connection as _, PgConnection};
+use store::role::Role;
+use store::rooms::folded_with_older_rules;
+use store::rooms::recompute::{Keeping, decided, keeping};
+
+use crate::apply::{When, connect};
+use crate::failure::{self, Failure};
+use crate::text::on_one_line;
+
+/// How long `room-state` may take before this gives up waiting for it; what was asked stays asked.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How often is looked meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What `recompute` is called with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// From when on: "2026-10-01", "2026-10-01T09:00:00+08:00"
+    #[arg(long, value_name = "WHEN")]
+    from: When,
+    /// Up to when [default: now]
+    #[arg(long, value_name = "WHEN")]
+    to: Option<When>,
+    /// Only this room, by its key, like `wechaty:R-1`
+    #[arg(long, value_name = "ROOM")]
+    room: Option<RoomKey>,
+    /// Only tell what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Who asks for it, as recorded
+    #[arg(long, default_value = "huiyin recompute", value_name = "NAME")]
+    by: String,
+}
+
+/// A room with what would change in it.
+struct Change {
+    keeping: Keeping,
+    differences: Vec<Difference>,
+}
+
+/// Runs `huiyin recompute`.
+pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
+    let config = load(source)?;
+    let zone = config.rules.time_zone;
+    let window = Window { from: args.from.moment(zone), to: args.to.map(|to| to.moment(zone)) };
+    if window.to.is_some_and(|to| to <= window.from) {
+        return Err(Failure::Usage("--to must lie after --from".to_owned()));
+    }
+    let options = connect_options(&config.database, Role::Reader)?;
+    let mut reader = connect(&config.database, options).await?;
+    let rules = store::rules::history(&mut reader).await.map_err(anyhow::Error::from)?;
+    until_judged(&mut reader, &rules).await?;
+    let changes = changes(&mut reader, args.room.as_ref(), window, &rules).await?;
+    print(&changes, zone);
+    if !args.dry_run && !changes.is_empty() {
+        carry_out(&mut reader, &config, args, window, &rules, &changes).await?;
+    }
+    reader.close().await.ok();
+    Ok(())
+}
+
+/// New rules that reach back are taken in by `room-state` first, without touching what was counted.
+async fn until_judged(reader: &mut PgConnection, rules: &RulesHistory) -> Result<()> {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let behind = folded_with_older_rules(reader, rules.newest().version).await?;
+        if behind.is_empty() {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() >= end {
+            bail!(
+                "room-state has not taken in the newest rules for {} rooms yet: does it run?",
+                behind.len()
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn changes(
+    reader: &mut PgConnection,
+    only: Option<&RoomKey>,
+    window: Window,
+    rules: &RulesHistory,
+) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for keeping in keeping(reader, window.from).await? {
+        if only.is_some_and(|only| *only != keeping.room) {
+            continue;
+        }
+        // Nothing that is kept lies within the window.
+        if rules.recomputed(&keeping.kept, window.from, window.to).as_ref() == Some(&keeping.kept) {
+            continue;
+        }
+        let differences = preview(reader, &keeping.room, &keeping.kept, window, rules)
+            .await
+            .map_err(|failure| anyhow::anyhow!("{}: {failure}", keeping.room))?;
+        changes.push(Change { keeping, differences });
+    }
+    Ok(changes)
+}
+
+fn print(changes: &[Change], zone: Tz) {
+    for change in changes {
+        let Keeping { room, topic, .. } = &change.keeping;
+        for Difference { wait, before, after } in &change.differences {
+            println!(
+                "{room}  {}  {}: {} -> {}",
+                on_one_line(topic),
+                on_one_line(wait.as_str()),
+                figures(before.as_ref(), zone),
+                figures(after.as_ref(), zone),
+            );
+        }
+    }
+    let waits: usize = changes.iter().map(|change| change.differences.len()).sum();
+    println!("{waits} waits differ, in {} rooms with figures counted by former rules", changes.len());
+}
+
+/// What is counted of a wait, for people to compare.
+fn figures(wait: Option<&Wait>, zone: Tz) -> String {
+    let Some(wait) = wait else { return "none".to_owned() };
+    let at = |moment: DateTime<Utc>| moment.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string();
+    let owner = wait.owner.as_ref().map_or("nobody's", |owner| owner.as_str());
+    let opened = format!("{owner}, {}, {} messages since {}", wait.stage, wait.messages, at(wait.opened.at));
+    let Some(outcome) = &wait.outcome else { return format!("{opened}, open") };
+    let how = match &outcome.how {
+        Ending::Answered { name, .. } => format!("answered by {}", on_one_line(name)),
+        Ending::Cancelled { by, .. } => format!("cancelled by {}", on_one_line(by)),
+        Ending::Confirmed { by, .. } => format!("confirmed as answered by {}", on_one_line(by)),
+        Ending::Withdrawn => "withdrawn".to_owned(),
+        Ending::Unobserved => "unobserved".to_owned(),
+    };
+    format!("{opened}, {how} at {}", at(outcome.at))
+}
+
+async fn carry_out(
+    reader: &mut PgConnection,
+    config: &Config,
+    args: &Args,
+    window: Window,
+    rules: &RulesHistory,
+    changes: &[Change],
+) -> failure::Result<()> {
+    let login = Login::of(&config.bus, User::Role(Role::Operator)).map_err(anyhow::Error::from)?;
+    let bus = Bus::connect(&login, "huiyin-recompute").await.map_err(anyhow::Error::from)?;
+    let now = Clock::system().now();
+    let commands: Vec<Command> = changes
+        .iter()
+        .map(|change| Command {
+            id: window.command(&change.keeping.room, rules.newest().version),
+            room: change.keeping.room.clone(),
+            at: now,
+            by: args.by.clone(),
+            via: Via::Cli,
+            wish: Wish::Recompute { from: window.from, to: window.to },
+        })
+        .collect();
+    for command in &commands {
+        let payload = encode(command).context("a command cannot be encoded")?;
+        let subject = subject::command(command.wish.kind(), &command.room);
+        let outgoing = Outgoing { subject, id: command.id.to_string(), payload };
+        bus.publish(&outgoing).await.map_err(anyhow::Error::from)?;
+    }
+    let ids: Vec<_> = commands.into_iter().map(|command| command.id).collect();
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let decided = decided(reader, &ids).await.map_err(anyhow::Error::from)?;
+        if decided.len() == ids.len() {
+            println!("recomputed: {} rooms", decided.len());
+            return Ok(());
+        }
+        if tokio::time::Instant::now() >= end {
+            return Err(Failure::Partly(format!(
+                "{} of {} rooms are recomputed; the others are asked for and follow when room-state runs",
+                decided.len(),
+                ids.len()
+            )));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

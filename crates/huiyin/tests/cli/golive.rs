@@ -1,0 +1,87 @@
+//! `huiyin golive` and `huiyin cards` on a real database, each with its own role's rights.
+
+use anyhow::{Context as _, Result};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use store::role::Role;
+use testkit::Stack;
+
+use crate::command::{Ran, configured, huiyin};
+
+async fn run(stack: &Stack, words: &[&str]) -> Result<Ran> {
+    let mut config: Value = serde_json::to_value(&stack.config)?;
+    let options = stack.admin.connect_options();
+    let passwords: serde_json::Map<String, Value> =
+        Role::ALL.iter().map(|role| (role.name().to_owned(), json!(format!("test-{role}")))).collect();
+    config["database"] = json!({
+        "host": options.get_socket().context("a socket")?,
+        "port": options.get_port(),
+        "name": options.get_database().context("a database")?,
+        "passwords": passwords,
+    });
+    let (_folder, file) = configured(&config)?;
+    huiyin(&[&["--config", &file], words].concat()).await
+}
+
+/// What a run printed, if it went well.
+async fn said(stack: &Stack, words: &[&str]) -> Result<String> {
+    let ran = run(stack, words).await?;
+    anyhow::ensure!(ran.code == 0, "{words:?} ended with {}: {}{}", ran.code, ran.out, ran.err);
+    Ok(ran.out)
+}
+
+#[tokio::test]
+async fn going_live_is_recorded_shown_moved_and_undone() -> Result<()> {
+    let stack = Stack::start().await?;
+    stack.never_live().await?;
+    let rehearsal = "rehearsal: cards are only listed";
+    assert!(said(&stack, &["golive", "--status"]).await?.starts_with(rehearsal));
+    let past = run(&stack, &["golive", "--at", "2026-01-01"]).await?;
+    assert_eq!(past.code, 2);
+    assert!(past.err.contains("--at 2026-01-01 00:00:00 is past: expected a moment"), "{}", past.err);
+
+    let announced = said(&stack, &["golive", "--at", "2099-01-01T09:00:00+08:00"]).await?;
+    assert!(announced.starts_with(rehearsal) && announced.contains("goes live at 2099-01-01 09:00:00"));
+    let moved = said(&stack, &["golive", "--at", "2099-01-02"]).await?;
+    assert!(moved.contains("goes live at 2099-01-02 00:00:00") && !moved.contains("2099-01-01"), "{moved}");
+    let live = said(&stack, &["golive"]).await?;
+    assert!(live.starts_with("live since 2") && !live.contains("2099"), "{live}");
+    assert!(said(&stack, &["golive"]).await?.contains("nothing had to be changed"));
+    let back = said(&stack, &["golive", "--undo"]).await?;
+    assert!(back.starts_with("rehearsal since 2"), "{back}");
+    let kept: i64 = sqlx::query_scalar("select count(*) from golive").fetch_one(&stack.admin).await?;
+    assert_eq!(kept, 4, "every decision stands, and what changes nothing is none");
+    Ok(())
+}
+
+#[tokio::test]
+async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
+    let stack = Stack::start().await?;
+    stack.never_live().await?;
+    let now = stack.clock.now();
+    for (rung, state, because) in
+        [("300", "rehearsed", None), ("600", "superseded", None), ("1200", "skipped", Some("rules_changed"))]
+    {
+        let made = "insert into alert_cards (wait, rung, chat, room, follows, threshold_seconds, colour, due_at, \
+                    created_at, state, next_attempt_at, wanted, next_change_at, skipped_because) \
+                    values ('w', $1, 'oc_wang', 'webhook:r1', 'w', $1::int, 'yellow', $2, $2, $3, $2, '{}', $2, $4)";
+        sqlx::query(made).bind(rung).bind(now).bind(state).bind(because).execute(&stack.admin).await?;
+    }
+    sqlx::query("insert into rooms (room, source, topic, created_at, updated_at) values ('webhook:r1', 'webhook', $1, $2, $2)")
+        .bind("示例公司\u{1b}[2J-晨光")
+        .bind(now)
+        .execute(&stack.admin)
+        .await?;
+    let listed = said(&stack, &["cards"]).await?;
+    assert!(listed.contains("1 cards since"), "{listed}");
+    assert!(listed.contains("would be sent  yellow 5m  示例公司 [2J-晨光    -> 王小售"), "{listed}");
+    let all = said(&stack, &["cards", "--all"]).await?;
+    assert!(all.contains("not sent: a higher card went out instead  yellow 10m"), "{all}");
+    assert!(all.contains("not sent: its time had passed before (rules changed)  yellow 20m"), "{all}");
+    let since = (now + TimeDelta::hours(1)).to_rfc3339();
+    assert!(said(&stack, &["cards", "--since", &since]).await?.contains("0 cards since"));
+    let nowhere = run(&stack, &["cards", "--home", "nowhere"]).await?;
+    assert_eq!(nowhere.code, 1);
+    assert!(nowhere.err.contains("nowhere: expected the home of a running `huiyin up`"), "{}", nowhere.err);
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Blanking what was said long ago. What was seen in a text is stored beside it, so that judging and figures stay.
+
+use domain::Timestamp;
+use domain::id::RoomKey;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::parse;
+
+/// Rooms that hold a text from before a moment, or a last line of then, at most `most`, in key order.
+pub async fn rooms_with_texts(
+    connection: &mut PgConnection,
+    before: Timestamp,
+    most: i64,
+) -> Result<Vec<RoomKey>, sqlx::Error> {
+    let rows = sqlx::query_scalar!(
+        r#"
+        select room from rooms
+        where exists (select from timeline
+                      where timeline.room = rooms.room and pos_at < $1 and body is not null
+                        and pos_at >= coalesce(text_blanked_to, '-infinity'))
+           or exists (select from jsonb_array_elements(last_lines) line where (line ->> 'at')::timestamptz < $1)
+        order by room
+        limit $2
+        "#,
+        before,
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|room| parse(room, "room")).collect()
+}
+
+/// Locks a room against folding, as folding locks it.
+pub async fn lock(connection: &mut PgConnection, room: &RoomKey) -> Result<(), sqlx::Error> {
+    sqlx::query!("select from rooms where room = $1 for update", room.to_string())
+        .fetch_optional(connection)
+        .await?;
+    Ok(())
+}
+
+/// Blanks texts of a locked room from before a moment, oldest first, at most `most`. Returns how many.
+pub async fn blank_texts(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    before: Timestamp,
+    most: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        update timeline set body = null
+        from (select entry from timeline
+              where room = $1 and pos_at < $2 and body is not null
+                and pos_at >= coalesce((select text_blanked_to from rooms where room = $1), '-infinity')
+              order by pos_at, pos_seq, pos_entry, pos_after
+              limit $3) as old
+        where timeline.room = $1 and timeline.entry = old.entry
+        "#,
+        room.to_string(),
+        before,
+        most,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Notes that all texts of a locked room from before a moment are blanked, and takes the last lines of then away.
+/// The room's new version, if that changed what others see of it.
+pub async fn blanked_to(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<Option<i64>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"
+        with lines as (
+            select coalesce(jsonb_agg(line order by place), '[]') as kept
+            from rooms, jsonb_array_elements(last_lines) with ordinality as said (line, place)
+            where room = $1 and (line ->> 'at')::timestamptz >= $2
+        )
+        update rooms
+        set text_blanked_to = greatest(text_blanked_to, $2), last_lines = lines.kept,
+            version = version + (last_lines <> lines.kept)::int,
+            updated_at = case when last_lines <> lines.kept then $3 else updated_at end
+        from lines
+        where room = $1
+        returning version, (select last_lines from rooms as before where before.room = $1) as "before!: Value",
+                  last_lines as "after: Value"
+        "#,
+        room.to_string(),
+        before,
+        now,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.filter(|row| row.before != row.after).map(|row| row.version))
+}

@@ -1,0 +1,38 @@
+//! Blanks the words that cards showed longer ago than the configured time. What stands in a chat is Feishu's.
+
+use domain::Timestamp;
+use runtime::Context;
+use runtime::sweep::{Daily, TICK};
+use runtime::telemetry::chain;
+use store::alerts::retention::blank_payloads;
+use store::sqlx;
+
+/// Cards blanked with one statement.
+const CARDS: u64 = 1_000;
+
+/// Runs until the shutdown is requested.
+pub async fn run(ctx: Context) {
+    let mut daily = Daily::default();
+    while ctx.shutdown.sleep(TICK).await {
+        ctx.health.beat("retention");
+        let now = ctx.clock.now();
+        let Some(before) = ctx.config.retention.blank_before(now).filter(|_| daily.is_due(now)) else {
+            continue;
+        };
+        match round(&ctx, before).await {
+            Ok(()) => daily.done(now),
+            Err(error) => tracing::warn!(error = chain(&error), "blanking old cards was cut short"),
+        }
+    }
+}
+
+async fn round(ctx: &Context, before: Timestamp) -> Result<(), sqlx::Error> {
+    while !ctx.shutdown.requested() {
+        let blanked = blank_payloads(&mut *ctx.db.acquire().await?, before, CARDS.cast_signed()).await?;
+        metrics::counter!("texts_blanked_total", "of" => "cards").increment(blanked);
+        if blanked < CARDS {
+            break;
+        }
+    }
+    Ok(())
+}

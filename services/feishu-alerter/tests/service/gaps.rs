@@ -1,0 +1,123 @@
+//! What cannot be known: rooms that our account left, and waits that may have been answered unseen.
+
+use anyhow::Result;
+use serde_json::Value;
+use testkit::company::{CHEN, LI, WANG, account_left, says};
+
+use crate::support::{Scene, Seen, TO_ALL, TO_WANG, colours};
+
+const REMOVED: &str = "机器人已被移出群";
+
+#[tokio::test]
+async fn a_departure_is_told_once_and_stops_the_cards_of_the_wait() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.stack.bus.publish(&account_left("r1", scene.now(), Some(LI))?).await?;
+    let private = scene.until_colours(TO_WANG, &["grey", "orange"]).await?;
+    assert!(private[0].text.contains("机器人已被移出群，无法继续计时"), "{}", private[0].text);
+    assert_eq!((private[1].title.as_str(), private[1].has_button), (REMOVED, false));
+    assert!(private[1].text.contains("李小后") && private[1].text.contains("重新拉进群"));
+    let public = scene.until_colours(TO_ALL, &["orange"]).await?;
+    assert_eq!(public[0].title, REMOVED);
+
+    scene.advance(60);
+    scene.until_looked().await?;
+    assert_eq!(scene.cards(TO_WANG).await?.len(), 2, "nothing more comes of it");
+    scene.publish(&says("r1", CHEN, scene.now(), "还在吗？")).await?;
+    let back = scene.until_titled(TO_ALL, "机器人已回到群里").await?;
+    assert_eq!((back.len(), back[0].colour.as_str()), (1, "grey"));
+    scene.advance(5);
+    let private = scene.until_colours(TO_WANG, &["grey", "grey", "turquoise"]).await?;
+    assert!(private[2].title.starts_with("超时提醒"), "{}", private[2].title);
+    scene.stop(alerter).await
+}
+
+/// Back before anybody was told: there is nothing to tell.
+#[tokio::test]
+async fn a_short_absence_is_not_told() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "您好")).await?;
+    scene.advance(1);
+    scene.stack.bus.publish(&account_left("r1", scene.now(), Some(LI))?).await?;
+    scene.advance(1);
+    scene.publish(&says("r1", WANG, scene.now(), "大家好")).await?;
+    scene.until_count("select count(*) from timeline", 3).await?;
+    let alerter = scene.alerter().await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0);
+    scene.stop(alerter).await
+}
+
+fn acts(card: &Seen) -> Vec<String> {
+    let shown: Value = serde_json::from_str(&card.text).unwrap_or_default();
+    let act = |element: &Value| element["behaviors"][0]["value"]["act"].as_str().map(str::to_owned);
+    shown["body"]["elements"].as_array().into_iter().flatten().filter_map(act).collect()
+}
+
+#[tokio::test]
+async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    let asked = scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    let before = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+    assert_eq!(acts(&before), ["no_reply_needed"]);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+
+    let gap = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
+    scene.stack.capture_gap("second", gap(1), Some(gap(2))).await?;
+    let unfounded = scene.press_act(&before, "answered").await?;
+    assert_eq!(unfounded["toast"]["content"], "等待期间采集没有中断，请直接回复客户", "{unfounded}");
+    scene.until_looked().await?;
+    assert!(scene.cards(TO_WANG).await?[0].title.starts_with("超时提醒"), "another account's gap");
+
+    scene.stack.capture_gap("main", gap(1), Some(gap(2))).await?;
+    scene.until_titled(TO_WANG, "请核实是否已回复⏰【青色】提问已 5 分钟").await?;
+    scene.advance(5);
+    let cards = scene.until_colours(TO_WANG, &["turquoise", "yellow"]).await?;
+    assert_eq!(
+        cards[1].title, "请核实是否已回复⏰【黄色】提问已 10 分钟",
+        "a customer may wait: the ladder goes on"
+    );
+    for card in &cards {
+        assert_eq!(acts(card), ["answered", "no_reply_needed"]);
+        assert!(card.text.contains("待核实") && card.text.contains("请到群里核实"), "{}", card.text);
+    }
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+
+    let seen = scene.press_act(&cards[1], "answered").await?;
+    assert_eq!(seen["toast"]["content"], "已记录：已回复，不再提醒", "{seen}");
+    let again = scene.press_act(&cards[1], "no_reply_needed").await?;
+    assert_eq!(again["toast"]["content"], "已由 周经理 处理", "{again}");
+    let closed = scene.until_titled(TO_WANG, "已确认回复").await?;
+    assert_eq!(colours(&closed), ["grey", "grey"]);
+    assert!(closed[0].text.contains("周经理 确认采集中断期间已回复") && !closed[0].has_button);
+    let late = scene.press_act(&cards[0], "answered").await?;
+    assert_eq!(late["toast"]["content"], "已由 周经理 处理", "{late}");
+    assert_eq!(scene.count("select count(*) from waits where state = 'confirmed'").await?, 1);
+    assert_eq!(scene.count("select count(*) from commands").await?, 1);
+    scene.stop(alerter).await
+}
+
+/// The reply was seen, but nobody knows whether it was the first.
+#[tokio::test]
+async fn a_reply_over_a_gap_names_no_time() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    let asked = scene.asks("r1", WANG).await?;
+    let gap = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
+    scene.stack.capture_gap("main", gap(1), Some(gap(2))).await?;
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
+    let closed = scene.until_titled(TO_WANG, "已回复").await?.remove(0);
+    assert!(
+        closed.text.contains("用时不计入统计") && !closed.text.contains("用时 5 分钟"),
+        "{}",
+        closed.text
+    );
+    scene.stop(alerter).await
+}

@@ -1,0 +1,210 @@
+//! The chats against the ladders: no card twice for a key, none missing, each showing the fate of its wait.
+//!
+//! What counts is what stands in Feishu's chats, not what our tables say of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use domain::ladder::steps;
+use domain::wait::Ending;
+use feishu_alerter::uuid::CardUuid;
+use feishu_alerter::wording;
+use serde_json::Value;
+use store::rooms::waits::StoredWait;
+use store::sqlx::postgres::PgRow;
+use store::sqlx::{self, Row as _};
+
+use super::super::people::{button, cards as in_chats};
+use super::{Scene, Tally};
+
+/// Differences of one kind that are shown.
+const SHOWN: usize = 4;
+/// How often a card may have been refused and made simpler.
+const GENERATIONS: u32 = 6;
+/// A rung that was passed this long ago has its card.
+const GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
+
+#[derive(Debug)]
+struct Row {
+    wait: String,
+    rung: String,
+    chat: String,
+    follows: String,
+    state: String,
+    message_id: Option<String>,
+    changeable: bool,
+    true_to_wait: bool,
+}
+
+/// Everything about cards.
+pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
+    let messages = in_chats(scene.world).await?;
+    let rows = sqlx::query(
+        "select wait, rung, chat, follows, state, message_id, changeable, \
+                wanted is not distinct from shown as true_to_wait from alert_cards",
+    )
+    .fetch_all(&scene.world.admin)
+    .await?;
+    let rows: Vec<Row> = rows.iter().map(read).collect();
+    let mut problems = none_twice(&rows, &messages);
+    problems.extend(none_lost(&rows, &messages));
+    problems.extend(none_missing(scene, &rows));
+    problems.extend(none_untrue(scene, &rows, &messages));
+    let set_aside = rows.iter().filter(|row| is_set_aside(row)).count();
+    Ok((problems, Tally { cards: messages.len(), set_aside, ..Tally::default() }))
+}
+
+fn read(row: &PgRow) -> Row {
+    Row {
+        wait: row.get("wait"),
+        rung: row.get("rung"),
+        chat: row.get("chat"),
+        follows: row.get("follows"),
+        state: row.get("state"),
+        message_id: row.get("message_id"),
+        changeable: row.get("changeable"),
+        true_to_wait: row.get("true_to_wait"),
+    }
+}
+
+/// Nobody knows whether it was sent, or the chat did not take it: for people to look at.
+fn is_set_aside(row: &Row) -> bool {
+    matches!(row.state.as_str(), "parked" | "dead")
+}
+
+/// Each message is a card that could be due, and no two are the same.
+fn none_twice(rows: &[Row], messages: &[Value]) -> Vec<String> {
+    let mut keys: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        let uuid = |generation| CardUuid::new(&row.chat, &row.wait, &row.rung, generation);
+        keys.extend((0..GENERATIONS).map(|generation| (uuid(generation).as_str().to_owned(), index)));
+    }
+    let mut problems = Vec::new();
+    let mut met = BTreeSet::new();
+    for message in messages {
+        let uuid = message["uuid"].as_str().unwrap_or_default();
+        let Some(index) = keys.get(uuid) else {
+            problems.push(format!("cards: {} stands in {} and belongs to no key", uuid, message["chat_id"]));
+            continue;
+        };
+        let row = &rows[*index];
+        if message["chat_id"] != row.chat.as_str() {
+            problems.push(format!("cards: {uuid} stands in another chat"));
+        }
+        if !met.insert(*index) {
+            problems.push(format!("cards: TWICE in {} for wait {} rung {}", row.chat, row.wait, row.rung));
+        }
+    }
+    problems.truncate(SHOWN);
+    problems
+}
+
+/// What the table calls sent stands in its chat; what stands in a chat is called sent, or was set aside in doubt;
+/// nothing is still on its way.
+fn none_lost(rows: &[Row], messages: &[Value]) -> Vec<String> {
+    let ids: BTreeSet<&str> = messages.iter().filter_map(|message| message["message_id"].as_str()).collect();
+    let mut problems = Vec::new();
+    for row in rows {
+        let stands = row.message_id.as_deref().is_some_and(|id| ids.contains(id));
+        let on_its_way = matches!(row.state.as_str(), "pending" | "sending");
+        if (row.state == "sent") != stands || on_its_way {
+            problems.push(format!("cards: {} rung {} in {} is {}", row.wait, row.rung, row.chat, row.state));
+        }
+    }
+    let sent: BTreeSet<&str> = rows.iter().filter_map(|row| row.message_id.as_deref()).collect();
+    let unknown = messages.iter().filter(|message| {
+        let uuid = message["uuid"].as_str();
+        let in_doubt = rows.iter().filter(|row| is_set_aside(row)).any(|row| {
+            (0..GENERATIONS).any(|generation| {
+                Some(CardUuid::new(&row.chat, &row.wait, &row.rung, generation).as_str()) == uuid
+            })
+        });
+        !in_doubt && !message["message_id"].as_str().is_some_and(|id| sent.contains(id))
+    });
+    problems.extend(unknown.map(|message| format!("cards: {} is nobody's", message["uuid"])));
+    problems.truncate(SHOWN);
+    problems
+}
+
+/// A wait that is still open has a card of the highest rung passed on the ladder of its room, or a higher one.
+fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
+    let now = scene.world.clock.now();
+    let mut problems = Vec::new();
+    for stored in scene.waits.values() {
+        let wait = &stored.wait;
+        let live = stored.replaced_by.is_none() && !stored.void && wait.outcome.is_none();
+        let Some(alarm_since) = wait.alarm_since.filter(|_| live) else { continue };
+        let Some(room) = scene.rooms.iter().find(|room| room.room == stored.room) else { continue };
+        // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
+        let since =
+            [Some(alarm_since), stored.judged_anew_at, room.state.stage_since].into_iter().max().flatten();
+        let passed = steps(scene.world.config.rules.ladder(room.state.stage)).filter(|step| {
+            let after = chrono::TimeDelta::seconds(i64::try_from(step.rung.0).unwrap_or_default());
+            since.is_some_and(|since| wait.opened.at + after >= since)
+                && wait.opened.at + after + GRACE <= now
+        });
+        let Some(highest) = passed.last() else { continue };
+        let has = rows.iter().any(|row| {
+            row.follows == wait.id.0
+                && (row.state == "sent" || is_set_aside(row))
+                && row.rung.parse::<u64>().is_ok_and(|rung| rung >= highest.rung.0)
+        });
+        if !has {
+            problems.push(format!("cards: MISSING for wait {} rung {}", wait.id, highest.rung));
+        }
+    }
+    problems.truncate(SHOWN);
+    problems
+}
+
+/// A card of an open wait has its button; one of a closed wait has none and names the fate.
+fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<String> {
+    let by_id: BTreeMap<&str, &Value> =
+        messages.iter().filter_map(|message| Some((message["message_id"].as_str()?, message))).collect();
+    let mut problems = Vec::new();
+    for row in rows.iter().filter(|row| row.state == "sent" && row.changeable) {
+        let Some(message) = row.message_id.as_deref().and_then(|id| by_id.get(id)) else { continue };
+        let Some(stored) = heir(scene, &row.wait) else { continue };
+        if message["msg_type"] != "interactive" {
+            continue;
+        }
+        let title = message["card"]["header"]["title"]["content"].as_str().unwrap_or_default();
+        let fate = fate(stored);
+        let right = match fate {
+            None => button(message).is_some(),
+            Some(fate) => button(message).is_none() && title.contains(fate),
+        };
+        if !right || !row.true_to_wait || row.follows != stored.wait.id.0 {
+            problems
+                .push(format!("cards: {} rung {} shows `{title}`, should be {fate:?}", row.wait, row.rung));
+        }
+    }
+    problems.truncate(SHOWN);
+    problems
+}
+
+/// The wait that stands for this one now.
+fn heir<'s>(scene: &'s Scene<'_>, wait: &str) -> Option<&'s StoredWait> {
+    let mut stored = scene.waits.get(wait)?;
+    for _ in 0..scene.waits.len() {
+        match &stored.replaced_by {
+            Some(heir) => stored = scene.waits.get(&heir.0)?,
+            None => break,
+        }
+    }
+    Some(stored)
+}
+
+/// The title of a closed card.
+fn fate(stored: &StoredWait) -> Option<&'static str> {
+    if stored.void {
+        return Some(wording::VOID);
+    }
+    Some(match &stored.wait.outcome.as_ref()?.how {
+        Ending::Answered { .. } => wording::ANSWERED,
+        Ending::Cancelled { .. } => wording::CANCELLED,
+        Ending::Confirmed { .. } => wording::CONFIRMED,
+        Ending::Withdrawn => wording::WITHDRAWN,
+        Ending::Unobserved => wording::UNOBSERVED,
+    })
+}

@@ -1,0 +1,135 @@
+//! Postgres against what was sent, and the fold against the slow oracle.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use domain::oracle::Oracle;
+use domain::timeline::effective_sent_at;
+use domain::wait::Wait;
+use events::command::Command;
+use store::rooms::timeline;
+use store::sqlx::{self, Row as _};
+
+use super::super::plan::Said;
+use super::Scene;
+
+/// Differences of one kind that are shown.
+const SHOWN: usize = 3;
+
+/// Every accepted message stands in the timeline, once and as it was sent; nothing else does.
+pub async fn timeline(scene: &Scene<'_>) -> Result<Vec<String>> {
+    let mut said: BTreeMap<String, &Said> =
+        scene.plan.posts.iter().flat_map(|(_, post)| post).map(|said| (said.id.clone(), said)).collect();
+    let mut problems = Vec::new();
+    let rows = sqlx::query(
+        "select room, entry, kind, pos_at, received_at, body, target, history, message, sender from timeline \
+         where kind in ('message', 'recall')",
+    )
+    .fetch_all(&scene.world.admin)
+    .await?;
+    for row in rows {
+        let (room, entry): (String, String) = (row.get("room"), row.get("entry"));
+        let id = entry.rsplit(':').next().unwrap_or_default();
+        let Some(said) = said.remove(id) else {
+            problems.push(format!("timeline: {entry} in {room} stands twice or was never sent"));
+            continue;
+        };
+        let (at, history): (DateTime<Utc>, bool) = (row.get("pos_at"), row.get("history"));
+        let same = if said.kind == "recalled" {
+            let target: Option<String> = row.get("target");
+            row.get::<String, _>("kind") == "recall"
+                && target.is_some_and(|target| target.rsplit(':').next() == Some(&said.text))
+        } else {
+            row.get::<Option<String>, _>("body").as_deref() == Some(&said.text)
+                && row.get::<Option<String>, _>("message").as_deref() == Some(said.kind)
+                && history == said.history
+        };
+        let (cut, _) = effective_sent_at(said.sent_at, row.get("received_at"));
+        if !same || at != cut || room != format!("webhook:r-{}", said.room) {
+            problems.push(format!("timeline: {entry} is not what was sent ({at} for {cut})"));
+        }
+    }
+    if let Some(id) = said.keys().next() {
+        problems.push(format!("timeline: {} accepted messages are missing, e.g. {id}", said.len()));
+    }
+    Ok(problems)
+}
+
+/// The live waits of every room are those that the slow oracle finds in its timeline.
+pub async fn waits(scene: &Scene<'_>) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let mut connection = scene.world.admin.acquire().await?;
+    for room in &scene.rooms {
+        let entries = timeline::after(&mut connection, &room.room, None).await?;
+        let mut expected = Oracle::new(&entries, &scene.world.config.rules).waits();
+        expected.sort_by(|one, other| one.opened.cmp(&other.opened));
+        let live: Vec<Wait> = scene.live(&room.room).into_iter().cloned().collect();
+        if live != expected {
+            let differing = live.iter().zip(&expected).find(|(live, expected)| live != expected);
+            problems.push(format!(
+                "waits: {} has {} and the oracle {}: {differing:?}",
+                room.room,
+                live.len(),
+                expected.len()
+            ));
+        }
+        let open = live.iter().find(|wait| wait.outcome.is_none());
+        if room.state.open.as_ref().map(|open| &open.id) != open.map(|open| &open.id) {
+            problems.push(format!("waits: the state of {} has another open wait", room.room));
+        }
+    }
+    problems.truncate(SHOWN);
+    Ok(problems)
+}
+
+/// Every command on the bus was decided, an applied one is in the timeline, and no press that was confirmed is lost.
+pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
+    let bus = scene.world.bus().await?;
+    let mut stream = bus.jetstream().get_stream("COMMAND").await?;
+    let end = stream.info().await?.state.last_sequence;
+    let mut asked = BTreeSet::new();
+    for seq in 1..=end {
+        let message = stream.get_raw_message(seq).await?;
+        asked.insert(events::decode::<Command>(&message.payload)?.id.0);
+    }
+    let rows = sqlx::query(
+        "select command, decision, kind, \
+                exists (select from timeline t where t.room = commands.room and t.entry = 'command:' || command) as stands \
+         from commands",
+    )
+    .fetch_all(&scene.world.admin)
+    .await?;
+    let mut problems = Vec::new();
+    let mut decided = BTreeSet::new();
+    for row in rows {
+        let (id, decision): (String, String) = (row.get("command"), row.get("decision"));
+        if decision == "applied" && !row.get::<bool, _>("stands") {
+            problems.push(format!("commands: {id} was applied and is not in the timeline"));
+        }
+        decided.insert(id);
+    }
+    problems.extend(asked.difference(&decided).map(|id| format!("commands: {id} was never decided")));
+    problems.extend(decided.difference(&asked).map(|id| format!("commands: {id} was never asked")));
+    let pressed = scene.deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let lost = pressed.into_iter().filter(|uuid| !decided.contains(&format!("feishu:{uuid}")));
+    problems.extend(lost.map(|uuid| format!("commands: the press of {uuid} was confirmed and is lost")));
+    problems.truncate(SHOWN);
+    Ok(problems)
+}
+
+/// Nothing here deserves a dead letter, and every change was announced.
+pub async fn nothing_set_aside(scene: &Scene<'_>) -> Result<Vec<String>> {
+    let bus = scene.world.bus().await?;
+    let letters = bus.dead_letters(SHOWN).await?;
+    let mut problems: Vec<String> = letters
+        .iter()
+        .map(|letter| format!("dead letter {}: {} {}", letter.subject, letter.reason, letter.explanation))
+        .collect();
+    let silent = super::count(scene, "select count(*) from rooms where version > published_version").await?;
+    if silent > 0 {
+        problems.push(format!("rooms: {silent} changes were not announced"));
+    }
+    Ok(problems)
+}

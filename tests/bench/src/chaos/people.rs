@@ -1,0 +1,148 @@
+//! What people and other systems do: messages by the webhook, managers' edits in Vika, presses of cards in Feishu.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use super::plan::{Gesture, Post, STAFF, Said};
+use super::world::{World, vika_token};
+
+/// The pause before a request is sent again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// What was seen to be done.
+#[derive(Debug, Default)]
+pub struct Deeds {
+    /// Messages that were accepted.
+    pub accepted: AtomicUsize,
+    /// Messages answered as accepted or as repeated, over all tries.
+    pub answers: AtomicUsize,
+    /// Presses that were answered with success, by the card's uuid.
+    pub pressed: Mutex<Vec<String>>,
+    /// Ticks and edits that Vika took.
+    pub edits: AtomicUsize,
+}
+
+/// The row that a system sends.
+fn row(said: &Said) -> Value {
+    let (id, name, corporation) = match said.staff {
+        Some(index) => (STAFF[index].0.to_owned(), STAFF[index].1.to_owned(), "示例公司"),
+        None => (format!("customer-{}", said.room), format!("客户{}", said.room), "别家公司"),
+    };
+    json!({
+        "source": "webhook", "account": "main", "id": said.id,
+        "room": { "id": format!("r-{}", said.room), "topic": said.topic },
+        "sender": { "id": id, "name": name, "corporation": corporation },
+        "sent_at": said.sent_at, "kind": said.kind, "text": said.text, "history": said.history
+    })
+}
+
+/// Sends the same rows until they are accepted; a bad row among them must not matter.
+pub async fn deliver(world: Arc<World>, deeds: Arc<Deeds>, post: Post) -> Result<()> {
+    let mut rows: Vec<Value> = post.iter().map(row).collect();
+    rows.push(json!({ "source": "webhook", "nonsense": true }));
+    let token = world.local.secrets().get("ingest");
+    loop {
+        let sent = world.http.post(world.webhook()).bearer_auth(&token).json(&rows).send().await;
+        if let Ok(answer) = sent
+            && answer.status().is_success()
+            && let Ok(answer) = answer.json::<Value>().await
+        {
+            let count = |key: &str| usize::try_from(answer[key].as_u64().unwrap_or_default());
+            let known = count("accepted")? + count("duplicates")?;
+            ensure!(known == post.len(), "{known} of {} rows were taken: {answer}", post.len());
+            ensure!(answer["rejected"].as_array().is_some_and(|bad| bad.len() == 1), "the bad row: {answer}");
+            deeds.accepted.fetch_add(post.len(), Ordering::Relaxed);
+            deeds.answers.fetch_add(known, Ordering::Relaxed);
+            return Ok(());
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Does it, if there is something to do it to.
+pub async fn gesture(world: Arc<World>, deeds: Arc<Deeds>, gesture: Gesture) -> Result<()> {
+    match gesture {
+        Gesture::Tick(row) => {
+            let rows = sheet(&world, &world.config.vika.sheets.today).await?;
+            let waiting: Vec<&Value> = rows.iter().filter(|row| row["等待状态"] == "等待中").collect();
+            if let Some(row) = waiting.get(row % waiting.len().max(1)) {
+                let today = &world.config.vika.sheets.today;
+                edit(&world, &deeds, today, row, json!({ "消除未回覆记录": true })).await?;
+            }
+        }
+        Gesture::Assign { row, owner, stage, approved } => {
+            let rows = sheet(&world, &world.config.vika.sheets.all_rooms).await?;
+            if let Some(row) = rows.get(row % rows.len().max(1)) {
+                let wish = json!({ "负责人": owner, "群聊阶段": stage, "核准进入售后阶段": approved });
+                edit(&world, &deeds, &world.config.vika.sheets.all_rooms, row, wish).await?;
+            }
+        }
+        Gesture::Press { card, person, replica } => press(&world, &deeds, card, person, replica).await?,
+    }
+    Ok(())
+}
+
+/// The rows of a sheet as a person sees them, with their ids.
+pub async fn sheet(world: &World, id: &str) -> Result<Vec<Value>> {
+    let shown: Value = world.http.get(format!("{}/_sim/sheets", world.vika.url)).send().await?.json().await?;
+    let sheets = shown["sheets"].as_array().context("sheets")?;
+    let sheet = sheets.iter().find(|sheet| sheet["id"] == id).context("the sheet")?;
+    let columns: Vec<&str> =
+        sheet["columns"].as_array().into_iter().flatten().filter_map(|c| c["name"].as_str()).collect();
+    let row = |row: &Value| {
+        let mut named = json!({ "recordId": row["recordId"] });
+        for (name, cell) in columns.iter().zip(row["cells"].as_array().into_iter().flatten()) {
+            named[*name] = cell.clone();
+        }
+        for (name, value) in row["values"].as_object().into_iter().flatten() {
+            named[format!("={name}")] = value.clone();
+        }
+        named
+    };
+    Ok(sheet["rows"].as_array().into_iter().flatten().map(row).collect())
+}
+
+async fn edit(world: &World, deeds: &Deeds, sheet: &str, row: &Value, fields: Value) -> Result<()> {
+    let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", world.vika.url);
+    let body = json!({ "fieldKey": "name", "records": [{ "recordId": row["recordId"], "fields": fields }] });
+    let token = vika_token(&world.local, "manager");
+    let answer: Value = world.http.patch(&url).bearer_auth(token).json(&body).send().await?.json().await?;
+    ensure!(answer["code"] == 200 || answer["code"] == 429, "Vika refuses a manager's edit: {answer}");
+    deeds.edits.fetch_add(usize::from(answer["code"] == 200), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Every message in Feishu's chats, oldest first.
+pub async fn cards(world: &World) -> Result<Vec<Value>> {
+    let url = format!("{}/_sim/messages", world.feishu.base_url());
+    let shown: Value = world.http.get(url).send().await?.json().await?;
+    Ok(shown["messages"].as_array().cloned().unwrap_or_default())
+}
+
+/// The uuid that a card's button carries; `None`: it has no button.
+pub fn button(message: &Value) -> Option<&str> {
+    let elements = message["card"]["body"]["elements"].as_array()?;
+    elements.iter().find_map(|element| element["behaviors"][0]["value"]["k"].as_str())
+}
+
+async fn press(world: &World, deeds: &Deeds, card: usize, person: usize, replica: usize) -> Result<()> {
+    let cards = cards(world).await?;
+    let open: Vec<&Value> = cards.iter().filter(|card| button(card).is_some()).collect();
+    let Some(card) = open.get(card % open.len().max(1)) else { return Ok(()) };
+    let base = world.feishu.base_url();
+    let callback = json!({ "url": format!("http://{}/feishu/callback", world.callbacks[replica]) });
+    world.http.post(format!("{base}/_sim/callback")).json(&callback).send().await?;
+    let click = json!({ "message_id": card["message_id"], "open_id": STAFF[person].2, "button": 0 });
+    let answer = world.http.post(format!("{base}/_sim/click")).json(&click).send().await;
+    let Ok(answer) = answer else { return Ok(()) };
+    let answer: Value = answer.json().await.unwrap_or_default();
+    if answer["answer"]["toast"]["type"] == "success" {
+        let uuid = button(card).unwrap_or_default().to_owned();
+        deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).push(uuid);
+    }
+    Ok(())
+}

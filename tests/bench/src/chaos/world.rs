@@ -1,0 +1,364 @@
+//! The stage of a run: private servers, simulators, a proxy on every link, and the services as processes.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use chrono::TimeDelta;
+use huiyin::local::Local;
+use runtime::bus::Bus;
+use runtime::clock::Pace;
+use runtime::{Clock, Config};
+use serde_json::{Value, json};
+use simulators::{feishu, vika};
+use store::role::Role;
+use store::sqlx::PgPool;
+use store::sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
+
+use super::plan::{Link, Plan, RATE, REPLICAS, STAFF};
+use super::proxy::{Proxy, Weather};
+use super::service::Service;
+
+/// Connections for what the run does itself.
+const POOL_SIZE: u32 = 4;
+/// The space in the sample configuration.
+const SPACE: &str = "spcDemo000001";
+/// The company, but for what depends on the run.
+const COMPANY: &str = include_str!("../../../../config/demo.json");
+/// Everything that ours log, and what the libraries under them log at their most talkative useful level.
+const LOG_FILTER: &str = "debug,domain=trace,events=trace,store=trace,runtime=trace,vika=trace,ingest=trace,\
+    room_state=trace,vika_sync=trace,vika_reconcile=trace,feishu_alerter=trace";
+/// Users of the Vika space: the name of the token's secret and the user's name.
+pub const VIKA_USERS: [(&str, &str); 3] =
+    [("sync", "回音写表"), ("reconcile", "回音读表"), ("manager", "顾样山")];
+
+/// Everything of a run.
+pub struct World {
+    /// The time of services and simulators.
+    pub clock: Clock,
+    /// The real moment at which it began.
+    pub began: Instant,
+    /// The servers.
+    pub local: Local,
+    /// As the superuser, past the proxies.
+    pub admin: PgPool,
+    /// The managers' tables.
+    pub vika: vika::Running,
+    /// The chats.
+    pub feishu: feishu::Running,
+    /// The configuration that all services share.
+    pub config: Config,
+    /// The replicas, as in [`REPLICAS`].
+    pub services: Vec<Arc<Service>>,
+    /// The proxies.
+    pub links: BTreeMap<(usize, Link), Proxy>,
+    /// Where each alerter takes presses.
+    pub callbacks: Vec<SocketAddr>,
+    /// For what the run does itself.
+    pub http: reqwest::Client,
+    /// Configurations, logs, data. Kept if the run failed.
+    pub folder: TempDir,
+}
+
+/// Addresses of a run.
+struct Places {
+    ingest: SocketAddr,
+    callbacks: Vec<SocketAddr>,
+    vika: String,
+    feishu: String,
+    sheets: Value,
+}
+
+impl World {
+    /// Sets the stage; services are not started yet.
+    pub async fn set(plan: &Plan) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("hyc-").tempdir()?;
+        let home = folder.path().join("home");
+        std::fs::create_dir(&home)?;
+        let settings = local_stack::testing::settings(home)?;
+        let local = Local::start(&settings, &local_stack::silent).await?;
+        let admin = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(local.admin_options());
+        quicken(&Bus::connect(&local.bus_superuser(), "chaos").await?).await?;
+        let began = Instant::now();
+        let pace =
+            Pace { began: Clock::system().now(), epoch: plan.epoch, rate: RATE, leaps: plan.leaps.clone() };
+        let clock = Clock::paced(pace.clone());
+        let (ingest, callbacks) = (free_port()?, vec![free_port()?, free_port()?]);
+        let vika = vika::start(vika_config(&local, &clock)).await?;
+        let feishu = feishu::start(feishu_config(&local, &clock, callbacks[0])?).await?;
+        let sheets = create_sheets(&vika.url, &local, &clock).await?;
+        let places = Places { ingest, callbacks, vika: vika.url.clone(), feishu: feishu.base_url(), sheets };
+        let config = load(&configuration(&local, &places)?)?;
+        let now = clock.now();
+        local.apply_rules(&config.rules, now - TimeDelta::days(30), now).await?;
+        local.go_live(now - TimeDelta::days(20)).await?;
+        let (mut services, mut links) = (Vec::new(), BTreeMap::new());
+        for (index, (name, number)) in REPLICAS.into_iter().enumerate() {
+            let replica = format!("{name}-{number}");
+            let service = Service::new(name, replica.clone(), folder.path(), &pace)?;
+            let mine = proxies(index, &replica, &local, &places, folder.path(), &mut links).await?;
+            std::fs::write(service.config(), mine.to_string())?;
+            services.push(Arc::new(service));
+        }
+        let http = runtime::http::client_within(Duration::from_secs(10))?;
+        let callbacks = places.callbacks;
+        Ok(Self {
+            clock,
+            began,
+            local,
+            admin,
+            vika,
+            feishu,
+            config,
+            services,
+            links,
+            callbacks,
+            http,
+            folder,
+        })
+    }
+
+    /// A connection to the bus of the run's own.
+    pub async fn bus(&self) -> Result<Bus> {
+        Ok(Bus::connect(&self.local.bus_superuser(), "chaos").await?)
+    }
+
+    /// Ends every fault: servers run, links are fair, simulators do as they should, services run.
+    pub async fn heal(&self) -> Result<()> {
+        for link in self.links.values() {
+            link.set(Weather::Fair);
+        }
+        let servers = self.local.stack();
+        super::faults::pause_server(self, super::plan::Server::Postgres, false).await;
+        super::faults::pause_server(self, super::plan::Server::Nats, false).await;
+        if servers.postgres.pid().await.is_none() {
+            servers.postgres.boot().await?;
+        }
+        if servers.nats.pid().await.is_none() {
+            servers.nats.boot().await?;
+        }
+        for service in &self.services {
+            service.pause(false);
+            service.start()?;
+        }
+        self.http.delete(format!("{}/_sim/faults", self.vika.url)).send().await?;
+        self.http.delete(format!("{}/_sim/faults", self.feishu.base_url())).send().await?;
+        let unlimited = json!({ "monthly_calls_left": null });
+        self.http.patch(format!("{}/_sim/switches", self.feishu.base_url())).json(&unlimited).send().await?;
+        self.http.post(format!("{}/_sim/release", self.feishu.base_url())).send().await?;
+        Ok(())
+    }
+
+    /// Stops everything.
+    pub async fn stop(self) -> Result<TempDir> {
+        let mut stopped = Ok(());
+        for service in &self.services {
+            service.pause(false);
+            stopped = stopped.and(service.stop().await);
+        }
+        self.admin.close().await;
+        self.local.stop().await;
+        self.vika.stop().await;
+        self.feishu.stop().await;
+        stopped.map(|()| self.folder)
+    }
+
+    /// Every secret that this run made up.
+    pub fn secrets(&self) -> Vec<String> {
+        let local = &self.local;
+        let mut secrets: Vec<String> = Role::ALL.iter().map(|role| local.secrets().password(*role)).collect();
+        let named = ["ingest", "feishu.secret", "feishu.encrypt", "feishu.verify"];
+        secrets.extend(named.map(|name| local.secrets().get(name)));
+        secrets.extend(VIKA_USERS.map(|(name, _)| vika_token(local, name)));
+        secrets.extend(local.bus().passwords.values().map(|password| password.expose().to_owned()));
+        secrets.push(local.stack().nats.password().to_owned());
+        secrets
+    }
+
+    /// The webhook's address, past no proxy.
+    pub fn webhook(&self) -> String {
+        format!("http://{}/v1/messages", self.config.ingest.listen)
+    }
+}
+
+/// The server's time is real, and so is its wait for acknowledgements: it is cut as the clock is quickened.
+async fn quicken(bus: &Bus) -> Result<()> {
+    for consumer in runtime::bus::Consumer::ALL {
+        let stream = bus.jetstream().get_stream(consumer.stream()).await?;
+        let info = stream.consumer_info(consumer.name()).await?;
+        let mut config = info.config.clone();
+        config.ack_wait /= RATE;
+        stream.create_consumer(config).await?;
+    }
+    Ok(())
+}
+
+/// The Vika token of a user.
+pub fn vika_token(local: &Local, name: &str) -> String {
+    format!("usk{}", local.secrets().get(&format!("vika.{name}")))
+}
+
+fn vika_config(local: &Local, clock: &Clock) -> vika::VikaConfig {
+    let clock = clock.clone();
+    vika::VikaConfig {
+        clock: Arc::new(move || clock.now()),
+        tokens: VIKA_USERS
+            .iter()
+            .map(|(name, user)| vika::VikaToken { token: vika_token(local, name), user: (*user).into() })
+            .collect(),
+        spaces: vec![vika::VikaSpace {
+            id: SPACE.into(),
+            name: "示例公司".into(),
+            members: VIKA_USERS.iter().map(|(_, user)| vika::VikaMember::named(*user)).collect(),
+        }],
+        // Its window is one of real time.
+        rate_limit: Some(vika::DEFAULT_RATE_LIMIT * RATE),
+        bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        beyond_loopback: false,
+    }
+}
+
+fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<feishu::FeishuConfig> {
+    let company: Value = serde_json::from_str(COMPANY)?;
+    let secrets = local.secrets();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let chat = |chat_id: String, name: &str| feishu::ChatSpec {
+        chat_id,
+        name: name.to_owned(),
+        bot_in: true,
+        members: STAFF.iter().map(|(_, _, open_id)| (*open_id).to_owned()).collect(),
+        restricted: false,
+        dissolved: false,
+        refuse: None,
+    };
+    let mut chats: Vec<feishu::ChatSpec> = company["feishu"]["chats"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, id)| chat(text(id), name))
+        .collect();
+    chats.push(chat(text(&company["feishu"]["public_chat"]), "公开群"));
+    let person = |(_, name, open_id): &(&str, &str, &str)| feishu::PersonSpec {
+        open_id: (*open_id).to_owned(),
+        name: (*name).to_owned(),
+        mobile: String::new(),
+        email: String::new(),
+        available: true,
+        refuse: None,
+    };
+    let app = feishu::AppSpec {
+        app_id: text(&company["feishu"]["app_id"]),
+        app_secret: secrets.get("feishu.secret"),
+    };
+    let clock = clock.clone();
+    Ok(feishu::FeishuConfig {
+        callback: feishu::CallbackSpec {
+            url: Some(format!("http://{callback}/feishu/callback")),
+            encrypt_key: Some(secrets.get("feishu.encrypt")),
+            verification_token: secrets.get("feishu.verify"),
+        },
+        chats,
+        people: STAFF.iter().map(person).collect(),
+        ..feishu::FeishuConfig::new(Arc::new(move || clock.now()), app)
+    })
+}
+
+async fn create_sheets(url: &str, local: &Local, clock: &Clock) -> Result<Value> {
+    let pacing = ::vika::Pacing::default().by(|time| clock.real(time));
+    let token = ::vika::Token::new(vika_token(local, "sync"));
+    let client = ::vika::Client::new(runtime::http::client()?, url, token, pacing);
+    let space = ::vika::SpaceId::try_from(SPACE.to_owned())?;
+    let sheets = ::vika::setup::init(&client, &space, ::vika::setup::KnownSheets::default()).await?;
+    Ok(json!({
+        "today": sheets.today.as_str(), "all_rooms": sheets.all_rooms.as_str(),
+        "system_log": sheets.system_log.as_str()
+    }))
+}
+
+fn configuration(local: &Local, places: &Places) -> Result<Value> {
+    let secrets = local.secrets();
+    // Messages come by the webhook, under its own source.
+    let mut config: Value = serde_json::from_str(&COMPANY.replace("wechaty:", "webhook:"))?;
+    config["database"] = json!({
+        "host": local.stack().postgres.socket_folder(), "name": "huiyin",
+        "passwords": Role::ALL.iter().map(|role| (role.name(), secrets.password(*role))).collect::<BTreeMap<_, _>>()
+    });
+    let bus = local.bus();
+    let passwords: BTreeMap<&String, &str> =
+        bus.passwords.iter().map(|(user, password)| (user, password.expose())).collect();
+    config["bus"] = json!({ "url": bus.url, "passwords": passwords });
+    config["ingest"] = json!({
+        "listen": places.ingest, "webhook_tokens": [{ "name": "chaos", "token": secrets.get("ingest") }]
+    });
+    for (key, value) in [
+        ("base_url", json!(places.vika)),
+        ("sync_token", json!(vika_token(local, "sync"))),
+        ("reconcile_token", json!(vika_token(local, "reconcile"))),
+        ("sheets", places.sheets.clone()),
+        ("sync_every", json!("6s")),
+        ("poll_every", json!("6s")),
+    ] {
+        config["vika"][key] = value;
+    }
+    for (key, value) in [
+        ("base_url", json!(places.feishu)),
+        ("app_secret", json!(secrets.get("feishu.secret"))),
+        ("encrypt_key", json!(secrets.get("feishu.encrypt"))),
+        ("verification_token", json!(secrets.get("feishu.verify"))),
+        ("listen", json!(places.callbacks[0])),
+    ] {
+        config["feishu"][key] = value;
+    }
+    config["logs"] = json!({ "filter": LOG_FILTER });
+    Ok(config)
+}
+
+fn load(config: &Value) -> Result<Config> {
+    Ok(runtime::config::load_text(&config.to_string(), "the run's configuration", Path::new("."), false)?)
+}
+
+/// The configuration of one replica, whose links lead through proxies of its own.
+async fn proxies(
+    index: usize,
+    replica: &str,
+    local: &Local,
+    places: &Places,
+    folder: &Path,
+    links: &mut BTreeMap<(usize, Link), Proxy>,
+) -> Result<Value> {
+    let mut config = configuration(local, places)?;
+    let socket = format!(".s.PGSQL.{}", local_stack::SOCKET_PORT);
+    let mine: PathBuf = folder.join(format!("pg{index}"));
+    std::fs::create_dir(&mine)?;
+    let proxy = Proxy::unix(&mine.join(&socket), local.stack().postgres.socket_folder().join(&socket))
+        .with_context(|| format!("a proxy for {replica}"))?;
+    links.insert((index, Link::Postgres), proxy);
+    config["database"]["host"] = json!(mine);
+    let (proxy, address) = Proxy::tcp(local.stack().nats.address().parse()?).await?;
+    links.insert((index, Link::Nats), proxy);
+    config["bus"]["url"] = json!(format!("nats://{address}"));
+    let outside = |url: &str| -> Result<SocketAddr> { Ok(url.trim_start_matches("http://").parse()?) };
+    if replica.starts_with("vika") {
+        let (proxy, address) = Proxy::tcp(outside(&places.vika)?).await?;
+        links.insert((index, Link::Outside), proxy);
+        config["vika"]["base_url"] = json!(format!("http://{address}"));
+    }
+    if replica.starts_with("feishu") {
+        let (proxy, address) = Proxy::tcp(outside(&places.feishu)?).await?;
+        links.insert((index, Link::Outside), proxy);
+        config["feishu"]["base_url"] = json!(format!("http://{address}"));
+        if replica.ends_with('2') {
+            config["feishu"]["listen"] = json!(places.callbacks[1]);
+        }
+    }
+    Ok(config)
+}
+
+/// A port that is free now.
+fn free_port() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
