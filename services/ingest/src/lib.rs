@@ -30,7 +30,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     };
     if let Some(watchdog) = ctx.config.watchdog.clone() {
         let http = runtime::http::client().context("the HTTP client for the fallback")?;
-        tasks.spawn("sentinel", sentinel::run(ctx.clone(), watchdog, http));
+        tasks.spawn("sentinel", sentinel::run(ctx.clone(), *watchdog, http));
     }
     tasks.spawn("http", http::serve(ctx, listener, capture));
     tasks.finish().await

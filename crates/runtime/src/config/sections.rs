@@ -39,7 +39,7 @@ pub struct Config {
     pub retention: Retention,
     /// Who hears of it when Huiyin itself is not well; `null`: nobody.
     #[serde(default)]
-    pub watchdog: Option<Watchdog>,
+    pub watchdog: Option<Box<Watchdog>>,
     /// What stands before our listeners.
     #[serde(default)]
     pub http: Http,

@@ -18,7 +18,6 @@ async fn alerter(stack: &Stack) -> Result<JoinHandle<()>> {
     Ok(tokio::spawn(async move { Beats::new("feishu-alerter", &ctx).run().await }))
 }
 
-/// Proven to fail: without the task `sentinel` nothing is told.
 #[tokio::test]
 async fn the_fallback_hears_of_the_alerters_death_once_and_of_its_return_once() -> Result<()> {
     let mut stack = stack().await?;

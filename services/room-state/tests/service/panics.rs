@@ -21,7 +21,7 @@ const BUS: &str = "PANICS_TEST_BUS";
 /// No child takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Proven to fail: with `send_within` left out of the hook, the child ends and nothing has come.
+/// Proven to fail: with the time limit of `send_within` made outside of the runtime (which panics), nothing has come.
 #[tokio::test]
 async fn a_panic_is_told_before_the_process_ends() -> Result<()> {
     let server = bus_server().await?;

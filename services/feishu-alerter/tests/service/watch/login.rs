@@ -69,8 +69,7 @@ async fn until_picture(scene: &Scene, message: usize) -> Result<String> {
     .await
 }
 
-/// Proven to fail: without `press` in `NewCard` nobody is pressed; with `next_repeat_at` never reached there is no second
-/// card; with `Picture::of` answering `None` no card shows a code.
+/// Proven to fail: with `press: false` in `NewCard` nobody is pressed.
 #[tokio::test]
 async fn the_code_is_shown_operators_are_pressed_and_again_until_somebody_scans() -> Result<()> {
     let mut scene = scene().await?;

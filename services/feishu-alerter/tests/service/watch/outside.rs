@@ -14,7 +14,8 @@ use testkit::until;
 
 use super::support::{beating, hooked, scene, scene_with, stop, until_watching};
 
-/// Proven to fail: without `mark_told` the fallback is told at every look.
+/// Proven to fail: without `mark_told` the fallback is told at every look; with a card counted only while it is itself being
+/// tried, it is told nothing, since the next rung takes the place of each.
 #[tokio::test]
 async fn when_feishu_refuses_the_fallback_is_told_once_and_once_when_it_is_over() -> Result<()> {
     let mut scene = scene().await?;
