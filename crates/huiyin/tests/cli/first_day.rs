@@ -140,7 +140,7 @@ async fn feishu(stack: &Stack) -> Result<Feishu> {
 }
 
 fn config(stack: &Stack, vika: &Vika, feishu: &Feishu, sheets: &SheetIds) -> Result<Value> {
-    let mut config = serde_json::to_value(&stack.config)?;
+    let mut config = testkit::company::written(&stack.config);
     let database = stack.admin.connect_options();
     let passwords: serde_json::Map<String, Value> =
         Role::ALL.iter().map(|role| (role.name().to_owned(), json!(format!("test-{role}")))).collect();
