@@ -100,6 +100,7 @@ async fn start_vika(clock: &Clock) -> Result<Vika> {
         }],
         rate_limit: None,
         bind: ([127, 0, 0, 1], 0).into(),
+        beyond_loopback: false,
     })
     .await?)
 }
@@ -107,6 +108,11 @@ async fn start_vika(clock: &Clock) -> Result<Vika> {
 impl Company {
     /// Everything is made, no service runs.
     pub async fn found() -> Result<Self> {
+        // On the heap: what is alive while it is founded is large.
+        Box::pin(Self::found_all()).await
+    }
+
+    async fn found_all() -> Result<Self> {
         let mut stack = Stack::start().await?;
         let feishu_clock = Clock::system();
         let (feishu, vika) = (start_feishu(&feishu_clock).await?, start_vika(&stack.clock).await?);
@@ -302,7 +308,7 @@ impl Company {
 
     /// Runs `huiyin` with the company's configuration.
     pub async fn huiyin(&self, words: &[&str]) -> Result<Ran> {
-        let mut config = serde_json::to_value(&self.stack.config)?;
+        let mut config = testkit::company::written(&self.stack.config);
         config["database"] = self.stack.database_section();
         let file = self.file("huiyin.json");
         std::fs::write(&file, config.to_string())?;

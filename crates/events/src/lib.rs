@@ -3,6 +3,7 @@
 //! Payloads are versioned wire types, kept apart from domain types so that either can change alone; each version has a
 //! frozen golden sample in `golden/` that must stay readable for ever. Nothing here talks to a bus.
 
+pub mod beat;
 pub mod chat;
 pub mod command;
 pub mod room;

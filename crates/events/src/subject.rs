@@ -15,7 +15,7 @@ pub const COMMAND_ALL: &str = "command.>";
 pub const ROOM_ALL: &str = "room.changed.*";
 /// All dead letters.
 pub const DEAD_ALL: &str = "dead.>";
-/// All beats.
+/// All beats. Plain NATS: no stream takes them.
 pub const BEAT_ALL: &str = "beat.>";
 
 /// Bytes of the hash that stand for a room in a subject: enough never to collide among millions of rooms.

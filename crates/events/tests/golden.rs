@@ -1,5 +1,6 @@
 //! Every payload version ever written stays readable, and what is written today is what the sample says.
 
+use events::beat::Beat;
 use events::chat::{ChatMessage, ChatRoom};
 use events::command::Command;
 use events::room::RoomChanged;
@@ -25,6 +26,7 @@ golden!(command_confirm_answered, Command, "command_confirm_answered.v1.json");
 golden!(command_undo_cancel, Command, "command_undo_cancel.v1.json");
 golden!(command_assign, Command, "command_assign.v1.json");
 golden!(command_recompute, Command, "command_recompute.v1.json");
+golden!(beat, Beat, "beat.v1.json");
 golden!(room_changed, RoomChanged, "room_changed.v1.json");
 
 #[test]
@@ -40,4 +42,11 @@ fn an_unreadable_payload_is_described_without_its_words() {
     let error = decode::<ChatMessage>(r#"{"v":1,"text":"secret words"}"#.as_bytes()).unwrap_err().to_string();
     assert!(error.starts_with("not a chat message"), "{error}");
     assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn a_login_code_is_never_printed() {
+    let beat: Beat = decode(include_bytes!("../golden/beat.v1.json")).unwrap();
+    let code = beat.login.as_ref().unwrap().code.clone();
+    assert!(!format!("{beat:?}").contains(&code));
 }

@@ -10,7 +10,8 @@ use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
 use crate::{
-    apply, backup, cards, dead, demo, front, golive, health, import, init_vika, recompute, schema, secrets, up,
+    apply, backup, cards, check, dead, demo, front, golive, health, import, init_vika, recompute, roster, schema,
+    secrets, up,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -42,6 +43,11 @@ enum Command {
     Apply(apply::Args),
     /// Make the secrets that a deployment needs, and say which ones only you can know
     Secrets(secrets::Args),
+    /// Prove every login, token, chat, sheet and clock, and say what to do about each failure (in Chinese)
+    Check(check::Args),
+    /// Find out who works here, for the roster in the configuration
+    #[command(subcommand)]
+    Roster(roster::Command),
     /// Go live: from now on cards are sent; before, everything runs and they are only listed
     Golive(golive::Args),
     /// List the cards that were sent and, before go-live, those that would have been
@@ -124,6 +130,8 @@ async fn run(command: Command, source: &Source) -> Result<()> {
         }
         Command::Apply(args) => apply::run(&args, source).await,
         Command::Secrets(args) => secrets::run(&args),
+        Command::Check(args) => check::run(&args, source).await,
+        Command::Roster(command) => roster::run(&command, source).await,
         Command::Golive(args) => golive::run(&args, source).await,
         Command::Cards(args) => cards::run(&args, source).await,
         Command::InitVika => init_vika::run(source).await,

@@ -6,6 +6,7 @@
 pub mod apply;
 mod backup;
 mod cards;
+pub mod check;
 mod cli;
 mod dead;
 pub mod demo;
@@ -17,6 +18,7 @@ mod import;
 pub mod init_vika;
 pub mod local;
 mod recompute;
+mod roster;
 mod schema;
 mod secrets;
 mod text;

@@ -1,10 +1,11 @@
-//! Liveness, readiness and metrics over HTTP, on a port of their own.
+//! How a service fares: which parts live, which consumers are behind, whether somebody has to log in. Told over HTTP on
+//! a port of its own, and with each beat (see [`crate::beat`]).
 //!
 //! *Live*: no part of the service has fallen silent. *Ready*: it is live, it has started, and Postgres and the bus answer
 //! now; a container counts as healthy while it is ready.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State as Connection;
@@ -13,8 +14,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use events::beat::{Lag, Login};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
+use tokio::sync::Notify;
 
 use crate::bus::Bus;
 
@@ -26,26 +29,86 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Where a service's parts report that they live. Clones share the reports.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
-    parts: Arc<Mutex<BTreeMap<&'static str, Instant>>>,
+    reports: Arc<Mutex<Reports>>,
+    urgent: Arc<Notify>,
     /// What the service needs to work; set once it has started.
     needs: Arc<OnceLock<(PgPool, Bus)>>,
 }
 
+#[derive(Debug, Default)]
+struct Reports {
+    parts: BTreeMap<&'static str, Instant>,
+    behind: BTreeMap<&'static str, Behind>,
+    login: Option<Login>,
+}
+
+#[derive(Debug)]
+struct Behind {
+    since: Instant,
+    pending: u64,
+}
+
 impl Health {
+    fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// This part just did, or could have done, its work.
     pub fn beat(&self, part: &'static str) {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(part, Instant::now());
+        self.reports().parts.insert(part, Instant::now());
     }
 
     /// The parts that have not reported for [`STALE_AFTER`], with their silence in seconds. Empty: all is well.
     pub fn silent(&self) -> BTreeMap<&'static str, u64> {
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts
+        self.reports()
+            .parts
             .iter()
             .map(|(part, beat)| (*part, beat.elapsed()))
             .filter(|(_, silence)| *silence > STALE_AFTER)
             .map(|(part, silence)| (part, silence.as_secs()))
             .collect()
+    }
+
+    /// A consumer is at work and has this many messages to do. In real time: messages of the past may be any age.
+    pub(crate) fn behind(&self, consumer: &'static str, pending: u64) {
+        let mut reports = self.reports();
+        let since = reports.behind.get(consumer).map_or_else(Instant::now, |behind| behind.since);
+        reports.behind.insert(consumer, Behind { since, pending });
+    }
+
+    /// A consumer has come to the end of its work.
+    pub(crate) fn caught_up(&self, consumer: &'static str) {
+        self.reports().behind.remove(consumer);
+    }
+
+    /// The consumers that have work.
+    pub(crate) fn lags(&self) -> Vec<Lag> {
+        let reports = self.reports();
+        let lag = |(consumer, behind): (&&str, &Behind)| Lag {
+            consumer: (*consumer).to_owned(),
+            pending: behind.pending,
+            behind_seconds: behind.since.elapsed().as_secs(),
+        };
+        reports.behind.iter().map(lag).collect()
+    }
+
+    /// What has to be scanned before the account is logged in; `None`: nothing. A change is told at once.
+    pub fn report_login(&self, login: Option<Login>) {
+        let mut reports = self.reports();
+        if reports.login != login {
+            reports.login = login;
+            drop(reports);
+            self.urgent.notify_one();
+        }
+    }
+
+    pub(crate) fn login(&self) -> Option<Login> {
+        self.reports().login.clone()
+    }
+
+    /// Resolves when there is something to be told at once.
+    pub(crate) async fn urgent(&self) {
+        self.urgent.notified().await;
     }
 
     /// The service has started and works with these from now on.
@@ -92,4 +155,20 @@ fn answer(silent: &BTreeMap<&'static str, u64>, lacking: &[&'static str]) -> Res
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::json!({ "ok": ok, "silent_seconds": silent, "lacking": lacking });
     (status, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consumer_is_behind_from_the_first_message_until_the_last() {
+        let health = Health::default();
+        health.behind("c", 900);
+        let since = health.reports().behind["c"].since;
+        health.behind("c", 400);
+        assert_eq!((health.lags()[0].pending, health.reports().behind["c"].since), (400, since));
+        health.caught_up("c");
+        assert!(health.lags().is_empty());
+    }
 }

@@ -28,13 +28,15 @@ pub struct LeaseLost(#[source] sqlx::Error);
 
 impl Lease {
     /// Waits until the lease called `name` is free and takes it. `None`: the shutdown came first. `beat` is called
-    /// with each try: waiting is what a standby is there for.
+    /// with each answer: waiting is what a standby is there for, but without a database nobody does any work.
     pub async fn acquire(db: &PgPool, name: &str, shutdown: &Shutdown, beat: impl Fn()) -> Option<Self> {
         loop {
-            beat();
             match Self::try_acquire(db, name).await {
                 Ok(Some(lease)) => return Some(lease),
-                Ok(None) => tracing::debug!(lease = name, "another process has the lease"),
+                Ok(None) => {
+                    beat();
+                    tracing::debug!(lease = name, "another process has the lease");
+                }
                 Err(error) => tracing::warn!(lease = name, %error, "the lease cannot be asked for"),
             }
             if !shutdown.sleep(ASK_EVERY).await {
@@ -43,7 +45,8 @@ impl Lease {
         }
     }
 
-    async fn try_acquire(db: &PgPool, name: &str) -> Result<Option<Self>, sqlx::Error> {
+    /// Takes it if it is free. `None`: another process has it.
+    pub async fn try_acquire(db: &PgPool, name: &str) -> Result<Option<Self>, sqlx::Error> {
         let options = db.connect_options().as_ref().clone().options(KEEPALIVES);
         let mut connection = PgConnection::connect_with(&options).await?;
         let got: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")

@@ -2,17 +2,21 @@
 //!
 //! Reading the environment and the clock happens here and nowhere else. No rule of the domain belongs here.
 
+pub mod beat;
 pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod custom_bot;
 pub mod fault;
 pub mod health;
 pub mod http;
 pub mod lease;
 pub mod lifecycle;
 pub mod main_wrapper;
+pub mod panics;
 pub mod random;
+pub mod serve;
 pub mod sweep;
 pub mod telemetry;
 

@@ -107,10 +107,14 @@ impl Tasks {
 
     /// Starts one. It is to watch the shutdown itself.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        self.running.spawn(async move {
+        let task = async move {
             task.await;
             name
-        });
+        };
+        match crate::panics::service() {
+            Some(service) => self.running.spawn(crate::panics::within(service, task)),
+            None => self.running.spawn(task),
+        };
     }
 
     /// Waits until all have ended.

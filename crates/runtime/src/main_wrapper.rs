@@ -12,12 +12,14 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::role::Role;
 
+use crate::beat::Beats;
 use crate::bus::{Bus, Login, User};
 use crate::config::{Database, Source, load_for};
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
-use crate::{Clock, Config, Context, Shutdown, telemetry};
+use crate::serve::{Limits, Server};
+use crate::{Clock, Config, Context, Shutdown, panics, telemetry};
 
 /// Environment variable that names the configuration file.
 const CONFIG_VARIABLE: &str = "HUIYIN_CONFIG";
@@ -86,7 +88,9 @@ where
     let health = Health::default();
     if let Some(address) = config.health_listen {
         let listener = tokio::net::TcpListener::bind(address).await.context("health_listen")?;
-        tokio::spawn(axum::serve(listener, health.clone().router(metrics)).into_future());
+        let server = Server::new("health", Limits::INWARD);
+        // Until the process ends, so that the last stage of a stop can be watched.
+        tokio::spawn(server.serve(listener, health.clone().router(metrics), std::future::pending()));
     }
     let options = connect_options(&config.database, role)?;
     let login = Login::of(&config.bus, User::Role(role))?;
@@ -176,7 +180,7 @@ where
     }
 }
 
-/// Runs a service in a context; after the shutdown signal it has [`GRACE`] to finish.
+/// Runs a service in a context, beating and reporting its panics; after the shutdown signal it has [`GRACE`] to finish.
 pub async fn supervise<F, Fut>(service: &'static str, context: Context, run: F) -> anyhow::Result<()>
 where
     F: FnOnce(Context) -> Fut,
@@ -184,15 +188,22 @@ where
 {
     let (shutdown, db, bus) = (context.shutdown.clone(), context.db.clone(), context.bus.clone());
     tracing::info!(service, "running");
+    panics::report(service, &context);
+    let beats = Beats::new(service, &context);
+    let beating = tokio::spawn(beats.clone().run());
     let graceful = async {
         shutdown.wait().await;
         tokio::time::sleep(GRACE).await;
     };
     let ended = tokio::select! {
-        ended = run(context) => Some(ended),
+        ended = panics::within(service, async { run(context).await }) => Some(ended),
         () = graceful => None,
     };
     let requested = shutdown.requested();
+    beating.abort();
+    if requested {
+        beats.farewell().await;
+    }
     drop(tokio::time::timeout(GRACE, async { drop(bus.client().drain().await) }).await);
     drop(tokio::time::timeout(GRACE, db.close()).await);
     match ended {

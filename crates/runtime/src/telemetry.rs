@@ -3,7 +3,12 @@
 use std::io::IsTerminal;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How log lines look.
 #[derive(
@@ -18,19 +23,50 @@ pub enum LogFormat {
     Json,
 }
 
+/// The crates whose logs we answer for.
+const OUR_CRATES: [&str; 15] = [
+    "bench",
+    "domain",
+    "events",
+    "feishu_alerter",
+    "huiyin",
+    "ingest",
+    "local_stack",
+    "room_state",
+    "runtime",
+    "simulators",
+    "store",
+    "testkit",
+    "vika",
+    "vika_reconcile",
+    "vika_sync",
+];
 /// Starts logging to standard error. The filter has the syntax of `tracing`'s directives, e.g. `info,sqlx=warn`.
 /// A second call, as in tests, changes nothing.
 pub fn start_logs(filter: &str, format: LogFormat) {
+    start_logs_to(filter, format, std::io::stderr().is_terminal(), std::io::stderr);
+}
+
+/// The same to another place, with colours or without.
+pub fn start_logs_to<W>(filter: &str, format: LogFormat, colours: bool, writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+    let logs = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_logged));
     let started = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => logs.with(lines).try_init(),
+        LogFormat::Json => logs.with(lines.json()).try_init(),
     };
     drop(started);
+}
+
+/// What libraries say below `info` is never logged, whatever the filter asks for: at `debug` the bus's client prints
+/// its password and at `trace` what it reads, and the gateway's client prints our token when it comes back in an error.
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    let name = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::INFO || OUR_CRATES.contains(&name)
 }
 
 /// Starts metrics, kept in the process and read through the returned handle. `None` if something else records already.

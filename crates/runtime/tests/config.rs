@@ -106,6 +106,11 @@ fn five_mistakes_are_five_lines_of_one_report() {
 }
 
 const FORM: &[(&str, &str, &str)] = &[
+    (
+        "/http",
+        r#"{ "trusted_proxies": ["proxy"] }"#,
+        "http.trusted_proxies[0]: found \"proxy\", expected an IP address",
+    ),
     ("/rules/time_zone", r#""Shanghai""#, "rules.time_zone: found \"Shanghai\", expected an IANA time zone"),
     (
         "/ingest/listen",
@@ -344,6 +349,7 @@ fn setting_up_the_database_takes_the_password_of_every_role() -> Result<()> {
 fn no_secret_is_ever_shown() -> Result<()> {
     let config = read(&sample(), &[("HUIYIN_DATABASE__PASSWORDS__ADMIN", SECRET)])?;
     assert!(!format!("{config:?}{config:#?}").contains(SECRET));
+    assert!(!serde_json::to_string(&config)?.contains(SECRET), "written out");
     for (pointer, value) in [
         ("/feishu/app_secret", json!([SECRET])),
         ("/feishu/app_secret", json!({ "value": SECRET })),
@@ -399,5 +405,49 @@ fn a_service_does_without_the_secrets_of_others() -> Result<()> {
     assert_eq!(missing(Role::Ingest), ["database.passwords.ingest_file"]);
     assert_eq!(missing(Role::VikaReconcile), ["vika.reconcile_token_file"]);
     assert_eq!(missing(Role::FeishuAlerter), ["feishu.app_secret_file"]);
+    Ok(())
+}
+
+#[test]
+fn a_watchdog_that_could_tell_nobody_is_refused_point_by_point() {
+    let watchdog = json!({
+        "operators_chat": "the operators", "operators": ["ou_1", "somebody"],
+        "fallback": { "url": format!("ftp://{SECRET}") }, "heartbeat_url": SECRET,
+        "expected": ["room-state", "cron"], "beat_every": "40s"
+    });
+    let found = problems(&with(&[("/watchdog", watchdog.clone())]), &[]);
+    let paths: Vec<&str> = found.iter().map(|line| line.split(": ").next().unwrap_or_default()).collect();
+    assert_eq!(
+        paths,
+        [
+            "watchdog.operators_chat",
+            "watchdog.operators[1]",
+            "watchdog.fallback.url",
+            "watchdog.heartbeat_url",
+            "watchdog.expected[1]",
+            "watchdog.thresholds.silent_after",
+        ],
+        "{found:?}"
+    );
+    assert!(!format!("{found:?}").contains(SECRET), "{found:?}");
+    let silent =
+        with(&[("/watchdog", json!({ "operators_chat": "oc_9" })), ("/feishu/enabled", json!(false))]);
+    assert_eq!(
+        problems(&silent, &[]),
+        ["watchdog: found a section, expected null while feishu.enabled is false"]
+    );
+}
+
+#[test]
+fn an_optional_secret_can_be_a_file_as_well() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("url"), format!("https://ping.example/{SECRET}\n"))?;
+    let watchdog = json!({ "operators_chat": "oc_9", "heartbeat_url_file": "url" });
+    let text = with(&[("/watchdog", watchdog)]).to_string();
+    let config = load_with(&text, "sample.json", folder.path(), [])?;
+    let watchdog = config.watchdog.as_ref().unwrap();
+    assert_eq!(watchdog.heartbeat_url.as_ref().unwrap().expose(), format!("https://ping.example/{SECRET}"));
+    assert!(!format!("{config:?}").contains(SECRET));
+    assert_eq!(config.expected_services(), ["ingest", "room-state", "vika-sync", "vika-reconcile"]);
     Ok(())
 }

@@ -1,10 +1,11 @@
 -- Which rooms a gap concerns: those of its source that its account is in. Only gateways have gaps so far, and all of
--- them are of this source; an account that is not known may have been any.
+-- them are of this source; an account that is not known may have been any. The names are no gateway's columns: the
+-- previous release joins both tables and says just `source`.
 alter table capture_gaps
-    add column source  text not null default 'wechaty',
-    add column account text;
+    add column of_source  text not null default 'wechaty',
+    add column of_account text;
 update capture_gaps
-set source = gateways.source, account = gateways.account
+set of_source = gateways.source, of_account = gateways.account
 from gateways
 where gateways.gateway = capture_gaps.gateway;
 

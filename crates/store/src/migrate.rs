@@ -129,6 +129,11 @@ pub async fn version(connection: &mut PgConnection) -> Result<i64, sqlx::Error> 
         .await
 }
 
+/// What time it is where the database runs: for comparing clocks, and for nothing that is stored.
+pub async fn server_time(connection: &mut PgConnection) -> Result<domain::Timestamp, sqlx::Error> {
+    sqlx::query_scalar("select clock_timestamp()").fetch_one(connection).await
+}
+
 /// Refuses a database that is older than this release. A newer one is fine: migrations only expand before they contract.
 pub async fn check(connection: &mut PgConnection) -> Result<(), SchemaError> {
     let (found, needed) = (version(connection).await?, needed_version());

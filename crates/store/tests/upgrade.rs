@@ -71,7 +71,10 @@ async fn answer(connection: &mut PgConnection, statement: &Statement) -> Result<
     // Rights are looked at when a plan is about to be carried out, which `explain` comes just short of.
     match store::sqlx::raw_sql(AssertSqlSafe(tried)).execute(connection).await {
         Ok(_) => Ok(Some(columns)),
-        Err(error) if error.as_database_error().and_then(store::sqlx::error::DatabaseError::code).as_deref() == Some("42501") => {
+        Err(error)
+            if error.as_database_error().and_then(store::sqlx::error::DatabaseError::code).as_deref()
+                == Some("42501") =>
+        {
             Ok(None)
         }
         Err(error) => Err(error).with_context(said),

@@ -9,7 +9,7 @@ use domain::message::MessageKind;
 use events::chat::{ActorRef, ChatMessage, ChatRoom, RoomEvent, RoomRef, SenderRef};
 use runtime::Config;
 use runtime::bus::{Outgoing, User};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The sample configuration, with the bus at `bus_url` and the passwords of [`crate::bus_server`].
 ///
@@ -53,6 +53,31 @@ pub fn config(bus_url: &str) -> Result<Config> {
         }
     });
     Ok(runtime::config::load_text(&text.to_string(), "the sample company", Path::new("."), false)?)
+}
+
+/// A configuration as a file that a program can read. Written by itself it would hold `***` for every secret.
+pub fn written(config: &Config) -> Value {
+    let (vika, feishu) = (&config.vika, &config.feishu);
+    let mut secrets = vec![
+        ("/vika/sync_token".to_owned(), &vika.sync_token),
+        ("/vika/reconcile_token".to_owned(), &vika.reconcile_token),
+        ("/feishu/app_secret".to_owned(), &feishu.app_secret),
+        ("/feishu/encrypt_key".to_owned(), &feishu.encrypt_key),
+        ("/feishu/verification_token".to_owned(), &feishu.verification_token),
+    ];
+    for (section, passwords) in [("database", &config.database.passwords), ("bus", &config.bus.passwords)] {
+        secrets.extend(passwords.iter().map(|(name, it)| (format!("/{section}/passwords/{name}"), it)));
+    }
+    let tokens = config.ingest.webhook_tokens.iter().enumerate();
+    secrets.extend(tokens.map(|(index, it)| (format!("/ingest/webhook_tokens/{index}/token"), &it.token)));
+    secrets.extend(config.ingest.gateway.iter().map(|it| ("/ingest/gateway/token".to_owned(), &it.token)));
+    let mut text = json!(config);
+    for (pointer, secret) in secrets {
+        if let Some(place) = text.pointer_mut(&pointer) {
+            *place = json!(secret.expose());
+        }
+    }
+    text
 }
 
 /// Somebody who speaks.

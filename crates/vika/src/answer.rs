@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// What came of one sending.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// `data` of a success; null when there was none.
     Done(Value),
     /// Refused by the rate limit: not done.
@@ -31,7 +31,7 @@ struct Envelope {
 }
 
 /// Reads the body of an answer with this HTTP status.
-pub(crate) fn read(status: u16, body: &[u8]) -> Outcome {
+pub fn read(status: u16, body: &[u8]) -> Outcome {
     // A gateway's page instead of JSON: the service behind it may have done the work.
     let Ok(envelope) = serde_json::from_slice::<Envelope>(body) else {
         return Outcome::Unknown(format!("HTTP {status} without a Vika answer"));

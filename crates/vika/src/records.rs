@@ -171,8 +171,7 @@ impl Client {
         }
         check_rows(rows.iter())?;
         let records: Vec<Value> = rows.iter().map(|row| json!({"fields": wire(row)})).collect();
-        let page: Page = decode(self.call(write_call(sheet, Method::POST, &records)).await?)?;
-        Ok(page.records.into_iter().map(Record::from).collect())
+        read_rows(self.call(write_call(sheet, Method::POST, &records)).await?)
     }
 
     /// Creates up to ten rows that differ in their key, once: when an answer stays away, the keys are looked up, and
@@ -244,8 +243,7 @@ impl Client {
         check_rows(changes.iter().map(|(_, fields)| fields))?;
         let change = |(id, fields): &(RecordId, Fields)| json!({"recordId": id, "fields": wire(fields)});
         let records: Vec<Value> = changes.iter().map(change).collect();
-        let page: Page = decode(self.call(write_call(sheet, Method::PATCH, &records)).await?)?;
-        Ok(page.records.into_iter().map(Record::from).collect())
+        read_rows(self.call(write_call(sheet, Method::PATCH, &records)).await?)
     }
 
     /// Deletes up to ten rows; one that is missing refuses all. [`Error::Ambiguous`]: read by ids, then try the rest.
@@ -321,7 +319,25 @@ fn wire(fields: &Fields) -> BTreeMap<&FieldId, Value> {
     fields.iter().map(|(field, cell)| (field, cell.write())).collect()
 }
 
+/// The rows of an answer.
+pub(crate) fn read_rows(data: Value) -> Result<Vec<Record>, Error> {
+    let page: Page = decode(data)?;
+    Ok(page.records.into_iter().map(Record::from).collect())
+}
+
 /// Reads `data` into its documented shape.
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(data: Value) -> Result<T, Error> {
-    serde_json::from_value(data).map_err(|error| Error::Unreadable(error.to_string()))
+    serde_json::from_value(data).map_err(|error| Error::Unreadable(expectation(&error.to_string())))
+}
+
+/// What was expected, without the value found, which may be what somebody wrote into a cell.
+fn expectation(error: &str) -> String {
+    if error.starts_with("missing field") {
+        return error.to_owned();
+    }
+    match error.rsplit_once(", expected ") {
+        // A value may hold the same words; what is left must be ours.
+        Some((_, expected)) if !expected.contains(['"', '`']) => format!("expected {expected}"),
+        _ => "a value of another kind than documented".to_owned(),
+    }
 }

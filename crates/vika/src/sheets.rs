@@ -91,15 +91,13 @@ impl Client {
     /// The nodes at the top of a space.
     pub async fn nodes(&self, space: &SpaceId) -> Result<Vec<Node>, Error> {
         let path = format!("fusion/v1/spaces/{space}/nodes");
-        let nodes: Nodes = decode(self.call(get(Place::Space(space.clone()), path)).await?)?;
-        Ok(nodes.nodes)
+        nodes(self.call(get(Place::Space(space.clone()), path)).await?)
     }
 
     /// The columns of a sheet, in order.
     pub async fn fields(&self, sheet: &SheetId) -> Result<Vec<FieldInfo>, Error> {
         let path = format!("fusion/v1/datasheets/{sheet}/fields");
-        let fields: WireFields = decode(self.call(get(Place::Sheet(sheet.clone()), path)).await?)?;
-        Ok(fields.fields.into_iter().map(FieldInfo::from).collect())
+        columns(self.call(get(Place::Sheet(sheet.clone()), path)).await?)
     }
 
     /// Makes a sheet; the first column is its primary one. It comes with blank rows.
@@ -139,6 +137,16 @@ impl Client {
         let made: NewFieldId = decode(self.call(call).await?)?;
         Ok(made.id)
     }
+}
+
+/// The nodes of an answer.
+pub(crate) fn nodes(data: Value) -> Result<Vec<Node>, Error> {
+    decode::<Nodes>(data).map(|nodes| nodes.nodes)
+}
+
+/// The columns of an answer.
+pub(crate) fn columns(data: Value) -> Result<Vec<FieldInfo>, Error> {
+    decode::<WireFields>(data).map(|fields| fields.fields.into_iter().map(FieldInfo::from).collect())
 }
 
 fn get(place: Place, path: String) -> Call {

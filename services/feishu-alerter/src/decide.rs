@@ -167,8 +167,11 @@ impl Known<'_> {
         let live = self.grounds.phase.live;
         let fate = if live { Fate::Pending } else { Fate::Rehearsed };
         let card = NewCard { ask_day, fate, ..self.card(due.rung, due.colour, rung, chat) };
-        let counter = if live { "alerts_decided_total" } else { "alerts_rehearsed_total" };
-        metrics::counter!(counter).increment(1);
+        if live {
+            metrics::counter!("alerts_decided_total").increment(1);
+        } else {
+            metrics::counter!("alerts_rehearsed_total").increment(1);
+        }
         tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung, live, "an alert is due");
         Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
     }

@@ -9,7 +9,7 @@ use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::cards::backlog;
 use store::alerts::presses::forget_events;
-use store::alerts::watch::{Waiting, waiting};
+use store::alerts::waiting::{Waiting, waiting};
 
 use crate::failure::Failure;
 

@@ -3,9 +3,11 @@
 //!
 //! It must not write rooms or waits: what a button asks for goes to `room-state` as a command.
 //!
-//! Two convergers and an endpoint: [`plan`] takes in changed rooms and makes cards that are due; [`deliver`] brings
-//! the cards out and changes them when their wait ends; [`press`] takes the buttons. They share nothing but the store.
+//! Three convergers and an endpoint: [`plan`] takes in changed rooms and makes cards that are due; [`watch`] looks after
+//! Huiyin itself and makes cards of what is wrong with it; [`deliver`] brings the cards out and changes them when their
+//! wait or alarm ends; [`press`] takes the buttons. They share nothing but the store.
 
+mod about;
 pub mod callback;
 pub mod card;
 mod compose;
@@ -25,6 +27,7 @@ mod retention;
 mod rules;
 mod truth;
 pub mod uuid;
+pub mod watch;
 pub mod wording;
 
 #[cfg(test)]
@@ -63,10 +66,15 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     }
     let presses = Presses::bind(ctx.clone()).await?;
     let rules = Arc::new(RulesCache::default());
-    let client = client(&ctx).context("the HTTP client for Feishu")?;
+    let http =
+        runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
+    let client = Arc::new(client(&ctx, &http));
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let deliverer = Deliverer::new(ctx.clone(), client, rules.clone(), made.clone());
+    let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
+    if let Some(watchdog) = &ctx.config.watchdog {
+        watch::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
+    }
     tasks.spawn("plan", plan::run(ctx.clone(), rules, changed.clone(), made));
     tasks.spawn("deliver", deliver::run(deliverer));
     tasks.spawn("presses", presses.serve());
@@ -78,10 +86,9 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     tasks.finish().await
 }
 
-fn client(ctx: &Context) -> anyhow::Result<FeishuClient> {
+fn client(ctx: &Context, http: &reqwest::Client) -> FeishuClient {
     let feishu = &ctx.config.feishu;
     let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
     let clock = ctx.clock.clone();
-    let http = runtime::http::client_within(clock.real(CALL_DEADLINE))?;
-    Ok(FeishuClient::new(http, feishu.base_url.clone(), credentials, Arc::new(move || clock.now())))
+    FeishuClient::new(http.clone(), feishu.base_url.clone(), credentials, Arc::new(move || clock.now()))
 }

@@ -3,14 +3,13 @@
 //! A press is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
 //! card. The answer comes within the 3 s that Feishu gives, whatever else is slow.
 
-use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -20,7 +19,7 @@ use events::command::{Command, Via, Wish};
 use events::{encode, subject};
 use runtime::Context;
 use runtime::bus::Outgoing;
-use runtime::telemetry::chain;
+use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use store::alerts::cards::{Card, get};
 use store::alerts::presses::{card_by_uuid, contact_name, note_press, take_event};
@@ -36,8 +35,8 @@ use crate::wording;
 
 /// Feishu waits 3 s; the way back needs some of them.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_400);
-/// Bytes of a callback; a press has less than one thousand.
-const MAX_BODY: usize = 64 * 1024;
+/// A press has less than one thousand bytes; and Feishu gives up long before the usual deadline.
+const LIMITS: Limits = Limits { body: 64 * 1024, request: Some(Duration::from_secs(10)), ..Limits::OUTWARD };
 /// The source under which people of Feishu would stand among the contacts.
 const FEISHU: &str = "feishu";
 
@@ -76,17 +75,11 @@ impl Presses {
     pub async fn serve(self) {
         let Self { ctx, secrets, listener } = self;
         let shutdown = ctx.shutdown.clone();
+        let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
         let router = axum::Router::new()
             .route("/feishu/callback", post(callback))
-            .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(Arc::new(Endpoint { ctx, secrets }));
-        let served = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { shutdown.wait().await })
-            .into_future()
-            .await;
-        if let Err(error) = served {
-            tracing::error!(error = chain(&error), "card callbacks are not taken any more");
-        }
+        server.serve(listener, router, async move { shutdown.wait().await }).await;
     }
 }
 

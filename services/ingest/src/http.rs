@@ -1,17 +1,20 @@
 //! The HTTP listener that the webhook and the operator's pages share.
 
-use std::future::IntoFuture as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::routing::get;
 use runtime::Context;
-use runtime::telemetry::chain;
+use runtime::serve::{Limits, Server};
 use tokio::net::TcpListener;
 
+use crate::callers::Gate;
 use crate::capture::Capture;
 use crate::{page, webhook};
+
+/// The webhook takes large bodies; everything else as everywhere.
+const LIMITS: Limits = Limits { body: webhook::MAX_BODY, ..Limits::OUTWARD };
 
 /// Takes the configured address.
 ///
@@ -28,16 +31,11 @@ pub async fn bind(ctx: &Context) -> anyhow::Result<TcpListener> {
 
 /// Serves until the shutdown is requested.
 pub async fn serve(ctx: Context, listener: TcpListener, capture: Option<Arc<Capture>>) {
-    let shutdown = ctx.shutdown.clone();
+    let (shutdown, gate) = (ctx.shutdown.clone(), Arc::new(Gate::of(&ctx.config.ingest.webhook_tokens)));
+    let server = Server::new("ingest", LIMITS).behind(&ctx.config.http.trusted_proxies);
     let router = Router::new()
-        .merge(webhook::router(ctx.clone()))
-        .merge(page::router(ctx, capture))
+        .merge(webhook::router(ctx.clone(), gate.clone()))
+        .merge(page::router(ctx, capture, gate))
         .route("/healthz", get(|| std::future::ready("ok")));
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { shutdown.wait().await })
-        .into_future()
-        .await;
-    if let Err(error) = served {
-        tracing::error!(error = chain(&error), "the webhook ended");
-    }
+    server.serve(listener, router, async move { shutdown.wait().await }).await;
 }

@@ -3,13 +3,16 @@
 //! It turns what the outside says into Huiyin's own facts and never judges them: what a message means for a wait is
 //! `room-state`'s business.
 
+pub mod callers;
 mod capture;
 mod contacts;
 pub mod gateway;
 mod http;
 mod page;
-mod webhook;
+mod sentinel;
+pub mod webhook;
 
+use anyhow::Context as _;
 use runtime::{Context, Tasks};
 
 pub use capture::point;
@@ -25,6 +28,10 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         Some(gateway) => Some(capture::start(&ctx, gateway, &mut tasks).await?),
         None => None,
     };
+    if let Some(watchdog) = ctx.config.watchdog.clone() {
+        let http = runtime::http::client().context("the HTTP client for the fallback")?;
+        tasks.spawn("sentinel", sentinel::run(ctx.clone(), *watchdog, http));
+    }
     tasks.spawn("http", http::serve(ctx, listener, capture));
     tasks.finish().await
 }

@@ -9,20 +9,21 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use runtime::Context;
+use runtime::serve::Client;
 use runtime::telemetry::chain;
 use serde::Deserialize;
 use store::ingest::{gateways, inbox};
 
+use crate::callers::{Gate, Refusal};
 use crate::capture::{Capture, state_word};
 use crate::gateway::qr;
-use crate::webhook::Callers;
 
 struct Page {
     ctx: Context,
     capture: Option<Arc<Capture>>,
-    callers: Callers,
+    gate: Arc<Gate>,
 }
 
 #[derive(Deserialize)]
@@ -32,23 +33,30 @@ struct Access {
 }
 
 /// The two pages.
-pub fn router(ctx: Context, capture: Option<Arc<Capture>>) -> Router {
-    let callers = Callers::of(&ctx.config.ingest.webhook_tokens);
-    let page = Arc::new(Page { ctx, capture, callers });
+pub fn router(ctx: Context, capture: Option<Arc<Capture>>, gate: Arc<Gate>) -> Router {
+    let page = Arc::new(Page { ctx, capture, gate });
     Router::new().route("/login", get(login)).route("/status", get(status)).with_state(page)
 }
 
 impl Page {
-    fn admits(&self, access: &Access, headers: &HeaderMap) -> bool {
-        self.ctx.config.ingest.listen.ip().is_loopback()
-            || self.callers.identify(headers).is_some()
-            || self.callers.holder_of(access.token.as_bytes()).is_some()
+    /// `None`: come in.
+    fn turned_away(&self, client: Client, access: &Access, headers: &HeaderMap) -> Option<Response> {
+        if self.ctx.config.ingest.listen.ip().is_loopback() {
+            return None;
+        }
+        let refusal: Refusal = self.gate.admit(client, headers, Some(&access.token)).err()?;
+        Some(refusal.answer(text::TOKEN_NEEDED))
     }
 }
 
-async fn login(State(page): State<Arc<Page>>, access: Query<Access>, headers: HeaderMap) -> Response {
-    if !page.admits(&access, &headers) {
-        return (StatusCode::UNAUTHORIZED, text::TOKEN_NEEDED).into_response();
+async fn login(
+    State(page): State<Arc<Page>>,
+    Extension(client): Extension<Client>,
+    access: Query<Access>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(answer) = page.turned_away(client, &access, &headers) {
+        return answer;
     }
     let Some(capture) = &page.capture else {
         return (StatusCode::NOT_FOUND, Html(text::page(text::NO_GATEWAY, ""))).into_response();
@@ -63,9 +71,14 @@ async fn login(State(page): State<Arc<Page>>, access: Query<Access>, headers: He
     no_store(Html(body).into_response())
 }
 
-async fn status(State(page): State<Arc<Page>>, access: Query<Access>, headers: HeaderMap) -> Response {
-    if !page.admits(&access, &headers) {
-        return (StatusCode::UNAUTHORIZED, text::TOKEN_NEEDED).into_response();
+async fn status(
+    State(page): State<Arc<Page>>,
+    Extension(client): Extension<Client>,
+    access: Query<Access>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(answer) = page.turned_away(client, &access, &headers) {
+        return answer;
     }
     let Some(capture) = &page.capture else {
         return Json(serde_json::json!({ "gateway": null })).into_response();
@@ -99,8 +112,13 @@ async fn status(State(page): State<Arc<Page>>, access: Query<Access>, headers: H
     )
 }
 
+/// The login page's one style is in it, and nothing else may be loaded.
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+
 fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
     response
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use runtime::{Clock, Config};
 use serde_json::{Value, json};
-use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec};
+use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, HookSpec, PersonSpec};
 
 use super::outside::{Keys, Places};
 use super::world::{World, gateway_token};
@@ -21,6 +21,10 @@ pub const SPACE: &str = "spcDemo000001";
 pub const RULES_SINCE: TimeDelta = TimeDelta::days(1);
 /// The name of the chat that everybody reads.
 pub const PUBLIC_CHAT: &str = "客户响应公开群";
+/// The name of the chat of those who look after Huiyin.
+pub const OPERATORS_CHAT: &str = "运维群";
+/// The custom bot that is told when the app cannot speak.
+const FALLBACK_BOT: &str = "demo-fallback";
 
 /// The configuration of this run.
 pub fn config(local: &Local, world: &World) -> Result<Config> {
@@ -64,6 +68,12 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
                 "encrypt_key": keys.encrypt_key,
                 "verification_token": keys.verification_token,
                 "listen": world.callbacks
+            },
+            "watchdog": {
+                "fallback": {
+                    "url": format!("{}/open-apis/bot/v2/hook/{FALLBACK_BOT}", world.outside.feishu.base_url()),
+                    "secret": keys.fallback_secret
+                }
             }
         }),
     );
@@ -96,6 +106,8 @@ pub fn feishu_config(keys: &Keys, clock: &Clock, places: Places) -> Result<Feish
         .map(|(open_id, name)| PersonSpec {
             open_id: open_id.clone(),
             name: text(name),
+            mobile: String::new(),
+            email: String::new(),
             available: true,
             refuse: None,
         })
@@ -118,6 +130,9 @@ pub fn feishu_config(keys: &Keys, clock: &Clock, places: Places) -> Result<Feish
         })
         .collect();
     chats.push(chat(text(&feishu["public_chat"]), PUBLIC_CHAT.to_owned(), open_ids));
+    let watchdog = &company["watchdog"];
+    let operators = watchdog["operators"].as_array().into_iter().flatten().map(text).collect();
+    chats.push(chat(text(&watchdog["operators_chat"]), OPERATORS_CHAT.to_owned(), operators));
     let clock = clock.clone();
     let app = AppSpec { app_id: text(&feishu["app_id"]), app_secret: keys.app_secret.clone() };
     Ok(FeishuConfig {
@@ -128,6 +143,7 @@ pub fn feishu_config(keys: &Keys, clock: &Clock, places: Places) -> Result<Feish
         },
         chats,
         people,
+        hooks: vec![HookSpec { token: FALLBACK_BOT.to_owned(), secret: keys.fallback_secret.clone() }],
         listen: places.feishu,
         beyond_loopback: !places.feishu.ip().is_loopback(),
         ..FeishuConfig::new(Arc::new(move || clock.now()), app)

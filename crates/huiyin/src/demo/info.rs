@@ -12,7 +12,7 @@ use runtime::Config;
 use serde::Serialize;
 use store::role::Role;
 
-use super::company::PUBLIC_CHAT;
+use super::company::{OPERATORS_CHAT, PUBLIC_CHAT};
 use super::world::{World, gateway_token};
 use crate::local::Local;
 
@@ -74,6 +74,8 @@ impl Info {
         let mut chats: BTreeMap<String, String> =
             config.feishu.chats.iter().map(|(name, chat)| (name.to_string(), chat.clone())).collect();
         chats.insert(PUBLIC_CHAT.to_owned(), config.feishu.public_chat.clone());
+        let operators = config.watchdog.iter().map(|watchdog| watchdog.operators_chat.clone());
+        chats.extend(operators.map(|chat| (OPERATORS_CHAT.to_owned(), chat)));
         let sheets = &config.vika.sheets;
         Self {
             page: format!("http://{page}/"),

@@ -26,6 +26,8 @@ pub struct Keys {
     pub encrypt_key: String,
     /// What its callbacks carry.
     pub verification_token: String,
+    /// What messages of the fallback bot are signed with; `None`: they are not.
+    pub fallback_secret: Option<String>,
 }
 
 impl Keys {
@@ -39,12 +41,15 @@ impl Keys {
             app_secret: secrets.get("feishu.secret"),
             encrypt_key: secrets.get("feishu.encrypt"),
             verification_token: secrets.get("feishu.verify"),
+            fallback_secret: Some(secrets.get("feishu.fallback")),
         }
     }
 
     /// Those of a configuration, which knows no manager.
     pub fn configured(config: &Config, manager: String) -> Self {
         let (vika, feishu) = (&config.vika, &config.feishu);
+        let fallback = config.watchdog.as_ref().and_then(|watchdog| watchdog.fallback.as_ref());
+        let fallback_secret = fallback.and_then(|bot| bot.secret.as_ref());
         Self {
             sync: vika.sync_token.expose().to_owned(),
             reconcile: vika.reconcile_token.expose().to_owned(),
@@ -52,6 +57,7 @@ impl Keys {
             app_secret: feishu.app_secret.expose().to_owned(),
             encrypt_key: feishu.encrypt_key.expose().to_owned(),
             verification_token: feishu.verification_token.expose().to_owned(),
+            fallback_secret: fallback_secret.map(|secret| secret.expose().to_owned()),
         }
     }
 }
@@ -128,6 +134,7 @@ fn vika_config(keys: &Keys, clock: &Clock, bind: SocketAddr) -> vika::VikaConfig
         }],
         rate_limit: Some(vika::DEFAULT_RATE_LIMIT),
         bind,
+        beyond_loopback: !bind.ip().is_loopback(),
     }
 }
 
@@ -145,6 +152,7 @@ mod tests {
             app_secret: "secret".to_owned(),
             encrypt_key: "key".to_owned(),
             verification_token: "token".to_owned(),
+            fallback_secret: None,
         };
         let places = Places::on_loopback(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
         let outside = Outside::start(&keys, places, &Clock::system()).await.unwrap();

@@ -31,7 +31,7 @@ async fn bare() -> Result<Bare> {
     let mut passwords: serde_json::Map<String, Value> =
         Role::ALL.iter().map(|role| (role.name().to_owned(), json!(password_of(*role)))).collect();
     passwords.insert("admin".to_owned(), json!(password));
-    let mut config = serde_json::to_value(testkit::company::config(&testkit::bus_url(&nats))?)?;
+    let mut config = testkit::company::written(&testkit::company::config(&testkit::bus_url(&nats))?);
     config["database"] = json!({
         "host": superuser.get_socket().context("a socket")?,
         "port": superuser.get_port(),

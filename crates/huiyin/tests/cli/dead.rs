@@ -61,7 +61,7 @@ fn refused() -> Outcome {
 }
 
 async fn dead(stack: &Stack, words: &[&str]) -> Result<Ran> {
-    let (_folder, file) = configured(&serde_json::to_value(&stack.config)?)?;
+    let (_folder, file) = configured(&testkit::company::written(&stack.config))?;
     huiyin(&[&["--config", &file, "dead"], words].concat()).await
 }
 

@@ -9,7 +9,7 @@ use testkit::Stack;
 use crate::command::{Ran, configured, huiyin};
 
 async fn run(stack: &Stack, words: &[&str]) -> Result<Ran> {
-    let mut config: Value = serde_json::to_value(&stack.config)?;
+    let mut config: Value = testkit::company::written(&stack.config);
     let options = stack.admin.connect_options();
     let passwords: serde_json::Map<String, Value> =
         Role::ALL.iter().map(|role| (role.name().to_owned(), json!(format!("test-{role}")))).collect();

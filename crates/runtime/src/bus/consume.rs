@@ -168,6 +168,7 @@ async fn session<H: Handler>(
         let first = match next {
             Err(_elapsed) => {
                 missed = 0;
+                health.caught_up(consumer.name());
                 handler.idle().await;
                 continue;
             }
@@ -178,7 +179,12 @@ async fn session<H: Handler>(
             Ok(first) => {
                 missed = 0;
                 let batch = gather(first, &mut messages);
+                let left = batch.last().map_or(0, |last| last.pending);
+                health.behind(consumer.name(), left + batch.len() as u64);
                 handle_batch(bus, consumer, handler, batch).await;
+                if left == 0 {
+                    health.caught_up(consumer.name());
+                }
             }
             Err(error)
                 if error.kind() == MessagesErrorKind::MissingHeartbeat && missed < MISSED_HEARTBEATS =>

@@ -1,5 +1,6 @@
 //! The bus: JetStream, with every default that bites set to an explicit value.
 
+mod compare;
 mod consume;
 mod dead;
 mod lag;
@@ -10,16 +11,19 @@ pub mod rights;
 mod topology;
 mod wake;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::{self, Context as JetStream};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
 use crate::Clock;
 
+pub use compare::{Difference, differences};
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
@@ -47,6 +51,7 @@ pub struct Bus {
     client: async_nats::Client,
     jetstream: JetStream,
     clock: Clock,
+    login: Arc<Login>,
 }
 
 /// Why something could not be done on the bus. All of them pass: the caller tries again later.
@@ -117,7 +122,7 @@ impl Bus {
         .await
         .map_err(BusError::Connect)?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, jetstream, clock: Clock::system() })
+        Ok(Self { client, jetstream, clock: Clock::system(), login: Arc::new(login.clone()) })
     }
 
     /// The same connection; moments that the server tells are taken for moments of this clock.
@@ -126,12 +131,33 @@ impl Bus {
         Self { clock: clock.clone(), ..self }
     }
 
+    /// What time it is where the server runs. Needs the right to look at streams.
+    ///
+    /// # Errors
+    /// If the server does not answer, or does not say.
+    pub async fn server_time(&self) -> Result<DateTime<Utc>, BusError> {
+        let asked =
+            self.client.request(format!("$JS.API.STREAM.INFO.{}", topology::STREAMS[0]), Bytes::new());
+        let failed = |source| BusError::Declare { what: "the server's time".into(), source };
+        let answer =
+            tokio::time::timeout(REQUEST_TIMEOUT, asked).await.map_err(|late| failed(late.into()))?;
+        let answer = answer.map_err(|error| failed(error.into()))?;
+        let told: ServerTime =
+            serde_json::from_slice(&answer.payload).map_err(|error| failed(error.into()))?;
+        Ok(told.ts)
+    }
+
     /// The JetStream context, for what has no function here.
     pub fn jetstream(&self) -> &JetStream {
         &self.jetstream
     }
 
-    /// The plain connection, for draining.
+    /// Who is logged in, for a second connection of the same.
+    pub(crate) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// The plain connection, for beats and for draining.
     pub fn client(&self) -> &async_nats::Client {
         &self.client
     }
@@ -167,6 +193,12 @@ impl Bus {
             self.jetstream.publish_with_headers(outgoing.subject.clone(), headers, payload).await?.await?;
         Ok(acknowledged.duplicate)
     }
+}
+
+/// Every answer about a stream says when it was made.
+#[derive(serde::Deserialize)]
+struct ServerTime {
+    ts: DateTime<Utc>,
 }
 
 fn note(event: &async_nats::Event, service: &str) {

@@ -59,8 +59,11 @@ impl User {
         };
         publish.sort();
         let mut subscribe = vec![format!("{}.>", inbox(self.name()))];
-        if self == Self::Role(Role::FeishuAlerter) {
-            subscribe.push(subject::BEAT_ALL.to_owned());
+        match self {
+            Self::Role(Role::FeishuAlerter) => subscribe.push(subject::BEAT_ALL.to_owned()),
+            // Somebody has to notice when the one who notices is gone.
+            Self::Role(Role::Ingest) => subscribe.push(subject::beat(Role::FeishuAlerter.service())),
+            _ => {}
         }
         Rights { publish, subscribe }
     }
@@ -111,7 +114,8 @@ fn consuming(consumer: Consumer) -> [String; 4] {
     ]
 }
 
-/// Nobody may delete a stream: what they hold exists nowhere else.
+/// Nobody may delete a stream, since what they hold exists nowhere else; but ROOM, which holds nothing but wake-ups, has
+/// to be made anew where it was once kept in memory.
 fn declaring() -> Vec<String> {
     let each = |stream: &str| {
         ["STREAM.INFO.", "STREAM.CREATE.", "STREAM.UPDATE."]
@@ -123,7 +127,7 @@ fn declaring() -> Vec<String> {
     // After a restore of the database everything captured is handed out once more.
     let again = Consumer::FACTS
         .map(|consumer| api(&format!("CONSUMER.DELETE.{}.{}", consumer.stream(), consumer.name())));
-    STREAMS.into_iter().flat_map(each).chain(again).collect()
+    STREAMS.into_iter().flat_map(each).chain(again).chain([api("STREAM.DELETE.ROOM")]).collect()
 }
 
 /// A dead letter is read, published again where it came from, and then removed.

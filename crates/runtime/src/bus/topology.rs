@@ -87,7 +87,7 @@ impl Consumer {
         }
     }
 
-    fn config(self) -> pull::Config {
+    pub(super) fn config(self) -> pull::Config {
         let batches = pull::Config {
             durable_name: Some(self.name().to_owned()),
             ack_policy: AckPolicy::Explicit,
@@ -118,7 +118,7 @@ impl Consumer {
 /// The names of all streams.
 pub const STREAMS: [&str; 4] = ["CHAT", "COMMAND", "ROOM", "DEAD"];
 
-fn streams() -> [Config; 4] {
+pub(super) fn streams() -> [Config; 4] {
     let limits = |name: &str, subject: &str| Config {
         name: name.to_owned(),
         subjects: vec![subject.to_owned()],

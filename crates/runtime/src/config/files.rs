@@ -1,7 +1,7 @@
 //! Secrets given as files: `NAME_file` with the path of a file that holds `NAME`.
 
 use std::io::ErrorKind;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -23,6 +23,41 @@ pub(super) fn drop_overridden(lower: &mut Value, upper: &Value) {
         if let Some(below) = lower.get_mut(key) {
             drop_overridden(below, value);
         }
+    }
+}
+
+/// A secret that the configuration gives as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// The key that names it: `database.passwords.ingest_file`.
+    pub key: String,
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// Every secret of a configuration that is given as a file. Relative paths start at `folder`.
+pub(super) fn list(root: &Value, folder: &FilePath, shape: &Shape) -> Vec<SecretFile> {
+    let mut found = Vec::new();
+    collect(root, &Path::default(), folder, shape, &mut found);
+    found
+}
+
+fn collect(node: &Value, path: &Path, folder: &FilePath, shape: &Shape, found: &mut Vec<SecretFile>) {
+    match node {
+        Value::Object(object) => {
+            for name in secrets_by_file(object, path, shape) {
+                let key = format!("{name}{SUFFIX}");
+                if let Some(file) = object[&key].as_str() {
+                    found.push(SecretFile { key: path.key(&key).to_string(), file: folder.join(file) });
+                }
+            }
+            object.iter().for_each(|(key, value)| collect(value, &path.key(key), folder, shape, found));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(index, item)| collect(item, &path.index(index), folder, shape, found));
+        }
+        _ => {}
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use store::role::Role;
 
 use super::environment::Overrides;
+use super::files::SecretFile;
 use super::problem::{ConfigError, Fault, Problem, Remedy};
 use super::schema::Shape;
 use super::sections::Config;
@@ -52,20 +53,31 @@ pub fn load_using(source: &Source, used: &[String]) -> Result<Config, ConfigErro
 
 /// Where the secrets stand that a service uses.
 fn secrets_of(role: Role) -> Vec<String> {
-    let own = match role {
-        Role::Ingest => Some("ingest."),
-        Role::VikaSync => Some("vika.sync_token"),
-        Role::VikaReconcile => Some("vika.reconcile_token"),
-        Role::FeishuAlerter => Some("feishu."),
-        Role::RoomState | Role::Operator | Role::Reader => None,
+    let own: &[&str] = match role {
+        // It watches the alerter, whose bot it cannot use.
+        Role::Ingest => &["ingest.", "watchdog.fallback."],
+        Role::VikaSync => &["vika.sync_token"],
+        Role::VikaReconcile => &["vika.reconcile_token"],
+        Role::FeishuAlerter => &["feishu.", "watchdog."],
+        Role::RoomState | Role::Operator | Role::Reader => &[],
     };
     let shared = ["database", "bus"].map(|server| format!("{server}.passwords.{role}"));
-    shared.into_iter().chain(own.map(str::to_owned)).collect()
+    shared.into_iter().chain(own.iter().map(|place| (*place).to_owned())).collect()
 }
 
 /// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
 pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
     read(source, &[], meaning::missing_passwords)
+}
+
+/// The files that hold its secrets, whether or not the rest of it is sound; none if it is no JSON.
+pub fn secret_files(source: &Source) -> Vec<SecretFile> {
+    let shape = Shape::new();
+    let name = source.file.display().to_string();
+    let text = std::fs::read_to_string(&source.file).unwrap_or_default();
+    let merged = merge(&text, &name, &Overrides::read(source.variables(), &shape));
+    let folder = source.file.parent().unwrap_or(Path::new("."));
+    merged.map_or_else(|_| Vec::new(), |merged| files::list(&merged, folder, &shape))
 }
 
 fn read(

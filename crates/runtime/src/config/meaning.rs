@@ -12,6 +12,7 @@ use super::problem::Problem;
 use super::schema::listed;
 use super::secret::Secret;
 use super::sections::{Config, Feishu, Ingest, Logs, Vika};
+use super::watchdog::{Thresholds, Watchdog};
 
 /// Who sets everything up, among the passwords.
 const ADMIN: &str = "admin";
@@ -19,6 +20,10 @@ const ADMIN: &str = "admin";
 const SHORTEST_RETENTION: Span = Span::seconds(24 * 60 * 60);
 /// How Feishu's chat ids begin.
 const CHAT_PREFIX: &str = "oc_";
+/// How Feishu's people's ids begin.
+const PERSON_PREFIX: &str = "ou_";
+/// The services that can be expected to beat.
+const SERVICES: [&str; 5] = ["ingest", "room-state", "vika-sync", "vika-reconcile", "feishu-alerter"];
 /// How Vika's sheet ids begin.
 const SHEET_PREFIX: &str = "dst";
 
@@ -52,6 +57,12 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     }
     if config.retention.text.is_some_and(|text| text < SHORTEST_RETENTION) {
         problems.add("retention.text", "expected at least \"1d\", or null: cards show the last lines said");
+    }
+    if let Some(watchdog) = &config.watchdog {
+        if !config.feishu.enabled {
+            problems.add("watchdog", "found a section, expected null while feishu.enabled is false");
+        }
+        check_watchdog(watchdog, &mut problems);
     }
     check_logs(&config.logs, &mut problems);
     problems.0
@@ -187,6 +198,52 @@ fn check_chat_owners(config: &Config, problems: &mut Problems) {
                 "is missing: expected the private chat (`oc_…`) of everybody in pre-sales and after-sales",
             );
         }
+    }
+}
+
+fn check_watchdog(watchdog: &Watchdog, problems: &mut Problems) {
+    if !watchdog.operators_chat.starts_with(CHAT_PREFIX) {
+        let message = format!("expected a chat's id, which begins with `{CHAT_PREFIX}`");
+        problems.add("watchdog.operators_chat", message);
+    }
+    for (index, _) in watchdog.operators.iter().enumerate().filter(|(_, id)| !id.starts_with(PERSON_PREFIX)) {
+        let message = format!("expected a person's id, which begins with `{PERSON_PREFIX}`");
+        problems.add(format!("watchdog.operators[{index}]"), message);
+    }
+    let fallback = watchdog.fallback.as_ref().map(|bot| ("watchdog.fallback.url", bot.url.expose()));
+    let heartbeat = watchdog.heartbeat_url.as_ref().map(|url| ("watchdog.heartbeat_url", url.expose()));
+    let login = watchdog.login_page.as_deref().map(|url| ("watchdog.login_page", url));
+    let runbook = watchdog.runbook.as_deref().map(|url| ("watchdog.runbook", url));
+    for (path, url) in [fallback, heartbeat, login, runbook].into_iter().flatten() {
+        if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
+            problems.add(path, "expected a web address, which begins with `https://`");
+        }
+    }
+    for (index, service) in watchdog.expected.iter().flatten().enumerate() {
+        if !SERVICES.contains(&service.as_str()) {
+            let message = format!("unknown service: expected one of {}", listed(&SERVICES));
+            problems.add(format!("watchdog.expected[{index}]"), message);
+        }
+    }
+    check_thresholds(watchdog, problems);
+}
+
+fn check_thresholds(watchdog: &Watchdog, problems: &mut Problems) {
+    let Thresholds { silent_after, restart_window, login_repeat_every, heartbeat_every, .. } =
+        watchdog.thresholds;
+    for (path, span) in [
+        ("watchdog.beat_every", watchdog.beat_every),
+        ("watchdog.thresholds.restart_window", restart_window),
+        ("watchdog.thresholds.login_repeat_every", login_repeat_every),
+        ("watchdog.thresholds.heartbeat_every", heartbeat_every),
+    ] {
+        if span.as_seconds() == 0 {
+            problems.add(path, "found nothing, expected at least \"1s\"");
+        }
+    }
+    if silent_after.as_seconds() < 2 * watchdog.beat_every.as_seconds() {
+        let message = "is shorter than two beats: expected at least twice watchdog.beat_every";
+        problems.add("watchdog.thresholds.silent_after", message);
     }
 }
 

@@ -14,8 +14,10 @@ mod problem;
 mod schema;
 mod secret;
 mod sections;
+mod watchdog;
 
-pub use load::{Source, load, load_complete, load_for, load_text, load_using, load_with};
+pub use files::SecretFile;
+pub use load::{Source, load, load_complete, load_for, load_text, load_using, load_with, secret_files};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;
@@ -23,3 +25,4 @@ pub use sections::{
     Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Retention, Vika, VikaSheets, WebhookClaim,
     WebhookToken,
 };
+pub use watchdog::{CustomBot, Thresholds, Watchdog};

@@ -1,6 +1,6 @@
 //! The JSON Schema of the configuration, generated from the types, and the questions asked of it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use domain::span::Span;
 use serde_json::{Map, Value, json};
@@ -14,6 +14,8 @@ const SECRET: &str = "#/$defs/Secret";
 const SPAN: &str = "length-of-time";
 /// The format of an address to listen on.
 const LISTEN: &str = "address-and-port";
+/// The format of an address without a port.
+const ADDRESS: &str = "ip-address";
 /// The format of a time zone's name.
 const ZONE: &str = "time-zone";
 
@@ -33,6 +35,7 @@ fn generated() -> Value {
         ("/$defs/Ingest/properties/listen", LISTEN),
         ("/$defs/Feishu/properties/listen", LISTEN),
         ("/properties/health_listen", LISTEN),
+        ("/$defs/Http/properties/trusted_proxies/items", ADDRESS),
         ("/$defs/Rules/properties/time_zone", ZONE),
     ] {
         if let Some(Value::Object(node)) = schema.pointer_mut(pointer) {
@@ -61,13 +64,16 @@ fn loosen(node: &mut Value) {
     }
 }
 
+/// A secret, or a secret or nothing.
+fn is_secret(node: &Value) -> bool {
+    let named = |node: &Value| node.get("$ref").and_then(Value::as_str) == Some(SECRET);
+    named(node)
+        || node.get("anyOf").and_then(Value::as_array).is_some_and(|choices| choices.iter().any(named))
+}
+
 fn secret_properties(object: &Map<String, Value>) -> Vec<String> {
     let Some(Value::Object(properties)) = object.get("properties") else { return Vec::new() };
-    properties
-        .iter()
-        .filter(|(_, property)| property.get("$ref").and_then(Value::as_str) == Some(SECRET))
-        .map(|(name, _)| name.clone())
-        .collect()
+    properties.iter().filter(|(_, property)| is_secret(property)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The schema of the merged configuration, in which secrets have been read.
@@ -86,6 +92,7 @@ impl Shape {
         jsonschema::options()
             .with_format(SPAN, |text| text.parse::<Span>().is_ok())
             .with_format(LISTEN, |text| text.parse::<SocketAddr>().is_ok())
+            .with_format(ADDRESS, |text| text.parse::<IpAddr>().is_ok())
             .with_format(ZONE, |text| text.parse::<chrono_tz::Tz>().is_ok())
             .should_validate_formats(true)
             .build(&self.root)
@@ -119,7 +126,7 @@ impl Shape {
 
     /// Whether a secret stands at a place.
     pub(super) fn is_secret(&self, path: &Path) -> bool {
-        self.at(path).is_some_and(|node| node.get("$ref").and_then(Value::as_str) == Some(SECRET))
+        self.at(path).is_some_and(is_secret)
     }
 
     /// Whether a text may stand at a place.
@@ -176,6 +183,7 @@ impl Shape {
         match node["format"].as_str() {
             Some(SPAN) => return "a length of time like \"90s\", \"5m\" or \"1h30m\"".to_owned(),
             Some(LISTEN) => return "an IP address and port like \"127.0.0.1:8080\"".to_owned(),
+            Some(ADDRESS) => return "an IP address like \"10.0.0.1\"".to_owned(),
             Some(ZONE) => return "an IANA time zone like \"Asia/Shanghai\"".to_owned(),
             _ => {}
         }
@@ -213,6 +221,7 @@ impl Shape {
         match (node["type"].as_str(), node["format"].as_str()) {
             (_, Some(SPAN)) => json!("1s"),
             (_, Some(LISTEN)) => json!("127.0.0.1:0"),
+            (_, Some(ADDRESS)) => json!("127.0.0.1"),
             (_, Some(ZONE)) => json!("UTC"),
             (Some("string"), _) => json!("x:x"),
             (Some("integer"), _) => json!(node["minimum"].as_i64().unwrap_or(0)),

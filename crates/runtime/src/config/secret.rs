@@ -2,22 +2,42 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
-/// A secret. Its `Debug` form hides it, and it has no other form that could be printed by accident.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What stands in a secret's place wherever a configuration is written out.
+const HIDDEN: &str = "***";
+
+/// A secret. It can be read and never written: what `Debug` and serialisation give is not it. It is compared in constant
+/// time, and its memory is wiped when it is dropped.
+#[derive(Clone, Deserialize)]
 #[serde(transparent)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// From its value.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self(Zeroizing::new(value.into()))
     }
 
     /// The value, for the one call that needs it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
     }
 }
 

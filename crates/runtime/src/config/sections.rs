@@ -1,7 +1,7 @@
 //! The configuration's sections.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use domain::Timestamp;
@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
+use super::watchdog::Watchdog;
 use crate::telemetry::LogFormat;
 
 /// Everything an operator decides.
@@ -36,6 +37,12 @@ pub struct Config {
     /// How long what was said is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Who hears of it when Huiyin itself is not well; `null`: nobody.
+    #[serde(default)]
+    pub watchdog: Option<Box<Watchdog>>,
+    /// What stands before our listeners.
+    #[serde(default)]
+    pub http: Http,
     /// Logs.
     #[serde(default)]
     pub logs: Logs,
@@ -220,6 +227,17 @@ impl Retention {
         let age = chrono::TimeDelta::from_std(self.text?.as_duration()).ok()?;
         now.checked_sub_signed(age)
     }
+}
+
+/// What stands before our listeners.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Addresses of the reverse proxies whose `X-Forwarded-For` is believed. Limits count for each client; without
+    /// this, everybody behind a proxy is one client.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// Logs.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use local_stack::testing::TestNats;
 use runtime::Shutdown;
-use runtime::bus::{Bus, Consumer, Dead, Delivery, Handler, Outcome, Outgoing, User, consume, declare};
+use runtime::bus::{
+    Bus, Consumer, Dead, Delivery, Handler, Outcome, Outgoing, User, consume, declare, differences,
+};
 use runtime::health::Health;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -198,6 +200,23 @@ async fn a_lost_store_is_outlived() -> Result<()> {
     publish(&connect(&server, INGEST).await?, "chat.message.room1", "second").await?;
     assert_eq!(folding.next().await?, "second");
     folding.stop().await
+}
+
+/// An earlier release kept ROOM in memory. Seen to fail without the right to delete it.
+#[tokio::test]
+async fn a_stream_that_was_kept_in_memory_is_made_anew_by_whoever_declares() -> Result<()> {
+    let server = bare().await?;
+    let old = async_nats::jetstream::stream::Config {
+        name: "ROOM".into(),
+        subjects: vec!["room.changed.*".into()],
+        storage: async_nats::jetstream::stream::StorageType::Memory,
+        ..Default::default()
+    };
+    superuser(&server).await?.jetstream().create_stream(old).await?;
+    let admin = connect(&server, User::Admin).await?;
+    declare(admin.jetstream()).await?;
+    assert_eq!(differences(admin.jetstream()).await?, Vec::new());
+    Ok(())
 }
 
 async fn room_state_is_missing(server: &TestNats) -> Result<bool> {

@@ -4,13 +4,13 @@
 //! does not know, only for its shape and its people. Values of closed lists are refused when unknown, which is
 //! stricter than what is documented.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
 use super::card_tags::{self as tags, attributes, has};
-use super::world::PersonSpec;
+use super::world::World;
 
 /// Most elements in a card of schema 2.0.
 const ELEMENTS_MAX: usize = 200;
@@ -27,6 +27,8 @@ const UNPARSABLE: i64 = 200_621;
 const DROPPED: i64 = 200_861;
 /// Too much of something.
 const TOO_MANY: i64 = 11_310;
+/// A picture that was never uploaded.
+const BAD_IMAGE: i64 = 200_570;
 /// A person who does not exist.
 const BAD_PERSON: i64 = 100_290;
 
@@ -34,8 +36,8 @@ const BAD_PERSON: i64 = 100_290;
 type Verdict = Result<(), (i64, String)>;
 
 /// Whether this `content` would be taken as a card; 230099 with the card service's code otherwise.
-pub(super) fn check(content: &str, people: &BTreeMap<String, PersonSpec>) -> Result<(), Answer> {
-    judge(content, people).map_err(|(sub, why)| Answer::bad_card(sub, &why))
+pub(super) fn check(content: &str, world: &World) -> Result<(), Answer> {
+    judge(content, world).map_err(|(sub, why)| Answer::bad_card(sub, &why))
 }
 
 /// Whether the card declares `config.update_multi: true`, which an update needs before and after.
@@ -50,11 +52,11 @@ pub(super) fn is_second_schema(content: &str) -> bool {
     card.is_some_and(|card| card.get("schema").and_then(Value::as_str) == Some("2.0"))
 }
 
-fn judge(content: &str, people: &BTreeMap<String, PersonSpec>) -> Verdict {
+fn judge(content: &str, world: &World) -> Verdict {
     let card: Value = serde_json::from_str(content)
         .map_err(|_| (UNPARSABLE, "parse card json err, please check the card content".to_owned()))?;
     let Some(root) = card.as_object() else { return unparsable("the card is not an object") };
-    let mut judge = Judge { people, elements: 0, tables: 0, ids: HashSet::new(), sizes: custom_sizes(&card) };
+    let mut judge = Judge { world, elements: 0, tables: 0, ids: HashSet::new(), sizes: custom_sizes(&card) };
     match root.get("schema").and_then(Value::as_str) {
         Some("2.0") => judge.second_schema(root),
         None | Some("1.0") => judge.first_schema(root),
@@ -72,7 +74,7 @@ fn custom_sizes(card: &Value) -> Vec<String> {
 }
 
 struct Judge<'a> {
-    people: &'a BTreeMap<String, PersonSpec>,
+    world: &'a World,
     elements: usize,
     tables: usize,
     ids: HashSet<String>,
@@ -201,6 +203,7 @@ impl Judge<'_> {
                 None => unparsable("div -> text"),
             },
             "button" => self.button(element),
+            "img" => self.image(element),
             "person" => self.person(element.get("user_id")),
             "person_list" => self.person_list(array(element, "persons")?),
             _ => behaviors(element),
@@ -220,6 +223,17 @@ impl Judge<'_> {
             }
         }
         behaviors(button)
+    }
+
+    fn image(&self, image: &Map<String, Value>) -> Verdict {
+        let key = image.get("img_key").and_then(Value::as_str);
+        if !key.is_some_and(|key| self.world.images.iter().any(|image| image.key == key)) {
+            return Err((BAD_IMAGE, "invalid image keys".to_owned()));
+        }
+        match object(image, "alt")? {
+            Some(alt) => self.text(alt),
+            None => unparsable("img -> alt"),
+        }
     }
 
     fn text(&self, text: &Map<String, Value>) -> Verdict {
@@ -253,7 +267,7 @@ impl Judge<'_> {
             match name.trim() {
                 "email" => {}
                 "id" | "ids" | "user_id" => {
-                    let unknown = |id: &str| id != "all" && !self.people.contains_key(id);
+                    let unknown = |id: &str| id != "all" && !self.world.people.contains_key(id);
                     if ids.split(',').any(unknown) {
                         return bad_person();
                     }
@@ -265,7 +279,7 @@ impl Judge<'_> {
     }
 
     fn person(&self, id: Option<&Value>) -> Verdict {
-        let known = id.and_then(Value::as_str).is_some_and(|id| self.people.contains_key(id));
+        let known = id.and_then(Value::as_str).is_some_and(|id| self.world.people.contains_key(id));
         if known { Ok(()) } else { bad_person() }
     }
 

@@ -12,13 +12,15 @@
 //! | `POST /_sim/limits` | how rate limits are answered: `{"style":"gateway"\|"business"}` |
 //! | `POST /_sim/tokens/expire` | every token ends now |
 //! | `POST /_sim/say` | a message of somebody else in a chat |
+//! | `GET /_sim/images/KEY` | an uploaded image |
+//! | `GET, POST /_sim/hooks` | what custom bots said, with the bots; add or replace a bot |
 //! | `POST /_sim/callback` | where callbacks go; with `check` the URL check is made |
 //! | `POST /_sim/click` | a person presses a button, see `callback` |
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -29,6 +31,7 @@ use super::answer::RateStyle;
 use super::callback::{self, Click};
 use super::crypto::opaque_id;
 use super::faults::FaultRule;
+use super::hook::HookSpec;
 use super::world::{ChatSpec, Message, PersonSpec, Sim};
 
 type Shared = State<Arc<Sim>>;
@@ -47,6 +50,8 @@ pub(super) fn routes() -> Router<Arc<Sim>> {
         .route("/_sim/limits", post(limits))
         .route("/_sim/tokens/expire", post(expire_tokens))
         .route("/_sim/say", post(say))
+        .route("/_sim/images/{key}", get(image))
+        .route("/_sim/hooks", get(hooks).post(put_hook))
         .route("/_sim/callback", post(set_callback))
         .route("/_sim/click", post(click))
 }
@@ -158,6 +163,24 @@ async fn limits(State(sim): Shared, Json(wanted): Json<LimitStyle>) -> StatusCod
 
 async fn expire_tokens(State(sim): Shared) -> StatusCode {
     sim.world().apps.values_mut().for_each(|app| app.tokens.clear());
+    StatusCode::NO_CONTENT
+}
+
+async fn image(State(sim): Shared, Path(key): Path<String>) -> Result<bytes::Bytes, StatusCode> {
+    let world = sim.world();
+    let image = world.images.iter().find(|image| image.key == key).ok_or(StatusCode::NOT_FOUND)?;
+    Ok(image.bytes.clone())
+}
+
+async fn hooks(State(sim): Shared) -> Json<Value> {
+    let world = sim.world();
+    Json(json!({"hooks": world.hooks, "messages": world.hook_messages}))
+}
+
+async fn put_hook(State(sim): Shared, Json(hook): Json<HookSpec>) -> StatusCode {
+    let mut world = sim.world();
+    world.hooks.retain(|other| other.token != hook.token);
+    world.hooks.push(hook);
     StatusCode::NO_CONTENT
 }
 

@@ -18,7 +18,7 @@ use super::crypto::opaque_id;
 use super::faults::{self, Fault};
 use super::net::Connection;
 use super::world::{Sim, World};
-use super::{chats, control, history, send, token, update, urgent};
+use super::{chats, control, history, hook, images, people, send, token, update, urgent};
 
 /// The calls that the fake knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub(super) enum Route {
     History,
     Message,
     Chats,
+    Image,
+    Hook,
+    Person,
+    PersonIds,
 }
 
 impl Route {
@@ -49,10 +53,14 @@ impl Route {
             Self::History => "history",
             Self::Message => "message",
             Self::Chats => "chats",
+            Self::Image => "image",
+            Self::Hook => "hook",
+            Self::Person => "person",
+            Self::PersonIds => "person_ids",
         }
     }
 
-    /// The route of a request and the message id in its path.
+    /// The route of a request and the message or person id, or a custom bot's token, in its path.
     fn find(method: &Method, path: &str) -> Option<(Self, Option<String>)> {
         let parts: Vec<&str> = path.strip_prefix("/open-apis/")?.trim_end_matches('/').split('/').collect();
         let with = |route, id: &str| Some((route, Some(id.to_owned())));
@@ -61,6 +69,10 @@ impl Route {
             ("POST", ["im", "v1", "messages"]) => Some((Self::Send, None)),
             ("GET", ["im", "v1", "messages"]) => Some((Self::History, None)),
             ("GET", ["im", "v1", "chats"]) => Some((Self::Chats, None)),
+            ("POST", ["im", "v1", "images"]) => Some((Self::Image, None)),
+            ("POST", ["bot", "v2", "hook", token]) => with(Self::Hook, token),
+            ("POST", ["contact", "v3", "users", "batch_get_id"]) => Some((Self::PersonIds, None)),
+            ("GET", ["contact", "v3", "users", id]) => with(Self::Person, id),
             ("POST", ["interactive", "v1", "card", "update"]) => Some((Self::DelayedUpdate, None)),
             ("GET", ["im", "v1", "messages", id]) => with(Self::Message, id),
             ("PATCH", ["im", "v1", "messages", id]) => with(Self::Update, id),
@@ -82,6 +94,8 @@ pub(super) struct Call {
     pub(super) query: HashMap<String, String>,
     pub(super) authorization: Option<String>,
     pub(super) body: Bytes,
+    /// The body of an upload.
+    pub(super) form: Option<images::Form>,
     method: String,
     path: String,
 }
@@ -97,6 +111,7 @@ impl Call {
             query,
             authorization: authorization.map(str::to_owned),
             body,
+            form: None,
             method: method.to_string(),
             path: uri.path().to_owned(),
         })
@@ -167,9 +182,12 @@ async fn open_api(
         let serial = sim.world().next_serial();
         opaque_id(&format!("log:{serial}"), 32)
     };
-    let Some(call) = Call::parse(&method, &uri, &headers, body) else {
+    let Some(mut call) = Call::parse(&method, &uri, &headers, body) else {
         return Answer::refuse_with(404, 99_991_600, "404 page not found").into_response(&log_id);
     };
+    if call.route == Route::Image {
+        call.form = images::form(&headers, call.body.clone()).await;
+    }
     let begun = Instant::now();
     let (fault, chat) = {
         let mut world = sim.world();
@@ -269,6 +287,9 @@ impl Sim {
         if call.route == Route::Token {
             return token::issue(&mut world, call, now);
         }
+        if call.route == Route::Hook {
+            return hook::say(&mut world, call, now, rate_now);
+        }
         decide(&mut world, call, now, rate_now).unwrap_or_else(|refusal| refusal)
     }
 }
@@ -286,7 +307,7 @@ fn decide(
         return Err(Answer::refuse(230_006));
     }
     let data = match call.route {
-        Route::Token => return Err(Answer::refuse(230_001)),
+        Route::Token | Route::Hook => return Err(Answer::refuse(230_001)),
         Route::Send => send::send(world, &app, call, now, rate_now)?,
         Route::Reply => send::reply(world, &app, call, now, rate_now)?,
         Route::Update => update::patch(world, &app, call, now, rate_now)?,
@@ -296,6 +317,9 @@ fn decide(
         Route::History => history::list(world, &app, call, now)?,
         Route::Message => history::one(world, call)?,
         Route::Chats => chats::list(world, call)?,
+        Route::Image => images::upload(world, call.form.as_ref())?,
+        Route::Person => people::one(world, call)?,
+        Route::PersonIds => people::ids(world, call)?,
     };
     Ok(Answer::ok(&data))
 }

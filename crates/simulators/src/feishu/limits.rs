@@ -42,6 +42,24 @@ impl Limits {
         Ok(())
     }
 
+    /// One call of a custom bot.
+    pub(super) fn admit_hook(
+        &mut self,
+        token: &str,
+        per_second: usize,
+        per_minute: usize,
+        now: DateTime<Utc>,
+    ) -> Result<(), ()> {
+        let windows = [("s", TimeDelta::seconds(1), per_second), ("m", TimeDelta::minutes(1), per_minute)];
+        for (name, window, max) in windows {
+            self.check(&format!("hook:{token}:{name}"), window, max, now).map_err(drop)?;
+        }
+        for (name, ..) in windows {
+            self.count(&format!("hook:{token}:{name}"), now);
+        }
+        Ok(())
+    }
+
     fn check(&mut self, key: &str, window: TimeDelta, max: usize, now: DateTime<Utc>) -> Result<(), Answer> {
         let Some(seen) = self.windows.get_mut(key) else { return Ok(()) };
         while seen.front().is_some_and(|&at| now - at >= window) {

@@ -19,8 +19,11 @@ mod crypto;
 mod dispatch;
 mod faults;
 mod history;
+mod hook;
+mod images;
 mod limits;
 mod net;
+mod people;
 mod send;
 mod token;
 mod update;
@@ -38,6 +41,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use hook::HookSpec;
 pub use world::{AppSpec, ChatSpec, PersonSpec};
 
 use world::Sim;
@@ -77,6 +81,8 @@ pub struct FeishuConfig {
     pub chats: Vec<ChatSpec>,
     /// People that exist from the start.
     pub people: Vec<PersonSpec>,
+    /// Custom bots that exist from the start.
+    pub hooks: Vec<HookSpec>,
 }
 
 impl FeishuConfig {
@@ -92,6 +98,7 @@ impl FeishuConfig {
             callback: CallbackSpec::default(),
             chats: Vec::new(),
             people: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 }

@@ -5,15 +5,13 @@
 //! write fails and the client sees the connection closed without a byte of an answer.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use runtime::serve::{Limits, Server};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -33,33 +31,10 @@ impl Connection {
     }
 }
 
-impl Connected<IncomingStream<'_, CuttableListener>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
-        stream.io().switch.clone()
-    }
-}
-
-/// Accepts connections that can be cut.
-pub(super) struct CuttableListener(TcpListener);
-
 /// One TCP stream with its switch.
 pub(super) struct CuttableStream {
     inner: TcpStream,
     switch: Connection,
-}
-
-impl Listener for CuttableListener {
-    type Io = CuttableStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (inner, addr) = Listener::accept(&mut self.0).await;
-        (CuttableStream { inner, switch: Connection::default() }, addr)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
 }
 
 impl AsyncRead for CuttableStream {
@@ -91,11 +66,10 @@ impl AsyncWrite for CuttableStream {
 
 /// Serves until `stop`; requests still hanging on purpose are ended by the same token.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let service = router.into_make_service_with_connect_info::<Connection>();
-    let served = axum::serve(CuttableListener(listener), service)
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await;
-    if let Err(error) = served {
-        tracing::error!(error = %error, "the fake Feishu stopped serving");
-    }
+    let server = Server::new("feishu_simulator", Limits::LOOPBACK);
+    let cuttable = |inner| {
+        let switch = Connection::default();
+        (CuttableStream { inner, switch: switch.clone() }, switch)
+    };
+    server.serve_with(listener, router, stop.cancelled_owned(), cuttable).await;
 }

@@ -175,7 +175,7 @@ pub(super) fn check_size(msg_type: &str, request_bytes: usize) -> Result<(), Ans
 
 fn check_content(world: &World, draft: &Draft) -> Result<(), Answer> {
     match draft.msg_type.as_str() {
-        "interactive" => card::check(&draft.content, &world.people),
+        "interactive" => card::check(&draft.content, world),
         "text" => {
             let content: Value = serde_json::from_str(&draft.content)
                 .map_err(|_| Answer::refuse_because(230_001, "content is not a JSON string"))?;

@@ -60,7 +60,7 @@ pub(super) fn replace_card(
     now: DateTime<Utc>,
 ) -> Result<(), Answer> {
     let old = world.message(message_id).ok_or_else(|| Answer::refuse(230_001))?;
-    card::check(content, &world.people)?;
+    card::check(content, world)?;
     if !(card::is_shared(&old.content) && card::is_shared(content)) {
         return Err(Answer::refuse_because(230_001, "update_multi must be true before and after"));
     }

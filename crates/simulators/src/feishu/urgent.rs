@@ -27,6 +27,9 @@ pub(super) fn urgent(world: &mut World, app: &str, call: &Call) -> Result<Value,
     if message.recalled {
         return Err(Answer::refuse(230_011));
     }
+    if world.switches.no_urgent {
+        return Err(Answer::refuse(230_052));
+    }
     let members = world.chat(&message.chat_id).map(|chat| chat.spec.members.clone()).unwrap_or_default();
     let (reached, invalid): (Vec<String>, Vec<String>) = ids.into_iter().partition(|id| members.contains(id));
     if reached.is_empty() {

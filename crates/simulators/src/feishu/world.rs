@@ -16,6 +16,8 @@ use super::callback::CallbackState;
 use super::crypto::opaque_id;
 use super::dispatch::CallRecord;
 use super::faults::FaultRule;
+use super::hook::{HookMessage, HookSpec};
+use super::images::Image;
 use super::limits::Limits;
 use super::token::Token;
 use super::{Clock, FeishuConfig};
@@ -71,7 +73,13 @@ pub struct PersonSpec {
     pub open_id: String,
     /// The name that people see.
     pub name: String,
-    /// Inside the bot's availability range; otherwise a send is refused with 230013.
+    /// The mobile number of their account, as people write it; empty for none.
+    #[serde(default)]
+    pub mobile: String,
+    /// The e-mail address of their account; empty for none.
+    #[serde(default)]
+    pub email: String,
+    /// Inside the bot's availability range; otherwise a send is refused with 230013 and a look at them with 41050.
     #[serde(default = "yes")]
     pub available: bool,
     /// A code that every send to this person is refused with, for example 230029 or 230053.
@@ -119,6 +127,7 @@ pub(super) struct UuidUse {
 }
 
 /// Conditions that hold until they are switched off, as `/_sim/switches` shows and takes them.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Switches {
@@ -130,6 +139,12 @@ pub(super) struct Switches {
     pub(super) history_lag_ms: u32,
     /// The bot ability is off: 230006.
     pub(super) bot_off: bool,
+    /// The app has no scope for uploading images: 99991672.
+    pub(super) no_image_scope: bool,
+    /// The app has no scope for pressing, or the tenant does not allow it: 230052.
+    pub(super) no_urgent: bool,
+    /// The app has no scope to look at people: 99991672.
+    pub(super) no_contact_scope: bool,
 }
 
 /// Everything that changes.
@@ -147,6 +162,9 @@ pub(super) struct World {
     pub(super) limits: Limits,
     pub(super) calls: VecDeque<CallRecord>,
     pub(super) callback: CallbackState,
+    pub(super) images: Vec<Image>,
+    pub(super) hooks: Vec<HookSpec>,
+    pub(super) hook_messages: Vec<HookMessage>,
     pub(super) tenant_key: String,
     serial: u64,
 }
@@ -276,6 +294,9 @@ impl Sim {
             limits: Limits::default(),
             calls: VecDeque::new(),
             callback: CallbackState::new(config.callback),
+            images: Vec::new(),
+            hooks: config.hooks,
+            hook_messages: Vec::new(),
             tenant_key: config.tenant_key,
             serial: 0,
         };

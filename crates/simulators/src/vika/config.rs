@@ -60,6 +60,9 @@ pub struct VikaConfig {
     pub rate_limit: Option<u32>,
     /// Where to listen; port 0 takes a free one.
     pub bind: SocketAddr,
+    /// Listen beyond loopback all the same: only in a container whose network is private, since `/_sim/` asks for no
+    /// token.
+    pub beyond_loopback: bool,
 }
 
 impl VikaConfig {
@@ -80,6 +83,7 @@ impl VikaConfig {
             }],
             rate_limit: Some(DEFAULT_RATE_LIMIT),
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            beyond_loopback: false,
         }
     }
 }

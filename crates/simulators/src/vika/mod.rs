@@ -33,6 +33,7 @@ use std::{
     time::Duration,
 };
 
+use runtime::serve::{Limits, Server};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +97,9 @@ impl Drop for Running {
 /// # Errors
 /// When the address cannot be bound.
 pub async fn start(config: VikaConfig) -> io::Result<Running> {
+    if !config.bind.ip().is_loopback() && !config.beyond_loopback {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the simulator listens on loopback only"));
+    }
     let listener = TcpListener::bind(config.bind).await?;
     let address: SocketAddr = listener.local_addr()?;
     let closing = CancellationToken::new();
@@ -105,14 +109,8 @@ pub async fn start(config: VikaConfig) -> io::Result<Running> {
         closing: closing.clone(),
     });
     let app = routes::sim::router().fallback(gate::serve).with_state(sim);
-    let service = app.into_make_service_with_connect_info::<wire::Scissors>();
-    let stop = closing.clone();
-    let server = tokio::spawn(async move {
-        let serving = axum::serve(wire::CuttableListener(listener), service);
-        let ended = serving.with_graceful_shutdown(async move { stop.cancelled().await }).await;
-        if let Err(error) = ended {
-            tracing::error!(%error, "the Vika simulator ended");
-        }
-    });
+    let serving = Server::new("vika_simulator", Limits::LOOPBACK);
+    let server =
+        tokio::spawn(serving.serve_with(listener, app, closing.clone().cancelled_owned(), wire::cuttable));
     Ok(Running { url: format!("http://{address}"), closing, server: Some(server) })
 }

@@ -5,7 +5,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -14,13 +13,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{
-    extract::connect_info::Connected,
-    serve::{IncomingStream, Listener},
-};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 /// Cuts the connection it belongs to: nothing more is written on it.
@@ -37,32 +32,16 @@ impl Scissors {
     }
 }
 
-/// A loopback listener that hands every connection its own [`Scissors`].
-pub(super) struct CuttableListener(pub TcpListener);
-
+/// A connection with its [`Scissors`].
 pub(super) struct CuttableStream {
     stream: TcpStream,
     scissors: Scissors,
 }
 
-impl Listener for CuttableListener {
-    type Io = CuttableStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        (CuttableStream { stream, scissors: Scissors::default() }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, CuttableListener>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
-        stream.io().scissors.clone()
-    }
+/// Gives a connection its own [`Scissors`].
+pub(super) fn cuttable(stream: TcpStream) -> (CuttableStream, Scissors) {
+    let scissors = Scissors::default();
+    (CuttableStream { stream, scissors: scissors.clone() }, scissors)
 }
 
 impl AsyncRead for CuttableStream {

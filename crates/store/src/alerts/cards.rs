@@ -96,13 +96,16 @@ pub struct Card {
     pub id: i64,
     /// What it is about.
     pub about: About,
-    /// The wait it was made for; for a departure, the entry that says so.
+    /// The alarm that it follows; `None`: it follows a wait or a departure.
+    pub alarm: Option<i64>,
+    /// The wait it was made for; for a departure, the entry that says so. A card of an alarm has the alarm's subject here
+    /// and in the two that follow.
     pub wait: WaitId,
     /// The wait whose fate it shows.
     pub follows: WaitId,
     /// Its room.
     pub room: RoomKey,
-    /// The rung, `owner-DATE` or `left`.
+    /// The rung, `owner-DATE` or `left`; of an alarm, the seconds after which it was repeated.
     pub rung: String,
     /// The chat that gets it.
     pub chat: String,
@@ -148,7 +151,8 @@ pub struct Card {
 pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
-        select about, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds, colour, due_at,
+        select about, alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds,
+               colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
                message_id, sent_at, wanted, change_attempts, pressed_by
         from alert_cards
@@ -162,6 +166,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
         Ok(Card {
             id,
             about: About::parse(&row.about),
+            alarm: row.alarm,
             wait: WaitId(row.wait),
             follows: WaitId(row.follows),
             room: parse(&row.room, "room")?,

@@ -4,8 +4,8 @@
 use domain::Timestamp;
 use sqlx::PgConnection;
 
-/// Claims chats in which something can be done, at most `most`: cards to be changed, and, with `sending`, cards to be
-/// sent. Chats in `busy` are the caller's already.
+/// Claims chats in which something can be done, at most `most`: cards to be changed, cards of alarms to be sent, readers
+/// to be pressed, and, with `sending`, cards of waits to be sent. Chats in `busy` are the caller's already.
 pub async fn claim(
     connection: &mut PgConnection,
     holder: &str,
@@ -19,7 +19,10 @@ pub async fn claim(
         r#"
         with ready as (
             select chat from alert_cards
-            where $3 and state in ('pending', 'sending') and next_attempt_at <= $5
+            where ($3 or alarm is not null) and state in ('pending', 'sending') and next_attempt_at <= $5
+            union
+            select chat from alert_cards
+            where press = 'wanted' and state = 'sent' and next_press_at <= $5
             union
             select chat from alert_cards
             where state = 'sent' and changeable and wanted is distinct from shown and next_change_at <= $5

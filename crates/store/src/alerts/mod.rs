@@ -9,4 +9,5 @@ pub mod retention;
 pub mod schedule;
 pub mod sending;
 pub mod truth;
+pub mod waiting;
 pub mod watch;

@@ -48,17 +48,20 @@ impl End {
 }
 
 /// Locks the card that a chat gets next, and says whether its time has come. Cards go out in the order in which they
-/// were made; one that failed `patience` times lets others pass while it waits.
+/// were made; one that failed `patience` times lets others pass while it waits. With `alarms_only`
+/// cards of waits are held back.
 pub async fn lock_head(
     connection: &mut PgConnection,
     chat: &str,
     patience: i32,
+    alarms_only: bool,
     now: Timestamp,
 ) -> Result<Option<i64>, sqlx::Error> {
-    let head = sqlx::query!(
+    let first = sqlx::query!(
         r#"
         select id, next_attempt_at from alert_cards
         where chat = $1 and state in ('pending', 'sending') and not (attempts >= $2 and next_attempt_at > $3)
+              and (alarm is not null or not $4)
         order by id
         limit 1
         for update
@@ -66,10 +69,11 @@ pub async fn lock_head(
         chat,
         patience,
         now,
+        alarms_only,
     )
     .fetch_optional(connection)
     .await?;
-    Ok(head.filter(|head| head.next_attempt_at <= now).map(|head| head.id))
+    Ok(first.filter(|head| head.next_attempt_at <= now).map(|head| head.id))
 }
 
 /// Freezes a card: from now on every attempt sends the same.

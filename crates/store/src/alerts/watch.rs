@@ -1,51 +1,479 @@
-//! Who waits, and whom of them nobody has been shown although it is time: what people watch.
+//! What is wrong with Huiyin itself: alarms, their cards, and the dead letters that were heard of.
 
 use domain::Timestamp;
+use serde_json::Value;
 use sqlx::PgConnection;
 
-/// Open waits whose highest card that went out is of one rung.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    /// The rung's threshold in working seconds; `None`: no card has gone out yet.
-    pub threshold_seconds: Option<i64>,
-    /// How many.
-    pub waits: i64,
-    /// When the oldest of them was opened.
-    pub oldest_at: Timestamp,
-    /// How many of them are unseen: a card is due and has not gone out, nor has one of a higher rung.
-    pub unseen: i64,
-    /// Since when the first of these is.
-    pub unseen_since: Option<Timestamp>,
+/// An alarm as stored.
+#[derive(Debug, Clone)]
+pub struct Alarm {
+    /// Its number.
+    pub id: i64,
+    /// What is wrong with what.
+    pub key: String,
+    /// Since when it is wrong.
+    pub since: Timestamp,
+    /// When it was noticed.
+    pub raised_at: Timestamp,
+    /// What its card says.
+    pub trouble: Value,
+    /// When that last changed.
+    pub changed_at: Timestamp,
+    /// It is not over before.
+    pub lasts_until: Option<Timestamp>,
+    /// When it was over.
+    pub over_at: Option<Timestamp>,
+    /// When a further card is due.
+    pub next_repeat_at: Timestamp,
 }
 
-/// All open waits, by rung.
-pub async fn waiting(connection: &mut PgConnection, now: Timestamp) -> Result<Vec<Waiting>, sqlx::Error> {
+/// Something that is wrong now.
+#[derive(Debug, Clone)]
+pub struct NewAlarm<'a> {
+    /// What is wrong with what.
+    pub key: &'a str,
+    /// Since when.
+    pub since: Timestamp,
+    /// What its card says.
+    pub trouble: &'a Value,
+    /// It is not over before.
+    pub lasts_until: Option<Timestamp>,
+    /// When a further card is due.
+    pub next_repeat_at: Timestamp,
+}
+
+/// Every alarm that is not over.
+pub async fn open(connection: &mut PgConnection) -> Result<Vec<Alarm>, sqlx::Error> {
     sqlx::query_as!(
-        Waiting,
+        Alarm,
         r#"
-        select threshold_seconds, count(*) as "waits!", min(opened_at) as "oldest_at!",
-               count(unseen_since) as "unseen!", min(unseen_since) as unseen_since
-        from (
-            select opened_at, sent.threshold_seconds,
-                   least(
-                       (select next_due_at from alert_schedule schedule
-                        where schedule.wait = waits.wait and next_due_at <= $1),
-                       (select min(due_at) from alert_cards card
-                        where card.follows = waits.wait and card.state in ('pending', 'sending', 'parked', 'dead')
-                          and card.threshold_seconds > coalesce(sent.threshold_seconds, -1))
-                   ) as unseen_since
-            from waits
-            cross join lateral (
-                select max(threshold_seconds) as threshold_seconds from alert_cards card
-                where card.follows = waits.wait and card.state = 'sent'
-            ) as sent
-            where waits.state = 'open' and replaced_by is null
-        ) as each
-        group by threshold_seconds
-        order by threshold_seconds nulls first
+        select id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
+        from alert_watch_alarms
+        where over_at is null
+        order by id
+        for update
         "#,
-        now,
     )
     .fetch_all(connection)
+    .await
+}
+
+/// Raises an alarm. `None`: somebody else has just raised the same.
+pub async fn raise(
+    connection: &mut PgConnection,
+    alarm: &NewAlarm<'_>,
+    now: Timestamp,
+) -> Result<Option<Alarm>, sqlx::Error> {
+    sqlx::query_as!(
+        Alarm,
+        r#"
+        insert into alert_watch_alarms (key, since, raised_at, trouble, changed_at, lasts_until, next_repeat_at)
+        values ($1, $2, $3, $4, $3, $5, $6)
+        on conflict (key) where over_at is null do nothing
+        returning id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
+        "#,
+        alarm.key,
+        alarm.since,
+        now,
+        alarm.trouble,
+        alarm.lasts_until,
+        alarm.next_repeat_at,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Takes up the last alarm of the same key again, if it was over at or after `over_since`. Its cards stay its cards,
+/// and its next repeat stays due when it was.
+pub async fn reopen(
+    connection: &mut PgConnection,
+    alarm: &NewAlarm<'_>,
+    over_since: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Alarm>, sqlx::Error> {
+    sqlx::query_as!(
+        Alarm,
+        r#"
+        update alert_watch_alarms
+        set over_at = null, trouble = $2, changed_at = $3, lasts_until = $4, fallback_at = null, fallback_over_at = null
+        where id = (select id from alert_watch_alarms where key = $1 and over_at >= $5 order by over_at desc limit 1)
+              and not exists (select from alert_watch_alarms other where other.key = $1 and other.over_at is null)
+        returning id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
+        "#,
+        alarm.key,
+        alarm.trouble,
+        now,
+        alarm.lasts_until,
+        over_since,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Notes what an alarm says now.
+pub async fn change(
+    connection: &mut PgConnection,
+    id: i64,
+    trouble: &Value,
+    lasts_until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update alert_watch_alarms set trouble = $2, lasts_until = $3, changed_at = $4 where id = $1",
+        id,
+        trouble,
+        lasts_until,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that it is over.
+pub async fn end(connection: &mut PgConnection, id: i64, now: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query!("update alert_watch_alarms set over_at = $2 where id = $1", id, now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes when the next further card is due.
+pub async fn repeat_at(connection: &mut PgConnection, id: i64, at: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query!("update alert_watch_alarms set next_repeat_at = $2 where id = $1", id, at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A card of an alarm.
+#[derive(Debug, Clone)]
+pub struct NewCard<'a> {
+    /// Which alarm's.
+    pub alarm: i64,
+    /// Its place among the alarm's cards, which makes it the same card for ever: subject and seconds since the alarm was
+    /// raised.
+    pub subject: &'a str,
+    /// The seconds.
+    pub seconds: i64,
+    /// The chat that gets it.
+    pub chat: &'a str,
+    /// Its colour, by Feishu's name.
+    pub colour: &'a str,
+    /// What it shows.
+    pub wanted: &'a Value,
+    /// Its readers are to be pressed.
+    pub press: bool,
+}
+
+/// Makes a card. One of the same subject, seconds and chat stands.
+pub async fn insert_card(
+    connection: &mut PgConnection,
+    card: &NewCard<'_>,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into alert_cards (alarm, wait, follows, room, rung, threshold_seconds, chat, colour, due_at, created_at,
+                                 state, next_attempt_at, wanted, next_change_at, press, next_press_at)
+        values ($1, $2, $2, $2, $3::bigint::text, $3, $4, $5, $6, $6, 'pending', $6, $7, $6, $8, $6)
+        on conflict (wait, rung, chat) do nothing
+        "#,
+        card.alarm,
+        card.subject,
+        card.seconds,
+        card.chat,
+        card.colour,
+        now,
+        card.wanted,
+        card.press.then_some("wanted"),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The cards of an alarm, oldest first: (id, what it is to show).
+pub async fn cards_of(connection: &mut PgConnection, alarm: i64) -> Result<Vec<(i64, Value)>, sqlx::Error> {
+    let rows = sqlx::query!("select id, wanted from alert_cards where alarm = $1 order by id", alarm)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.wanted)).collect())
+}
+
+/// What a card of an alarm is to show from now on. One that was dropped before it went out goes out after all.
+pub async fn want(
+    connection: &mut PgConnection,
+    card: i64,
+    wanted: &Value,
+    active: bool,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards
+        set wanted = $2, change_attempts = 0, next_change_at = $4,
+            state = case when state = 'obsolete' and $3 then 'pending' else state end,
+            generation = generation + (state = 'obsolete' and $3 and payload is not null)::int,
+            payload = case when state = 'obsolete' and $3 then null else payload end,
+            uuid = case when state = 'obsolete' and $3 then null else uuid end,
+            attempts = case when state = 'obsolete' and $3 then 0 else attempts end,
+            next_attempt_at = case when state = 'obsolete' and $3 then $4 else next_attempt_at end
+        where id = $1 and wanted is distinct from $2
+        "#,
+        card,
+        wanted,
+        active,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A card whose readers are to be pressed.
+#[derive(Debug, Clone)]
+pub struct Press {
+    /// The card.
+    pub card: i64,
+    /// Its message.
+    pub message_id: String,
+    /// What it is to show.
+    pub wanted: Value,
+    /// Attempts so far.
+    pub attempts: i32,
+}
+
+/// The sent card of a chat whose readers are to be pressed next.
+pub async fn next_press(
+    connection: &mut PgConnection,
+    chat: &str,
+    now: Timestamp,
+) -> Result<Option<Press>, sqlx::Error> {
+    sqlx::query_as!(
+        Press,
+        r#"
+        select id as card, message_id as "message_id!", wanted, press_attempts as attempts
+        from alert_cards
+        where chat = $1 and press = 'wanted' and state = 'sent' and message_id is not null and next_press_at <= $2
+        order by id
+        limit 1
+        "#,
+        chat,
+        now,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Notes what became of a press: done, or never to be.
+pub async fn settle_press(connection: &mut PgConnection, card: i64, done: bool) -> Result<(), sqlx::Error> {
+    let press = if done { "done" } else { "refused" };
+    sqlx::query!("update alert_cards set press = $2 where id = $1", card, press).execute(connection).await?;
+    Ok(())
+}
+
+/// Puts a press off.
+pub async fn put_press_off(
+    connection: &mut PgConnection,
+    card: i64,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update alert_cards set press_attempts = press_attempts + 1, next_press_at = $2 where id = $1",
+        card,
+        until,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// How the way to people stands.
+#[derive(Debug, Clone, Default)]
+pub struct Outbox {
+    /// When the first attempt of those was made that failed since the last that did not, while a card waits to go out.
+    pub failing_since: Option<Timestamp>,
+    /// Cards of open alarms that will never go out.
+    pub untold: i64,
+    /// Cards of waits set aside lately, because their chat takes none or nobody knows whether they went out.
+    pub set_aside: i64,
+    /// The last of these attempts.
+    pub set_aside_at: Option<Timestamp>,
+}
+
+/// Looks at the outbox: at what was tried since a moment. The alarm `own` is not counted, which is about the outbox itself.
+///
+/// A card that gave way to a higher rung counts with its failed attempts: the rungs of a wait come faster than patience
+/// ends.
+pub async fn outbox(
+    connection: &mut PgConnection,
+    own: &str,
+    since: Timestamp,
+) -> Result<Outbox, sqlx::Error> {
+    sqlx::query_as!(
+        Outbox,
+        r#"
+        with lately as (
+            select state, alarm, last_attempt_at, last_code, in_doubt from alert_cards where last_attempt_at >= $2
+        ), aside as (
+            select last_attempt_at from lately where state in ('parked', 'dead') and alarm is null
+        )
+        select
+            (select min(last_attempt_at) from lately
+             where state in ('pending', 'sending', 'superseded', 'obsolete')
+                   and (last_code <> 0 or in_doubt)
+                   and last_attempt_at > coalesce((select max(last_attempt_at) from lately where state = 'sent'), $2)
+                   and exists (select from alert_cards where state in ('pending', 'sending'))) as failing_since,
+            (select count(*) from alert_cards card join alert_watch_alarms alarm on alarm.id = card.alarm
+             where card.state in ('parked', 'dead') and alarm.over_at is null and alarm.key <> $1) as "untold!",
+            (select count(*) from aside) as "set_aside!",
+            (select max(last_attempt_at) from aside) as set_aside_at
+        "#,
+        own,
+        since,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Notes dead letters, each once: (sequence, service, reason).
+pub async fn note_letters(
+    connection: &mut PgConnection,
+    letters: &[(i64, String, String)],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let seqs: Vec<i64> = letters.iter().map(|(seq, _, _)| *seq).collect();
+    let services: Vec<&str> = letters.iter().map(|(_, service, _)| service.as_str()).collect();
+    let reasons: Vec<&str> = letters.iter().map(|(_, _, reason)| reason.as_str()).collect();
+    sqlx::query!(
+        r#"
+        insert into alert_watch_letters (seq, service, reason, at)
+        select seq, service, reason, $4 from unnest($1::bigint[], $2::text[], $3::text[]) as new (seq, service, reason)
+        on conflict (seq) do nothing
+        "#,
+        &seqs,
+        &services as _,
+        &reasons as _,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Dead letters of one service for one reason.
+#[derive(Debug, Clone)]
+pub struct Letters {
+    /// Whose.
+    pub service: String,
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub count: i64,
+    /// When the first came.
+    pub first_at: Timestamp,
+    /// When the last came.
+    pub last_at: Timestamp,
+}
+
+/// The dead letters that came after a moment.
+pub async fn letters_since(
+    connection: &mut PgConnection,
+    since: Timestamp,
+) -> Result<Vec<Letters>, sqlx::Error> {
+    sqlx::query_as!(
+        Letters,
+        r#"
+        select service, reason, count(*) as "count!", min(at) as "first_at!", max(at) as "last_at!"
+        from alert_watch_letters
+        where at >= $1
+        group by service, reason
+        order by service, reason
+        "#,
+        since,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Forgets letters that came before a moment.
+pub async fn forget_letters(connection: &mut PgConnection, before: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from alert_watch_letters where at < $1", before).execute(connection).await?;
+    Ok(())
+}
+
+/// What the fallback is to be told: alarms of one key that it has not heard of, or whose end it has not heard of.
+#[derive(Debug, Clone)]
+pub struct Untold {
+    /// Its number.
+    pub id: i64,
+    /// Since when it is wrong.
+    pub since: Timestamp,
+    /// When it was over; `None`: it is not.
+    pub over_at: Option<Timestamp>,
+}
+
+/// See [`Untold`]. Ends are told of alarms only that were told.
+pub async fn untold(connection: &mut PgConnection, key: &str) -> Result<Vec<Untold>, sqlx::Error> {
+    sqlx::query_as!(
+        Untold,
+        r#"
+        select id, since, over_at
+        from alert_watch_alarms
+        where key = $1
+              and (fallback_at is null and over_at is null
+                   or fallback_at is not null and fallback_over_at is null and over_at is not null)
+        order by id
+        "#,
+        key,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Notes that the fallback has heard of an alarm, or of its end.
+pub async fn mark_told(
+    connection: &mut PgConnection,
+    id: i64,
+    over: bool,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_watch_alarms
+        set fallback_at = coalesce(fallback_at, $3), fallback_over_at = case when $2 then $3 end
+        where id = $1
+        "#,
+        id,
+        over,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A gateway as the watchdog sees it.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Its name.
+    pub gateway: String,
+    /// Its state, `live` when it captures.
+    pub state: String,
+    /// Since when it is in that state.
+    pub state_since: Timestamp,
+    /// When it was last known to be live.
+    pub last_live_at: Option<Timestamp>,
+}
+
+/// One gateway; `None`: never heard of.
+pub async fn gateway(connection: &mut PgConnection, name: &str) -> Result<Option<Gateway>, sqlx::Error> {
+    sqlx::query_as!(
+        Gateway,
+        "select gateway, state, state_since, last_live_at from gateways where gateway = $1",
+        name,
+    )
+    .fetch_optional(connection)
     .await
 }

@@ -16,6 +16,65 @@ pub struct Contact {
     pub coworker: Option<bool>,
 }
 
+/// A colleague as the groups know them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coworker {
+    /// The person's key, in text form.
+    pub person: String,
+    /// Display name.
+    pub name: String,
+    /// 企业名称.
+    pub corporation: String,
+    /// In how many rooms.
+    pub rooms: i64,
+    /// When they last spoke, or were last described.
+    pub last_seen_at: Timestamp,
+}
+
+/// Everybody whom a source calls a colleague, or who belongs to one of these companies: as contacts, as members of rooms
+/// and as senders of messages. Whoever was seen last comes first.
+pub async fn coworkers(
+    connection: &mut PgConnection,
+    company_names: &[String],
+) -> Result<Vec<Coworker>, sqlx::Error> {
+    sqlx::query_as!(
+        Coworker,
+        r#"
+        with spoken as (
+            select sender as person, sender_name as name, corporation, coworker, room, pos_at as at
+            from timeline
+            where sender is not null and not is_self
+        ),
+        latest as (
+            select distinct on (person) person, name, corporation, coworker
+            from (
+                select person, name, corporation, coworker, at, 0 as rank from spoken
+                union all
+                select person, name, corporation, coworker, seen_at, 1 from contacts
+            ) known
+            order by person, rank desc, at desc
+        ),
+        seen as (
+            select person, room, at from spoken
+            union all
+            select person, room, seen_at from members
+            union all
+            select person, null, seen_at from contacts
+        )
+        select latest.person as "person!", coalesce(latest.name, '') as "name!",
+               coalesce(latest.corporation, '') as "corporation!",
+               count(distinct seen.room) as "rooms!", max(seen.at) as "last_seen_at!"
+        from latest join seen on seen.person = latest.person
+        where latest.coworker or latest.corporation = any ($1)
+        group by latest.person, latest.name, latest.corporation
+        order by max(seen.at) desc, latest.person
+        "#,
+        company_names,
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Remembers people; rows that say the same already are not written. `contacts` must not repeat a person.
 pub async fn remember_contacts(
     connection: &mut PgConnection,

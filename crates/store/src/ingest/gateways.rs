@@ -100,7 +100,7 @@ pub async fn open_gap(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into capture_gaps (gateway, since, reason, source, account)
+        insert into capture_gaps (gateway, since, reason, of_source, of_account)
         select $1, $2, $3, coalesce((select source from gateways where gateway = $1), 'wechaty'),
                (select account from gateways where gateway = $1)
         where not exists (select from capture_gaps where gateway = $1 and until is null)
@@ -124,7 +124,7 @@ pub async fn open_gap_since_last_live(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into capture_gaps (gateway, since, reason, source, account)
+        insert into capture_gaps (gateway, since, reason, of_source, of_account)
         select gateway, last_live_at, $2, source, account
         from gateways
         where gateway = $1 and last_live_at < $3

@@ -6,7 +6,7 @@
 
 mod build;
 mod facts;
-mod text;
+pub(crate) mod text;
 
 pub use build::{Toast, answer_with_card, answer_with_toast, render, request_bytes};
 pub use facts::{CardFacts, CardKind, CardState, Form, LastLine, Owner};

@@ -7,7 +7,7 @@
 const ELLIPSIS: char = '…';
 
 /// One line: controls and directional marks gone, runs of white space made one space.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let visible = text.chars().filter(|c| !is_unwanted(*c) || c.is_whitespace()).collect::<String>();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -19,7 +19,7 @@ fn is_unwanted(c: char) -> bool {
 }
 
 /// At most `max` characters, never a piece of one.
-pub(super) fn shorten(text: &str, max: usize) -> String {
+pub(crate) fn shorten(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
@@ -27,7 +27,7 @@ pub(super) fn shorten(text: &str, max: usize) -> String {
 }
 
 /// Fit for a card's plain text: one line, masked, cut. In this order, since a cut number would escape the mask.
-pub(super) fn plain(text: &str, max: usize) -> String {
+pub(crate) fn plain(text: &str, max: usize) -> String {
     shorten(&mask(&one_line(text)), max)
 }
 
@@ -35,7 +35,7 @@ pub(super) fn plain(text: &str, max: usize) -> String {
 ///
 /// A name always stands behind a label, so what is markup only at the beginning of a line (`-`, `+`) stays as it is,
 /// and brackets of a link are harmless without the square ones: names of rooms are full of both.
-pub(super) fn markdown(text: &str, max: usize) -> String {
+pub(crate) fn markdown(text: &str, max: usize) -> String {
     let mut escaped = String::new();
     for c in plain(text, max).chars() {
         if matches!(c, '&' | '<' | '>' | '*' | '_' | '~' | '`' | '[' | ']' | '#' | '!' | '\\' | '$' | ':') {
@@ -48,7 +48,7 @@ pub(super) fn markdown(text: &str, max: usize) -> String {
 }
 
 /// Phone numbers and mail addresses made unreadable, the rest as it was.
-pub(super) fn mask(text: &str) -> String {
+pub(crate) fn mask(text: &str) -> String {
     mask_phones(&mask_mails(text))
 }
 

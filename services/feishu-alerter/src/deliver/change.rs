@@ -10,8 +10,8 @@ use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
-use crate::card::{CardState, Form, render};
-use crate::compose::Subject;
+use crate::about::{About, Making};
+use crate::card::Form;
 use crate::failure::Failure;
 use crate::feishu::{FeishuError, MessageId, OutgoingMessage};
 use crate::uuid::CardUuid;
@@ -76,13 +76,11 @@ impl Deliverer {
         if too_old || form == Form::PlainText {
             return Ok(None);
         }
-        let Some(subject) = Subject::read(connection, card, now).await? else { return Ok(None) };
-        let state: CardState = serde_json::from_value(card.wanted.clone())
-            .map_err(|error| Failure::Json("card state", error))?;
+        let Some(about) = About::read(connection, card, now).await? else { return Ok(None) };
         let history = self.rules.get(connection).await?;
-        let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
-        let facts = subject.facts(card, uuid, state, rules, feishu, now);
-        Ok(Some((MessageId::new(message_id), render(&facts, form))))
+        let making = Making { rules: history.at(now), config: &self.ctx.config, form, now };
+        let message = about.message(card, uuid, &card.wanted, making)?;
+        Ok(message.map(|message| (MessageId::new(message_id), message)))
     }
 
     async fn record_change(&self, card: &Card, outcome: Result<(), FeishuError>) -> Result<(), Failure> {

@@ -7,6 +7,7 @@
 mod change;
 mod pace;
 mod send;
+mod urge;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Brings cards out.
 pub struct Deliverer {
     ctx: Context,
-    feishu: FeishuClient,
+    feishu: Arc<FeishuClient>,
     rules: Arc<RulesCache>,
     bell: Arc<Notify>,
     holder: String,
@@ -92,7 +93,7 @@ fn finished(ended: Result<String, tokio::task::JoinError>) -> String {
 
 impl Deliverer {
     /// Ready to run; `bell` rings when there may be something to do.
-    pub fn new(ctx: Context, feishu: FeishuClient, rules: Arc<RulesCache>, bell: Arc<Notify>) -> Self {
+    pub fn new(ctx: Context, feishu: Arc<FeishuClient>, rules: Arc<RulesCache>, bell: Arc<Notify>) -> Self {
         let (holder, pace, pause) = (runtime::random::token(), Pace::default(), Pause::default());
         Self { ctx, feishu, rules, bell, holder, pace, pause }
     }
@@ -154,9 +155,9 @@ impl Deliverer {
         if self.pause.holds(now) || !self.renew(chat, now + LEASE).await? {
             return Ok(Step::Idle);
         }
-        match self.send_next(chat).await? {
-            Step::Worked => Ok(Step::Worked),
-            Step::Idle => self.change_next(chat).await,
+        if self.send_next(chat).await? == Step::Worked || self.urge_next(chat).await? == Step::Worked {
+            return Ok(Step::Worked);
         }
+        self.change_next(chat).await
     }
 }

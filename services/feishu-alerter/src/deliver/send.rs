@@ -16,8 +16,8 @@ use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
-use crate::card::{CardState, Form, render};
-use crate::compose::{About, Subject};
+use crate::about::{About, Making};
+use crate::card::{CardState, Form};
 use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
@@ -75,13 +75,11 @@ impl Deliverer {
     async fn prepare(&self, chat: &str) -> Result<Head, Failure> {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.begin().await?;
-        if held(&mut tx, &self.ctx.config, now).await?.is_some() {
-            return Ok(Head::None);
-        }
-        let Some(id) = lock_head(&mut tx, chat, PATIENCE, now).await? else { return Ok(Head::None) };
+        let held = held(&mut tx, &self.ctx.config, now).await?.is_some();
+        let Some(id) = lock_head(&mut tx, chat, PATIENCE, held, now).await? else { return Ok(Head::None) };
         let Some(card) = get(&mut tx, id).await? else { return Ok(Head::None) };
-        let subject = Subject::read(&mut tx, &card, now).await?;
-        let Some(subject) = subject.filter(|subject| card.in_doubt || still_wanted(&card, subject)) else {
+        let about = About::read(&mut tx, &card, now).await?;
+        let Some(about) = about.filter(|about| card.in_doubt || about.is_wanted(&card)) else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             set_aside(&mut tx, id, End::Obsolete, None).await?;
             tx.commit().await?;
@@ -94,45 +92,44 @@ impl Deliverer {
             tell(&card, end);
             return Ok(Head::SetAside);
         }
-        if !phase.live {
+        if !phase.live && card.alarm.is_none() {
             return Ok(Head::None);
         }
-        let (uuid, message) = self.frozen(&mut tx, &card, &subject, now).await?;
+        let Some((uuid, message)) = self.frozen(&mut tx, &card, &about, now).await? else {
+            set_aside(&mut tx, id, End::Obsolete, None).await?;
+            tx.commit().await?;
+            return Ok(Head::SetAside);
+        };
         mark_sending(&mut tx, id, now, now + IN_FLIGHT).await?;
         tx.commit().await?;
         Ok(Head::Ready(Box::new(Attempt { card, uuid, message })))
     }
 
-    /// The card's bytes: those of the first attempt, or made now and kept for every attempt.
+    /// The card's bytes: those of the first attempt, or made now and kept for every attempt. `None`: there is nobody to
+    /// tell any more.
     async fn frozen(
         &self,
         connection: &mut PgConnection,
         card: &Card,
-        subject: &Subject,
+        about: &About,
         now: Timestamp,
-    ) -> Result<(CardUuid, OutgoingMessage), Failure> {
+    ) -> Result<Option<(CardUuid, OutgoingMessage)>, Failure> {
         let generation = u32::try_from(card.generation).unwrap_or_default();
         let uuid = CardUuid::new(&card.chat, card.wait.as_str(), &card.rung, generation);
         if let Some(payload) = &card.payload {
             let message = serde_json::from_value(payload.clone());
-            return Ok((uuid, message.map_err(|error| Failure::Json("card", error))?));
+            return Ok(Some((uuid, message.map_err(|error| Failure::Json("card", error))?)));
         }
         let history = self.rules.get(connection).await?;
-        let (rules, feishu) = (history.at(now), &self.ctx.config.feishu);
-        let unverified = matches!(subject.about, About::Wait { unverified: true, .. });
-        let state = CardState::Waiting { unverified };
-        let shown = as_json(&state)?;
-        let mut facts = subject.facts(card, uuid.clone(), state, rules, feishu, now);
-        if let Some(before) = self.ctx.config.retention.blank_before(now) {
-            facts.last_lines.retain(|line| line.at >= before);
-        }
-        let texts_since = facts.last_lines.iter().map(|line| line.at).min();
-        let message = render(&facts, Form::from_name(&card.form));
+        let (rules, config) = (history.at(now), &*self.ctx.config);
+        let making = Making { rules, config, form: Form::from_name(&card.form), now };
+        let shown = about.first(card)?;
+        let Some(message) = about.message(card, uuid.clone(), &shown, making)? else { return Ok(None) };
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
-        let through = subject.room.last_entry.as_deref();
+        let (through, texts_since) = (about.through(), about.texts_since(making));
         let frozen = Frozen { uuid: uuid.as_str(), payload: &payload, through, shown: &shown, texts_since };
         freeze(connection, card.id, &frozen).await?;
-        Ok((uuid, message))
+        Ok(Some((uuid, message)))
     }
 
     async fn record(&self, attempt: &Attempt, outcome: Result<Sent, FeishuError>) -> Result<(), Failure> {
@@ -192,17 +189,13 @@ impl Deliverer {
     }
 }
 
-/// Whether there is still something to say.
-fn still_wanted(card: &Card, subject: &Subject) -> bool {
-    let open = subject.state().is_open();
-    // A card that only asks for an owner; one of a rung is wanted anyway.
-    let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
-    open && !(only_asks && subject.room.state.owner.is_some())
-}
-
 /// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to
 /// rehearsal, is not sent; if it may stand in the chat already, nobody knows.
 fn ends_here(card: &Card, phase: Phase, now: Timestamp) -> Option<End> {
+    if card.alarm.is_some() {
+        // What is wrong with Huiyin itself is told in rehearsal too.
+        return window_is_over(card, now).then_some(End::Parked);
+    }
     let outlived = !phase.live || phase.since.is_some_and(|since| card.due_at < since);
     match (card.in_doubt, phase.live) {
         (true, true) if outlived => Some(End::Parked),

@@ -1,6 +1,7 @@
-//! The calls: send and update. Each has a deadline, and a refused token is replaced once.
+//! The calls: send, update, press, upload. Each has a deadline, and a refused token is replaced once.
 
 use chrono::{DateTime, Utc};
+use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::error::FeishuError;
 use super::token::TokenCache;
 use super::wire;
-use super::{ChatId, Credentials, MessageId, Now, OpenId, OutgoingMessage};
+use super::{ChatId, Credentials, ImageKey, MessageId, Now, OpenId, OutgoingMessage};
 use crate::uuid::CardUuid;
 
 /// Who gets a message.
@@ -105,6 +106,29 @@ impl FeishuClient {
         self.call(|| self.request(Method::PATCH, &path).json(&body)).await.map(drop)
     }
 
+    /// Presses people (加急) about a message of ours: a notice that stays until they look. Returns those who cannot be
+    /// pressed: they are not in the chat, or not known. Pressed twice is seen twice, and harmless.
+    pub async fn press(&self, message_id: &MessageId, people: &[OpenId]) -> Result<Vec<String>, FeishuError> {
+        let path = format!("/open-apis/im/v1/messages/{}/urgent_app", path_segment(message_id.as_str()));
+        let body = json!({"user_id_list": people});
+        let answer = self
+            .call(|| self.request(Method::PATCH, &path).query(&[("user_id_type", "open_id")]).json(&body))
+            .await?;
+        let unreached = answer.pointer("/data/invalid_user_id_list").cloned().unwrap_or_default();
+        Ok(serde_json::from_value(unreached).unwrap_or_default())
+    }
+
+    /// Uploads a picture (PNG) and gives the key by which cards show it.
+    pub async fn upload(&self, png: &[u8]) -> Result<ImageKey, FeishuError> {
+        let form = || {
+            let picture = Part::bytes(png.to_vec()).file_name("picture.png");
+            Form::new().text("image_type", "message").part("image", picture)
+        };
+        let path = "/open-apis/im/v1/images";
+        let answer = self.call(|| self.request(Method::POST, path).multipart(form())).await?;
+        wire::part(&answer, "/data/image_key")
+    }
+
     /// A request to a path below the base; the token is added when it is sent.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
@@ -124,13 +148,13 @@ impl FeishuClient {
         }
     }
 
-    async fn token(&self) -> Result<super::Secret, FeishuError> {
+    pub(super) async fn token(&self) -> Result<super::Secret, FeishuError> {
         let now: DateTime<Utc> = (self.now)();
         self.tokens.get(&self.http, &self.base, &self.credentials, now).await
     }
 }
 
 /// An id inside a path: what could change the path is left out, so that a strange id finds nothing.
-fn path_segment(id: &str) -> String {
+pub(super) fn path_segment(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }

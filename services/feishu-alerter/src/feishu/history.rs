@@ -36,6 +36,9 @@ pub struct ChatInfo {
     /// Its name.
     #[serde(default)]
     pub name: String,
+    /// `normal`, `dissolved` or `dissolved_save`.
+    #[serde(default, rename = "chat_status")]
+    pub status: String,
 }
 
 #[derive(Deserialize)]

@@ -6,12 +6,14 @@
 mod client;
 mod error;
 mod history;
+mod people;
 mod token;
 mod wire;
 
 pub use client::{FeishuClient, Receiver, Sent};
 pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use history::{ChatInfo, MarkerSearch};
+pub use people::LookedUp;
 pub use runtime::config::Secret;
 pub use wire::CALL_DEADLINE;
 
@@ -68,6 +70,10 @@ id!(
 id!(
     /// A message, `om_…`.
     MessageId
+);
+id!(
+    /// An uploaded picture, `img_…`.
+    ImageKey
 );
 id!(
     /// A person as this app sees them, `ou_…`.

@@ -1,5 +1,6 @@
 //! The outside-facing parts against the fake Feishu, over real HTTP.
 
+mod alarms;
 mod cards;
 mod client;
 mod presses;
@@ -75,6 +76,8 @@ fn config(hand: &Hand) -> FeishuConfig {
     config.people = vec![PersonSpec {
         open_id: PERSON.to_owned(),
         name: "小林".to_owned(),
+        mobile: String::new(),
+        email: String::new(),
         available: true,
         refuse: None,
     }];

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use runtime::config::Gateway;
-use store::alerts::watch::waiting;
+use store::alerts::waiting::waiting;
 use store::role::Role;
 use store::sqlx;
 use testkit::company::{LI, WANG, says};

@@ -11,3 +11,4 @@ mod presses;
 mod refusals;
 mod replicas;
 mod support;
+mod watch;

@@ -101,8 +101,14 @@ impl Scene {
         let mut config = FeishuConfig::new(Arc::new(move || clock.now()), app);
         config.chats = [TO_WANG, TO_LI, TO_ALL].map(chat).to_vec();
         let name = "周经理".to_owned();
-        config.people =
-            vec![PersonSpec { open_id: MANAGER.into(), name: name.clone(), available: true, refuse: None }];
+        config.people = vec![PersonSpec {
+            open_id: MANAGER.into(),
+            name: name.clone(),
+            mobile: String::new(),
+            email: String::new(),
+            available: true,
+            refuse: None,
+        }];
         config.callback =
             CallbackSpec { url: None, encrypt_key: Some("key".into()), verification_token: "token".into() };
         let feishu = simulators::feishu::start(config).await?;

@@ -35,7 +35,7 @@ pub async fn run(
         for arrival in batch.drain(..) {
             capture.last_event_ms.store(arrival.arrived_at.timestamp_millis(), Ordering::Relaxed);
             match arrival.event {
-                Event::Message(ref id) => messages.extend(arrived(&capture, &arrival, id.as_str())),
+                Event::Message(ref id) => messages.push(arrived(&capture, &arrival, id.as_str())),
                 event => happened(&capture, event, arrival.arrived_at, &news),
             }
         }
@@ -46,19 +46,14 @@ pub async fn run(
     }
 }
 
-/// An id that Postgres cannot hold would keep all others out.
-fn arrived(capture: &Capture, arrival: &Arrival, message: &str) -> Option<Arrived> {
-    if message.contains('\0') {
-        metrics::counter!("ingest_unusable_ids_total").increment(1);
-        return None;
-    }
-    Some(Arrived {
+fn arrived(capture: &Capture, arrival: &Arrival, message: &str) -> Arrived {
+    Arrived {
         message: message.to_owned(),
         account: capture.account().map(|account| account.to_string()),
         epoch: i64::try_from(arrival.epoch).unwrap_or(i64::MAX),
         sequence: i64::try_from(arrival.sequence).unwrap_or(i64::MAX),
         at: arrival.arrived_at,
-    })
+    }
 }
 
 fn happened(

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use events::beat::Login;
 use runtime::telemetry::chain;
 use store::ingest::gateways::{self, Report};
 use store::ingest::inbox;
@@ -145,6 +146,9 @@ impl Recorder {
 
     async fn measure(&self) {
         let state = self.capture.status().state;
+        let code = self.capture.login_code();
+        let login = code.map(|code| Login { gateway: self.capture.name.clone(), code });
+        self.capture.ctx.health.report_login(login);
         metrics::gauge!("ingest_gateway_live").set(f64::from(u8::from(state == State::Live)));
         let counted = async {
             let mut connection = self.capture.ctx.db.acquire().await?;

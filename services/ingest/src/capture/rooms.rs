@@ -158,7 +158,7 @@ impl Rooms {
         let wire = link.client.room(room).await?;
         let known = slot.seen.as_ref().filter(|seen| !seen.gone).map(|seen| &seen.facts);
         let account = link.account.as_str();
-        let mut members: BTreeSet<String> = wire.member_ids.into_iter().filter(|id| !id.is_empty()).collect();
+        let mut members: BTreeSet<String> = wire.member_ids.into_iter().filter_map(usable).collect();
         let vanished =
             known.is_some_and(|known| known.members.contains(account)) && !members.contains(account);
         if members.is_empty() || vanished {
@@ -176,7 +176,7 @@ impl Rooms {
             None => inviter(link, room).await,
         };
         let topic = self.announced_name(room, capture.now()).unwrap_or_else(|| storable(&wire.topic));
-        Ok(Facts { topic, owner: Some(wire.owner_id).filter(|id| !id.is_empty()), members, inviter })
+        Ok(Facts { topic, owner: usable(wire.owner_id), members, inviter })
     }
 
     /// The name that an event gave a room a short while ago.
@@ -192,7 +192,11 @@ impl Rooms {
 /// Puppets that do not know say nothing or refuse; both are no reason to wait.
 async fn inviter(link: &Link, room: &RoomId) -> Option<String> {
     let member = link.client.member(room, &link.account).await.ok()?;
-    Some(member.inviter_id).filter(|id| !id.is_empty())
+    usable(member.inviter_id)
+}
+
+fn usable(id: String) -> Option<String> {
+    ContactId::parse(id).map(|id| id.to_string())
 }
 
 /// An event says that our account left.

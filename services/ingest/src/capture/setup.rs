@@ -16,7 +16,7 @@ use super::rooms::Rooms;
 use super::{Capture, arrivals, fetch, outbox, record, warm};
 use crate::gateway::reader::{ARRIVAL_QUEUE, Now};
 use crate::gateway::session::{Begin, NOTICE_QUEUE};
-use crate::gateway::{ContactId, Outlets, Resume, Security, Session, Settings, Status, Timings, Token};
+use crate::gateway::{ContactId, Outlets, Resume, Session, Settings, Status, Timings};
 
 /// Ids that were given up stay this long for people to look at; the bus keeps messages no longer either.
 const KEEP_MISSING: TimeDelta = TimeDelta::days(14);
@@ -30,7 +30,7 @@ pub async fn start(
     config: &config::Gateway,
     tasks: &mut Tasks,
 ) -> anyhow::Result<Arc<Capture>> {
-    let settings = settings(config)?;
+    let settings = Settings::of(config)?;
     let (status, status_watch) = watch::channel(Status::initial());
     let (client, client_watch) = watch::channel(None);
     let (capture, epoch) = restore(ctx, &config.name, status_watch, client_watch).await?;
@@ -90,25 +90,4 @@ async fn connected(ctx: Context, begin: Begin, outlets: Outlets) {
         stopper.cancel();
     };
     tokio::join!(Session::run(begin, outlets, stop), shutdown);
-}
-
-fn settings(config: &config::Gateway) -> anyhow::Result<Settings> {
-    let token = Token::parse(config.token.expose()).context("ingest.gateway.token")?;
-    let security = match &config.tls_ca {
-        None => Security::Plain,
-        Some(file) => {
-            let ca_pem = std::fs::read_to_string(file)
-                .with_context(|| format!("ingest.gateway.tls_ca: cannot read {}", file.display()))?;
-            let server_name = config.tls_name.clone().or_else(|| name_in_token(config.token.expose()));
-            let server_name = server_name
-                .context("ingest.gateway.tls_name: expected, since the token names no server before a `_`")?;
-            Security::Tls { ca_pem, server_name }
-        }
-    };
-    Ok(Settings { address: config.endpoint.clone(), token, security, token_as_authority: false })
-}
-
-/// A token of the form `SNI_UUID` names its server.
-fn name_in_token(token: &str) -> Option<String> {
-    token.trim().rsplit_once('_').map(|(name, _)| name.to_lowercase()).filter(|name| !name.is_empty())
 }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
+use runtime::config;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
@@ -55,6 +57,34 @@ pub enum Security {
         /// Name in the certificate.
         server_name: String,
     },
+}
+
+impl Settings {
+    /// As configured.
+    ///
+    /// # Errors
+    /// If the token, the certificate's file or the name in it cannot be used.
+    pub fn of(config: &config::Gateway) -> anyhow::Result<Self> {
+        let token = Token::parse(config.token.expose()).context("ingest.gateway.token")?;
+        let security = match &config.tls_ca {
+            None => Security::Plain,
+            Some(file) => {
+                let ca_pem = std::fs::read_to_string(file)
+                    .with_context(|| format!("ingest.gateway.tls_ca: cannot read {}", file.display()))?;
+                let server_name = config.tls_name.clone().or_else(|| name_in_token(config.token.expose()));
+                let server_name = server_name.context(
+                    "ingest.gateway.tls_name: expected, since the token names no server before a `_`",
+                )?;
+                Security::Tls { ca_pem, server_name }
+            }
+        };
+        Ok(Self { address: config.endpoint.clone(), token, security, token_as_authority: false })
+    }
+}
+
+/// A token of the form `SNI_UUID` names its server.
+fn name_in_token(token: &str) -> Option<String> {
+    token.trim().rsplit_once('_').map(|(name, _)| name.to_lowercase()).filter(|name| !name.is_empty())
 }
 
 /// Where a stream was left, for gateways of the juzi family that may replay. Others ignore it.

@@ -9,10 +9,11 @@ macro_rules! wire_id {
         pub struct $name(String);
 
         impl $name {
-            /// `None` for empty text, which is how the wire says that there is no such id.
+            /// `None` for empty text, which is how the wire says that there is no such id, and for one with a NUL, which
+            /// no puppet makes and Postgres cannot hold: a single one would keep a whole room from being written.
             pub fn parse(text: impl Into<String>) -> Option<Self> {
                 let text = text.into();
-                (!text.is_empty()).then_some(Self(text))
+                (!text.is_empty() && !text.contains('\0')).then_some(Self(text))
             }
 
             /// The id as the gateway wrote it.

@@ -84,8 +84,8 @@ impl Reader {
     }
 
     fn stamp(&self, sequence: u64, response: &EventResponse) -> Arrival {
-        let event = Event::parse(response);
         let arrived_at = (self.now)();
+        let event = Event::parse(response, arrived_at);
         self.last_arrival.store(arrived_at.timestamp_millis(), Ordering::Relaxed);
         metrics::counter!("ingest_gateway_events_total", "kind" => event.name()).increment(1);
         if let Event::Other { number } | Event::Malformed { number } = event {

@@ -3,34 +3,34 @@
 //! It answers only after JetStream has acknowledged. Rows are read one by one: a bad one is refused by its index with a
 //! reason, and the good ones around it are kept.
 
-mod auth;
+mod read;
 mod row;
 mod rows;
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use events::chat::ChatMessage;
 use events::{encode, subject};
 use runtime::Context;
 use runtime::bus::Outgoing;
+use runtime::serve::Client;
 use runtime::telemetry::chain;
 use serde::Serialize;
 
-use self::auth::Caller;
-pub use self::auth::Callers;
-use self::row::Row;
+pub use self::read::{BodyError, MAX_ROWS, Read, Rejected, read};
+use crate::callers::Gate;
 use crate::contacts;
 
 /// Bytes of a request's body.
-const MAX_BODY: usize = 4 * 1024 * 1024;
-/// Rows of a request.
-const MAX_ROWS: usize = 1_000;
+pub const MAX_BODY: usize = 4 * 1024 * 1024;
+
+const TOKEN_NEEDED: &str = "expected the header `Authorization: Bearer TOKEN` with a token of ours";
 
 /// What became of a request's rows.
 #[derive(Debug, Default, Serialize)]
@@ -43,50 +43,39 @@ struct Answer {
     rejected: Vec<Rejected>,
 }
 
-/// A refused row.
-#[derive(Debug, Serialize)]
-struct Rejected {
-    /// Its place in the body, from 0.
-    index: usize,
-    /// What is wrong with it and what was expected.
-    reason: String,
-}
-
 struct Webhook {
     ctx: Context,
-    callers: Callers,
+    gate: Arc<Gate>,
 }
 
 /// The webhook's routes.
-pub fn router(ctx: Context) -> Router {
-    let callers = Callers::of(&ctx.config.ingest.webhook_tokens);
-    Router::new()
-        .route("/v1/messages", post(messages))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(Arc::new(Webhook { ctx, callers }))
+pub fn router(ctx: Context, gate: Arc<Gate>) -> Router {
+    Router::new().route("/v1/messages", post(messages)).with_state(Arc::new(Webhook { ctx, gate }))
 }
 
-async fn messages(State(webhook): State<Arc<Webhook>>, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(caller) = webhook.callers.identify(&headers) else {
-        return refuse(
-            StatusCode::UNAUTHORIZED,
-            "expected the header `Authorization: Bearer TOKEN` with a token of ours",
-        );
+/// The body is read only once the caller is known: strangers shall not make us keep anything.
+async fn messages(
+    State(webhook): State<Arc<Webhook>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let caller = match webhook.gate.admit(client, &headers, None) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.answer(words(TOKEN_NEEDED)),
     };
-    let rows = rows::split(&body);
-    if rows.is_empty() {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "expected a JSON object, a JSON array of objects, or one object a line",
-        );
-    }
-    if rows.len() > MAX_ROWS {
-        return refuse(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            &format!("{} rows: expected at most {MAX_ROWS}", rows.len()),
-        );
-    }
-    let (messages, rejected) = read(&webhook.ctx, caller, &rows);
+    let body = match Bytes::from_request(request, &()).await {
+        Ok(body) => body,
+        Err(rejection) => return refuse(rejection.status(), &rejection.body_text()),
+    };
+    let Read { messages, rejected } = match read(&body, caller, webhook.ctx.clock.now()) {
+        Ok(read) => read,
+        Err(error @ BodyError::Empty) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error @ BodyError::TooManyRows(_)) => {
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string());
+        }
+    };
+    metrics::counter!("webhook_rows_total", "outcome" => "rejected").increment(rejected.len() as u64);
     match publish(&webhook.ctx, &messages).await {
         Ok((accepted, duplicates)) => {
             contacts::remember(&webhook.ctx, &messages).await;
@@ -100,28 +89,11 @@ async fn messages(State(webhook): State<Arc<Webhook>>, headers: HeaderMap, body:
 }
 
 fn refuse(status: StatusCode, error: &str) -> Response {
-    (status, Json(serde_json::json!({ "error": error }))).into_response()
+    (status, words(error)).into_response()
 }
 
-fn read(ctx: &Context, caller: &Caller, rows: &[&[u8]]) -> (Vec<ChatMessage>, Vec<Rejected>) {
-    let now = ctx.clock.now();
-    let mut messages = Vec::with_capacity(rows.len());
-    let mut rejected = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        let read = Row::parse(row).and_then(|row| row.into_message(now)).and_then(|message| {
-            if caller.may_claim(&message.source, &message.account) {
-                Ok(message)
-            } else {
-                Err(format!("source: this token may not speak for `{}`", message.source))
-            }
-        });
-        match read {
-            Ok(message) => messages.push(message),
-            Err(reason) => rejected.push(Rejected { index, reason }),
-        }
-    }
-    metrics::counter!("webhook_rows_total", "outcome" => "rejected").increment(rejected.len() as u64);
-    (messages, rejected)
+fn words(error: &str) -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "error": error }))
 }
 
 /// How many were new and how many the bus had already.

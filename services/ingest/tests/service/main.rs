@@ -11,6 +11,8 @@ mod login;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]
+mod sentinel;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod webhook;

@@ -58,6 +58,20 @@ async fn only_with_a_token_and_only_for_ones_own_source() -> Result<()> {
     hook.service.stop().await
 }
 
+/// Seen to fail without the gate: guessing went on and on. A right token tells a guesser nothing either.
+#[tokio::test]
+async fn whoever_guesses_tokens_is_not_listened_to_for_a_while() -> Result<()> {
+    let hook = hook().await?;
+    let mut answers = Vec::new();
+    for guess in 0..30 {
+        answers.push(hook.post(&format!("guess-{guess}"), message("m-1").to_string()).await?.0);
+    }
+    assert!(answers.starts_with(&[401; 20]) && answers.ends_with(&[429; 5]), "{answers:?}");
+    assert_eq!(hook.post("test-token", message("m-1").to_string()).await?.0, 429);
+    assert!(messages(&hook.stack).await?.is_empty());
+    hook.service.stop().await
+}
+
 #[tokio::test]
 async fn bad_rows_are_refused_by_index_and_the_rest_goes_on() -> Result<()> {
     let hook = hook().await?;

@@ -157,6 +157,8 @@ async fn only_waits_to_which_the_past_has_changed_are_noted() -> Result<()> {
     stack.config.rules.company_names = vec!["另一家公司".into()];
     stack.apply_rules(TimeDelta::days(1)).await?;
     let reopened = room("r1");
+    // A closed wait is counted: it is opened again only where somebody asks for it.
+    ask(&stack, "again", room("r1"), Wish::Recompute { from: past(&stack, -60), to: None }).await?;
     until("the wait is open again", || {
         let (stack, reopened) = (&stack, &reopened);
         async move { Ok(live(stack, reopened).await?[0].wait.outcome.is_none()) }

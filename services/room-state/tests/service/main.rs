@@ -5,6 +5,7 @@ mod crashes;
 mod first_day;
 mod folding;
 mod observation;
+mod panics;
 mod poison;
 mod recompute;
 mod replicas;

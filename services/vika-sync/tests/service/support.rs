@@ -38,6 +38,11 @@ pub struct World {
 impl World {
     /// Sheets are made, nothing runs.
     pub async fn start() -> Result<Self> {
+        // On the heap: what is alive while it starts is large.
+        Box::pin(Self::start_all()).await
+    }
+
+    async fn start_all() -> Result<Self> {
         let mut stack = Stack::start().await?;
         let clock = stack.clock.clone();
         let token = |token: &str, user: &str| VikaToken { token: token.into(), user: user.into() };
@@ -56,6 +61,7 @@ impl World {
             }],
             rate_limit: None,
             bind: ([127, 0, 0, 1], 0).into(),
+            beyond_loopback: false,
         })
         .await?;
         let client = client(&sim.url, "uskSync")?;

@@ -218,6 +218,7 @@ fn vika_config(local: &Local, clock: &Clock) -> vika::VikaConfig {
         // Its window is one of real time.
         rate_limit: Some(vika::DEFAULT_RATE_LIMIT * RATE),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        beyond_loopback: false,
     }
 }
 
@@ -244,6 +245,8 @@ fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<f
     let person = |(_, name, open_id): &(&str, &str, &str)| feishu::PersonSpec {
         open_id: (*open_id).to_owned(),
         name: (*name).to_owned(),
+        mobile: String::new(),
+        email: String::new(),
         available: true,
         refuse: None,
     };

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -23,6 +24,7 @@ pub fn routes() -> Router<Arc<Sources>> {
         .route("/api/presence", post(presence))
         .route("/api/edit", post(edit))
         .route("/api/click", post(click))
+        .route("/api/images/{key}", get(image))
 }
 
 fn answer(result: anyhow::Result<Value>) -> Response {
@@ -69,4 +71,15 @@ async fn edit(State(sources): Shared, Json(edit): Json<Edit>) -> Response {
 
 async fn click(State(sources): Shared, Json(click): Json<Value>) -> Response {
     answer(sources.click(&click).await)
+}
+
+async fn image(State(sources): Shared, Path(key): Path<String>) -> Response {
+    // A key is letters, digits and underscores; anything else could become another path.
+    if !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match sources.image(&key).await {
+        Ok(png) => ([(CONTENT_TYPE, "image/png")], png).into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
 }

@@ -8,7 +8,6 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::future::IntoFuture;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use runtime::serve::{Limits, Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -54,12 +54,8 @@ impl Page {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let serve = axum::serve(listener, router(sources)).with_graceful_shutdown(stopped.cancelled_owned());
-        let task = tokio::spawn(async move {
-            if let Err(error) = serve.into_future().await {
-                tracing::error!(%error, "the page ended");
-            }
-        });
+        let server = Server::new("demo_page", Limits::LOOPBACK);
+        let task = tokio::spawn(server.serve(listener, router(sources), stopped.cancelled_owned()));
         Ok(Self { address, stop, task })
     }
 

@@ -197,6 +197,12 @@ impl Sources {
             .await?)
     }
 
+    /// A picture that a card shows.
+    pub async fn image(&self, key: &str) -> Result<Vec<u8>> {
+        let answer = self.http.get(format!("{}/_sim/images/{key}", self.feishu)).send().await?;
+        Ok(answer.error_for_status()?.bytes().await?.to_vec())
+    }
+
     /// Somebody clicks a card's button.
     pub async fn click(&self, click: &Value) -> Result<Value> {
         Ok(self
@@ -214,7 +220,9 @@ impl Sources {
 fn shown_config(config: &Config) -> Value {
     json!({
         "time_zone": config.rules.time_zone, "roster": config.rules.roster, "ladders": config.rules.ladders, "chats": config.feishu.chats,
-        "public_chat": config.feishu.public_chat, "people": config.feishu.people, "sheets": config.vika.sheets
+        "public_chat": config.feishu.public_chat,
+        "operators_chat": config.watchdog.as_ref().map(|watchdog| &watchdog.operators_chat),
+        "people": config.feishu.people, "sheets": config.vika.sheets
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod changing;
 mod clicks;
+mod extras;
 mod rules;
 mod sending;
 
@@ -77,9 +78,21 @@ pub(super) fn config(hand: &Hand) -> FeishuConfig {
     let mut config = FeishuConfig::new(Arc::new(move || hand.now()), app);
     config.chats = vec![chat(CHAT, "售前群"), chat(OTHER_CHAT, "售后群")];
     config.people = vec![
-        PersonSpec { open_id: PERSON.to_owned(), name: "小美".to_owned(), available: true, refuse: None },
         PersonSpec {
-            open_id: "ou_far".to_owned(), name: "远方".to_owned(), available: false, refuse: None
+            open_id: PERSON.to_owned(),
+            name: "小美".to_owned(),
+            mobile: String::new(),
+            email: String::new(),
+            available: true,
+            refuse: None,
+        },
+        PersonSpec {
+            open_id: "ou_far".to_owned(),
+            name: "远方".to_owned(),
+            mobile: String::new(),
+            email: String::new(),
+            available: false,
+            refuse: None,
         },
     ];
     config.callback = CallbackSpec {

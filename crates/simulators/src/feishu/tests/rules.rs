@@ -1,18 +1,16 @@
 //! Which cards are taken.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::super::card::check;
-use super::super::world::PersonSpec;
-use super::{PERSON, card};
+use super::super::world::Sim;
+use super::{PERSON, card, config, hand};
 
 fn verdict(card: &str) -> Result<(), String> {
-    let person =
-        PersonSpec { open_id: PERSON.to_owned(), name: "小美".to_owned(), available: true, refuse: None };
-    let people = BTreeMap::from([(PERSON.to_owned(), person)]);
-    check(card, &people).map_err(|refusal| refusal.body["msg"].as_str().unwrap().to_owned())
+    let client = super::super::callback::client().unwrap();
+    let sim = Sim::new(config(&hand()), client, CancellationToken::new());
+    check(card, &sim.world()).map_err(|refusal| refusal.body["msg"].as_str().unwrap().to_owned())
 }
 
 fn with(pointer: &str, value: Value) -> Value {

@@ -160,3 +160,15 @@ fn http() -> reqwest::Client {
         .build()
         .expect("a client")
 }
+
+#[tokio::test]
+async fn it_listens_on_loopback_unless_told_otherwise_in_so_many_words() {
+    let config = |beyond_loopback| VikaConfig {
+        bind: ([0, 0, 0, 0], 0).into(),
+        beyond_loopback,
+        ..VikaConfig::sample(Arc::new(|| DateTime::UNIX_EPOCH))
+    };
+    let refused = start(config(false)).await.err().map(|error| error.kind());
+    assert_eq!(refused, Some(std::io::ErrorKind::InvalidInput));
+    assert!(start(config(true)).await.is_ok());
+}

@@ -51,6 +51,8 @@ function draw (element, how) {
       return button(element, how)
     case 'hr':
       return el('hr')
+    case 'img':
+      return el('img', { class: 'card-image', src: `/api/images/${encodeURIComponent(element.img_key ?? '')}`, alt: element.alt?.content ?? '' })
     default:
       return el('div', {}, ...[...(element.elements ?? []), ...(element.columns ?? []), ...(element.actions ?? [])]
         .map(child => draw(child, how)))

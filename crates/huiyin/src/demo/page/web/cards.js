@@ -18,12 +18,13 @@ function company () {
   return known.scene.company
 }
 
-/** The public group first, then everybody's own. */
+/** The public group first, then the operators', then everybody's own. */
 function chats () {
   const own = company().roster.filter(({ name }) => company().chats[name])
   return [
     { id: ALL, name: words.ALL_CHATS },
     { id: company().public_chat, name: words.PUBLIC_CHAT },
+    ...(company().operators_chat ? [{ id: company().operators_chat, name: words.OPERATORS_CHAT }] : []),
     ...own.map(({ name }) => ({ id: company().chats[name], name, owner: name })),
   ]
 }
@@ -92,7 +93,7 @@ function showMessage (node, message) {
   if (node.version === version) return
   node.version = version
   const chat = chats().find(chat => chat.id === message.chat_id)
-  const title = chat?.owner ? words.PRIVATE_OF(chat.owner) : words.PUBLIC_CHAT
+  const title = chat?.owner ? words.PRIVATE_OF(chat.owner) : chat?.name ?? words.PUBLIC_CHAT
   node.replaceChildren(
     el('p', { class: 'message-head' }, el('b', { text: title }), el('time', { text: time(message.create_time) }),
       message.updates ? el('span', { class: 'updated', text: words.UPDATED }) : '',

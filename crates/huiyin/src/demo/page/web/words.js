@@ -54,6 +54,7 @@ export const READ_ONLY = '由回音写入，经理不修改'
 
 export const ALL_CHATS = '全部'
 export const PUBLIC_CHAT = '公开群'
+export const OPERATORS_CHAT = '运维群'
 export const PRIVATE_OF = name => `${name}的提醒群`
 export const OPEN_CARDS = count => `${count} 张未处理`
 export const UPDATED = '已更新'

@@ -1,0 +1,94 @@
+//! The app, each chat, each person, and what callbacks need.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use feishu_alerter::feishu::{ChatInfo, Credentials, FeishuClient, FeishuError, OpenId};
+use futures::{StreamExt as _, stream};
+use runtime::{Clock, config};
+
+use super::report::{Finding, Group};
+use super::within;
+use super::wording;
+
+/// People asked for at once.
+const AT_ONCE: usize = 4;
+/// A chat that takes messages.
+const NORMAL: &str = "normal";
+
+pub(super) async fn check(config: &config::Feishu, clock: &Clock) -> Vec<Finding> {
+    if !config.enabled {
+        return vec![Group::Feishu.skipped(wording::FEISHU_IS_OFF)];
+    }
+    let Some(client) = client(config, clock) else { return vec![Group::Feishu.failed(wording::no_http())] };
+    let mut findings = vec![callbacks(config)];
+    match within(client.log_in()).await {
+        Some(Ok(())) => {
+            findings.push(Group::Feishu.ok(wording::app_is_known(&config.app_id)));
+            let (chats, people) = tokio::join!(chats(&client, config), people(&client, config));
+            findings.extend(chats.into_iter().chain(people));
+        }
+        Some(Err(error)) => findings.extend(without_app(&error)),
+        None => findings.push(Group::Feishu.failed(wording::feishu_unreachable(&config.base_url))),
+    }
+    findings
+}
+
+/// A client of the configured app; `None` without a certificate store.
+pub(crate) fn client(config: &config::Feishu, clock: &Clock) -> Option<FeishuClient> {
+    let clock = clock.clone();
+    let credentials = Credentials { app_id: config.app_id.clone(), app_secret: config.app_secret.clone() };
+    let http = runtime::http::client().ok()?;
+    Some(FeishuClient::new(http, config.base_url.clone(), credentials, Arc::new(move || clock.now())))
+}
+
+fn without_app(error: &FeishuError) -> Vec<Finding> {
+    let first = Group::Feishu.failed(wording::feishu("应用", error));
+    vec![
+        first,
+        Group::Feishu.skipped(wording::CHATS_NOT_READ),
+        Group::Feishu.skipped(wording::PEOPLE_NOT_READ),
+    ]
+}
+
+/// The platform does not say what stands in the app's console; ours is there, or the configuration were refused.
+fn callbacks(config: &config::Feishu) -> Finding {
+    Group::Feishu.skipped(wording::callbacks(&config.listen.to_string()))
+}
+
+async fn chats(client: &FeishuClient, config: &config::Feishu) -> Vec<Finding> {
+    let known: BTreeMap<String, ChatInfo> = match within(client.list_chats()).await {
+        Some(Ok(chats)) => chats.into_iter().map(|chat| (chat.chat_id.to_string(), chat)).collect(),
+        Some(Err(error)) => return vec![Group::Feishu.failed(wording::feishu("群列表", &error))],
+        None => return vec![Group::Feishu.failed(wording::feishu_unreachable(&config.base_url))],
+    };
+    let wanted = config.chats.iter().map(|(name, chat)| (name.to_string(), chat));
+    let public = [(wording::PUBLIC_CHAT.to_owned(), &config.public_chat)];
+    wanted.chain(public).map(|(owner, chat)| chat_of(&owner, chat, known.get(chat))).collect()
+}
+
+fn chat_of(owner: &str, chat: &str, found: Option<&ChatInfo>) -> Finding {
+    match found {
+        None => Group::Feishu.failed(wording::not_in_chat(owner, chat)),
+        Some(found) if !found.status.is_empty() && found.status != NORMAL => {
+            Group::Feishu.failed(wording::chat_dissolved(owner, &found.name))
+        }
+        Some(found) => Group::Feishu.ok(wording::in_chat(owner, &found.name)),
+    }
+}
+
+/// Names for those who press buttons: without them a press counts all the same, so nothing here is a failure but an id
+/// that is none.
+async fn people(client: &FeishuClient, config: &config::Feishu) -> Vec<Finding> {
+    let looks = config.people.iter().map(async |(open_id, name)| {
+        match within(client.person_name(&OpenId::new(open_id.clone()))).await {
+            Some(Ok(_)) => Group::Feishu.ok(wording::person_is_known(name)),
+            Some(Err(error)) if wording::is_unknown_person(&error) => {
+                Group::Feishu.failed(wording::person_unknown(name, open_id))
+            }
+            Some(Err(error)) => Group::Feishu.warning(wording::person_unseen(name, &error)),
+            None => Group::Feishu.warning(wording::feishu_unreachable(&config.base_url)),
+        }
+    });
+    stream::iter(looks).buffered(AT_ONCE).collect().await
+}

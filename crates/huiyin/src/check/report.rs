@@ -1,0 +1,142 @@
+//! What was proved, one line for each thing.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::wording::{self, Told};
+
+/// What a line is about, in the order in which groups are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// 配置
+    Config,
+    /// 数据库
+    Database,
+    /// 总线
+    Bus,
+    /// 网关
+    Gateway,
+    /// Vika
+    Vika,
+    /// 飞书
+    Feishu,
+    /// 时钟
+    Clock,
+    /// 日历
+    Calendar,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Proved.
+    Ok,
+    /// It works, and should be put right all the same.
+    Warning,
+    /// It does not work.
+    Failed,
+    /// Not looked at: nothing to look at, or what it stands on failed.
+    Skipped,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is about.
+    pub group: Group,
+    /// How it stands.
+    pub status: Status,
+    /// What was found, in Chinese.
+    pub what: String,
+    /// What to do about it, in Chinese; empty when nothing is to be done.
+    pub remedy: String,
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    findings: Vec<Finding>,
+}
+
+impl Group {
+    /// Every group, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Config,
+        Self::Database,
+        Self::Bus,
+        Self::Gateway,
+        Self::Vika,
+        Self::Feishu,
+        Self::Clock,
+        Self::Calendar,
+    ];
+
+    /// Proved.
+    pub(super) fn ok(self, what: impl Into<String>) -> Finding {
+        Finding { group: self, status: Status::Ok, what: what.into(), remedy: String::new() }
+    }
+
+    /// Works, but.
+    pub(super) fn warning(self, told: Told) -> Finding {
+        Finding { group: self, status: Status::Warning, what: told.what, remedy: told.remedy }
+    }
+
+    /// Does not work.
+    pub(super) fn failed(self, told: Told) -> Finding {
+        Finding { group: self, status: Status::Failed, what: told.what, remedy: told.remedy }
+    }
+
+    /// Not looked at.
+    pub(super) fn skipped(self, what: impl Into<String>) -> Finding {
+        Finding { group: self, status: Status::Skipped, what: what.into(), remedy: String::new() }
+    }
+}
+
+impl Report {
+    pub(super) fn new(mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|finding| finding.group);
+        Self { findings }
+    }
+
+    /// Every line, by group.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many lines stand so.
+    pub fn count(&self, status: Status) -> usize {
+        self.findings.iter().filter(|finding| finding.status == status).count()
+    }
+
+    /// For programs.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "ok": self.count(Status::Failed) == 0,
+            "failed": self.count(Status::Failed),
+            "warnings": self.count(Status::Warning),
+            "skipped": self.count(Status::Skipped),
+            "checks": self.findings,
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for group in Group::ALL {
+            writeln!(f, "{}", wording::title(group))?;
+            for finding in self.findings.iter().filter(|finding| finding.group == group) {
+                let what = crate::text::on_one_line(&finding.what);
+                write!(f, "  {} {what}", wording::sign(finding.status))?;
+                if !finding.remedy.is_empty() {
+                    write!(f, "。{}{}", wording::REMEDY, crate::text::on_one_line(&finding.remedy))?;
+                }
+                writeln!(f)?;
+            }
+        }
+        write!(f, "{}", wording::summary(self))
+    }
+}

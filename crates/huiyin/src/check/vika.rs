@@ -1,0 +1,137 @@
+//! Both tokens, the space, every column of the three sheets, and the names of our own users.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use runtime::config;
+use vika::tables::{AllRooms, SystemLog, Table, Today};
+use vika::{Cell, Client, Error, Pacing, Present, RecordQuery, SheetId, SpaceId, Token};
+
+use super::report::{Finding, Group};
+use super::within;
+use super::wording;
+
+/// Rows that are looked at for the names of whoever wrote them.
+const ROWS: usize = 100;
+
+/// As a service would, but with less patience.
+fn pacing() -> Pacing {
+    let (timeout, backoff) = (Duration::from_secs(8), Duration::from_millis(300));
+    Pacing { timeout, attempts: 2, backoff, ..Pacing::default() }
+}
+
+pub(super) async fn check(config: &config::Vika) -> Vec<Finding> {
+    if !config.enabled {
+        return vec![Group::Vika.skipped(wording::VIKA_IS_OFF)];
+    }
+    let Ok(http) = runtime::http::client() else { return vec![Group::Vika.failed(wording::no_http())] };
+    let client = |token: &config::Secret| {
+        Client::new(http.clone(), &config.base_url, Token::new(token.expose()), pacing())
+    };
+    let (sync, reconcile) = (client(&config.sync_token), client(&config.reconcile_token));
+    let (writes, reads) =
+        tokio::join!(token("sync_token", &sync, config), token("reconcile_token", &reconcile, config));
+    let usable = writes.status == super::Status::Ok;
+    let mut findings = vec![writes, reads];
+    if usable {
+        findings.extend(sheets(&sync, config).await);
+    } else {
+        findings.push(Group::Vika.skipped(wording::SHEETS_NOT_READ));
+    }
+    findings.push(Group::Vika.ok(wording::vika_calls(sync.counted_calls() + reconcile.counted_calls())));
+    findings
+}
+
+/// The nodes of the space: refused without a good token, and without a user who is a member.
+async fn token(key: &str, client: &Client, config: &config::Vika) -> Finding {
+    let Ok(space) = SpaceId::try_from(config.space.clone()) else {
+        return Group::Vika.failed(wording::not_a_space(&config.space));
+    };
+    match within(client.nodes(&space)).await {
+        Some(Ok(_)) => Group::Vika.ok(wording::token_opens(key, &config.space)),
+        Some(Err(error)) => Group::Vika.failed(wording::vika_token(key, &config.space, &error)),
+        None => Group::Vika.failed(wording::vika_token(key, &config.space, &too_slow())),
+    }
+}
+
+fn too_slow() -> Error {
+    Error::Retry { after: Duration::ZERO, cause: String::new() }
+}
+
+async fn sheets(client: &Client, config: &config::Vika) -> Vec<Finding> {
+    let ids = &config.sheets;
+    let today = sheet::<Today>(client, "today", &ids.today).await;
+    let all_rooms = sheet::<AllRooms>(client, "all_rooms", &ids.all_rooms).await;
+    let log = sheet::<SystemLog>(client, "system_log", &ids.system_log).await;
+    let names = match &all_rooms.1 {
+        Some((sheet, columns)) => bot_names(client, sheet, columns, &config.bot_names).await,
+        None => Group::Vika.skipped(wording::NAMES_NOT_READ),
+    };
+    [today.0, all_rooms.0, log.0, vec![names]].concat()
+}
+
+type Found<T> = Option<(SheetId, Present<T>)>;
+
+/// Every declared column is there, once, with its type and options.
+async fn sheet<T: Table>(client: &Client, key: &str, id: &str) -> (Vec<Finding>, Found<T>) {
+    if id.is_empty() {
+        return (vec![Group::Vika.failed(wording::no_sheet(T::TITLE, key))], None);
+    }
+    let Ok(sheet) = SheetId::try_from(id.to_owned()) else {
+        return (vec![Group::Vika.failed(wording::sheet_missing(T::TITLE, key))], None);
+    };
+    match within(client.fields(&sheet)).await {
+        Some(Ok(fields)) => {
+            let (columns, problems) = Present::<T>::look(&fields, None);
+            let mut findings: Vec<Finding> = problems
+                .iter()
+                .map(|problem| Group::Vika.failed(wording::column(T::TITLE, problem)))
+                .collect();
+            if findings.is_empty() {
+                findings.push(Group::Vika.ok(wording::sheet_is_sound(T::TITLE, T::ALL.len())));
+            }
+            (findings, Some((sheet, columns)))
+        }
+        Some(Err(Error::SheetMissing { .. })) => {
+            (vec![Group::Vika.failed(wording::sheet_missing(T::TITLE, key))], None)
+        }
+        Some(Err(error)) => (vec![Group::Vika.failed(wording::sheet_unreadable(T::TITLE, &error))], None),
+        None => (vec![Group::Vika.failed(wording::sheet_unreadable(T::TITLE, &too_slow()))], None),
+    }
+}
+
+/// The API does not say who a token's user is. But `vika-sync` fills in each new row, so that our name stands there as
+/// the last who changed it until a manager does.
+async fn bot_names(
+    client: &Client,
+    sheet: &SheetId,
+    columns: &Present<AllRooms>,
+    names: &[String],
+) -> Finding {
+    let Some(author) = columns.id(AllRooms::ManagerEditedBy) else {
+        return Group::Vika.skipped(wording::NAMES_NOT_READ);
+    };
+    let query = RecordQuery {
+        fields: vec![author.clone()],
+        page_size: Some(ROWS),
+        first_page_only: true,
+        ..RecordQuery::default()
+    };
+    let Some(Ok(rows)) = within(client.records(sheet, &query)).await else {
+        return Group::Vika.skipped(wording::NAMES_NOT_READ);
+    };
+    let authors: BTreeSet<&str> = rows
+        .iter()
+        .filter_map(|row| match row.cell(author) {
+            Cell::People(people) => people.first().map(|person| person.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    if authors.is_empty() {
+        return Group::Vika.skipped(wording::NO_ROWS_YET);
+    }
+    match names.iter().find(|name| authors.contains(name.as_str())) {
+        Some(name) => Group::Vika.ok(wording::bot_name_seen(name)),
+        None => Group::Vika.warning(wording::bot_names_unseen(&authors, names)),
+    }
+}

@@ -1,0 +1,39 @@
+//! `huiyin roster`: who works here, so that nobody has to type ids.
+//!
+//! It only looks, and prints what can be pasted into the configuration. Mobile numbers and e-mail addresses are shown
+//! masked.
+
+mod accounts;
+mod discover;
+mod people;
+mod wording;
+
+use std::path::PathBuf;
+
+use runtime::config::Source;
+
+use crate::failure::Result;
+
+/// What can be asked about the roster.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List coworkers seen in the groups, and match Feishu accounts (in Chinese)
+    Discover {
+        /// Whose Feishu accounts to look up: CSV with the columns name,mobile,email, or a JSON list of such objects
+        #[arg(long, value_name = "FILE")]
+        people: Option<PathBuf>,
+    },
+}
+
+/// Runs `huiyin roster …`.
+pub(crate) async fn run(command: &Command, source: &Source) -> Result<()> {
+    let config = runtime::config::load(source)?;
+    let Command::Discover { people } = command;
+    // Before anything is asked of others.
+    let people = people.as_deref().map(people::read).transpose()?;
+    println!("{}", discover::run(&config).await?);
+    if let Some(people) = people {
+        println!("{}", accounts::run(&config, &people).await?);
+    }
+    Ok(())
+}

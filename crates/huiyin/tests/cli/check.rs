@@ -1,0 +1,339 @@
+//! `huiyin check`: each kind of failure provoked, and the words that say what to do about it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use huiyin::check::{Group, Status};
+use local_stack::gateway as node;
+use serde_json::{Value, json};
+use store::sqlx;
+
+use crate::command::{configured, huiyin};
+use crate::first_day::{BOT, FirstDay, MANAGER, chat, failed, lines, person, stands};
+
+/// As `tests/gateway` of ingest does: the packages are shared, and a machine without Node skips.
+const TOKEN: &str = "check_0123456789";
+
+#[tokio::test]
+async fn a_company_that_is_set_up_rightly_passes() -> Result<()> {
+    let day = FirstDay::start().await?;
+    day.write_row().await?;
+    let report = day.check(&[]).await?;
+    assert_eq!(report.count(Status::Failed), 0, "{report}");
+    for (group, expected) in [
+        (Group::Database, 9),
+        (Group::Bus, 9),
+        // Two tokens, three sheets, one name, and the calls used.
+        (Group::Vika, 7),
+        // The app, three chats, one person.
+        (Group::Feishu, 5),
+        (Group::Clock, 4),
+    ] {
+        assert_eq!(lines(&report, group, Status::Ok).len(), expected, "{group:?}: {report}");
+    }
+    stands(&report, Group::Bus, Status::Warning, "不是每次写入都落盘", "sync_interval: always");
+    stands(&report, Group::Gateway, Status::Skipped, "没有配置网关", "");
+    stands(&report, Group::Calendar, Status::Skipped, "没有配置日历文件", "");
+    Ok(())
+}
+
+/// For people and for programs, with the exit code that scripts look at.
+#[tokio::test]
+async fn the_command_prints_lines_or_json_and_ends_accordingly() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let monitor = day.stack.nats.monitor_url();
+    let (_folder, file) = configured(&day.config)?;
+    let good = huiyin(&["--config", &file, "check", "--nats-monitor", &monitor]).await?;
+    assert_eq!(good.code, 0, "{}{}", good.out, good.err);
+    for expected in ["数据库\n  ✔ 角色 ingest 可以登录", "日历\n  – ", "未通过 0 项", "可以使用"]
+    {
+        assert!(good.out.contains(expected), "{expected} is not in: {}", good.out);
+    }
+    let (_folder, file) = configured(&day.changed(&[("/feishu/app_secret", json!("wrong"))])?)?;
+    let bad = huiyin(&["--config", &file, "check", "--json"]).await?;
+    assert_eq!(bad.code, 3, "{}", bad.err);
+    let told: Value = serde_json::from_str(&bad.out)?;
+    assert_eq!((&told["ok"], &told["failed"]), (&json!(false), &json!(1)), "{told}");
+    let one = told["checks"].as_array().context("checks")?.iter().find(|one| one["status"] == "failed");
+    assert_eq!(one.context("a failure")?["group"], "feishu");
+    assert!(!bad.out.contains("wrong") && !bad.err.contains("wrong"), "a secret is shown");
+    Ok(())
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_the_configuration_is_told_and_the_rest_is_not_looked_at() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let report =
+        day.check(&[("/feishu/public_chat", json!("公共群")), ("/vika/bot_names", json!([]))]).await?;
+    let told = lines(&report, Group::Config, Status::Failed);
+    assert_eq!(told.len(), 2, "{report}");
+    assert!(told.iter().any(|line| line.what.contains("配置项 feishu.public_chat 有误")), "{report}");
+    assert!(told.iter().all(|line| line.remedy.contains("config/default.json")), "{report}");
+    for group in Group::ALL.into_iter().filter(|group| *group != Group::Config) {
+        stands(&report, group, Status::Skipped, "配置没有通过", "");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_secret_file_is_looked_at() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str, text: &str, mode: u32| -> Result<String> {
+        let path = folder.path().join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+        Ok(path.display().to_string())
+    };
+    let (closed, open, empty) = (file("a", "secret", 0o600)?, file("b", "x", 0o644)?, file("c", "", 0o600)?);
+    let missing = folder.path().join("d").display().to_string();
+    let mut config = day.config.clone();
+    config["feishu"].as_object_mut().context("feishu")?.remove("app_secret");
+    config["feishu"]["app_secret_file"] = json!(closed);
+    let vika = config["vika"].as_object_mut().context("vika")?;
+    for token in ["sync_token", "reconcile_token"] {
+        vika.remove(token);
+    }
+    config["vika"]["sync_token_file"] = json!(missing);
+    config["vika"]["reconcile_token_file"] = json!(empty);
+    config["database"]["passwords"]["admin_file"] = json!(open);
+    let mut day = day;
+    day.config = config;
+    let report = day.check(&[]).await?;
+    stands(&report, Group::Config, Status::Ok, &closed, "");
+    stands(&report, Group::Config, Status::Warning, "本机所有用户都能读", "chmod 600");
+    let told = lines(&report, Group::Config, Status::Failed);
+    assert_eq!(told.len(), 2, "{report}");
+    let has = |what: &str, remedy: &str| {
+        told.iter().any(|line| line.what.contains(what) && line.remedy.contains(remedy))
+    };
+    assert!(has("不存在（vika.sync_token_file）", "建立这个文件"), "{report}");
+    assert!(has("是空的（vika.reconcile_token_file）", "把密钥写进这个文件"), "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_database_is_tried_with_each_role() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let report = day.check(&[("/database/passwords/vika_sync", json!("wrong"))]).await?;
+    failed(&report, Group::Database, "角色 vika_sync 不能登录", "运行 huiyin apply");
+    assert_eq!(lines(&report, Group::Database, Status::Ok).len(), 8, "the others go on: {report}");
+
+    let report = day.check(&[("/database/passwords/reader", Value::Null)]).await?;
+    assert_eq!(lines(&report, Group::Config, Status::Failed).len(), 1, "null is no password: {report}");
+
+    let report = day.check(&[("/database/name", json!("nowhere"))]).await?;
+    let told = lines(&report, Group::Database, Status::Failed);
+    assert!(told.len() == 7 && told[0].remedy.contains("建立这个数据库"), "{report}");
+
+    let report = day.check(&[("/database/host", json!("/tmp/nobody-is-here"))]).await?;
+    failed(&report, Group::Database, "连不上数据库", "确认 Postgres 已启动");
+    assert_eq!(lines(&report, Group::Database, Status::Skipped).len(), 7, "{report}");
+    assert_eq!(lines(&report, Group::Feishu, Status::Failed).len(), 0, "the other groups go on: {report}");
+
+    sqlx::query("delete from _sqlx_migrations where version = (select max(version) from _sqlx_migrations)")
+        .execute(&day.stack.admin)
+        .await?;
+    failed(&day.check(&[]).await?, Group::Database, "本版本需要第", "huiyin apply 升级表结构");
+    sqlx::query("delete from rules").execute(&day.stack.admin).await?;
+    let report = day.check(&[]).await?;
+    assert!(
+        lines(&report, Group::Database, Status::Failed)
+            .iter()
+            .any(|line| line.what.contains("还没有生效的规则")),
+        "{report}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_bus_is_tried_with_each_user_and_against_what_is_declared() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let report = day.check(&[("/bus/passwords/feishu_alerter", json!("wrong"))]).await?;
+    failed(&report, Group::Bus, "用户 feishu_alerter 不能登录：NATS 没有这个用户", "nats.conf");
+
+    let report = day.check(&[("/bus/url", json!("nats://127.0.0.1:9"))]).await?;
+    failed(&report, Group::Bus, "连不上总线 nats://127.0.0.1:9", "确认 nats-server 已启动");
+    assert_eq!(lines(&report, Group::Bus, Status::Skipped).len(), 8, "{report}");
+    assert_eq!(lines(&report, Group::Clock, Status::Skipped).len(), 1, "NATS has no time then: {report}");
+
+    let jetstream = day.stack.bus.jetstream();
+    let mut chat = jetstream.get_stream("CHAT").await?.get_info().await?.config;
+    chat.max_age = Duration::from_hours(1);
+    jetstream.update_stream(chat).await?;
+    failed(&day.check(&[]).await?, Group::Bus, "流 CHAT 的设置与本版本不同：max_age", "运行 huiyin apply");
+    runtime::bus::declare(jetstream).await?;
+
+    jetstream.delete_consumer_from_stream("vika-sync", "ROOM").await?;
+    failed(&day.check(&[]).await?, Group::Bus, "消费者 vika-sync 还没有声明", "运行 huiyin apply");
+    Ok(())
+}
+
+#[tokio::test]
+async fn vika_is_looked_at_column_by_column() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let report = day.check(&[("/vika/sync_token", json!("uskNobody"))]).await?;
+    failed(&report, Group::Vika, "不接受令牌 vika.sync_token", "重新复制 API 令牌");
+    stands(&report, Group::Vika, Status::Skipped, "三张表未检查", "");
+    let report = day.check(&[("/vika/reconcile_token", json!("uskStranger"))]).await?;
+    failed(&report, Group::Vika, "不是空间站 spcTest 的成员", "加入空间站");
+    let report = day.check(&[("/vika/sheets/today", json!(""))]).await?;
+    failed(&report, Group::Vika, "还没有填写表「今日群聊」的编号", "huiyin init-vika");
+    let report = day.check(&[("/vika/sheets/today", json!("dstNowhere00001"))]).await?;
+    failed(&report, Group::Vika, "找不到表「今日群聊」", "核对编号");
+    let report = day.check(&[("/vika/base_url", json!("http://127.0.0.1:9"))]).await?;
+    let told = lines(&report, Group::Vika, Status::Failed);
+    assert!(told.len() == 2 && told[0].remedy.contains("vika.base_url"), "{report}");
+
+    stands(&day.check(&[]).await?, Group::Vika, Status::Skipped, "还没有行", "");
+    day.write_row().await?;
+    let report = day.check(&[("/vika/bot_names", json!(["别人"]))]).await?;
+    stands(&report, Group::Vika, Status::Warning, &format!("修改人是「{BOT}」"), "vika.bot_names");
+
+    let column = async |column: &str, mut order: Value| {
+        order["sheet"] = json!(day.sheets.today.as_str());
+        order["column"] = json!(column);
+        day.order(&day.vika.url, "POST", "columns", order).await
+    };
+    column("最后一句话", json!({ "action": "rename", "to": "老板看这里" })).await?;
+    column("总回复数", json!({ "action": "retype", "to": "SingleText" })).await?;
+    let report = day.check(&[]).await?;
+    let told = lines(&report, Group::Vika, Status::Failed);
+    let has = |what: &str, remedy: &str| {
+        told.iter().any(|line| line.what.contains(what) && line.remedy.contains(remedy))
+    };
+    assert_eq!(told.len(), 2, "{report}");
+    assert!(has("缺少列「最后一句话」", "把「老板看这里」改回「最后一句话」"), "{report}");
+    assert!(has("列「总回复数」类型是 SingleText", "改回 Number"), "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn feishu_is_looked_at_chat_by_chat() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let report = day.check(&[("/feishu/app_secret", json!("wrong"))]).await?;
+    failed(&report, Group::Feishu, "不接受 App ID 或 App Secret", "凭证与基础信息");
+    assert_eq!(lines(&report, Group::Feishu, Status::Skipped).len(), 3, "{report}");
+    let report = day.check(&[("/feishu/base_url", json!("http://127.0.0.1:9"))]).await?;
+    failed(&report, Group::Feishu, "连不上飞书", "feishu.base_url");
+    let report = day.check(&[("/feishu/people", json!({ "ou_other_app": "周经理" }))]).await?;
+    failed(&report, Group::Feishu, "open_id ou_other_app 不属于本应用", "huiyin roster discover");
+
+    day.order_feishu("POST", "chats", serde_json::to_value(chat("oc_li", "李小后的提醒群", false))?).await?;
+    failed(&day.check(&[]).await?, Group::Feishu, "「李小后」的群 oc_li：机器人不在群里", "添加本应用");
+    let mut gone = chat("oc_li", "李小后的提醒群", true);
+    gone.dissolved = true;
+    day.order_feishu("POST", "chats", serde_json::to_value(gone)?).await?;
+    failed(&day.check(&[]).await?, Group::Feishu, "「李小后」的群「李小后的提醒群」已解散", "另建一个群");
+    day.order_feishu("POST", "chats", serde_json::to_value(chat("oc_li", "李", true))?).await?;
+
+    let mut far = person(MANAGER, "周经理", "", "");
+    far.available = false;
+    day.order_feishu("POST", "people", serde_json::to_value(far)?).await?;
+    stands(
+        &day.check(&[]).await?,
+        Group::Feishu,
+        Status::Warning,
+        "不在应用的通讯录权限范围内",
+        "发布新版本",
+    );
+    day.order_feishu("PATCH", "switches", json!({ "no_contact_scope": true })).await?;
+    stands(&day.check(&[]).await?, Group::Feishu, Status::Warning, "没有查看通讯录的权限", "不影响提醒");
+    day.order_feishu("PATCH", "switches", json!({ "bot_off": true })).await?;
+    failed(&day.check(&[]).await?, Group::Feishu, "没有开启机器人能力", "添加机器人");
+    Ok(())
+}
+
+/// Seen to fail with the two limits exchanged.
+#[tokio::test]
+async fn clocks_are_compared_with_everybody() -> Result<()> {
+    let day = FirstDay::start().await?;
+    day.stack.clock.advance(Duration::from_secs(20));
+    let report = day.check(&[]).await?;
+    let told = lines(&report, Group::Clock, Status::Warning);
+    assert_eq!(told.len(), 4, "{report}");
+    assert!(told.iter().all(|line| line.what.contains("快 2") || line.what.contains("快 19")), "{report}");
+    day.stack.clock.advance(Duration::from_mins(5));
+    let report = day.check(&[]).await?;
+    let told = lines(&report, Group::Clock, Status::Failed);
+    assert!(told.len() == 4 && told[0].remedy.contains("timedatectl set-ntp true"), "{report}");
+    Ok(())
+}
+
+/// Somebody who takes the call and never answers costs a deadline, and nobody else's lines.
+#[tokio::test]
+async fn whoever_does_not_answer_is_not_waited_for() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", silent.local_addr()?);
+    let began = Instant::now();
+    let changes = [("/feishu/base_url", json!(url)), ("/vika/base_url", json!(url))];
+    let report = day.check(&changes).await?;
+    assert!(began.elapsed() < Duration::from_secs(70), "it took {:?}", began.elapsed());
+    assert!(lines(&report, Group::Feishu, Status::Failed).len() == 1, "{report}");
+    assert!(lines(&report, Group::Vika, Status::Failed).len() == 2, "{report}");
+    assert_eq!(lines(&report, Group::Bus, Status::Failed).len(), 0, "{report}");
+    Ok(())
+}
+
+/// A real gateway, whose only event stream is another's: it is not taken away. Seen to fail with the stream asked for.
+#[tokio::test]
+async fn the_gateway_is_asked_without_disturbing_it() -> Result<()> {
+    let work_dir = local_stack::testing::settings("unused")?.tools.context("a folder")?;
+    let settings =
+        node::Settings { work_dir, token: TOKEN.to_owned(), world: None, port: 0, control_port: 0 };
+    let gateway = match node::NodeGateway::start(&settings, |_| ()).await {
+        Ok(gateway) => gateway,
+        Err(node::GatewayError::NotInstalled { program }) => {
+            println!("SKIPPED: this machine has no {program}");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let day = FirstDay::start().await?;
+    let with = |token: &str| json!({ "name": "main", "endpoint": gateway.endpoint(), "token": token, "tls_ca": null, "tls_name": null });
+    let configured: runtime::config::Gateway = serde_json::from_value(with(TOKEN))?;
+    let holder =
+        ingest::gateway::GatewayClient::connect(&ingest::gateway::Settings::of(&configured)?).await?;
+    let mut events = holder.events(&ingest::gateway::Resume::default()).await?;
+
+    let report = day.check(&[("/ingest/gateway", with(TOKEN))]).await?;
+    assert_eq!(lines(&report, Group::Gateway, Status::Ok).len(), 2, "{report}");
+    stands(&report, Group::Gateway, Status::Skipped, "ingest 还没有连过这个网关", "");
+    sqlx::query("insert into gateways (gateway, source, state, state_since) values ('main', 'wechaty', 'waiting_login', $1)")
+        .bind(day.stack.clock.now())
+        .execute(&day.stack.admin)
+        .await?;
+    let report = day.check(&[("/ingest/gateway", with(TOKEN))]).await?;
+    failed(&report, Group::Gateway, "账号没有登录", "用手机扫码登录");
+    sqlx::query("update gateways set state = 'live', last_live_at = $1")
+        .bind(day.stack.clock.now())
+        .execute(&day.stack.admin)
+        .await?;
+    let report = day.check(&[("/ingest/gateway", with("check_wrong"))]).await?;
+    failed(&report, Group::Gateway, "不接受令牌", "WECHATY_PUPPET_SERVICE_TOKEN");
+    let mut nobody = with(TOKEN);
+    nobody["endpoint"] = json!("127.0.0.1:9");
+    failed(
+        &day.check(&[("/ingest/gateway", nobody)]).await?,
+        Group::Gateway,
+        "连不上网关",
+        "确认网关进程在运行",
+    );
+
+    // The stream is still the holder's, and lives.
+    holder.ding("still here").await?;
+    let dong = async {
+        loop {
+            let event = events.message().await?.context("the stream ended")?;
+            if event.payload.contains("still here") {
+                return Ok::<_, anyhow::Error>(());
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), dong).await.context("no dong")??;
+    gateway.stop().await?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! What a card is about: a room, or something that is wrong with Huiyin itself. Sending and changing are the same for
+//! both.
+
+use domain::Timestamp;
+use domain::rules::Rules;
+use runtime::Config;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::alerts::cards::Card;
+use store::sqlx::PgConnection;
+
+use crate::card::{CardState, Form, render};
+use crate::compose::{self, Subject};
+use crate::decide::as_json;
+use crate::failure::Failure;
+use crate::feishu::OutgoingMessage;
+use crate::uuid::CardUuid;
+use crate::watch::card::{Setting, Shown};
+
+/// What a card is about.
+pub enum About {
+    /// A wait in a room, or that our account left it.
+    Room(Box<Subject>),
+    /// An alarm: everything that it shows is in the card's own row.
+    Alarm,
+}
+
+/// By what a card is made.
+#[derive(Clone, Copy)]
+pub struct Making<'a> {
+    /// The rules in force.
+    pub rules: &'a Rules,
+    /// What the operator decided.
+    pub config: &'a Config,
+    /// The form that it is to have.
+    pub form: Form,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Making<'_> {
+    /// Whether what was said at a moment may still be shown.
+    fn keeps(self, at: Timestamp) -> bool {
+        self.config.retention.blank_before(self.now).is_none_or(|before| at >= before)
+    }
+}
+
+impl About {
+    /// Reads the truth about it. `None`: the wait or its room is not there.
+    pub async fn read(
+        connection: &mut PgConnection,
+        card: &Card,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Failure> {
+        if card.alarm.is_some() {
+            return Ok(Some(Self::Alarm));
+        }
+        Ok(Subject::read(connection, card, now).await?.map(|subject| Self::Room(Box::new(subject))))
+    }
+
+    /// Whether there is still something to say.
+    pub fn is_wanted(&self, card: &Card) -> bool {
+        match self {
+            Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
+            Self::Room(subject) => {
+                let open = subject.state().is_open();
+                // A card that only asks for an owner; one of a rung is wanted anyway.
+                let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
+                open && !(only_asks && subject.room.state.owner.is_some())
+            }
+        }
+    }
+
+    /// What a card shows that is sent now.
+    pub fn first(&self, card: &Card) -> Result<Value, Failure> {
+        match self {
+            Self::Alarm => Ok(card.wanted.clone()),
+            Self::Room(subject) => {
+                let unverified = matches!(subject.about, compose::About::Wait { unverified: true, .. });
+                as_json(&CardState::Waiting { unverified })
+            }
+        }
+    }
+
+    /// The last entry of the room, which the reader of the card sees.
+    pub fn through(&self) -> Option<&str> {
+        match self {
+            Self::Alarm => None,
+            Self::Room(subject) => subject.room.last_entry.as_deref(),
+        }
+    }
+
+    /// When the oldest of the lines was said that a card made so shows.
+    pub fn texts_since(&self, making: Making<'_>) -> Option<Timestamp> {
+        let Self::Room(subject) = self else { return None };
+        let lines = subject.room.last_lines.iter().map(|line| line.at);
+        lines.filter(|at| making.keeps(*at)).min()
+    }
+
+    /// The message that shows this. `None`: nobody is to be told how.
+    pub fn message(
+        &self,
+        card: &Card,
+        uuid: CardUuid,
+        shown: &Value,
+        making: Making<'_>,
+    ) -> Result<Option<OutgoingMessage>, Failure> {
+        let Making { rules, config, form, now } = making;
+        Ok(match self {
+            Self::Room(subject) => {
+                let state: CardState = parse(shown)?;
+                let mut facts = subject.facts(card, uuid, state, rules, &config.feishu, now);
+                facts.last_lines.retain(|line| making.keeps(line.at));
+                Some(render(&facts, form))
+            }
+            Self::Alarm => {
+                let shown: Shown = parse(shown)?;
+                config.watchdog.as_ref().map(|watchdog| {
+                    let setting = Setting { watchdog, zone: rules.time_zone, marker: uuid };
+                    crate::watch::card::render(&shown, &setting, form)
+                })
+            }
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
+    serde_json::from_value(value.clone()).map_err(|error| Failure::Json("card state", error))
+}

@@ -1,0 +1,87 @@
+//! Every card of the watchdog is one that Feishu takes, in every state and form, and the runbook says more of each.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{CHAT, PERSON, Stage, stage, to_chat};
+use crate::card::Form;
+use crate::uuid::CardUuid;
+use crate::watch::card::{Setting, Shown, State, render};
+use crate::watch::trouble::Trouble;
+
+const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");
+
+fn all() -> Vec<Trouble> {
+    let service = || "room-state".to_owned();
+    vec![
+        Trouble::Silent { service: service() },
+        Trouble::PartSilent { service: service(), part: "refold".into() },
+        Trouble::Restarting { service: service(), starts: 4 },
+        Trouble::Panicked { service: service(), location: "services/room-state/src/fold.rs:7".into() },
+        Trouble::GatewayLost { gateway: "main".into(), state: "auth_failed".into() },
+        Trouble::LoginLost { gateway: "main".into(), picture: None },
+        Trouble::Lagging { consumer: "room-state-chat".into(), pending: 4_000 },
+        Trouble::DeadLetters { service: service(), count: 3, reasons: vec!["refused".into()] },
+        Trouble::DiskFull { path: "/var/lib/x_y".into(), service: service(), free_gib: 1, free_percent: 4 },
+        Trouble::FeishuRefuses,
+        Trouble::CardsSetAside { count: 2 },
+        Trouble::BusLost,
+    ]
+}
+
+async fn taken(stage: &Stage, shown: &Shown, form: Form, n: u32) -> String {
+    let watchdog = serde_json::from_value(json!({ "operators_chat": CHAT, "operators": [PERSON],
+        "login_page": "https://huiyin.example/login", "runbook": "https://wiki.example/runbook" }));
+    let marker = CardUuid::new(CHAT, "watch", "0", n);
+    let setting =
+        Setting { watchdog: &watchdog.unwrap(), zone: chrono_tz::Asia::Shanghai, marker: marker.clone() };
+    let message = render(shown, &setting, form);
+    assert!(message.content.contains(marker.as_str()), "it can be found again");
+    stage
+        .client
+        .send(&to_chat(), &message, &marker)
+        .await
+        .unwrap_or_else(|error| panic!("{error}: {message:?}"));
+    stage.hand.forward(TimeDelta::seconds(1));
+    message.content
+}
+
+#[tokio::test]
+async fn every_card_is_taken() {
+    let stage = stage().await;
+    let mut n = 0;
+    for trouble in all() {
+        let since = stage.hand.now();
+        for state in [State::Active, State::Repeated, State::Over { at: since + TimeDelta::minutes(12) }] {
+            let shown = Shown { trouble: trouble.clone(), since, state };
+            for form in [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText] {
+                n += 1;
+                let content = taken(&stage, &shown, form, n).await;
+                assert!(content.contains(trouble.code()), "{content}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_shown_where_there_is_one() {
+    let stage = stage().await;
+    let key = stage.client.upload(b"\x89PNG\r\n\x1a\n").await.unwrap();
+    let trouble = Trouble::LoginLost { gateway: "main".into(), picture: Some(key.clone()) };
+    let mut shown = Shown { trouble, since: stage.hand.now(), state: State::Active };
+    let content = taken(&stage, &shown, Form::Full, 1).await;
+    assert!(content.contains(key.as_str()) && content.contains(&format!("<at id={PERSON}>")), "{content}");
+    shown.state = State::Over { at: shown.since };
+    assert!(!taken(&stage, &shown, Form::Full, 2).await.contains(key.as_str()), "an old code helps nobody");
+}
+
+/// Cards name a section by its code: it must be there.
+#[test]
+fn the_runbook_has_a_section_for_every_code() {
+    let codes = all().iter().map(Trouble::code).chain(["W13"]).collect::<Vec<_>>();
+    for code in codes {
+        let heading = RUNBOOK.lines().find(|line| line.starts_with(&format!("## {code} ")));
+        assert!(heading.is_some(), "{code} has no heading in docs/runbook.md");
+        assert!(RUNBOOK.contains(&format!("<a id=\"{}\"></a>", code.to_lowercase())), "{code} has no anchor");
+    }
+}

@@ -1,0 +1,200 @@
+//! What the card of an alarm looks like: pure, from what it is to show.
+
+use chrono_tz::Tz;
+use domain::Timestamp;
+use domain::rules::Colour;
+use runtime::config::Watchdog;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::trouble::Trouble;
+use super::wording;
+use crate::card::{CARD_BYTES_MAX, Form, request_bytes, text};
+use crate::feishu::OutgoingMessage;
+use crate::uuid::CardUuid;
+
+/// Longest line of a card, in characters.
+const LINE_CHARS: usize = 300;
+
+/// What a card of an alarm shows. Its JSON is stored with each card, as what it should show and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// What is wrong.
+    pub trouble: Trouble,
+    /// Since when.
+    pub since: Timestamp,
+    /// How it stands.
+    pub state: State,
+}
+
+/// How an alarm stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// It is wrong still.
+    Active,
+    /// It is wrong still, and a newer card says so.
+    Repeated,
+    /// It is over.
+    Over {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+impl Shown {
+    /// Whether there is still something to be done about it.
+    pub fn is_active(&self) -> bool {
+        !matches!(self.state, State::Over { .. })
+    }
+}
+
+/// How a card is shown.
+pub struct Setting<'a> {
+    /// Operators and links.
+    pub watchdog: &'a Watchdog,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+    /// The card's identity; stands in its footer.
+    pub marker: CardUuid,
+}
+
+/// The message in this form, or in the next simpler one that fits Feishu's size.
+pub fn render(shown: &Shown, setting: &Setting<'_>, form: Form) -> OutgoingMessage {
+    let message = match form {
+        Form::PlainText => OutgoingMessage::text(&plain_text(shown, setting)),
+        _ => OutgoingMessage::card(&card(shown, setting, form)),
+    };
+    match form.simpler() {
+        Some(simpler) if request_bytes(&message) > CARD_BYTES_MAX => render(shown, setting, simpler),
+        _ => message,
+    }
+}
+
+/// "W01 服务没有心跳：room-state"
+pub fn headline(trouble: &Trouble) -> String {
+    format!("{} {}", trouble.code(), wording::words(trouble).title)
+}
+
+fn title(shown: &Shown) -> String {
+    let headline = headline(&shown.trouble);
+    match shown.state {
+        State::Active => format!("⚠️ {headline}"),
+        State::Repeated => format!("{}：{headline}", wording::REPEATED),
+        State::Over { .. } => format!("✅ {}：{headline}", wording::OVER),
+    }
+}
+
+fn card(shown: &Shown, setting: &Setting<'_>, form: Form) -> Value {
+    let mut elements = vec![markdown(&body(shown, setting))];
+    if shown.state == State::Active && form != Form::Minimal {
+        elements.extend(code(shown));
+        elements.extend(mentions(shown, setting, form).map(|line| markdown(&line)));
+    }
+    elements.extend(links(shown, setting).map(|line| markdown(&line)));
+    let marker = format!("{} {}", crate::wording::MARKER, setting.marker);
+    elements.push(json!({"tag": "markdown", "text_size": "notation", "content": marker}));
+    json!({
+        "schema": "2.0",
+        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": title(shown)}},
+        "header": header(shown),
+        "body": {"elements": elements},
+    })
+}
+
+fn header(shown: &Shown) -> Value {
+    let (colour, tag, tag_colour) = match shown.state {
+        State::Active => (shown.trouble.colour(), wording::TAG_ACTIVE, shown.trouble.colour().name()),
+        State::Repeated => (Colour::Grey, wording::TAG_ACTIVE, "neutral"),
+        State::Over { .. } => (Colour::Grey, wording::OVER, "green"),
+    };
+    let plain = |content: &str| json!({"tag": "plain_text", "content": content});
+    json!({"template": colour.name(), "title": plain(&title(shown)),
+        "text_tag_list": [{"tag": "text_tag", "text": plain(tag), "color": tag_colour}]})
+}
+
+fn markdown(content: &str) -> Value {
+    json!({"tag": "markdown", "content": content})
+}
+
+/// What is said, line by line: (label, lines).
+fn sections(shown: &Shown, setting: &Setting<'_>) -> Vec<(&'static str, Vec<String>)> {
+    let words = wording::words(&shown.trouble);
+    let since = time(setting, shown.since);
+    if let State::Over { at } = shown.state {
+        let length = (at - shown.since).to_std().unwrap_or_default();
+        let lasted = wording::lasted(&crate::wording::span(length), &since, &time(setting, at));
+        let afterwards = words.afterwards.map(str::to_owned);
+        return vec![(wording::OVER, std::iter::once(lasted).chain(afterwards).collect())];
+    }
+    vec![
+        (wording::WHAT, vec![words.what]),
+        (wording::SINCE, vec![since]),
+        (wording::IMPACT, vec![words.impact.to_owned()]),
+        (wording::STEPS, numbered(words.steps)),
+    ]
+}
+
+fn numbered(steps: Vec<String>) -> Vec<String> {
+    steps.into_iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)).collect()
+}
+
+fn body(shown: &Shown, setting: &Setting<'_>) -> String {
+    let escaped = |line: &String| text::markdown(line, LINE_CHARS);
+    let section = |(label, lines): (&str, Vec<String>)| {
+        let separator = if lines.len() > 1 { "\n" } else { " " };
+        format!("**{label}**{separator}{}", lines.iter().map(escaped).collect::<Vec<_>>().join("\n"))
+    };
+    sections(shown, setting).into_iter().map(section).collect::<Vec<_>>().join("\n")
+}
+
+/// The QR code, or why there is none.
+fn code(shown: &Shown) -> Option<Value> {
+    let Trouble::LoginLost { picture, .. } = &shown.trouble else { return None };
+    Some(match picture {
+        Some(key) => json!({"tag": "img", "img_key": key,
+            "alt": {"tag": "plain_text", "content": wording::SCAN_HERE}}),
+        None => markdown(wording::NO_CODE),
+    })
+}
+
+/// Those who are pressed are named as well.
+fn mentions(shown: &Shown, setting: &Setting<'_>, form: Form) -> Option<String> {
+    let named = form == Form::Full && shown.trouble.presses() && !setting.watchdog.operators.is_empty();
+    let tag = |id: &String| {
+        format!("<at id={}></at>", id.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', ""))
+    };
+    named.then(|| setting.watchdog.operators.iter().map(tag).collect::<Vec<_>>().join(" "))
+}
+
+/// Where there is more.
+fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = String> {
+    let code = shown.trouble.code();
+    let runbook = match &setting.watchdog.runbook {
+        Some(url) => format!("[{}]({url}#{})", section(code), code.to_lowercase()),
+        None => section(code),
+    };
+    let wants_login = shown.is_active() && matches!(shown.trouble, Trouble::LoginLost { .. });
+    let login = setting.watchdog.login_page.as_ref().filter(|_| wants_login);
+    let login = login.map(|url| format!("[{}]({url})", wording::LOGIN_PAGE));
+    login.into_iter().chain([runbook])
+}
+
+fn section(code: &str) -> String {
+    format!("{}：{}", wording::RUNBOOK, wording::section(code))
+}
+
+fn plain_text(shown: &Shown, setting: &Setting<'_>) -> String {
+    let mut lines = vec![title(shown)];
+    for (label, section) in sections(shown, setting) {
+        lines.push(format!("{label}："));
+        lines.extend(section);
+    }
+    lines.push(section(shown.trouble.code()));
+    lines.push(format!("{} {}", crate::wording::MARKER, setting.marker));
+    lines.join("\n").replace('<', "＜").replace('>', "＞")
+}
+
+fn time(setting: &Setting<'_>, at: Timestamp) -> String {
+    at.with_timezone(&setting.zone).format("%m-%d %H:%M").to_string()
+}

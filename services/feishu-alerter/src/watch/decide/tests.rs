@@ -1,0 +1,159 @@
+use store::alerts::watch::{Gateway, Letters, Outbox};
+
+use super::*;
+
+fn now() -> Timestamp {
+    Timestamp::from_timestamp(1_795_052_800, 0).unwrap()
+}
+
+fn ago(seconds: i64) -> Timestamp {
+    now() - TimeDelta::seconds(seconds)
+}
+
+fn secs(seconds: i64) -> TimeDelta {
+    TimeDelta::seconds(seconds)
+}
+
+fn well() -> Facts {
+    Facts {
+        bus_connected: true,
+        silences: vec![("ingest".into(), secs(8)), ("room-state".into(), secs(59))],
+        restarts: vec![("ingest".into(), 2, secs(20))],
+        panics: vec![("ingest".into(), ago(600), "src/a.rs:1".into())],
+        parts: vec![("ingest".into(), "fetch".into(), secs(59))],
+        gateway: Some(gateway("live", Some(0))),
+        lags: vec![("room-state-chat".into(), 5_000, secs(59))],
+        disks: vec![("/".into(), "ingest".into(), 10 * GIB, 100 * GIB)],
+        letters: Vec::new(),
+        outbox: Outbox { failing_since: Some(ago(299)), ..Outbox::default() },
+    }
+}
+
+fn gateway(state: &str, live_ago: Option<i64>) -> Gateway {
+    Gateway {
+        gateway: "main".into(),
+        state: state.into(),
+        state_since: ago(40),
+        last_live_at: live_ago.map(ago),
+    }
+}
+
+fn keys(facts: &Facts) -> Vec<String> {
+    decide(facts, &Thresholds::default(), now()).into_keys().collect()
+}
+
+#[test]
+fn just_below_every_threshold_all_is_well() {
+    assert_eq!(keys(&well()), Vec::<String>::new());
+}
+
+#[test]
+fn each_trouble_by_itself() {
+    let letters = |reason: &str, count, last| Letters {
+        service: "room-state".into(),
+        reason: reason.into(),
+        count,
+        first_at: ago(900),
+        last_at: ago(last),
+    };
+    let cases: [(&str, Facts); 15] = [
+        ("silent:room-state", Facts { silences: vec![("room-state".into(), secs(60))], ..well() }),
+        (
+            "part_silent:ingest:fetch",
+            Facts { parts: vec![("ingest".into(), "fetch".into(), secs(60))], ..well() },
+        ),
+        ("restarting:ingest", Facts { restarts: vec![("ingest".into(), 3, secs(20))], ..well() }),
+        (
+            "panicked:ingest",
+            Facts { panics: vec![("ingest".into(), ago(599), "src/a.rs:1".into())], ..well() },
+        ),
+        ("gateway_lost:main", Facts { gateway: Some(gateway("connecting", Some(30))), ..well() }),
+        ("gateway_lost:main", Facts { gateway: Some(gateway("suspect", Some(30))), ..well() }),
+        ("gateway_lost:main", Facts { gateway: Some(gateway("auth_failed", None)), ..well() }),
+        ("login_lost:main", Facts { gateway: Some(gateway("waiting_login", Some(10))), ..well() }),
+        (
+            "lagging:room-state-chat",
+            Facts { lags: vec![("room-state-chat".into(), 5_000, secs(60))], ..well() },
+        ),
+        ("dead_letters:room-state", Facts { letters: vec![letters("refused", 1, 5)], ..well() }),
+        ("disk_full:/", Facts { disks: vec![("/".into(), "ingest".into(), 9 * GIB, 100 * GIB)], ..well() }),
+        ("disk_full:/", Facts { disks: vec![("/".into(), "ingest".into(), 2 * GIB - 1, 4 * GIB)], ..well() }),
+        (
+            "feishu_refuses",
+            Facts { outbox: Outbox { failing_since: Some(ago(300)), ..Outbox::default() }, ..well() },
+        ),
+        ("feishu_refuses", Facts { outbox: Outbox { untold: 1, ..Outbox::default() }, ..well() }),
+        (
+            "cards_set_aside",
+            Facts {
+                outbox: Outbox { set_aside: 2, set_aside_at: Some(ago(60)), ..Outbox::default() },
+                ..well()
+            },
+        ),
+    ];
+    for (key, facts) in cases {
+        assert_eq!(keys(&facts), [key], "{facts:?}");
+    }
+}
+
+#[test]
+fn without_the_bus_nobody_is_called_silent() {
+    let facts = Facts { bus_connected: false, silences: vec![("ingest".into(), secs(900))], ..well() };
+    assert_eq!(keys(&facts), ["bus_lost"]);
+}
+
+#[test]
+fn a_gateway_is_not_blamed_for_the_silence_of_the_one_that_writes_its_row() {
+    let stopped = Facts { gateway: Some(gateway("stopped", Some(900))), ..well() };
+    assert_eq!(keys(&stopped), Vec::<String>::new(), "ingest was asked to stop");
+    let silences = vec![("ingest".to_owned(), secs(60))];
+    let stale = Facts { silences, gateway: Some(gateway("connecting", Some(900))), ..well() };
+    assert_eq!(keys(&stale), ["silent:ingest"]);
+    let brief = Facts { gateway: Some(gateway("waiting_login", Some(9))), ..well() };
+    assert_eq!(keys(&brief), Vec::<String>::new(), "it may be back at once");
+}
+
+#[test]
+fn many_letters_are_one_alarm_until_none_has_come_for_long() {
+    let letters = |reason: &str, count: i64, last| Letters {
+        service: "room-state".into(),
+        reason: reason.into(),
+        count,
+        first_at: ago(900),
+        last_at: ago(last),
+    };
+    let facts = Facts { letters: vec![letters("refused", 2, 30), letters("undecodable", 5, 10)], ..well() };
+    let all = decide(&facts, &Thresholds::default(), now());
+    let found = &all["dead_letters:room-state"];
+    let expected = Trouble::DeadLetters {
+        service: "room-state".into(),
+        count: 7,
+        reasons: vec!["refused".into(), "undecodable".into()],
+    };
+    assert_eq!(found.trouble, expected);
+    assert_eq!((found.since, found.until), (ago(900), Some(ago(10) + LETTERS_ARE_NEWS_FOR)));
+}
+
+#[test]
+fn numbers_move_a_card_only_when_they_matter() {
+    for (number, expected) in [(0, 0), (7, 7), (19, 10), (4_999, 4_000), (50_000, 50_000)] {
+        assert_eq!(rounded(number), expected);
+    }
+}
+
+#[test]
+fn a_state_is_believed_when_it_lasts_and_an_event_at_once() {
+    let facts = Facts {
+        silences: vec![("room-state".into(), secs(60))],
+        panics: vec![("ingest".into(), ago(1), "src/a.rs:1".into())],
+        ..well()
+    };
+    let all = || decide(&facts, &Thresholds::default(), now());
+    let (mut confirmed, start) = (Confirmed::default(), Instant::now());
+    let keys = |all: All| all.into_keys().collect::<Vec<_>>();
+    assert_eq!(keys(confirmed.filter(all(), start)), ["panicked:ingest"]);
+    assert_eq!(keys(confirmed.filter(All::new(), start + Duration::from_secs(2))), Vec::<String>::new());
+    assert_eq!(keys(confirmed.filter(all(), start + Duration::from_secs(4))), ["panicked:ingest"], "anew");
+    let later = start + Duration::from_secs(7);
+    assert_eq!(keys(confirmed.filter(all(), later)), ["panicked:ingest", "silent:room-state"]);
+}

@@ -1,0 +1,126 @@
+//! What is known of how Huiyin fares, at one moment: from the beats, from the store, and of the bus.
+
+use std::time::Instant;
+
+use async_nats::connection::State;
+use chrono::TimeDelta;
+use domain::Timestamp;
+use runtime::Context;
+use store::alerts::watch::{Gateway, Letters, Outbox, gateway, letters_since, outbox};
+use store::rooms::progress::{Progress, all};
+use store::sqlx::{self, PgConnection};
+
+use super::heard::Heard;
+use super::trouble::FEISHU_REFUSES;
+
+/// Dead letters this old are no news any more.
+pub const LETTERS_ARE_NEWS_FOR: TimeDelta = TimeDelta::minutes(30);
+/// The same for cards that were set aside.
+pub const CARDS_ARE_NEWS_FOR: TimeDelta = TimeDelta::hours(1);
+/// Everything that alarms are decided by.
+#[derive(Debug)]
+pub struct Facts {
+    /// The bus can be reached from here.
+    pub bus_connected: bool,
+    /// The services that must beat, with their silence.
+    pub silences: Vec<(String, TimeDelta)>,
+    /// Services that started lately: (service, starts, since the last).
+    pub restarts: Vec<(String, usize, TimeDelta)>,
+    /// Last panics: (service, when, where).
+    pub panics: Vec<(String, Timestamp, String)>,
+    /// Parts that do not work: (service, part, silence).
+    pub parts: Vec<(String, String, TimeDelta)>,
+    /// The gateway, if one is configured and was ever heard of.
+    pub gateway: Option<Gateway>,
+    /// Consumers with work: (consumer, messages, behind for).
+    pub lags: Vec<(String, u64, TimeDelta)>,
+    /// File systems: (path, service, free bytes, total bytes).
+    pub disks: Vec<(String, String, u64, u64)>,
+    /// Dead letters of late.
+    pub letters: Vec<Letters>,
+    /// The way to people.
+    pub outbox: Outbox,
+}
+
+/// What the store says.
+#[derive(Debug)]
+pub struct Rows {
+    gateway: Option<Gateway>,
+    folds: Vec<Progress>,
+    letters: Vec<Letters>,
+    outbox: Outbox,
+}
+
+impl Rows {
+    /// Reads it.
+    pub async fn read(
+        ctx: &Context,
+        connection: &mut PgConnection,
+        now: Timestamp,
+    ) -> Result<Self, sqlx::Error> {
+        let gateway = match &ctx.config.ingest.gateway {
+            Some(configured) => gateway(connection, &configured.name).await?,
+            None => None,
+        };
+        Ok(Self {
+            gateway,
+            folds: all(connection).await?,
+            letters: letters_since(connection, now - LETTERS_ARE_NEWS_FOR).await?,
+            outbox: outbox(connection, FEISHU_REFUSES, now - CARDS_ARE_NEWS_FOR).await?,
+        })
+    }
+}
+
+impl Facts {
+    /// Takes everything together.
+    pub fn gather(ctx: &Context, heard: &Heard, rows: Rows, now: Timestamp) -> Self {
+        Self {
+            bus_connected: ctx.bus.client().connection_state() == State::Connected,
+            gateway: rows.gateway,
+            letters: rows.letters,
+            outbox: rows.outbox,
+            ..Self::heard(heard, &ctx.config.expected_services(), &rows.folds, now)
+        }
+    }
+
+    /// Those that need no asking.
+    fn heard(heard: &Heard, expected: &[String], folds: &[Progress], now: Timestamp) -> Self {
+        let moment = Instant::now();
+        let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX);
+        let seconds = |seconds: u64| TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000));
+        let fold = |fold: &Progress| {
+            let pending = u64::try_from(fold.pending).unwrap_or_default();
+            (fold.consumer.clone(), pending, now - fold.caught_up_at)
+        };
+        let beats: Vec<_> = heard.alive().collect();
+        let told = beats.iter().flat_map(|beat| &beat.lags);
+        let told = told.map(|lag| (lag.consumer.clone(), lag.pending, seconds(lag.behind_seconds)));
+        Self {
+            bus_connected: true,
+            silences: expected.iter().map(|name| (name.clone(), span(heard.silence(name, moment)))).collect(),
+            restarts: heard
+                .restarts(moment)
+                .into_iter()
+                .map(|(name, starts, since)| (name.to_owned(), starts, span(since)))
+                .collect(),
+            panics: heard
+                .panics()
+                .map(|(name, panic)| (name.to_owned(), panic.at, panic.location.clone()))
+                .collect(),
+            parts: beats
+                .iter()
+                .flat_map(|beat| beat.silent.iter().map(|(part, quiet)| (&beat.service, part, *quiet)))
+                .map(|(service, part, quiet)| (service.clone(), part.clone(), seconds(quiet)))
+                .collect(),
+            gateway: None,
+            lags: folds.iter().filter(|fold| fold.pending > 0).map(fold).chain(told).collect(),
+            disks: beats
+                .iter()
+                .flat_map(|beat| beat.disks.iter().map(|disk| (disk, &beat.service)))
+                .map(|(disk, name)| (disk.path.clone(), name.clone(), disk.free_bytes, disk.total_bytes))
+                .collect(),
+            letters: Vec::new(),
+            outbox: Outbox::default(),
+        }
+    }
+}

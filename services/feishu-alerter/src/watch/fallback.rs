@@ -1,0 +1,76 @@
+//! Tells the fallback, a custom bot of another group, when our own app cannot speak, and when it can again. Once each:
+//! what is sent there twice stands there twice.
+
+use std::time::{Duration, Instant};
+
+use runtime::Context;
+use runtime::config::Watchdog;
+use runtime::custom_bot::{CustomBotError, say};
+use runtime::telemetry::chain;
+use store::alerts::watch::{Untold, mark_told, untold};
+
+use super::card::headline;
+use super::trouble::{FEISHU_REFUSES, Trouble};
+use super::wording;
+use crate::failure::Failure;
+
+/// A refused call is not repeated sooner.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// The way that is left.
+pub struct Fallback {
+    http: reqwest::Client,
+    failed: Option<Instant>,
+}
+
+impl Fallback {
+    /// Ready to speak.
+    pub fn new(http: reqwest::Client) -> Self {
+        Self { http, failed: None }
+    }
+
+    /// Tells what it has not heard of yet.
+    pub async fn tell(
+        &mut self,
+        ctx: &Context,
+        watchdog: &Watchdog,
+        active: &[Trouble],
+    ) -> Result<(), Failure> {
+        let Some(bot) = &watchdog.fallback else { return Ok(()) };
+        if self.failed.is_some_and(|failed| failed.elapsed() < RETRY_AFTER) {
+            return Ok(());
+        }
+        let untold = untold(&mut *ctx.db.acquire().await?, FEISHU_REFUSES).await?;
+        for alarm in untold {
+            let said = say(&self.http, bot, &text(&alarm, active), ctx.clock.now()).await;
+            if let Err(error) = said {
+                self.failed = Some(Instant::now());
+                note(&error);
+                break;
+            }
+            self.failed = None;
+            let over = alarm.over_at.is_some();
+            mark_told(&mut *ctx.db.acquire().await?, alarm.id, over, ctx.clock.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn note(error: &CustomBotError) {
+    tracing::error!(error = chain(error), "the fallback cannot be told either");
+    metrics::counter!("watchdog_fallback_failed_total").increment(1);
+}
+
+fn text(alarm: &Untold, active: &[Trouble]) -> String {
+    let code = Trouble::FeishuRefuses.code();
+    match alarm.over_at {
+        None => {
+            let others = active.iter().filter(|trouble| **trouble != Trouble::FeishuRefuses);
+            wording::fallback(code, &others.map(headline).collect::<Vec<_>>())
+        }
+        Some(over) => {
+            let length = (over - alarm.since).to_std().unwrap_or_default();
+            wording::fallback_over(code, &crate::wording::span(length))
+        }
+    }
+}

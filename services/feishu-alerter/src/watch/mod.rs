@@ -1,0 +1,176 @@
+//! The watchdog: whether Huiyin itself is well, and one card in the operators' chat for each thing that is not.
+//!
+//! Every replica listens to the beats; the one that has the lease decides ([`decide`], pure) and makes alarms and cards
+//! equal to what is wrong ([`converge`]). It must not send cards by itself: they go out through the outbox of all
+//! cards. Where our own app cannot speak, the fallback is told; where nobody can, the outgoing heartbeat ends.
+
+pub mod card;
+mod converge;
+mod decide;
+mod facts;
+mod fallback;
+mod heard;
+mod heartbeat;
+mod letters;
+mod picture;
+pub mod trouble;
+pub mod wording;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use runtime::config::Watchdog;
+use runtime::lease::Lease;
+use runtime::telemetry::chain;
+use runtime::{Context, Tasks};
+use tokio::sync::Notify;
+
+use self::decide::{All, Confirmed, decide};
+use self::facts::{Facts, Rows};
+use self::fallback::Fallback;
+use self::heard::Heard;
+use self::heartbeat::Pulse;
+use self::picture::Picture;
+use self::trouble::{FEISHU_REFUSES, Trouble};
+use crate::failure::Failure;
+use crate::feishu::FeishuClient;
+
+/// The pause between two looks.
+const TICK: Duration = Duration::from_secs(1);
+/// The pause before the beats are listened to again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+/// Of all replicas the one that has it decides.
+const LEASE: &str = "feishu-alerter.watch";
+/// The part of the service that [`runtime::health`] knows it by.
+const PART: &str = "watch";
+
+type Ears = Arc<Mutex<Heard>>;
+
+/// Decides and converges.
+struct Watch {
+    ctx: Context,
+    watchdog: Watchdog,
+    feishu: Arc<FeishuClient>,
+    ears: Ears,
+    confirmed: Confirmed,
+    picture: Picture,
+    fallback: Fallback,
+    pulse: Pulse,
+    made: Arc<Notify>,
+}
+
+/// Starts its tasks. `made` is rung after each look.
+pub fn start(
+    ctx: &Context,
+    watchdog: &Watchdog,
+    feishu: Arc<FeishuClient>,
+    http: &reqwest::Client,
+    made: Arc<Notify>,
+    tasks: &mut Tasks,
+) {
+    let beat_every = watchdog.beat_every.as_duration();
+    let ears = Arc::new(Mutex::new(Heard::new(Instant::now(), beat_every)));
+    let pulse = Pulse::default();
+    let watch = Watch {
+        ctx: ctx.clone(),
+        watchdog: watchdog.clone(),
+        feishu,
+        ears: ears.clone(),
+        confirmed: Confirmed::default(),
+        picture: Picture::default(),
+        fallback: Fallback::new(http.clone()),
+        pulse: pulse.clone(),
+        made,
+    };
+    tasks.spawn("listen", listen(ctx.clone(), ears));
+    tasks.spawn("watch", watch.run());
+    tasks.spawn("letters", letters::run(ctx.clone()));
+    tasks.spawn("heartbeat", heartbeat::run(ctx.clone(), watchdog.clone(), http.clone(), pulse));
+}
+
+fn heard(ears: &Ears) -> MutexGuard<'_, Heard> {
+    ears.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Listens to the beats until the shutdown is requested.
+async fn listen(ctx: Context, ears: Ears) {
+    while !ctx.shutdown.requested() {
+        match ctx.bus.client().subscribe(events::subject::BEAT_ALL).await {
+            Ok(mut beats) => loop {
+                let beat = tokio::select! {
+                    () = ctx.shutdown.wait() => return,
+                    beat = beats.next() => beat,
+                };
+                let Some(beat) = beat else { break };
+                match events::decode(&beat.payload) {
+                    Ok(beat) => heard(&ears).hear(beat, Instant::now()),
+                    Err(error) => tracing::warn!(error = chain(&error), "a beat cannot be read"),
+                }
+            },
+            Err(error) => tracing::warn!(error = chain(&error), "beats cannot be listened to"),
+        }
+        ctx.shutdown.sleep(LISTEN_AGAIN).await;
+    }
+}
+
+impl Watch {
+    /// Runs until the shutdown is requested: as a standby until the lease is free, then deciding.
+    async fn run(mut self) {
+        let ctx = self.ctx.clone();
+        while let Some(mut lease) =
+            Lease::acquire(&ctx.db, LEASE, &ctx.shutdown, || ctx.health.beat(PART)).await
+        {
+            tracing::info!("this replica is the watchdog");
+            loop {
+                if let Err(lost) = lease.check().await {
+                    tracing::warn!(error = chain(&lost), "another replica may be the watchdog now");
+                    break;
+                }
+                match self.turn().await {
+                    Ok(()) => ctx.health.beat(PART),
+                    Err(failure) => {
+                        tracing::warn!(error = chain(&failure), "Huiyin's own state could not be looked at");
+                    }
+                }
+                if !ctx.shutdown.sleep(TICK).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), Failure> {
+        let now = self.ctx.clock.now();
+        let found = {
+            let mut connection = self.ctx.db.acquire().await?;
+            let window = self.watchdog.thresholds.restart_window.as_duration();
+            heard(&self.ears).forget(window, Instant::now());
+            let rows = Rows::read(&self.ctx, &mut connection, now).await?;
+            let facts = Facts::gather(&self.ctx, &heard(&self.ears), rows, now);
+            decide(&facts, &self.watchdog.thresholds, now)
+        };
+        let mut found = self.confirmed.filter(found, Instant::now());
+        self.picture(&mut found).await;
+        let active = converge::converge(&self.ctx, &self.watchdog, found).await?;
+        self.made.notify_one();
+        metrics::gauge!("watchdog_alarms").set(f64::from(u32::try_from(active.len()).unwrap_or(u32::MAX)));
+        self.pulse.note(active.iter().all(|trouble| trouble.key() != FEISHU_REFUSES));
+        self.fallback.tell(&self.ctx, &self.watchdog, &active).await
+    }
+
+    /// The login code, where one is to be scanned.
+    async fn picture(&mut self, found: &mut All) {
+        let mut wanted = false;
+        for found in found.values_mut() {
+            if let Trouble::LoginLost { gateway, picture } = &mut found.trouble {
+                wanted = true;
+                let code = heard(&self.ears).login(gateway).map(|login| login.code.clone());
+                *picture = self.picture.of(&self.feishu, code.as_deref()).await;
+            }
+        }
+        if !wanted {
+            self.picture.clear();
+        }
+    }
+}

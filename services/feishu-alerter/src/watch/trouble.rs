@@ -1,0 +1,150 @@
+//! What can be wrong with Huiyin itself.
+
+use domain::rules::Colour;
+use serde::{Deserialize, Serialize};
+
+use crate::feishu::ImageKey;
+
+/// One thing that is wrong. Its JSON is stored with the alarm: fields may be added, never renamed.
+///
+/// Whatever moves by itself is left out or rounded, so that a card is changed only when there is news.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Trouble {
+    /// A service does not beat.
+    Silent {
+        /// Which.
+        service: String,
+    },
+    /// A service beats, but a part of it does not work.
+    PartSilent {
+        /// Which service.
+        service: String,
+        /// Which part, by its name in the code.
+        part: String,
+    },
+    /// A service starts again and again.
+    Restarting {
+        /// Which.
+        service: String,
+        /// How often within the window.
+        starts: usize,
+    },
+    /// A service panicked.
+    Panicked {
+        /// Which.
+        service: String,
+        /// `file:line`.
+        location: String,
+    },
+    /// The gateway does not capture, for another reason than a lost login.
+    GatewayLost {
+        /// Which.
+        gateway: String,
+        /// Its state, as `ingest` writes it.
+        state: String,
+    },
+    /// The account is not logged in.
+    LoginLost {
+        /// At which gateway.
+        gateway: String,
+        /// The QR code, uploaded; `None` while there is none.
+        picture: Option<ImageKey>,
+    },
+    /// A consumer of the bus does not keep up.
+    Lagging {
+        /// Which.
+        consumer: String,
+        /// How many messages wait, rounded.
+        pending: u64,
+    },
+    /// Messages were set aside.
+    DeadLetters {
+        /// By which service.
+        service: String,
+        /// How many lately.
+        count: i64,
+        /// Why, in words of the code.
+        reasons: Vec<String>,
+    },
+    /// A file system is nearly full.
+    DiskFull {
+        /// A path on it.
+        path: String,
+        /// Who says so.
+        service: String,
+        /// Free, in whole GiB.
+        free_gib: u64,
+        /// Free, in percent of its size.
+        free_percent: u64,
+    },
+    /// Feishu takes no cards.
+    FeishuRefuses,
+    /// Cards for salespeople were set aside.
+    CardsSetAside {
+        /// How many lately.
+        count: i64,
+    },
+    /// The bus cannot be reached from here, so that no beat can be heard.
+    BusLost,
+}
+
+impl Trouble {
+    /// What is wrong with what: the same key is the same alarm.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Silent { service } => format!("silent:{service}"),
+            Self::PartSilent { service, part } => format!("part_silent:{service}:{part}"),
+            Self::Restarting { service, .. } => format!("restarting:{service}"),
+            Self::Panicked { service, .. } => format!("panicked:{service}"),
+            Self::GatewayLost { gateway, .. } => format!("gateway_lost:{gateway}"),
+            Self::LoginLost { gateway, .. } => format!("login_lost:{gateway}"),
+            Self::Lagging { consumer, .. } => format!("lagging:{consumer}"),
+            Self::DeadLetters { service, .. } => format!("dead_letters:{service}"),
+            Self::DiskFull { path, .. } => format!("disk_full:{path}"),
+            Self::FeishuRefuses => FEISHU_REFUSES.to_owned(),
+            Self::CardsSetAside { .. } => "cards_set_aside".to_owned(),
+            Self::BusLost => "bus_lost".to_owned(),
+        }
+    }
+
+    /// Its section in the runbook. Cards already sent name it: a code never changes its meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Silent { .. } => "W01",
+            Self::PartSilent { .. } => "W02",
+            Self::Restarting { .. } => "W03",
+            Self::Panicked { .. } => "W04",
+            Self::GatewayLost { .. } => "W05",
+            Self::LoginLost { .. } => "W06",
+            Self::Lagging { .. } => "W07",
+            Self::DeadLetters { .. } => "W08",
+            Self::DiskFull { .. } => "W09",
+            Self::FeishuRefuses => "W10",
+            Self::CardsSetAside { .. } => "W11",
+            Self::BusLost => "W12",
+        }
+    }
+
+    /// Red where customers may wait unseen meanwhile.
+    pub fn colour(&self) -> Colour {
+        match self {
+            Self::Silent { .. }
+            | Self::Restarting { .. }
+            | Self::GatewayLost { .. }
+            | Self::LoginLost { .. }
+            | Self::Lagging { .. }
+            | Self::FeishuRefuses
+            | Self::BusLost => Colour::Red,
+            _ => Colour::Orange,
+        }
+    }
+
+    /// Operators are pressed about it, and told of it again and again: nothing works until one of them acts.
+    pub fn presses(&self) -> bool {
+        matches!(self, Self::LoginLost { .. })
+    }
+}
+
+/// The key of [`Trouble::FeishuRefuses`], which the fallback is told of.
+pub const FEISHU_REFUSES: &str = "feishu_refuses";

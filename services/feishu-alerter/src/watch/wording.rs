@@ -1,0 +1,264 @@
+//! Every Chinese text that operators read about Huiyin itself: what is wrong, what it means for customers, what to do.
+//!
+//! Together in one place, so that somebody who writes well can go over it without reading code. The runbook has a
+//! section for each code and says more.
+
+use super::trouble::Trouble;
+
+/// Labels in the card.
+pub const WHAT: &str = "发生了什么";
+/// Since when.
+pub const SINCE: &str = "从何时起";
+/// What it means for customers.
+pub const IMPACT: &str = "对客户的影响";
+/// What to do.
+pub const STEPS: &str = "现在请做";
+/// Where there is more.
+pub const RUNBOOK: &str = "处理手册";
+/// Title and tag of an alarm that is over.
+pub const OVER: &str = "已恢复";
+/// Tag of one that is not.
+pub const TAG_ACTIVE: &str = "未恢复";
+/// Title of a card that a newer one of the same alarm follows.
+pub const REPEATED: &str = "已重新提醒，请看新的卡片";
+/// Under the QR code, and in its place.
+pub const SCAN_HERE: &str = "登录二维码";
+/// There is no code yet, or it could not be uploaded.
+pub const NO_CODE: &str = "二维码还没有拿到：拿到后会自动出现在这里，也可以打开登录页查看。";
+/// Link to the login page.
+pub const LOGIN_PAGE: &str = "打开登录页";
+
+/// The sections of a card.
+pub struct Words {
+    /// In one line, without the code.
+    pub title: String,
+    /// What happened.
+    pub what: String,
+    /// What it means for customers.
+    pub impact: &'static str,
+    /// What to do now.
+    pub steps: Vec<String>,
+    /// What is left to be done when it is over, if anything.
+    pub afterwards: Option<&'static str>,
+}
+
+const HELD: &str = "期间的客户消息可能收不到。为了不误报，提醒卡片会先停下，恢复后继续。";
+
+/// What a card says of a trouble.
+pub fn words(trouble: &Trouble) -> Words {
+    match trouble {
+        Trouble::Silent { service } => Words {
+            title: format!("服务没有心跳：{service}"),
+            what: format!("{service} 不再发出心跳：可能已退出、卡住，或所在机器断网。"),
+            impact: impact_of(service),
+            steps: restart_steps(service),
+            afterwards: None,
+        },
+        Trouble::PartSilent { service, part } => Words {
+            title: format!("服务的一部分停了：{service}"),
+            what: format!("{service} 还在运行，但其中的「{part}」不再工作。"),
+            impact: impact_of(service),
+            steps: restart_steps(service),
+            afterwards: None,
+        },
+        Trouble::Restarting { service, starts } => Words {
+            title: format!("服务反复重启：{service}"),
+            what: format!("{service} 短时间内启动了 {starts} 次，每次都很快退出。"),
+            impact: impact_of(service),
+            steps: vec![
+                format!("看它退出前说了什么：docker compose logs --tail 100 {service}"),
+                "如果刚改过配置或刚升级，先改回去再启动。".to_owned(),
+                "仍然反复重启，请把日志发给工程师。".to_owned(),
+            ],
+            afterwards: None,
+        },
+        Trouble::Panicked { service, location } => panicked(service, location),
+        Trouble::LoginLost { .. } => login_lost(),
+        Trouble::GatewayLost { gateway, state } => gateway_lost(gateway, state),
+        Trouble::Lagging { consumer, pending } => lagging(consumer, *pending),
+        Trouble::DeadLetters { service, count, reasons } => dead_letters(service, *count, reasons),
+        Trouble::DiskFull { path, service, free_gib, free_percent } => Words {
+            title: "磁盘快满了".to_owned(),
+            what: format!("{service} 所在机器的 {path} 只剩 {free_gib} GiB（{free_percent}%）。"),
+            impact: "现在还没有。写满以后消息无法保存，所有服务都会停下。",
+            steps: vec![
+                format!("看是什么占用了空间：df -h {path}；docker system df"),
+                "清理旧镜像和日志：docker image prune；不要删除数据卷。".to_owned(),
+                "空间仍不够，请扩容磁盘。".to_owned(),
+            ],
+            afterwards: None,
+        },
+        Trouble::FeishuRefuses => feishu_refuses(),
+        Trouble::CardsSetAside { count } => cards_set_aside(*count),
+        Trouble::BusLost => bus_lost(),
+    }
+}
+
+fn panicked(service: &str, location: &str) -> Words {
+    Words {
+        title: format!("程序崩溃：{service}"),
+        what: format!("{service} 的程序出错（位置 {location}）。退出后会自动重新启动。"),
+        impact: "通常没有影响：没处理完的消息会重新处理。",
+        steps: vec![
+            "如果同时有 W01 或 W03，先处理那一张。".to_owned(),
+            format!("保存日志：docker compose logs --tail 300 {service}"),
+            "把位置和日志发给工程师。".to_owned(),
+        ],
+        afterwards: Some("请仍把日志发给工程师：程序出错总有原因。"),
+    }
+}
+
+fn bus_lost() -> Words {
+    Words {
+        title: "消息总线断开".to_owned(),
+        what: "提醒服务连不上消息总线（NATS），听不到任何服务的心跳。".to_owned(),
+        impact: HELD,
+        steps: vec![
+            "看总线状态：docker compose ps nats；docker compose logs --tail 100 nats".to_owned(),
+            "重新启动：docker compose restart nats".to_owned(),
+            "启动失败，先检查磁盘空间，再联系工程师。不要删除它的数据卷。".to_owned(),
+        ],
+        afterwards: None,
+    }
+}
+
+fn cards_set_aside(count: i64) -> Words {
+    Words {
+        title: "有提醒卡片没有送到".to_owned(),
+        what: format!("最近一小时有 {count} 张提醒卡片被搁置：群不接收，或无法确认是否已送达。"),
+        impact: "对应的客户可能还在等待，而负责人没有看到提醒。",
+        steps: vec![
+            "在「今日群聊」里看谁还在等待，人工通知负责人。".to_owned(),
+            "检查机器人是否还在各个提醒群里、群是否已解散。".to_owned(),
+            "查原因：docker compose logs feishu-alerter".to_owned(),
+        ],
+        afterwards: Some("一小时内没有新的搁置。已搁置的不会补发。"),
+    }
+}
+
+fn impact_of(service: &str) -> &'static str {
+    match service {
+        "ingest" => HELD,
+        "room-state" => "消息仍在保存，不会丢；但等待不再更新，提醒卡片会先停下，恢复后继续。",
+        "vika-sync" => "Vika 表格停止更新；提醒卡片照常发送。",
+        "vika-reconcile" => "经理在 Vika 里的修改和勾选暂时不生效，恢复后会补上；提醒卡片照常发送。",
+        "feishu-alerter" => "提醒卡片可能停发，恢复后继续。",
+        _ => "一部分功能停下，恢复后继续。",
+    }
+}
+
+fn restart_steps(service: &str) -> Vec<String> {
+    vec![
+        format!("看它是否在运行：docker compose ps {service}"),
+        format!("看最后的日志：docker compose logs --tail 100 {service}"),
+        format!("重新启动：docker compose restart {service}"),
+    ]
+}
+
+fn login_lost() -> Words {
+    Words {
+        title: "微信账号掉线，请扫码登录".to_owned(),
+        what: "值守的微信账号已退出登录，需要用手机重新扫码。".to_owned(),
+        impact: HELD,
+        steps: vec![
+            "用值守账号的手机扫描下面的二维码。".to_owned(),
+            "在手机上确认登录，等这张卡片变为「已恢复」。".to_owned(),
+            "二维码过期会自动更换；一直没有二维码，按手册重启网关。".to_owned(),
+        ],
+        afterwards: None,
+    }
+}
+
+fn gateway_lost(gateway: &str, state: &str) -> Words {
+    let (state, first) = match state {
+        "auth_failed" => ("令牌被拒绝", "检查配置里的网关令牌（ingest.gateway.token）与网关是否一致。"),
+        "occupied" => ("被另一个客户端占用", "停掉多余的 ingest，或等半分钟让旧连接断开。"),
+        "suspect" => ("没有响应", "看网关是否在运行：docker compose ps gateway"),
+        _ => ("未连接", "看网关是否在运行：docker compose ps gateway"),
+    };
+    Words {
+        title: format!("微信网关断开：{gateway}"),
+        what: format!("微信网关「{gateway}」没有在采集（{state}）。"),
+        impact: HELD,
+        steps: vec![
+            first.to_owned(),
+            "看最后的日志：docker compose logs --tail 100 gateway".to_owned(),
+            "重新启动：docker compose restart gateway".to_owned(),
+        ],
+        afterwards: None,
+    }
+}
+
+fn lagging(consumer: &str, pending: u64) -> Words {
+    let service = consumer.strip_suffix("-chat").or_else(|| consumer.strip_suffix("-command"));
+    let service = service.unwrap_or(consumer);
+    Words {
+        title: format!("处理跟不上：{service}"),
+        what: format!("{consumer} 已积压约 {pending} 条，超过一分钟没有追上。"),
+        impact: impact_of(service),
+        steps: vec![
+            "正在补历史消息（huiyin import）时属于正常，等它追上。".to_owned(),
+            "看机器和数据库是否繁忙：docker stats".to_owned(),
+            format!("长时间追不上：docker compose up -d --scale {service}=2，并联系工程师。"),
+        ],
+        afterwards: None,
+    }
+}
+
+fn dead_letters(service: &str, count: i64, reasons: &[String]) -> Words {
+    Words {
+        title: format!("有消息无法处理：{service}"),
+        what: format!(
+            "最近半小时 {service} 有 {count} 条消息无法处理，已另存（原因：{}）。",
+            reasons.join("、")
+        ),
+        impact: "这些消息没有计入等待，可能有客户被漏掉；其他消息不受影响。",
+        steps: vec![
+            "查看：huiyin dead list，再用 huiyin dead show 序号 看原因。".to_owned(),
+            "把原因发给工程师；需要时先人工看一下对应的群。".to_owned(),
+            "修好以后重新处理：huiyin dead replay 序号".to_owned(),
+        ],
+        afterwards: Some("半小时内没有新的。已另存的仍要处理：huiyin dead list"),
+    }
+}
+
+fn feishu_refuses() -> Words {
+    Words {
+        title: "飞书卡片发不出去".to_owned(),
+        what: "飞书拒绝或连不上，提醒卡片在排队。".to_owned(),
+        impact: "客户的等待照常计时，但没有人收到提醒；恢复后只补发最新一级。",
+        steps: vec![
+            "在「今日群聊」里看谁在等待，人工通知负责人。".to_owned(),
+            "看原因：docker compose logs --tail 100 feishu-alerter".to_owned(),
+            "检查外网、应用是否启用、本月调用次数是否用完。".to_owned(),
+        ],
+        afterwards: None,
+    }
+}
+
+/// "持续 12 分钟（09:30 – 09:42）"
+pub fn lasted(span: &str, from: &str, to: &str) -> String {
+    format!("持续 {span}（{from} – {to}）")
+}
+
+/// Where the runbook says more.
+pub fn section(code: &str) -> String {
+    format!("docs/runbook.md「{code}」")
+}
+
+/// What the fallback says when our own app cannot: with the titles of whatever else is wrong.
+pub fn fallback(code: &str, others: &[String]) -> String {
+    let words = feishu_refuses();
+    let mut lines = vec![format!("【回音】{code} {}", words.title), words.what, words.impact.to_owned()];
+    lines.extend(words.steps.iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)));
+    if !others.is_empty() {
+        lines.push("同时还有：".to_owned());
+        lines.extend(others.iter().map(|other| format!("· {other}")));
+    }
+    lines.join("\n")
+}
+
+/// What the fallback says when our own app speaks again.
+pub fn fallback_over(code: &str, span: &str) -> String {
+    format!("【回音】{code} 已恢复：飞书卡片可以发送了（中断 {span}）")
+}

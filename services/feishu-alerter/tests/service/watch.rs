@@ -1,0 +1,6 @@
+//! What is wrong with Huiyin itself: one card for each thing, changed in place when it is over.
+
+mod alarms;
+mod login;
+mod outside;
+mod support;

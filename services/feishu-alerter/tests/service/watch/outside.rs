@@ -1,0 +1,108 @@
+//! When our own app cannot speak, the fallback does; and whoever is outside hears a heartbeat until there is none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::Router;
+use axum::routing::get;
+use serde_json::json;
+use store::role::Role;
+use testkit::company::WANG;
+use testkit::until;
+
+use super::support::{beating, hooked, scene, scene_with, stop, until_watching};
+
+/// Proven to fail: without `mark_told` the fallback is told at every look; with a card counted only while it is itself being
+/// tried, it is told nothing, since the next rung takes the place of each.
+#[tokio::test]
+async fn when_feishu_refuses_the_fallback_is_told_once_and_once_when_it_is_over() -> Result<()> {
+    let mut scene = scene().await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    scene.control("PATCH", "switches", &json!({ "monthly_calls_left": 0 })).await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where last_code = 99991403", 1).await?;
+    scene.until_looked().await?;
+    assert!(hooked(&scene).await?.is_empty(), "it may be over soon");
+    scene.advance(5);
+    until("the fallback is told", || async { Ok(!hooked(&scene).await?.is_empty()) }).await?;
+    let told = hooked(&scene).await?;
+    assert!(told[0].starts_with("【回音】W10 飞书卡片发不出去"), "{told:?}");
+    scene.control("PATCH", "switches", &json!({ "monthly_calls_left": null })).await?;
+    scene.advance(6);
+    until("the fallback is told that it is over", || async { Ok(hooked(&scene).await?.len() == 2) }).await?;
+    scene.until_looked().await?;
+    let told = hooked(&scene).await?;
+    assert_eq!(told.len(), 2);
+    assert!(told[1].starts_with("【回音】W10 已恢复"), "{told:?}");
+    stop(scene, alerter, [service]).await
+}
+
+/// Counts who comes by.
+async fn outside() -> Result<(String, Arc<AtomicUsize>)> {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let router = Router::new().route(
+        "/ping/secret",
+        get(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            std::future::ready("ok")
+        }),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/ping/secret", listener.local_addr()?);
+    tokio::spawn(axum::serve(listener, router).into_future());
+    Ok((url, calls))
+}
+
+/// Proven to fail: with `Pulse::is_felt` always true it goes on while nobody can be told of anything.
+#[tokio::test]
+async fn the_heartbeat_lasts_as_long_as_people_can_be_told() -> Result<()> {
+    let (url, calls) = outside().await?;
+    let thresholds = json!({ "silent_after": "3s", "heartbeat_every": "1s", "restarts": 100 });
+    let mut scene = scene_with(json!({ "heartbeat_url": url, "thresholds": thresholds })).await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    let count = || calls.load(Ordering::Relaxed);
+    let until_beyond =
+        async |before: usize| until("the heartbeat goes on", || async { Ok(count() > before + 1) }).await;
+    until_beyond(0).await?;
+    // Something is wrong, and people are told of it: that is no reason to be silent.
+    service.abort();
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    until_beyond(count()).await?;
+    scene
+        .control(
+            "POST",
+            "chats",
+            &json!({ "chat_id": super::support::TO_OPERATORS, "name": "x", "bot_in": false }),
+        )
+        .await?;
+    let lonely = beating(&scene, Role::RoomState).await?;
+    scene.until_count("select count(*) from alert_watch_alarms where over_at is not null", 1).await?;
+    scene.advance(11);
+    lonely.abort();
+    scene.until_count("select count(*) from alert_cards where state = 'dead'", 1).await?;
+    scene.until_count("select count(*) from alert_watch_alarms where key = 'feishu_refuses'", 1).await?;
+    assert_silent(&calls).await;
+    let service = beating(&scene, Role::RoomState).await?;
+    until_beyond(count()).await?;
+    alerter.kill().await;
+    assert_silent(&calls).await;
+    service.abort();
+    drop(scene);
+    Ok(())
+}
+
+/// Nobody comes by for longer than three heartbeats.
+async fn assert_silent(calls: &AtomicUsize) {
+    // One may be on its way.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let before = calls.load(Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(calls.load(Ordering::Relaxed), before);
+}

@@ -1,0 +1,317 @@
+//! Who watches the watchdog: `feishu-alerter` tells people of every other service's death, so somebody else has to tell
+//! of its own. That is said to the fallback, a custom bot of another group, once when it begins and once when it is
+//! over.
+//!
+//! Of several processes one speaks, by lease; without a database each speaks, since twice is better than not at all.
+
+use std::time::{Duration, Instant};
+
+use async_nats::connection::State as Connection;
+use events::beat::{Beat, BeatKind};
+use events::subject;
+use futures::StreamExt;
+use runtime::Context;
+use runtime::config::{CustomBot, Watchdog};
+use runtime::custom_bot;
+use runtime::lease::Lease;
+use runtime::telemetry::chain;
+
+/// Whom it watches.
+const WATCHED: &str = "feishu-alerter";
+/// The parts of it without which nobody is told of anything.
+const VITAL_PARTS: [&str; 2] = ["watch", "gauges"];
+/// The pause between two looks.
+const TICK: Duration = Duration::from_secs(1);
+/// A refused call is not repeated sooner.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+/// Panics are told at most so often.
+const PANIC_SPACING: Duration = Duration::from_mins(10);
+/// Of all processes the one that has it speaks.
+const LEASE: &str = "ingest.sentinel";
+
+/// What is to be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    /// It does not beat.
+    Silent,
+    /// It beats, but does not do its work.
+    Stuck,
+    /// It panicked there.
+    Panicked(String),
+    /// It beats and works again, after this time.
+    Over(Duration),
+}
+
+/// What is known of the watched one. Pure: moments come from the caller.
+#[derive(Debug)]
+struct Sight {
+    patience: Duration,
+    last: Instant,
+    stuck: bool,
+    panic: Option<String>,
+    panic_told: Option<Instant>,
+    /// What was told as begun, and when that was.
+    told: Option<(Word, Instant)>,
+}
+
+impl Sight {
+    fn new(patience: Duration, now: Instant) -> Self {
+        Self { patience, last: now, stuck: false, panic: None, panic_told: None, told: None }
+    }
+
+    fn hear(&mut self, beat: &Beat, now: Instant) {
+        match beat.kind {
+            BeatKind::Panicked => self.panic = beat.panicked.as_ref().map(|panic| panic.location.clone()),
+            // It was asked to stop: whoever did so knows. It has as long as anybody to come back.
+            BeatKind::Stopping => self.last = now,
+            BeatKind::Alive => {
+                self.last = now;
+                let patience = self.patience.as_secs();
+                let silence = |part: &&str| beat.silent.get(*part).copied().unwrap_or(0);
+                self.stuck = VITAL_PARTS.iter().any(|part| silence(part) >= patience);
+            }
+        }
+    }
+
+    /// While nothing can be heard, nobody is called silent.
+    fn deaf(&mut self, now: Instant) {
+        if self.told.is_none() {
+            self.last = now;
+        }
+    }
+
+    /// What is to be said now. It is asked again until [`Self::said`].
+    fn word(&self, now: Instant) -> Option<Word> {
+        let wrong = if now.saturating_duration_since(self.last) >= self.patience {
+            Some(Word::Silent)
+        } else {
+            self.stuck.then_some(Word::Stuck)
+        };
+        match (&self.told, wrong) {
+            (None, Some(wrong)) => Some(wrong),
+            (Some((_, since)), None) => Some(Word::Over(now - *since)),
+            _ => {
+                let quiet = self.panic_told.is_some_and(|told| now - told < PANIC_SPACING);
+                self.panic.clone().filter(|_| !quiet).map(Word::Panicked)
+            }
+        }
+    }
+
+    fn said(&mut self, word: &Word, now: Instant) {
+        match word {
+            Word::Silent => self.told = Some((Word::Silent, self.last)),
+            Word::Stuck => self.told = Some((Word::Stuck, now)),
+            Word::Over(_) => self.told = None,
+            Word::Panicked(_) => {
+                self.panic = None;
+                self.panic_told = Some(now);
+            }
+        }
+    }
+}
+
+struct Sentinel {
+    ctx: Context,
+    bot: CustomBot,
+    http: reqwest::Client,
+    sight: Sight,
+    lease: Option<Lease>,
+    failed: Option<Instant>,
+}
+
+/// Runs until the shutdown is requested.
+pub async fn run(ctx: Context, watchdog: Watchdog, http: reqwest::Client) {
+    let Some(bot) = watchdog.fallback else { return ctx.shutdown.wait().await };
+    let sight = Sight::new(watchdog.thresholds.silent_after.as_duration(), Instant::now());
+    let mut sentinel = Sentinel { ctx: ctx.clone(), bot, http, sight, lease: None, failed: None };
+    while !ctx.shutdown.requested() {
+        match ctx.bus.client().subscribe(subject::beat(WATCHED)).await {
+            Ok(beats) => sentinel.watch(beats).await,
+            Err(error) => tracing::warn!(error = chain(&error), "the watchdog cannot be listened to"),
+        }
+        ctx.shutdown.sleep(TICK).await;
+    }
+}
+
+impl Sentinel {
+    async fn watch(&mut self, mut beats: async_nats::Subscriber) {
+        let shutdown = self.ctx.shutdown.clone();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.wait() => return,
+                beat = beats.next() => match beat {
+                    Some(beat) => self.hear(&beat.payload),
+                    None => return,
+                },
+                _ = tick.tick() => self.look().await,
+            }
+        }
+    }
+
+    fn hear(&mut self, payload: &[u8]) {
+        match events::decode(payload) {
+            Ok(beat) => self.sight.hear(&beat, Instant::now()),
+            Err(error) => tracing::warn!(error = chain(&error), "a beat cannot be read"),
+        }
+    }
+
+    async fn look(&mut self) {
+        let now = Instant::now();
+        self.ctx.health.beat("sentinel");
+        if self.ctx.bus.client().connection_state() != Connection::Connected {
+            self.sight.deaf(now);
+            return;
+        }
+        let Some(word) = self.sight.word(now) else { return };
+        if self.failed.is_some_and(|failed| failed.elapsed() < RETRY_AFTER) {
+            return;
+        }
+        if !self.speaks().await {
+            // Another process says it. What is told there counts here as well.
+            self.sight.said(&word, now);
+            return;
+        }
+        tracing::error!(watched = WATCHED, ?word, "telling the fallback");
+        match custom_bot::say(&self.http, &self.bot, &text::of(&word), self.ctx.clock.now()).await {
+            Ok(()) => {
+                self.failed = None;
+                self.sight.said(&word, now);
+            }
+            Err(error) => {
+                self.failed = Some(now);
+                tracing::error!(error = chain(&error), "the fallback cannot be told");
+            }
+        }
+    }
+
+    async fn speaks(&mut self) -> bool {
+        if let Some(lease) = &mut self.lease
+            && lease.check().await.is_ok()
+        {
+            return true;
+        }
+        match Lease::try_acquire(&self.ctx.db, LEASE).await {
+            Ok(lease) => {
+                self.lease = lease;
+                self.lease.is_some()
+            }
+            Err(_unreachable) => true,
+        }
+    }
+}
+
+/// What operators read.
+mod text {
+    use super::Word;
+
+    const STEPS: &str = "1. 看状态：docker compose ps feishu-alerter postgres nats\n\
+                         2. 看日志：docker compose logs --tail 100 feishu-alerter\n\
+                         3. 重新启动：docker compose restart feishu-alerter\n\
+                         期间请在「今日群聊」里看谁在等待，人工通知负责人。处理手册：docs/runbook.md「W13」";
+
+    pub fn of(word: &Word) -> String {
+        match word {
+            Word::Silent => format!(
+                "【回音】W13 提醒服务没有心跳\nfeishu-alerter 可能已退出或卡住，现在没有人会收到提醒卡片，其他故障也不会有人知道。\n{STEPS}"
+            ),
+            Word::Stuck => format!(
+                "【回音】W13 提醒服务不能工作\nfeishu-alerter 还在运行，但读写不了数据库，提醒卡片发不出去。\n{STEPS}"
+            ),
+            Word::Panicked(location) => format!(
+                "【回音】W13 提醒服务崩溃过\nfeishu-alerter 的程序出错（位置 {location}），会自动重新启动。请把位置和日志发给工程师。"
+            ),
+            Word::Over(after) => {
+                format!(
+                    "【回音】W13 已恢复：提醒服务又在工作了（中断 {} 分钟）",
+                    after.as_secs().div_ceil(60)
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::DateTime;
+    use events::beat::Panic;
+
+    use super::*;
+
+    fn beat(kind: BeatKind) -> Beat {
+        let at = DateTime::from_timestamp(1_795_052_800, 0).unwrap();
+        Beat {
+            service: WATCHED.into(),
+            instance: "a".into(),
+            kind,
+            started_at: at,
+            at,
+            sequence: 0,
+            silent: BTreeMap::new(),
+            lags: Vec::new(),
+            disks: Vec::new(),
+            panicked: None,
+            login: None,
+        }
+    }
+
+    fn at(start: Instant, seconds: u64) -> Instant {
+        start + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn silence_is_told_once_and_its_end_once() {
+        let start = Instant::now();
+        let mut sight = Sight::new(Duration::from_mins(1), start);
+        sight.hear(&beat(BeatKind::Alive), at(start, 10));
+        assert_eq!(sight.word(at(start, 69)), None);
+        assert_eq!(sight.word(at(start, 70)), Some(Word::Silent));
+        sight.said(&Word::Silent, at(start, 70));
+        assert_eq!(sight.word(at(start, 90)), None, "told");
+        sight.deaf(at(start, 100));
+        assert_eq!(sight.word(at(start, 100)), None, "a lost bus is no recovery");
+        sight.hear(&beat(BeatKind::Alive), at(start, 130));
+        let over = Word::Over(Duration::from_mins(2));
+        assert_eq!(sight.word(at(start, 130)), Some(over.clone()), "silent since the last beat");
+        sight.said(&over, at(start, 130));
+        assert_eq!(sight.word(at(start, 131)), None);
+    }
+
+    #[test]
+    fn one_that_beats_without_working_is_told() {
+        let start = Instant::now();
+        let mut sight = Sight::new(Duration::from_mins(1), start);
+        let silent = |part: &str, seconds| Beat {
+            silent: BTreeMap::from([(part.to_owned(), seconds)]),
+            ..beat(BeatKind::Alive)
+        };
+        sight.hear(&silent("watch", 59), start);
+        assert_eq!(sight.word(start), None);
+        sight.hear(&silent("deliver", 90), start);
+        assert_eq!(sight.word(start), None, "of other parts it tells itself");
+        sight.hear(&silent("watch", 60), start);
+        assert_eq!(sight.word(start), Some(Word::Stuck));
+    }
+
+    #[test]
+    fn panics_are_told_but_not_in_a_row() {
+        let start = Instant::now();
+        let mut sight = Sight::new(Duration::from_mins(1), start);
+        let place = "src/a.rs:1".to_owned();
+        let panic = || Beat {
+            panicked: Some(Panic { at: beat(BeatKind::Panicked).at, location: place.clone() }),
+            ..beat(BeatKind::Panicked)
+        };
+        sight.hear(&panic(), start);
+        let word = Word::Panicked(place.clone());
+        assert_eq!(sight.word(start), Some(word.clone()));
+        sight.said(&word, start);
+        sight.hear(&panic(), at(start, 20));
+        assert_eq!(sight.word(at(start, 20)), None);
+        sight.hear(&beat(BeatKind::Alive), at(start, 600));
+        assert_eq!(sight.word(at(start, 600)), Some(word));
+    }
+}
