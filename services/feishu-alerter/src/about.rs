@@ -65,7 +65,7 @@ impl About {
             Self::Room(subject) => {
                 let open = subject.state().is_open();
                 // A card that only asks for an owner; one of a rung is wanted anyway.
-                let only_asks = card.asks_owner && card.rung.parse::<domain::ladder::RungId>().is_err();
+                let only_asks = card.asks_owner && !card.is_of_a_rung();
                 open && !(only_asks && subject.room.state.owner.is_some())
             }
         }

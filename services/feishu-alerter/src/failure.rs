@@ -16,3 +16,10 @@ pub enum Failure {
     #[error("a stored {0} cannot be read")]
     Json(&'static str, #[source] serde_json::Error),
 }
+
+impl Failure {
+    /// Whether it lies in one row that this release cannot read, so that trying others is worth it.
+    pub fn is_of_the_data(&self) -> bool {
+        matches!(self, Self::Json(..) | Self::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)))
+    }
+}

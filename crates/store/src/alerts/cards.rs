@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::id::{RoomKey, WaitId};
-use domain::ladder::Because;
+use domain::ladder::{Because, RungId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -145,6 +145,13 @@ pub struct Card {
     pub change_attempts: i32,
     /// Who pressed its button first.
     pub pressed_by: Option<String>,
+}
+
+impl Card {
+    /// Whether it tells of a rung that was passed, and not only that an owner is missing or our account left.
+    pub fn is_of_a_rung(&self) -> bool {
+        self.alarm.is_none() && self.rung.parse::<RungId>().is_ok()
+    }
 }
 
 /// One card.

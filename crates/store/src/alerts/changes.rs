@@ -109,16 +109,18 @@ pub async fn mark_shown(connection: &mut PgConnection, id: i64, shown: &Value) -
     Ok(())
 }
 
-/// Puts a change off; `form` is the one that the card is to have from now on.
+/// Puts a change off; `form` is the one that the card is to have from now on, `None` the one it has.
 pub async fn put_off(
     connection: &mut PgConnection,
     id: i64,
-    form: &str,
+    form: Option<&str>,
     until: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards set change_attempts = change_attempts + 1, form = $2, next_change_at = $3 where id = $1
+        update alert_cards
+        set change_attempts = change_attempts + 1, form = coalesce($2, form), next_change_at = $3
+        where id = $1
         "#,
         id,
         form,

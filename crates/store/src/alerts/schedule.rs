@@ -155,6 +155,21 @@ pub async fn lock_due(connection: &mut PgConnection, now: Timestamp) -> Result<O
     Ok(wait.map(WaitId))
 }
 
+/// Whether a card of this wait is due that was not decided yet.
+pub async fn is_due(
+    connection: &mut PgConnection,
+    wait: &WaitId,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from alert_schedule where wait = $1 and next_due_at <= $2) as "due!""#,
+        wait.as_str(),
+        now,
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// Sets when a wait's next card is due.
 pub async fn set_next_due(
     connection: &mut PgConnection,

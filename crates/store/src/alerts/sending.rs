@@ -116,7 +116,58 @@ pub async fn mark_sending(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it.
+/// One attempt, by what it left in the card's row.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptKey<'a> {
+    /// The card.
+    pub id: i64,
+    /// Under which uuid it was tried.
+    pub uuid: &'a str,
+    /// Which attempt it was under this uuid, from 1.
+    pub attempt: i32,
+}
+
+/// Locks the card if this attempt is still its last one. After a pause another replica may have taken the card over,
+/// and the failure of an earlier attempt says nothing about it any more.
+pub async fn lock_attempt(connection: &mut PgConnection, key: AttemptKey<'_>) -> Result<bool, sqlx::Error> {
+    let mine = sqlx::query!(
+        r#"
+        select from alert_cards
+        where id = $1 and uuid = $2 and attempts = $3 and state = 'sending'
+        for update
+        "#,
+        key.id,
+        key.uuid,
+        key.attempt,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(mine.is_some())
+}
+
+/// Puts off a card that this release cannot make, and lets the chat's others pass meanwhile.
+pub async fn put_off(
+    connection: &mut PgConnection,
+    id: i64,
+    patience: i32,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards set attempts = greatest(attempts + 1, $2), next_attempt_at = $3
+        where id = $1 and state in ('pending', 'sending')
+        "#,
+        id,
+        patience,
+        until,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it. Whichever attempt
+/// learns it first is right: all of them were made under one uuid.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
@@ -129,7 +180,7 @@ pub async fn mark_sent(
         update alert_cards
         set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
             next_change_at = $4
-        where id = $1
+        where id = $1 and message_id is null
         "#,
         id,
         message_id,

@@ -4,11 +4,12 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use runtime::telemetry::chain;
 use store::alerts::cards::{Card, get};
 use store::alerts::changes::{give_up, lock_next, mark_shown, put_off};
 use store::sqlx::PgConnection;
 
-use super::pace::{CHAT_SPACING, next_attempt};
+use super::pace::{CHAT_SPACING, PUT_OFF, next_attempt};
 use super::{Deliverer, Step};
 use crate::about::{About, Making};
 use crate::card::Form;
@@ -29,7 +30,8 @@ struct Change {
 /// What a look gave.
 enum Next {
     None,
-    GivenUp,
+    /// This one needs no call, or can be made by no call now.
+    PutAside,
     Ready(Box<Change>),
 }
 
@@ -38,7 +40,7 @@ impl Deliverer {
     pub(super) async fn change_next(&self, chat: &str) -> Result<Step, Failure> {
         let change = match self.prepare_change(chat).await? {
             Next::None => return Ok(Step::Idle),
-            Next::GivenUp => return Ok(Step::Worked),
+            Next::PutAside => return Ok(Step::Worked),
             Next::Ready(change) => change,
         };
         let outcome = self.feishu.update_card(&change.message_id, &change.message).await;
@@ -51,15 +53,39 @@ impl Deliverer {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.begin().await?;
         let Some(id) = lock_next(&mut tx, chat, now).await? else { return Ok(Next::None) };
-        let Some(card) = get(&mut tx, id).await? else { return Ok(Next::None) };
-        let next = if let Some((message_id, message)) = self.change(&mut tx, &card, now).await? {
-            Next::Ready(Box::new(Change { card, message_id, message }))
-        } else {
-            give_up(&mut tx, id).await?;
-            Next::GivenUp
-        };
-        tx.commit().await?;
-        Ok(next)
+        match self.look_at_change(&mut tx, id, now).await {
+            Ok(next) => {
+                tx.commit().await?;
+                Ok(next)
+            }
+            Err(failure) if failure.is_of_the_data() => {
+                tx.rollback().await?;
+                metrics::counter!("alerts_unmade_total").increment(1);
+                tracing::error!(
+                    card.id = id,
+                    chat.id = chat,
+                    error = chain(&failure),
+                    "a change cannot be made: it is put off, others pass"
+                );
+                put_off(&mut *self.ctx.db.acquire().await?, id, None, now + PUT_OFF).await?;
+                Ok(Next::PutAside)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn look_at_change(
+        &self,
+        connection: &mut PgConnection,
+        id: i64,
+        now: Timestamp,
+    ) -> Result<Next, Failure> {
+        let Some(card) = get(connection, id).await? else { return Ok(Next::None) };
+        if let Some((message_id, message)) = self.change(connection, &card, now).await? {
+            return Ok(Next::Ready(Box::new(Change { card, message_id, message })));
+        }
+        give_up(connection, id).await?;
+        Ok(Next::PutAside)
     }
 
     /// The message and what it becomes. `None`: it cannot be changed.
@@ -96,10 +122,10 @@ impl Deliverer {
         match &error {
             FeishuError::RetrySameUuid { after, .. } => {
                 let next = next_attempt(card.change_attempts + 1, *after, now);
-                put_off(&mut connection, card.id, form.name(), next).await?;
+                put_off(&mut connection, card.id, None, next).await?;
             }
             FeishuError::FixCard(_) => match form.simpler().filter(|form| *form != Form::PlainText) {
-                Some(simpler) => put_off(&mut connection, card.id, simpler.name(), now).await?,
+                Some(simpler) => put_off(&mut connection, card.id, Some(simpler.name()), now).await?,
                 None => give_up(&mut connection, card.id).await?,
             },
             FeishuError::Unchangeable(_) | FeishuError::Permanent(_) => {
@@ -108,7 +134,7 @@ impl Deliverer {
             }
             FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
                 let until = self.stop_everything(&error, now);
-                put_off(&mut connection, card.id, form.name(), until).await?;
+                put_off(&mut connection, card.id, None, until).await?;
             }
         }
         Ok(())

@@ -18,6 +18,9 @@ const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(1);
 /// The longest pause.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(60);
 
+/// A card that this release cannot make is left alone this long.
+pub const PUT_OFF: TimeDelta = TimeDelta::seconds(30);
+
 /// Gives each call its moment.
 #[derive(Debug, Default)]
 pub struct Pace {

@@ -6,15 +6,18 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
+use runtime::telemetry::chain;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
+use store::alerts::schedule::is_due;
 use store::alerts::sending::{
-    End, Frozen, freeze, lock_head, mark_refused, mark_retry, mark_sending, mark_sent, set_aside,
+    AttemptKey, End, Frozen, freeze, lock_attempt, lock_head, mark_refused, mark_retry, mark_sending,
+    mark_sent, put_off, set_aside,
 };
 use store::golive;
-use store::sqlx::PgConnection;
+use store::sqlx::{Connection, PgConnection};
 
-use super::pace::{CHAT_SPACING, next_attempt};
+use super::pace::{CHAT_SPACING, PUT_OFF, next_attempt};
 use super::{Deliverer, Step};
 use crate::about::{About, Making};
 use crate::card::{CardState, Form};
@@ -77,31 +80,54 @@ impl Deliverer {
         let mut tx = self.ctx.db.begin().await?;
         let held = held(&mut tx, &self.ctx.config, now).await?.is_some();
         let Some(id) = lock_head(&mut tx, chat, PATIENCE, held, now).await? else { return Ok(Head::None) };
-        let Some(card) = get(&mut tx, id).await? else { return Ok(Head::None) };
-        let about = About::read(&mut tx, &card, now).await?;
+        match self.look(&mut tx, id, now).await {
+            Ok(head) => {
+                tx.commit().await?;
+                Ok(head)
+            }
+            Err(failure) if failure.is_of_the_data() => {
+                tx.rollback().await?;
+                metrics::counter!("alerts_unmade_total").increment(1);
+                tracing::error!(
+                    card.id = id,
+                    chat.id = chat,
+                    error = chain(&failure),
+                    "a card cannot be made: it is put off, others pass"
+                );
+                put_off(&mut *self.ctx.db.acquire().await?, id, PATIENCE, now + PUT_OFF).await?;
+                Ok(Head::SetAside)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Looks again at a locked card: it is set aside, left where it is, or made ready with its attempt noted.
+    async fn look(&self, tx: &mut PgConnection, id: i64, now: Timestamp) -> Result<Head, Failure> {
+        let Some(card) = get(tx, id).await? else { return Ok(Head::None) };
+        let about = About::read(tx, &card, now).await?;
         let Some(about) = about.filter(|about| card.in_doubt || about.is_wanted(&card)) else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
-            set_aside(&mut tx, id, End::Obsolete, None).await?;
-            tx.commit().await?;
+            set_aside(tx, id, End::Obsolete, None).await?;
             return Ok(Head::SetAside);
         };
-        let phase = golive::history(&mut tx).await?.at(now);
+        let phase = golive::history(tx).await?.at(now);
         if let Some(end) = ends_here(&card, phase, now) {
-            set_aside(&mut tx, id, end, None).await?;
-            tx.commit().await?;
+            set_aside(tx, id, end, None).await?;
             tell(&card, end);
             return Ok(Head::SetAside);
         }
         if !phase.live && card.alarm.is_none() {
             return Ok(Head::None);
         }
-        let Some((uuid, message)) = self.frozen(&mut tx, &card, &about, now).await? else {
-            set_aside(&mut tx, id, End::Obsolete, None).await?;
-            tx.commit().await?;
+        if !card.in_doubt && card.is_of_a_rung() && is_due(tx, &card.follows, now).await? {
+            // A higher rung is about to take its place.
+            return Ok(Head::None);
+        }
+        let Some((uuid, message)) = self.frozen(tx, &card, &about, now).await? else {
+            set_aside(tx, id, End::Obsolete, None).await?;
             return Ok(Head::SetAside);
         };
-        mark_sending(&mut tx, id, now, now + IN_FLIGHT).await?;
-        tx.commit().await?;
+        mark_sending(tx, id, now, now + IN_FLIGHT).await?;
         Ok(Head::Ready(Box::new(Attempt { card, uuid, message })))
     }
 
@@ -156,27 +182,36 @@ impl Deliverer {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let card = &attempt.card;
-        let in_doubt = card.in_doubt || error.certainty() == Certainty::Unknown;
+        let number = card.attempts + 1;
         let code = error.code();
-        tracing::warn!(wait.id = %card.wait, chat.id = card.chat, card.attempts = card.attempts + 1, error = %error, "a card was not sent");
+        tracing::warn!(wait.id = %card.wait, chat.id = card.chat, card.attempts = number, error = %error, "a card was not sent");
+        let mut tx = connection.begin().await?;
+        let key = AttemptKey { id: card.id, uuid: attempt.uuid.as_str(), attempt: number };
+        if !lock_attempt(&mut tx, key).await? {
+            tracing::warn!(wait.id = %card.wait, chat.id = card.chat, "the attempt was overtaken by another one");
+            return Ok(());
+        }
+        let in_doubt = card.in_doubt || error.certainty() == Certainty::Unknown;
         match error {
             FeishuError::RetrySameUuid { after, .. } => {
-                let next = next_attempt(card.attempts + 1, *after, now);
-                mark_retry(connection, card.id, in_doubt, code, next).await?;
-            }
-            FeishuError::FixCard(_) => match simpler(attempt) {
-                Some(form) => mark_refused(connection, card.id, form.name(), code, now).await?,
-                None => bury(connection, card, code).await?,
-            },
-            FeishuError::Permanent(_) | FeishuError::Unchangeable(_) => {
-                bury(connection, card, code).await?;
+                let next = next_attempt(number, *after, now);
+                mark_retry(&mut tx, card.id, in_doubt, code, next).await?;
             }
             FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
                 let until = self.stop_everything(error, now);
-                mark_retry(connection, card.id, in_doubt, code, until).await?;
+                mark_retry(&mut tx, card.id, in_doubt, code, until).await?;
             }
+            // This attempt was refused, but an earlier one may stand in the chat: only the same uuid is safe.
+            _ if in_doubt => {
+                mark_retry(&mut tx, card.id, in_doubt, code, next_attempt(number, None, now)).await?;
+            }
+            FeishuError::FixCard(_) => match simpler(attempt) {
+                Some(form) => mark_refused(&mut tx, card.id, form.name(), code, now).await?,
+                None => bury(&mut tx, card, code).await?,
+            },
+            FeishuError::Permanent(_) | FeishuError::Unchangeable(_) => bury(&mut tx, card, code).await?,
         }
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// What every call would meet: no card is to blame, and none is given up for it.

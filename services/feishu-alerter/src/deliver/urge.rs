@@ -33,7 +33,7 @@ impl Deliverer {
         let outcome = self.feishu.press(&MessageId::new(&press.message_id), &people).await;
         let now = self.ctx.clock.now();
         self.record_press(&mut *self.ctx.db.acquire().await?, &press, outcome, now).await?;
-        tokio::time::sleep(CHAT_SPACING).await;
+        self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
+use store::sqlx;
 use testkit::company::{LI, WANG, says};
 use testkit::until;
 
@@ -50,6 +51,51 @@ async fn whatever_happens_to_the_call_there_is_exactly_one_message() -> Result<(
         scene.stop(alerter).await?;
     }
     Ok(())
+}
+
+/// The first attempt stands in the chat, and nobody knows. Proven to fail: if a refusal of the second one counts, the
+/// card goes out again under another uuid, or is given up while it stands.
+#[tokio::test]
+async fn a_refusal_after_an_attempt_in_doubt_says_nothing_about_that_one() -> Result<()> {
+    for code in [230_028, 230_002] {
+        let mut scene = Scene::start().await?;
+        let alerter = scene.alerter().await?;
+        scene.fault("send", TO_WANG, 1, json!({ "kind": "accept_then_drop" })).await?;
+        scene.fault("send", TO_WANG, 1, json!({ "kind": "code", "code": code })).await?;
+        scene.asks("r1", WANG).await?;
+        scene.advance(5);
+        scene
+            .until_count(
+                "select count(*) from alert_cards where state = 'sent' and attempts = 3 and generation = 0",
+                1,
+            )
+            .await?;
+        assert_eq!(scene.cards(TO_WANG).await?.len(), 1, "{code}");
+        scene.stop(alerter).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_card_that_cannot_be_made_holds_up_no_other_of_its_chat() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.asks("r1", WANG).await?;
+    scene.asks("r2", WANG).await?;
+    scene.fault("send", TO_WANG, 1, json!({ "kind": "rate_limited", "reset": 60 })).await?;
+    let alerter = scene.alerter().await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'pending'", 2).await?;
+    scene.until_count("select count(*) from alert_cards where attempts = 1", 1).await?;
+    // As a later release might have left it.
+    sqlx::query("update alert_cards set payload = '{}' where attempts = 1")
+        .execute(&scene.stack.admin)
+        .await?;
+    scene.advance(2);
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene
+        .until_count("select count(*) from alert_cards where payload = '{}' and state = 'pending'", 1)
+        .await?;
+    scene.stop(alerter).await
 }
 
 #[tokio::test]

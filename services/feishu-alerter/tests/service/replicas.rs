@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use feishu_alerter::point;
+use serde_json::json;
 use store::sqlx;
 use testkit::company::WANG;
 
@@ -45,6 +46,29 @@ async fn two_replicas_send_every_card_once_and_in_order() -> Result<()> {
         .await?;
     assert_in_order(&scene, 2 * ROOMS).await?;
     scene.stop(third).await
+}
+
+/// Proven to fail: without `lock_attempt` the replica that wakes up takes the card back, and it goes out once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_slept_over_its_claim_takes_no_card_back() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let sleeper = scene.alerter().await?;
+    scene.fault("send", TO_WANG, 1, json!({ "kind": "code", "code": 230_028 })).await?;
+    let (asleep, wake) = sleeper.faults.hold(point::BEFORE_RECORD);
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    asleep.await;
+    let other = scene.alerter().await?;
+    scene.advance(2);
+    scene.until_count("select count(*) from alert_cards where state = 'sent' and attempts = 2", 1).await?;
+    wake.send(()).ok();
+    scene.stop(sleeper).await?;
+    assert_eq!(
+        scene.count("select count(*) from alert_cards where state = 'sent' and generation = 0").await?,
+        1
+    );
+    assert_in_order(&scene, 1).await?;
+    scene.stop(other).await
 }
 
 /// The chat holds every card once, in the order in which they were decided.
