@@ -81,9 +81,9 @@ impl Deliverer {
         let held = held(&mut tx, &self.ctx.config, now).await?.is_some();
         let Some(id) = lock_head(&mut tx, chat, PATIENCE, held, now).await? else { return Ok(Head::None) };
         match self.look(&mut tx, id, now).await {
-            Ok(head) => {
+            Ok(found) => {
                 tx.commit().await?;
-                Ok(head)
+                Ok(found)
             }
             Err(failure) if failure.is_of_the_data() => {
                 tx.rollback().await?;

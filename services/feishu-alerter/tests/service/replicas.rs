@@ -62,7 +62,7 @@ async fn a_replica_that_slept_over_its_claim_takes_no_card_back() -> Result<()> 
     scene.advance(2);
     scene.until_count("select count(*) from alert_cards where state = 'sent' and attempts = 2", 1).await?;
     wake.send(()).ok();
-    scene.stop(sleeper).await?;
+    sleeper.stop().await?;
     assert_eq!(
         scene.count("select count(*) from alert_cards where state = 'sent' and generation = 0").await?,
         1

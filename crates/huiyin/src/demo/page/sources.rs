@@ -199,7 +199,7 @@ impl Sources {
 
     /// A picture that a card shows.
     pub async fn image(&self, key: &str) -> Result<Vec<u8>> {
-        let answer = self.http.get(format!("{}/_sim/images/{key}", self.feishu)).send().await?;
+        let answer = self.http.get(format!("{}/_sim/images/{key}", self.places.feishu)).send().await?;
         Ok(answer.error_for_status()?.bytes().await?.to_vec())
     }
 
