@@ -1,40 +1,91 @@
 //! What is known about people, kept current from what they say.
+//!
+//! Whoever hears of people only notes them; one task writes. So a slow database holds up no message and no answer.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use events::chat::ChatMessage;
 use runtime::Context;
 use runtime::telemetry::chain;
-use store::ingest::Contact;
+use store::ingest::{Contact, remember_contacts};
+use tokio::sync::Notify;
 
-/// Remembers the senders. Messages are safe on the bus already, so that a failure only costs freshness.
-pub async fn remember(ctx: &Context, messages: &[ChatMessage]) {
-    let contacts: BTreeMap<String, Contact> = messages
-        .iter()
-        .map(|message| {
+/// People noted and not written: more than that while the database is away are noted when they speak again.
+const MOST_NOTED: usize = 10_000;
+/// The pause after the database did not take them.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// People to be remembered, each as last heard of. Clones share them.
+#[derive(Clone, Default)]
+pub struct Contacts {
+    noted: Arc<Mutex<BTreeMap<String, Contact>>>,
+    bell: Arc<Notify>,
+}
+
+impl Contacts {
+    /// Notes the senders of messages.
+    pub fn note_senders(&self, messages: &[ChatMessage]) {
+        self.note(messages.iter().map(|message| {
             let sender = message.sender();
-            let person = sender.key.to_string();
-            let contact = Contact {
-                person: person.clone(),
+            Contact {
+                person: sender.key.to_string(),
                 name: sender.name,
                 corporation: sender.corporation,
                 coworker: sender.coworker,
-            };
-            (person, contact)
-        })
-        .collect();
-    let contacts: Vec<Contact> = contacts.into_values().collect();
-    store(ctx, &contacts).await;
-}
+            }
+        }));
+    }
 
-/// Remembers people; a failure is only logged.
-pub async fn store(ctx: &Context, contacts: &[Contact]) {
-    let now = ctx.clock.now();
-    let stored = async {
-        let mut connection = ctx.db.acquire().await?;
-        store::ingest::remember_contacts(&mut connection, contacts, now).await
-    };
-    if let Err(error) = stored.await {
-        tracing::warn!(error = chain(&error), "contacts could not be remembered");
+    /// Notes people.
+    pub fn note(&self, contacts: impl IntoIterator<Item = Contact>) {
+        let mut noted = self.lock();
+        for contact in contacts {
+            if noted.len() < MOST_NOTED || noted.contains_key(&contact.person) {
+                noted.insert(contact.person.clone(), contact);
+            }
+        }
+        drop(noted);
+        self.bell.notify_one();
+    }
+
+    /// Writes what is noted until the shutdown is requested, and then once more.
+    pub async fn run(self, ctx: Context) {
+        while !ctx.shutdown.requested() {
+            tokio::select! {
+                () = self.bell.notified() => {}
+                () = ctx.shutdown.wait() => {}
+            }
+            if let Err(error) = self.write(&ctx).await {
+                tracing::warn!(error = chain(&error), "contacts could not be remembered yet");
+                ctx.shutdown.sleep(PAUSE).await;
+                self.bell.notify_one();
+            }
+        }
+    }
+
+    async fn write(&self, ctx: &Context) -> Result<(), store::sqlx::Error> {
+        let taken: Vec<Contact> = std::mem::take(&mut *self.lock()).into_values().collect();
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let stored = async {
+            let mut connection = ctx.db.acquire().await?;
+            remember_contacts(&mut connection, &taken, ctx.clock.now()).await
+        };
+        let stored = stored.await;
+        if stored.is_err() {
+            let mut noted = self.lock();
+            for contact in taken {
+                // What was heard meanwhile is newer.
+                noted.entry(contact.person.clone()).or_insert(contact);
+            }
+        }
+        stored
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Contact>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

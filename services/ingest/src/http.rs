@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::callers::Gate;
 use crate::capture::Capture;
+use crate::contacts::Contacts;
 use crate::{page, webhook};
 
 /// The webhook takes large bodies; everything else as everywhere.
@@ -30,11 +31,11 @@ pub async fn bind(ctx: &Context) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until the shutdown is requested.
-pub async fn serve(ctx: Context, listener: TcpListener, capture: Option<Arc<Capture>>) {
+pub async fn serve(ctx: Context, listener: TcpListener, capture: Option<Arc<Capture>>, contacts: Contacts) {
     let (shutdown, gate) = (ctx.shutdown.clone(), Arc::new(Gate::of(&ctx.config.ingest.webhook_tokens)));
     let server = Server::new("ingest", LIMITS).behind(&ctx.config.http.trusted_proxies);
     let router = Router::new()
-        .merge(webhook::router(ctx.clone(), gate.clone()))
+        .merge(webhook::router(ctx.clone(), gate.clone(), contacts))
         .merge(page::router(ctx, capture, gate))
         .route("/healthz", get(|| std::future::ready("ok")));
     server.serve(listener, router, async move { shutdown.wait().await }).await;

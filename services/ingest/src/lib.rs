@@ -17,6 +17,8 @@ use runtime::{Context, Tasks};
 
 pub use capture::point;
 
+use self::contacts::Contacts;
+
 /// Runs until the shutdown is requested.
 ///
 /// # Errors
@@ -24,14 +26,16 @@ pub use capture::point;
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let listener = http::bind(&ctx).await?;
     let mut tasks = Tasks::new(ctx.shutdown.clone());
+    let contacts = Contacts::default();
+    tasks.spawn("contacts", contacts.clone().run(ctx.clone()));
     let capture = match &ctx.config.ingest.gateway {
-        Some(gateway) => Some(capture::start(&ctx, gateway, &mut tasks).await?),
+        Some(gateway) => Some(capture::start(&ctx, gateway, contacts.clone(), &mut tasks).await?),
         None => None,
     };
     if let Some(watchdog) = ctx.config.watchdog.clone() {
         let http = runtime::http::client().context("the HTTP client for the fallback")?;
         tasks.spawn("sentinel", sentinel::run(ctx.clone(), *watchdog, http));
     }
-    tasks.spawn("http", http::serve(ctx, listener, capture));
+    tasks.spawn("http", http::serve(ctx, listener, capture, contacts));
     tasks.finish().await
 }

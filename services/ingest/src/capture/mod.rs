@@ -30,6 +30,7 @@ pub use setup::start;
 use self::outbox::Outbox;
 use self::people::People;
 use self::rooms::Rooms;
+use crate::contacts::Contacts;
 use crate::gateway::{ContactId, Epoch, GatewayClient, GatewayError, State, Status};
 
 /// The source of everything that comes from a Wechaty gateway.
@@ -55,6 +56,7 @@ pub struct Capture {
     /// Ids were committed.
     arrived: Notify,
     people: People,
+    contacts: Contacts,
     rooms: Rooms,
     outbox: Outbox,
 }

@@ -50,10 +50,10 @@ impl People {
             // Our own account tells which kind of puppet this is, and so what `coworker = false` means.
             if *id != link.account && self.fresh(&link.account, capture.now()).is_none() {
                 let own = link.client.contact(&link.account).await?;
-                self.learn(capture, &link.account, own, &link.account).await;
+                self.learn(capture, &link.account, &own, &link.account);
             }
             let wire = link.client.contact(id).await?;
-            Ok(self.learn(capture, id, wire, &link.account).await)
+            Ok(self.learn(capture, id, &wire, &link.account))
         };
         match fetched.await {
             Ok(person) => Ok(person),
@@ -95,16 +95,16 @@ impl People {
         }
     }
 
-    async fn learn(
+    fn learn(
         &self,
         capture: &Capture,
         id: &ContactId,
-        wire: ContactPayloadResponse,
+        wire: &ContactPayloadResponse,
         account: &ContactId,
     ) -> Person {
         let (wire_type, now) = (wire.r#type, capture.now());
         let wecom = wire_type == CORPORATION || self.wire_type(account) == Some(CORPORATION);
-        let person = person(&wire, wecom);
+        let person = person(wire, wecom);
         self.lock().insert(id.clone(), Known { person: person.clone(), wire_type, at: now });
         let contact = Contact {
             person: PersonKey { source: SOURCE.to_owned(), id: id.to_string() }.to_string(),
@@ -112,7 +112,7 @@ impl People {
             corporation: person.corporation.clone(),
             coworker: person.coworker,
         };
-        crate::contacts::store(&capture.ctx, &[contact]).await;
+        capture.contacts.note([contact]);
         person
     }
 

@@ -14,6 +14,7 @@ use super::outbox::Outbox;
 use super::people::People;
 use super::rooms::Rooms;
 use super::{Capture, arrivals, fetch, outbox, record, warm};
+use crate::contacts::Contacts;
 use crate::gateway::reader::{ARRIVAL_QUEUE, Now};
 use crate::gateway::session::{Begin, NOTICE_QUEUE};
 use crate::gateway::{ContactId, Outlets, Resume, Session, Settings, Status, Timings};
@@ -28,12 +29,13 @@ const KEEP_MISSING: TimeDelta = TimeDelta::days(14);
 pub async fn start(
     ctx: &Context,
     config: &config::Gateway,
+    contacts: Contacts,
     tasks: &mut Tasks,
 ) -> anyhow::Result<Arc<Capture>> {
     let settings = Settings::of(config)?;
     let (status, status_watch) = watch::channel(Status::initial());
     let (client, client_watch) = watch::channel(None);
-    let (capture, epoch) = restore(ctx, &config.name, status_watch, client_watch).await?;
+    let (capture, epoch) = restore(ctx, &config.name, contacts, status_watch, client_watch).await?;
 
     let (arrivals, arrivals_in) = mpsc::channel(ARRIVAL_QUEUE);
     let (notices, notices_in) = mpsc::channel(NOTICE_QUEUE);
@@ -56,6 +58,7 @@ pub async fn start(
 async fn restore(
     ctx: &Context,
     name: &str,
+    contacts: Contacts,
     status: watch::Receiver<Status>,
     client: watch::Receiver<Option<crate::gateway::GatewayClient>>,
 ) -> anyhow::Result<(Arc<Capture>, u64)> {
@@ -76,6 +79,7 @@ async fn restore(
         login_code: watch::channel(None).0,
         arrived: Notify::new(),
         people: People::default(),
+        contacts,
         rooms: Rooms::restore(rooms),
         outbox: Outbox::default(),
     };

@@ -25,7 +25,7 @@ use serde::Serialize;
 
 pub use self::read::{BodyError, MAX_ROWS, Read, Rejected, read};
 use crate::callers::Gate;
-use crate::contacts;
+use crate::contacts::Contacts;
 
 /// Bytes of a request's body.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -46,11 +46,13 @@ struct Answer {
 struct Webhook {
     ctx: Context,
     gate: Arc<Gate>,
+    contacts: Contacts,
 }
 
 /// The webhook's routes.
-pub fn router(ctx: Context, gate: Arc<Gate>) -> Router {
-    Router::new().route("/v1/messages", post(messages)).with_state(Arc::new(Webhook { ctx, gate }))
+pub fn router(ctx: Context, gate: Arc<Gate>, contacts: Contacts) -> Router {
+    let webhook = Webhook { ctx, gate, contacts };
+    Router::new().route("/v1/messages", post(messages)).with_state(Arc::new(webhook))
 }
 
 /// The body is read only once the caller is known: strangers shall not make us keep anything.
@@ -78,7 +80,7 @@ async fn messages(
     metrics::counter!("webhook_rows_total", "outcome" => "rejected").increment(rejected.len() as u64);
     match publish(&webhook.ctx, &messages).await {
         Ok((accepted, duplicates)) => {
-            contacts::remember(&webhook.ctx, &messages).await;
+            webhook.contacts.note_senders(&messages);
             Json(Answer { accepted, duplicates, rejected }).into_response()
         }
         Err(error) => {

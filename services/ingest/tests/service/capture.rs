@@ -37,12 +37,15 @@ async fn what_is_said_arrives_with_who_and_where() -> Result<()> {
     let mention = scene.message(mention["message_id"].as_str().unwrap()).await?;
     assert_eq!(mention.mentions, ["1688850000000102"], "resolved by name");
 
-    let names: Vec<(String, Option<bool>)> = store::sqlx::query_as(
-        "select name, coworker from contacts where person = 'wechaty:7881300000000401'",
-    )
-    .fetch_all(&scene.stack.admin)
+    until("the customer is remembered", || async {
+        let names: Vec<(String, Option<bool>)> = store::sqlx::query_as(
+            "select name, coworker from contacts where person = 'wechaty:7881300000000401'",
+        )
+        .fetch_all(&scene.stack.admin)
+        .await?;
+        Ok(names == [("蓝先生".to_owned(), Some(false))])
+    })
     .await?;
-    assert_eq!(names, [("蓝先生".to_owned(), Some(false))]);
     service.stop().await
 }
 

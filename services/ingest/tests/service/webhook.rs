@@ -108,7 +108,20 @@ async fn bad_rows_are_refused_by_index_and_the_rest_goes_on() -> Result<()> {
     let (status, answer) =
         hook.post("test-token", json!([message("good-1"), message("good-3")]).to_string()).await?;
     assert_eq!((status, &answer["accepted"], &answer["duplicates"]), (200, &json!(1), &json!(1)));
-    assert_eq!(count(&hook.stack, "contacts").await?, 1);
+    until("the sender is remembered", || async { Ok(count(&hook.stack, "contacts").await? == 1) }).await?;
+    hook.service.stop().await
+}
+
+/// Seen to fail while the answer waited for the database.
+#[tokio::test]
+async fn the_answer_waits_for_the_bus_alone_and_people_are_remembered_later() -> Result<()> {
+    let hook = hook().await?;
+    let mut locked = hook.stack.admin.begin().await?;
+    store::sqlx::query("lock table contacts in exclusive mode").execute(&mut *locked).await?;
+    let (status, answer) = hook.post("test-token", message("m-1").to_string()).await?;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(1)));
+    locked.commit().await?;
+    until("the sender is remembered", || async { Ok(count(&hook.stack, "contacts").await? == 1) }).await?;
     hook.service.stop().await
 }
 
