@@ -10,8 +10,8 @@ use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
 use crate::{
-    apply, backup, cards, check, dead, demo, front, golive, health, import, init_vika, recompute, roster, schema,
-    secrets, up,
+    apply, backup, cards, check, dead, demo, front, golive, health, import, init_vika, recompute, roster,
+    schema, secrets, up,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.

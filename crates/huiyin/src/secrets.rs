@@ -31,6 +31,12 @@ const YOURS: [(&str, &str); 5] = [
     ("feishu_encrypt_key", "Encrypt Key of the Feishu app's event subscription"),
     ("feishu_verification_token", "Verification Token of the Feishu app's event subscription"),
 ];
+/// Those that a configuration may do without.
+const OPTIONAL: [(&str, &str); 3] = [
+    ("watchdog_fallback_url", "the webhook of a custom bot in another Feishu group"),
+    ("watchdog_fallback_secret", "what that bot's messages are signed with"),
+    ("watchdog_heartbeat_url", "an address outside that notices when nobody calls it any more"),
+];
 /// The prefix of a Vika token, which the demo's have too.
 const VIKA_PREFIX: &str = "usk";
 /// What a demo needs besides: its page plays a manager.
@@ -53,11 +59,19 @@ pub(crate) fn run(args: &Args) -> failure::Result<()> {
     println!("made {} secrets in {}, kept {}", made.new, args.folder.display(), made.kept);
     if !made.missing.is_empty() {
         println!("to be put there by you, one in each file (an empty file is there already):");
-        for (name, what) in made.missing {
-            println!("  {name:<26}{what}");
-        }
+        print_names(&made.missing);
+    }
+    if !made.open.is_empty() {
+        println!("for the watchdog, if you want them (the configuration has to name the file then):");
+        print_names(&made.open);
     }
     Ok(())
+}
+
+fn print_names(names: &[(&str, &str)]) {
+    for (name, what) in names {
+        println!("  {name:<26}{what}");
+    }
 }
 
 /// What became of a folder.
@@ -66,6 +80,8 @@ struct Made {
     new: usize,
     kept: usize,
     missing: Vec<(&'static str, &'static str)>,
+    /// Optional ones that are empty.
+    open: Vec<(&'static str, &'static str)>,
 }
 
 fn make(folder: &Path, demo: bool) -> Result<Made> {
@@ -81,6 +97,13 @@ fn make(folder: &Path, demo: bool) -> Result<Made> {
             made.count(folder.fill(name, &demo_value(name))?);
         } else if folder.fill(name, "")? || folder.read(name)?.is_empty() {
             made.missing.push((name, what));
+        } else {
+            made.kept += 1;
+        }
+    }
+    for (name, what) in OPTIONAL {
+        if folder.fill(name, "")? || folder.read(name)?.is_empty() {
+            made.open.push((name, what));
         } else {
             made.kept += 1;
         }
@@ -212,7 +235,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("secrets");
         let first = make(&folder, false).unwrap();
-        assert_eq!((first.kept, first.missing.len()), (0, YOURS.len()));
+        assert_eq!((first.kept, first.missing.len(), first.open.len()), (0, YOURS.len(), OPTIONAL.len()));
         let before = contents(&folder);
         assert_eq!(before["postgres_ingest"].len(), 32);
         assert_ne!(before["postgres_ingest"], before["nats_ingest"]);

@@ -24,8 +24,7 @@ const VIKA_PORT: u16 = 8401;
 const FEISHU_PORT: u16 = 8402;
 
 /// The secrets of the configuration that it needs.
-const SECRETS: [&str; 5] =
-    ["database.passwords.reader", "ingest.", "vika.", "feishu.", "watchdog.fallback."];
+const SECRETS: [&str; 5] = ["database.passwords.reader", "ingest.", "vika.", "feishu.", "watchdog.fallback."];
 
 /// What `simulators` is called with.
 #[derive(Debug, clap::Args)]
