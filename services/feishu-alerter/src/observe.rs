@@ -38,7 +38,7 @@ pub async fn observe(ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
         let mut connection = ctx.db.acquire().await?;
         let grounds = Grounds::read(&mut connection, rules, ctx.clock.now()).await?;
         let most = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let changed = rooms_to_observe(&mut connection, grounds.version(), most).await?;
+        let changed = rooms_to_observe(&mut connection, grounds.version(), grounds.now, most).await?;
         drop(connection);
         if changed.is_empty() {
             return Ok(());

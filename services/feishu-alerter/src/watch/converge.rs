@@ -64,7 +64,7 @@ impl Turn<'_> {
             next_repeat_at: self.now + self.repeat_every(&found.trouble),
         };
         let again_since = self.now - delta(self.watchdog.thresholds.reopen_within);
-        let reopened = reopen(connection, &new, again_since, self.now).await?;
+        let reopened = reopen(connection, &new, true, again_since, self.now).await?;
         let alarm = match reopened {
             Some(alarm) => alarm,
             None => match raise(connection, &new, self.now).await? {

@@ -66,7 +66,7 @@ impl Rows {
             gateway,
             folds: all(connection).await?,
             letters: letters_since(connection, now - LETTERS_ARE_NEWS_FOR).await?,
-            outbox: outbox(connection, FEISHU_REFUSES, now - CARDS_ARE_NEWS_FOR).await?,
+            outbox: outbox(connection, FEISHU_REFUSES, false, now - CARDS_ARE_NEWS_FOR, now).await?,
         })
     }
 }
