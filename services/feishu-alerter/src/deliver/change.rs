@@ -1,12 +1,13 @@
 //! Sent cards made true again: what a card shows is replaced by what it should show.
 //!
-//! A change is absolute and silent, so it may be repeated at will; only the last wanted state is ever sent.
+//! A change is absolute and silent, so it may be repeated at will; only the last wanted state is ever sent. What a card
+//! shows is forgotten before each call: a change whose answer is lost may have been made.
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::telemetry::chain;
 use store::alerts::cards::{Card, get};
-use store::alerts::changes::{give_up, lock_next, mark_shown, put_off};
+use store::alerts::changes::{give_up, lock_next, mark_changing, mark_shown, put_off};
 use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, PUT_OFF, next_attempt};
@@ -85,6 +86,7 @@ impl Deliverer {
     ) -> Result<Next, Failure> {
         let Some(card) = get(connection, id).await? else { return Ok(Next::None) };
         if let Some((message_id, message)) = self.change(connection, &card, now).await? {
+            mark_changing(connection, id).await?;
             let ends_at = now + IN_FLIGHT;
             return Ok(Next::Ready(Box::new(Change { card, message_id, message, ends_at })));
         }
