@@ -92,7 +92,7 @@ async fn accounts_are_matched_by_number_or_address_and_shown_masked() -> Result<
         "✘ 孙小询（138****0003、s***@example.com）　没有找到",
         "\"ou_zhao\": \"赵小前\"",
         "\"赵小前\": \"oc_zhao\"",
-        "oc_public  客户响应公开群",
+        "oc_public  客户响应公共群",
     ] {
         assert!(ran.out.contains(expected), "{expected} is not in: {}", ran.out);
     }
