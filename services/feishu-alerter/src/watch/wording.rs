@@ -328,7 +328,7 @@ mod tests {
         }
     }
 
-    /// On a machine with containers there is no `huiyin`.
+    /// On a machine with containers there is no `huiyin`. Seen to fail with the words of the code.
     #[test]
     fn dead_letters_are_told_with_reasons_and_commands_for_people() {
         let reasons = ["undecodable", "refused", "panicked", "other"].map(str::to_owned).to_vec();
@@ -337,7 +337,7 @@ mod tests {
         assert!(said.steps[0].starts_with("查看：docker compose run --rm apply huiyin dead list"));
     }
 
-    /// Sending people to a sheet that stands still would hide the customers who wait.
+    /// Sending people to a sheet that stands still would hide the customers who wait. Seen to fail with `ingest` left out.
     #[test]
     fn nobody_is_sent_to_a_sheet_that_is_not_kept_up() {
         let silent = |service: &str| Trouble::Silent { service: service.into() };
