@@ -51,7 +51,7 @@ pub(in crate::check) fn gateway_refused(endpoint: &str, error: GatewayError, tls
             told(format!("网关的设置 {what} 不能用"), "改正 ingest.gateway 里的这一项")
         }
         _ if tls => told(
-            format!("与网关 {endpoint} 的加密连接没有谈成"),
+            format!("与网关 {endpoint} 不能建立加密连接"),
             "核对 ingest.gateway.tls_ca 与 tls_name；网关若没有开启 TLS，把 tls_ca 设为 null",
         ),
         _ => told(
