@@ -92,16 +92,16 @@ async fn a_room_that_we_are_removed_from_is_told(play: &Play) -> Result<()> {
     play.presence(EGRET, false).await?;
     let removed =
         |row: &Value| row["采集状态"].as_str().is_some_and(|state| state.starts_with("机器人已被移出群"));
-    play.row(Row::Today, EGRET, |row| removed(row) && row["等待状态"] == "无法观察").await?;
+    play.row(Row::Today, EGRET, |row| removed(row) && row["等待状态"] == "已停止计时").await?;
     play.row(Row::AllRooms, EGRET, removed).await?;
     play.row(Row::SystemLog, EGRET, |row| row["操作人"] == "陈拟夏").await?;
-    let told = |text: &str| text.contains("机器人已被移出群") && text.contains("白鹭物流");
+    let told = |text: &str| text.contains("助手账号已被移出群") && text.contains("白鹭物流");
     for chat in ["陈拟夏", play::PUBLIC] {
         play.card(chat, "orange", told).await?;
     }
     play.presence(EGRET, true).await?;
     play.row(Row::AllRooms, EGRET, |row| row["采集状态"] == "正常").await?;
-    play.card(play::PUBLIC, "grey", |text| text.contains("机器人已回到群里")).await?;
+    play.card(play::PUBLIC, "grey", |text| text.contains("助手账号已回到群里")).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ pub const OWNER_WANTED: &str = "请指定负责人⏰";
 /// Titles of closed waits.
 pub const ANSWERED: &str = "已回复";
 /// The wait was cancelled by somebody.
-pub const CANCELLED: &str = "已取消";
+pub const CANCELLED: &str = "不用回复";
 /// The customer took the message back.
 pub const WITHDRAWN: &str = "客户已撤回";
 /// Our account has left the room, so nobody knows.
@@ -22,15 +22,15 @@ pub const CONFIRMED: &str = "已确认回复";
 /// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
 pub const TO_VERIFY: &str = "请核实是否已回复⏰";
 /// Title when our account left a room.
-pub const ACCOUNT_LEFT: &str = "机器人已被移出群";
+pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
-pub const RETURNED: &str = "机器人已回到群里";
+pub const RETURNED: &str = "助手账号已回到群里";
 /// Judged anew, nobody was waiting.
 pub const VOID: &str = "无需回复";
 /// The rules exclude the room.
 pub const EXCLUDED: &str = "不再提醒";
 /// A newer card for the same wait has been sent.
-pub const ESCALATED: &str = "已升级";
+pub const ESCALATED: &str = "已有新提醒";
 
 /// Tag beside the title while nobody has answered.
 pub const TAG_OPEN: &str = "未处理";
@@ -66,7 +66,8 @@ pub const NAMELESS: &str = "（未命名）";
 pub const UNVERIFIED_NOTE: &str =
     "采集曾中断，期间的消息看不到。请到群里核实：已经回复的，点「已回复」；还没有的，请尽快回复客户。";
 /// What to do when our account left a room.
-pub const LEFT_NOTE: &str = "群里的等待已停止计时，新消息也看不到了。需要继续观察的，请把机器人重新拉进群。";
+pub const LEFT_NOTE: &str =
+    "群里的等待已停止计时，新消息也看不到了。需要继续观察的，请把助手账号重新拉进群。";
 
 /// The button of a wait that may have been answered unseen.
 pub const ANSWERED_UNSEEN: &str = "已回复";
@@ -79,7 +80,7 @@ pub const NO_REPLY_NEEDED: &str = "不用回复";
 /// Title of the question before it takes effect.
 pub const CONFIRM_TITLE: &str = "确认不用回复？";
 /// The question.
-pub const CONFIRM_TEXT: &str = "这次等待会记为取消，不再提醒，也不计入回复时间。";
+pub const CONFIRM_TEXT: &str = "这次等待会结束（表格里记为「已取消」），不再提醒，也不计入回复时间。";
 
 /// Answers to a press.
 pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
@@ -104,9 +105,9 @@ pub fn waited(threshold: Duration) -> String {
     format!("已等 {}", span(threshold))
 }
 
-/// "提问已 20 分钟", where nobody knows whether the customer still waits.
+/// "客户提问已过 20 分钟", where nobody knows whether the customer still waits.
 pub fn asked(threshold: Duration) -> String {
-    format!("提问已 {}", span(threshold))
+    format!("客户提问已过 {}", span(threshold))
 }
 
 /// The level beside the waiting time: "【橙色】".
@@ -131,7 +132,7 @@ pub fn confirmed_by(who: &str) -> String {
 
 /// Our account is back in the room.
 pub fn returned() -> String {
-    "机器人已回到群里，恢复计时".to_owned()
+    "助手账号已回到群里，恢复计时".to_owned()
 }
 
 /// "小林 标记为不用回复"
@@ -146,7 +147,7 @@ pub fn withdrawn() -> String {
 
 /// Our account has left the room.
 pub fn unobserved() -> String {
-    "机器人已被移出群，无法继续计时".to_owned()
+    "助手账号已被移出群，无法继续计时".to_owned()
 }
 
 /// Judged anew, nobody was waiting.
@@ -159,7 +160,7 @@ pub fn excluded() -> String {
     "这个群已被排除，不再提醒".to_owned()
 }
 
-/// "已升级：已等 30 分钟，请看新的提醒"
+/// "已等 30 分钟，请看新的提醒"
 pub fn escalated(to: Duration) -> String {
     format!("{}，请看新的提醒", waited(to))
 }

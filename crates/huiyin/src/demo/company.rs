@@ -20,7 +20,7 @@ pub const SPACE: &str = "spcDemo000001";
 /// The company's rules have been in force for this long.
 pub const RULES_SINCE: TimeDelta = TimeDelta::days(1);
 /// The name of the chat that everybody reads.
-pub const PUBLIC_CHAT: &str = "客户响应公开群";
+pub const PUBLIC_CHAT: &str = "客户响应公共群";
 /// The name of the chat of those who look after Huiyin.
 pub const OPERATORS_CHAT: &str = "运维群";
 /// The custom bot that is told when the app cannot speak.

@@ -80,7 +80,7 @@ async fn a_press_is_understood_and_the_card_in_the_answer_is_taken() {
     assert_eq!(seen["toast"]["content"], wording::TOAST_DONE);
     assert_eq!(seen["card_updated"], true);
     let there = stage.messages().await;
-    assert_eq!(there[0]["card"]["header"]["title"]["content"], "已取消");
+    assert_eq!(there[0]["card"]["header"]["title"]["content"], "不用回复");
 }
 
 #[tokio::test]

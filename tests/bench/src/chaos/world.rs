@@ -239,7 +239,7 @@ fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<f
         .flatten()
         .map(|(name, id)| chat(text(id), name))
         .collect();
-    chats.push(chat(text(&company["feishu"]["public_chat"]), "公开群"));
+    chats.push(chat(text(&company["feishu"]["public_chat"]), "公共群"));
     let person = |(_, name, open_id): &(&str, &str, &str)| feishu::PersonSpec {
         open_id: (*open_id).to_owned(),
         name: (*name).to_owned(),
