@@ -125,12 +125,6 @@ pub enum Claim {
     Answered,
 }
 
-impl Claim {
-    pub(crate) const fn is_usual(&self) -> bool {
-        matches!(self, Self::NoReplyNeeded)
-    }
-}
-
 /// An account of ours that is not in the room any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departure {

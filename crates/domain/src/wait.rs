@@ -105,8 +105,8 @@ enum Stored {
         by: String,
         reason: String,
         command: CommandId,
-        #[serde(default, skip_serializing_if = "Claim::is_usual")]
-        claim: Claim,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<Claim>,
     },
     Withdrawn,
     Unobserved,
@@ -116,11 +116,9 @@ impl From<Ending> for Stored {
     fn from(ending: Ending) -> Self {
         match ending {
             Ending::Answered { by, name, role } => Self::Answered { by, name, role },
-            Ending::Cancelled { by, reason, command } => {
-                Self::Cancelled { by, reason, command, claim: Claim::NoReplyNeeded }
-            }
+            Ending::Cancelled { by, reason, command } => Self::Cancelled { by, reason, command, claim: None },
             Ending::Confirmed { by, command } => {
-                Self::Cancelled { by, reason: String::new(), command, claim: Claim::Answered }
+                Self::Cancelled { by, reason: String::new(), command, claim: Some(Claim::Answered) }
             }
             Ending::Withdrawn => Self::Withdrawn,
             Ending::Unobserved => Self::Unobserved,
@@ -132,7 +130,9 @@ impl From<Stored> for Ending {
     fn from(stored: Stored) -> Self {
         match stored {
             Stored::Answered { by, name, role } => Self::Answered { by, name, role },
-            Stored::Cancelled { by, command, claim: Claim::Answered, .. } => Self::Confirmed { by, command },
+            Stored::Cancelled { by, command, claim: Some(Claim::Answered), .. } => {
+                Self::Confirmed { by, command }
+            }
             Stored::Cancelled { by, reason, command, .. } => Self::Cancelled { by, reason, command },
             Stored::Withdrawn => Self::Withdrawn,
             Stored::Unobserved => Self::Unobserved,
