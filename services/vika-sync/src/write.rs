@@ -6,7 +6,7 @@ use domain::Timestamp;
 use runtime::Context;
 use runtime::lease::Lease;
 use serde_json::Value;
-use store::vika_sync::{self as mirror, Cells, MirrorRow, Seen};
+use store::vika_sync::{self as mirror, Cells, MirrorRow, OUTDATED, Seen};
 use vika::tables::Table;
 use vika::{Client, Error, FieldId, Fields, Key, MAX_RECORDS, Present, RecordId, RecordQuery};
 
@@ -18,6 +18,8 @@ use crate::trouble::Trouble;
 /// A creation of which nobody heard again is looked for this long before the row is made again: the service may still
 /// be at it.
 const CREATION_SETTLES: TimeDelta = TimeDelta::seconds(15);
+/// Rows read in one call.
+const READ_AT_ONCE: usize = 100;
 /// What could be seen in a row is remembered this often.
 const SEEN: usize = 20;
 
@@ -107,7 +109,12 @@ pub async fn flush<T: Table>(
     for row in rows {
         match (&row.desired, &row.known.record) {
             (Some(desired), Some(_)) => {
-                let fields = desired.changes(&columns, &row.known.cells);
+                let outdated = row.known.version == OUTDATED;
+                let fields = if outdated {
+                    desired.ours(&columns)
+                } else {
+                    desired.changes(&columns, &row.known.cells)
+                };
                 if fields.is_empty() { settled.push(row) } else { changes.push((row, fields)) }
             }
             (Some(desired), None) if desired.create => missing.push(row),
@@ -118,9 +125,45 @@ pub async fn flush<T: Table>(
     if sheet.takes_rows(tools.now()) {
         changes.extend(create(tools, sheet, &columns, missing).await?);
     }
+    learn_theirs(tools, sheet, &columns, &mut changes).await?;
     let key = columns.key(sheet.key);
     for batch in changes.chunks(MAX_RECORDS) {
         change(tools, sheet, key, batch.to_vec()).await?;
+    }
+    Ok(())
+}
+
+/// Reads what managers own in rows of which that was never noted: their next edit is compared with it.
+async fn learn_theirs<T: Table>(
+    tools: &Tools,
+    sheet: &Sheet<T>,
+    columns: &Present<T>,
+    changes: &mut [Change<T>],
+) -> Result<(), Trouble> {
+    let theirs = |row: &Row<T>| -> Vec<FieldId> {
+        let desired = row.desired.iter().flat_map(|desired| &desired.once);
+        desired.filter_map(|(column, _)| columns.id(*column).cloned()).collect()
+    };
+    let mut unknown: Vec<(&mut Row<T>, Vec<FieldId>)> = changes
+        .iter_mut()
+        .map(|(row, _)| (theirs(row), row))
+        .filter(|(theirs, row)| {
+            !theirs.is_empty() && theirs.iter().all(|id| !row.known.cells.contains_key(id.as_str()))
+        })
+        .map(|(theirs, row)| (row, theirs))
+        .collect();
+    for batch in unknown.chunks_mut(READ_AT_ONCE) {
+        let ids = batch.iter().filter_map(|(row, _)| row.known.record.clone()?.try_into().ok()).collect();
+        let fields = batch[0].1.clone();
+        let query = RecordQuery { record_ids: Some(ids), fields, ..RecordQuery::default() };
+        let read = tools.client.records(&sheet.guard.sheet, &query).await?;
+        for (row, theirs) in batch {
+            let found = read.iter().find(|found| Some(found.id.as_str()) == row.known.record.as_deref());
+            let cells = found.into_iter().flat_map(|found| theirs.iter().map(|id| (id, found.cell(id))));
+            for (id, cell) in cells {
+                keep(&mut row.known.cells, id.as_str(), cell.canonical());
+            }
+        }
     }
     Ok(())
 }
@@ -156,13 +199,13 @@ async fn create<T: Table>(
             let Some(desired) = &row.desired else { continue };
             if let Some(record) = there.remove(&row.known.room) {
                 let known = MirrorRow { record: Some(record.to_string()), ..row.known.clone() };
-                let fields = desired.changes(columns, &known.cells);
+                let fields = desired.ours(columns);
                 adopted.push((Row { known, ..row.clone() }, fields));
             } else if row.known.attempted_at.is_none_or(|at| now - at >= CREATION_SETTLES) {
                 new.push((row.clone(), desired.complete(columns)));
             }
         }
-        insert(tools, sheet, key, new).await?;
+        insert(tools, sheet, columns, key, new).await?;
     }
     Ok(adopted)
 }
@@ -171,15 +214,15 @@ async fn create<T: Table>(
 async fn insert<T: Table>(
     tools: &mut Tools,
     sheet: &mut Sheet<T>,
+    columns: &Present<T>,
     key: Key<'_>,
     new: Vec<Change<T>>,
 ) -> Result<(), Trouble> {
     let mut batches = vec![new];
     while let Some(batch) = batches.pop().filter(|batch| !batch.is_empty()) {
         tools.ready().await?;
-        let rooms: Vec<String> = batch.iter().map(|(row, _)| row.known.room.clone()).collect();
         let cells: Vec<Fields> = batch.iter().map(|(_, fields)| fields.clone()).collect();
-        note(tools, sheet, &rooms, Some(tools.now())).await?;
+        note(tools, sheet, columns, &batch).await?;
         match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
             Ok(records) => {
                 tools.ctx.faults.reach(point::CREATED).await;
@@ -190,7 +233,8 @@ async fn insert<T: Table>(
             // Not known: the attempt stays noted, and the rows are looked for first.
             Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => return Err(error.into()),
             Err(error) => {
-                note(tools, sheet, &rooms, None).await?;
+                let rooms: Vec<String> = batch.iter().map(|(row, _)| row.known.room.clone()).collect();
+                mirror::note_no_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rooms).await?;
                 match error {
                     Error::Rejected { .. } => {
                         refused(tools, sheet, batch, &error, &mut batches).await?;
@@ -301,13 +345,19 @@ async fn refused<T: Table>(
     Ok(())
 }
 
+/// Before rows are made: that they are, and with what in managers' columns. After a crash nobody could tell that from
+/// what a manager has edited since.
 async fn note<T: Table>(
     tools: &Tools,
     sheet: &Sheet<T>,
-    rooms: &[String],
-    at: Option<Timestamp>,
+    columns: &Present<T>,
+    batch: &[Change<T>],
 ) -> Result<(), Trouble> {
-    Ok(mirror::note_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), rooms, at).await?)
+    let theirs = |row: &Row<T>| row.desired.as_ref().map(|desired| desired.theirs(columns));
+    let rows: Vec<(String, Cells)> =
+        batch.iter().map(|(row, _)| (row.known.room.clone(), theirs(row).unwrap_or_default())).collect();
+    let now = tools.now();
+    Ok(mirror::note_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows, now).await?)
 }
 
 /// Before cells are sent: whatever comes of it, they do not hold any more what they are known to.
