@@ -30,6 +30,9 @@ pub struct Seen {
     pub at: Timestamp,
 }
 
+/// How many moments are remembered at which something new could be seen in a row.
+pub const SEEN_MOST: usize = 20;
+
 /// The version of a row that was kept of an earlier time than its sheet: nothing that is ours in it is known any more,
 /// and it is to be written whole.
 pub const OUTDATED: i64 = -2;

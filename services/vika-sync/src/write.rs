@@ -6,7 +6,7 @@ use domain::Timestamp;
 use runtime::Context;
 use runtime::lease::Lease;
 use serde_json::Value;
-use store::vika_sync::{self as mirror, Cells, MirrorRow, OUTDATED, Seen};
+use store::vika_sync::{self as mirror, Cells, MirrorRow, OUTDATED, SEEN_MOST, Seen};
 use vika::tables::Table;
 use vika::{Client, Error, FieldId, Fields, Key, MAX_RECORDS, Present, RecordId, RecordQuery};
 
@@ -20,8 +20,10 @@ use crate::trouble::Trouble;
 const CREATION_SETTLES: TimeDelta = TimeDelta::seconds(15);
 /// Rows read in one call.
 const READ_AT_ONCE: usize = 100;
-/// What could be seen in a row is remembered this often.
-const SEEN: usize = 20;
+/// How finely distances are told apart that are measured by age.
+const PER_AGE: i64 = 1_000_000;
+/// For so long the earliest moment is remembered at which a row was seen: an edit may be read that late.
+const SEEN_FOR: TimeDelta = TimeDelta::days(1);
 
 /// What writing needs.
 pub struct Tools {
@@ -80,9 +82,22 @@ impl<T: Table> Row<T> {
             && next.seen.last().is_none_or(|seen| seen.through != *through)
         {
             next.seen.push(Seen { through: through.clone(), at: now });
-            next.seen.drain(..next.seen.len().saturating_sub(SEEN));
+            thin_out(&mut next.seen, now);
         }
         next
+    }
+}
+
+/// Keeps few moments over a long time instead of the last ones alone: an edit that is read late must find one before it.
+/// Where one is missing, an edit reaches less far than its author saw, never further.
+fn thin_out(seen: &mut Vec<Seen>, now: Timestamp) {
+    while seen.len() > SEEN_MOST {
+        // The one whose neighbours are closest to each other, measured by its age: of the newest nothing is lost.
+        let age = |place: usize| (now - seen[place].at).num_milliseconds().max(1);
+        let apart = |place: usize| (seen[place + 1].at - seen[place - 1].at).num_milliseconds();
+        let between = (1..seen.len() - 1).min_by_key(|place| apart(*place) * PER_AGE / age(*place));
+        let first_is_old = now - seen[1].at >= SEEN_FOR;
+        seen.remove(if first_is_old { 0 } else { between.unwrap_or(0) });
     }
 }
 
@@ -381,4 +396,30 @@ async fn confirm<T: Table>(
         .map(|((row, fields), record)| row.after(Some(record.to_string()), fields, now))
         .collect();
     Ok(mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seen to fail with the last twenty kept: a burst of half a minute drove everything before it out.
+    #[test]
+    fn a_burst_drives_out_nothing_that_was_seen_long_before() {
+        let at = |seconds| Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let mut seen = Vec::new();
+        let mut sees = |seconds: i64| {
+            seen.push(Seen { through: seconds.to_string(), at: at(seconds) });
+            thin_out(&mut seen, at(seconds));
+            seen.iter().map(|seen| (seen.at - Timestamp::UNIX_EPOCH).num_seconds()).collect::<Vec<_>>()
+        };
+        sees(0);
+        sees(3_600);
+        let mut kept = Vec::new();
+        for second in 7_200..7_300 {
+            kept = sees(second);
+        }
+        assert_eq!((kept.len(), kept[0], kept[1]), (SEEN_MOST, 0, 3_600));
+        assert_eq!(kept[SEEN_MOST - 3..], [7_297, 7_298, 7_299], "of the newest the least is lost");
+        assert_eq!(sees(7_200 + 86_400)[0], 3_600, "what is more than a day old goes first");
+    }
 }
