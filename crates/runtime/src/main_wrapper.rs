@@ -34,6 +34,10 @@ const POOL_SIZE: u32 = 8;
 /// How long a statement waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Server setting of these: a process that is stopped in the middle of a transaction does not keep its locks. Nothing of
+/// ours waits for anything but the database between two statements.
+const IDLE_IN_TRANSACTION: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
+
 /// Runs a service until it is asked to stop. Ends with an error if the service ends by itself.
 pub fn main<F, Fut>(service: &'static str, role: Role, run: F) -> ExitCode
 where
@@ -152,7 +156,7 @@ pub fn pool(options: PgConnectOptions, service: &str) -> PgPool {
     PgPoolOptions::new()
         .max_connections(POOL_SIZE)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options.application_name(service))
+        .connect_lazy_with(options.application_name(service).options([IDLE_IN_TRANSACTION]))
 }
 
 async fn patiently<T, Fut>(

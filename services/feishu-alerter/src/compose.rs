@@ -68,7 +68,7 @@ impl Subject {
             About::Wait { stored, unverified } => {
                 card_state(stored, self.room.excluded, *unverified, Calendar::Always)
             }
-            About::Departure(absence) => departure_state(absence.as_ref()),
+            About::Departure(absence) => departure_state(&self.room, absence.as_ref()),
         }
     }
 
@@ -155,9 +155,13 @@ pub fn absence<'r>(room: &'r Room, entry: &WaitId) -> Option<&'r Absence> {
     room.state.presence.unobserved().filter(|absence| absence.entry.as_str() == entry.as_str())
 }
 
-/// What the cards of a departure show.
-pub const fn departure_state(absence: Option<&Absence>) -> CardState {
-    if absence.is_some() { CardState::WAITING } else { CardState::Returned }
+/// What the cards of a departure from a room show.
+pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardState {
+    match absence {
+        Some(_) if room.excluded => CardState::Excluded,
+        Some(_) => CardState::WAITING,
+        None => CardState::Returned,
+    }
 }
 
 /// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.

@@ -120,16 +120,18 @@ impl Decider {
             self.note_unreachable(owner);
         }
         let rehearsal = !known.grounds.phase.live;
-        let ask = owner.is_none() && !asked_for_owner(connection, &known.room.room, day, rehearsal).await?;
+        let room = &known.room.room;
         let Some(first) = chats.first() else {
             // Nobody to tell yet. The rung stays open, so that an owner assigned in the meantime hears of it at once.
-            if ask {
+            if owner.is_none() && !asked_for_owner(connection, room, day, rehearsal).await? {
                 let rung = format!("owner-{day}");
                 known.insert(connection, due, &rung, &feishu.public_chat, Some(day)).await?;
             }
             return Ok(());
         };
         supersede(connection, &known.wait.id).await?;
+        // Only now: what was superseded has asked nobody.
+        let ask = owner.is_none() && !asked_for_owner(connection, room, day, rehearsal).await?;
         for rung in &due.superseded {
             known.insert_superseded(connection, due, *rung, first).await?;
         }

@@ -14,7 +14,9 @@ use runtime::telemetry::chain;
 use store::alerts::cards::About;
 use store::alerts::cards::rungs;
 use store::alerts::changes::{Made, Wanted, cards_of, want};
-use store::alerts::schedule::{Planned, lock_rooms, mark_observed, newest_gap, plan, rooms_to_observe};
+use store::alerts::schedule::{
+    Planned, lock_rooms, mark_observed, newest_gap, plan, put_room_off, rooms_to_observe,
+};
 use store::ingest::gaps;
 use store::rooms::waits::{Which, list};
 use store::rooms::{self, Room};
@@ -29,6 +31,8 @@ use crate::rules::RulesCache;
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;
+/// A room that cannot be taken in is left alone this long.
+const PUT_OFF: TimeDelta = TimeDelta::seconds(30);
 /// Feishu takes changes of a card for 14 days; with a day more, for cards that went out late.
 const CHANGED_FOR: TimeDelta = TimeDelta::days(15);
 
@@ -38,7 +42,7 @@ pub async fn observe(ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
         let mut connection = ctx.db.acquire().await?;
         let grounds = Grounds::read(&mut connection, rules, ctx.clock.now()).await?;
         let most = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let changed = rooms_to_observe(&mut connection, grounds.version(), most).await?;
+        let changed = rooms_to_observe(&mut connection, grounds.version(), grounds.now, most).await?;
         drop(connection);
         if changed.is_empty() {
             return Ok(());
@@ -50,16 +54,19 @@ pub async fn observe(ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
     }
 }
 
-/// All at once; if that fails, one by one, so that a room that cannot be read stops no other.
+/// All at once; if that fails, one by one. A room that cannot be taken in is put off, so that it stops no other: neither
+/// now nor by standing for ever among the first that have changed.
 async fn take_in(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<(), Failure> {
-    let Err(failure) = batch(ctx, grounds, changed).await else { return Ok(()) };
-    if changed.len() == 1 {
-        return Err(failure);
+    if batch(ctx, grounds, changed).await.is_ok() {
+        return Ok(());
     }
     for room in changed {
-        if let Err(failure) = batch(ctx, grounds, std::slice::from_ref(room)).await {
-            tracing::warn!(room.id = room, error = chain(&failure), "a room could not be taken in");
-        }
+        let Err(failure) = batch(ctx, grounds, std::slice::from_ref(room)).await else { continue };
+        // If it is the database that fails, this does too, and everything is tried again.
+        let until = ctx.clock.now() + PUT_OFF;
+        put_room_off(&mut *ctx.db.acquire().await?, room, until).await?;
+        metrics::counter!("alerts_rooms_put_off_total").increment(1);
+        tracing::error!(room.id = room, error = chain(&failure), "a room cannot be taken in: it is put off");
     }
     Ok(())
 }
@@ -144,7 +151,7 @@ async fn wanted(
     });
     let told = departures.into_iter().filter_map(|card| {
         let room = rooms.values().find(|room| room.room.to_string() == card.room)?;
-        let state = departure_state(absence(room, &card.wait));
+        let state = departure_state(room, absence(room, &card.wait));
         Some((card.id, card.wait, state))
     });
     shown

@@ -20,10 +20,12 @@ const TICK: Duration = Duration::from_secs(1);
 pub async fn run(ctx: Context, rules: Arc<RulesCache>, changed: Arc<Notify>, made: Arc<Notify>) {
     let (decider, notice) = (Decider::new(), Notice::default());
     while !ctx.shutdown.requested() {
-        if let Err(failure) = turn(&ctx, &rules, &decider, &notice).await {
-            tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
+        match turn(&ctx, &rules, &decider, &notice).await {
+            Ok(()) => ctx.health.beat("plan"),
+            Err(failure) => {
+                tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
+            }
         }
-        ctx.health.beat("plan");
         made.notify_one();
         tokio::select! {
             () = changed.notified() => {}

@@ -145,7 +145,7 @@ impl Endpoint {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
         self.ask(command_id(uuid, answered), &subject, &by, wish(&card, through, answered)).await?;
-        let first = note_press(&mut connection, card.id, &by, now).await?;
+        let first = note_press(&mut connection, card.id, &by, answered, now).await?;
         metrics::counter!("feishu_presses_total").increment(1);
         let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
         Ok(Some(if first == by {
@@ -207,13 +207,18 @@ async fn card_of(
     Ok(Subject::read(connection, &card, now).await?.map(|subject| (card, subject)))
 }
 
+/// Who pressed this button of the card. The other one may still be pressed: what this one asked for may be refused.
+fn pressed_by(card: &Card, answered: bool) -> Option<&String> {
+    if answered { card.confirmed_by.as_ref() } else { card.pressed_by.as_ref() }
+}
+
 /// What somebody reads who presses when there is nothing left to do, or when it cannot be so.
 fn pointless(card: &Card, subject: &Subject, answered: bool) -> Option<String> {
     let About::Wait { unverified, .. } = subject.about else {
         return Some(wording::TOAST_UNKNOWN.to_owned());
     };
     match subject.state() {
-        CardState::Waiting { .. } | CardState::Escalated { .. } => match &card.pressed_by {
+        CardState::Waiting { .. } | CardState::Escalated { .. } => match pressed_by(card, answered) {
             Some(by) => Some(wording::toast_handled_by(by)),
             None => (answered && !unverified).then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
         },

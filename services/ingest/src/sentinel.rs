@@ -4,6 +4,7 @@
 //!
 //! Of several processes one speaks, by lease; without a database each speaks, since twice is better than not at all.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State as Connection;
@@ -18,8 +19,10 @@ use runtime::telemetry::chain;
 
 /// Whom it watches.
 const WATCHED: &str = "feishu-alerter";
-/// The parts of it without which nobody is told of anything.
-const VITAL_PARTS: [&str; 2] = ["watch", "gauges"];
+/// The parts of it without which nobody is told of anything: the alarms, the database, making cards, bringing them out.
+const VITAL_PARTS: [&str; 4] = ["watch", "gauges", "plan", "deliver"];
+/// An instance not heard of for so many beats, while others are, has ended.
+const GONE_AFTER_BEATS: u32 = 3;
 /// The pause between two looks.
 const TICK: Duration = Duration::from_secs(1);
 /// A refused call is not repeated sooner.
@@ -46,8 +49,10 @@ enum Word {
 #[derive(Debug)]
 struct Sight {
     patience: Duration,
+    gone_after: Duration,
     last: Instant,
-    stuck: bool,
+    /// Its instances: when each was last heard of, and whether it is stuck. One that works is enough.
+    instances: BTreeMap<String, (Instant, bool)>,
     panic: Option<String>,
     panic_told: Option<Instant>,
     /// What was told as begun, and when that was.
@@ -55,22 +60,34 @@ struct Sight {
 }
 
 impl Sight {
-    fn new(patience: Duration, now: Instant) -> Self {
-        Self { patience, last: now, stuck: false, panic: None, panic_told: None, told: None }
+    fn new(patience: Duration, beat_every: Duration, now: Instant) -> Self {
+        let gone_after = beat_every * GONE_AFTER_BEATS;
+        let instances = BTreeMap::new();
+        Self { patience, gone_after, last: now, instances, panic: None, panic_told: None, told: None }
     }
 
     fn hear(&mut self, beat: &Beat, now: Instant) {
         match beat.kind {
             BeatKind::Panicked => self.panic = beat.panicked.as_ref().map(|panic| panic.location.clone()),
             // It was asked to stop: whoever did so knows. It has as long as anybody to come back.
-            BeatKind::Stopping => self.last = now,
+            BeatKind::Stopping => {
+                self.last = now;
+                self.instances.remove(&beat.instance);
+            }
             BeatKind::Alive => {
                 self.last = now;
                 let patience = self.patience.as_secs();
                 let silence = |part: &&str| beat.silent.get(*part).copied().unwrap_or(0);
-                self.stuck = VITAL_PARTS.iter().any(|part| silence(part) >= patience);
+                let stuck = VITAL_PARTS.iter().any(|part| silence(part) >= patience);
+                self.instances.insert(beat.instance.clone(), (now, stuck));
+                // Only when another one beats: the last that was known of the last one stays true.
+                self.instances.retain(|_, (last, _)| now - *last <= self.gone_after);
             }
         }
+    }
+
+    fn is_stuck(&self) -> bool {
+        !self.instances.is_empty() && self.instances.values().all(|(_, stuck)| *stuck)
     }
 
     /// While nothing can be heard, nobody is called silent.
@@ -78,6 +95,7 @@ impl Sight {
         if self.told.is_none() {
             self.last = now;
         }
+        self.instances.values_mut().for_each(|(last, _)| *last = now);
     }
 
     /// What is to be said now. It is asked again until [`Self::said`].
@@ -85,7 +103,7 @@ impl Sight {
         let wrong = if now.saturating_duration_since(self.last) >= self.patience {
             Some(Word::Silent)
         } else {
-            self.stuck.then_some(Word::Stuck)
+            self.is_stuck().then_some(Word::Stuck)
         };
         match (&self.told, wrong) {
             (None, Some(wrong)) => Some(wrong),
@@ -122,7 +140,8 @@ struct Sentinel {
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context, watchdog: Watchdog, http: reqwest::Client) {
     let Some(bot) = watchdog.fallback else { return ctx.shutdown.wait().await };
-    let sight = Sight::new(watchdog.thresholds.silent_after.as_duration(), Instant::now());
+    let (patience, beat_every) = (watchdog.thresholds.silent_after, watchdog.beat_every);
+    let sight = Sight::new(patience.as_duration(), beat_every.as_duration(), Instant::now());
     let mut sentinel = Sentinel { ctx: ctx.clone(), bot, http, sight, lease: None, failed: None };
     while !ctx.shutdown.requested() {
         match ctx.bus.client().subscribe(subject::beat(WATCHED)).await {
@@ -218,7 +237,7 @@ mod text {
                 "【回音】W13 提醒服务没有心跳\nfeishu-alerter 可能已退出或卡住，现在没有人会收到提醒卡片，其他故障也不会有人知道。\n{STEPS}"
             ),
             Word::Stuck => format!(
-                "【回音】W13 提醒服务不能工作\nfeishu-alerter 还在运行，但读写不了数据库，提醒卡片发不出去。\n{STEPS}"
+                "【回音】W13 提醒服务不能工作\nfeishu-alerter 还在运行，但不再工作（多半是读写不了数据库），提醒卡片发不出去。\n{STEPS}"
             ),
             Word::Panicked(location) => format!(
                 "【回音】W13 提醒服务崩溃过\nfeishu-alerter 的程序出错（位置 {location}），会自动重新启动。请把位置和日志发给工程师。"
@@ -235,7 +254,6 @@ mod text {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use chrono::DateTime;
     use events::beat::Panic;
@@ -259,6 +277,10 @@ mod tests {
         }
     }
 
+    fn sight(start: Instant) -> Sight {
+        Sight::new(Duration::from_mins(1), Duration::from_secs(10), start)
+    }
+
     fn at(start: Instant, seconds: u64) -> Instant {
         start + Duration::from_secs(seconds)
     }
@@ -266,41 +288,74 @@ mod tests {
     #[test]
     fn silence_is_told_once_and_its_end_once() {
         let start = Instant::now();
-        let mut sight = Sight::new(Duration::from_mins(1), start);
+        let mut sight = sight(start);
         sight.hear(&beat(BeatKind::Alive), at(start, 10));
-        assert_eq!(sight.word(at(start, 69)), None);
-        assert_eq!(sight.word(at(start, 70)), Some(Word::Silent));
-        sight.said(&Word::Silent, at(start, 70));
-        assert_eq!(sight.word(at(start, 90)), None, "told");
-        sight.deaf(at(start, 100));
-        assert_eq!(sight.word(at(start, 100)), None, "a lost bus is no recovery");
-        sight.hear(&beat(BeatKind::Alive), at(start, 130));
+        sight.deaf(at(start, 300));
+        assert_eq!(sight.word(at(start, 359)), None, "while nothing could be heard nobody was silent");
+        assert_eq!(sight.word(at(start, 360)), Some(Word::Silent));
+        sight.said(&Word::Silent, at(start, 360));
+        assert_eq!(sight.word(at(start, 380)), None, "told");
+        sight.deaf(at(start, 400));
+        assert_eq!(sight.word(at(start, 400)), None, "a lost bus is no recovery");
+        sight.hear(&beat(BeatKind::Alive), at(start, 420));
         let over = Word::Over(Duration::from_mins(2));
-        assert_eq!(sight.word(at(start, 130)), Some(over.clone()), "silent since the last beat");
-        sight.said(&over, at(start, 130));
-        assert_eq!(sight.word(at(start, 131)), None);
+        assert_eq!(sight.word(at(start, 420)), Some(over.clone()), "silent since the last beat");
+        sight.said(&over, at(start, 420));
+        assert_eq!(sight.word(at(start, 421)), None);
     }
 
     #[test]
     fn one_that_beats_without_working_is_told() {
         let start = Instant::now();
-        let mut sight = Sight::new(Duration::from_mins(1), start);
+        let mut sight = sight(start);
         let silent = |part: &str, seconds| Beat {
             silent: BTreeMap::from([(part.to_owned(), seconds)]),
             ..beat(BeatKind::Alive)
         };
         sight.hear(&silent("watch", 59), start);
         assert_eq!(sight.word(start), None);
-        sight.hear(&silent("deliver", 90), start);
+        sight.hear(&silent("presses", 90), start);
         assert_eq!(sight.word(start), None, "of other parts it tells itself");
-        sight.hear(&silent("watch", 60), start);
-        assert_eq!(sight.word(start), Some(Word::Stuck));
+        for part in VITAL_PARTS {
+            sight.hear(&silent(part, 60), start);
+            assert_eq!(sight.word(start), Some(Word::Stuck), "{part}");
+            sight.hear(&silent(part, 59), start);
+        }
+    }
+
+    /// Seen to fail: with one answer for all instances it is stuck and over with every beat.
+    #[test]
+    fn of_two_instances_one_that_works_is_enough() {
+        let start = Instant::now();
+        let mut sight = sight(start);
+        let named = |instance: &str, seconds| Beat {
+            instance: instance.into(),
+            silent: BTreeMap::from([("watch".to_owned(), seconds)]),
+            ..beat(BeatKind::Alive)
+        };
+        for n in 0..6 {
+            sight.hear(&named("a", 90), at(start, n * 10));
+            assert_eq!(sight.word(at(start, n * 10)), (n == 0).then_some(Word::Stuck), "{n}");
+            sight.hear(&named("b", 0), at(start, n * 10 + 5));
+            assert_eq!(sight.word(at(start, n * 10 + 5)), None, "{n}");
+        }
+        sight.hear(&named("a", 90), at(start, 85));
+        assert_eq!(sight.word(at(start, 85)), None, "the other one may still be there");
+        sight.deaf(at(start, 100));
+        sight.hear(&named("a", 90), at(start, 115));
+        assert_eq!(sight.word(at(start, 115)), None, "it could not be heard");
+        sight.hear(&named("a", 90), at(start, 131));
+        assert_eq!(sight.word(at(start, 131)), Some(Word::Stuck), "the one that worked is gone");
+        sight.said(&Word::Stuck, at(start, 131));
+        assert_eq!(sight.word(at(start, 170)), None, "and not over because nobody beats");
+        sight.hear(&named("c", 0), at(start, 171));
+        assert_eq!(sight.word(at(start, 171)), Some(Word::Over(Duration::from_secs(40))));
     }
 
     #[test]
     fn panics_are_told_but_not_in_a_row() {
         let start = Instant::now();
-        let mut sight = Sight::new(Duration::from_mins(1), start);
+        let mut sight = sight(start);
         let place = "src/a.rs:1".to_owned();
         let panic = || Beat {
             panicked: Some(Panic { at: beat(BeatKind::Panicked).at, location: place.clone() }),

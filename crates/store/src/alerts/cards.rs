@@ -143,8 +143,10 @@ pub struct Card {
     pub wanted: Value,
     /// Attempts to change it since it last was.
     pub change_attempts: i32,
-    /// Who pressed its button first.
+    /// Who pressed first that it needs no reply.
     pub pressed_by: Option<String>,
+    /// Who pressed first that it was answered.
+    pub confirmed_by: Option<String>,
 }
 
 impl Card {
@@ -161,7 +163,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
         select about, alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds,
                colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
-               message_id, sent_at, wanted, change_attempts, pressed_by
+               message_id, sent_at, wanted, change_attempts, pressed_by, confirmed_by
         from alert_cards
         where id = $1
         "#,
@@ -197,14 +199,15 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
             wanted: row.wanted,
             change_attempts: row.change_attempts,
             pressed_by: row.pressed_by,
+            confirmed_by: row.confirmed_by,
         })
     })
     .transpose()
 }
 
 /// Makes a card that shows `wanted`. One of the same wait, rung and chat stands: nothing is made, unless it was dropped
-/// as obsolete without ever going out, in which case it gets another chance under another uuid. A rehearsed ask for an
-/// owner was never made: it may be made in earnest.
+/// as obsolete without ever going out, in which case it gets another chance under another uuid. An ask for an owner that
+/// was rehearsed or skipped was never made: it may be made in earnest.
 pub async fn insert(
     connection: &mut PgConnection,
     card: &NewCard<'_>,
@@ -221,9 +224,11 @@ pub async fn insert(
             colour = excluded.colour, created_at = excluded.created_at, next_attempt_at = excluded.next_attempt_at,
             wanted = excluded.wanted, generation = alert_cards.generation + (alert_cards.payload is not null)::int,
             payload = null, uuid = null, through = null, attempts = 0, first_attempt_at = null, form = 'full',
-            follows = excluded.follows, ask_day = excluded.ask_day
+            follows = excluded.follows, ask_day = excluded.ask_day, skipped_because = excluded.skipped_because,
+            failing_since = null
         where alert_cards.state = 'obsolete'
-           or alert_cards.state = 'rehearsed' and excluded.state = 'pending' and alert_cards.rung !~ '^[0-9]+$'
+           or alert_cards.state in ('rehearsed', 'skipped') and excluded.state = 'pending'
+              and alert_cards.rung !~ '^[0-9]+$'
         "#,
         card.wait.as_str(),
         card.rung,
@@ -258,7 +263,8 @@ pub async fn supersede(connection: &mut PgConnection, wait: &WaitId) -> Result<u
     Ok(done.rows_affected())
 }
 
-/// Whether somebody was asked on this day to assign an owner to a room; in a rehearsal: would have been.
+/// Whether somebody was asked on this day to assign an owner to a room, or is about to be; in a rehearsal: would have
+/// been. An ask that never went out was none.
 pub async fn asked_for_owner(
     connection: &mut PgConnection,
     room: &RoomKey,
@@ -268,7 +274,9 @@ pub async fn asked_for_owner(
     sqlx::query_scalar!(
         r#"
         select exists (select from alert_cards
-                       where room = $1 and ask_day = $2 and (state <> 'rehearsed' or $3)) as "asked!"
+                       where room = $1 and ask_day = $2
+                             and state not in ('obsolete', 'superseded', 'skipped', 'dead')
+                             and (state <> 'rehearsed' or $3)) as "asked!"
         "#,
         room.to_string(),
         day,

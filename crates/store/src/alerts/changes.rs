@@ -101,6 +101,13 @@ pub async fn lock_next(
     .await
 }
 
+/// Notes a change before it is made: until its outcome is recorded nobody knows what the card shows, so that it is
+/// changed again whatever is wanted by then.
+pub async fn mark_changing(connection: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
+    sqlx::query!("update alert_cards set shown = null where id = $1", id).execute(connection).await?;
+    Ok(())
+}
+
 /// Records what a card shows now.
 pub async fn mark_shown(connection: &mut PgConnection, id: i64, shown: &Value) -> Result<(), sqlx::Error> {
     sqlx::query!("update alert_cards set shown = $2, change_attempts = 0 where id = $1", id, shown)

@@ -30,23 +30,28 @@ pub async fn card_by_uuid(connection: &mut PgConnection, uuid: &str) -> Result<O
     sqlx::query_scalar!("select id from alert_cards where uuid = $1", uuid).fetch_optional(connection).await
 }
 
-/// Notes who pressed a card's button, and gives whoever did so first.
+/// Notes who pressed one of a card's buttons, and gives whoever pressed that one first. `answered` tells the button that
+/// says so from the one that asks for no reply.
 pub async fn note_press(
     connection: &mut PgConnection,
     id: i64,
     by: &str,
+    answered: bool,
     now: Timestamp,
 ) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         update alert_cards
-        set pressed_by = coalesce(pressed_by, $2), pressed_at = coalesce(pressed_at, $3)
+        set pressed_by = case when $4 then pressed_by else coalesce(pressed_by, $2) end,
+            confirmed_by = case when $4 then coalesce(confirmed_by, $2) else confirmed_by end,
+            pressed_at = coalesce(pressed_at, $3)
         where id = $1
-        returning pressed_by as "by!"
+        returning case when $4 then confirmed_by else pressed_by end as "by!"
         "#,
         id,
         by,
         now,
+        answered,
     )
     .fetch_one(connection)
     .await

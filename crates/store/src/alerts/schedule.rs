@@ -16,10 +16,12 @@ pub struct Planned {
 }
 
 /// Rooms (keys in text form) that changed since they were last taken in, or in which somebody waits and that were planned
-/// by other rules than `rules_version` or taken in before the newest capture gap was known; at most `most`.
+/// by other rules than `rules_version` or taken in before the newest capture gap was known; without those that are put off;
+/// at most `most`.
 pub async fn rooms_to_observe(
     connection: &mut PgConnection,
     rules_version: i64,
+    now: Timestamp,
     most: i64,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
@@ -34,11 +36,13 @@ pub async fn rooms_to_observe(
             select room from alert_schedule join alert_rooms using (room)
             where alert_rooms.gap < (select max(id) from capture_gaps)
         ) as changed
+        where not exists (select from alert_rooms off where off.room = changed.room and off.retry_at > $3)
         order by 1
         limit $2
         "#,
         rules_version,
         most,
+        now,
     )
     .fetch_all(connection)
     .await
@@ -89,13 +93,32 @@ pub async fn mark_observed(
     let versions: Vec<i64> = versions.iter().map(|(_, version)| *version).collect();
     sqlx::query!(
         r#"
-        update alert_rooms set version = new.version, gap = $3
+        update alert_rooms set version = new.version, gap = $3, retry_at = null
         from unnest($1::text[], $2::bigint[]) as new (room, version)
         where alert_rooms.room = new.room
         "#,
         &rooms,
         &versions,
         gap,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts off a room (its key in text form) that cannot be taken in, so that it stops no other.
+pub async fn put_room_off(
+    connection: &mut PgConnection,
+    room: &str,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into alert_rooms (room, version, retry_at) values ($1, 0, $2)
+        on conflict (room) do update set retry_at = excluded.retry_at
+        "#,
+        room,
+        until,
     )
     .execute(connection)
     .await?;

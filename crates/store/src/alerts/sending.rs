@@ -179,7 +179,7 @@ pub async fn mark_sent(
         r#"
         update alert_cards
         set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
-            next_change_at = $4
+            next_change_at = $4, failing_since = null
         where id = $1 and message_id is null
         "#,
         id,
@@ -192,25 +192,29 @@ pub async fn mark_sent(
     Ok(())
 }
 
-/// Records that an attempt failed and another is to be made. If `in_doubt` is false, surely nothing was sent so far.
+/// Records at `now` that an attempt failed and another is to be made. If `in_doubt` is false, surely nothing was sent so
+/// far.
 pub async fn mark_retry(
     connection: &mut PgConnection,
     id: i64,
     in_doubt: bool,
     code: Option<i64>,
     next_attempt_at: Timestamp,
+    now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
         update alert_cards
         set state = case when $2 then 'sending' else 'pending' end, in_doubt = $2, last_code = $3,
-            next_attempt_at = $4, first_attempt_at = case when $2 then first_attempt_at end
+            next_attempt_at = $4, first_attempt_at = case when $2 then first_attempt_at end,
+            failing_since = coalesce(failing_since, $5)
         where id = $1
         "#,
         id,
         in_doubt,
         code,
         next_attempt_at,
+        now,
     )
     .execute(connection)
     .await?;
@@ -229,7 +233,7 @@ pub async fn mark_refused(
         r#"
         update alert_cards
         set state = 'pending', in_doubt = false, form = $2, generation = generation + 1, uuid = null, payload = null,
-            first_attempt_at = null, attempts = 0, last_code = $3, next_attempt_at = $4
+            first_attempt_at = null, attempts = 0, last_code = $3, next_attempt_at = $4, failing_since = null
         where id = $1
         "#,
         id,
@@ -248,18 +252,21 @@ pub async fn set_aside(
     id: i64,
     end: End,
     code: Option<i64>,
+    now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
         update alert_cards
         set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked',
-            skipped_because = case when $2 = 'skipped' then $4 end
+            skipped_because = case when $2 = 'skipped' then $4 end,
+            set_aside_at = case when $2 in ('parked', 'dead') then $5::timestamptz end
         where id = $1
         "#,
         id,
         end.as_str(),
         code,
         Because::WentLive.as_str(),
+        now,
     )
     .execute(connection)
     .await?;

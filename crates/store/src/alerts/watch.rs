@@ -83,11 +83,12 @@ pub async fn raise(
     .await
 }
 
-/// Takes up the last alarm of the same key again, if it was over at or after `over_since`. Its cards stay its cards,
-/// and its next repeat stays due when it was.
+/// Takes up the last alarm of the same key again, if it was over at or after `over_since`. Its cards stay its cards; a
+/// further one is due at `next_repeat_at` of the new one, or when it was due anyway, if `keeps_repeat`.
 pub async fn reopen(
     connection: &mut PgConnection,
     alarm: &NewAlarm<'_>,
+    keeps_repeat: bool,
     over_since: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Alarm>, sqlx::Error> {
@@ -95,7 +96,8 @@ pub async fn reopen(
         Alarm,
         r#"
         update alert_watch_alarms
-        set over_at = null, trouble = $2, changed_at = $3, lasts_until = $4, fallback_at = null, fallback_over_at = null
+        set over_at = null, trouble = $2, changed_at = $3, lasts_until = $4, fallback_at = null, fallback_over_at = null,
+            next_repeat_at = case when $7 then least(next_repeat_at, $6) else $6 end
         where id = (select id from alert_watch_alarms where key = $1 and over_at >= $5 order by over_at desc limit 1)
               and not exists (select from alert_watch_alarms other where other.key = $1 and other.over_at is null)
         returning id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
@@ -105,6 +107,8 @@ pub async fn reopen(
         now,
         alarm.lasts_until,
         over_since,
+        alarm.next_repeat_at,
+        keeps_repeat,
     )
     .fetch_optional(connection)
     .await
@@ -292,46 +296,62 @@ pub async fn put_press_off(
 /// How the way to people stands.
 #[derive(Debug, Clone, Default)]
 pub struct Outbox {
-    /// When the first attempt of those was made that failed since the last that did not, while a card waits to go out.
+    /// Since when no attempt has succeeded although some were made, while there is a card that should have gone out.
     pub failing_since: Option<Timestamp>,
+    /// Since when a chat has a card to be sent at once, and none is tried.
+    pub untried_since: Option<Timestamp>,
     /// Cards of open alarms that will never go out.
     pub untold: i64,
     /// Cards of waits set aside lately, because their chat takes none or nobody knows whether they went out.
     pub set_aside: i64,
-    /// The last of these attempts.
+    /// When the last of them was.
     pub set_aside_at: Option<Timestamp>,
 }
 
-/// Looks at the outbox: at what was tried since a moment. The alarm `own` is not counted, which is about the outbox itself.
+/// Looks at the outbox: at what was tried or set aside since a moment. The alarm `own` is not counted, which is about the
+/// outbox itself. `alarms_only`: cards of waits are not to be tried now.
 ///
-/// A card that gave way to a higher rung counts with its failed attempts: the rungs of a wait come faster than patience
-/// ends.
+/// A card that gave way to a higher rung, or was parked, counts with its failed attempts: the rungs of a wait come faster
+/// than patience ends, and what nobody knows is no success.
 pub async fn outbox(
     connection: &mut PgConnection,
     own: &str,
+    alarms_only: bool,
     since: Timestamp,
+    now: Timestamp,
 ) -> Result<Outbox, sqlx::Error> {
     sqlx::query_as!(
         Outbox,
         r#"
         with lately as (
-            select state, alarm, last_attempt_at, last_code, in_doubt from alert_cards where last_attempt_at >= $2
+            select chat, state, failing_since, last_attempt_at from alert_cards where last_attempt_at >= $2
+        ), success as (
+            select coalesce(max(last_attempt_at), '-infinity') as at from lately where state = 'sent'
         ), aside as (
-            select last_attempt_at from lately where state in ('parked', 'dead') and alarm is null
+            select state, alarm, coalesce(set_aside_at, last_attempt_at) as at from alert_cards
+            where state in ('parked', 'dead') and coalesce(set_aside_at, last_attempt_at) >= $2
+        ), ready as (
+            select chat, min(next_attempt_at) as at from alert_cards
+            where state in ('pending', 'sending') and next_attempt_at <= $4 and (alarm is not null or not $3)
+            group by chat
         )
         select
-            (select min(last_attempt_at) from lately
-             where state in ('pending', 'sending', 'superseded', 'obsolete')
-                   and (last_code <> 0 or in_doubt)
-                   and last_attempt_at > coalesce((select max(last_attempt_at) from lately where state = 'sent'), $2)
-                   and exists (select from alert_cards where state in ('pending', 'sending'))) as failing_since,
+            (select min(greatest(failing_since, success.at)) from lately, success
+             where failing_since is not null and last_attempt_at > success.at
+                   and state in ('pending', 'sending', 'superseded', 'obsolete', 'parked')
+                   and (exists (select from alert_cards where state in ('pending', 'sending'))
+                        or exists (select from aside where state = 'parked'))) as failing_since,
+            (select min(greatest(ready.at, (select max(last_attempt_at) from lately where chat = ready.chat)))
+             from ready) as untried_since,
             (select count(*) from alert_cards card join alert_watch_alarms alarm on alarm.id = card.alarm
              where card.state in ('parked', 'dead') and alarm.over_at is null and alarm.key <> $1) as "untold!",
-            (select count(*) from aside) as "set_aside!",
-            (select max(last_attempt_at) from aside) as set_aside_at
+            (select count(*) from aside where alarm is null) as "set_aside!",
+            (select max(at) from aside where alarm is null) as set_aside_at
         "#,
         own,
         since,
+        alarms_only,
+        now,
     )
     .fetch_one(connection)
     .await

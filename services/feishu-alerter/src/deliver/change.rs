@@ -1,15 +1,17 @@
 //! Sent cards made true again: what a card shows is replaced by what it should show.
 //!
-//! A change is absolute and silent, so it may be repeated at will; only the last wanted state is ever sent.
+//! A change is absolute and silent, so it may be repeated at will; only the last wanted state is ever sent. What a card
+//! shows is forgotten before each call: a change whose answer is lost may have been made.
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::telemetry::chain;
 use store::alerts::cards::{Card, get};
-use store::alerts::changes::{give_up, lock_next, mark_shown, put_off};
+use store::alerts::changes::{give_up, lock_next, mark_changing, mark_shown, put_off};
 use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, PUT_OFF, next_attempt};
+use super::send::IN_FLIGHT;
 use super::{Deliverer, Step};
 use crate::about::{About, Making};
 use crate::card::Form;
@@ -25,6 +27,8 @@ struct Change {
     card: Card,
     message_id: MessageId,
     message: OutgoingMessage,
+    /// It is not begun after this.
+    ends_at: Timestamp,
 }
 
 /// What a look gave.
@@ -43,7 +47,7 @@ impl Deliverer {
             Next::PutAside => return Ok(Step::Worked),
             Next::Ready(change) => change,
         };
-        let outcome = self.feishu.update_card(&change.message_id, &change.message).await;
+        let outcome = self.feishu.update_card(&change.message_id, &change.message, change.ends_at).await;
         self.record_change(&change.card, outcome).await?;
         self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
@@ -82,7 +86,9 @@ impl Deliverer {
     ) -> Result<Next, Failure> {
         let Some(card) = get(connection, id).await? else { return Ok(Next::None) };
         if let Some((message_id, message)) = self.change(connection, &card, now).await? {
-            return Ok(Next::Ready(Box::new(Change { card, message_id, message })));
+            mark_changing(connection, id).await?;
+            let ends_at = now + IN_FLIGHT;
+            return Ok(Next::Ready(Box::new(Change { card, message_id, message, ends_at })));
         }
         give_up(connection, id).await?;
         Ok(Next::PutAside)

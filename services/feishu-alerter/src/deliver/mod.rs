@@ -27,6 +27,8 @@ use crate::feishu::FeishuClient;
 use crate::rules::RulesCache;
 use crate::truth::held;
 
+/// The part of the service that [`runtime::health`] knows it by.
+const PART: &str = "deliver";
 /// The longest pause between two looks.
 const TICK: Duration = Duration::from_secs(1);
 /// Chats worked on at a time by one replica.
@@ -60,7 +62,6 @@ pub async fn run(deliverer: Deliverer) {
     let ctx = &deliverer.ctx;
     let (mut workers, mut busy) = (JoinSet::new(), BTreeSet::new());
     while !ctx.shutdown.requested() {
-        ctx.health.beat("deliver");
         for chat in deliverer.claim(&busy).await {
             busy.insert(chat.clone());
             let deliverer = deliverer.clone();
@@ -101,12 +102,19 @@ impl Deliverer {
     /// Claims chats that nobody works on and in which something can be done.
     async fn claim(&self, busy: &BTreeSet<String>) -> Vec<String> {
         if busy.len() >= WORKERS || self.pause.holds(self.ctx.clock.now()) {
+            self.ctx.health.beat(PART);
             return Vec::new();
         }
-        self.try_claim(busy).await.unwrap_or_else(|failure| {
-            tracing::warn!(error = chain(&failure), "chats could not be claimed");
-            Vec::new()
-        })
+        match self.try_claim(busy).await {
+            Ok(claimed) => {
+                self.ctx.health.beat(PART);
+                claimed
+            }
+            Err(failure) => {
+                tracing::warn!(error = chain(&failure), "chats could not be claimed");
+                Vec::new()
+            }
+        }
     }
 
     async fn try_claim(&self, busy: &BTreeSet<String>) -> Result<Vec<String>, Failure> {

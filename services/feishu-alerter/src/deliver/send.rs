@@ -31,8 +31,9 @@ use crate::uuid::CardUuid;
 /// Feishu sends nothing twice under one uuid for an hour. Counted from the first attempt and with room to spare, so
 /// that it does not matter from when Feishu counts.
 const UUID_WINDOW: TimeDelta = TimeDelta::minutes(55);
-/// An attempt surely has its outcome by then.
-const IN_FLIGHT: TimeDelta = TimeDelta::seconds(30);
+/// An attempt that has not begun to call by then never does: its process was stopped meanwhile, another may have taken
+/// the chat over, and the uuid's hour may have passed. One that has surely has its outcome before [`super::LEASE`] ends.
+pub(super) const IN_FLIGHT: TimeDelta = TimeDelta::seconds(30);
 /// After so many failures a card lets the chat's others pass.
 const PATIENCE: i32 = 4;
 /// How long everything stops when the app itself is refused.
@@ -46,6 +47,8 @@ struct Attempt {
     card: Card,
     uuid: CardUuid,
     message: OutgoingMessage,
+    /// Nobody else tries before; nor does this attempt begin after it.
+    ends_at: Timestamp,
 }
 
 /// What a look at the head of the queue gave.
@@ -68,7 +71,7 @@ impl Deliverer {
         };
         self.ctx.faults.reach(point::BEFORE_SEND).await;
         let to = Receiver::Chat(ChatId::new(chat));
-        let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid).await;
+        let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid, attempt.ends_at).await;
         self.ctx.faults.reach(point::BEFORE_RECORD).await;
         self.record(&attempt, outcome).await?;
         self.ctx.clock.sleep(CHAT_SPACING).await;
@@ -107,12 +110,12 @@ impl Deliverer {
         let about = About::read(tx, &card, now).await?;
         let Some(about) = about.filter(|about| card.in_doubt || about.is_wanted(&card)) else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
-            set_aside(tx, id, End::Obsolete, None).await?;
+            set_aside(tx, id, End::Obsolete, None, now).await?;
             return Ok(Head::SetAside);
         };
         let phase = golive::history(tx).await?.at(now);
         if let Some(end) = ends_here(&card, phase, now) {
-            set_aside(tx, id, end, None).await?;
+            set_aside(tx, id, end, None, now).await?;
             tell(&card, end);
             return Ok(Head::SetAside);
         }
@@ -124,11 +127,12 @@ impl Deliverer {
             return Ok(Head::None);
         }
         let Some((uuid, message)) = self.frozen(tx, &card, &about, now).await? else {
-            set_aside(tx, id, End::Obsolete, None).await?;
+            set_aside(tx, id, End::Obsolete, None, now).await?;
             return Ok(Head::SetAside);
         };
-        mark_sending(tx, id, now, now + IN_FLIGHT).await?;
-        Ok(Head::Ready(Box::new(Attempt { card, uuid, message })))
+        let ends_at = now + IN_FLIGHT;
+        mark_sending(tx, id, now, ends_at).await?;
+        Ok(Head::Ready(Box::new(Attempt { card, uuid, message, ends_at })))
     }
 
     /// The card's bytes: those of the first attempt, or made now and kept for every attempt. `None`: there is nobody to
@@ -195,21 +199,24 @@ impl Deliverer {
         match error {
             FeishuError::RetrySameUuid { after, .. } => {
                 let next = next_attempt(number, *after, now);
-                mark_retry(&mut tx, card.id, in_doubt, code, next).await?;
+                mark_retry(&mut tx, card.id, in_doubt, code, next, now).await?;
             }
             FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
                 let until = self.stop_everything(error, now);
-                mark_retry(&mut tx, card.id, in_doubt, code, until).await?;
+                mark_retry(&mut tx, card.id, in_doubt, code, until, now).await?;
             }
             // This attempt was refused, but an earlier one may stand in the chat: only the same uuid is safe.
             _ if in_doubt => {
-                mark_retry(&mut tx, card.id, in_doubt, code, next_attempt(number, None, now)).await?;
+                let next = next_attempt(number, None, now);
+                mark_retry(&mut tx, card.id, in_doubt, code, next, now).await?;
             }
             FeishuError::FixCard(_) => match simpler(attempt) {
                 Some(form) => mark_refused(&mut tx, card.id, form.name(), code, now).await?,
-                None => bury(&mut tx, card, code).await?,
+                None => bury(&mut tx, card, code, now).await?,
             },
-            FeishuError::Permanent(_) | FeishuError::Unchangeable(_) => bury(&mut tx, card, code).await?,
+            FeishuError::Permanent(_) | FeishuError::Unchangeable(_) => {
+                bury(&mut tx, card, code, now).await?;
+            }
         }
         Ok(tx.commit().await?)
     }
@@ -269,8 +276,13 @@ fn simpler(attempt: &Attempt) -> Option<Form> {
     }
 }
 
-async fn bury(connection: &mut PgConnection, card: &Card, code: Option<i64>) -> Result<(), Failure> {
+async fn bury(
+    connection: &mut PgConnection,
+    card: &Card,
+    code: Option<i64>,
+    now: Timestamp,
+) -> Result<(), Failure> {
     metrics::counter!("alerts_dead_total").increment(1);
     tracing::error!(wait.id = %card.wait, card.id = card.id, chat.id = card.chat, code, "a card is dead: the chat does not take it");
-    Ok(set_aside(connection, card.id, End::Dead, code).await?)
+    Ok(set_aside(connection, card.id, End::Dead, code, now).await?)
 }

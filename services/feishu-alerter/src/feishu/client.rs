@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::FeishuError;
+use super::error::{FeishuError, RetryCause};
 use super::token::TokenCache;
 use super::wire;
 use super::{ChatId, Credentials, ImageKey, MessageId, Now, OpenId, OutgoingMessage};
@@ -77,17 +77,18 @@ impl FeishuClient {
         &self.credentials.app_id
     }
 
-    /// Sends a message, at most once per `uuid` and hour.
+    /// Sends a message, at most once per `uuid` and hour; not at all if the call cannot begin before `end`.
     pub async fn send(
         &self,
         to: &Receiver,
         message: &OutgoingMessage,
         uuid: &CardUuid,
+        end: DateTime<Utc>,
     ) -> Result<Sent, FeishuError> {
         let body = json!({"receive_id": to.id(), "msg_type": message.msg_type.as_str(),
             "content": message.content, "uuid": uuid.as_str()});
         let answer = self
-            .call(|| {
+            .call_before(end, || {
                 let request = self.request(Method::POST, "/open-apis/im/v1/messages");
                 request.query(&[("receive_id_type", to.id_type())]).json(&body)
             })
@@ -95,15 +96,16 @@ impl FeishuClient {
         wire::part(&answer, "/data")
     }
 
-    /// Replaces a card that we sent. It is silent: nobody is notified.
+    /// Replaces a card that we sent, unless the call cannot begin before `end`. It is silent: nobody is notified.
     pub async fn update_card(
         &self,
         message_id: &MessageId,
         card: &OutgoingMessage,
+        end: DateTime<Utc>,
     ) -> Result<(), FeishuError> {
         let path = format!("/open-apis/im/v1/messages/{}", path_segment(message_id.as_str()));
         let body = json!({"content": card.content});
-        self.call(|| self.request(Method::PATCH, &path).json(&body)).await.map(drop)
+        self.call_before(end, || self.request(Method::PATCH, &path).json(&body)).await.map(drop)
     }
 
     /// Presses people (加急) about a message of ours: a notice that stays until they look. Returns those who cannot be
@@ -136,16 +138,37 @@ impl FeishuClient {
 
     /// Sends with a good token; if Feishu refuses the token, once more with a fresh one.
     pub(super) async fn call(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, FeishuError> {
-        let token = self.token().await?;
-        match wire::exchange(request().bearer_auth(token.expose())).await {
+        self.call_before(DateTime::<Utc>::MAX_UTC, request).await
+    }
+
+    /// The same, if it can begin before `end`. A process that was stopped meanwhile must not do what another one has
+    /// done in its place.
+    async fn call_before(
+        &self,
+        end: DateTime<Utc>,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Value, FeishuError> {
+        let token = self.token().await.map_err(FeishuError::without_a_call)?;
+        match self.exchange_before(end, request().bearer_auth(token.expose())).await {
             Err(error) if error.is_about_the_token() => {
                 tracing::info!(error = %error, "Feishu refused the token; fetching another");
                 self.tokens.forget(&token).await;
-                let fresh = self.token().await?;
-                wire::exchange(request().bearer_auth(fresh.expose())).await
+                let fresh = self.token().await.map_err(FeishuError::without_a_call)?;
+                self.exchange_before(end, request().bearer_auth(fresh.expose())).await
             }
             outcome => outcome,
         }
+    }
+
+    async fn exchange_before(
+        &self,
+        end: DateTime<Utc>,
+        request: RequestBuilder,
+    ) -> Result<Value, FeishuError> {
+        if (self.now)() >= end {
+            return Err(FeishuError::retry(RetryCause::TooLate));
+        }
+        wire::exchange(request).await
     }
 
     pub(super) async fn token(&self) -> Result<super::Secret, FeishuError> {

@@ -37,9 +37,15 @@ impl fmt::Display for Refusal {
 /// Why a call may be tried again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RetryCause {
-    /// The connection was never made.
+    /// The connection was never made, so that nothing of the call was sent.
     #[error("no connection")]
     NoConnection,
+    /// There was no token to call with.
+    #[error("no token: {0}")]
+    NoToken(Box<RetryCause>),
+    /// The moment had passed before which the call had to begin.
+    #[error("too late to begin")]
+    TooLate,
     /// The deadline passed.
     #[error("no answer in time")]
     Timeout,
@@ -61,6 +67,34 @@ pub enum RetryCause {
     /// The token was refused, and a fresh one as well: not done.
     #[error("the token was refused twice: {0}")]
     Token(Refusal),
+}
+
+impl RetryCause {
+    fn certainty(&self) -> Certainty {
+        match self {
+            Self::NoConnection | Self::NoToken(_) | Self::TooLate | Self::Throttled(_) | Self::Token(_) => {
+                Certainty::NotDone
+            }
+            Self::Timeout | Self::Broken | Self::NotFeishu(_) | Self::Garbled | Self::Unsettled(_) => {
+                Certainty::Unknown
+            }
+        }
+    }
+
+    fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::NoToken(cause) => cause.is_out_of_reach(),
+            cause => matches!(cause, Self::NoConnection | Self::Timeout | Self::Broken),
+        }
+    }
+
+    fn code(&self) -> Option<i64> {
+        match self {
+            Self::Throttled(refusal) | Self::Unsettled(refusal) | Self::Token(refusal) => Some(refusal.code),
+            Self::NoToken(cause) => cause.code(),
+            _ => None,
+        }
+    }
 }
 
 /// Whether a failed call can have taken effect.
@@ -150,13 +184,24 @@ impl FeishuError {
         Self::RetrySameUuid { cause, after: None }
     }
 
+    /// What fetching a token failed with, as a failure of the call that was not begun for it. Nothing but the app is to
+    /// blame.
+    pub(crate) fn without_a_call(self) -> Self {
+        match self {
+            Self::RetrySameUuid { cause, after } => {
+                Self::RetrySameUuid { cause: RetryCause::NoToken(Box::new(cause)), after }
+            }
+            Self::FixCard(refusal) | Self::Permanent(refusal) | Self::Unchangeable(refusal) => {
+                Self::AppRefused(refusal)
+            }
+            Self::AppRefused(_) | Self::QuotaExhausted(_) => self,
+        }
+    }
+
     /// Whether the call can have taken effect all the same.
     pub fn certainty(&self) -> Certainty {
         match self {
-            Self::RetrySameUuid { cause: RetryCause::Throttled(_) | RetryCause::Token(_), .. } => {
-                Certainty::NotDone
-            }
-            Self::RetrySameUuid { .. } => Certainty::Unknown,
+            Self::RetrySameUuid { cause, .. } => cause.certainty(),
             Self::FixCard(_)
             | Self::Permanent(_)
             | Self::AppRefused(_)
@@ -170,6 +215,11 @@ impl FeishuError {
         matches!(self, Self::FixCard(_) | Self::Permanent(_))
     }
 
+    /// Whether Feishu, or the way to it, did not answer.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::RetrySameUuid { cause, .. } if cause.is_out_of_reach())
+    }
+
     /// Whether another token may help.
     pub(crate) fn is_about_the_token(&self) -> bool {
         matches!(self, Self::RetrySameUuid { cause: RetryCause::Token(_), .. })
@@ -178,12 +228,7 @@ impl FeishuError {
     /// The code of the answer, to be stored as the last one.
     pub fn code(&self) -> Option<i64> {
         match self {
-            Self::RetrySameUuid { cause, .. } => match cause {
-                RetryCause::Throttled(refusal)
-                | RetryCause::Unsettled(refusal)
-                | RetryCause::Token(refusal) => Some(refusal.code),
-                _ => None,
-            },
+            Self::RetrySameUuid { cause, .. } => cause.code(),
             Self::FixCard(refusal)
             | Self::Permanent(refusal)
             | Self::AppRefused(refusal)

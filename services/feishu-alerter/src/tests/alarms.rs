@@ -37,11 +37,7 @@ async fn taken(stage: &Stage, shown: &Shown, form: Form, n: u32) -> String {
         Setting { watchdog: &watchdog.unwrap(), zone: chrono_tz::Asia::Shanghai, marker: marker.clone() };
     let message = render(shown, &setting, form);
     assert!(message.content.contains(marker.as_str()), "it can be found again");
-    stage
-        .client
-        .send(&to_chat(), &message, &marker)
-        .await
-        .unwrap_or_else(|error| panic!("{error}: {message:?}"));
+    stage.send(&to_chat(), &message, &marker).await.unwrap_or_else(|error| panic!("{error}: {message:?}"));
     stage.hand.forward(TimeDelta::seconds(1));
     message.content
 }

@@ -67,7 +67,7 @@ fn json(message: &OutgoingMessage) -> Value {
 
 async fn is_taken(stage: &Stage, message: &OutgoingMessage, nth: u32) {
     let uuid = CardUuid::new(CHAT, "every-card", "1", nth);
-    if let Err(error) = stage.client.send(&to_chat(), message, &uuid).await {
+    if let Err(error) = stage.send(&to_chat(), message, &uuid).await {
         panic!("{error}: {}", message.content);
     }
     stage.hand.forward(TimeDelta::seconds(1));
@@ -132,7 +132,7 @@ async fn one_unknown_mention_fails_the_card_and_the_next_form_does_without() {
     let mut facts = facts(&stage.hand);
     facts.owner = Some(Owner { name: "小林".to_owned(), mention: Some(OpenId::new("ou_gone")) });
     let full = render(&facts, Form::Full);
-    let error = stage.client.send(&to_chat(), &full, &facts.marker).await.unwrap_err();
+    let error = stage.send(&to_chat(), &full, &facts.marker).await.unwrap_err();
     assert!(matches!(&error, FeishuError::FixCard(refusal) if refusal.sub == Some(100_290)), "{error:?}");
     let simpler = render(&facts, Form::Full.simpler().unwrap());
     assert!(simpler.content.contains("@ 失败"), "{}", simpler.content);
@@ -143,10 +143,10 @@ async fn one_unknown_mention_fails_the_card_and_the_next_form_does_without() {
 async fn a_sent_card_can_become_any_of_its_later_states() {
     let stage = stage().await;
     let open = facts(&stage.hand);
-    let sent = stage.client.send(&to_chat(), &render(&open, Form::Full), &open.marker).await.unwrap();
+    let sent = stage.send(&to_chat(), &render(&open, Form::Full), &open.marker).await.unwrap();
     for state in states() {
         let later = CardFacts { state, ..facts(&stage.hand) };
-        stage.client.update_card(&sent.message_id, &render(&later, Form::Full)).await.unwrap();
+        stage.update_card(&sent.message_id, &render(&later, Form::Full)).await.unwrap();
         stage.hand.forward(TimeDelta::seconds(1));
     }
     assert_eq!(stage.messages().await[0]["updates"], states().len());

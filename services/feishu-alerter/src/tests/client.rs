@@ -18,12 +18,12 @@ async fn a_lost_answer_is_ambiguous_and_the_same_uuid_finds_the_message() {
     }
     let (uuid, message) = (uuid(0), marked(&uuid(0)));
     for expected in [RetryCause::Broken, RetryCause::NotFeishu(502)] {
-        let error = stage.client.send(&to_chat(), &message, &uuid).await.unwrap_err();
+        let error = stage.send(&to_chat(), &message, &uuid).await.unwrap_err();
         assert_eq!(error, FeishuError::RetrySameUuid { cause: expected, after: None });
         assert_eq!(error.certainty(), Certainty::Unknown);
         assert!(!error.is_definite_refusal());
     }
-    let sent = stage.client.send(&to_chat(), &message, &uuid).await.unwrap();
+    let sent = stage.send(&to_chat(), &message, &uuid).await.unwrap();
     let there = stage.messages().await;
     assert_eq!(there.len(), 1);
     assert_eq!(there[0]["message_id"], sent.message_id.as_str());
@@ -35,7 +35,7 @@ async fn rate_limits_say_how_long_to_wait() {
     stage.fault("send", json!({"kind": "rate_limited", "reset": 7})).await;
     stage.fault("send", json!({"kind": "rate_limited", "style": "business"})).await;
     for wait in [Some(Duration::from_secs(7)), None] {
-        let error = stage.client.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
+        let error = stage.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
         let FeishuError::RetrySameUuid { cause: RetryCause::Throttled(_), after } = &error else {
             panic!("{error:?}")
         };
@@ -45,21 +45,50 @@ async fn rate_limits_say_how_long_to_wait() {
 }
 
 #[tokio::test]
+async fn without_a_token_nothing_is_done() {
+    let stage = stage().await;
+    for fault in [json!({"kind": "drop"}), json!({"kind": "status", "status": 502})] {
+        stage.fault("token", fault).await;
+        let error = stage.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
+        assert!(
+            matches!(error, FeishuError::RetrySameUuid { cause: RetryCause::NoToken(_), .. }),
+            "{error:?}"
+        );
+        assert_eq!(error.certainty(), Certainty::NotDone, "{error}");
+    }
+    assert_eq!(stage.calls("send").await, 0);
+}
+
+#[tokio::test]
+async fn a_call_whose_time_has_passed_is_not_begun() {
+    let stage = stage().await;
+    let now = stage.hand.now();
+    let error = stage.client.send(&to_chat(), &marked(&uuid(0)), &uuid(0), now).await.unwrap_err();
+    assert_eq!(error, FeishuError::RetrySameUuid { cause: RetryCause::TooLate, after: None });
+    assert_eq!(error.certainty(), Certainty::NotDone);
+    assert_eq!(
+        (stage.calls("token").await, stage.calls("send").await),
+        (1, 0),
+        "the token may take its time"
+    );
+}
+
+#[tokio::test]
 async fn refusals_are_sorted_by_what_to_do() {
     let stage = stage().await;
     stage.fault("send", json!({"kind": "code", "code": 230_099, "sub": 11310})).await;
-    let error = stage.client.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
+    let error = stage.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
     let FeishuError::FixCard(refusal) = &error else { panic!("{error:?}") };
     assert_eq!((refusal.code, refusal.sub, refusal.status), (230_099, Some(11310), 400));
     assert!(refusal.log_id.is_some());
     assert!(error.is_definite_refusal());
 
     let nowhere = Receiver::Chat(crate::feishu::ChatId::new("oc_nowhere"));
-    let error = stage.client.send(&nowhere, &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
+    let error = stage.send(&nowhere, &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
     assert!(matches!(&error, FeishuError::Permanent(refusal) if refusal.code == 230_034), "{error:?}");
 
     stage.control("PATCH", "switches", &json!({"monthly_calls_left": 0})).await;
-    let error = stage.client.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
+    let error = stage.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
     assert!(matches!(error, FeishuError::QuotaExhausted(_)), "{error:?}");
     assert!(stage.messages().await.is_empty());
 }
@@ -90,7 +119,8 @@ async fn a_token_that_cannot_be_renewed_is_used_to_its_end() {
     assert_eq!(stage.calls("token").await, 2, "a pause before the next try");
     stage.hand.forward(TimeDelta::minutes(25));
     let error = stage.client.list_chats().await.unwrap_err();
-    assert_eq!(error, FeishuError::RetrySameUuid { cause: RetryCause::NotFeishu(503), after: None });
+    let cause = RetryCause::NoToken(Box::new(RetryCause::NotFeishu(503)));
+    assert_eq!(error, FeishuError::RetrySameUuid { cause, after: None });
 }
 
 #[tokio::test]
@@ -98,11 +128,11 @@ async fn a_refused_token_is_replaced_once() {
     let stage = stage().await;
     stage.client.list_chats().await.unwrap();
     stage.control("POST", "tokens/expire", &json!({})).await;
-    stage.client.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap();
+    stage.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap();
     assert_eq!((stage.calls("token").await, stage.calls("send").await), (2, 2));
     let order = json!({"route": "send", "times": 9, "fault": {"kind": "code", "code": 99_991_663}});
     stage.control("POST", "faults", &order).await;
-    let error = stage.client.send(&to_chat(), &marked(&uuid(1)), &uuid(1)).await.unwrap_err();
+    let error = stage.send(&to_chat(), &marked(&uuid(1)), &uuid(1)).await.unwrap_err();
     assert!(matches!(error, FeishuError::RetrySameUuid { cause: RetryCause::Token(_), .. }), "{error:?}");
     assert_eq!(stage.calls("send").await, 4, "once more, and no further");
 }
@@ -124,7 +154,7 @@ async fn a_card_is_found_again_by_its_marker_through_all_pages() {
     let since = stage.hand.now();
     let mut wanted = None;
     for n in 0..120 {
-        let sent = stage.client.send(&to_chat(), &marked(&uuid(n)), &uuid(n)).await.unwrap();
+        let sent = stage.send(&to_chat(), &marked(&uuid(n)), &uuid(n)).await.unwrap();
         stage.hand.forward(TimeDelta::milliseconds(300));
         if n == 110 {
             wanted = Some(sent.message_id);
@@ -145,7 +175,7 @@ async fn a_search_that_cannot_know_says_so() {
     let quote = json!({"chat": CHAT, "sender": PERSON, "text": uuid(0).as_str()});
     stage.control("POST", "say", &quote).await;
     assert_eq!(stage.client.find_marker(&chat(), since, &uuid(0)).await, Ok(MarkerSearch::Absent));
-    let sent = stage.client.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap();
+    let sent = stage.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap();
     let app = json!({"app_id": "cli_sample", "app_secret": "sample-secret"});
     let url = format!("{}/open-apis/auth/v3/tenant_access_token/internal", stage.sim.base_url());
     let token: serde_json::Value =
@@ -165,12 +195,12 @@ async fn updates_say_when_a_message_can_no_longer_be_changed() {
     let card = OutgoingMessage::card(&json!({"schema": "2.0", "config": {"update_multi": true},
         "body": {"elements": [{"tag": "markdown", "content": "x"}]}}));
     let to = Receiver::Person(OpenId::new(PERSON));
-    let sent = stage.client.send(&to, &card, &uuid(0)).await.unwrap();
-    assert_eq!(stage.client.update_card(&sent.message_id, &card).await, Ok(()));
+    let sent = stage.send(&to, &card, &uuid(0)).await.unwrap();
+    assert_eq!(stage.update_card(&sent.message_id, &card).await, Ok(()));
     stage.hand.forward(TimeDelta::days(14) + TimeDelta::seconds(1));
-    let error = stage.client.update_card(&sent.message_id, &card).await.unwrap_err();
+    let error = stage.update_card(&sent.message_id, &card).await.unwrap_err();
     assert!(matches!(&error, FeishuError::Unchangeable(refusal) if refusal.code == 230_031), "{error:?}");
-    let error = stage.client.update_card(&MessageId::new("om_unknown"), &card).await.unwrap_err();
+    let error = stage.update_card(&MessageId::new("om_unknown"), &card).await.unwrap_err();
     assert!(matches!(error, FeishuError::Permanent(_)), "{error:?}");
     let found = stage.client.find_marker(&sent.chat_id, stage.hand.now(), &uuid(0)).await;
     assert_eq!(found, Ok(MarkerSearch::Absent), "a private chat can be searched by its chat id");

@@ -11,7 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec, Running, start};
 
-use crate::feishu::{ChatId, Credentials, FeishuClient, OutgoingMessage, Receiver, Secret};
+use crate::feishu::{
+    ChatId, Credentials, FeishuClient, FeishuError, MessageId, OutgoingMessage, Receiver, Secret, Sent,
+};
 use crate::uuid::CardUuid;
 
 pub(super) const CHAT: &str = "oc_sales";
@@ -117,6 +119,25 @@ impl Stage {
 
     pub(super) async fn fault(&self, route: &str, fault: Value) {
         self.control("POST", "faults", &json!({"route": route, "fault": fault})).await;
+    }
+
+    /// Sends in time.
+    pub(super) async fn send(
+        &self,
+        to: &Receiver,
+        message: &OutgoingMessage,
+        uuid: &CardUuid,
+    ) -> Result<Sent, FeishuError> {
+        self.client.send(to, message, uuid, self.hand.now() + TimeDelta::seconds(1)).await
+    }
+
+    /// Changes in time.
+    pub(super) async fn update_card(
+        &self,
+        message_id: &MessageId,
+        card: &OutgoingMessage,
+    ) -> Result<(), FeishuError> {
+        self.client.update_card(message_id, card, self.hand.now() + TimeDelta::seconds(1)).await
     }
 
     pub(super) async fn messages(&self) -> Vec<Value> {

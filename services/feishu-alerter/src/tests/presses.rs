@@ -51,7 +51,7 @@ async fn endpoint(
 async fn with_endpoint() -> (Stage, String) {
     let stage = stage().await;
     let facts = super::cards::facts(&stage.hand);
-    let sent = stage.client.send(&to_chat(), &render(&facts, Form::Full), &facts.marker).await.unwrap();
+    let sent = stage.send(&to_chat(), &render(&facts, Form::Full), &facts.marker).await.unwrap();
     let secrets = CallbackSecrets {
         app_id: "cli_sample".to_owned(),
         verification_token: Secret::new(VERIFICATION_TOKEN),

@@ -43,9 +43,9 @@ pub enum State {
 }
 
 impl Shown {
-    /// Whether there is still something to be done about it.
+    /// Whether there is still something to be done about it that no newer card says.
     pub fn is_active(&self) -> bool {
-        !matches!(self.state, State::Over { .. })
+        self.state == State::Active
     }
 }
 
@@ -87,7 +87,7 @@ fn title(shown: &Shown) -> String {
 
 fn card(shown: &Shown, setting: &Setting<'_>, form: Form) -> Value {
     let mut elements = vec![markdown(&body(shown, setting))];
-    if shown.state == State::Active && form != Form::Minimal {
+    if shown.is_active() && form != Form::Minimal {
         elements.extend(code(shown));
         elements.extend(mentions(shown, setting, form).map(|line| markdown(&line)));
     }

@@ -24,6 +24,9 @@ const CHANGED_EVERY: TimeDelta = TimeDelta::seconds(30);
 /// Feishu takes changes of a card for 14 days: before that, whatever still lasts gets a new one.
 const RENEWED_EVERY: TimeDelta = TimeDelta::days(13);
 
+/// What is wrong again gets a new card if it lasts so long.
+const TOLD_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(5);
+
 struct Turn<'a> {
     watchdog: &'a Watchdog,
     now: Timestamp,
@@ -63,8 +66,7 @@ impl Turn<'_> {
             lasts_until: found.until,
             next_repeat_at: self.now + self.repeat_every(&found.trouble),
         };
-        let again_since = self.now - delta(self.watchdog.thresholds.reopen_within);
-        let reopened = reopen(connection, &new, again_since, self.now).await?;
+        let reopened = self.reopen(connection, &new, found).await?;
         let alarm = match reopened {
             Some(alarm) => alarm,
             None => match raise(connection, &new, self.now).await? {
@@ -79,6 +81,19 @@ impl Turn<'_> {
         tracing::error!(alarm = alarm.key, "ALARM: {}", headline(&found.trouble));
         metrics::counter!("watchdog_alarms_total", "code" => found.trouble.code()).increment(1);
         self.goes_on(connection, alarm, found.clone()).await.map(drop)
+    }
+
+    /// Takes up the alarm that was over a short while ago. Its card is only changed, which nobody is notified of: if it
+    /// lasts this time, a new one says so. What comes and goes faster than that nags nobody.
+    async fn reopen(
+        &self,
+        connection: &mut PgConnection,
+        new: &NewAlarm<'_>,
+        found: &Found,
+    ) -> Result<Option<Alarm>, Failure> {
+        let again_since = self.now - delta(self.watchdog.thresholds.reopen_within);
+        let new = NewAlarm { next_repeat_at: self.now + TOLD_AGAIN_AFTER, ..new.clone() };
+        Ok(reopen(connection, &new, found.trouble.presses(), again_since, self.now).await?)
     }
 
     async fn goes_on(

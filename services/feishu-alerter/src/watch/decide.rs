@@ -56,11 +56,9 @@ fn delta(span: Span) -> TimeDelta {
     TimeDelta::seconds(i64::try_from(span.as_seconds()).unwrap_or(i64::MAX / 1_000))
 }
 
-/// Without the bus no beat is heard, so that nothing is known of anybody.
+/// Without the bus no beat is heard: what was known of everybody stays as it was, see [`super::heard::Heard::listened`].
 fn services(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
-    if !facts.bus_connected {
-        return vec![lasting(Trouble::BusLost, now)];
-    }
+    let lost = (!facts.bus_connected).then(|| lasting(Trouble::BusLost, now));
     let silent_after = delta(thresholds.silent_after);
     let silent = facts.silences.iter().filter(|(_, silence)| *silence >= silent_after);
     let silent = silent
@@ -76,7 +74,7 @@ fn services(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found
         since: now - *since,
         until: Some(now - *since + delta(thresholds.restart_window)),
     });
-    silent.chain(parts).chain(loops).collect()
+    lost.into_iter().chain(silent).chain(parts).chain(loops).collect()
 }
 
 fn panics(facts: &Facts, now: Timestamp) -> Vec<Found> {
@@ -146,25 +144,23 @@ fn letters(facts: &Facts) -> Vec<Found> {
         .collect()
 }
 
-/// The same path on several machines is one alarm, of the fullest.
+/// The same path on several machines is one alarm, of the fullest: by what the card says, so that services on one
+/// machine, which tell of it one after the other, do not take turns.
 fn disks(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
-    let mut fullest: BTreeMap<&str, (&str, u64, u64)> = BTreeMap::new();
-    for (path, service, free, total) in &facts.disks {
-        let entry = fullest.entry(path).or_insert((service, *free, *total));
-        if *free < entry.1 {
-            *entry = (service, *free, *total);
-        }
-    }
     let percent = |free: u64, total: u64| free.saturating_mul(100).checked_div(total).unwrap_or(100);
+    let mut fullest: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
+    for (path, service, free, total) in &facts.disks {
+        let told = (percent(*free, *total), free / GIB, service.as_str());
+        let entry = fullest.entry(path).or_insert(told);
+        *entry = told.min(*entry);
+    }
     fullest
         .into_iter()
-        .filter(|(_, (_, free, total))| {
-            percent(*free, *total) < u64::from(thresholds.disk_free_percent)
-                || *free < u64::from(thresholds.disk_free_gib) * GIB
+        .filter(|(_, (percent, gib, _))| {
+            *percent < u64::from(thresholds.disk_free_percent) || *gib < u64::from(thresholds.disk_free_gib)
         })
-        .map(|(path, (service, free, total))| {
+        .map(|(path, (free_percent, free_gib, service))| {
             let (path, service) = (path.to_owned(), service.to_owned());
-            let (free_gib, free_percent) = (free / GIB, percent(free, total));
             lasting(Trouble::DiskFull { path, service, free_gib, free_percent }, now)
         })
         .collect()
@@ -172,7 +168,8 @@ fn disks(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
 
 fn outbox(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
     let outbox = &facts.outbox;
-    let failing = outbox.failing_since.filter(|since| now - *since >= delta(thresholds.fallback_after));
+    let lasts = |since: &Timestamp| now - *since >= delta(thresholds.fallback_after);
+    let failing = [outbox.failing_since, outbox.untried_since].into_iter().flatten().filter(lasts).min();
     let refuses = failing.or((outbox.untold > 0).then_some(now));
     let refuses = refuses.map(|since| lasting(Trouble::FeishuRefuses, since));
     let aside = outbox.set_aside_at.map(|at| Found {

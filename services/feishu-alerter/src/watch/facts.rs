@@ -7,11 +7,13 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::Context;
 use store::alerts::watch::{Gateway, Letters, Outbox, gateway, letters_since, outbox};
+use store::golive;
 use store::rooms::progress::{Progress, all};
 use store::sqlx::{self, PgConnection};
 
 use super::heard::Heard;
 use super::trouble::FEISHU_REFUSES;
+use crate::truth::held;
 
 /// Dead letters this old are no news any more.
 pub const LETTERS_ARE_NEWS_FOR: TimeDelta = TimeDelta::minutes(30);
@@ -40,6 +42,8 @@ pub struct Facts {
     pub letters: Vec<Letters>,
     /// The way to people.
     pub outbox: Outbox,
+    /// Cards of waits are not to be tried now.
+    pub held: bool,
 }
 
 /// What the store says.
@@ -49,6 +53,7 @@ pub struct Rows {
     folds: Vec<Progress>,
     letters: Vec<Letters>,
     outbox: Outbox,
+    held: bool,
 }
 
 impl Rows {
@@ -58,6 +63,8 @@ impl Rows {
         connection: &mut PgConnection,
         now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
+        let held = held(connection, &ctx.config, now).await?.is_some()
+            || !golive::history(connection).await?.at(now).live;
         let gateway = match &ctx.config.ingest.gateway {
             Some(configured) => gateway(connection, &configured.name).await?,
             None => None,
@@ -66,8 +73,28 @@ impl Rows {
             gateway,
             folds: all(connection).await?,
             letters: letters_since(connection, now - LETTERS_ARE_NEWS_FOR).await?,
-            outbox: outbox(connection, FEISHU_REFUSES, now - CARDS_ARE_NEWS_FOR).await?,
+            outbox: outbox(connection, FEISHU_REFUSES, held, now - CARDS_ARE_NEWS_FOR, now).await?,
+            held,
         })
+    }
+}
+
+/// Since when cards may be tried, as far as this process knows. What was held back until now is not blamed for that.
+#[derive(Debug, Default)]
+pub struct Free {
+    since: Option<Timestamp>,
+}
+
+impl Free {
+    /// Counts the time in which nothing was tried from when it could have been.
+    pub fn count(&mut self, facts: &mut Facts, now: Timestamp) {
+        if facts.held {
+            // Cards of alarms are never held back.
+            self.since = Some(now);
+            return;
+        }
+        let since = *self.since.get_or_insert(now);
+        facts.outbox.untried_since = facts.outbox.untried_since.map(|untried| untried.max(since));
     }
 }
 
@@ -79,6 +106,7 @@ impl Facts {
             gateway: rows.gateway,
             letters: rows.letters,
             outbox: rows.outbox,
+            held: rows.held,
             ..Self::heard(heard, &ctx.config.expected_services(), &rows.folds, now)
         }
     }
@@ -121,6 +149,7 @@ impl Facts {
                 .collect(),
             letters: Vec::new(),
             outbox: Outbox::default(),
+            held: false,
         }
     }
 }

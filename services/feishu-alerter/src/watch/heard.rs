@@ -15,6 +15,8 @@ const GONE_AFTER_BEATS: u32 = 3;
 #[derive(Debug)]
 pub struct Heard {
     since: Instant,
+    /// Up to when it is known whether anything could be heard.
+    listened_to: Instant,
     beat_every: Duration,
     services: BTreeMap<String, Service>,
 }
@@ -38,7 +40,7 @@ struct Instance {
 impl Heard {
     /// Nothing yet; listening from `now` on.
     pub fn new(now: Instant, beat_every: Duration) -> Self {
-        Self { since: now, beat_every, services: BTreeMap::new() }
+        Self { since: now, listened_to: now, beat_every, services: BTreeMap::new() }
     }
 
     /// Takes in a beat.
@@ -61,6 +63,22 @@ impl Heard {
                 }
                 service.instances.insert(beat.instance.clone(), Instance { last: now, beat });
             }
+        }
+    }
+
+    /// Whether anything could be heard since this was last said. Time in which nothing could is nobody's silence: it is as
+    /// if it had not passed.
+    pub fn listened(&mut self, connected: bool, now: Instant) {
+        let passed = now.saturating_duration_since(self.listened_to);
+        self.listened_to = now;
+        if connected {
+            return;
+        }
+        let later = |moment: &mut Instant| *moment = (*moment + passed).min(now);
+        later(&mut self.since);
+        for service in self.services.values_mut() {
+            service.last.as_mut().map(later);
+            service.instances.values_mut().for_each(|instance| later(&mut instance.last));
         }
     }
 
@@ -152,6 +170,25 @@ mod tests {
         assert_eq!(heard.silence("room-state", after(100)).as_secs(), 60, "a panic is no sign of life");
         heard.hear(beat(BeatKind::Alive, "b", 0), after(95));
         assert_eq!(heard.silence("room-state", after(100)).as_secs(), 5, "any replica will do");
+    }
+
+    /// Seen to fail: with the time counted all the same everybody is silent when the bus is back.
+    #[test]
+    fn while_nothing_can_be_heard_nobody_grows_silent() {
+        let start = Instant::now();
+        let mut heard = Heard::new(start, BEAT);
+        let after = |seconds| start + Duration::from_secs(seconds);
+        heard.hear(beat(BeatKind::Alive, "a", 600), after(10));
+        heard.listened(true, after(20));
+        for seconds in 21..=320 {
+            heard.listened(false, after(seconds));
+        }
+        heard.forget(WINDOW, after(320));
+        assert_eq!(heard.silence("room-state", after(320)).as_secs(), 10, "as before the bus was lost");
+        assert_eq!(heard.silence("ingest", after(320)).as_secs(), 20, "the same for one never heard of");
+        assert_eq!(heard.alive().count(), 1, "nor has it ended");
+        heard.listened(true, after(325));
+        assert_eq!(heard.silence("room-state", after(325)).as_secs(), 15);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod wording;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use futures::StreamExt;
 use runtime::config::Watchdog;
 use runtime::lease::Lease;
@@ -27,7 +28,7 @@ use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
 use self::decide::{All, Confirmed, decide};
-use self::facts::{Facts, Rows};
+use self::facts::{Facts, Free, Rows};
 use self::fallback::Fallback;
 use self::heard::Heard;
 use self::heartbeat::Pulse;
@@ -53,6 +54,7 @@ struct Watch {
     watchdog: Watchdog,
     feishu: Arc<FeishuClient>,
     ears: Ears,
+    free: Free,
     confirmed: Confirmed,
     picture: Picture,
     fallback: Fallback,
@@ -77,6 +79,7 @@ pub fn start(
         watchdog: watchdog.clone(),
         feishu,
         ears: ears.clone(),
+        free: Free::default(),
         confirmed: Confirmed::default(),
         picture: Picture::default(),
         fallback: Fallback::new(http.clone()),
@@ -145,9 +148,12 @@ impl Watch {
         let found = {
             let mut connection = self.ctx.db.acquire().await?;
             let window = self.watchdog.thresholds.restart_window.as_duration();
+            let connected = self.ctx.bus.client().connection_state() == State::Connected;
+            heard(&self.ears).listened(connected, Instant::now());
             heard(&self.ears).forget(window, Instant::now());
             let rows = Rows::read(&self.ctx, &mut connection, now).await?;
-            let facts = Facts::gather(&self.ctx, &heard(&self.ears), rows, now);
+            let mut facts = Facts::gather(&self.ctx, &heard(&self.ears), rows, now);
+            self.free.count(&mut facts, now);
             decide(&facts, &self.watchdog.thresholds, now)
         };
         let mut found = self.confirmed.filter(found, Instant::now());

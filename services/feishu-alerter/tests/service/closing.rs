@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use chrono::TimeDelta;
+use domain::id::{CommandId, EntryId};
 use domain::message::MessageKind;
+use events::command::Wish;
 use testkit::company::{CHEN, WANG, says};
 use testkit::until;
 
@@ -111,5 +113,27 @@ async fn a_card_whose_sending_was_unknown_at_the_end_is_changed_once_it_is_known
     scene.until_looked().await?;
     scene.advance(2);
     assert_eq!(scene.until_titled(TO_WANG, "已回复").await?.len(), 1);
+    scene.stop(alerter).await
+}
+
+/// Seen to fail: with what was shown before kept until the answer is there, the card says for ever that the wait was
+/// cancelled.
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_made_undone_again() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    let asked = scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    let before = scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.fault("update", TO_WANG, 1, serde_json::json!({ "kind": "accept_then_drop" })).await?;
+    scene.fault("update", TO_WANG, 1, serde_json::json!({ "kind": "rate_limited", "reset": 100 })).await?;
+    let through = EntryId(asked.key().to_string());
+    let cancel = Wish::Cancel { wait: None, through, reason: "测试".into() };
+    scene.wish("c1", room("r1"), cancel).await?;
+    scene.until_titled(TO_WANG, "已取消").await?;
+    scene.until_count("select count(*) from alert_cards where change_attempts = 2", 1).await?;
+    scene.wish("u1", room("r1"), Wish::UndoCancel { cancel: CommandId("c1".into()) }).await?;
+    scene.until_titled(TO_WANG, &before[0].title).await?;
+    scene.until_count("select count(*) from alert_cards where wanted is distinct from shown", 0).await?;
     scene.stop(alerter).await
 }

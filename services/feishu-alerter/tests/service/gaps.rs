@@ -90,7 +90,7 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
 
     let seen = scene.press_act(&cards[1], "answered").await?;
     assert_eq!(seen["toast"]["content"], "已记录：已回复，不再提醒", "{seen}");
-    let again = scene.press_act(&cards[1], "no_reply_needed").await?;
+    let again = scene.press_act(&cards[1], "answered").await?;
     assert_eq!(again["toast"]["content"], "已由 周经理 处理", "{again}");
     let closed = scene.until_titled(TO_WANG, "已确认回复").await?;
     assert_eq!(colours(&closed), ["grey", "grey"]);
@@ -119,5 +119,54 @@ async fn a_reply_over_a_gap_names_no_time() -> Result<()> {
         "{}",
         closed.text
     );
+    scene.stop(alerter).await
+}
+
+/// What one button asked for may be refused. Seen to fail: with one name for both, the second says that it is done.
+#[tokio::test]
+async fn a_press_of_one_button_leaves_the_other() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    let asked = scene.asks("r1", WANG).await?;
+    let gap = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
+    scene.stack.capture_gap("main", gap(1), Some(gap(2))).await?;
+    scene.advance(5);
+    let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    // Nobody decides.
+    scene.rooms.take().unwrap().stop().await?;
+    for (act, words) in [
+        ("no_reply_needed", "已记录：不用回复，不再提醒"),
+        ("answered", "已记录：已回复，不再提醒"),
+        ("answered", "已由 周经理 处理"),
+        ("no_reply_needed", "已由 周经理 处理"),
+    ] {
+        let seen = scene.press_act(&card, act).await?;
+        assert_eq!(seen["toast"]["content"], words, "{act}: {seen}");
+    }
+    scene.rooms = Some(scene.stack.run(store::role::Role::RoomState, room_state::run).await?);
+    scene.until_titled(TO_WANG, "已取消").await?;
+    scene.stop(alerter).await
+}
+
+/// Seen to fail: with the exclusion looked at only when cards are made, both go out.
+#[tokio::test]
+async fn a_room_that_is_excluded_meanwhile_is_not_told_of() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "您好")).await?;
+    scene.until_count("select count(*) from timeline", 1).await?;
+    for chat in [TO_WANG, TO_ALL] {
+        let refuse = serde_json::json!({ "kind": "rate_limited", "reset": 100 });
+        scene.fault("send", chat, 1, refuse).await?;
+    }
+    scene.stack.bus.publish(&account_left("r1", scene.now(), Some(LI))?).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 2).await?;
+    scene.stack.config.rules.excluded_rooms.rooms = vec![crate::support::room("r1")];
+    scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
+    scene.until_count("select count(*) from rooms where excluded_since is not null", 1).await?;
+    scene.advance(2);
+    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 2).await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty() && scene.cards(TO_ALL).await?.is_empty());
     scene.stop(alerter).await
 }

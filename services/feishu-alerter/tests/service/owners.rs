@@ -103,3 +103,28 @@ async fn an_owner_without_a_chat_is_told_in_public() -> Result<()> {
     assert_eq!(colours(&scene.cards(TO_WANG).await?), [""; 0]);
     scene.stop(alerter).await
 }
+
+/// Seen to fail: with every card counted, the one that never went out has asked for today.
+#[tokio::test]
+async fn an_ask_that_never_went_out_has_asked_nobody() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    let asked = says("r1", CHEN, scene.now(), "有人吗？");
+    scene.publish(&asked).await?;
+    scene.until_waits("r1", 1).await?;
+    let refuse = serde_json::json!({ "kind": "rate_limited", "reset": 100 });
+    scene.fault("send", TO_ALL, 1, refuse).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene.wish("c1", room("r1"), cancel(&asked)).await?;
+    scene.until_count("select count(*) from waits where state = 'cancelled'", 1).await?;
+    scene.until_looked().await?;
+    scene.advance(2);
+    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
+    scene.publish(&says("r1", CHEN, scene.now(), "还是没有人吗？")).await?;
+    scene.until_waits("r1", 2).await?;
+    scene.advance(5);
+    let ask = scene.until_colours(TO_ALL, &["turquoise"]).await?.remove(0);
+    assert!(ask.title.starts_with("请指定负责人⏰"), "{}", ask.title);
+    scene.stop(alerter).await
+}

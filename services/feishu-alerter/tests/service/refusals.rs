@@ -6,7 +6,7 @@ use store::sqlx;
 use testkit::company::{LI, WANG, says};
 use testkit::until;
 
-use crate::support::{Scene, TO_LI, TO_WANG};
+use crate::support::{Scene, TO_LI, TO_WANG, colours};
 
 #[tokio::test]
 async fn a_chat_that_the_bot_is_not_in_stops_no_other() -> Result<()> {
@@ -51,6 +51,35 @@ async fn whatever_happens_to_the_call_there_is_exactly_one_message() -> Result<(
         scene.stop(alerter).await?;
     }
     Ok(())
+}
+
+/// What cannot even connect has surely sent nothing: it is no reason to tell of it afterwards. Seen to fail: with
+/// `NoConnection` uncertain every rung goes out when the network is back, the answered room's too.
+#[tokio::test]
+async fn after_an_outage_of_the_network_only_what_is_still_true_goes_out() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let mut door = scene.door()?;
+    door.open().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.asks("r2", LI).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    door.shut().await;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where rung = '600' and attempts > 0", 2).await?;
+    scene.advance(10);
+    scene.until_count("select count(*) from alert_cards where rung = '1200' and attempts > 0", 2).await?;
+    scene.publish(&says("r2", LI, scene.now(), "开好了")).await?;
+    scene.until_count("select count(*) from waits where state = 'answered'", 1).await?;
+    scene.until_looked().await?;
+    door.open().await?;
+    scene.advance(2);
+    scene.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+    scene.until_titled(TO_LI, "已回复").await?;
+    assert_eq!(colours(&scene.cards(TO_LI).await?), ["grey"], "answered meanwhile");
+    assert_eq!(colours(&scene.cards(TO_WANG).await?), ["turquoise", "orange"], "the highest rung");
+    scene.stop(alerter).await
 }
 
 /// The first attempt stands in the chat, and nobody knows. Proven to fail: if a refusal of the second one counts, the

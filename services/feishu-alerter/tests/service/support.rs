@@ -16,6 +16,7 @@ use store::role::Role;
 use store::sqlx;
 use testkit::company::{CHEN, Person, captured, says};
 use testkit::{Running, Stack, until};
+use tokio::task::{JoinHandle, JoinSet};
 
 /// 王小售's private chat.
 pub const TO_WANG: &str = "oc_wang";
@@ -35,6 +36,38 @@ pub struct Scene {
     /// `room-state`.
     pub rooms: Option<Running>,
     http: reqwest::Client,
+}
+
+/// A door to the fake Feishu that can be shut, as a network that is down.
+pub struct Door {
+    address: SocketAddr,
+    to: SocketAddr,
+    open: Option<JoinHandle<()>>,
+}
+
+impl Door {
+    pub async fn open(&mut self) -> Result<()> {
+        let listener = tokio::net::TcpListener::bind(self.address).await?;
+        let to = self.to;
+        self.open = Some(tokio::spawn(async move {
+            let mut passing = JoinSet::new();
+            while let Ok((mut inward, _)) = listener.accept().await {
+                passing.spawn(async move {
+                    let mut outward = tokio::net::TcpStream::connect(to).await?;
+                    tokio::io::copy_bidirectional(&mut inward, &mut outward).await
+                });
+            }
+        }));
+        Ok(())
+    }
+
+    /// Nobody is let in, and who passes at this moment is cut off.
+    pub async fn shut(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.abort();
+            drop(open.await);
+        }
+    }
 }
 
 /// A card as people see it.
@@ -135,6 +168,14 @@ impl Scene {
             Some(rooms) => rooms.stop().await,
             None => Ok(()),
         }
+    }
+
+    /// A door, shut, through which the alerters made from now on reach the fake Feishu.
+    pub fn door(&mut self) -> Result<Door> {
+        let address = free_address()?;
+        let to = self.feishu.base_url().trim_start_matches("http://").parse()?;
+        self.stack.config.feishu.base_url = format!("http://{address}");
+        Ok(Door { address, to, open: None })
     }
 
     pub fn now(&self) -> DateTime<Utc> {

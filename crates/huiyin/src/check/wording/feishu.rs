@@ -1,6 +1,6 @@
 //! What is said of the app, its chats and the people.
 
-use feishu_alerter::feishu::{FeishuError, RetryCause};
+use feishu_alerter::feishu::FeishuError;
 
 use super::{Told, told};
 
@@ -43,13 +43,7 @@ pub(in crate::check) fn feishu(what: &str, error: &FeishuError) -> Told {
         (_, FeishuError::QuotaExhausted(_)) => {
             told(format!("{what}：本月的 API 调用次数已用完"), "升级飞书的套餐，或等到下个月")
         }
-        (
-            _,
-            FeishuError::RetrySameUuid {
-                cause: RetryCause::NoConnection | RetryCause::Timeout | RetryCause::Broken,
-                ..
-            },
-        ) => told(
+        (_, error) if error.is_out_of_reach() => told(
             format!("{what}：连不上飞书"),
             "检查 feishu.base_url，以及本机能否访问它（网络、代理、防火墙）",
         ),

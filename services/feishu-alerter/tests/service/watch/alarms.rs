@@ -5,7 +5,10 @@ use chrono::TimeDelta;
 use events::beat::{Beat, BeatKind, Disk, Lag, Panic};
 use feishu_alerter::point;
 use store::role::Role;
+use testkit::company::WANG;
 use testkit::until;
+
+use crate::support::TO_WANG;
 
 use super::support::{
     TO_OPERATORS, beat, beating, publish, scene, scene_with, stop, until_titles, until_watching,
@@ -198,5 +201,52 @@ async fn a_lost_gateway_is_told_although_cards_are_held_back() -> Result<()> {
     until_titles(&scene, &["⚠️ W05 微信网关断开：main"]).await?;
     super::login::gateway_is(&scene, "live", TimeDelta::zero()).await?;
     until_titles(&scene, &["✅ 已恢复：W05"]).await?;
+    stop(scene, alerter, [service]).await
+}
+
+/// A change of a card notifies nobody. Seen to fail: with the next card due when it was, in 13 days, none comes; and with
+/// a moment that passed while all was well, one comes at once.
+#[tokio::test]
+async fn what_is_wrong_again_and_lasts_gets_a_new_card() -> Result<()> {
+    let mut scene = scene().await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    service.abort();
+    until_titles(&scene, &[SILENT]).await?;
+    // It comes and goes, each time for less than five minutes.
+    for _ in 0..2 {
+        let service = beating(&scene, Role::RoomState).await?;
+        until_titles(&scene, &[SILENT_OVER]).await?;
+        scene.advance(6);
+        service.abort();
+        until_titles(&scene, &[SILENT]).await?;
+    }
+    scene.until_looked().await?;
+    assert_eq!(scene.cards(TO_OPERATORS).await?.len(), 1, "nobody is nagged");
+    scene.advance(5);
+    until_titles(&scene, &["已重新提醒，请看新的卡片：W01", SILENT]).await?;
+    stop(scene, alerter, []).await
+}
+
+/// Tried long ago, and parked now. Seen to fail: with the last attempt in the place of `set_aside_at` nobody is told.
+#[tokio::test]
+async fn a_card_that_is_parked_late_is_told() -> Result<()> {
+    let mut scene = scene().await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    scene.fault("send", TO_WANG, 1, serde_json::json!({ "kind": "accept_then_drop" })).await?;
+    scene.fault("send", TO_WANG, 100, serde_json::json!({ "kind": "drop" })).await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where in_doubt and attempts >= 2", 1).await?;
+    scene.control("DELETE", "faults", &serde_json::json!({})).await?;
+    scene.advance(70);
+    scene.until_count("select count(*) from alert_cards where state = 'parked'", 1).await?;
+    until("the operators are told", || async {
+        Ok(scene.cards(TO_OPERATORS).await?.iter().any(|card| card.title.starts_with("⚠️ W11")))
+    })
+    .await?;
     stop(scene, alerter, [service]).await
 }

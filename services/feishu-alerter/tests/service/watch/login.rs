@@ -133,3 +133,36 @@ async fn without_the_rights_to_upload_and_press_the_card_is_there_all_the_same()
     until_titles(&scene, &[OVER]).await?;
     stop(scene, alerter, [service, capture]).await
 }
+
+/// Seen to fail: with a repeated card still wanted, each of them goes out and presses.
+#[tokio::test]
+async fn what_could_not_be_said_for_long_is_said_once() -> Result<()> {
+    let mut scene = scene().await?;
+    with_gateway(&mut scene, "live").await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let ingest = scene.stack.context(Role::Ingest).await?;
+    let capture = tokio::spawn(Beats::new("ingest", &ingest).run());
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    scene.control("PATCH", "switches", &json!({ "monthly_calls_left": 0 })).await?;
+    gateway_is(&scene, "waiting_login", TimeDelta::seconds(20)).await?;
+    for made in 1..=4 {
+        until(&format!("{made} cards are made"), || async {
+            Ok(scene.count("select count(*) from alert_cards where wait like 'watch:login_lost%'").await?
+                == made)
+        })
+        .await?;
+        if made < 4 {
+            scene.advance(15);
+        }
+    }
+    scene.control("PATCH", "switches", &json!({ "monthly_calls_left": null })).await?;
+    scene.advance(11);
+    scene.until_count("select count(*) from alert_cards where press = 'done'", 1).await?;
+    scene.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+    let told = messages(&scene).await?;
+    let lost: Vec<&Value> = told.iter().filter(|message| message.to_string().contains("W06")).collect();
+    assert_eq!(lost.len(), 1, "{told:?}");
+    assert_eq!(lost[0]["urgent_to"], json!([MANAGER]));
+    stop(scene, alerter, [service, capture]).await
+}

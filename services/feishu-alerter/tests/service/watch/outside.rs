@@ -9,7 +9,7 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::json;
 use store::role::Role;
-use testkit::company::WANG;
+use testkit::company::{WANG, says};
 use testkit::until;
 
 use super::support::{beating, hooked, scene, scene_with, stop, until_watching};
@@ -105,4 +105,85 @@ async fn assert_silent(calls: &AtomicUsize) {
     let before = calls.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(calls.load(Ordering::Relaxed), before);
+}
+
+/// The alarm's own card is all that is tried. Seen to fail: with the time counted from the last attempts, which every retry
+/// makes anew, nobody is told.
+#[tokio::test]
+async fn an_alarm_that_alone_does_not_get_out_is_told_to_the_fallback() -> Result<()> {
+    let mut scene = scene().await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    let refused = json!({ "kind": "status", "status": 502 });
+    scene.fault("send", super::support::TO_OPERATORS, 10_000, refused).await?;
+    service.abort();
+    scene.until_count("select count(*) from alert_cards where failing_since is not null", 1).await?;
+    for _ in 0..6 {
+        let tried = scene.count("select sum(attempts)::bigint from alert_cards").await?;
+        scene.advance(1);
+        until("it is tried again", || async {
+            Ok(scene.count("select sum(attempts)::bigint from alert_cards").await? > tried)
+        })
+        .await?;
+    }
+    until("the fallback is told", || async { Ok(!hooked(&scene).await?.is_empty()) }).await?;
+    let told = hooked(&scene).await?;
+    assert!(told[0].starts_with("【回音】W10 飞书卡片发不出去"), "{told:?}");
+    stop(scene, alerter, []).await
+}
+
+/// Seen to fail: with the time counted from the last attempts each retry, ten minutes after the last, is taken for a
+/// recovery.
+#[tokio::test]
+async fn a_quota_that_is_used_up_is_told_once() -> Result<()> {
+    let mut scene = scene().await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    // A room, to see the alerter look at.
+    scene.publish(&says("r1", WANG, scene.now(), "您好")).await?;
+    scene.until_count("select count(*) from timeline", 1).await?;
+    scene.control("PATCH", "switches", &json!({ "monthly_calls_left": 0 })).await?;
+    service.abort();
+    scene.until_count("select count(*) from alert_cards where last_code = 99991403", 1).await?;
+    for _ in 0..6 {
+        scene.advance(5);
+        scene.until_looked().await?;
+        until("the fallback is told", || async { Ok(!hooked(&scene).await?.is_empty()) }).await?;
+    }
+    let told = hooked(&scene).await?;
+    assert_eq!(told.len(), 1, "{told:?}");
+    scene.control("PATCH", "switches", &json!({ "monthly_calls_left": null })).await?;
+    scene.advance(11);
+    until("the fallback is told that it is over", || async { Ok(hooked(&scene).await?.len() == 2) }).await?;
+    stop(scene, alerter, []).await
+}
+
+/// As if whoever has the chat had forgotten it. Seen to fail: without `untried_since` nobody is told.
+#[tokio::test]
+async fn a_card_that_nobody_tries_is_told_to_the_fallback() -> Result<()> {
+    let mut scene = scene().await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    store::sqlx::query("insert into alert_claims (chat, holder, until) values ('oc_wang', 'nobody', $1)")
+        .bind(scene.now() + chrono::TimeDelta::days(1))
+        .execute(&scene.stack.admin)
+        .await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'pending'", 1).await?;
+    scene.until_looked().await?;
+    assert!(hooked(&scene).await?.is_empty(), "its time has only come");
+    scene.advance(5);
+    // It gives way to the next rung, whose time has only come either.
+    scene.until_count("select count(*) from alert_cards where state = 'pending' and rung = '600'", 1).await?;
+    scene.until_looked().await?;
+    assert!(hooked(&scene).await?.is_empty());
+    scene.advance(6);
+    until("the fallback is told", || async { Ok(!hooked(&scene).await?.is_empty()) }).await?;
+    store::sqlx::query("delete from alert_claims").execute(&scene.stack.admin).await?;
+    until("the fallback is told that it is over", || async { Ok(hooked(&scene).await?.len() == 2) }).await?;
+    stop(scene, alerter, [service]).await
 }
