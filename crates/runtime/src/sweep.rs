@@ -1,28 +1,54 @@
-//! What is done once a day: a clock that says when, for loops that tick all the time.
+//! What is done once a day: forgetting what was said longer ago than the configured time.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How often a loop looks whether it is time. Loops tick in real time and compare with the clock, which tests move.
-pub const TICK: Duration = Duration::from_secs(5);
+use crate::Context;
+use crate::telemetry::chain;
+
+/// The part of each service that [`crate::health`] knows it by.
+const PART: &str = "retention";
+/// How often the loop looks whether it is time. Loops tick in real time and compare with the clock, which tests move.
+const TICK: Duration = Duration::from_secs(5);
 /// The time between two rounds.
 const EVERY: TimeDelta = TimeDelta::days(1);
 
+/// Runs `round` once a day until the shutdown is requested, with the moment before which texts go. A round that failed is
+/// tried again at the next look. `what` is blanked, for the log.
+pub async fn blank_daily<F, Fut>(ctx: &Context, what: &str, round: F)
+where
+    F: Fn(DateTime<Utc>) -> Fut,
+    Fut: Future<Output = Result<(), sqlx::Error>>,
+{
+    let mut daily = Daily::default();
+    while ctx.shutdown.sleep(TICK).await {
+        ctx.health.beat(PART);
+        let now = ctx.clock.now();
+        let Some(before) = ctx.config.retention.blank_before(now).filter(|_| daily.is_due(now)) else {
+            continue;
+        };
+        match round(before).await {
+            Ok(()) => daily.done(now),
+            Err(error) => tracing::warn!(error = chain(&error), "blanking {what} was cut short"),
+        }
+    }
+}
+
 /// When the next round is due.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Daily {
+struct Daily {
     done_at: Option<DateTime<Utc>>,
 }
 
 impl Daily {
     /// Whether it is time for a round; the first is due at once.
-    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+    fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.done_at.is_none_or(|done| now - done >= EVERY)
     }
 
     /// A round is over, and nothing was left.
-    pub fn done(&mut self, now: DateTime<Utc>) {
+    fn done(&mut self, now: DateTime<Utc>) {
         self.done_at = Some(now);
     }
 }

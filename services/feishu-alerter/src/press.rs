@@ -218,7 +218,7 @@ fn pointless(card: &Card, subject: &Subject, answered: bool) -> Option<String> {
         return Some(wording::TOAST_UNKNOWN.to_owned());
     };
     match subject.state() {
-        CardState::Waiting { .. } | CardState::Escalated { .. } => match pressed_by(card, answered) {
+        CardState::Waiting { .. } => match pressed_by(card, answered) {
             Some(by) => Some(wording::toast_handled_by(by)),
             None => (answered && !unverified).then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
         },

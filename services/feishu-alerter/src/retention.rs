@@ -2,8 +2,7 @@
 
 use domain::Timestamp;
 use runtime::Context;
-use runtime::sweep::{Daily, TICK};
-use runtime::telemetry::chain;
+use runtime::sweep::blank_daily;
 use store::alerts::retention::blank_payloads;
 use store::sqlx;
 
@@ -12,18 +11,7 @@ const CARDS: u64 = 1_000;
 
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context) {
-    let mut daily = Daily::default();
-    while ctx.shutdown.sleep(TICK).await {
-        ctx.health.beat("retention");
-        let now = ctx.clock.now();
-        let Some(before) = ctx.config.retention.blank_before(now).filter(|_| daily.is_due(now)) else {
-            continue;
-        };
-        match round(&ctx, before).await {
-            Ok(()) => daily.done(now),
-            Err(error) => tracing::warn!(error = chain(&error), "blanking old cards was cut short"),
-        }
-    }
+    blank_daily(&ctx, "old cards", |before| round(&ctx, before)).await;
 }
 
 async fn round(ctx: &Context, before: Timestamp) -> Result<(), sqlx::Error> {

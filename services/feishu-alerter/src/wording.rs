@@ -29,8 +29,6 @@ pub const RETURNED: &str = "助手账号已回到群里";
 pub const VOID: &str = "无需回复";
 /// The rules exclude the room.
 pub const EXCLUDED: &str = "不再提醒";
-/// A newer card for the same wait has been sent.
-pub const ESCALATED: &str = "已有新提醒";
 
 /// Tag beside the title while nobody has answered.
 pub const TAG_OPEN: &str = "未处理";
@@ -158,11 +156,6 @@ pub fn void() -> String {
 /// The rules exclude the room.
 pub fn excluded() -> String {
     "这个群已被排除，不再提醒".to_owned()
-}
-
-/// "已等 30 分钟，请看新的提醒"
-pub fn escalated(to: Duration) -> String {
-    format!("{}，请看新的提醒", waited(to))
 }
 
 /// "已由 小林 处理", for a second press.

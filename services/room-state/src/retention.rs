@@ -6,8 +6,7 @@
 use domain::Timestamp;
 use domain::id::RoomKey;
 use runtime::Context;
-use runtime::sweep::{Daily, TICK};
-use runtime::telemetry::chain;
+use runtime::sweep::blank_daily;
 use store::rooms::retention::{blank_texts, blanked_to, lock, rooms_with_texts};
 use store::sqlx;
 
@@ -21,18 +20,7 @@ const TEXTS: u64 = 1_000;
 
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context, publish: PublishHandle) {
-    let mut daily = Daily::default();
-    while ctx.shutdown.sleep(TICK).await {
-        ctx.health.beat("retention");
-        let now = ctx.clock.now();
-        let Some(before) = ctx.config.retention.blank_before(now).filter(|_| daily.is_due(now)) else {
-            continue;
-        };
-        match round(&ctx, &publish, before).await {
-            Ok(()) => daily.done(now),
-            Err(error) => tracing::warn!(error = chain(&error), "blanking old texts was cut short"),
-        }
-    }
+    blank_daily(&ctx, "old texts", |before| round(&ctx, &publish, before)).await;
 }
 
 async fn round(ctx: &Context, publish: &PublishHandle, before: Timestamp) -> Result<(), sqlx::Error> {

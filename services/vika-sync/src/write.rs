@@ -407,19 +407,19 @@ mod tests {
     fn a_burst_drives_out_nothing_that_was_seen_long_before() {
         let at = |seconds| Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds);
         let mut seen = Vec::new();
-        let mut sees = |seconds: i64| {
+        let mut look_at = |seconds: i64| {
             seen.push(Seen { through: seconds.to_string(), at: at(seconds) });
             thin_out(&mut seen, at(seconds));
             seen.iter().map(|seen| (seen.at - Timestamp::UNIX_EPOCH).num_seconds()).collect::<Vec<_>>()
         };
-        sees(0);
-        sees(3_600);
+        look_at(0);
+        look_at(3_600);
         let mut kept = Vec::new();
         for second in 7_200..7_300 {
-            kept = sees(second);
+            kept = look_at(second);
         }
         assert_eq!((kept.len(), kept[0], kept[1]), (SEEN_MOST, 0, 3_600));
         assert_eq!(kept[SEEN_MOST - 3..], [7_297, 7_298, 7_299], "of the newest the least is lost");
-        assert_eq!(sees(7_200 + 86_400)[0], 3_600, "what is more than a day old goes first");
+        assert_eq!(look_at(7_200 + 86_400)[0], 3_600, "what is more than a day old goes first");
     }
 }

@@ -60,13 +60,6 @@ pub fn answer_with_toast(kind: Toast, words: &str) -> Value {
     json!({"toast": {"type": kind, "content": words}})
 }
 
-/// The answer to a press that says something and changes the card at once.
-pub fn answer_with_card(kind: Toast, words: &str, facts: &CardFacts) -> Value {
-    let mut answer = answer_with_toast(kind, words);
-    answer["card"] = json!({"type": "raw", "data": card(facts, Form::Full)});
-    answer
-}
-
 fn card(facts: &CardFacts, form: Form) -> Value {
     let mut elements = vec![markdown(&names(facts, form))];
     if form != Form::Minimal {
@@ -111,7 +104,6 @@ fn tag(words: &str, colour: Colour) -> Value {
 fn title(facts: &CardFacts) -> String {
     match &facts.state {
         CardState::Waiting { .. } => waiting_title(facts),
-        CardState::Escalated { .. } => wording::ESCALATED.to_owned(),
         CardState::Answered { .. } => wording::ANSWERED.to_owned(),
         CardState::Cancelled { .. } => wording::CANCELLED.to_owned(),
         CardState::Confirmed { .. } => wording::CONFIRMED.to_owned(),
@@ -138,7 +130,6 @@ fn waiting_title(facts: &CardFacts) -> String {
 fn outcome(facts: &CardFacts) -> Option<String> {
     match &facts.state {
         CardState::Waiting { .. } => None,
-        CardState::Escalated { to } => Some(wording::escalated(*to)),
         CardState::Answered { by, .. } if facts.unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),
@@ -249,7 +240,7 @@ fn button(facts: &CardFacts, (kind, label, act): (&str, &str, &str), (title, tex
     })
 }
 
-/// The same as text, for a chat that takes no card. The marker is in it, so that history search finds it.
+/// The same as text, for a chat that takes no card. The marker is in it, as in every card.
 fn plain_text(facts: &CardFacts) -> String {
     let owner = facts.owner.as_ref().map_or(wording::NO_OWNER.to_owned(), |owner| name(&owner.name));
     let mut lines = vec![title(facts)];

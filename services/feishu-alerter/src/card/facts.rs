@@ -92,11 +92,6 @@ pub enum CardState {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unverified: bool,
     },
-    /// Nobody has answered, and a card of a higher rung was sent.
-    Escalated {
-        /// The higher rung's threshold.
-        to: Duration,
-    },
     /// Somebody answered.
     Answered {
         /// Display name.
@@ -132,7 +127,7 @@ impl CardState {
 
     /// Whether the customer still waits, or our account is still away.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Waiting { .. } | Self::Escalated { .. })
+        matches!(self, Self::Waiting { .. })
     }
 }
 

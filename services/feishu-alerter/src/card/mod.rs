@@ -8,7 +8,7 @@ mod build;
 mod facts;
 pub(crate) mod text;
 
-pub use build::{Toast, answer_with_card, answer_with_toast, render, request_bytes};
+pub use build::{Toast, answer_with_toast, render, request_bytes};
 pub use facts::{CardFacts, CardKind, CardState, Form, LastLine, Owner};
 
 /// Feishu's limit is 30 KB of request; we stay below with room for what it adds.

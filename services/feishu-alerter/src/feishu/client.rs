@@ -42,8 +42,6 @@ impl Receiver {
 pub struct Sent {
     /// The message.
     pub message_id: MessageId,
-    /// Where it stands; for a person this is the private chat, needed to search its history later.
-    pub chat_id: ChatId,
 }
 
 /// Feishu's API with one bot's credentials.

@@ -3,16 +3,16 @@
 //! It knows the wire and nothing of waits, schedules or the store. Written on plain HTTP because an SDK gives no
 //! delivery guarantee, keeps dead tokens, and hides the difference between "refused" and "unknown".
 
+mod chats;
 mod client;
 mod error;
-mod history;
 mod people;
 mod token;
 mod wire;
 
+pub use chats::ChatInfo;
 pub use client::{FeishuClient, Receiver, Sent};
 pub use error::{Certainty, FeishuError, Refusal, RetryCause};
-pub use history::{ChatInfo, MarkerSearch};
 pub use people::LookedUp;
 pub use runtime::config::Secret;
 pub use wire::CALL_DEADLINE;

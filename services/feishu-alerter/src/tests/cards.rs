@@ -10,8 +10,7 @@ use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Colour;
 
 use crate::card::{
-    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, Owner, Toast, answer_with_card, render,
-    request_bytes,
+    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, Owner, render, request_bytes,
 };
 use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
 use crate::uuid::CardUuid;
@@ -49,7 +48,6 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
 fn states() -> Vec<CardState> {
     vec![
         CardState::WAITING,
-        CardState::Escalated { to: Duration::from_mins(30) },
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
         CardState::Cancelled { by: "小林".to_owned() },
         CardState::Confirmed { by: "小林".to_owned() },
@@ -227,13 +225,4 @@ async fn a_card_is_the_same_whenever_it_is_drawn_that_day() {
     let before = facts(&stage.hand);
     let after = CardFacts { made_at: before.made_at + TimeDelta::hours(1), ..before.clone() };
     assert_eq!(render(&before, Form::Full), render(&after, Form::Full));
-}
-
-#[tokio::test]
-async fn an_answer_to_a_press_carries_the_same_card() {
-    let stage = stage().await;
-    let closed = CardFacts { state: CardState::Cancelled { by: "小林".to_owned() }, ..facts(&stage.hand) };
-    let answer = answer_with_card(Toast::Success, crate::wording::TOAST_DONE, &closed);
-    assert_eq!(answer["card"]["type"], "raw");
-    assert_eq!(answer["card"]["data"], json(&render(&closed, Form::Full)));
 }

@@ -1,14 +1,12 @@
-//! The client: tokens, what failures mean, and finding a card again.
+//! The client: tokens, and what failures mean.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{CHAT, PERSON, chat, client, marked, stage, to_chat, uuid};
-use crate::feishu::{
-    Certainty, FeishuError, MarkerSearch, MessageId, OpenId, OutgoingMessage, Receiver, RetryCause,
-};
+use super::{CHAT, PERSON, client, marked, stage, to_chat, uuid};
+use crate::feishu::{Certainty, FeishuError, MessageId, OpenId, OutgoingMessage, Receiver, RetryCause};
 
 #[tokio::test]
 async fn a_lost_answer_is_ambiguous_and_the_same_uuid_finds_the_message() {
@@ -149,47 +147,6 @@ async fn wrong_credentials_blame_the_app_and_show_no_secret() {
 }
 
 #[tokio::test]
-async fn a_card_is_found_again_by_its_marker_through_all_pages() {
-    let stage = stage().await;
-    let since = stage.hand.now();
-    let mut wanted = None;
-    for n in 0..120 {
-        let sent = stage.send(&to_chat(), &marked(&uuid(n)), &uuid(n)).await.unwrap();
-        stage.hand.forward(TimeDelta::milliseconds(300));
-        if n == 110 {
-            wanted = Some(sent.message_id);
-        }
-    }
-    let found = stage.client.find_marker(&chat(), since, &uuid(110)).await;
-    assert_eq!(found, Ok(MarkerSearch::Found(wanted.unwrap())));
-    assert_eq!(stage.client.find_marker(&chat(), since, &uuid(999)).await, Ok(MarkerSearch::Absent));
-    let late = stage.hand.now() + TimeDelta::seconds(1);
-    assert_eq!(stage.client.find_marker(&chat(), late, &uuid(110)).await, Ok(MarkerSearch::Absent));
-}
-
-#[tokio::test]
-async fn a_search_that_cannot_know_says_so() {
-    let stage = stage().await;
-    let since = stage.hand.now();
-    // Somebody else quoting the marker is not our card.
-    let quote = json!({"chat": CHAT, "sender": PERSON, "text": uuid(0).as_str()});
-    stage.control("POST", "say", &quote).await;
-    assert_eq!(stage.client.find_marker(&chat(), since, &uuid(0)).await, Ok(MarkerSearch::Absent));
-    let sent = stage.send(&to_chat(), &marked(&uuid(0)), &uuid(0)).await.unwrap();
-    let app = json!({"app_id": "cli_sample", "app_secret": "sample-secret"});
-    let url = format!("{}/open-apis/auth/v3/tenant_access_token/internal", stage.sim.base_url());
-    let token: serde_json::Value =
-        stage.http.post(url).json(&app).send().await.unwrap().json().await.unwrap();
-    let url = format!("{}/open-apis/im/v1/messages/{}", stage.sim.base_url(), sent.message_id);
-    let recall = stage.http.delete(url).bearer_auth(token["tenant_access_token"].as_str().unwrap());
-    assert!(recall.send().await.unwrap().status().is_success());
-    assert_eq!(stage.client.find_marker(&chat(), since, &uuid(0)).await, Ok(MarkerSearch::Unsure));
-    stage.control("PATCH", "switches", &json!({"no_history_scope": true})).await;
-    let error = stage.client.find_marker(&chat(), since, &uuid(0)).await.unwrap_err();
-    assert!(matches!(error, FeishuError::Permanent(_)), "{error:?}");
-}
-
-#[tokio::test]
 async fn updates_say_when_a_message_can_no_longer_be_changed() {
     let stage = stage().await;
     let card = OutgoingMessage::card(&json!({"schema": "2.0", "config": {"update_multi": true},
@@ -202,6 +159,4 @@ async fn updates_say_when_a_message_can_no_longer_be_changed() {
     assert!(matches!(&error, FeishuError::Unchangeable(refusal) if refusal.code == 230_031), "{error:?}");
     let error = stage.update_card(&MessageId::new("om_unknown"), &card).await.unwrap_err();
     assert!(matches!(error, FeishuError::Permanent(_)), "{error:?}");
-    let found = stage.client.find_marker(&sent.chat_id, stage.hand.now(), &uuid(0)).await;
-    assert_eq!(found, Ok(MarkerSearch::Absent), "a private chat can be searched by its chat id");
 }
