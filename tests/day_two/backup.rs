@@ -13,14 +13,15 @@ use testkit::until;
 
 use crate::company::{Company, room};
 
-/// Seen to fail without `forget_progress`, and while commands were handed out once more beside the messages that they
-/// were given on.
+/// Seen to fail without `forget_progress`, while commands were handed out once more beside the messages that they
+/// were given on, and while tables that refer to others were put in under their foreign keys.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Result<()> {
     let mut company = Company::found().await?;
     company.open().await?;
     company.asks("r1", WANG, 360, "发票开好了吗？").await?;
     company.until_cards("oc_wang", 1).await?;
+    alarm_once(&company).await?;
     let archive = company.file("backup.tar.gz").display().to_string();
     let made = company.huiyin(&["backup", &archive]).await?;
     assert_eq!(made.code, 0, "{}", made.err);
@@ -83,6 +84,22 @@ async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Resul
     company.until_handled().await?;
     assert_eq!(company.waits().await?.len(), 4);
     company.close().await
+}
+
+/// The watchdog once had something to say.
+async fn alarm_once(company: &Company) -> Result<()> {
+    sqlx::query(
+        "with alarm as (
+             insert into alert_watch_alarms (key, since, raised_at, trouble, changed_at, over_at, next_repeat_at)
+             values ('silent:room-state', $1, $1, '{}', $1, $1, $1) returning id)
+         insert into alert_cards (wait, rung, chat, room, follows, threshold_seconds, colour, due_at, created_at, state,
+                                  next_attempt_at, wanted, next_change_at, alarm)
+         select 'alarm', 'alarm', 'oc_public', '', 'alarm', 0, 'red', $1, $1, 'superseded', $1, '{}', $1, id from alarm",
+    )
+    .bind(company.ago(3600))
+    .execute(&company.stack.admin)
+    .await?;
+    Ok(())
 }
 
 /// Asks to cancel what was said in a room up to an entry.

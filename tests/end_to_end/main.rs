@@ -82,7 +82,10 @@ async fn a_tick_cancels_and_is_taken_back(play: &Play) -> Result<()> {
         .await?;
     assert_eq!(row["系统信息"], "已消除未回覆记录", "{row}");
     play.row(Row::SystemLog, GALAXY, |row| row["系统信息"] == "已消除未回覆记录").await?;
-    play.all_cards("周例安", "星河食品", |card| card.colour == "grey" && card.text.contains("取消")).await?;
+    play.all_cards("周例安", "星河食品", |card| {
+        card.colour == "grey" && card.text.contains("标记为不用回复")
+    })
+    .await?;
     Ok(())
 }
 
@@ -92,16 +95,16 @@ async fn a_room_that_we_are_removed_from_is_told(play: &Play) -> Result<()> {
     play.presence(EGRET, false).await?;
     let removed =
         |row: &Value| row["采集状态"].as_str().is_some_and(|state| state.starts_with("机器人已被移出群"));
-    play.row(Row::Today, EGRET, |row| removed(row) && row["等待状态"] == "无法观察").await?;
+    play.row(Row::Today, EGRET, |row| removed(row) && row["等待状态"] == "已停止计时").await?;
     play.row(Row::AllRooms, EGRET, removed).await?;
     play.row(Row::SystemLog, EGRET, |row| row["操作人"] == "陈拟夏").await?;
-    let told = |text: &str| text.contains("机器人已被移出群") && text.contains("白鹭物流");
+    let told = |text: &str| text.contains("助手账号已被移出群") && text.contains("白鹭物流");
     for chat in ["陈拟夏", play::PUBLIC] {
         play.card(chat, "orange", told).await?;
     }
     play.presence(EGRET, true).await?;
     play.row(Row::AllRooms, EGRET, |row| row["采集状态"] == "正常").await?;
-    play.card(play::PUBLIC, "grey", |text| text.contains("机器人已回到群里")).await?;
+    play.card(play::PUBLIC, "grey", |text| text.contains("助手账号已回到群里")).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use testkit::{until, until_some};
 
 /// The chat that everybody reads.
-pub const PUBLIC: &str = "客户响应公开群";
+pub const PUBLIC: &str = "客户响应公共群";
 
 /// Which sheet.
 #[derive(Debug, Clone, Copy)]

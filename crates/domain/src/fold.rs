@@ -5,6 +5,7 @@
 //! on that.
 
 mod folder;
+mod stored;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use crate::wait::{Fate, Wait};
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct FoldState {
     /// The room's owner.
     pub owner: Option<StaffName>,

@@ -126,12 +126,11 @@ pub enum Claim {
 }
 
 /// An account of ours that is not in the room any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departure {
     /// Which account.
     pub account: String,
     /// Display name of who removed it; `None`: not known, or nobody did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
 

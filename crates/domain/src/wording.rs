@@ -43,14 +43,14 @@ pub fn wait_state(wait: Option<&Wait>, unverified: bool) -> &'static str {
         Some(Some(Ending::Confirmed { .. })) => "已确认回复",
         Some(Some(Ending::Cancelled { .. })) => "已取消",
         Some(Some(Ending::Withdrawn)) => "已撤回",
-        Some(Some(Ending::Unobserved)) => "无法观察",
+        Some(Some(Ending::Unobserved)) => "已停止计时",
     }
 }
 
 /// 判定原因.
 pub fn verdict(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::AsksForReply { why: Why::Text } => "客户的话等待回复".to_owned(),
+        Verdict::AsksForReply { why: Why::Text } => "客户发来文字，等待回复".to_owned(),
         Verdict::AsksForReply { why: Why::Sent(kind) } => format!("客户发来{}，等待回复", shown(*kind, "")),
         Verdict::AnswersQuestion { phrase } => format!("「{phrase}」回答了员工的提问，等待回复"),
         Verdict::ClosingNothing { phrase } => format!("「{phrase}」是结束语，不需要回复"),

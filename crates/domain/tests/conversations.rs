@@ -215,7 +215,7 @@ fn what_was_taken_back_no_longer_waits() {
 fn nobody_sees_a_reply_after_our_account_has_left() {
     any_staff(
         "09:00 客户林 在吗\n09:10 – 离群\n09:20 客户林 有人吗",
-        &["09:00 客户林 1条 无法观察 09:10", "09:20 客户林 1条 等待中"],
+        &["09:00 客户林 1条 已停止计时 09:10", "09:20 客户林 1条 等待中"],
     );
 }
 
@@ -231,7 +231,7 @@ fn a_room_with_two_accounts_is_observed_until_the_last_one_leaves() {
          09:40 客户林 还在吗",
         &[
             "09:00 客户林 2条 已回复 09:20 王小售（售前）",
-            "09:21 客户林 1条 无法观察 09:30",
+            "09:21 客户林 1条 已停止计时 09:30",
             "09:40 客户林 1条 等待中",
         ],
     );

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
-use domain::span::Span;
 use runtime::config::{Feishu, Source};
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
@@ -15,22 +14,11 @@ use crate::apply::When;
 use crate::failure::Result;
 use crate::golive::{configuration, lines, local, log_in};
 use crate::text::on_one_line;
+use crate::wording::{self, STATES};
 
 /// How far back is looked unless asked otherwise.
 const SINCE: TimeDelta = TimeDelta::hours(24);
-/// What each state of a card means to people; the second half is of cards that nobody gets.
-const STATES: [(&str, &str); 9] = [
-    ("rehearsed", "would be sent"),
-    ("pending", "waits to be sent"),
-    ("sending", "is being sent"),
-    ("sent", "sent"),
-    ("parked", "PARKED: nobody knows whether it was sent"),
-    ("dead", "DEAD: the chat does not take it"),
-    ("obsolete", "not sent: the wait had ended"),
-    ("superseded", "not sent: a higher card went out instead"),
-    ("skipped", "not sent: its time had passed before"),
-];
-/// How many of them somebody gets or should have got.
+/// How many of the states are of cards that somebody gets or should have got.
 const FOR_SOMEBODY: usize = 6;
 
 /// What `cards` is called with.
@@ -65,7 +53,7 @@ pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
     for line in lines(&golive, now, zone) {
         println!("{line}");
     }
-    println!("{} cards since {}", cards.len(), local(since, zone));
+    println!("{}", wording::cards_since(cards.len(), &local(since, zone)));
     for card in &cards {
         println!("{}", line(card, &config));
     }
@@ -74,27 +62,20 @@ pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
 
 /// When it was due, what became of it, its level, whose it is, and who gets it.
 fn line(card: &Listed, config: &Config) -> String {
-    let known = STATES.iter().find(|(state, _)| *state == card.state);
-    let mut what = known.map_or(card.state.as_str(), |(_, words)| *words).to_owned();
-    if let Some(because) = &card.skipped_because {
-        what = format!("{what} ({})", because.replace('_', " "));
-    }
-    let threshold = Span::seconds(u64::try_from(card.threshold_seconds).unwrap_or_default());
-    let asks = if card.asks_owner { "  asks for an owner" } else { "" };
     let room = if card.topic.is_empty() { &card.room } else { &card.topic };
-    let chat = chat_name(&config.feishu, &card.chat);
-    let to = if chat.is_empty() { String::new() } else { format!("  -> {chat}") };
     on_one_line(&format!(
-        "{}  {what}  {} {threshold}  {room}  {}{to}{asks}",
+        "{}  {}  {}  {room}  {}{}",
         local(card.due_at, config.rules.time_zone),
-        card.colour,
+        wording::state(&card.state, card.skipped_because.as_deref()),
+        wording::level(&card.colour, card.threshold_seconds),
         card.customer,
+        wording::to(chat_name(&config.feishu, &card.chat), card.asks_owner),
     ))
 }
 
 fn chat_name<'c>(feishu: &'c Feishu, chat: &'c str) -> &'c str {
     if chat == feishu.public_chat {
-        return "everybody";
+        return wording::PUBLIC_CHAT;
     }
     feishu.chats.iter().find(|(_, id)| *id == chat).map_or(chat, |(name, _)| name.as_str())
 }

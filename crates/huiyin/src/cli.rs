@@ -48,11 +48,11 @@ enum Command {
     /// Find out who works here, for the roster in the configuration
     #[command(subcommand)]
     Roster(roster::Command),
-    /// Go live: from now on cards are sent; before, everything runs and they are only listed
+    /// Go live: from now on cards are sent; before, everything runs and they are only listed (in Chinese)
     Golive(golive::Args),
-    /// List the cards that were sent and, before go-live, those that would have been
+    /// List the cards that were sent and, before go-live, those that would have been (in Chinese)
     Cards(cards::Args),
-    /// Create the managers' sheets in the configured Vika space, and print their ids
+    /// Create the managers' sheets in the configured Vika space, and print their ids (in Chinese)
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
     Import(import::Args),

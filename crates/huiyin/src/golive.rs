@@ -18,6 +18,7 @@ use crate::apply::{When, connect};
 use crate::failure::{Failure, Result};
 use crate::local::database_in;
 use crate::up::company_config;
+use crate::wording;
 
 /// What `golive` is called with.
 #[derive(Debug, clap::Args)]
@@ -45,8 +46,7 @@ pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
     let zone = config.rules.time_zone;
     let since = args.at.map_or(now, |at| at.moment(zone));
     if since < now {
-        let words = format!("--at {} is past: expected a moment that is still to come", local(since, zone));
-        return Err(Failure::Usage(words));
+        return Err(Failure::Usage(wording::is_past(&local(since, zone))));
     }
     let mut connection = log_in(&config, args.home.as_deref(), Role::Operator).await?;
     let before = read(&mut connection).await?;
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
         println!("{line}");
     }
     if !args.status && after == before {
-        println!("nothing had to be changed");
+        println!("{}", wording::AS_IT_WAS);
     }
     Ok(())
 }
@@ -90,18 +90,9 @@ pub(crate) async fn log_in(config: &Config, home: Option<&Path>, role: Role) -> 
 /// How it is, for people.
 pub(crate) fn lines(golive: &GoLive, now: DateTime<Utc>, zone: Tz) -> Vec<String> {
     let phase = golive.at(now);
-    let since = phase.since.map(|since| format!(" since {}", local(since, zone))).unwrap_or_default();
-    let mut lines = vec![if phase.live {
-        format!("live{since}: cards are sent, and a room needs an approval to enter after-sales")
-    } else {
-        format!(
-            "rehearsal{since}: cards are only listed (`huiyin cards`), and edits of owner and stage need no approval"
-        )
-    }];
-    if let Some(next) = golive.next(now) {
-        let what = if next.live { "goes live" } else { "goes back to rehearsal" };
-        lines.push(format!("{what} at {}", local(next.since, zone)));
-    }
+    let since = phase.since.map(|since| local(since, zone));
+    let mut lines = vec![wording::phase(phase.live, since.as_deref())];
+    lines.extend(golive.next(now).map(|next| wording::announced(next.live, &local(next.since, zone))));
     lines
 }
 

@@ -7,6 +7,7 @@ use vika::setup::{KnownSheets, SheetIds, init};
 use vika::{SheetId, SpaceId};
 
 use crate::failure::Result;
+use crate::wording;
 
 /// Creates what is missing in the configured space and prints the sheets' ids for the configuration.
 pub(crate) async fn run(source: &Source) -> Result<()> {
@@ -17,7 +18,7 @@ pub(crate) async fn run(source: &Source) -> Result<()> {
         system_log: configured(&config.sheets.system_log)?,
     };
     let sheets = create(&config.base_url, config.sync_token.expose(), &config.space, known).await?;
-    println!("The sheets are ready. Put their ids into the configuration, under `vika`:");
+    println!("{}", wording::SHEETS_READY);
     let ids = json!({
         "today": sheets.today.as_str(),
         "all_rooms": sheets.all_rooms.as_str(),

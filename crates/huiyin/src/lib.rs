@@ -23,5 +23,6 @@ mod schema;
 mod secrets;
 mod text;
 pub mod up;
+mod wording;
 
 pub use cli::main;

@@ -58,7 +58,10 @@ pub(crate) fn run(args: &Args) -> failure::Result<()> {
     let made = make(&args.folder, args.demo)?;
     println!("made {} secrets in {}, kept {}", made.new, args.folder.display(), made.kept);
     if !made.missing.is_empty() {
-        println!("to be put there by you, one in each file (an empty file is there already):");
+        println!(
+            "to be put there by you, one in each file (an empty one is there already, which nobody may write into:"
+        );
+        println!("replace it in the folder with `install -m 444 /dev/stdin NAME`, paste, Enter, Ctrl-D):");
         print_names(&made.missing);
     }
     if !made.open.is_empty() {

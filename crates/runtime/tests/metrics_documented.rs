@@ -1,4 +1,4 @@
-//! `docs/metrics.md` names every metric that the source sets, and no other.
+//! `docs/metrics.md` names every metric that the source sets, and no other; what watches them knows these names alone.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -35,6 +35,47 @@ fn names(source: &str) -> (BTreeSet<String>, usize) {
     (found, unnamed)
 }
 
+/// The metrics on the page.
+fn documented(root: &Path) -> BTreeSet<String> {
+    let page = fs::read_to_string(root.join("docs/metrics.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let metrics = rows.filter(|(_, rest)| {
+        ["counter", "gauge", "histogram"].iter().any(|kind| rest.starts_with(&format!("{kind} |")))
+    });
+    metrics.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The metrics in a query: its words with an underscore. A histogram is asked for by the names of its parts.
+fn asked_for(query: &str) -> impl Iterator<Item = &str> {
+    let words = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let parts = ["_bucket", "_sum", "_count"];
+    words
+        .filter(|word| word.contains('_') && *word != "histogram_quantile")
+        .map(move |word| parts.iter().find_map(|part| word.strip_suffix(part)).unwrap_or(word))
+}
+
+/// Seen to fail with a name in the rules and one in the dashboard changed.
+#[test]
+fn rules_and_dashboard_ask_for_metrics_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let documented = documented(&root);
+    let dashboard = fs::read_to_string(root.join("deploy/grafana/dashboards/waiting.json")).unwrap();
+    let rules = fs::read_to_string(root.join("deploy/prometheus/alerts.yml")).unwrap();
+    let in_dashboard = dashboard.lines().filter_map(|line| line.trim().strip_prefix("\"expr\": "));
+    let in_rules = rules.split("expr:").skip(1).map(|rest| {
+        let end = ["for:", "labels:"].iter().filter_map(|key| rest.find(key)).min();
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    let queries: Vec<&str> = in_dashboard.chain(in_rules).collect();
+    assert!(queries.len() >= 30, "{} queries", queries.len());
+    let unknown: BTreeSet<&str> = queries
+        .iter()
+        .flat_map(|query| asked_for(query))
+        .filter(|name| !documented.contains(*name))
+        .collect();
+    assert!(unknown.is_empty(), "nobody sets these: {unknown:?}");
+}
+
 /// Seen to fail with two metrics that were not on the page.
 #[test]
 fn the_page_names_every_metric_and_no_other() {
@@ -55,12 +96,7 @@ fn the_page_names_every_metric_and_no_other() {
     assert!(record >= 1, "the names chosen at run time are not in the source any more");
     set.extend(NAMED_AT_RUN_TIME.map(str::to_owned));
 
-    let page = fs::read_to_string(root.join("docs/metrics.md")).unwrap();
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
-    let metrics = rows.filter(|(_, rest)| {
-        ["counter", "gauge", "histogram"].iter().any(|kind| rest.starts_with(&format!("{kind} |")))
-    });
-    let documented: BTreeSet<String> = metrics.map(|(name, _)| name.to_owned()).collect();
+    let documented = documented(&root);
     let missing: Vec<_> = set.difference(&documented).collect();
     let too_many: Vec<_> = documented.difference(&set).collect();
     assert!(

@@ -106,6 +106,46 @@ pub async fn copy_in(
     }
 }
 
+/// A foreign key that was taken away, to be made again.
+#[derive(Debug)]
+pub struct Reference {
+    /// Its table, as SQL writes it.
+    table: String,
+    /// Its name, as SQL writes it.
+    name: String,
+    /// What it demands.
+    definition: String,
+}
+
+/// Takes every foreign key away, so that tables can be put in in the order in which an archive has them.
+pub async fn drop_references(connection: &mut PgConnection) -> Result<Vec<Reference>, sqlx::Error> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
+        "select conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
+         from pg_constraint
+         where contype = 'f' and conparentid = 0 and connamespace = 'public'::regnamespace
+         order by 1, 2",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for (table, name, _) in &rows {
+        let statement = format!("alter table {table} drop constraint {name}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    }
+    Ok(rows.into_iter().map(|(table, name, definition)| Reference { table, name, definition }).collect())
+}
+
+/// Makes foreign keys again. Every row is held to them: what was put in refers to nothing that is not there.
+pub async fn make_references(
+    connection: &mut PgConnection,
+    references: &[Reference],
+) -> Result<(), sqlx::Error> {
+    for Reference { table, name, definition } in references {
+        let statement = format!("alter table {table} add constraint {name} {definition}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 /// Makes every column that counts by itself go on behind the highest number it holds.
 pub async fn continue_counting(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let counting: Vec<(String, String)> = sqlx::query_as(

@@ -3,6 +3,8 @@
 use domain::Timestamp;
 use sqlx::PgConnection;
 
+use crate::vika_sync::OUTDATED;
+
 /// What was put right.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PutRight {
@@ -22,8 +24,9 @@ pub async fn put_right(connection: &mut PgConnection) -> Result<PutRight, sqlx::
     .execute(&mut *connection)
     .await?
     .rows_affected();
-    // What the sheets hold now is not what they held then.
-    let rows = sqlx::query!("update vika_sync_rows set cells = '{}', version = -1, due_at = null")
+    // What the sheets hold now is not what they held then. The cells stay: what managers' columns were made with is what
+    // their next edit is compared with.
+    let rows = sqlx::query!("update vika_sync_rows set version = $1, due_at = null", OUTDATED)
         .execute(&mut *connection)
         .await?
         .rows_affected();

@@ -30,6 +30,13 @@ pub struct Seen {
     pub at: Timestamp,
 }
 
+/// How many moments are remembered at which something new could be seen in a row.
+pub const SEEN_MOST: usize = 20;
+
+/// The version of a row that was kept of an earlier time than its sheet: nothing that is ours in it is known any more,
+/// and it is to be written whole.
+pub const OUTDATED: i64 = -2;
+
 /// A row of a sheet as it was last confirmed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MirrorRow {
@@ -37,11 +44,11 @@ pub struct MirrorRow {
     pub room: String,
     /// The row's id there; `None`: there is none yet.
     pub record: Option<String>,
-    /// Its cells.
+    /// Its cells; those that managers own as the row was made with.
     pub cells: Cells,
     /// What could be seen in it, newest last.
     pub seen: Vec<Seen>,
-    /// The room's version that it reflects; -1: to be written again.
+    /// The room's version that it reflects; -1: to be written again; [`OUTDATED`].
     pub version: i64,
     /// When cells change by the mere passing of time.
     pub due_at: Option<Timestamp>,
@@ -174,22 +181,41 @@ pub async fn doubt<'c>(
     Ok(())
 }
 
-/// Notes before it is sent that rows are about to be created; `None`: that they certainly were not.
+/// Notes before it is sent that rows are about to be created, with the cells of theirs that managers will own.
 pub async fn note_creation(
     connection: &mut PgConnection,
     sheet: &str,
-    rooms: &[String],
-    at: Option<Timestamp>,
+    rows: &[(String, Cells)],
+    at: Timestamp,
 ) -> Result<(), sqlx::Error> {
+    let (rooms, cells): (Vec<&str>, Vec<Json<&Cells>>) =
+        rows.iter().map(|(room, cells)| (room.as_str(), Json(cells))).unzip();
     sqlx::query!(
         r#"
-        insert into vika_sync_rows (sheet, room, version, attempted_at)
-        select $1, room, -1, $3 from unnest($2::text[]) as new (room)
-        on conflict (sheet, room) do update set attempted_at = excluded.attempted_at
+        insert into vika_sync_rows (sheet, room, cells, version, attempted_at)
+        select $1, room, cells, -1, $4 from unnest($2::text[], $3::jsonb[]) as new (room, cells)
+        on conflict (sheet, room) do update set cells = excluded.cells, attempted_at = excluded.attempted_at
         "#,
         sheet,
-        rooms,
+        &rooms as _,
+        &cells as _,
         at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that rows were certainly not created.
+pub async fn note_no_creation(
+    connection: &mut PgConnection,
+    sheet: &str,
+    rooms: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update vika_sync_rows set attempted_at = null where sheet = $1 and room = any ($2)",
+        sheet,
+        rooms,
     )
     .execute(connection)
     .await?;

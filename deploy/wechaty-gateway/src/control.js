@@ -24,6 +24,7 @@ function routes (world) {
     'POST /login': body => ({ changed: world.login(body.contact), logged_in: true }),
     'POST /logout': async body => ({ changed: await world.logout(body.reason), logged_in: false }),
     'POST /recall': body => ({ message_id: world.recall(body.message_id) }),
+    'POST /refuse': body => done(world.refuse(body)),
     'POST /room': body => ({ id: world.addRoom(body) }),
     'POST /say': body => ({ message_id: world.say(body) }),
     'POST /scan': body => done(world.scan(body.qrcode, body.status)),

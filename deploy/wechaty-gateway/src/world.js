@@ -33,6 +33,7 @@ export class World {
   #puppet
   #self
   #recalled = new Set()
+  #refused = new Set()
 
   constructor (spec, mocker, puppet) {
     this.#mocker = mocker
@@ -40,6 +41,21 @@ export class World {
     for (const contact of list(spec.contacts, 'contacts')) this.addContact(contact)
     this.#self = this.contact(spec.self, 'self')
     for (const room of list(spec.rooms, 'rooms')) this.addRoom(room)
+    this.#keepFromUs()
+  }
+
+  /** The mock lists every room and tells all of each: an account is told of its own, and some puppets refuse the others. */
+  #keepFromUs () {
+    const rooms = this.#mocker.cacheRoomPayload
+    this.#puppet.roomList = async () =>
+      [...rooms.values()].filter(room => room.memberIdList.includes(this.#self.id)).map(room => room.id)
+    for (const call of ['roomPayload', 'roomMemberList']) {
+      const ask = this.#puppet[call].bind(this.#puppet)
+      this.#puppet[call] = async id => {
+        if (this.#refused.has(id)) throw new Error(`${call}: no room ${id}`)
+        return ask(id)
+      }
+    }
   }
 
   /** Reads the world from a file; without one it is the sample beside this module. */
@@ -165,6 +181,11 @@ export class World {
     const remover = spec.remover === undefined ? contact : this.contact(spec.remover, 'remover')
     if (this.loggedIn) room.remove(contact).by(remover)
     else room.payload.memberIdList = room.payload.memberIdList.filter(id => id !== contact.id)
+  }
+
+  /** From now on whoever asks about this room is refused. */
+  refuse (spec) {
+    this.#refused.add(this.room(spec.room).id)
   }
 
   topic (spec) {

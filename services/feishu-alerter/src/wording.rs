@@ -12,7 +12,7 @@ pub const OWNER_WANTED: &str = "请指定负责人⏰";
 /// Titles of closed waits.
 pub const ANSWERED: &str = "已回复";
 /// The wait was cancelled by somebody.
-pub const CANCELLED: &str = "已取消";
+pub const CANCELLED: &str = "不用回复";
 /// The customer took the message back.
 pub const WITHDRAWN: &str = "客户已撤回";
 /// Our account has left the room, so nobody knows.
@@ -22,9 +22,9 @@ pub const CONFIRMED: &str = "已确认回复";
 /// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
 pub const TO_VERIFY: &str = "请核实是否已回复⏰";
 /// Title when our account left a room.
-pub const ACCOUNT_LEFT: &str = "机器人已被移出群";
+pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
-pub const RETURNED: &str = "机器人已回到群里";
+pub const RETURNED: &str = "助手账号已回到群里";
 /// Judged anew, nobody was waiting.
 pub const VOID: &str = "无需回复";
 /// The rules exclude the room.
@@ -64,7 +64,8 @@ pub const NAMELESS: &str = "（未命名）";
 pub const UNVERIFIED_NOTE: &str =
     "采集曾中断，期间的消息看不到。请到群里核实：已经回复的，点「已回复」；还没有的，请尽快回复客户。";
 /// What to do when our account left a room.
-pub const LEFT_NOTE: &str = "群里的等待已停止计时，新消息也看不到了。需要继续观察的，请把机器人重新拉进群。";
+pub const LEFT_NOTE: &str =
+    "群里的等待已停止计时，新消息也看不到了。需要继续观察的，请把助手账号重新拉进群。";
 
 /// The button of a wait that may have been answered unseen.
 pub const ANSWERED_UNSEEN: &str = "已回复";
@@ -77,7 +78,7 @@ pub const NO_REPLY_NEEDED: &str = "不用回复";
 /// Title of the question before it takes effect.
 pub const CONFIRM_TITLE: &str = "确认不用回复？";
 /// The question.
-pub const CONFIRM_TEXT: &str = "这次等待会记为取消，不再提醒，也不计入回复时间。";
+pub const CONFIRM_TEXT: &str = "这次等待会结束（表格里记为「已取消」），不再提醒，也不计入回复时间。";
 
 /// Answers to a press.
 pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
@@ -102,9 +103,9 @@ pub fn waited(threshold: Duration) -> String {
     format!("已等 {}", span(threshold))
 }
 
-/// "提问已 20 分钟", where nobody knows whether the customer still waits.
+/// "客户提问已过 20 分钟", where nobody knows whether the customer still waits.
 pub fn asked(threshold: Duration) -> String {
-    format!("提问已 {}", span(threshold))
+    format!("客户提问已过 {}", span(threshold))
 }
 
 /// The level beside the waiting time: "【橙色】".
@@ -129,7 +130,7 @@ pub fn confirmed_by(who: &str) -> String {
 
 /// Our account is back in the room.
 pub fn returned() -> String {
-    "机器人已回到群里，恢复计时".to_owned()
+    "助手账号已回到群里，恢复计时".to_owned()
 }
 
 /// "小林 标记为不用回复"
@@ -144,7 +145,7 @@ pub fn withdrawn() -> String {
 
 /// Our account has left the room.
 pub fn unobserved() -> String {
-    "机器人已被移出群，无法继续计时".to_owned()
+    "助手账号已被移出群，无法继续计时".to_owned()
 }
 
 /// Judged anew, nobody was waiting.

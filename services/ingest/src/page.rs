@@ -126,8 +126,8 @@ fn no_store(mut response: Response) -> Response {
 mod text {
     pub const TOKEN_NEEDED: &str = "需要访问令牌：请在地址后加上 ?token=…";
     pub const NO_GATEWAY: &str = "没有配置微信网关";
-    pub const SCAN: &str = "请用值守账号的手机扫描二维码登录";
-    pub const LOGGED_IN: &str = "账号已登录";
+    pub const SCAN: &str = "请用助手账号的手机扫描二维码登录";
+    pub const LOGGED_IN: &str = "助手账号已登录";
     pub const WAIT_FOR_CODE: &str = "等待网关提供二维码…";
     pub const NOT_CONNECTED: &str = "网关未连接";
 

@@ -228,7 +228,8 @@ mod text {
     const STEPS: &str = "1. 看状态：docker compose ps feishu-alerter postgres nats\n\
                          2. 看日志：docker compose logs --tail 100 feishu-alerter\n\
                          3. 重新启动：docker compose restart feishu-alerter\n\
-                         期间请在「今日群聊」里看谁在等待，人工通知负责人。处理手册：docs/runbook.md「W13」";
+                         期间请看「今日群聊」（先看「上次更新时间」是不是刚才），从等得最久的开始，人工通知负责人。\n\
+                         处理手册：「W13」一节（在安装目录的 docs/runbook.md，请找技术同事）";
 
     pub fn of(word: &Word) -> String {
         match word {

@@ -31,20 +31,7 @@ use crate::publish::PublishHandle;
 use crate::recompute::{self, Window, preview};
 use crate::rules::RulesCache;
 use crate::stages::Stages;
-
-/// People read this when a cancel found nobody waiting.
-const NOBODY_WAITS: &str = "当前没有等待中的客户";
-/// People read this when they confirm a reply that everybody would have seen.
-const NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
-/// People read this when an undo found no cancel.
-const NO_SUCH_CANCEL: &str = "没有可恢复的消除";
-/// People read this when a cancel was taken back.
-const CANCEL_UNDONE: &str = "已恢复等待";
-/// People read this when a command names something that the room does not hold.
-const NOT_IN_ROOM: &str = "该群没有这条消息";
-
-/// People read this when a recomputation found that everything was counted by the rules valid now.
-const NOTHING_TO_RECOMPUTE: &str = "数据已符合现行规则，无需重新计算";
+use crate::wording as words;
 
 /// How often is looked at the start whether commands can be decided.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -168,7 +155,7 @@ impl CommandHandler {
             && plan.decided == Decided::Applied
             && !cancelled(&changed, &command.id)
         {
-            plan = Plan { decided: Decided::Unchanged, message: NOBODY_WAITS.to_owned(), body: None };
+            plan = Plan { decided: Decided::Unchanged, message: words::NOBODY_WAITS.to_owned(), body: None };
         }
         commands::insert(&mut tx, &record(command, &plan, now)).await?;
         tx.commit().await?;
@@ -191,19 +178,15 @@ async fn recompute(
     now: Timestamp,
 ) -> Result<(Plan, Vec<Changed>), Failure> {
     let Some((kept, anew)) = recompute::anew(connection, &locked, window, rules).await? else {
-        let plan = Plan { decided: Decided::Unchanged, message: NOTHING_TO_RECOMPUTE.to_owned(), body: None };
+        let plan =
+            Plan { decided: Decided::Unchanged, message: words::NOTHING_TO_RECOMPUTE.to_owned(), body: None };
         return Ok((plan, Vec::new()));
     };
     let differences = preview(connection, &locked.room, &kept, window, rules).await?;
     let work = RoomWork { anew: Some(anew), ..RoomWork::of(locked) };
     let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?;
-    let plan = Plan { decided: Decided::Applied, message: recomputed(differences.len()), body: None };
+    let plan = Plan { decided: Decided::Applied, message: words::recomputed(differences.len()), body: None };
     Ok((plan, changed))
-}
-
-/// People read this after a recomputation.
-fn recomputed(waits: usize) -> String {
-    format!("已按现行规则重新计算，{waits} 个等待的数据有变化")
 }
 
 impl Plan {
@@ -228,17 +211,21 @@ async fn plan(
         }
         Wish::ConfirmAnswered { wait, through } => {
             if !was_unseen(connection, wait, locked, now).await? {
-                return Ok(Plan::refused(NOTHING_MISSED));
+                return Ok(Plan::refused(words::NOTHING_MISSED));
             }
             let cancel = cancel(command, "", Claim::Answered);
             end(connection, command, through, cancel, wording::CONFIRMED).await?
         }
         Wish::UndoCancel { cancel } => {
             if timeline::find(connection, &command.room, &EntryId::from(cancel)).await?.is_none() {
-                return Ok(Plan::refused(NO_SUCH_CANCEL));
+                return Ok(Plan::refused(words::NO_SUCH_CANCEL));
             }
             let body = Body::CancelUndone { target: cancel.clone() };
-            Plan { decided: Decided::Applied, message: CANCEL_UNDONE.to_owned(), body: Some((here, body)) }
+            Plan {
+                decided: Decided::Applied,
+                message: words::CANCEL_UNDONE.to_owned(),
+                body: Some((here, body)),
+            }
         }
         Wish::Assign { owner, stage, approved } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
@@ -258,7 +245,7 @@ async fn plan(
             }
         }
         // Decided before it gets here: it writes no entry.
-        Wish::Recompute { .. } => Plan::refused(NOTHING_TO_RECOMPUTE),
+        Wish::Recompute { .. } => Plan::refused(words::NOTHING_TO_RECOMPUTE),
     })
 }
 
@@ -282,7 +269,7 @@ async fn end(
     message: &str,
 ) -> Result<Plan, Failure> {
     let Some(seen) = timeline::find(connection, &command.room, through).await? else {
-        return Ok(Plan::refused(NOT_IN_ROOM));
+        return Ok(Plan::refused(words::NOT_IN_ROOM));
     };
     let position = Position { after: Some(EntryId::from(&command.id)), ..seen };
     let body = Some((position, Body::Cancel(cancel)));

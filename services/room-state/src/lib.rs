@@ -18,6 +18,7 @@ mod refold;
 mod retention;
 mod rules;
 mod stages;
+mod wording;
 
 use std::sync::Arc;
 

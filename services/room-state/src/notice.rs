@@ -7,12 +7,8 @@ use domain::fold::Turn;
 use domain::id::{CommandId, RoomKey};
 use store::rooms::commands::{Decided, StoredCommand};
 
-/// Our account left or was removed.
-const LEFT: &str = "机器人已被移出群，无法继续计时";
-/// It is back.
-const BACK: &str = "机器人已回到群里，恢复计时";
-/// In the place of whoever removed it, when that is not known.
-const NOBODY: &str = "系统";
+use crate::wording as words;
+
 /// Where it was seen.
 const VIA: &str = "chat";
 
@@ -20,15 +16,15 @@ const VIA: &str = "chat";
 pub fn of(room: &RoomKey, turn: &Turn, now: Timestamp) -> StoredCommand {
     let absence = &turn.absence;
     let (kind, message, by) = match turn.back_at {
-        None => ("account_left", LEFT, absence.by.as_deref()),
-        Some(_) => ("account_back", BACK, None),
+        None => ("account_left", words::LEFT, absence.by.as_deref()),
+        Some(_) => ("account_back", words::BACK, None),
     };
     StoredCommand {
         id: CommandId(format!("{kind}:{}", absence.entry)),
         room: room.clone(),
         kind: kind.to_owned(),
         at: turn.back_at.unwrap_or(absence.at),
-        by: by.unwrap_or(NOBODY).to_owned(),
+        by: by.unwrap_or(words::NOBODY).to_owned(),
         via: VIA.to_owned(),
         wish: serde_json::json!({}),
         decision: Decided::Applied.as_str().to_owned(),

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use domain::id::{CommandId, EntryId};
 use events::command::{Command, Via, Wish};
 use store::vika_reconcile::{KnownRow, Snapshot};
-use store::vika_sync::Seen;
+use store::vika_sync::{SEEN_MOST, Seen};
 use vika::tables::{AllRooms, Table, Today};
 use vika::{Cell, EditId, Present};
 
@@ -30,7 +30,7 @@ pub enum Verdict {
     Nothing,
     /// The row is not one of ours.
     UnknownRow,
-    /// The row had shown nothing yet.
+    /// The row had shown nothing yet, or it is not known any more what it showed then.
     Unseen,
 }
 
@@ -72,10 +72,12 @@ fn command<A>(edit: &Edit<A>, known: &KnownRow, wish: Wish) -> Command {
 }
 
 /// The last entry that the row reflected at a moment: what was written since, the author has not seen. The clocks of
-/// Vika and ours may differ by a little; in doubt less is cancelled, never more.
+/// Vika and ours may differ by a little; in doubt less is cancelled, never more. A full list may have lost what came
+/// before it: then nobody knows.
 fn shown_at(seen: &[Seen], stamp_ms: i64) -> Option<&str> {
     let before = seen.iter().rev().find(|seen| seen.at.timestamp_millis() <= stamp_ms);
-    before.or_else(|| seen.first()).map(|seen| seen.through.as_str())
+    let first = || seen.first().filter(|_| seen.len() < SEEN_MOST);
+    before.or_else(first).map(|seen| seen.through.as_str())
 }
 
 /// What the row had when it was made, as far as managers own it: what the first edit is compared with.
@@ -127,6 +129,15 @@ mod tests {
         assert_eq!(tick(&edit(true), Some(&known(Vec::new()))), Verdict::Unseen);
         assert_eq!(tick(&edit(false), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
         assert_eq!(tick(&edit(true), None), Verdict::UnknownRow);
+    }
+
+    /// Seen to fail with the first of `seen` taken whenever all are later: a tick that was read late cancelled what came
+    /// after it.
+    #[test]
+    fn a_tick_from_before_all_that_is_remembered_cancels_nothing() {
+        let later: Vec<(String, i64)> = (0..20).map(|n| (format!("m{n}"), 2_000 + n)).collect();
+        let later: Vec<(&str, i64)> = later.iter().map(|(id, at)| (id.as_str(), *at)).collect();
+        assert_eq!(tick(&edit(true), Some(&known(seen(&later)))), Verdict::Unseen);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What became of managers' edits: a row of 系统信息 for each that was applied or refused, and the tick taken back. The
 //! 系统信息 cells of the room's rows are written with the rows.
+//!
+//! A success of Vika does not mean that anything was stored. So neither counts when it was sent, but when the next look
+//! finds it.
 
 use std::collections::BTreeMap;
 
@@ -125,16 +128,15 @@ async fn append(
             Ok(_) => tools.ctx.faults.reach(point::LOGGED).await,
             Err(Error::Rejected { .. }) if batch.len() > 1 => {
                 batches.extend(batch.into_iter().map(|outcome| vec![outcome]));
-                continue;
             }
             Err(error @ Error::Rejected { .. }) => {
                 let command = batch.first().map(|outcome| outcome.command.id.as_str());
                 tracing::error!(command, %error, "Vika refuses a row of 系统信息; the others go on");
                 metrics::counter!("vika_rows_refused_total", "sheet" => SystemLog::TITLE).increment(1);
+                note(tools, &batch, Step::Logged, tools.now()).await?;
             }
             Err(other) => return Err(other.into()),
         }
-        note(tools, &batch, Step::Logged, tools.now()).await?;
     }
     Ok(())
 }
@@ -172,8 +174,9 @@ pub async fn untick(
     tools.ready().await?;
     tools.ctx.faults.reach(point::BEFORE_UNTICK).await;
     let edits: Vec<EditId> = ticked.iter().filter_map(|outcome| tick(outcome, sheet)).collect();
-    let records = still_ticked(tools, sheet, columns, &edits).await?;
-    for batch in records.chunks(MAX_RECORDS) {
+    let mut stuck = still_ticked(tools, sheet, columns, &edits).await?;
+    let mut refused = Vec::new();
+    for batch in stuck.chunks(MAX_RECORDS) {
         let off = |record: &RecordId| (record.clone(), columns.fields([(Today::Cancel, Cell::Tick(false))]));
         let changes: Vec<(RecordId, Fields)> = batch.iter().map(off).collect();
         match tools.client.update(&sheet.guard.sheet, &changes).await {
@@ -181,11 +184,16 @@ pub async fn untick(
             Err(error @ Error::Rejected { .. }) => {
                 tracing::error!(sheet = Today::TITLE, ?batch, %error, "ticks cannot be taken back");
                 metrics::counter!("vika_ticks_stuck_total").increment(batch.len() as u64);
+                refused.extend_from_slice(batch);
             }
             Err(other) => return Err(other.into()),
         }
     }
-    note(tools, &ticked, Step::Unticked, now).await
+    stuck.retain(|record| !refused.contains(record));
+    let is_gone =
+        |outcome: &&&PendingOutcome| tick(outcome, sheet).is_none_or(|edit| !stuck.contains(&edit.record));
+    let gone: Vec<&PendingOutcome> = ticked.iter().filter(is_gone).copied().collect();
+    note(tools, &gone, Step::Unticked, now).await
 }
 
 /// The records that still carry the very tick that was acted on.

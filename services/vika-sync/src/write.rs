@@ -6,7 +6,7 @@ use domain::Timestamp;
 use runtime::Context;
 use runtime::lease::Lease;
 use serde_json::Value;
-use store::vika_sync::{self as mirror, Cells, MirrorRow, Seen};
+use store::vika_sync::{self as mirror, Cells, MirrorRow, OUTDATED, SEEN_MOST, Seen};
 use vika::tables::Table;
 use vika::{Client, Error, FieldId, Fields, Key, MAX_RECORDS, Present, RecordId, RecordQuery};
 
@@ -18,8 +18,12 @@ use crate::trouble::Trouble;
 /// A creation of which nobody heard again is looked for this long before the row is made again: the service may still
 /// be at it.
 const CREATION_SETTLES: TimeDelta = TimeDelta::seconds(15);
-/// What could be seen in a row is remembered this often.
-const SEEN: usize = 20;
+/// Rows read in one call.
+const READ_AT_ONCE: usize = 100;
+/// How finely distances are told apart that are measured by age.
+const PER_AGE: i64 = 1_000_000;
+/// For so long the earliest moment is remembered at which a row was seen: an edit may be read that late.
+const SEEN_FOR: TimeDelta = TimeDelta::days(1);
 
 /// What writing needs.
 pub struct Tools {
@@ -78,9 +82,22 @@ impl<T: Table> Row<T> {
             && next.seen.last().is_none_or(|seen| seen.through != *through)
         {
             next.seen.push(Seen { through: through.clone(), at: now });
-            next.seen.drain(..next.seen.len().saturating_sub(SEEN));
+            thin_out(&mut next.seen, now);
         }
         next
+    }
+}
+
+/// Keeps few moments over a long time instead of the last ones alone: an edit that is read late must find one before it.
+/// Where one is missing, an edit reaches less far than its author saw, never further.
+fn thin_out(seen: &mut Vec<Seen>, now: Timestamp) {
+    while seen.len() > SEEN_MOST {
+        // The one whose neighbours are closest to each other, measured by its age: of the newest nothing is lost.
+        let age = |place: usize| (now - seen[place].at).num_milliseconds().max(1);
+        let apart = |place: usize| (seen[place + 1].at - seen[place - 1].at).num_milliseconds();
+        let between = (1..seen.len() - 1).min_by_key(|place| apart(*place) * PER_AGE / age(*place));
+        let first_is_old = now - seen[1].at >= SEEN_FOR;
+        seen.remove(if first_is_old { 0 } else { between.unwrap_or(0) });
     }
 }
 
@@ -107,7 +124,12 @@ pub async fn flush<T: Table>(
     for row in rows {
         match (&row.desired, &row.known.record) {
             (Some(desired), Some(_)) => {
-                let fields = desired.changes(&columns, &row.known.cells);
+                let outdated = row.known.version == OUTDATED;
+                let fields = if outdated {
+                    desired.ours(&columns)
+                } else {
+                    desired.changes(&columns, &row.known.cells)
+                };
                 if fields.is_empty() { settled.push(row) } else { changes.push((row, fields)) }
             }
             (Some(desired), None) if desired.create => missing.push(row),
@@ -118,9 +140,45 @@ pub async fn flush<T: Table>(
     if sheet.takes_rows(tools.now()) {
         changes.extend(create(tools, sheet, &columns, missing).await?);
     }
+    learn_theirs(tools, sheet, &columns, &mut changes).await?;
     let key = columns.key(sheet.key);
     for batch in changes.chunks(MAX_RECORDS) {
         change(tools, sheet, key, batch.to_vec()).await?;
+    }
+    Ok(())
+}
+
+/// Reads what managers own in rows of which that was never noted: their next edit is compared with it.
+async fn learn_theirs<T: Table>(
+    tools: &Tools,
+    sheet: &Sheet<T>,
+    columns: &Present<T>,
+    changes: &mut [Change<T>],
+) -> Result<(), Trouble> {
+    let theirs = |row: &Row<T>| -> Vec<FieldId> {
+        let desired = row.desired.iter().flat_map(|desired| &desired.once);
+        desired.filter_map(|(column, _)| columns.id(*column).cloned()).collect()
+    };
+    let mut unknown: Vec<(&mut Row<T>, Vec<FieldId>)> = changes
+        .iter_mut()
+        .map(|(row, _)| (theirs(row), row))
+        .filter(|(theirs, row)| {
+            !theirs.is_empty() && theirs.iter().all(|id| !row.known.cells.contains_key(id.as_str()))
+        })
+        .map(|(theirs, row)| (row, theirs))
+        .collect();
+    for batch in unknown.chunks_mut(READ_AT_ONCE) {
+        let ids = batch.iter().filter_map(|(row, _)| row.known.record.clone()?.try_into().ok()).collect();
+        let fields = batch[0].1.clone();
+        let query = RecordQuery { record_ids: Some(ids), fields, ..RecordQuery::default() };
+        let read = tools.client.records(&sheet.guard.sheet, &query).await?;
+        for (row, theirs) in batch {
+            let found = read.iter().find(|found| Some(found.id.as_str()) == row.known.record.as_deref());
+            let cells = found.into_iter().flat_map(|found| theirs.iter().map(|id| (id, found.cell(id))));
+            for (id, cell) in cells {
+                keep(&mut row.known.cells, id.as_str(), cell.canonical());
+            }
+        }
     }
     Ok(())
 }
@@ -156,13 +214,13 @@ async fn create<T: Table>(
             let Some(desired) = &row.desired else { continue };
             if let Some(record) = there.remove(&row.known.room) {
                 let known = MirrorRow { record: Some(record.to_string()), ..row.known.clone() };
-                let fields = desired.changes(columns, &known.cells);
+                let fields = desired.ours(columns);
                 adopted.push((Row { known, ..row.clone() }, fields));
             } else if row.known.attempted_at.is_none_or(|at| now - at >= CREATION_SETTLES) {
                 new.push((row.clone(), desired.complete(columns)));
             }
         }
-        insert(tools, sheet, key, new).await?;
+        insert(tools, sheet, columns, key, new).await?;
     }
     Ok(adopted)
 }
@@ -171,15 +229,15 @@ async fn create<T: Table>(
 async fn insert<T: Table>(
     tools: &mut Tools,
     sheet: &mut Sheet<T>,
+    columns: &Present<T>,
     key: Key<'_>,
     new: Vec<Change<T>>,
 ) -> Result<(), Trouble> {
     let mut batches = vec![new];
     while let Some(batch) = batches.pop().filter(|batch| !batch.is_empty()) {
         tools.ready().await?;
-        let rooms: Vec<String> = batch.iter().map(|(row, _)| row.known.room.clone()).collect();
         let cells: Vec<Fields> = batch.iter().map(|(_, fields)| fields.clone()).collect();
-        note(tools, sheet, &rooms, Some(tools.now())).await?;
+        note(tools, sheet, columns, &batch).await?;
         match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
             Ok(records) => {
                 tools.ctx.faults.reach(point::CREATED).await;
@@ -190,7 +248,8 @@ async fn insert<T: Table>(
             // Not known: the attempt stays noted, and the rows are looked for first.
             Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => return Err(error.into()),
             Err(error) => {
-                note(tools, sheet, &rooms, None).await?;
+                let rooms: Vec<String> = batch.iter().map(|(row, _)| row.known.room.clone()).collect();
+                mirror::note_no_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rooms).await?;
                 match error {
                     Error::Rejected { .. } => {
                         refused(tools, sheet, batch, &error, &mut batches).await?;
@@ -301,13 +360,19 @@ async fn refused<T: Table>(
     Ok(())
 }
 
+/// Before rows are made: that they are, and with what in managers' columns. After a crash nobody could tell that from
+/// what a manager has edited since.
 async fn note<T: Table>(
     tools: &Tools,
     sheet: &Sheet<T>,
-    rooms: &[String],
-    at: Option<Timestamp>,
+    columns: &Present<T>,
+    batch: &[Change<T>],
 ) -> Result<(), Trouble> {
-    Ok(mirror::note_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), rooms, at).await?)
+    let theirs = |row: &Row<T>| row.desired.as_ref().map(|desired| desired.theirs(columns));
+    let rows: Vec<(String, Cells)> =
+        batch.iter().map(|(row, _)| (row.known.room.clone(), theirs(row).unwrap_or_default())).collect();
+    let now = tools.now();
+    Ok(mirror::note_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows, now).await?)
 }
 
 /// Before cells are sent: whatever comes of it, they do not hold any more what they are known to.
@@ -331,4 +396,30 @@ async fn confirm<T: Table>(
         .map(|((row, fields), record)| row.after(Some(record.to_string()), fields, now))
         .collect();
     Ok(mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seen to fail with the last twenty kept: a burst of half a minute drove everything before it out.
+    #[test]
+    fn a_burst_drives_out_nothing_that_was_seen_long_before() {
+        let at = |seconds| Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let mut seen = Vec::new();
+        let mut look_at = |seconds: i64| {
+            seen.push(Seen { through: seconds.to_string(), at: at(seconds) });
+            thin_out(&mut seen, at(seconds));
+            seen.iter().map(|seen| (seen.at - Timestamp::UNIX_EPOCH).num_seconds()).collect::<Vec<_>>()
+        };
+        look_at(0);
+        look_at(3_600);
+        let mut kept = Vec::new();
+        for second in 7_200..7_300 {
+            kept = look_at(second);
+        }
+        assert_eq!((kept.len(), kept[0], kept[1]), (SEEN_MOST, 0, 3_600));
+        assert_eq!(kept[SEEN_MOST - 3..], [7_297, 7_298, 7_299], "of the newest the least is lost");
+        assert_eq!(look_at(7_200 + 86_400)[0], 3_600, "what is more than a day old goes first");
+    }
 }

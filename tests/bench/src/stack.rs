@@ -60,27 +60,33 @@ impl BenchStack {
 
 /// The demo's company, without its outside world.
 fn config() -> Result<Config> {
-    let mut config: serde_json::Value = serde_json::from_str(include_str!("../../../config/demo.json"))?;
-    config["database"] = json!({ "passwords": {} });
-    config["bus"] = json!({ "url": "nats://private" });
     let listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    config["ingest"] =
-        json!({ "listen": listen, "webhook_tokens": [{ "name": "bench", "token": crate::latency::TOKEN }] });
-    config["vika"] = json!({
-        "enabled": false, "base_url": "http://127.0.0.1:9", "space": "spcBench", "sync_token": "uskNone",
-        "reconcile_token": "uskNone", "bot_names": ["bot"], "sheets": { "today": "", "all_rooms": "", "system_log": "" },
-        "sync_every": "10s", "poll_every": "10s"
-    });
-    for (key, value) in [
-        ("base_url", "http://127.0.0.1:9"),
-        ("app_secret", "none"),
-        ("encrypt_key", "none"),
-        ("verification_token", "none"),
-        ("listen", "127.0.0.1:0"),
-    ] {
-        config["feishu"][key] = json!(value);
-    }
-    config["feishu"]["enabled"] = json!(false);
+    let config = huiyin::demo::sample(json!({
+        "database": { "passwords": {} },
+        "bus": { "url": "nats://private" },
+        "ingest": {
+            "listen": listen,
+            "webhook_tokens": [{ "name": "bench", "token": crate::latency::TOKEN }]
+        },
+        "vika": {
+            "enabled": false,
+            "base_url": "http://127.0.0.1:9",
+            "sync_token": "uskNone",
+            "reconcile_token": "uskNone",
+            "sheets": { "today": "", "all_rooms": "", "system_log": "" },
+            "sync_every": "10s",
+            "poll_every": "10s"
+        },
+        "feishu": {
+            "enabled": false,
+            "base_url": "http://127.0.0.1:9",
+            "app_secret": "none",
+            "encrypt_key": "none",
+            "verification_token": "none",
+            "listen": "127.0.0.1:0"
+        },
+        "watchdog": null
+    }))?;
     runtime::config::load_text(
         &config.to_string(),
         "the bench's configuration",

@@ -115,7 +115,10 @@ async fn load(
     let password = |role| passwords.get(&role).cloned().unwrap_or_default();
     migrate::provision_to(admin, password, manifest.schema_version).await?;
     let mut tx = admin.begin().await?;
+    let references = dump::drop_references(&mut tx).await?;
     load_tables(&mut tx, file, manifest).await?;
+    let refer = dump::make_references(&mut tx, &references).await;
+    refer.context("the archive's tables do not fit together")?;
     dump::continue_counting(&mut tx).await?;
     let right = put_right(&mut tx).await?;
     tx.commit().await?;

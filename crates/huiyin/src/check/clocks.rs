@@ -22,7 +22,7 @@ pub(super) async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
         within(postgres(config, clock)),
         within(nats(config, clock)),
     );
-    let seen = [("Vika", vika), (wording::FEISHU, feishu), ("Postgres", postgres), ("NATS", nats)];
+    let seen = [(wording::VIKA, vika), (wording::FEISHU, feishu), ("Postgres", postgres), ("NATS", nats)];
     seen.into_iter().map(|(other, ahead)| judge(other, ahead.flatten())).collect()
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use feishu_alerter::feishu::{ChatInfo, Credentials, FeishuClient, FeishuError, OpenId};
 use futures::{StreamExt as _, stream};
-use runtime::{Clock, config};
+use runtime::config::{self, Watchdog};
+use runtime::{Clock, Config};
 
 use super::report::{Finding, Group};
 use super::within;
@@ -16,7 +17,8 @@ const AT_ONCE: usize = 4;
 /// A chat that takes messages.
 const NORMAL: &str = "normal";
 
-pub(super) async fn check(config: &config::Feishu, clock: &Clock) -> Vec<Finding> {
+pub(super) async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
+    let (config, watchdog) = (&config.feishu, config.watchdog.as_deref());
     if !config.enabled {
         return vec![Group::Feishu.skipped(wording::FEISHU_IS_OFF)];
     }
@@ -25,7 +27,8 @@ pub(super) async fn check(config: &config::Feishu, clock: &Clock) -> Vec<Finding
     match within(client.log_in()).await {
         Some(Ok(())) => {
             findings.push(Group::Feishu.ok(wording::app_is_known(&config.app_id)));
-            let (chats, people) = tokio::join!(chats(&client, config), people(&client, config));
+            let (chats, people) =
+                tokio::join!(chats(&client, config, watchdog), people(&client, config, watchdog),);
             findings.extend(chats.into_iter().chain(people));
         }
         Some(Err(error)) => findings.extend(without_app(&error)),
@@ -56,15 +59,20 @@ fn callbacks(config: &config::Feishu) -> Finding {
     Group::Feishu.skipped(wording::callbacks(&config.listen.to_string()))
 }
 
-async fn chats(client: &FeishuClient, config: &config::Feishu) -> Vec<Finding> {
+async fn chats(client: &FeishuClient, config: &config::Feishu, watchdog: Option<&Watchdog>) -> Vec<Finding> {
     let known: BTreeMap<String, ChatInfo> = match within(client.list_chats()).await {
         Some(Ok(chats)) => chats.into_iter().map(|chat| (chat.chat_id.to_string(), chat)).collect(),
         Some(Err(error)) => return vec![Group::Feishu.failed(wording::feishu("群列表", &error))],
         None => return vec![Group::Feishu.failed(wording::feishu_unreachable(&config.base_url))],
     };
-    let wanted = config.chats.iter().map(|(name, chat)| (name.to_string(), chat));
+    let wanted = config.chats.iter().map(|(name, chat)| (wording::own_chat(name.as_str()), chat));
     let public = [(wording::PUBLIC_CHAT.to_owned(), &config.public_chat)];
-    wanted.chain(public).map(|(owner, chat)| chat_of(&owner, chat, known.get(chat))).collect()
+    let operators = watchdog.map(|watchdog| (wording::OPERATORS_CHAT.to_owned(), &watchdog.operators_chat));
+    wanted
+        .chain(public)
+        .chain(operators)
+        .map(|(owner, chat)| chat_of(&owner, chat, known.get(chat)))
+        .collect()
 }
 
 fn chat_of(owner: &str, chat: &str, found: Option<&ChatInfo>) -> Finding {
@@ -77,10 +85,13 @@ fn chat_of(owner: &str, chat: &str, found: Option<&ChatInfo>) -> Finding {
     }
 }
 
-/// Names for those who press buttons: without them a press counts all the same, so nothing here is a failure but an id
+/// Those who press buttons, and those who are pressed. Names are for the former: without them a press counts all the same, so nothing here is a failure but an id
 /// that is none.
-async fn people(client: &FeishuClient, config: &config::Feishu) -> Vec<Finding> {
-    let looks = config.people.iter().map(async |(open_id, name)| {
+async fn people(client: &FeishuClient, config: &config::Feishu, watchdog: Option<&Watchdog>) -> Vec<Finding> {
+    let operators = watchdog.map(|watchdog| watchdog.operators.as_slice()).unwrap_or_default();
+    let nameless = operators.iter().filter(|open_id| !config.people.contains_key(*open_id));
+    let everybody = config.people.iter().chain(nameless.map(|open_id| (open_id, open_id)));
+    let looks = everybody.map(async |(open_id, name)| {
         match within(client.person_name(&OpenId::new(open_id.clone()))).await {
             Some(Ok(_)) => Group::Feishu.ok(wording::person_is_known(name)),
             Some(Err(error)) if wording::is_unknown_person(&error) => {

@@ -78,7 +78,7 @@ async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> 
         bounded(Group::Bus, Box::pin(bus::check(&config.bus, nats_monitor))),
         bounded(Group::Gateway, Box::pin(gateway::check(config, clock))),
         bounded(Group::Vika, Box::pin(vika::check(&config.vika))),
-        bounded(Group::Feishu, Box::pin(feishu::check(&config.feishu, clock))),
+        bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
         bounded(Group::Clock, Box::pin(clocks::check(config, clock))),
     );
     [database, bus, gateway, vika, feishu, clocks, settings::calendar()].concat()

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use runtime::config::{ConfigError, SecretFile, Source};
 
@@ -10,6 +11,8 @@ use super::{problems, wording};
 
 /// Permission bits of those who are neither the owner nor of the group.
 const OTHERS: u32 = 0o007;
+/// Where secrets are mounted in a container. Nobody else is in there, and on the host their folder keeps others out.
+const MOUNTED: &str = "/run/secrets";
 
 /// Each file can be read by us, and not by everybody.
 pub(super) fn secret_files(source: &Source) -> Vec<Finding> {
@@ -22,12 +25,21 @@ fn secret_file(secret: &SecretFile) -> Finding {
         let mode = file.metadata()?.permissions().mode();
         Ok((mode, file.read(&mut begin)?))
     });
+    judge(secret, read)
+}
+
+fn judge(secret: &SecretFile, read: std::io::Result<(u32, usize)>) -> Finding {
     match read {
         Err(error) => Group::Config.failed(wording::secret_unreadable(secret, error.kind())),
         Ok((_, 0)) => Group::Config.failed(wording::secret_empty(secret)),
+        Ok(_) if is_mounted(&secret.file) => Group::Config.ok(wording::secret_mounted(secret)),
         Ok((mode, _)) if mode & OTHERS != 0 => Group::Config.warning(wording::secret_open_to_all(secret)),
         Ok(_) => Group::Config.ok(wording::secret_readable(secret)),
     }
+}
+
+fn is_mounted(file: &Path) -> bool {
+    file.starts_with(MOUNTED)
 }
 
 /// Everything that is wrong with the configuration. What is wrong with a secret's file has its own line.
@@ -44,4 +56,25 @@ pub(super) fn unsound(error: &ConfigError) -> Vec<Finding> {
 /// There is nothing to prove yet.
 pub(super) fn calendar() -> Vec<Finding> {
     vec![Group::Calendar.skipped(wording::NO_CALENDAR)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Status;
+
+    fn stands(file: &str, mode: u32) -> Status {
+        let secret = SecretFile { key: "feishu.app_secret_file".into(), file: file.into() };
+        judge(&secret, Ok((mode, 1))).status
+    }
+
+    /// The deployment in containers writes every secret 0444 on purpose. Seen to fail with the modes of mounted files
+    /// looked at.
+    #[test]
+    fn a_secret_that_is_mounted_into_a_container_is_not_said_to_be_open() {
+        assert_eq!(stands("/run/secrets/feishu_app_secret", 0o100_444), Status::Ok);
+        assert_eq!(stands("/run/secrets-of-others/feishu_app_secret", 0o100_444), Status::Warning);
+        assert_eq!(stands("/etc/huiyin/feishu_app_secret", 0o100_444), Status::Warning);
+        assert_eq!(stands("/etc/huiyin/feishu_app_secret", 0o100_600), Status::Ok);
+    }
 }

@@ -20,7 +20,7 @@ pub const SPACE: &str = "spcDemo000001";
 /// The company's rules have been in force for this long.
 pub const RULES_SINCE: TimeDelta = TimeDelta::days(1);
 /// The name of the chat that everybody reads.
-pub const PUBLIC_CHAT: &str = "客户响应公开群";
+pub const PUBLIC_CHAT: &str = "客户响应公共群";
 /// The name of the chat of those who look after Huiyin.
 pub const OPERATORS_CHAT: &str = "运维群";
 /// The custom bot that is told when the app cannot speak.
@@ -29,58 +29,68 @@ const FALLBACK_BOT: &str = "demo-fallback";
 /// The configuration of this run.
 pub fn config(local: &Local, world: &World) -> Result<Config> {
     let (secrets, keys, sheets) = (&world.secrets, &world.keys, &world.outside.sheets);
-    let mut config: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
-    if let Some(config) = config.as_object_mut() {
-        // Where the servers are in containers.
-        config.remove("database");
-        config.remove("bus");
-    }
     let gateway = world.gateway.as_ref().map(
         |gateway| json!({ "name": "demo", "endpoint": gateway.endpoint(), "token": gateway_token(secrets) }),
     );
-    merge(
-        &mut config,
-        json!({
-            "database": { "host": "/", "name": "huiyin" },
-            "bus": { "url": "nats://private" },
-            "ingest": {
-                "listen": world.ingest,
-                "webhook_tokens": [{
-                    "name": "demo",
-                    "token": secrets.get("ingest"),
-                    "may_claim": [{ "source": "webhook" }, { "source": "wechaty" }]
-                }],
-                "gateway": gateway
-            },
-            "vika": {
-                "base_url": world.outside.vika.url,
-                "sync_token": keys.sync,
-                "reconcile_token": keys.reconcile,
-                "sheets": {
-                    "today": sheets.today.as_str(),
-                    "all_rooms": sheets.all_rooms.as_str(),
-                    "system_log": sheets.system_log.as_str()
-                }
-            },
-            "feishu": {
-                "base_url": world.outside.feishu.base_url(),
-                "app_secret": keys.app_secret,
-                "encrypt_key": keys.encrypt_key,
-                "verification_token": keys.verification_token,
-                "listen": world.callbacks
-            },
-            "watchdog": {
-                "fallback": {
-                    "url": format!("{}/open-apis/bot/v2/hook/{FALLBACK_BOT}", world.outside.feishu.base_url()),
-                    "secret": keys.fallback_secret
-                }
+    let config = sample(json!({
+        "database": { "host": "/", "name": "huiyin" },
+        "bus": { "url": "nats://private" },
+        "ingest": {
+            "listen": world.ingest,
+            "webhook_tokens": [{
+                "name": "demo",
+                "token": secrets.get("ingest"),
+                "may_claim": [{ "source": "webhook" }, { "source": "wechaty" }]
+            }],
+            "gateway": gateway
+        },
+        "vika": {
+            "base_url": world.outside.vika.url,
+            "sync_token": keys.sync,
+            "reconcile_token": keys.reconcile,
+            "sheets": {
+                "today": sheets.today.as_str(),
+                "all_rooms": sheets.all_rooms.as_str(),
+                "system_log": sheets.system_log.as_str()
             }
-        }),
-    );
+        },
+        "feishu": {
+            "base_url": world.outside.feishu.base_url(),
+            "app_secret": keys.app_secret,
+            "encrypt_key": keys.encrypt_key,
+            "verification_token": keys.verification_token,
+            "listen": world.callbacks
+        },
+        "watchdog": {
+            "fallback": {
+                "url": format!("{}/open-apis/bot/v2/hook/{FALLBACK_BOT}", world.outside.feishu.base_url()),
+                "secret": keys.fallback_secret
+            }
+        }
+    }))?;
     let mut config =
         runtime::config::load_text(&config.to_string(), "config/demo.json", Path::new("."), false)?;
     config.database = local.database();
     config.bus = local.bus();
+    Ok(config)
+}
+
+/// The company as a configuration without its places: what holds in containers alone is left out, and `over` is laid
+/// onto the rest.
+pub fn sample(over: Value) -> Result<Value> {
+    let mut config: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
+    if let Some(config) = config.as_object_mut() {
+        for elsewhere in ["database", "bus", "health_listen"] {
+            config.remove(elsewhere);
+        }
+    }
+    if let Some(watchdog) = config["watchdog"].as_object_mut() {
+        watchdog.remove("fallback");
+    }
+    if let Some(ingest) = config["ingest"].as_object_mut() {
+        ingest.remove("gateway");
+    }
+    merge(&mut config, over);
     Ok(config)
 }
 

@@ -19,6 +19,7 @@ use runtime::{Clock, Shutdown};
 use store::role::Role;
 
 use crate::local::{Local, Services};
+pub use company::sample;
 pub use info::Info;
 use world::World;
 

@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-pub(super) const SAME_NAME: &str = "　← 名册里有同名的人：若是同一个人，把这个账号加进他的 contacts";
+pub(super) const SAME_NAME: &str = "　← 名单里有同名的人：若是同一个人，把这个账号加进他的 contacts";
 pub(super) const ACCOUNTS: &str = "\n飞书账号：";
 pub(super) const CHATS: &str =
-    "\n\n机器人所在的群（卡片可以发到这些群，编号填入 feishu.chats 或 feishu.public_chat）：";
+    "\n\n飞书机器人所在的群（卡片可以发到这些群，编号填入 feishu.chats 或 feishu.public_chat）：";
 
 pub(super) fn in_roster(count: usize) -> String {
-    format!("群里见过、已在名册中的同事：{count} 人")
+    format!("群里见过、已在名单中的同事：{count} 人")
 }
 
 pub(super) fn not_in_roster(count: usize) -> String {
-    format!("\n\n群里见过、不在名册中的同事：{count} 人")
+    format!("\n\n群里见过、不在名单中的同事：{count} 人")
 }
 
 pub(super) fn called(name: &str) -> String {
-    format!("　名册中叫「{name}」")
+    format!("　名单中叫「{name}」")
 }
 
 pub(super) fn coworker(name: &str, corporation: &str, person: &str, rooms: i64, last: &str) -> String {
@@ -48,7 +48,7 @@ pub(super) fn paste(place: &str, value: &Value) -> String {
 pub(super) fn feishu_refused(code: Option<i64>) -> String {
     match code {
         Some(99_991_672) => {
-            "飞书应用缺少权限：在开放平台的 权限管理 页开通 contact:user.id:readonly 和 im:chat，创建版本并等管理员通过".to_owned()
+            "飞书应用缺少权限：在开放平台的 权限管理 页开通 contact:user.id:readonly 和 im:chat:readonly，创建版本并等管理员通过".to_owned()
         }
         Some(10_003 | 10_014 | 10_015) => {
             "飞书不接受 App ID 或 App Secret：核对 feishu.app_id 和 feishu.app_secret".to_owned()

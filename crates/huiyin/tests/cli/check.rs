@@ -175,7 +175,7 @@ async fn the_bus_is_tried_with_each_user_and_against_what_is_declared() -> Resul
 async fn vika_is_looked_at_column_by_column() -> Result<()> {
     let day = FirstDay::start().await?;
     let report = day.check(&[("/vika/sync_token", json!("uskNobody"))]).await?;
-    failed(&report, Group::Vika, "不接受令牌 vika.sync_token", "重新复制 API 令牌");
+    failed(&report, Group::Vika, "不接受 API Token vika.sync_token", "重新复制 API Token");
     stands(&report, Group::Vika, Status::Skipped, "三张表未检查", "");
     let report = day.check(&[("/vika/reconcile_token", json!("uskStranger"))]).await?;
     failed(&report, Group::Vika, "不是空间站 spcTest 的成员", "加入空间站");
@@ -222,11 +222,16 @@ async fn feishu_is_looked_at_chat_by_chat() -> Result<()> {
     failed(&report, Group::Feishu, "open_id ou_other_app 不属于本应用", "huiyin roster discover");
 
     day.order_feishu("POST", "chats", serde_json::to_value(chat("oc_li", "李小后的提醒群", false))?).await?;
-    failed(&day.check(&[]).await?, Group::Feishu, "「李小后」的群 oc_li：机器人不在群里", "添加本应用");
+    failed(
+        &day.check(&[]).await?,
+        Group::Feishu,
+        "「李小后」的提醒群 oc_li：飞书机器人不在群里",
+        "添加本应用",
+    );
     let mut gone = chat("oc_li", "李小后的提醒群", true);
     gone.dissolved = true;
     day.order_feishu("POST", "chats", serde_json::to_value(gone)?).await?;
-    failed(&day.check(&[]).await?, Group::Feishu, "「李小后」的群「李小后的提醒群」已解散", "另建一个群");
+    failed(&day.check(&[]).await?, Group::Feishu, "「李小后」的提醒群「李小后的提醒群」已解散", "另建一个群");
     day.order_feishu("POST", "chats", serde_json::to_value(chat("oc_li", "李", true))?).await?;
 
     let mut far = person(MANAGER, "周经理", "", "");
@@ -242,7 +247,28 @@ async fn feishu_is_looked_at_chat_by_chat() -> Result<()> {
     day.order_feishu("PATCH", "switches", json!({ "no_contact_scope": true })).await?;
     stands(&day.check(&[]).await?, Group::Feishu, Status::Warning, "没有查看通讯录的权限", "不影响提醒");
     day.order_feishu("PATCH", "switches", json!({ "bot_off": true })).await?;
-    failed(&day.check(&[]).await?, Group::Feishu, "没有开启机器人能力", "添加机器人");
+    failed(&day.check(&[]).await?, Group::Feishu, "没有开启机器人能力", "添加「机器人」");
+    Ok(())
+}
+
+/// Nobody would hear of an alarm whose chat or people are wrong, and nobody would know. Seen to fail with `feishu.chats`,
+/// `public_chat` and `people` alone looked at.
+#[tokio::test]
+async fn the_operators_chat_and_those_in_it_are_looked_at() -> Result<()> {
+    let day = FirstDay::start().await?;
+    let watchdog = |chat: &str, operators: Value| {
+        [("/watchdog", json!({ "operators_chat": chat, "operators": operators }))]
+    };
+    let report = day.check(&watchdog("oc_operators", json!([MANAGER]))).await?;
+    failed(&report, Group::Feishu, "运维群 oc_operators：飞书机器人不在群里", "添加本应用");
+
+    let there = chat("oc_operators", "回音运维", true);
+    day.order_feishu("POST", "chats", serde_json::to_value(there)?).await?;
+    let report = day.check(&watchdog("oc_operators", json!([MANAGER]))).await?;
+    assert_eq!(report.count(Status::Failed), 0, "{report}");
+    assert_eq!(lines(&report, Group::Feishu, Status::Ok).len(), 6, "the manager is asked for once: {report}");
+    let report = day.check(&watchdog("oc_operators", json!(["ou_other_app"]))).await?;
+    failed(&report, Group::Feishu, "ou_other_app 不属于本应用", "watchdog.operators");
     Ok(())
 }
 
@@ -307,13 +333,13 @@ async fn the_gateway_is_asked_without_disturbing_it() -> Result<()> {
         .execute(&day.stack.admin)
         .await?;
     let report = day.check(&[("/ingest/gateway", with(TOKEN))]).await?;
-    failed(&report, Group::Gateway, "账号没有登录", "用手机扫码登录");
+    failed(&report, Group::Gateway, "助手账号没有登录", "/login?token=");
     sqlx::query("update gateways set state = 'live', last_live_at = $1")
         .bind(day.stack.clock.now())
         .execute(&day.stack.admin)
         .await?;
     let report = day.check(&[("/ingest/gateway", with("check_wrong"))]).await?;
-    failed(&report, Group::Gateway, "不接受令牌", "WECHATY_PUPPET_SERVICE_TOKEN");
+    failed(&report, Group::Gateway, "不接受令牌", "GATEWAY_TOKEN");
     let mut nobody = with(TOKEN);
     nobody["endpoint"] = json!("127.0.0.1:9");
     failed(

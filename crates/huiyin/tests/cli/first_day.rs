@@ -131,7 +131,7 @@ async fn feishu(stack: &Stack) -> Result<Feishu> {
         chats: vec![
             chat("oc_wang", "王小售的提醒群", true),
             chat("oc_li", "李小后的提醒群", true),
-            chat("oc_public", "客户响应公开群", true),
+            chat("oc_public", "客户响应公共群", true),
         ],
         people: vec![person(MANAGER, "周经理", "13800000009", "zhou@example.com")],
         ..FeishuConfig::new(Arc::new(move || clock.now()), app)

@@ -34,21 +34,21 @@ async fn said(stack: &Stack, words: &[&str]) -> Result<String> {
 async fn going_live_is_recorded_shown_moved_and_undone() -> Result<()> {
     let stack = Stack::start().await?;
     stack.never_live().await?;
-    let rehearsal = "rehearsal: cards are only listed";
+    let rehearsal = "演练中：卡片只列出，不发送";
     assert!(said(&stack, &["golive", "--status"]).await?.starts_with(rehearsal));
     let past = run(&stack, &["golive", "--at", "2026-01-01"]).await?;
     assert_eq!(past.code, 2);
-    assert!(past.err.contains("--at 2026-01-01 00:00:00 is past: expected a moment"), "{}", past.err);
+    assert!(past.err.contains("--at 2026-01-01 00:00:00 已经过去"), "{}", past.err);
 
     let announced = said(&stack, &["golive", "--at", "2099-01-01T09:00:00+08:00"]).await?;
-    assert!(announced.starts_with(rehearsal) && announced.contains("goes live at 2099-01-01 09:00:00"));
+    assert!(announced.starts_with(rehearsal) && announced.contains("将于 2099-01-01 09:00:00 上线"));
     let moved = said(&stack, &["golive", "--at", "2099-01-02"]).await?;
-    assert!(moved.contains("goes live at 2099-01-02 00:00:00") && !moved.contains("2099-01-01"), "{moved}");
+    assert!(moved.contains("将于 2099-01-02 00:00:00 上线") && !moved.contains("2099-01-01"), "{moved}");
     let live = said(&stack, &["golive"]).await?;
-    assert!(live.starts_with("live since 2") && !live.contains("2099"), "{live}");
-    assert!(said(&stack, &["golive"]).await?.contains("nothing had to be changed"));
+    assert!(live.starts_with("已上线（2") && !live.contains("2099"), "{live}");
+    assert!(said(&stack, &["golive"]).await?.contains("没有改动"));
     let back = said(&stack, &["golive", "--undo"]).await?;
-    assert!(back.starts_with("rehearsal since 2"), "{back}");
+    assert!(back.starts_with("演练中（2"), "{back}");
     let kept: i64 = sqlx::query_scalar("select count(*) from golive").fetch_one(&stack.admin).await?;
     assert_eq!(kept, 4, "every decision stands, and what changes nothing is none");
     Ok(())
@@ -73,13 +73,13 @@ async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
         .execute(&stack.admin)
         .await?;
     let listed = said(&stack, &["cards"]).await?;
-    assert!(listed.contains("1 cards since"), "{listed}");
-    assert!(listed.contains("would be sent  yellow 5m  示例公司 [2J-晨光    -> 王小售"), "{listed}");
+    assert!(listed.contains("以来的卡片：1 张"), "{listed}");
+    assert!(listed.contains("将会发送  黄色 已等 5 分钟  示例公司 [2J-晨光    → 王小售"), "{listed}");
     let all = said(&stack, &["cards", "--all"]).await?;
-    assert!(all.contains("not sent: a higher card went out instead  yellow 10m"), "{all}");
-    assert!(all.contains("not sent: its time had passed before (rules changed)  yellow 20m"), "{all}");
+    assert!(all.contains("未发：已发更高一级  黄色 已等 10 分钟"), "{all}");
+    assert!(all.contains("未发：更换提醒规则之前已过时间  黄色 已等 20 分钟"), "{all}");
     let since = (now + TimeDelta::hours(1)).to_rfc3339();
-    assert!(said(&stack, &["cards", "--since", &since]).await?.contains("0 cards since"));
+    assert!(said(&stack, &["cards", "--since", &since]).await?.contains("以来的卡片：0 张"));
     let nowhere = run(&stack, &["cards", "--home", "nowhere"]).await?;
     assert_eq!(nowhere.code, 1);
     assert!(nowhere.err.contains("nowhere: expected the home of a running `huiyin up`"), "{}", nowhere.err);

@@ -51,10 +51,10 @@ async fn coworkers_of_the_groups_are_listed_against_the_roster() -> Result<()> {
     let ran = huiyin(&["--config", &file, "roster", "discover"]).await?;
     assert_eq!(ran.code, 0, "{}", ran.err);
     for expected in [
-        "已在名册中的同事：1 人",
+        "已在名单中的同事：1 人",
         "✔ 小售（示例公司）　webhook:wang",
-        "名册中叫「王小售」",
-        "不在名册中的同事：2 人",
+        "名单中叫「王小售」",
+        "不在名单中的同事：2 人",
         "+ 赵小前（某某控股）　webhook:zhao　在 2 个群",
         "+ 周小维（示例公司）　webhook:zhou　在 1 个群",
         r#"{"contacts":["webhook:zhao"],"name":"赵小前","team":"other"}"#,
@@ -92,7 +92,7 @@ async fn accounts_are_matched_by_number_or_address_and_shown_masked() -> Result<
         "✘ 孙小询（138****0003、s***@example.com）　没有找到",
         "\"ou_zhao\": \"赵小前\"",
         "\"赵小前\": \"oc_zhao\"",
-        "oc_public  客户响应公开群",
+        "oc_public  客户响应公共群",
     ] {
         assert!(ran.out.contains(expected), "{expected} is not in: {}", ran.out);
     }

@@ -177,7 +177,7 @@ async fn the_closed_cards_are_grey_and_name_who_and_how_long() {
     let answered = closed(CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) });
     insta::assert_json_snapshot!(answered);
     let cancelled = closed(CardState::Cancelled { by: "小林".to_owned() });
-    assert_eq!(cancelled["header"]["title"]["content"], "已取消");
+    assert_eq!(cancelled["header"]["title"]["content"], "不用回复");
     assert_eq!(cancelled["header"]["template"], "grey");
     assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
     for card in [answered, cancelled] {
@@ -206,7 +206,7 @@ async fn a_card_about_a_departure_says_where_and_by_whom_and_has_no_button() {
     let back = json(&render(&CardFacts { state: CardState::Returned, ..left }, Form::Full));
     assert_eq!(
         (&back["header"]["title"]["content"], &back["header"]["template"]),
-        (&"机器人已回到群里".into(), &"grey".into())
+        (&"助手账号已回到群里".into(), &"grey".into())
     );
 }
 

@@ -171,8 +171,8 @@ fn mentions(shown: &Shown, setting: &Setting<'_>, form: Form) -> Option<String> 
 fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = String> {
     let code = shown.trouble.code();
     let runbook = match &setting.watchdog.runbook {
-        Some(url) => format!("[{}]({url}#{})", section(code), code.to_lowercase()),
-        None => section(code),
+        Some(url) => format!("[{}]({url}#{})", section(code, setting), code.to_lowercase()),
+        None => section(code, setting),
     };
     let wants_login = shown.is_active() && matches!(shown.trouble, Trouble::LoginLost { .. });
     let login = setting.watchdog.login_page.as_ref().filter(|_| wants_login);
@@ -180,8 +180,12 @@ fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = String> {
     login.into_iter().chain([runbook])
 }
 
-fn section(code: &str) -> String {
-    format!("{}：{}", wording::RUNBOOK, wording::section(code))
+fn section(code: &str, setting: &Setting<'_>) -> String {
+    let section = match setting.watchdog.runbook {
+        Some(_) => wording::section(code),
+        None => wording::section_of_the_file(code),
+    };
+    format!("{}：{section}", wording::RUNBOOK)
 }
 
 fn plain_text(shown: &Shown, setting: &Setting<'_>) -> String {
@@ -190,7 +194,7 @@ fn plain_text(shown: &Shown, setting: &Setting<'_>) -> String {
         lines.push(format!("{label}："));
         lines.extend(section);
     }
-    lines.push(section(shown.trouble.code()));
+    lines.push(section(shown.trouble.code(), setting));
     lines.push(format!("{} {}", crate::wording::MARKER, setting.marker));
     lines.join("\n").replace('<', "＜").replace('>', "＞")
 }

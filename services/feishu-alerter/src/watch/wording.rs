@@ -42,6 +42,12 @@ pub struct Words {
     pub afterwards: Option<&'static str>,
 }
 
+/// Where to look while nobody gets cards, and the sheets are kept up.
+const LOOK_IN_THE_SHEET: &str =
+    "看「今日群聊」（先看「上次更新时间」是不是刚才），从等得最久的开始，人工通知负责人。";
+/// What to do while the sheets are not kept up either.
+const EVERYBODY_LOOKS: &str = "表格不再更新，没有人会收到提醒：请在公共群通知每位负责人，自己翻看微信群。";
+
 const HELD: &str = "期间的客户消息可能收不到。为了不误报，提醒卡片会先停下，恢复后继续。";
 
 /// What a card says of a trouble.
@@ -51,7 +57,7 @@ pub fn words(trouble: &Trouble) -> Words {
             title: format!("服务没有心跳：{service}"),
             what: format!("{service} 不再发出心跳：可能已退出、卡住，或所在机器断网。"),
             impact: impact_of(service),
-            steps: restart_steps(service),
+            steps: blind(service).into_iter().chain(restart_steps(service)).collect(),
             afterwards: None,
         },
         Trouble::PartSilent { service, part } => Words {
@@ -83,7 +89,7 @@ pub fn words(trouble: &Trouble) -> Words {
             impact: "现在还没有。写满以后消息无法保存，所有服务都会停下。",
             steps: vec![
                 format!("看是什么占用了空间：df -h {path}；docker system df"),
-                "清理旧镜像和日志：docker image prune；不要删除数据卷。".to_owned(),
+                "清理：docker builder prune；旧的备份文件；系统日志。不要删除数据卷，不要用 docker image prune -a。".to_owned(),
                 "空间仍不够，请扩容磁盘。".to_owned(),
             ],
             afterwards: None,
@@ -114,6 +120,7 @@ fn bus_lost() -> Words {
         what: "提醒服务连不上消息总线（NATS），听不到任何服务的心跳。".to_owned(),
         impact: HELD,
         steps: vec![
+            EVERYBODY_LOOKS.to_owned(),
             "看总线状态：docker compose ps nats；docker compose logs --tail 100 nats".to_owned(),
             "重新启动：docker compose restart nats".to_owned(),
             "启动失败，先检查磁盘空间，再联系工程师。不要删除它的数据卷。".to_owned(),
@@ -128,8 +135,8 @@ fn cards_set_aside(count: i64) -> Words {
         what: format!("最近一小时有 {count} 张提醒卡片被搁置：群不接收，或无法确认是否已送达。"),
         impact: "对应的客户可能还在等待，而负责人没有看到提醒。",
         steps: vec![
-            "在「今日群聊」里看谁还在等待，人工通知负责人。".to_owned(),
-            "检查机器人是否还在各个提醒群里、群是否已解散。".to_owned(),
+            LOOK_IN_THE_SHEET.to_owned(),
+            "检查飞书机器人是否还在各个提醒群里、群是否已解散。".to_owned(),
             "查原因：docker compose logs feishu-alerter".to_owned(),
         ],
         afterwards: Some("一小时内没有新的搁置。已搁置的不会补发。"),
@@ -140,11 +147,16 @@ fn impact_of(service: &str) -> &'static str {
     match service {
         "ingest" => HELD,
         "room-state" => "消息仍在保存，不会丢；但等待不再更新，提醒卡片会先停下，恢复后继续。",
-        "vika-sync" => "Vika 表格停止更新；提醒卡片照常发送。",
-        "vika-reconcile" => "经理在 Vika 里的修改和勾选暂时不生效，恢复后会补上；提醒卡片照常发送。",
+        "vika-sync" => "维格表停止更新，不要再照着它判断谁在等待；提醒卡片照常发送。",
+        "vika-reconcile" => "经理在维格表里的修改和勾选暂时不生效，恢复后会补上；提醒卡片照常发送。",
         "feishu-alerter" => "提醒卡片可能停发，恢复后继续。",
         _ => "一部分功能停下，恢复后继续。",
     }
+}
+
+/// What is to be done for customers while nobody sees them.
+fn blind(service: &str) -> Option<String> {
+    matches!(service, "ingest" | "room-state").then(|| EVERYBODY_LOOKS.to_owned())
 }
 
 fn restart_steps(service: &str) -> Vec<String> {
@@ -157,13 +169,14 @@ fn restart_steps(service: &str) -> Vec<String> {
 
 fn login_lost() -> Words {
     Words {
-        title: "微信账号掉线，请扫码登录".to_owned(),
-        what: "值守的微信账号已退出登录，需要用手机重新扫码。".to_owned(),
+        title: "助手账号掉线，请扫码登录".to_owned(),
+        what: "助手账号（在客户群里的企业微信账号）已退出登录，需要用手机重新扫码。".to_owned(),
         impact: HELD,
         steps: vec![
-            "用值守账号的手机扫描下面的二维码。".to_owned(),
+            "用助手账号的手机扫描下面的二维码。".to_owned(),
             "在手机上确认登录，等这张卡片变为「已恢复」。".to_owned(),
             "二维码过期会自动更换；一直没有二维码，按手册重启网关。".to_owned(),
+            EVERYBODY_LOOKS.to_owned(),
         ],
         afterwards: None,
     }
@@ -181,6 +194,7 @@ fn gateway_lost(gateway: &str, state: &str) -> Words {
         what: format!("微信网关「{gateway}」没有在采集（{state}）。"),
         impact: HELD,
         steps: vec![
+            EVERYBODY_LOOKS.to_owned(),
             first.to_owned(),
             "看最后的日志：docker compose logs --tail 100 gateway".to_owned(),
             "重新启动：docker compose restart gateway".to_owned(),
@@ -190,8 +204,11 @@ fn gateway_lost(gateway: &str, state: &str) -> Words {
 }
 
 fn lagging(consumer: &str, pending: u64) -> Words {
-    let service = consumer.strip_suffix("-chat").or_else(|| consumer.strip_suffix("-command"));
-    let service = service.unwrap_or(consumer);
+    let service = service_of(consumer);
+    let more = match service {
+        "room-state" => "长时间追不上：docker compose up -d --scale room-state=2，并联系工程师。",
+        _ => "长时间追不上，请联系工程师。",
+    };
     Words {
         title: format!("处理跟不上：{service}"),
         what: format!("{consumer} 已积压约 {pending} 条，超过一分钟没有追上。"),
@@ -199,9 +216,27 @@ fn lagging(consumer: &str, pending: u64) -> Words {
         steps: vec![
             "正在补历史消息（huiyin import）时属于正常，等它追上。".to_owned(),
             "看机器和数据库是否繁忙：docker stats".to_owned(),
-            format!("长时间追不上：docker compose up -d --scale {service}=2，并联系工程师。"),
+            more.to_owned(),
         ],
         afterwards: None,
+    }
+}
+
+/// Whose consumer it is: a service with several of them names each after what it reads.
+fn service_of(consumer: &str) -> &str {
+    ["-chat", "-command", "-dead"]
+        .into_iter()
+        .find_map(|read| consumer.strip_suffix(read))
+        .unwrap_or(consumer)
+}
+
+/// Why a message was set aside, in words of the code and in ours.
+fn reason(of: &str) -> &str {
+    match of {
+        "undecodable" => "格式读不懂",
+        "refused" => "数据库拒收",
+        "panicked" => "处理时程序出错",
+        other => other,
     }
 }
 
@@ -210,15 +245,18 @@ fn dead_letters(service: &str, count: i64, reasons: &[String]) -> Words {
         title: format!("有消息无法处理：{service}"),
         what: format!(
             "最近半小时 {service} 有 {count} 条消息无法处理，已另存（原因：{}）。",
-            reasons.join("、")
+            reasons.iter().map(|of| reason(of)).collect::<Vec<_>>().join("、")
         ),
         impact: "这些消息没有计入等待，可能有客户被漏掉；其他消息不受影响。",
         steps: vec![
-            "查看：huiyin dead list，再用 huiyin dead show 序号 看原因。".to_owned(),
+            "查看：docker compose run --rm apply huiyin dead list，再用 … huiyin dead show 序号 看原因。"
+                .to_owned(),
             "把原因发给工程师；需要时先人工看一下对应的群。".to_owned(),
-            "修好以后重新处理：huiyin dead replay 序号".to_owned(),
+            "修好以后重新处理：docker compose run --rm apply huiyin dead replay 序号".to_owned(),
         ],
-        afterwards: Some("半小时内没有新的。已另存的仍要处理：huiyin dead list"),
+        afterwards: Some(
+            "半小时内没有新的。已另存的仍要处理：docker compose run --rm apply huiyin dead list",
+        ),
     }
 }
 
@@ -228,7 +266,7 @@ fn feishu_refuses() -> Words {
         what: "飞书拒绝或连不上，提醒卡片在排队。".to_owned(),
         impact: "客户的等待照常计时，但没有人收到提醒；恢复后只补发最新一级。",
         steps: vec![
-            "在「今日群聊」里看谁在等待，人工通知负责人。".to_owned(),
+            LOOK_IN_THE_SHEET.to_owned(),
             "看原因：docker compose logs --tail 100 feishu-alerter".to_owned(),
             "检查外网、应用是否启用、本月调用次数是否用完。".to_owned(),
         ],
@@ -241,9 +279,14 @@ pub fn lasted(span: &str, from: &str, to: &str) -> String {
     format!("持续 {span}（{from} – {to}）")
 }
 
-/// Where the runbook says more.
+/// Where the runbook says more: its section, by the code.
 pub fn section(code: &str) -> String {
-    format!("docs/runbook.md「{code}」")
+    format!("「{code}」一节")
+}
+
+/// The same where nobody has said where people can open it.
+pub fn section_of_the_file(code: &str) -> String {
+    format!("「{code}」一节（在安装目录的 docs/runbook.md，请找技术同事）")
 }
 
 /// What the fallback says when our own app cannot: with the titles of whatever else is wrong.
@@ -261,4 +304,52 @@ pub fn fallback(code: &str, others: &[String]) -> String {
 /// What the fallback says when our own app speaks again.
 pub fn fallback_over(code: &str, span: &str) -> String {
     format!("【回音】{code} 已恢复：飞书卡片可以发送了（中断 {span}）")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(trouble: &Trouble) -> String {
+        words(trouble).steps.join("\n")
+    }
+
+    /// A dead consumer is no service of Compose, and only `room-state` may run twice for speed. Seen to fail with the
+    /// service taken from the consumer's name without `-dead`.
+    #[test]
+    fn no_card_gives_a_command_that_fails() {
+        let lagging = |consumer: &str| Trouble::Lagging { consumer: consumer.into(), pending: 4_000 };
+        assert!(steps(&lagging("room-state-chat")).contains("--scale room-state=2"));
+        assert!(steps(&lagging("room-state-command")).contains("--scale room-state=2"));
+        for consumer in ["feishu-alerter-dead", "vika-sync", "feishu-alerter"] {
+            let said = words(&lagging(consumer));
+            assert!(!said.steps.join("\n").contains("--scale"), "{consumer}");
+            assert!(!said.title.contains("-dead"), "{}", said.title);
+        }
+    }
+
+    /// On a machine with containers there is no `huiyin`. Seen to fail with the words of the code.
+    #[test]
+    fn dead_letters_are_told_with_reasons_and_commands_for_people() {
+        let reasons = ["undecodable", "refused", "panicked", "other"].map(str::to_owned).to_vec();
+        let said = words(&Trouble::DeadLetters { service: "room-state".into(), count: 3, reasons });
+        assert!(said.what.contains("格式读不懂、数据库拒收、处理时程序出错、other"), "{}", said.what);
+        assert!(said.steps[0].starts_with("查看：docker compose run --rm apply huiyin dead list"));
+    }
+
+    /// Sending people to a sheet that stands still would hide the customers who wait. Seen to fail with `ingest` left out.
+    #[test]
+    fn nobody_is_sent_to_a_sheet_that_is_not_kept_up() {
+        let silent = |service: &str| Trouble::Silent { service: service.into() };
+        let lost = Trouble::LoginLost { gateway: "main".into(), picture: None };
+        let gateway = Trouble::GatewayLost { gateway: "main".into(), state: "connecting".into() };
+        for trouble in [silent("ingest"), silent("room-state"), lost, gateway, Trouble::BusLost] {
+            let said = steps(&trouble);
+            assert!(said.contains(EVERYBODY_LOOKS) && !said.contains("今日群聊"), "{said}");
+        }
+        for trouble in [Trouble::FeishuRefuses, Trouble::CardsSetAside { count: 1 }] {
+            assert!(steps(&trouble).contains(LOOK_IN_THE_SHEET), "{trouble:?}");
+        }
+        assert!(!steps(&silent("vika-reconcile")).contains(EVERYBODY_LOOKS));
+    }
 }

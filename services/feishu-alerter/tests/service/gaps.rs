@@ -6,7 +6,7 @@ use testkit::company::{CHEN, LI, WANG, account_left, says};
 
 use crate::support::{Scene, Seen, TO_ALL, TO_WANG, colours};
 
-const REMOVED: &str = "机器人已被移出群";
+const REMOVED: &str = "助手账号已被移出群";
 
 #[tokio::test]
 async fn a_departure_is_told_once_and_stops_the_cards_of_the_wait() -> Result<()> {
@@ -17,7 +17,7 @@ async fn a_departure_is_told_once_and_stops_the_cards_of_the_wait() -> Result<()
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
     scene.stack.bus.publish(&account_left("r1", scene.now(), Some(LI))?).await?;
     let private = scene.until_colours(TO_WANG, &["grey", "orange"]).await?;
-    assert!(private[0].text.contains("机器人已被移出群，无法继续计时"), "{}", private[0].text);
+    assert!(private[0].text.contains("助手账号已被移出群，无法继续计时"), "{}", private[0].text);
     assert_eq!((private[1].title.as_str(), private[1].has_button), (REMOVED, false));
     assert!(private[1].text.contains("李小后") && private[1].text.contains("重新拉进群"));
     let public = scene.until_colours(TO_ALL, &["orange"]).await?;
@@ -27,7 +27,7 @@ async fn a_departure_is_told_once_and_stops_the_cards_of_the_wait() -> Result<()
     scene.until_looked().await?;
     assert_eq!(scene.cards(TO_WANG).await?.len(), 2, "nothing more comes of it");
     scene.publish(&says("r1", CHEN, scene.now(), "还在吗？")).await?;
-    let back = scene.until_titled(TO_ALL, "机器人已回到群里").await?;
+    let back = scene.until_titled(TO_ALL, "助手账号已回到群里").await?;
     assert_eq!((back.len(), back[0].colour.as_str()), (1, "grey"));
     scene.advance(5);
     let private = scene.until_colours(TO_WANG, &["grey", "grey", "turquoise"]).await?;
@@ -75,11 +75,11 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
     assert!(scene.cards(TO_WANG).await?[0].title.starts_with("超时提醒"), "another account's gap");
 
     scene.stack.capture_gap("main", gap(1), Some(gap(2))).await?;
-    scene.until_titled(TO_WANG, "请核实是否已回复⏰【青色】提问已 5 分钟").await?;
+    scene.until_titled(TO_WANG, "请核实是否已回复⏰【青色】客户提问已过 5 分钟").await?;
     scene.advance(5);
     let cards = scene.until_colours(TO_WANG, &["turquoise", "yellow"]).await?;
     assert_eq!(
-        cards[1].title, "请核实是否已回复⏰【黄色】提问已 10 分钟",
+        cards[1].title, "请核实是否已回复⏰【黄色】客户提问已过 10 分钟",
         "a customer may wait: the ladder goes on"
     );
     for card in &cards {

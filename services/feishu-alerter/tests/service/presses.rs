@@ -25,7 +25,7 @@ async fn a_press_cancels_the_wait_and_every_card_says_so() -> Result<()> {
     assert_eq!(again["toast"]["content"], "已由 周经理 处理", "{again}");
 
     for chat in [TO_WANG, TO_ALL] {
-        let card = scene.until_titled(chat, "已取消").await?.remove(0);
+        let card = scene.until_titled(chat, "不用回复").await?.remove(0);
         assert!(card.text.contains("周经理 标记为不用回复"), "{}", card.text);
     }
     let (reason, commands): (String, i64) = store::sqlx::query_as(
@@ -51,7 +51,7 @@ async fn a_press_covers_only_what_its_card_showed() -> Result<()> {
     scene.publish(&later).await?;
     scene.until_count("select count(*) from timeline", 3).await?;
     scene.press(&card.message_id, "normal").await?;
-    scene.until_titled(TO_WANG, "已取消").await?;
+    scene.until_titled(TO_WANG, "不用回复").await?;
     let open: String = store::sqlx::query_scalar("select wait from waits where state = 'open'")
         .fetch_one(&scene.stack.admin)
         .await?;
@@ -93,7 +93,7 @@ async fn forged_and_repeated_callbacks_are_refused() -> Result<()> {
     assert_eq!(scene.count("select count(*) from alert_events").await?, 0, "nothing of it was believed");
     assert_eq!(scene.count("select count(*) from alert_cards where pressed_by is not null").await?, 0);
     scene.press(&card.message_id, "normal").await?;
-    scene.until_titled(TO_WANG, "已取消").await?;
+    scene.until_titled(TO_WANG, "不用回复").await?;
     let replayed = scene.press(&card.message_id, "replayed").await?;
     assert_eq!(replayed["status"], 401, "{replayed}");
     assert_eq!(scene.count("select count(*) from commands").await?, 1);

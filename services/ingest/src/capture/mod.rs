@@ -15,6 +15,7 @@ mod people;
 mod record;
 mod rooms;
 mod setup;
+mod unlisted;
 mod warm;
 
 use std::sync::atomic::{AtomicI64, Ordering};

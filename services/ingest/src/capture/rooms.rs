@@ -36,6 +36,15 @@ struct Slot {
     fetched_at: Option<DateTime<Utc>>,
 }
 
+/// What a gateway tells of a room that it does not list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Whether our account is in it; if it is no more, that is announced.
+    Membership,
+    /// Nothing from which that follows.
+    Nothing,
+}
+
 impl Rooms {
     /// As the last process left them, to be read anew.
     pub fn restore(rooms: Vec<Announced>) -> Self {
@@ -136,6 +145,30 @@ impl Rooms {
         let mut facts = slot.seen.as_ref().map(|seen| seen.facts.clone()).unwrap_or_default();
         facts.members.remove(link.account.as_str());
         announce(capture, &link.account, room, &mut slot, facts, at, Some(Left { by })).await
+    }
+
+    /// Asks who is in a room that is not listed any more. Its payload is not asked for: of a room that nobody told the
+    /// gateway about it is an old one.
+    pub async fn look_for(&self, capture: &Capture, link: &Link, room: &RoomId) -> Result<Told, Trouble> {
+        let slot = self.slot(room);
+        let mut slot = slot.lock().await;
+        let Some(seen) = slot.seen.as_ref().filter(|seen| !seen.gone) else { return Ok(Told::Membership) };
+        let members: BTreeSet<String> = match link.client.members(room).await {
+            Ok(members) => members.iter().map(ToString::to_string).collect(),
+            Err(GatewayError::Refused { .. }) => return Ok(Told::Nothing),
+            Err(error) => return Err(error.into()),
+        };
+        let account = link.account.as_str();
+        if members.contains(account) {
+            return Ok(Told::Membership);
+        }
+        // Some puppets never list our own account.
+        if members.is_empty() || !seen.facts.members.contains(account) {
+            return Ok(Told::Nothing);
+        }
+        let facts = Facts { members, ..seen.facts.clone() };
+        announce(capture, &link.account, room, &mut slot, facts, capture.now(), None).await?;
+        Ok(Told::Membership)
     }
 
     /// What is known of a room may no longer be true.

@@ -11,6 +11,7 @@ use futures::StreamExt as _;
 use runtime::telemetry::chain;
 use tokio::sync::mpsc;
 
+use super::unlisted::Unlisted;
 use super::{Capture, Link};
 use crate::gateway::{ContactId, RoomId};
 
@@ -71,6 +72,7 @@ struct Warmer {
     list: bool,
     rooms: BTreeSet<RoomId>,
     people: BTreeSet<ContactId>,
+    unlisted: Unlisted,
 }
 
 /// Runs until the shutdown is requested.
@@ -83,6 +85,7 @@ pub async fn run(capture: Arc<Capture>, mut news: mpsc::UnboundedReceiver<News>)
         list: false,
         rooms: BTreeSet::new(),
         people: BTreeSet::new(),
+        unlisted: Unlisted::default(),
     };
     let mut pause = Duration::ZERO;
     while !shutdown.requested() {
@@ -118,6 +121,7 @@ impl Warmer {
         let room = match &news {
             News::Warm => {
                 self.list = true;
+                self.unlisted.begin_anew();
                 return;
             }
             News::Dirty { id } => return self.dirty(id).await,
@@ -149,7 +153,7 @@ impl Warmer {
             }
             return Step::More;
         }
-        if self.list {
+        if self.list || self.unlisted.is_due(self.capture.now()) {
             return self.list_rooms(&link).await;
         }
         if !self.rooms.is_empty() {
@@ -158,10 +162,17 @@ impl Warmer {
         if !self.people.is_empty() {
             return self.read_people(&link).await;
         }
-        Step::Idle
+        match self.unlisted.look(&self.capture, &link).await {
+            Ok(true) => Step::More,
+            Ok(false) => Step::Idle,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "a room that is not listed cannot be looked for");
+                Step::Failed
+            }
+        }
     }
 
-    /// Rooms that were known and are not in the list are read as well: whether we left them is said by their members.
+    /// Rooms that were known and are not in the list are looked for afterwards.
     async fn list_rooms(&mut self, link: &Link) -> Step {
         let listed = match link.client.rooms().await {
             Ok(rooms) => rooms,
@@ -171,6 +182,8 @@ impl Warmer {
             }
         };
         self.list = false;
+        let known = self.capture.rooms.known();
+        self.unlisted.listed(listed.iter().cloned().collect(), known, self.capture.now());
         let since = self.capture.last_login_at().unwrap_or(DateTime::UNIX_EPOCH);
         for room in listed {
             if !self.capture.rooms.read_since(&room, since).await {

@@ -97,3 +97,32 @@ async fn joins_leaves_and_names_come_from_the_events() -> Result<()> {
     assert_eq!(members.len(), 6, "{members:?}");
     service.stop().await
 }
+
+/// Seen to fail with the rooms of the list looked at alone.
+#[tokio::test]
+async fn removed_while_nobody_looked_is_noticed_at_the_next_start() -> Result<()> {
+    let Some(scene) = scene().await? else { return Ok(()) };
+    let service = scene.live().await?;
+    service.stop().await?;
+    scene.control.post("/leave", json!({ "room": MORNING_ID, "contact": SELF, "remover": "林小样" })).await;
+    // Of this one the gateway does not even say who is in it.
+    let stars = rooms(&scene.stack).await?.into_iter().find(|(_, fact)| fact.room.topic == STARS);
+    let stars = stars.expect("a room of the sample world").1.room.id;
+    scene.control.post("/leave", json!({ "room": STARS, "contact": SELF })).await;
+    scene.control.post("/refuse", json!({ "room": stars })).await;
+
+    let service = scene.live().await?;
+    let left = scene.room(MORNING_ID, |fact| fact.event == RoomEvent::AccountLeft).await?;
+    assert!(left.by.is_none(), "nobody knows who did it");
+    let of_stars = |facts: Vec<(u64, events::chat::ChatRoom)>| {
+        facts.into_iter().rfind(|(_, fact)| fact.room.id == stars).map(|(_, fact)| fact.event)
+    };
+    // Both are looked for one after the other, and the second only once the list has stood for a while.
+    assert!(matches!(of_stars(rooms(&scene.stack).await?), Some(RoomEvent::Seen { .. })));
+    until("minutes pass, and it counts as left", || async {
+        scene.stack.clock.advance(std::time::Duration::from_secs(10));
+        Ok(of_stars(rooms(&scene.stack).await?) == Some(RoomEvent::AccountLeft))
+    })
+    .await?;
+    service.stop().await
+}

@@ -86,7 +86,13 @@ async fn commands_that_cannot_be_followed_say_why() -> Result<()> {
     let last = says("r1", CHEN, past(&stack, 0), "好的").key().to_string();
     for (id, room, wish, decision, message) in [
         ("a", room("r1"), cancel(&last), "unchanged", "当前没有等待中的客户"),
-        ("b", room("r1"), cancel("webhook:main:nothing"), "refused", "该群没有这条消息"),
+        (
+            "b",
+            room("r1"),
+            cancel("webhook:main:nothing"),
+            "refused",
+            "这个群里找不到当时的消息，请刷新后重试",
+        ),
         ("c", room("nowhere"), cancel(&last), "refused", "房间不存在"),
         ("d", room("r1"), assign("李小后", "pre-sales", false), "refused", "负责人非售前"),
         ("e", room("r1"), assign("王小售", "售前", false), "refused", "群聊阶段不存在"),

@@ -4,6 +4,7 @@ mod commands;
 mod crashes;
 mod first_day;
 mod folding;
+mod former;
 mod observation;
 mod panics;
 mod poison;

@@ -45,7 +45,7 @@ async fn removed_from_a_room_its_wait_ends_unobserved_and_people_are_told_once()
     let waits = live(&stack, &room("r1")).await?;
     let outcome = waits[0].wait.outcome.as_ref().unwrap();
     assert_eq!((waits.len(), &outcome.how, outcome.at), (1, &Ending::Unobserved, at(60)));
-    let removed = pair("李小后", "机器人已被移出群，无法继续计时");
+    let removed = pair("李小后", "助手账号已被移出群，无法继续计时");
     assert_eq!(told(&stack).await?, std::slice::from_ref(&removed));
 
     publish(&stack, &[says("r1", CHEN, at(120), "还在吗？")]).await?;
@@ -53,7 +53,7 @@ async fn removed_from_a_room_its_wait_ends_unobserved_and_people_are_told_once()
     let waits = live(&stack, &room("r1")).await?;
     assert_eq!((waits.len(), waits[1].wait.opened.at), (2, at(120)), "what is seen again is timed again");
     assert!(waits[1].wait.outcome.is_none());
-    let back = pair("系统", "机器人已回到群里，恢复计时");
+    let back = pair("系统", "助手账号已回到群里，恢复计时");
     assert_eq!(told(&stack).await?, [removed.clone(), back.clone()]);
 
     // Captured late: said while we were there. All of it is folded again.

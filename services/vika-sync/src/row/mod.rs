@@ -77,6 +77,17 @@ impl<T: Table> Desired<T> {
         columns.fields(differing.into_iter().map(|(column, cell, _)| (column, cell.clone())))
     }
 
+    /// All cells that are ours, empty ones too: for a row of which nothing is known.
+    pub fn ours(&self, columns: &Present<T>) -> Fields {
+        columns.fields(self.cells.iter().map(|(column, cell, _)| (*column, cell.clone())))
+    }
+
+    /// The cells that a new row is made with and that managers own from then on, as they are kept.
+    pub fn theirs(&self, columns: &Present<T>) -> Cells {
+        let cell = |(column, cell): &(T, Cell)| Some((columns.id(*column)?.to_string(), cell.canonical()));
+        self.once.iter().filter_map(cell).filter(|(_, value)| !value.is_null()).collect()
+    }
+
     /// The cells of a new row. Empty ones need not be said.
     pub fn complete(&self, columns: &Present<T>) -> Fields {
         let ours = self.cells.iter().map(|(column, cell, _)| (*column, cell.clone()));

@@ -134,7 +134,7 @@ fn a_waiting_room_says_who_waits_since_when_and_how_badly() {
         (Today::LastReplyRole, "客户"),
         (Today::LastLine, "什么时候发货？"),
         (Today::LastThreeLines, "王小售：稍等\n陈小样：什么时候发货？"),
-        (Today::Verdict, "客户的话等待回复"),
+        (Today::Verdict, "客户发来文字，等待回复"),
         (Today::CaptureState, "正常"),
         (Today::SystemInfo, "合法"),
     ] {

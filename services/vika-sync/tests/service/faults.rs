@@ -4,9 +4,10 @@ use anyhow::Result;
 use serde_json::json;
 use testkit::company::{CHEN, WANG, says};
 use testkit::{until, until_some};
-use vika::RecordId;
+use vika::tables::Today;
+use vika::{Cell, RecordId};
 
-use crate::support::World;
+use crate::support::{BOT, World};
 
 /// Seen to fail with the look-up taken out of `create_once` and of `write::create`: two rows of one room.
 #[tokio::test]
@@ -133,6 +134,28 @@ async fn a_success_that_stored_nothing_is_found_out() -> Result<()> {
     world.until_shows(today, "r1", &[("等待状态", "已回复")]).await?;
     sync.stop().await?;
     room_state.stop().await
+}
+
+/// Seen to fail while an outcome counted as shown when Vika had said so.
+#[tokio::test]
+async fn an_outcome_that_vika_swallowed_is_shown_all_the_same() -> Result<()> {
+    let world = World::start().await?;
+    let (today, log) = (&world.sheets.today, &world.sheets.system_log);
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+    let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    world.order("faults", json!({"kind": "swallow", "method": "POST", "sheet": log})).await?;
+    let untick = json!({"kind": "swallow", "method": "PATCH", "sheet": today, "user": BOT, "times": 2});
+    world.order("faults", untick).await?;
+    world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
+    world.until_settled(1).await?;
+    world.until_shows(today, "r1", &[("消除未回覆记录", "")]).await?;
+    assert_eq!(world.rows(log).await?.len(), 1);
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

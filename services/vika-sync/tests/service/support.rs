@@ -219,9 +219,10 @@ impl World {
         .await
     }
 
-    /// Waits until every outcome is fully shown.
+    /// Waits until this many outcomes are fully shown, which a second look has to find.
     pub async fn until_settled(&self, count: i64) -> Result<()> {
         until(&format!("{count} outcomes are settled"), || async {
+            self.stack.clock.advance(Duration::from_secs(31));
             let settled: i64 = store::sqlx::query_scalar(
                 "select count(*) from vika_sync_outcomes where settled_at is not null",
             )

@@ -27,8 +27,6 @@ use super::service::Service;
 const POOL_SIZE: u32 = 4;
 /// The space in the sample configuration.
 const SPACE: &str = "spcDemo000001";
-/// The company, but for what depends on the run.
-const COMPANY: &str = include_str!("../../../../config/demo.json");
 /// Everything that ours log, and what the libraries under them log at their most talkative useful level.
 const LOG_FILTER: &str = "debug,domain=trace,events=trace,store=trace,runtime=trace,vika=trace,ingest=trace,\
     room_state=trace,vika_sync=trace,vika_reconcile=trace,feishu_alerter=trace";
@@ -223,7 +221,7 @@ fn vika_config(local: &Local, clock: &Clock) -> vika::VikaConfig {
 }
 
 fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<feishu::FeishuConfig> {
-    let company: Value = serde_json::from_str(COMPANY)?;
+    let company = huiyin::demo::sample(json!({}))?;
     let secrets = local.secrets();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let chat = |chat_id: String, name: &str| feishu::ChatSpec {
@@ -241,7 +239,7 @@ fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<f
         .flatten()
         .map(|(name, id)| chat(text(id), name))
         .collect();
-    chats.push(chat(text(&company["feishu"]["public_chat"]), "公开群"));
+    chats.push(chat(text(&company["feishu"]["public_chat"]), "公共群"));
     let person = |(_, name, open_id): &(&str, &str, &str)| feishu::PersonSpec {
         open_id: (*open_id).to_owned(),
         name: (*name).to_owned(),
@@ -281,40 +279,39 @@ async fn create_sheets(url: &str, local: &Local, clock: &Clock) -> Result<Value>
 
 fn configuration(local: &Local, places: &Places) -> Result<Value> {
     let secrets = local.secrets();
-    // Messages come by the webhook, under its own source.
-    let mut config: Value = serde_json::from_str(&COMPANY.replace("wechaty:", "webhook:"))?;
-    config["database"] = json!({
-        "host": local.stack().postgres.socket_folder(), "name": "huiyin",
-        "passwords": Role::ALL.iter().map(|role| (role.name(), secrets.password(*role))).collect::<BTreeMap<_, _>>()
-    });
     let bus = local.bus();
-    let passwords: BTreeMap<&String, &str> =
+    let bus_passwords: BTreeMap<&String, &str> =
         bus.passwords.iter().map(|(user, password)| (user, password.expose())).collect();
-    config["bus"] = json!({ "url": bus.url, "passwords": passwords });
-    config["ingest"] = json!({
-        "listen": places.ingest, "webhook_tokens": [{ "name": "chaos", "token": secrets.get("ingest") }]
-    });
-    for (key, value) in [
-        ("base_url", json!(places.vika)),
-        ("sync_token", json!(vika_token(local, "sync"))),
-        ("reconcile_token", json!(vika_token(local, "reconcile"))),
-        ("sheets", places.sheets.clone()),
-        ("sync_every", json!("6s")),
-        ("poll_every", json!("6s")),
-    ] {
-        config["vika"][key] = value;
-    }
-    for (key, value) in [
-        ("base_url", json!(places.feishu)),
-        ("app_secret", json!(secrets.get("feishu.secret"))),
-        ("encrypt_key", json!(secrets.get("feishu.encrypt"))),
-        ("verification_token", json!(secrets.get("feishu.verify"))),
-        ("listen", json!(places.callbacks[0])),
-    ] {
-        config["feishu"][key] = value;
-    }
-    config["logs"] = json!({ "filter": LOG_FILTER });
-    Ok(config)
+    let config = huiyin::demo::sample(json!({
+        "database": {
+            "host": local.stack().postgres.socket_folder(),
+            "name": "huiyin",
+            "passwords": Role::ALL.iter().map(|role| (role.name(), secrets.password(*role))).collect::<BTreeMap<_, _>>()
+        },
+        "bus": { "url": bus.url, "passwords": bus_passwords },
+        "ingest": {
+            "listen": places.ingest,
+            "webhook_tokens": [{ "name": "chaos", "token": secrets.get("ingest") }]
+        },
+        "vika": {
+            "base_url": places.vika,
+            "sync_token": vika_token(local, "sync"),
+            "reconcile_token": vika_token(local, "reconcile"),
+            "sheets": places.sheets,
+            "sync_every": "6s",
+            "poll_every": "6s"
+        },
+        "feishu": {
+            "base_url": places.feishu,
+            "app_secret": secrets.get("feishu.secret"),
+            "encrypt_key": secrets.get("feishu.encrypt"),
+            "verification_token": secrets.get("feishu.verify"),
+            "listen": places.callbacks[0]
+        },
+        "logs": { "filter": LOG_FILTER }
+    }))?;
+    // Messages come by the webhook, under its own source.
+    Ok(serde_json::from_str(&config.to_string().replace("wechaty:", "webhook:"))?)
 }
 
 fn load(config: &Value) -> Result<Config> {

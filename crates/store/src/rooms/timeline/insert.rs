@@ -49,7 +49,7 @@ impl<'a> Columns<'a> {
         self.kinds.push(kind(&new.entry.body));
         self.received.push(new.received_at);
         self.senders.push(sender.map(|sender| sender.key.to_string()));
-        self.names.push(sender.map(|sender| sender.name.as_str()));
+        self.names.push(name(&new.entry.body));
         self.corporations.push(sender.map(|sender| sender.corporation.as_str()));
         self.coworkers.push(sender.and_then(|sender| sender.coworker));
         self.is_self.push(sender.is_some_and(|sender| sender.is_self));
@@ -93,7 +93,15 @@ fn facts(body: &Body) -> Option<Facts> {
         }),
         Body::Assigned { owner, stage } => Some(Facts::Assigned { owner: owner.clone(), stage: *stage }),
         Body::Facts(people) => Some(Facts::People(people.clone())),
-        Body::AccountLeft(departure) => Some(Facts::Left(departure.clone())),
+        _ => None,
+    }
+}
+
+/// Display name of who did it. No facts of their own for departures: the release before would not read them.
+fn name(body: &Body) -> Option<&str> {
+    match body {
+        Body::Message(message) => Some(&message.sender.name),
+        Body::AccountLeft(departure) => departure.by.as_deref(),
         _ => None,
     }
 }

@@ -65,7 +65,6 @@ enum Facts {
         stage: domain::rules::Stage,
     },
     People(RoomFacts),
-    Left(Departure),
 }
 
 /// What is stored of these entries, for telling a redelivery from a contradiction.
@@ -259,11 +258,9 @@ impl Row {
                 let account = people.account.or_else(|| account_of(&self.entry));
                 Body::Facts(RoomFacts { account, ..people })
             }
-            ("account_left", Some(Facts::Left(departure))) => Body::AccountLeft(departure),
-            // As releases wrote it that knew of one account.
             ("account_left", _) => {
                 let account = account_of(&self.entry).unwrap_or_default();
-                Body::AccountLeft(Departure { account, by: None })
+                Body::AccountLeft(Departure { account, by: self.sender_name })
             }
             ("message", _) => Body::Message(Message {
                 key: parse::<MessageKey>(&self.entry, "entry")?,

@@ -12,7 +12,7 @@ use testkit::until;
 use super::support::{TO_OPERATORS, beating, hooked, scene, stop, until_titles, until_watching};
 use crate::support::{MANAGER, Scene};
 
-const LOST: &str = "⚠️ W06 微信账号掉线，请扫码登录";
+const LOST: &str = "⚠️ W06 助手账号掉线，请扫码登录";
 const REPEATED: &str = "已重新提醒，请看新的卡片：W06";
 const OVER: &str = "✅ 已恢复：W06";
 

@@ -53,7 +53,7 @@ export const CELL = (column, room) => `${column}，${room || '未命名的群'}`
 export const READ_ONLY = '由回音写入，经理不修改'
 
 export const ALL_CHATS = '全部'
-export const PUBLIC_CHAT = '公开群'
+export const PUBLIC_CHAT = '公共群'
 export const OPERATORS_CHAT = '运维群'
 export const PRIVATE_OF = name => `${name}的提醒群`
 export const OPEN_CARDS = count => `${count} 张未处理`
@@ -65,11 +65,11 @@ export const AT_ALL = '@所有人'
 export const SOMEBODY = '某人'
 export const PRESS_FAILED = code => `飞书没有办成（代码 ${code}），请稍后再点一次。`
 
-export const REMOVE = '把机器人移出群'
-export const BRING_BACK = '把机器人拉回群'
+export const REMOVE = '把助手账号移出群'
+export const BRING_BACK = '把助手账号拉回群'
 export const CANNOT_MOVE = why => `没有办成：${why}。请稍后再试一次。`
 export const CANNOT_SAY = why => `这句话没有发出去：${why}。请稍后再发一次。`
-export const CANNOT_EDIT = why => `Vika 没有接受这次修改：${why}。请稍后再改一次。`
+export const CANNOT_EDIT = why => `维格表没有接受这次修改：${why}。请稍后再改一次。`
 export const CANNOT_PRESS = why => `按钮没有点成：${why}。请稍后再点一次。`
 export const SERVICE_FAILED = (service, why) => `服务 ${service} 停止了：${why}。请重新运行 huiyin demo。`
 export const NO_ANSWER = '没有得到回答'

@@ -1,0 +1,107 @@
+//! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`.
+
+use domain::rules::Colour;
+use domain::wording;
+
+/// The chat that everybody reads.
+pub(crate) const PUBLIC_CHAT: &str = "公共群";
+/// Nothing had to be changed.
+pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
+/// What stands before the ids of new sheets.
+pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
+
+/// What became of a card: the state as it is stored, in words. The second half is of cards that nobody gets.
+pub(crate) const STATES: [(&str, &str); 9] = [
+    ("rehearsed", "将会发送"),
+    ("pending", "等待发送"),
+    ("sending", "正在发送"),
+    ("sent", "已发送"),
+    ("parked", "搁置：不知道是否送达"),
+    ("dead", "失败：群不接收"),
+    ("obsolete", "未发：等待已结束"),
+    ("superseded", "未发：已发更高一级"),
+    ("skipped", "未发：上线前已过时间"),
+];
+
+/// Why a card is skipped, by the reason as it is stored.
+const SKIPPED: [(&str, &str); 6] = [
+    ("import", "是导入的历史消息"),
+    ("judged_anew", "重新判定之前已过时间"),
+    ("rules_changed", "更换提醒规则之前已过时间"),
+    ("handed_over", "转入这个阶段之前已过时间"),
+    ("went_live", "上线前已过时间"),
+    ("no_longer_excluded", "取消排除之前已过时间"),
+];
+
+/// A state; one that is not known as it is stored.
+pub(crate) fn state(stored: &str, because: Option<&str>) -> String {
+    let reason = because.and_then(|because| SKIPPED.iter().find(|(known, _)| *known == because));
+    match (reason, STATES.iter().find(|(known, _)| *known == stored)) {
+        (Some((_, reason)), _) => format!("未发：{reason}"),
+        (None, Some((_, words))) => (*words).to_owned(),
+        (None, None) => stored.to_owned(),
+    }
+}
+
+/// "黄色 已等 5 分钟"; a card without a threshold is about no wait.
+pub(crate) fn level(colour: &str, seconds: i64) -> String {
+    let colour = Colour::from_name(colour).map_or_else(|| colour.to_owned(), wording::colour_in_words);
+    match chrono::TimeDelta::try_seconds(seconds).filter(|length| !length.is_zero()) {
+        Some(length) => format!("{colour} 已等 {}", wording::duration(length)),
+        None => colour,
+    }
+}
+
+/// Who gets a card, after everything else about it.
+pub(crate) fn to(chat: &str, asks_owner: bool) -> String {
+    let to = if chat.is_empty() { String::new() } else { format!("  → {chat}") };
+    let asks = if asks_owner { "（请指定负责人）" } else { "" };
+    format!("{to}{asks}")
+}
+
+pub(crate) fn cards_since(count: usize, since: &str) -> String {
+    format!("{since} 以来的卡片：{count} 张")
+}
+
+pub(crate) fn phase(live: bool, since: Option<&str>) -> String {
+    let since = since.map(|since| format!("（{since} 起）")).unwrap_or_default();
+    if live {
+        format!("已上线{since}：卡片会发送；转售后需要核准")
+    } else {
+        format!("演练中{since}：卡片只列出，不发送（用 huiyin cards 查看）；改负责人和阶段不需要核准")
+    }
+}
+
+pub(crate) fn announced(live: bool, at: &str) -> String {
+    if live { format!("将于 {at} 上线") } else { format!("将于 {at} 退回演练") }
+}
+
+pub(crate) fn is_past(at: &str) -> String {
+    format!("--at {at} 已经过去：请填一个将来的时间，或者不写 --at（现在就生效）")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ladder::Because;
+
+    use super::*;
+
+    /// Seen to fail with one of them missing.
+    #[test]
+    fn every_reason_to_skip_a_card_has_words() {
+        for because in [
+            Because::Import,
+            Because::JudgedAnew,
+            Because::RulesChanged,
+            Because::HandedOver,
+            Because::WentLive,
+            Because::NoLongerExcluded,
+        ] {
+            let known = SKIPPED.iter().filter(|(known, _)| *known == because.as_str()).count();
+            assert_eq!(known, 1, "{because:?}");
+        }
+        assert_eq!(state("skipped", None), "未发：上线前已过时间");
+        assert_eq!(level("wathet", 300), "浅蓝 已等 5 分钟");
+        assert_eq!(level("orange", 0), "橙色");
+    }
+}

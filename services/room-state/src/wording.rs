@@ -1,0 +1,25 @@
+//! What only `room-state` writes into 系统信息. Decisions about owner and stage have their words in `domain::wording`.
+
+/// A cancel found nobody waiting.
+pub const NOBODY_WAITS: &str = "当前没有等待中的客户";
+/// Somebody confirmed a reply that everybody would have seen.
+pub const NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
+/// An undo found no cancel.
+pub const NO_SUCH_CANCEL: &str = "没有可撤销的「消除未回覆记录」";
+/// A cancel was taken back.
+pub const CANCEL_UNDONE: &str = "已撤销消除，继续计时";
+/// A command names something that the room does not hold.
+pub const NOT_IN_ROOM: &str = "这个群里找不到当时的消息，请刷新后重试";
+/// A recomputation found that everything was counted by the rules valid now.
+pub const NOTHING_TO_RECOMPUTE: &str = "数据已符合现行规则，无需重新计算";
+/// Our account left a room or was removed.
+pub const LEFT: &str = "助手账号已被移出群，无法继续计时";
+/// It is back.
+pub const BACK: &str = "助手账号已回到群里，恢复计时";
+/// In the place of whoever removed it, when that is not known.
+pub const NOBODY: &str = "系统";
+
+/// After a recomputation.
+pub fn recomputed(waits: usize) -> String {
+    format!("已按现行规则重新计算，{waits} 个等待的数据有变化")
+}
