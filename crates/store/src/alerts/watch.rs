@@ -1,8 +1,10 @@
 //! What is wrong with Huiyin itself: alarms, their cards, and the dead letters that were heard of.
 
+use chrono::TimeDelta;
 use domain::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::postgres::types::PgInterval;
 
 /// An alarm as stored.
 #[derive(Debug, Clone)]
@@ -312,11 +314,13 @@ pub struct Outbox {
 /// outbox itself. `alarms_only`: cards of waits are not to be tried now.
 ///
 /// A card that gave way to a higher rung, or was parked, counts with its failed attempts: the rungs of a wait come faster
-/// than patience ends, and what nobody knows is no success.
+/// than patience ends, and what nobody knows is no success. A chat that failed already when another one took a card is its
+/// own trouble: it counts only from `doubt` after that.
 pub async fn outbox(
     connection: &mut PgConnection,
     own: &str,
     alarms_only: bool,
+    doubt: TimeDelta,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Outbox, sqlx::Error> {
@@ -327,6 +331,12 @@ pub async fn outbox(
             select chat, state, failing_since, last_attempt_at from alert_cards where last_attempt_at >= $2
         ), success as (
             select coalesce(max(last_attempt_at), '-infinity') as at from lately where state = 'sent'
+        ), failing as (
+            select chat, min(failing_since) as since, max(last_attempt_at) as tried_at from lately
+            where failing_since is not null and state in ('pending', 'sending', 'superseded', 'obsolete', 'parked')
+                  and last_attempt_at > coalesce((select max(last_attempt_at) from lately other
+                                                  where other.chat = lately.chat and state = 'sent'), '-infinity')
+            group by chat
         ), aside as (
             select state, alarm, coalesce(set_aside_at, last_attempt_at) as at from alert_cards
             where state in ('parked', 'dead') and coalesce(set_aside_at, last_attempt_at) >= $2
@@ -336,9 +346,9 @@ pub async fn outbox(
             group by chat
         )
         select
-            (select min(greatest(failing_since, success.at)) from lately, success
-             where failing_since is not null and last_attempt_at > success.at
-                   and state in ('pending', 'sending', 'superseded', 'obsolete', 'parked')
+            (select min(case when failing.since > success.at then failing.since else success.at + $5::interval end)
+             from failing, success
+             where failing.tried_at > success.at
                    and (exists (select from alert_cards where state in ('pending', 'sending'))
                         or exists (select from aside where state = 'parked'))) as failing_since,
             (select min(greatest(ready.at, (select max(last_attempt_at) from lately where chat = ready.chat)))
@@ -352,6 +362,7 @@ pub async fn outbox(
         since,
         alarms_only,
         now,
+        PgInterval::try_from(doubt).map_err(|error| sqlx::Error::Encode(error))?,
     )
     .fetch_one(connection)
     .await

@@ -9,8 +9,10 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::json;
 use store::role::Role;
-use testkit::company::{WANG, says};
+use testkit::company::{LI, WANG, says};
 use testkit::until;
+
+use crate::support::{TO_LI, TO_WANG};
 
 use super::support::{beating, hooked, scene, scene_with, stop, until_watching};
 
@@ -185,5 +187,38 @@ async fn a_card_that_nobody_tries_is_told_to_the_fallback() -> Result<()> {
     until("the fallback is told", || async { Ok(!hooked(&scene).await?.is_empty()) }).await?;
     store::sqlx::query("delete from alert_claims").execute(&scene.stack.admin).await?;
     until("the fallback is told that it is over", || async { Ok(hooked(&scene).await?.len() == 2) }).await?;
+    stop(scene, alerter, [service]).await
+}
+
+/// Feishu is well, one chat is not. Seen to fail: with every failure since the last success counted the fallback is told
+/// of Feishu, and told again whenever the alarm's own card has gone out.
+#[tokio::test]
+async fn a_chat_that_alone_takes_nothing_is_not_blamed_on_feishu() -> Result<()> {
+    let mut scene = scene().await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    let refused = json!({ "kind": "status", "status": 502 });
+    scene.fault("send", TO_WANG, 10_000, refused).await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where failing_since is not null", 1).await?;
+    scene.asks("r2", LI).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.publish(&says("r2", LI, scene.now(), "开好了")).await?;
+    scene.until_titled(TO_LI, "已回复").await?;
+    for _ in 0..8 {
+        let tried = scene.count("select sum(attempts)::bigint from alert_cards").await?;
+        scene.advance(1);
+        until("it is tried again", || async {
+            Ok(scene.count("select sum(attempts)::bigint from alert_cards").await? > tried)
+        })
+        .await?;
+        scene.until_looked().await?;
+    }
+    // As long as an alarm takes to be believed.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(hooked(&scene).await?, [""; 0]);
     stop(scene, alerter, [service]).await
 }
