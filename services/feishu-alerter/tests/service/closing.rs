@@ -130,7 +130,7 @@ async fn a_change_whose_answer_is_lost_is_made_undone_again() -> Result<()> {
     let through = EntryId(asked.key().to_string());
     let cancel = Wish::Cancel { wait: None, through, reason: "测试".into() };
     scene.wish("c1", room("r1"), cancel).await?;
-    scene.until_titled(TO_WANG, "已取消").await?;
+    scene.until_titled(TO_WANG, "不用回复").await?;
     scene.until_count("select count(*) from alert_cards where change_attempts = 2", 1).await?;
     scene.wish("u1", room("r1"), Wish::UndoCancel { cancel: CommandId("c1".into()) }).await?;
     scene.until_titled(TO_WANG, &before[0].title).await?;

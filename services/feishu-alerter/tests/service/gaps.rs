@@ -145,7 +145,7 @@ async fn a_press_of_one_button_leaves_the_other() -> Result<()> {
         assert_eq!(seen["toast"]["content"], words, "{act}: {seen}");
     }
     scene.rooms = Some(scene.stack.run(store::role::Role::RoomState, room_state::run).await?);
-    scene.until_titled(TO_WANG, "已取消").await?;
+    scene.until_titled(TO_WANG, "不用回复").await?;
     scene.stop(alerter).await
 }
 
