@@ -16,6 +16,8 @@ pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use people::LookedUp;
 pub use runtime::config::Secret;
 pub use wire::CALL_DEADLINE;
+#[cfg(test)]
+pub(crate) use wire::exchange;
 
 use std::fmt;
 use std::sync::Arc;

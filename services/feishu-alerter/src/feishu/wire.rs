@@ -22,7 +22,7 @@ struct Envelope {
 }
 
 /// Sends and gives the whole body of an answer with code 0, whatever its HTTP status claims otherwise.
-pub(super) async fn exchange(request: RequestBuilder) -> Result<Value, FeishuError> {
+pub(crate) async fn exchange(request: RequestBuilder) -> Result<Value, FeishuError> {
     let response = request.send().await.map_err(|error| broken(&error))?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = body_of(response).await?;

@@ -57,6 +57,25 @@ async fn without_a_token_nothing_is_done() {
     assert_eq!(stage.calls("send").await, 0);
 }
 
+/// A network that swallows everything, as a broken one does: only the time for connecting ends it. Seen to fail: without
+/// `connect_timeout` the whole call runs out of time, and nobody knows.
+#[tokio::test]
+async fn a_connection_that_is_never_made_has_done_nothing() {
+    let stage = stage().await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let (mut waiting, moment) = (Vec::new(), Duration::from_millis(300));
+    while let Ok(connected) = tokio::time::timeout(moment, tokio::net::TcpStream::connect(address)).await {
+        waiting.push(connected.unwrap());
+    }
+    let request = stage.http.post(format!("http://{address}/"));
+    let error = crate::feishu::exchange(request).await.unwrap_err();
+    assert_eq!(error, FeishuError::RetrySameUuid { cause: RetryCause::NoConnection, after: None });
+    assert_eq!(error.certainty(), Certainty::NotDone);
+}
+
 #[tokio::test]
 async fn a_call_whose_time_has_passed_is_not_begun() {
     let stage = stage().await;

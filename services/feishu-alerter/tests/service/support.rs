@@ -38,7 +38,7 @@ pub struct Scene {
     http: reqwest::Client,
 }
 
-/// A door to the fake Feishu that can be shut, as a network that is down.
+/// A door to a server that can be shut, as a network that is down.
 pub struct Door {
     address: SocketAddr,
     to: SocketAddr,
@@ -46,6 +46,10 @@ pub struct Door {
 }
 
 impl Door {
+    fn to(to: SocketAddr) -> Result<Self> {
+        Ok(Self { address: free_address()?, to, open: None })
+    }
+
     pub async fn open(&mut self) -> Result<()> {
         let listener = tokio::net::TcpListener::bind(self.address).await?;
         let to = self.to;
@@ -172,10 +176,16 @@ impl Scene {
 
     /// A door, shut, through which the alerters made from now on reach the fake Feishu.
     pub fn door(&mut self) -> Result<Door> {
-        let address = free_address()?;
-        let to = self.feishu.base_url().trim_start_matches("http://").parse()?;
-        self.stack.config.feishu.base_url = format!("http://{address}");
-        Ok(Door { address, to, open: None })
+        let door = Door::to(self.feishu.base_url().trim_start_matches("http://").parse()?)?;
+        self.stack.config.feishu.base_url = format!("http://{}", door.address);
+        Ok(door)
+    }
+
+    /// A door, shut, through which whatever is made from now on reaches the bus.
+    pub fn door_to_the_bus(&mut self) -> Result<Door> {
+        let door = Door::to(self.stack.config.bus.url.trim_start_matches("nats://").parse()?)?;
+        self.stack.config.bus.url = format!("nats://{}", door.address);
+        Ok(door)
     }
 
     pub fn now(&self) -> DateTime<Utc> {

@@ -250,3 +250,25 @@ async fn a_card_that_is_parked_late_is_told() -> Result<()> {
     .await?;
     stop(scene, alerter, [service]).await
 }
+
+/// Seen to fail: without `listened` in the watchdog's turn everybody is silent when the bus is back, before the next beat.
+#[tokio::test]
+async fn a_lost_bus_makes_nobody_silent() -> Result<()> {
+    let thresholds = serde_json::json!({ "silent_after": "8s", "restarts": 100 });
+    let mut scene = scene_with(serde_json::json!({ "thresholds": thresholds })).await?;
+    let mut door = scene.door_to_the_bus()?;
+    door.open().await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    publish(&scene, &beat(&scene, "a")).await?;
+    door.shut().await;
+    until_titles(&scene, &["⚠️ W12 消息总线断开"]).await?;
+    // For longer than a service may be silent.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    door.open().await?;
+    until_titles(&scene, &["✅ 已恢复：W12"]).await?;
+    // As long as a new alarm takes to be believed and told.
+    tokio::time::sleep(std::time::Duration::from_millis(4_500)).await;
+    until_titles(&scene, &["✅ 已恢复：W12"]).await?;
+    stop(scene, alerter, []).await
+}
