@@ -136,7 +136,9 @@ impl CommandHandler {
         if let Wish::Recompute { from, to } = command.wish {
             let window = Window { from, to };
             let (plan, changed) = Box::pin(recompute(&mut tx, locked, window, &rules, now)).await?;
-            commands::insert(&mut tx, &record(command, &plan, now)).await?;
+            if !commands::insert(&mut tx, &record(command, &plan, now)).await? {
+                return Ok(Vec::new());
+            }
             tx.commit().await?;
             count(command, &plan);
             return Ok(changed);
@@ -157,7 +159,10 @@ impl CommandHandler {
         {
             plan = Plan { decided: Decided::Unchanged, message: words::NOBODY_WAITS.to_owned(), body: None };
         }
-        commands::insert(&mut tx, &record(command, &plan, now)).await?;
+        // Decided meanwhile without the lock, since another replica knew of no such room: all of this is undone.
+        if !commands::insert(&mut tx, &record(command, &plan, now)).await? {
+            return Ok(Vec::new());
+        }
         tx.commit().await?;
         count(command, &plan);
         Ok(changed)

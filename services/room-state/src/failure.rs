@@ -25,8 +25,9 @@ pub enum Failure {
     },
 }
 
-/// SQL error classes that a row causes: data exception, integrity violation, program limit exceeded.
-const ROW_CLASSES: [&str; 3] = ["22", "23", "54"];
+/// SQL error classes that a row causes: cardinality violation, data exception, integrity violation, program limit
+/// exceeded.
+const ROW_CLASSES: [&str; 4] = ["21", "22", "23", "54"];
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
@@ -41,6 +42,14 @@ impl From<sqlx::Error> for Failure {
             }
             _ => Self::Transient(chain(&error)),
         }
+    }
+}
+
+impl Failure {
+    /// A message whose key, which is to be its own alone, stands in another room as well: its waits would be that one's.
+    pub fn in_two_rooms(what: &str) -> Self {
+        let explanation = format!("{what} stands in another room already: a message id belongs to one room");
+        Self::Permanent { reason: "refused", explanation }
     }
 }
 

@@ -139,7 +139,10 @@ pub async fn apply(
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
-        waits::upsert(connection, &writes.waits, now).await?;
+        // Another replica may be storing the same message in another room at this moment, unseen by `store_entries`.
+        if !waits::upsert(connection, &writes.waits, now).await? {
+            return Err(Failure::in_two_rooms("a wait's opening"));
+        }
         waits::retire(connection, &writes.fates, now).await?;
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
@@ -182,6 +185,13 @@ async fn store_entries(
     }
     for (room, entry) in timeline::insert(connection, &entries).await? {
         news.entry(room).or_default().inserted.insert(entry);
+    }
+    let (in_rooms, new): (Vec<&str>, Vec<&str>) = news
+        .iter()
+        .flat_map(|(room, news)| news.inserted.iter().map(move |entry| (room.as_str(), entry.as_str())))
+        .unzip();
+    if let Some(message) = timeline::elsewhere(connection, &in_rooms, &new).await? {
+        return Err(Failure::in_two_rooms(&format!("the message {message}")));
     }
     settle_repeats(connection, &entries, &mut news).await?;
     let (rooms, ids): (Vec<String>, Vec<String>) = news

@@ -180,7 +180,9 @@ fn prepared(bytes: Vec<u8>) -> std::result::Result<Vec<u8>, &'static str> {
     const NO_OBJECT: &str = "not a JSON object";
     let Ok(mut row) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(&bytes) else {
         let fits_on_a_line = !bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
-        return if fits_on_a_line { Ok(bytes) } else { Err(NO_OBJECT) };
+        // At the beginning of a request it would make an array of everything behind it.
+        let looks_like_an_array = bytes.starts_with(b"[");
+        return if fits_on_a_line && !looks_like_an_array { Ok(bytes) } else { Err(NO_OBJECT) };
     };
     let history = RawValue::from_string("true".to_owned()).map_err(|_| NO_OBJECT)?;
     row.insert("history".to_owned(), history);
@@ -207,6 +209,14 @@ mod tests {
         assert_eq!(line(r#"{"text":"\ud800"}"#).as_deref(), Ok(r#"{"history":true,"text":"\ud800"}"#));
         assert_eq!(line(r#"{"text": "#).as_deref(), Ok(r#"{"text": "#));
         assert_eq!(line("{\"text\":\"a\nb\"}"), Err("not a JSON object"));
+    }
+
+    /// Seen to fail with the row sent: the answer then refuses rows by places that were never sent.
+    #[test]
+    fn a_row_that_looks_like_an_array_makes_none_of_the_rows_behind_it() {
+        for row in ["[1]", "[", "[{\"id\":\"m\"}]"] {
+            assert_eq!(line(row), Err("not a JSON object"), "{row}");
+        }
     }
 
     #[test]

@@ -64,12 +64,13 @@ pub async fn is_decided(connection: &mut PgConnection, id: &CommandId) -> Result
     .await
 }
 
-/// Records a decision.
-pub async fn insert(connection: &mut PgConnection, command: &StoredCommand) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+/// Records a decision. `false`: the command was decided meanwhile, by another replica to which it was delivered too.
+pub async fn insert(connection: &mut PgConnection, command: &StoredCommand) -> Result<bool, sqlx::Error> {
+    let inserted = sqlx::query!(
         r#"
         insert into commands (command, room, kind, at, by_name, via, wish, decision, message, decided_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        on conflict (command) do nothing
         "#,
         command.id.as_str(),
         command.room.to_string(),
@@ -84,15 +85,13 @@ pub async fn insert(connection: &mut PgConnection, command: &StoredCommand) -> R
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(inserted.rows_affected() == 1)
 }
 
 /// Records something that happened, once.
 pub async fn note(connection: &mut PgConnection, happened: &StoredCommand) -> Result<(), sqlx::Error> {
-    if is_decided(connection, &happened.id).await? {
-        return Ok(());
-    }
-    insert(connection, happened).await
+    insert(connection, happened).await?;
+    Ok(())
 }
 
 /// Decisions made after a moment, oldest first, at most `most`.

@@ -49,14 +49,14 @@ fn state_name(wait: &Wait) -> &'static str {
     }
 }
 
-/// Stores waits as they are now, live.
+/// Stores waits as they are now, live. `false`: one of them stands in another room already, and was left alone there.
 pub async fn upsert(
     connection: &mut PgConnection,
     waits: &[NewWait],
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     if waits.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let each = || waits.iter().map(|new| &new.folded.wait);
     let ids: Vec<&str> = each().map(|wait| wait.id.as_str()).collect();
@@ -77,7 +77,7 @@ pub async fn upsert(
     let before: Vec<Option<Json<&FoldState>>> =
         waits.iter().map(|new| new.folded.before.as_ref().map(Json)).collect();
     let anew: Vec<Option<Timestamp>> = waits.iter().map(|new| new.judged_anew.then_some(now)).collect();
-    sqlx::query!(
+    let stored = sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
                            last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at, updated_at)
@@ -95,6 +95,7 @@ pub async fn upsert(
             judged_anew_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
                 and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.judged_anew_at end,
                 waits.judged_anew_at)
+        where waits.room = excluded.room
         "#,
         &ids as _,
         &rooms,
@@ -117,7 +118,7 @@ pub async fn upsert(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(stored.rows_affected() == waits.len() as u64)
 }
 
 /// Marks waits that a re-fold took out of the live ones.
@@ -207,7 +208,7 @@ pub async fn live_after(
         .collect())
 }
 
-/// When the entry was sent that ended a room's last closed wait; a cancel counts as sent with the entry that it stands
+/// When the entry was sent that ended a room's last closed wait; a cancel or a confirmation counts as sent with the entry that it stands
 /// after. `None`: no live wait of the room is closed.
 pub async fn last_closing(
     connection: &mut PgConnection,
@@ -217,7 +218,7 @@ pub async fn last_closing(
         r#"
         select coalesce(cancel.pos_at, closed.closed_at) as at
         from waits closed
-             left join timeline cancel on closed.state = 'cancelled' and cancel.room = closed.room
+             left join timeline cancel on closed.state in ('cancelled', 'confirmed') and cancel.room = closed.room
                   and cancel.entry = 'command:' || (closed.outcome -> 'how' ->> 'command')
         where closed.room = $1 and closed.replaced_by is null and closed.state not in ('open', 'void')
         order by closed.opened_at desc, closed.opened_seq desc, closed.wait desc

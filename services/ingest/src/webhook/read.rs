@@ -1,6 +1,9 @@
 //! What a request's body says, without doing anything about it: bytes in, messages and refusals out.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use domain::id::MessageKey;
 use events::chat::ChatMessage;
 use serde::Serialize;
 
@@ -49,8 +52,17 @@ pub fn read(body: &[u8], caller: &Caller, now: DateTime<Utc>) -> Result<Read, Bo
         _ => {}
     }
     let mut read = Read::default();
+    // A message belongs to one room; the bus would take the second one for the first come again.
+    let mut rooms: HashMap<MessageKey, String> = HashMap::new();
     for (index, row) in rows.into_iter().enumerate() {
         match message(row, caller, now) {
+            Ok(message)
+                if *rooms.entry(message.key()).or_insert_with(|| message.room.id.clone())
+                    != message.room.id =>
+            {
+                let reason = "id: a row before this one says that it is a message of another room".to_owned();
+                read.rejected.push(Rejected { index, reason });
+            }
             Ok(message) => read.messages.push(message),
             Err(reason) => read.rejected.push(Rejected { index, reason }),
         }

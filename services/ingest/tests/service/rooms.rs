@@ -126,3 +126,34 @@ async fn removed_while_nobody_looked_is_noticed_at_the_next_start() -> Result<()
     .await?;
     service.stop().await
 }
+
+/// Seen to fail with one row a room: the gateway that saved it last was the only one to know it.
+#[tokio::test]
+async fn two_gateways_in_one_room_remember_it_each_for_itself() -> Result<()> {
+    use store::ingest::rooms::{Announced, list, save};
+    let stack = stack().await?;
+    let now = stack.clock.now();
+    let room = |gone: bool| Announced {
+        room: key("R1").to_string(),
+        topic: "示例公司-一群".into(),
+        owner: None,
+        members: vec![LIN.into(), SELF.into()],
+        inviter: None,
+        gone,
+        chain: if gone { "b" } else { "a" }.into(),
+        at: now,
+    };
+    let mut ingest = stack.connect_as(store::role::Role::Ingest).await?;
+    save(&mut ingest, "one", &room(false), &[], now).await?;
+    save(&mut ingest, "two", &room(true), &[], now).await?;
+    assert_eq!(list(&mut ingest, "one").await?, [room(false)]);
+    assert_eq!(list(&mut ingest, "two").await?, [room(true)]);
+    // The release before knows the old table alone: what it wrote later is newer.
+    let later = Announced { at: now + chrono::TimeDelta::seconds(1), ..room(false) };
+    store::sqlx::query("update ingest_rooms set gone = false, chain = 'a', at = $1")
+        .bind(later.at)
+        .execute(&stack.admin)
+        .await?;
+    assert_eq!(list(&mut ingest, "two").await?, [later]);
+    Ok(())
+}

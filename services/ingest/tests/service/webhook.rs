@@ -112,6 +112,19 @@ async fn bad_rows_are_refused_by_index_and_the_rest_goes_on() -> Result<()> {
     hook.service.stop().await
 }
 
+/// Seen to fail with both sent: the bus took the second for the first, and the answer said "duplicate".
+#[tokio::test]
+async fn one_id_in_two_rooms_of_a_request_is_refused() -> Result<()> {
+    let hook = hook().await?;
+    let elsewhere = with("m-1", "room", json!({ "id": "r-2", "topic": "别的群" }));
+    let body = json!([message("m-1"), elsewhere, message("m-1"), message("m-2")]);
+    let (status, answer) = hook.post("test-token", body.to_string()).await?;
+    assert_eq!((status, &answer["accepted"], &answer["duplicates"]), (200, &json!(2), &json!(1)), "{answer}");
+    assert_eq!(answer["rejected"][0]["index"], 1);
+    assert!(answer["rejected"][0]["reason"].as_str().unwrap().contains("another room"), "{answer}");
+    hook.service.stop().await
+}
+
 /// Seen to fail while the answer waited for the database.
 #[tokio::test]
 async fn the_answer_waits_for_the_bus_alone_and_people_are_remembered_later() -> Result<()> {

@@ -152,3 +152,37 @@ async fn a_command_delivered_to_two_replicas_is_decided_once() -> Result<()> {
 fn assign(owner: &str, stage: &str, approved: bool) -> Wish {
     Wish::Assign { owner: owner.into(), stage: stage.into(), approved }
 }
+
+/// Delivered to two replicas at once. Seen to fail with the second record refused as a duplicate: a dead letter.
+#[tokio::test]
+async fn a_command_about_an_unknown_room_is_decided_once_by_two() -> Result<()> {
+    let stack = Stack::start().await?;
+    let mut other = stack.admin.begin().await?;
+    let outgoing = command(&stack, "c1", room("nowhere"), cancel("nothing"))?;
+    store::sqlx::query(
+        "insert into commands (command, room, kind, at, by_name, via, wish, decision, message, decided_at)
+         values ('c1', 'webhook:nowhere', 'cancel', $1, '周经理', 'vika', '{}', 'refused', '房间不存在', $1)",
+    )
+    .bind(stack.clock.now())
+    .execute(&mut *other)
+    .await?;
+    let service = start(&stack).await?;
+    stack.bus.publish(&outgoing).await?;
+    until("it waits for the other one", || async {
+        let waiting: bool = store::sqlx::query_scalar(
+            "select exists (select from pg_stat_activity where datname = current_database()
+                            and usename = 'room_state' and wait_event_type = 'Lock')",
+        )
+        .fetch_one(&stack.admin)
+        .await?;
+        Ok(waiting)
+    })
+    .await?;
+    other.commit().await?;
+    until("it is dealt with", || async {
+        Ok(stack.bus.lag(runtime::bus::Consumer::RoomStateCommand).await?.pending == 0)
+    })
+    .await?;
+    assert!(stack.bus.dead_letters(10).await?.is_empty());
+    service.stop().await
+}

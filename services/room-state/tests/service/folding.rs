@@ -119,3 +119,42 @@ async fn a_capture_that_contradicts_the_first_is_counted_and_the_lowest_sequence
     assert_eq!(text, "原话");
     service.stop().await
 }
+
+/// A recall whose first capture is stored last. Seen to fail with the link compared by the recall's id alone: the wait
+/// ended when the later capture says.
+#[tokio::test]
+async fn a_recall_that_is_captured_again_takes_back_when_the_lowest_sequence_says() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let asked = says("r1", CHEN, past(&stack, 0), "在吗？");
+    publish(&stack, std::slice::from_ref(&asked)).await?;
+    until_entries(&stack, 1).await?;
+    let recall = |seconds: i64| {
+        let mut recall = says("r1", CHEN, past(&stack, seconds), &asked.id);
+        recall.id = "recall".into();
+        recall.kind = MessageKind::Recalled;
+        recall
+    };
+    // The first cannot be stored for a moment, and comes again behind the second.
+    let refuse = format!(
+        "create function refuse() returns trigger language plpgsql as
+             $$ begin raise exception 'not now' using errcode = '57000'; end $$;
+         create trigger refuse before insert on timeline for each row
+             when (new.kind = 'recall' and new.pos_at = '{}') execute function refuse()",
+        past(&stack, 20).to_rfc3339()
+    );
+    store::sqlx::raw_sql(store::sqlx::AssertSqlSafe(refuse)).execute(&stack.admin).await?;
+    publish(&stack, &[recall(20)]).await?;
+    let mut second = testkit::company::captured(&recall(40))?;
+    second.id.push_str("#2");
+    stack.bus.publish(&second).await?;
+    until_entries(&stack, 2).await?;
+    let ended = async || {
+        let waits = live(&stack, &room("r1")).await?;
+        anyhow::Ok(waits[0].wait.outcome.as_ref().map(|outcome| outcome.at))
+    };
+    assert_eq!(ended().await?, Some(past(&stack, 40)));
+    store::sqlx::raw_sql("drop trigger refuse on timeline").execute(&stack.admin).await?;
+    until("the first capture counts", || async { Ok(ended().await? == Some(past(&stack, 20))) }).await?;
+    service.stop().await
+}

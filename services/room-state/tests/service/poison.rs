@@ -1,11 +1,12 @@
 //! One bad message in a batch of 500 is set aside with its reason; the other 499 are folded.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use runtime::bus::Outgoing;
-use testkit::company::{CHEN, captured, says};
+use testkit::company::{CHEN, LI, WANG, captured, says};
 use testkit::{Stack, until};
 
-use crate::support::{past, publish, start, until_entries};
+use crate::support::{live, past, publish, room, start, until_entries};
 
 #[tokio::test]
 async fn a_message_that_the_database_refuses_is_alone_set_aside() -> Result<()> {
@@ -49,6 +50,67 @@ async fn a_replayed_letter_is_folded_although_the_bus_has_seen_it() -> Result<()
     stack.bus.replay(&letters[0]).await?;
     until_entries(&stack, 1).await?;
     assert!(stack.bus.dead_letters(10).await?.is_empty(), "a replayed letter is gone");
+    service.stop().await
+}
+
+/// Seen to fail without the look at other rooms: the batch came again for ever, with all others in it; and with the
+/// database's refusal taken for the messages' fault, both of them stood.
+#[tokio::test]
+async fn a_message_id_in_two_rooms_is_one_message_and_stops_nobody() -> Result<()> {
+    let stack = Stack::start().await?;
+    let same = |id: &str, room: &str, seconds: i64| {
+        let mut message = says(room, CHEN, past(&stack, seconds), &format!("{room}有人吗？"));
+        message.id = id.into();
+        message
+    };
+    // The bus would recognise it by its id for a while, but not for ever.
+    let again = async |message| {
+        let mut outgoing = captured(&message)?;
+        outgoing.id.push_str("#2");
+        stack.bus.publish(&outgoing).await.map_err(anyhow::Error::from)
+    };
+    publish(&stack, &[same("one", "r1", 0)]).await?;
+    again(same("one", "r2", 1)).await?;
+    let others: Vec<_> =
+        (0..100).map(|n| says(&format!("r{}", 10 + n % 20), CHEN, past(&stack, n), "在吗？")).collect();
+    publish(&stack, &others).await?;
+    let service = start(&stack).await?;
+    until_entries(&stack, 101).await?;
+    let letters = until_dead(&stack, 1).await?;
+    assert!(letters[0].explanation.contains("stands in another room"), "{}", letters[0].explanation);
+
+    publish(&stack, &[same("two", "r3", 200)]).await?;
+    until_entries(&stack, 102).await?;
+    again(same("two", "r4", 201)).await?;
+    until_dead(&stack, 2).await?;
+    publish(
+        &stack,
+        &[says("r3", WANG, past(&stack, 260), "在的"), says("r4", LI, past(&stack, 260), "在的")],
+    )
+    .await?;
+    until_entries(&stack, 104).await?;
+    let waits = live(&stack, &room("r3")).await?;
+    assert_eq!((waits.len(), waits[0].wait.opened.at), (1, past(&stack, 200)));
+    assert!(waits[0].wait.outcome.is_some(), "its own room's reply ends it");
+    assert!(live(&stack, &room("r4")).await?.is_empty());
+    service.stop().await
+}
+
+/// Seen to fail without `catch_unwind`: the task ended, and with it the service, at each start anew.
+#[tokio::test]
+async fn a_message_at_which_the_fold_panics_is_alone_set_aside() -> Result<()> {
+    let stack = Stack::start().await?;
+    let mut messages: Vec<_> =
+        (0..50).map(|n| says(&format!("r{}", n % 7), CHEN, past(&stack, n), "在吗？")).collect();
+    // No date in Shanghai: its day lies behind the end of time.
+    let end_of_time = DateTime::<Utc>::MAX_UTC;
+    messages[25] = says("r4", CHEN, end_of_time, "在吗？");
+    publish(&stack, &messages).await?;
+    let service = start(&stack).await?;
+    until_entries(&stack, 49).await?;
+    let letters = until_dead(&stack, 1).await?;
+    assert_eq!(letters[0].reason, "panicked");
+    assert!(!service.ended());
     service.stop().await
 }
 

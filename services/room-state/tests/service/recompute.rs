@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
+use domain::id::{EntryId, WaitId};
 use domain::wait::Ending;
 use events::command::Wish;
 use testkit::company::{CHEN, Person, WANG, says};
@@ -107,5 +108,27 @@ async fn a_message_that_comes_first_does_not_hide_rules_that_reach_back() -> Res
     let service = start(&stack).await?;
     until_entries(&stack, 3).await?;
     assert_eq!(answers(&stack, "r1").await?, [Some(("周新人".to_owned(), replied))]);
+    service.stop().await
+}
+
+/// Seen to fail with a confirmation placed when it was decided: everything up to then counted as counted.
+#[tokio::test]
+async fn what_came_after_a_confirmed_wait_is_judged_anew() -> Result<()> {
+    let mut stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let asked = says("r1", CHEN, past(&stack, 0), "在吗？");
+    publish(&stack, std::slice::from_ref(&asked)).await?;
+    until_entries(&stack, 1).await?;
+    stack.capture_gap("main", past(&stack, 10), Some(past(&stack, 20))).await?;
+    let key = asked.key();
+    let confirm = Wish::ConfirmAnswered { wait: WaitId::from(&key), through: EntryId::from(&key) };
+    assert_eq!(ask(&stack, "c1", room("r1"), confirm).await?.decision, "applied");
+    let (again, replied) = (past(&stack, 100), past(&stack, 130));
+    publish(&stack, &[says("r1", CHEN, again, "什么时候发货？"), says("r1", ZHOU, replied, "明天")]).await?;
+    until_entries(&stack, 4).await?;
+    assert_eq!(answers(&stack, "r1").await?[1], None, "周新人 is a stranger");
+    zhou_is_staff(&mut stack).await?;
+    until_judged(&stack, 2).await?;
+    assert_eq!(answers(&stack, "r1").await?[1], Some(("周新人".to_owned(), replied)));
     service.stop().await
 }

@@ -87,6 +87,26 @@ pub async fn stored(
     .await
 }
 
+/// One of these messages that stands in another room too, if there is one.
+pub async fn elsewhere(
+    connection: &mut PgConnection,
+    rooms: &[&str],
+    entries: &[&str],
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select other.entry
+        from unnest($1::text[], $2::text[]) as new (room, entry)
+             join timeline other on other.entry = new.entry and other.kind = 'message' and other.room <> new.room
+        limit 1
+        "#,
+        rooms as _,
+        entries as _,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// Removes an entry so that the capture of it with the lower sequence can take its place.
 pub async fn displace(connection: &mut PgConnection, room: &str, entry: &str) -> Result<(), sqlx::Error> {
     sqlx::query!("delete from timeline where room = $1 and entry = $2", room, entry)
@@ -143,7 +163,9 @@ pub async fn link(
         from first
         where t.room = first.room and t.entry = first.target and t.kind in ('message', 'cancel')
           and (t.kind = 'cancel' and not t.undone
-               or t.kind = 'message' and t.recalled ->> 'entry' is distinct from first.pos_entry)
+               or t.kind = 'message' and (t.recalled is null or
+                   (t.recalled ->> 'entry', (t.recalled ->> 'seq')::bigint, (t.recalled ->> 'at')::timestamptz)
+                   <> (first.pos_entry, first.pos_seq, first.pos_at)))
         returning t.room, t.pos_at, t.pos_seq, t.pos_entry, t.pos_after
         "#,
         rooms,
