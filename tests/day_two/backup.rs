@@ -10,11 +10,13 @@ use events::command::{Command, Via, Wish};
 use runtime::bus::Outgoing;
 use testkit::company::{CHEN, LI, WANG, says};
 use testkit::until;
+use vika::tables::AllRooms;
 
-use crate::company::{Company, room};
+use crate::company::{Company, Seen, room};
 
 /// Seen to fail without `forget_progress`, while commands were handed out once more beside the messages that they
-/// were given on, and while tables that refer to others were put in under their foreign keys.
+/// were given on, while tables that refer to others were put in under their foreign keys, and with nothing known of what
+/// managers own in rows made after the backup: a tick handed the room over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Result<()> {
     let mut company = Company::found().await?;
@@ -22,6 +24,10 @@ async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Resul
     company.asks("r1", WANG, 360, "发票开好了吗？").await?;
     company.until_cards("oc_wang", 1).await?;
     alarm_once(&company).await?;
+    until("the room's row is there", || async { Ok(!company.rows("all_rooms").await?.is_empty()) }).await?;
+    let since = company.stack.clock.now();
+    company.edit("r1", [(AllRooms::CustomerGrade, vika::Cell::text("A"))]).await?;
+    company.until_nothing_asked(1, since).await?;
     let archive = company.file("backup.tar.gz").display().to_string();
     let made = company.huiyin(&["backup", &archive]).await?;
     assert_eq!(made.code, 0, "{}", made.err);
@@ -79,11 +85,26 @@ async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Resul
     until_alerts_settled(&company).await?;
     assert_eq!(company.seen().await?, before);
 
+    manager_hands_nothing_over(&company, &before).await?;
+
     // It goes on: a known card changes, and new rows count on behind the old ones.
     company.asks("r4", LI, 400, "还有人吗？").await?;
     company.until_handled().await?;
     assert_eq!(company.waits().await?.len(), 4);
     company.close().await
+}
+
+/// Managers go on in rows from before the backup and from after it, and hand nothing over by that.
+async fn manager_hands_nothing_over(company: &Company, before: &Seen) -> Result<()> {
+    assert!(before.sheets["all_rooms"].iter().any(|row| row["客户等级"] == "A"), "{before:#?}");
+    let decided = || sqlx::query_scalar::<_, i64>("select count(*) from commands");
+    let (since, commands) = (company.stack.clock.now(), decided().fetch_one(&company.stack.admin).await?);
+    for room in ["r1", "r2", "r3"] {
+        company.edit(room, [(AllRooms::NotTimed, vika::Cell::Tick(true))]).await?;
+    }
+    company.until_nothing_asked(3, since).await?;
+    assert_eq!(decided().fetch_one(&company.stack.admin).await?, commands);
+    Ok(())
 }
 
 /// The watchdog once had something to say.

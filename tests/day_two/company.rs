@@ -26,7 +26,8 @@ use testkit::company::{CHEN, Person, captured, says};
 use testkit::{Running, Stack, until};
 use tokio::process::Command;
 use vika::setup::init;
-use vika::{Client, KnownSheets, Pacing, SheetIds, SpaceId, Token};
+use vika::tables::AllRooms;
+use vika::{Cell, Client, ColumnIds, KnownSheets, Pacing, RecordId, SheetIds, SpaceId, Token};
 
 const SPACE: &str = "spcTest";
 /// The manager's token, whose call allowance is not the services'.
@@ -258,6 +259,37 @@ impl Company {
             answer["data"]["records"].as_array().context("records")?.iter().map(fields).collect();
         rows.sort_by_key(ToString::to_string);
         Ok(rows)
+    }
+
+    /// The manager changes cells of a room's row in 群聊总表.
+    pub async fn edit(&self, id: &str, cells: impl IntoIterator<Item = (AllRooms, Cell)>) -> Result<()> {
+        let sheet = &self.sheets.all_rooms;
+        let pacing = Pacing { spacing: Duration::from_millis(20), ..Pacing::default() };
+        let manager = Client::new(self.http.clone(), &self.vika.url, Token::new(MANAGER_TOKEN), pacing);
+        let columns = ColumnIds::<AllRooms>::resolve(&manager.fields(sheet).await?)?;
+        let url = format!("{}/fusion/v1/datasheets/{sheet}/records?pageSize=1000", self.vika.url);
+        let answer: Value = self.http.get(&url).bearer_auth(MANAGER_TOKEN).send().await?.json().await?;
+        let records = answer["data"]["records"].as_array().context("records")?;
+        let key = room(id).to_string();
+        let record = records.iter().find(|record| record["fields"]["群ID"] == key);
+        let record = record.and_then(|record| record["recordId"].as_str()).context("the room's row")?;
+        let change = (RecordId::try_from(record.to_owned())?, columns.fields(cells));
+        manager.update(sheet, &[change]).await?;
+        Ok(())
+    }
+
+    /// Waits until so many edits were read since a moment that ask for nothing of ours.
+    pub async fn until_nothing_asked(&self, edits: i64, since: DateTime<Utc>) -> Result<()> {
+        until("the edits were read, and ask for nothing", || async move {
+            let read: i64 = sqlx::query_scalar(
+                "select count(*) from vika_reconcile_edits where became = 'nothing' and at >= $1",
+            )
+            .bind(since)
+            .fetch_one(&self.stack.admin)
+            .await?;
+            Ok(read == edits)
+        })
+        .await
     }
 
     /// Every live wait.

@@ -3,13 +3,14 @@ import { after, before, test } from 'node:test'
 import { startControl } from '../src/control.js'
 import { createPuppet } from '../src/puppet.js'
 
-let control, world
+let control, puppet, world
 const events = []
 const ROOM = '示例公司-晨光贸易'
 
 before(async () => {
   const mock = await createPuppet({ puppet: 'mock', puppetOptions: {} })
   world = mock.world
+  puppet = mock.puppet
   for (const name of ['message', 'room-join', 'room-topic']) mock.puppet.on(name, payload => events.push([name, payload]))
   const loggedIn = new Promise(resolve => mock.puppet.once('login', resolve))
   await mock.puppet.start()
@@ -48,6 +49,17 @@ test('a state can be the next world', async () => {
   const again = await createPuppet({ puppet: 'mock', puppetOptions: {}, world: `${dir}/world.json` })
   rmSync(dir, { recursive: true })
   assert.deepEqual(again.world.state().rooms, world.state().rooms)
+})
+
+test('a room that we left is not listed, and may be kept from us altogether', async () => {
+  const { id } = world.state().rooms.find(({ topic }) => topic === '示例公司-星河食品')
+  assert.ok((await puppet.roomList()).includes(id))
+  await post('/leave', { room: id, contact: world.state().self })
+  assert.ok(!(await puppet.roomList()).includes(id))
+  assert.ok((await puppet.roomMemberList(id)).length > 0)
+  await post('/refuse', { room: id })
+  await assert.rejects(puppet.roomMemberList(id))
+  await assert.rejects(puppet.roomPayload(id))
 })
 
 test('what cannot be done is refused with a reason', async () => {

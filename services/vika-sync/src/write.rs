@@ -406,20 +406,20 @@ mod tests {
     #[test]
     fn a_burst_drives_out_nothing_that_was_seen_long_before() {
         let at = |seconds| Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds);
-        let mut seen = Vec::new();
-        let mut look_at = |seconds: i64| {
-            seen.push(Seen { through: seconds.to_string(), at: at(seconds) });
-            thin_out(&mut seen, at(seconds));
-            seen.iter().map(|seen| (seen.at - Timestamp::UNIX_EPOCH).num_seconds()).collect::<Vec<_>>()
+        let mut list = Vec::new();
+        let mut shows = |seconds: i64| {
+            list.push(Seen { through: seconds.to_string(), at: at(seconds) });
+            thin_out(&mut list, at(seconds));
+            list.iter().map(|seen| (seen.at - Timestamp::UNIX_EPOCH).num_seconds()).collect::<Vec<_>>()
         };
-        look_at(0);
-        look_at(3_600);
+        shows(0);
+        shows(3_600);
         let mut kept = Vec::new();
         for second in 7_200..7_300 {
-            kept = look_at(second);
+            kept = shows(second);
         }
         assert_eq!((kept.len(), kept[0], kept[1]), (SEEN_MOST, 0, 3_600));
         assert_eq!(kept[SEEN_MOST - 3..], [7_297, 7_298, 7_299], "of the newest the least is lost");
-        assert_eq!(look_at(7_200 + 86_400)[0], 3_600, "what is more than a day old goes first");
+        assert_eq!(shows(7_200 + 86_400)[0], 3_600, "what is more than a day old goes first");
     }
 }
