@@ -40,14 +40,17 @@ impl Fact {
         }
     }
 
-    /// The room's name as this fact reports it; imported history names no room of today.
+    /// The room's name as this fact reports it. A name in imported history is of nobody knows when: it stands only
+    /// until something says another.
     pub fn topic(&self) -> Option<Topic> {
         let (name, at) = match self {
-            Self::Message(message, _) if message.history => return None,
-            Self::Message(message, _) => (&message.room.topic, message.sent_at.min(message.received_at)),
-            Self::Room(room, _) => (&room.room.topic, room.at),
+            Self::Message(message, _) if message.history => (&message.room.topic, None),
+            Self::Message(message, _) => {
+                (&message.room.topic, Some(message.sent_at.min(message.received_at)))
+            }
+            Self::Room(room, _) => (&room.room.topic, Some(room.at)),
         };
-        (!name.is_empty()).then(|| Topic { name: name.clone(), at: Some(at) })
+        (!name.is_empty()).then(|| Topic { name: name.clone(), at })
     }
 
     /// As an entry, judged by the rules in force at its sent time. `None`: it only names the room.
