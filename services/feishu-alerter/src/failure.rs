@@ -1,5 +1,6 @@
 //! What went wrong on our own side. All of it passes: the next tick tries again.
 
+use runtime::telemetry::chain;
 use store::rules::RulesError;
 use store::sqlx;
 
@@ -21,5 +22,16 @@ impl Failure {
     /// Whether it lies in one row that this release cannot read, so that trying others is worth it.
     pub fn is_of_the_data(&self) -> bool {
         matches!(self, Self::Json(..) | Self::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)))
+    }
+
+    /// Tells of a card, or a change of one, that is put off for this so that others pass.
+    pub fn tell_unmade(&self, id: i64, chat: &str) {
+        metrics::counter!("alerts_unmade_total").increment(1);
+        tracing::error!(
+            card.id = id,
+            chat.id = chat,
+            error = chain(self),
+            "a card cannot be made: others pass"
+        );
     }
 }

@@ -5,7 +5,6 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use runtime::telemetry::chain;
 use store::alerts::cards::{Card, get};
 use store::alerts::changes::{give_up, lock_next, mark_changing, mark_shown, put_off};
 use store::sqlx::PgConnection;
@@ -64,13 +63,7 @@ impl Deliverer {
             }
             Err(failure) if failure.is_of_the_data() => {
                 tx.rollback().await?;
-                metrics::counter!("alerts_unmade_total").increment(1);
-                tracing::error!(
-                    card.id = id,
-                    chat.id = chat,
-                    error = chain(&failure),
-                    "a change cannot be made: it is put off, others pass"
-                );
+                failure.tell_unmade(id, chat);
                 put_off(&mut *self.ctx.db.acquire().await?, id, None, now + PUT_OFF).await?;
                 Ok(Next::PutAside)
             }

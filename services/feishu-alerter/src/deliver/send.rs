@@ -6,7 +6,6 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
-use runtime::telemetry::chain;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
 use store::alerts::schedule::is_due;
@@ -90,13 +89,7 @@ impl Deliverer {
             }
             Err(failure) if failure.is_of_the_data() => {
                 tx.rollback().await?;
-                metrics::counter!("alerts_unmade_total").increment(1);
-                tracing::error!(
-                    card.id = id,
-                    chat.id = chat,
-                    error = chain(&failure),
-                    "a card cannot be made: it is put off, others pass"
-                );
+                failure.tell_unmade(id, chat);
                 put_off(&mut *self.ctx.db.acquire().await?, id, PATIENCE, now + PUT_OFF).await?;
                 Ok(Head::SetAside)
             }
