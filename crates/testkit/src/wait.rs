@@ -5,14 +5,14 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 /// The longest that any state is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Waits until `look` finds something.
 ///
 /// # Errors
-/// If it does not within 30 s, or fails. `what` names the awaited state.
+/// If it does not within a minute, or fails. `what` names the awaited state.
 pub async fn until_some<T, F, Fut>(what: &str, mut look: F) -> Result<T>
 where
     F: FnMut() -> Fut,

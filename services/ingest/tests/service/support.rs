@@ -20,7 +20,7 @@ use testkit::{Running, Stack, until_some};
 pub use control::Control;
 
 /// No answer of the control port takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// The gateway's name in tables.
 pub const NAME: &str = "main";
 pub const TOKEN: &str = "sample_0123456789";

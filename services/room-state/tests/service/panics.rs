@@ -19,7 +19,7 @@ use testkit::{bus_server, bus_superuser, bus_url, company};
 /// Tells the child where the bus is.
 const BUS: &str = "PANICS_TEST_BUS";
 /// No child takes longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Proven to fail: with the time limit of `send_within` made outside of the runtime (which panics), nothing has come.
 #[tokio::test]

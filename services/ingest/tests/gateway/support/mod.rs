@@ -8,4 +8,4 @@ pub mod proxy;
 use std::time::Duration;
 
 /// No state that a test waits for takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
