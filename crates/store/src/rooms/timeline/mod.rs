@@ -87,7 +87,8 @@ pub async fn stored(
     .await
 }
 
-/// One of these messages that stands in another room too, if there is one.
+/// One of these messages that stands in another room too, if there is one. Each is looked up by itself: as a join the
+/// whole timeline would be read for them.
 pub async fn elsewhere(
     connection: &mut PgConnection,
     rooms: &[&str],
@@ -95,9 +96,13 @@ pub async fn elsewhere(
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
-        select other.entry
+        select found.entry
         from unnest($1::text[], $2::text[]) as new (room, entry)
-             join timeline other on other.entry = new.entry and other.kind = 'message' and other.room <> new.room
+             cross join lateral (
+                 select other.entry from timeline other
+                 where other.entry = new.entry and other.kind = 'message' and other.room <> new.room
+                 limit 1
+             ) as found
         limit 1
         "#,
         rooms as _,
