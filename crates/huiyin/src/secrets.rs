@@ -98,14 +98,14 @@ fn make(folder: &Path, demo: bool) -> Result<Made> {
     for (name, what) in YOURS {
         if demo {
             made.count(folder.fill(name, &demo_value(name))?);
-        } else if folder.fill(name, "")? || folder.read(name)?.is_empty() {
+        } else if folder.lacks(name)? {
             made.missing.push((name, what));
         } else {
             made.kept += 1;
         }
     }
     for (name, what) in OPTIONAL {
-        if folder.fill(name, "")? || folder.read(name)?.is_empty() {
+        if folder.lacks(name)? {
             made.open.push((name, what));
         } else {
             made.kept += 1;
@@ -170,6 +170,11 @@ impl Folder {
             self.write(name, value)?;
         }
         Ok(!there)
+    }
+
+    /// Whether the operator has still to write a file, which is made empty if there is none.
+    fn lacks(&self, name: &str) -> Result<bool> {
+        Ok(self.fill(name, "")? || self.read(name)?.is_empty())
     }
 
     fn read(&self, name: &str) -> Result<String> {

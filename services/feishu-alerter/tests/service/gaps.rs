@@ -102,14 +102,20 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
     scene.stop(alerter).await
 }
 
+/// Somebody asks in a room of Wang's, and a minute later nothing is captured for a minute.
+async fn asks_before_a_gap(scene: &Scene) -> Result<()> {
+    let asked = scene.asks("r1", WANG).await?;
+    let minutes = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
+    scene.stack.capture_gap("main", minutes(1), Some(minutes(2))).await?;
+    Ok(())
+}
+
 /// The reply was seen, but nobody knows whether it was the first.
 #[tokio::test]
 async fn a_reply_over_a_gap_names_no_time() -> Result<()> {
     let mut scene = Scene::start().await?;
     let alerter = scene.alerter().await?;
-    let asked = scene.asks("r1", WANG).await?;
-    let gap = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
-    scene.stack.capture_gap("main", gap(1), Some(gap(2))).await?;
+    asks_before_a_gap(&scene).await?;
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
@@ -127,9 +133,7 @@ async fn a_reply_over_a_gap_names_no_time() -> Result<()> {
 async fn a_press_of_one_button_leaves_the_other() -> Result<()> {
     let mut scene = Scene::start().await?;
     let alerter = scene.alerter().await?;
-    let asked = scene.asks("r1", WANG).await?;
-    let gap = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
-    scene.stack.capture_gap("main", gap(1), Some(gap(2))).await?;
+    asks_before_a_gap(&scene).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
     scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
