@@ -56,6 +56,8 @@ pub fn message(n: usize, rooms: usize, start: DateTime<Utc>) -> ChatMessage {
         quote: None,
         history: false,
         time_guessed: false,
+        captured: None,
+        seq: None,
     }
 }
 

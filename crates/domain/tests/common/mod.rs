@@ -71,7 +71,7 @@ pub fn key(id: &str) -> MessageKey {
 }
 
 pub fn position(seconds: i64, seq: i64, entry: EntryId) -> Position {
-    Position { at: at(seconds), seq, entry, after: None }
+    Position { at: at(seconds), order: 0, seq, entry, after: None }
 }
 
 /// A message as a source would report it: `[图片]` and the like stand for other kinds than text.
@@ -85,7 +85,16 @@ pub fn message(id: &str, seconds: i64, seq: i64, name: &str, text: &str) -> Entr
     let key = key(id);
     let position = position(seconds, seq, EntryId::from(&key));
     let features = Features::of(kind, text, &rules(AnsweredBy::AnyStaff).phrases);
-    let message = Message { key, sender: sender(name), kind, features, history: false, recalled: None };
+    let message = Message {
+        key,
+        sender: sender(name),
+        kind,
+        features,
+        history: false,
+        received_at: at(seconds),
+        stamped: None,
+        recalled: None,
+    };
     Entry { position, body: Body::Message(message) }
 }
 

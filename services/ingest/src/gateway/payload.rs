@@ -112,7 +112,7 @@ pub fn message(
     wire: MessagePayloadResponse,
     arrived_at: DateTime<Utc>,
 ) -> Result<Message, PayloadError> {
-    if !wire.id.is_empty() && wire.id != asked.as_str() {
+    if !wire.id.is_empty() && wire.id != asked.wire() {
         return Err(PayloadError::OtherMessage);
     }
     let place = match RoomId::parse(wire.room_id) {
