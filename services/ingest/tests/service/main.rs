@@ -9,6 +9,8 @@ mod gaps;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod order;
+#[cfg(test)]
 mod rooms;
 #[cfg(test)]
 mod sentinel;
