@@ -1,6 +1,7 @@
 //! The whole path, as `huiyin demo` runs it: real Postgres, real `nats-server`, a real Wechaty gateway, all services;
 //! simulators only where the outside world begins. The clock is moved, not waited for.
 
+mod hostile;
 mod play;
 
 use std::time::Duration;

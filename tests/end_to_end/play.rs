@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
 use huiyin::demo::{Demo, Info, Options};
 use reqwest::Client;
 use runtime::Clock;
@@ -66,6 +67,38 @@ impl Play {
         self.demo.clock.advance(by);
     }
 
+    /// The time of services and simulators.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.demo.clock.now()
+    }
+
+    /// A read-only login to the database.
+    pub fn postgres(&self) -> &str {
+        &self.info.postgres
+    }
+
+    /// Moves the gateway's world. `false`: it refuses that.
+    pub async fn control(&self, path: &str, body: &Value) -> Result<bool> {
+        let control = self.info.gateway_control.as_deref().context("no gateway")?;
+        let answer = self.http.post(format!("{control}{path}")).json(body).send().await?;
+        anyhow::ensure!(!answer.status().is_server_error(), "the gateway's world broke at {path}");
+        Ok(answer.status().is_success())
+    }
+
+    /// Our own account in the gateway's world.
+    pub async fn own_account(&self) -> Result<String> {
+        let control = self.info.gateway_control.as_deref().context("no gateway")?;
+        let state = self.get(&format!("{control}/state")).await?;
+        Ok(state["self"].as_str().context("nobody is logged in")?.to_owned())
+    }
+
+    /// Sends rows to the webhook.
+    pub async fn post_rows(&self, rows: &Value) -> Result<Value> {
+        let url = format!("{}/v1/messages", self.info.ingest.trim_end_matches('/'));
+        let answer = self.http.post(url).bearer_auth(&self.info.ingest_token).json(rows).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
     /// Somebody says something in a room, both by name.
     pub async fn say(&self, room: &str, talker: &str, text: &str) -> Result<()> {
         let (room, talker) =
@@ -108,7 +141,7 @@ impl Play {
     }
 
     /// `None`: too many looks within a second.
-    async fn rows(&self, sheet: Row) -> Result<Option<Vec<Value>>> {
+    pub async fn rows(&self, sheet: Row) -> Result<Option<Vec<Value>>> {
         let url =
             format!("{}/fusion/v1/datasheets/{}/records?pageSize=1000", self.info.vika, self.sheet(sheet));
         // The manager's own token: its call allowance is not the services'.

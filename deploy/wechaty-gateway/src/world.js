@@ -8,6 +8,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { types } from 'wechaty-puppet'
 
 /** Something the caller asked for that this world cannot do. The control port answers 400 with the message. */
@@ -27,11 +28,13 @@ const MESSAGE_TYPES = {
 const CONTACT_TYPES = { corporation: 3, individual: 1, official: 2, unknown: 0 }
 
 const MAX_INT32 = 2 ** 31 - 1
+const MAX_DELAY_MS = 60_000
 
 export class World {
   #mocker
   #puppet
   #self
+  #delays = new Map()
   #recalled = new Set()
   #refused = new Set()
 
@@ -42,6 +45,16 @@ export class World {
     this.#self = this.contact(spec.self, 'self')
     for (const room of list(spec.rooms, 'rooms')) this.addRoom(room)
     this.#keepFromUs()
+    this.#answerLate()
+  }
+
+  /** Real puppets answer for one message sooner than for another. */
+  #answerLate () {
+    const ask = this.#puppet.messageRawPayload.bind(this.#puppet)
+    this.#puppet.messageRawPayload = async id => {
+      await sleep(this.#delays.get(id) ?? 0)
+      return ask(id)
+    }
   }
 
   /** The mock lists every room and tells all of each: an account is told of its own, and some puppets refuse the others. */
@@ -143,6 +156,7 @@ export class World {
       : { mentionIdList: this.#mentions(spec.mentions), roomId: this.#roomWeAreIn(spec.room).id }
     const id = text(spec.id ?? randomUUID(), 'id')
     if (this.#mocker.cacheMessagePayload.has(id)) throw new BadRequest(`the message ${id} exists already`)
+    if (spec.delay_ms !== undefined) this.#delays.set(id, delay(spec.delay_ms))
     return this.#message({
       ...where,
       filename: spec.filename === undefined ? undefined : text(spec.filename, 'filename'),
@@ -282,6 +296,11 @@ function number (value, names, field) {
   if (typeof value !== 'string') return int32(value, field)
   if (!Object.hasOwn(names, value)) throw new BadRequest(`${field}: a number, or one of ${Object.keys(names).join(', ')}`)
   return names[value]
+}
+
+function delay (value) {
+  if (!Number.isInteger(value) || value < 0 || value > MAX_DELAY_MS) throw new BadRequest(`delay_ms: a whole number up to ${MAX_DELAY_MS}`)
+  return value
 }
 
 /** Handed on as it is: real puppets give milliseconds, some give seconds, and a client must cope. */

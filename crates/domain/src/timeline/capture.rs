@@ -64,7 +64,8 @@ impl CaptureProgress {
             Some(reached) => reached,
             None => self.0.entry(account.to_owned()).or_default(),
         };
-        let place = reached.latest.map_or(captured.sent, |latest| latest.max(captured.sent));
+        // Between equal times the source's own order counts.
+        let place = reached.latest.filter(|latest| latest.at > captured.sent.at).unwrap_or(captured.sent);
         reached.seq = reached.seq.max(captured.seq);
         if captured.received_at - captured.sent.at <= FRESH {
             reached.latest = reached.latest.max(Some(captured.sent));

@@ -11,14 +11,16 @@ use crate::support::*;
 
 const BURST: usize = 500;
 
-/// Says so much that the sender's next words are never the last ones again.
+/// Questions and replies within one second, whose payloads the gateway gives sooner or later.
 async fn burst(scene: &Scene, timestamp: i64) -> Vec<String> {
     let mut ids = Vec::new();
     for n in 0..BURST {
         let (talker, text) = if n % 3 == 1 { ("林小样", "在的") } else { ("蓝先生", "在吗？") };
         let id = format!("burst-{:03}", (n * 7) % BURST);
-        let spec =
-            json!({ "id": id, "room": MORNING, "talker": talker, "text": text, "timestamp": timestamp });
+        let spec = json!({
+            "id": id, "room": MORNING, "talker": talker, "text": text, "timestamp": timestamp,
+            "delay_ms": n * 37 % 40
+        });
         scene.control.post("/say", spec).await;
         ids.push(id);
     }

@@ -69,15 +69,14 @@ async fn the_sources_own_order_counts_between_equal_times() -> Result<()> {
     let stack = Stack::start().await?;
     let service = start(&stack).await?;
     let at = past(&stack, 0);
-    let mut rows: Vec<ChatMessage> = ["c", "a", "b"]
-        .iter()
-        .zip([3, 1, 2])
-        .map(|(id, seq)| ChatMessage {
-            seq: Some(seq),
-            ..stamped(id, if *id == "b" { WANG } else { CHEN }, at, at, "还有货吗？")
-        })
-        .collect();
-    publish(&stack, &rows.drain(..).collect::<Vec<_>>()).await?;
+    let mut rows = Vec::new();
+    // Captured in another order than the source's.
+    for (captured, (id, seq)) in (0..).zip([("c", 3), ("a", 1), ("b", 2)]) {
+        let person = if id == "b" { WANG } else { CHEN };
+        let row = stamped(id, person, at, at + TimeDelta::microseconds(captured), "还有货吗？");
+        rows.push(ChatMessage { seq: Some(seq), ..row });
+    }
+    publish(&stack, &rows).await?;
     until_entries(&stack, 3).await?;
     assert_eq!(order_in_timeline(&stack).await?, ["a", "b", "c"]);
     let waiting = open(&stack).await?;
