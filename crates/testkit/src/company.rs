@@ -111,6 +111,7 @@ pub fn says(room: &str, person: Person, at: DateTime<Utc>, text: &str) -> ChatMe
             corporation: person.corporation.into(),
             coworker: None,
             is_self: false,
+            contact_type: None,
         },
         sent_at: at,
         received_at: at,
@@ -119,6 +120,7 @@ pub fn says(room: &str, person: Person, at: DateTime<Utc>, text: &str) -> ChatMe
         cut: false,
         mentions: Vec::new(),
         quote: None,
+        quoted: None,
         history: false,
         time_guessed: false,
     }

@@ -46,6 +46,7 @@ pub fn message(n: usize, rooms: usize, start: DateTime<Utc>) -> ChatMessage {
             corporation: corporation.into(),
             coworker: Some(staff),
             is_self: false,
+            contact_type: None,
         },
         sent_at,
         received_at: sent_at,
@@ -54,6 +55,7 @@ pub fn message(n: usize, rooms: usize, start: DateTime<Utc>) -> ChatMessage {
         cut: false,
         mentions: Vec::new(),
         quote: None,
+        quoted: None,
         history: false,
         time_guessed: false,
     }

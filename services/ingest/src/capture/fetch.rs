@@ -13,7 +13,7 @@ use runtime::telemetry::chain;
 use store::ingest::inbox::{self, Waiting};
 use tokio::task::JoinSet;
 
-use super::{Capture, Trouble, message, point};
+use super::{Capture, Trouble, message, missing, point};
 
 /// Payloads asked for at the same time; more brings nothing.
 const IN_FLIGHT: usize = 12;
@@ -148,11 +148,14 @@ impl Fetchers {
             );
             return self.again(waiting, attempts, TimeDelta::milliseconds(*pause)).await;
         }
+        // What it was about nobody can tell; that it was is kept, and told.
         metrics::counter!("ingest_payloads_missing_total").increment(1);
         tracing::error!(message.id = waiting.message, attempts, reason, "payload is missing");
         let given_up = async {
-            let mut connection = self.capture.ctx.db.acquire().await?;
-            inbox::give_up(&mut connection, &self.capture.name, &waiting.message, attempts, reason).await
+            let mut tx = self.capture.ctx.db.begin().await?;
+            inbox::give_up(&mut tx, &self.capture.name, &waiting.message, attempts, reason).await?;
+            missing::note(&mut tx, &self.capture, waiting).await?;
+            tx.commit().await
         };
         if let Err(error) = given_up.await {
             tracing::warn!(error = chain(&error), "a missing payload could not be noted, it is tried again");

@@ -10,6 +10,7 @@ mod arrivals;
 mod change;
 mod fetch;
 mod message;
+mod missing;
 mod outbox;
 mod people;
 mod record;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use events::beat::VerificationKind;
 use runtime::Context;
 use tokio::sync::{Notify, watch};
 
@@ -54,6 +56,8 @@ pub struct Capture {
     client: watch::Receiver<Option<GatewayClient>>,
     status: watch::Receiver<Status>,
     login_code: watch::Sender<Option<String>>,
+    /// What the gateway asks for before it logs the account in.
+    verification: watch::Sender<Option<VerificationKind>>,
     /// Ids were committed.
     arrived: Notify,
     people: People,
@@ -104,6 +108,19 @@ impl Capture {
         self.login_code.borrow().clone().filter(|_| waiting)
     }
 
+    /// What somebody has to do at the gateway before the account is logged in, if anything.
+    pub fn verification(&self) -> Option<VerificationKind> {
+        let waiting = self.status.borrow().state == State::WaitingLogin;
+        self.verification.borrow().filter(|_| waiting)
+    }
+
+    /// A code that may still be shown leads nowhere now.
+    fn verification_asked(&self, kind: VerificationKind) {
+        tracing::warn!(?kind, "the gateway asks for a verification before it logs the account in");
+        self.login_code.send_replace(None);
+        self.verification.send_replace(Some(kind));
+    }
+
     /// The connection, while the account is logged in. In any other state a payload is refused, hangs, or is another
     /// account's.
     fn link(&self) -> Option<Link> {
@@ -129,6 +146,7 @@ impl Capture {
         *self.account.write().unwrap_or_else(PoisonError::into_inner) = Some(account);
         self.last_login_ms.store(at.timestamp_millis(), Ordering::Relaxed);
         self.login_code.send_replace(None);
+        self.verification.send_replace(None);
     }
 
     fn last_login_at(&self) -> Option<DateTime<Utc>> {

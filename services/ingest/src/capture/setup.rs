@@ -77,6 +77,7 @@ async fn restore(
         client,
         status,
         login_code: watch::channel(None).0,
+        verification: watch::channel(None).0,
         arrived: Notify::new(),
         people: People::default(),
         contacts,
