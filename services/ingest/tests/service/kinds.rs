@@ -41,7 +41,8 @@ fn contact(id: &str, name: &str, r#type: i32, coworker: bool) -> ContactPayloadR
     }
 }
 
-async fn world() -> Result<World> {
+/// A gateway with people, and a stack whose ingest is to use it.
+async fn prepared() -> Result<(FakeGateway, Stack)> {
     let gateway = FakeGateway::start(TOKEN).await;
     let people = [
         contact(ACCOUNT, "青助理", 3, true),
@@ -57,6 +58,11 @@ async fn world() -> Result<World> {
     });
     let mut stack = stack().await?;
     stack.config.ingest.gateway = Some(settings(&gateway.address, TOKEN));
+    Ok((gateway, stack))
+}
+
+async fn world() -> Result<World> {
+    let (gateway, stack) = prepared().await?;
     let ingest = start(&stack).await?;
     until_state(&stack, "live").await?;
     let room_state = stack.run(Role::RoomState, room_state::run).await?;
@@ -362,32 +368,47 @@ async fn a_message_that_cannot_be_had_makes_the_stretch_uncertain() -> Result<()
 /// M16. Seen to fail: the events were passed over, and a scan with such a status was drawn as a login code.
 #[tokio::test]
 async fn a_verification_is_told_and_never_drawn() -> Result<()> {
-    let world = world().await?;
+    let (gateway, stack) = prepared().await?;
+    let context = stack.context(Role::Ingest).await?;
+    let mut beats = stack.bus.client().subscribe(events::subject::BEAT_ALL).await?;
+    let service = tokio::spawn(ingest::run(context.clone()));
+    let beating = tokio::spawn(runtime::beat::Beats::new("ingest", &context).run());
+    until_state(&stack, "live").await?;
     let client = runtime::http::client()?;
-    let page =
-        async || Ok::<_, anyhow::Error>(client.get(url(&world.stack, "/login")).send().await?.text().await?);
-    world.gateway.logout();
-    until_state(&world.stack, "waiting_login").await?;
-    world.gateway.emit(22, r#"{"status":2,"qrcode":"https://login.example/x"}"#);
+    let page = async || Ok::<_, anyhow::Error>(client.get(url(&stack, "/login")).send().await?.text().await?);
+    gateway.logout();
+    until_state(&stack, "waiting_login").await?;
+    gateway.emit(22, r#"{"status":2,"qrcode":"https://login.example/x"}"#);
     until("the code is shown", || async { Ok(page().await?.contains("<svg")) }).await?;
     for (number, payload, kind) in [
         (33, r#"{"id":"x","message":"请输入验证码","scene":1,"status":1}"#, "code"),
         (34, r#"{"url":"https://verify.example/"}"#, "slide"),
         (22, r#"{"status":33,"qrcode":"https://verify.example/"}"#, "code"),
     ] {
-        world.gateway.emit(number, payload);
+        gateway.emit(number, payload);
         until(&format!("{number} is told"), || async {
-            let status: serde_json::Value =
-                client.get(url(&world.stack, "/status")).send().await?.json().await?;
+            let status: serde_json::Value = client.get(url(&stack, "/status")).send().await?.json().await?;
             Ok(status["verification"] == kind)
         })
         .await?;
         let shown = page().await?;
         assert!(!shown.contains("<svg") && shown.contains("登录需要验证"), "{shown}");
     }
-    world.gateway.login(ACCOUNT);
+    let told = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let beat = futures::StreamExt::next(&mut beats).await.unwrap();
+            let beat: events::beat::Beat = events::decode(&beat.payload).unwrap();
+            if let Some(verification) = beat.verification {
+                return (verification.gateway, beat.login);
+            }
+        }
+    });
+    assert_eq!(told.await?, (NAME.to_owned(), None), "the beat tells of it, and of no code");
+    gateway.login(ACCOUNT);
     until("it is over", || async { Ok(page().await?.contains("账号已登录")) }).await?;
-    world.stop().await
+    beating.abort();
+    context.shutdown.request();
+    service.await?
 }
 
 /// The same raw texts forwarded as rows of the webhook.
