@@ -8,6 +8,7 @@ use crate::card::Form;
 use crate::uuid::CardUuid;
 use crate::watch::card::{Setting, Shown, State, render};
 use crate::watch::trouble::Trouble;
+use events::beat::VerificationKind;
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");
 
@@ -20,6 +21,12 @@ fn all() -> Vec<Trouble> {
         Trouble::Panicked { service: service(), location: "services/room-state/src/fold.rs:7".into() },
         Trouble::GatewayLost { gateway: "main".into(), state: "auth_failed".into() },
         Trouble::LoginLost { gateway: "main".into(), picture: None, verification: None },
+        Trouble::LoginLost {
+            gateway: "main".into(),
+            picture: None,
+            verification: Some(VerificationKind::Code),
+        },
+        Trouble::PayloadsMissing { gateway: "main".into(), count: 3 },
         Trouble::Lagging { consumer: "room-state-chat".into(), pending: 4_000 },
         Trouble::DeadLetters { service: service(), count: 3, reasons: vec!["refused".into()] },
         Trouble::DiskFull { path: "/var/lib/x_y".into(), service: service(), free_gib: 1, free_percent: 4 },

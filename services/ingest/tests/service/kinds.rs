@@ -336,6 +336,9 @@ async fn who_has_no_name_is_called_so() -> Result<()> {
     world.stop().await
 }
 
+/// Whose, until when, how many messages.
+type Missed = (Option<String>, Option<DateTime<Utc>>, Option<i64>);
+
 /// M15. Seen to fail: the message was gone with an ERROR in the log and nothing else.
 #[tokio::test]
 async fn a_message_that_cannot_be_had_makes_the_stretch_uncertain() -> Result<()> {
@@ -349,7 +352,7 @@ async fn a_message_that_cannot_be_had_makes_the_stretch_uncertain() -> Result<()
         Ok(counts.missing == 2)
     })
     .await?;
-    let found: Vec<(Option<String>, Option<DateTime<Utc>>, Option<i64>)> = store::sqlx::query_as(
+    let found: Vec<Missed> = store::sqlx::query_as(
         "select of_account, until, messages from capture_gaps where reason = 'payload_missing'",
     )
     .fetch_all(&world.stack.admin)

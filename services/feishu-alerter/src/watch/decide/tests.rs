@@ -58,7 +58,7 @@ fn each_trouble_by_itself() {
         first_at: ago(900),
         last_at: ago(last),
     };
-    let cases: [(&str, Facts); 16] = [
+    let cases: [(&str, Facts); 17] = [
         ("silent:room-state", Facts { silences: vec![("room-state".into(), secs(60))], ..well() }),
         (
             "part_silent:ingest:fetch",
