@@ -39,12 +39,13 @@ pub async fn assemble(
         Some(talker) => sender(capture, link, &room, talker, &account, last).await?,
         None => nobody(&room),
     };
-    let mentions = mentions(capture, &message, &facts);
+    let content = content(&message);
+    let mentions = mentions(capture, &message, &content, &facts);
     if sender.is_self {
         metrics::counter!("ingest_own_messages_total").increment(1);
     }
     let room = RoomRef { id: room.to_string(), topic: facts.topic };
-    Ok(Some(fact(message, &account, room, sender, mentions, waiting)))
+    Ok(Some(fact(message, content, &account, room, sender, mentions, waiting)))
 }
 
 /// The sender of a notice: the room itself, which is nobody's customer.
@@ -88,14 +89,13 @@ async fn sender(
 
 fn fact(
     message: Message,
+    content: Content,
     account: &ContactId,
     room: RoomRef,
     sender: SenderRef,
-    mut mentions: Vec<String>,
+    mentions: Vec<String>,
     waiting: &Waiting,
 ) -> ChatMessage {
-    let content = content(&message);
-    mentions.extend(content.to_everybody.then(|| EVERYBODY.to_owned()));
     ChatMessage {
         source: SOURCE.to_owned(),
         account: account.to_string(),
@@ -149,15 +149,16 @@ fn word(kind: &Kind) -> MessageKind {
 }
 
 /// Ids from the puppet, else from the names in the text, as far as members with such a name are known.
-fn mentions(capture: &Capture, message: &Message, facts: &Facts) -> Vec<String> {
-    if !message.mentions.is_empty() || message.kind != Kind::Text {
-        return message.mentions.iter().map(ToString::to_string).collect();
+fn mentions(capture: &Capture, message: &Message, content: &Content, facts: &Facts) -> Vec<String> {
+    let mut mentioned: Vec<String> = message.mentions.iter().map(ToString::to_string).collect();
+    if mentioned.is_empty() && content.kind == MessageKind::Text {
+        let names = mentioned_names(&content.text);
+        if !names.is_empty() {
+            mentioned = capture.people.called(&facts.members, &names);
+        }
     }
-    let names = mentioned_names(&message.text);
-    if names.is_empty() {
-        return Vec::new();
-    }
-    capture.people.called(&facts.members, &names)
+    mentioned.extend(content.to_everybody.then(|| EVERYBODY.to_owned()));
+    mentioned
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The table of `docs/wechat-messages.md`, as what goes in and what has to come out.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn of(kind: MessageKind, text: &str) -> Content {
@@ -324,5 +326,68 @@ fn lines_of_the_room_are_notices() {
     );
     for kind in [MessageKind::Text, MessageKind::Other, MessageKind::Image, MessageKind::File] {
         assert_eq!(read(Raw { kind, text: "在吗", nobody: true }).kind, MessageKind::System, "{kind:?}");
+    }
+}
+
+/// Pieces that markup is made of, to be strung together in any order.
+const PIECES: [&str; 36] = [
+    "<",
+    ">",
+    "&",
+    ";",
+    "\"",
+    "<msg>",
+    "</msg>",
+    "<appmsg>",
+    "</appmsg>",
+    "<title>",
+    "</title>",
+    "<type>57</type>",
+    "<type>6</type>",
+    "<refermsg>",
+    "</refermsg>",
+    "<content>",
+    "</content>",
+    "<![CDATA[",
+    "]]>",
+    "<?xml version=\"1.0\"?>",
+    "<!DOCTYPE a>",
+    "&lt;",
+    "&amp;",
+    "&#x1F44C;",
+    "&#0;",
+    "<br/>",
+    "<img class=\"emoji emoji1f44c\"/>",
+    "<span class=\"emoji emoji1f44c\">",
+    "</span",
+    "\n",
+    "wxid_sample1:",
+    "拍了拍",
+    "「",
+    "」",
+    "好的",
+    "- - - - - -",
+];
+
+proptest! {
+    /// Whatever comes: nothing panics, nothing grows, and no document is anybody's words.
+    #[test]
+    fn anything_is_read(pieces in prop::collection::vec(0..PIECES.len(), 0..40), nobody: bool) {
+        let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+        for kind in [MessageKind::Text, MessageKind::Other, MessageKind::File, MessageKind::System] {
+            let content = read(Raw { kind, text: &text, nobody });
+            prop_assert!(content.text.len() <= text.len(), "{text}: {}", content.text);
+            prop_assert!(!content.text.contains('\0'));
+            prop_assert!(!nobody || matches!(content.kind, MessageKind::System | MessageKind::Recalled));
+            let is_document = xml::find(&content.text).is_some_and(|document| document.root() == "msg");
+            prop_assert!(content.kind != MessageKind::Text || !is_document, "{text}: {}", content.text);
+        }
+    }
+
+    /// Words without markup are what they were.
+    #[test]
+    fn plain_words_stay(words in "[^<&「\\x00]{0,80}") {
+        let content = read(Raw { kind: MessageKind::Text, text: &words, nobody: false });
+        prop_assert_eq!(content.text, words);
     }
 }
