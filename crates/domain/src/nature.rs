@@ -23,14 +23,20 @@ const MENTION_END: char = '\u{2005}';
 
 /// The automatic replies that clients send, as beginnings of a text. Words that a person could well have written
 /// themselves are not among them: 稍后回复您 is a reply.
-const SHIPPED: [&str; 21] = [
+const SHIPPED: [&str; 27] = [
     "[自动回复]",
     "【自动回复】",
     "（自动回复）",
     "「自动回复」",
     "<自动回复>",
     "自动回复：",
-    "自动回复]",
+    "自动回复，",
+    "[系统自动回复]",
+    "【系统自动回复】",
+    "以下为自动回复",
+    "这是一条自动回复",
+    "此条为自动回复",
+    "此消息为自动回复",
     "[自動回覆]",
     "【自動回覆】",
     "（自動回覆）",
@@ -177,14 +183,21 @@ mod tests {
             "自动回复:我在开会",
             "@蓝先生\u{2005}[自动回复]您好",
             "您好，我现在有事不在，一会再和您联系。",
+            "【系统自动回复】您好",
+            "这是一条自动回复。我在开会",
             "[auto reply] I am out of office",
             "[自動回覆] 您好",
         ] {
             assert_eq!(of(text), Nature::AutoReply, "{text}");
         }
-        for text in
-            ["稍后回复您", "我看到[自动回复]了，人呢", "现在有事，不在公司", "你们的自动回复：怎么关", ""]
-        {
+        for text in [
+            "稍后回复您",
+            "我看到[自动回复]了，人呢",
+            "现在有事，不在公司",
+            "你们的自动回复：怎么关",
+            "自动回复功能已经给您开通",
+            "",
+        ] {
             assert_eq!(of(text), Nature::Ordinary, "{text}");
         }
     }

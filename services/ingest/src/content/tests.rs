@@ -154,7 +154,7 @@ fn hostile_and_broken_xml_never_reaches_a_person() {
         let inner = reply(&inner.replace('&', "&amp;").replace('<', "&lt;"), "");
         if inner.len() > 60_000 { "好的".into() } else { inner }
     });
-    let attributes = (0..9_000).map(|n| format!(" a{n}=\"1\"")).collect::<String>();
+    let attributes = " a=\"1\"".repeat(9_000);
     for hostile in [
         format!("{HEAD}{bomb}<msg><appmsg><title>&c;</title><type>57</type></appmsg></msg>"),
         format!("<msg><appmsg><title>{deep}"),
@@ -195,7 +195,7 @@ fn html_of_the_web_protocol_is_read() {
         ("[强]", "[强]"),
         (r#"<span class="emoji emoji1f64f"></span>"#, "🙏"),
         (r#"收到<span class="emoji emoji1f450"></span"#, "收到👐"),
-        (r#"<span class='emoji emoji1f1e81f1f3'></span>"#, "🇨🇳"),
+        ("<span class='emoji emoji1f1e81f1f3'></span>", "🇨🇳"),
         (r#"<span class="emoji emoji2320e3"></span>"#, "#⃣"),
         (r#"<span class="emoji emoji1f639"></span>"#, "😂"),
         (r#"<img class="qqemoji qqemoji79" text="[强]_web" src="/x.gif" />"#, "[强]"),
