@@ -101,12 +101,22 @@ fn comes_back_as_a_row(message: &ChatMessage, caller: &Caller) {
     assert!(rejected.is_empty(), "an accepted row is refused when it is alone: {}", rejected[0].reason);
     // A cut text is short enough now. What was read from markup may read as markup itself (`&amp;lt;` is somebody's
     // `&lt;`), and what it quoted stood in it.
-    let (kind, text, quoted) = match messages.first() {
-        Some(again) if message.text.contains(['<', '&', '「']) => {
-            (again.kind, again.text.clone(), again.quoted.clone())
+    let [again] = &messages[..] else { panic!("one row is not one message") };
+    let is_markup = |text: &String| text.contains(['<', '&', '「']);
+    let mut expected = ChatMessage { cut: false, quoted: None, ..message.clone() };
+    if is_markup(&message.text) {
+        (expected.kind, expected.text, expected.quoted) =
+            (again.kind, again.text.clone(), again.quoted.clone());
+    }
+    let (sender, room) = (&mut expected.sender, &mut expected.room);
+    for (named, again) in [
+        (&mut sender.name, &again.sender.name),
+        (&mut sender.corporation, &again.sender.corporation),
+        (&mut room.topic, &again.room.topic),
+    ] {
+        if is_markup(named) {
+            named.clone_from(again);
         }
-        _ => (message.kind, message.text.clone(), None),
-    };
-    let expected = ChatMessage { cut: false, kind, text, quoted, ..message.clone() };
+    }
     assert_eq!(messages, [expected]);
 }

@@ -34,6 +34,7 @@ use self::outbox::Outbox;
 use self::people::People;
 use self::rooms::Rooms;
 use crate::contacts::Contacts;
+use crate::content;
 use crate::gateway::{ContactId, Epoch, GatewayClient, GatewayError, State, Status};
 
 /// The source of everything that comes from a Wechaty gateway.
@@ -167,7 +168,8 @@ fn moment(milliseconds: &AtomicI64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(value).filter(|_| value > 0)
 }
 
-/// NUL cannot be stored. Names and topics are shown, so that a mark in its place is better than refusing them.
+/// A name or a topic without markup. NUL cannot be stored; they are shown, so that a mark in its place is better than
+/// refusing them.
 fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    content::name(text).replace('\0', "\u{fffd}")
 }

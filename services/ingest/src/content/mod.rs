@@ -55,6 +55,11 @@ impl Content {
     }
 }
 
+/// A name or a topic as people read it: the web protocol puts the same markup there.
+pub fn name(text: &str) -> String {
+    if text.contains(['<', '&']) { markup::plain(text).replace('\n', " ") } else { text.to_owned() }
+}
+
 /// Says what a message is.
 pub fn read(raw: Raw<'_>) -> Content {
     match raw.kind {

@@ -44,7 +44,8 @@ fn is_loosely_a_pat(text: &str) -> bool {
 /// 拍一拍: who, the fixed words, whom, and what that one has set behind it.
 fn is_pat(text: &str) -> bool {
     let Some((who, rest)) = PATTED.iter().find_map(|words| text.split_once(words)) else { return false };
-    let spaced = who.ends_with(char::is_whitespace) && rest.starts_with(char::is_whitespace);
+    let after_blank = who.ends_with(char::is_whitespace);
+    let spaced = after_blank && rest.starts_with(char::is_whitespace);
     let (who, rest) = (who.trim(), rest.trim());
     let by_us = matches!(who, "我" | "你" | "I" | "You");
     let quoted_who = is_quoted(who);
@@ -52,7 +53,7 @@ fn is_pat(text: &str) -> bool {
         Some((Whom::Quoted, suffix)) if quoted_who || by_us => is_suffix(suffix, quoted_who),
         Some((Whom::Pronoun, suffix)) if quoted_who => is_suffix(suffix, false),
         Some((Whom::Pronoun, "")) => by_us && rest.contains("自己") || spaced && is_name(who),
-        Some((Whom::Quoted, "")) => spaced && is_name(who),
+        Some((Whom::Quoted, "")) => after_blank && is_name(who),
         // Without any quotation marks only the blanks that clients put in tell it from a sentence.
         _ => spaced && is_name(who) && is_name(rest),
     }
@@ -72,18 +73,22 @@ fn whom(text: &str) -> Option<(Whom, &str)> {
     {
         return Some((Whom::Pronoun, text[pronoun.len()..].trim()));
     }
-    let open = text.chars().next().filter(|c| OPENING.contains(*c))?;
-    let inside = &text[open.len_utf8()..];
-    // The last one: a name may hold quotation marks of its own.
-    let end = inside.rfind(|c| CLOSING.contains(c)).filter(|end| *end > 0)?;
-    let close = inside[end..].chars().next()?;
+    let (inside, close) = opened(text)?;
+    let end = inside.find(close).filter(|end| *end > 0)?;
     Some((Whom::Quoted, inside[end + close.len_utf8()..].trim()))
 }
 
+/// What follows a quotation mark, and the mark that ends it.
+fn opened(text: &str) -> Option<(&str, char)> {
+    let open = text.chars().next()?;
+    let close = OPENING.chars().zip(CLOSING.chars()).find(|(mark, _)| *mark == open)?.1;
+    Some((&text[open.len_utf8()..], close))
+}
+
+/// One name in quotation marks, and nothing else.
 fn is_quoted(text: &str) -> bool {
-    let mut chars = text.chars();
-    let first = chars.next().is_some_and(|c| OPENING.contains(c));
-    first && chars.next_back().is_some_and(|c| CLOSING.contains(c)) && chars.next().is_some()
+    let name = opened(text).and_then(|(inside, close)| Some((inside.strip_suffix(close)?, close)));
+    name.is_some_and(|(name, close)| !name.is_empty() && !name.contains(close))
 }
 
 /// A name on its own holds nothing that a sentence is made of.
@@ -117,14 +122,16 @@ const ASKS: [&str; 20] = [
     "发货",
 ];
 /// How a suffix begins where names alone do not tell that it is one.
-const BEGINS: [&str; 10] = ["的", "并", "说", "和", "一下", "了", "后", "'s", "and", "，"];
+const BEGINS: [&str; 9] = ["的", "并", "说", "和", "一下", "了", "后", "'s", "and"];
 
 /// The suffix that the patted one has set: short, and nothing that anybody could be waiting for. Between two quoted names
 /// it may be anything else.
 fn is_suffix(text: &str, between_names: bool) -> bool {
-    let asks = text.contains(|c| SENTENCE.contains(c)) || ASKS.iter().any(|word| text.contains(word));
-    let begins = between_names || BEGINS.iter().any(|begin| text.starts_with(begin));
-    text.is_empty() || !asks && begins && text.chars().count() <= LONGEST_SUFFIX
+    let words = text.trim_end_matches(|c| "！!。~～.".contains(c) || CLOSING.contains(c));
+    let words = words.replace("，并", "并").replace("，说", "说").replace("，和", "和");
+    let asks = words.contains(|c| SENTENCE.contains(c)) || ASKS.iter().any(|word| words.contains(word));
+    let begins = between_names || BEGINS.iter().any(|begin| words.starts_with(begin));
+    words.is_empty() || !asks && begins && words.chars().count() <= LONGEST_SUFFIX
 }
 
 /// How lines of the room end or go on behind a quoted name, or begin.
