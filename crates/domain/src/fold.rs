@@ -15,6 +15,7 @@ use crate::assignment::{Candidates, Origin};
 use crate::closing::Verdict;
 use crate::fold::folder::Folder;
 use crate::id::{StaffName, WaitId};
+use crate::nature::Ignored;
 use crate::presence::{Absence, Presence};
 use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
@@ -43,6 +44,9 @@ pub struct FoldState {
     pub staff_question: bool,
     /// How the last customer message was judged: 判定原因.
     pub verdict: Option<Verdict>,
+    /// Why the last message changed nothing; `None`: it was none of that kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<Ignored>,
     /// Messages of the last day on which there were any.
     pub day: DayCounts,
     /// Which of our accounts are in the room.

@@ -13,6 +13,7 @@ pub mod golive;
 pub mod id;
 pub mod ladder;
 pub mod message;
+pub mod nature;
 #[cfg(feature = "testing")]
 pub mod oracle;
 pub mod presence;

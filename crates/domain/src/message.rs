@@ -44,6 +44,27 @@ pub enum MessageKind {
     Other,
 }
 
+/// What kind of contact somebody is, as sources tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactType {
+    /// Somebody's own account.
+    Individual,
+    /// An official account (公众号).
+    OfficialAccount,
+    /// An account in `WeCom`, of any company.
+    Corporation,
+    /// An application of `WeCom`, a robot among them.
+    Application,
+}
+
+impl ContactType {
+    /// Whether no person speaks through such an account.
+    pub const fn is_robot(self) -> bool {
+        matches!(self, Self::OfficialAccount | Self::Application)
+    }
+}
+
 /// The facts about a speaker that came with a message. Roles are derived from them, never stored in their place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
@@ -57,4 +78,7 @@ pub struct Sender {
     pub coworker: Option<bool>,
     /// This is the account that captures the messages.
     pub is_self: bool,
+    /// Whether it is a person at all; `None`: the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_type: Option<ContactType>,
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use crate::closing::judge;
 use crate::id::{EntryId, StaffName, WaitId};
 use crate::message::MessageKind;
+use crate::nature::Nature;
 use crate::role::{Role, role_of};
 use crate::rules::{AnsweredBy, Rules, Stage, Team};
 use crate::timeline::{Body, Claim, Entry, Message, Position};
@@ -74,12 +75,26 @@ impl<'a> Oracle<'a> {
         self.recalls.get(self.entries[i].id())
     }
 
+    /// Robots, automatic replies, and what staff say to everybody without asking.
+    fn counts_for_nothing(&self, i: usize) -> bool {
+        self.message(i).is_some_and(|m| {
+            let staff = role_of(self.rules, &m.sender).0.is_staff();
+            match m.nature {
+                Nature::Ordinary | Nature::Pat => false,
+                Nature::AutoReply => staff || !m.features.question,
+                Nature::ToEverybody => staff && !m.features.question,
+            }
+        })
+    }
+
     fn customer(&self, i: usize) -> bool {
-        self.message(i).is_some_and(|m| role_of(self.rules, &m.sender).0 == Role::Customer)
+        !self.counts_for_nothing(i)
+            && self.message(i).is_some_and(|m| role_of(self.rules, &m.sender).0 == Role::Customer)
     }
 
     fn staff(&self, i: usize) -> bool {
         self.recall(i).is_none()
+            && !self.counts_for_nothing(i)
             && self.message(i).is_some_and(|m| role_of(self.rules, &m.sender).0.is_staff())
     }
 

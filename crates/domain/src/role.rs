@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{PersonKey, StaffName};
-use crate::message::Sender;
+use crate::message::{ContactType, Sender};
 use crate::rules::{RosterEntry, Rules, Stage, Team};
 
 /// What somebody is to the company, as far as a room is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Our own login account, or a configured bot: changes nothing.
+    /// Our own login account, a configured bot, an application or an official account: changes nothing.
     Bot,
     /// 售前.
     PreSales,
@@ -53,7 +53,7 @@ pub fn role_of(rules: &Rules, sender: &Sender) -> (Role, Option<StaffName>) {
 
 /// As [`role_of`], with the whole roster entry and without a copy.
 ///
-/// In this order: bots by id, the roster by id, colleagues by the source's word or by corporation (with the roster
+/// In this order: bots by id, the roster by id, accounts that no person speaks through, colleagues by the source's word or by corporation (with the roster
 /// entry of their name if exactly one has it), and customers.
 pub fn identify<'r>(rules: &'r Rules, sender: &Sender) -> (Role, Option<&'r RosterEntry>) {
     if sender.is_self || is_bot(rules, &sender.key) {
@@ -61,6 +61,9 @@ pub fn identify<'r>(rules: &'r Rules, sender: &Sender) -> (Role, Option<&'r Rost
     }
     if let Some(entry) = rules.staff_by_contact(&sender.key) {
         return (entry.team.into(), Some(entry));
+    }
+    if sender.coworker != Some(true) && sender.contact_type.is_some_and(ContactType::is_robot) {
+        return (Role::Bot, None);
     }
     if sender.coworker == Some(true) || rules.is_company(&sender.corporation) {
         return match rules.staff_by_name(&sender.name) {
@@ -87,7 +90,23 @@ mod tests {
             corporation: corporation.into(),
             coworker,
             is_self: id == "account",
+            contact_type: None,
         }
+    }
+
+    /// Seen to fail with the contact's type not looked at: an application of the company was staff, and ended waits.
+    #[test]
+    fn what_no_person_speaks_through_is_a_bot() {
+        let rules = rules();
+        let of = |contact_type, sender: Sender| {
+            role_of(&rules, &Sender { contact_type: Some(contact_type), ..sender }).0
+        };
+        let (robot, person) = (ContactType::Application, ContactType::Corporation);
+        assert_eq!(of(robot, sender("x1", "小程序", "示例公司", Some(false))), Role::Bot);
+        assert_eq!(of(ContactType::OfficialAccount, sender("x2", "资讯", "", None)), Role::Bot);
+        assert_eq!(of(robot, sender("x3", "同事", "", Some(true))), Role::OtherStaff, "a coworker");
+        assert_eq!(of(robot, sender("wang", "王小售", "", None)), Role::PreSales, "on the roster by id");
+        assert_eq!(of(person, sender("x4", "客户", "别家公司", None)), Role::Customer);
     }
 
     /// Seen to fail with the roster looked up by name for everybody, with an empty corporation equal to an empty one, and

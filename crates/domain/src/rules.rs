@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{PersonKey, StaffName};
+use crate::nature::shipped_auto_replies;
 use crate::span::Span;
 
 pub use exclusion::ExcludedRooms;
@@ -33,6 +34,9 @@ pub struct Rules {
     pub bots: Vec<PersonKey>,
     /// Which words end a conversation instead of asking for a reply.
     pub phrases: Phrases,
+    /// How automatic replies begin: they answer nobody, and nobody waits for an answer to one. Instead of the shipped list.
+    #[serde(default = "shipped_auto_replies", skip_serializing_if = "is_shipped")]
+    pub auto_replies: Vec<String>,
     /// Whose reply ends a wait.
     #[serde(default)]
     pub answered_by: AnsweredBy,
@@ -41,6 +45,11 @@ pub struct Rules {
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
+}
+
+/// Not written down, since the former release knows no such member and reads the same rules.
+fn is_shipped(auto_replies: &[String]) -> bool {
+    auto_replies == shipped_auto_replies()
 }
 
 /// One member of staff.

@@ -10,6 +10,7 @@ use crate::Timestamp;
 use crate::closing::Features;
 use crate::id::{CommandId, EntryId, MessageKey, PersonKey, StaffName};
 use crate::message::{MessageKind, Sender};
+use crate::nature::Nature;
 use crate::rules::Stage;
 
 use self::capture::Captured;
@@ -124,6 +125,12 @@ pub struct Message {
     pub kind: MessageKind,
     /// What was seen in its text when it was stored.
     pub features: Features,
+    /// What was seen in it that may make it change nothing.
+    pub nature: Nature,
+    /// Whom it mentions. Kept for judging; the fold does not look at it yet.
+    pub mentions: Vec<PersonKey>,
+    /// What it quotes. Kept for judging; the fold does not look at it yet.
+    pub quote: Option<Box<Quote>>,
     /// Imported from the past: counts, never alarms.
     pub history: bool,
     /// When it reached us.
@@ -149,6 +156,20 @@ impl Message {
             received_at: self.received_at,
         })
     }
+}
+
+/// A message that another one quotes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// Its id at the source, where that tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Display name of who said it; empty when unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub who: String,
+    /// What it said. `None`: not known, or blanked like every text that is old enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// A decision of somebody that nobody waits any more.

@@ -5,12 +5,20 @@ use chrono::TimeDelta;
 use crate::assignment::Origin;
 use crate::closing::{Verdict, Why};
 use crate::message::MessageKind;
+use crate::nature::Ignored;
 use crate::role::Role;
 use crate::rules::{Colour, Stage};
 use crate::wait::{Ending, Wait};
 
 /// A sticker as lines show it.
 pub const STICKER: &str = "[表情]";
+/// Somebody whose name is not known.
+pub const NAMELESS: &str = "未知成员";
+/// Characters that are no blanks and that nobody sees.
+const INVISIBLE: [char; 14] = [
+    '\u{ad}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}',
+    '\u{2060}', '\u{2800}', '\u{3164}', '\u{feff}', '\u{ffa0}',
+];
 /// An edit within pre-sales was put in force.
 pub const VALID: &str = "合法";
 /// An edit into after-sales was put in force.
@@ -58,6 +66,30 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::EmptyNothing => "空消息，不需要回复".to_owned(),
         Verdict::NoticeNothing => "系统提示，不计等待".to_owned(),
     }
+}
+
+/// 判定原因, with what was ignored after it.
+pub fn reason(verdict: Option<&Verdict>, ignored: Option<Ignored>) -> String {
+    let judged = verdict.map(self::verdict);
+    let passed_over = ignored.map(|ignored| format!("最后一条是{}，不计", self::ignored(ignored)));
+    judged.into_iter().chain(passed_over).collect::<Vec<_>>().join("；")
+}
+
+/// What changes nothing.
+pub const fn ignored(ignored: Ignored) -> &'static str {
+    match ignored {
+        Ignored::Notice => "系统提示",
+        Ignored::Pat => "拍一拍",
+        Ignored::Robot => "机器人消息",
+        Ignored::AutoReply => "自动回复",
+        Ignored::Broadcast => "群发通知（@所有人）",
+    }
+}
+
+/// Somebody's name, as everything that people read shows it: sources leave names out, or send nothing but blanks.
+pub fn name(name: &str) -> &str {
+    let is_seen = |c: char| !c.is_whitespace() && !c.is_control() && !INVISIBLE.contains(&c);
+    if name.contains(is_seen) { name } else { NAMELESS }
 }
 
 /// 负责人来源.
@@ -174,6 +206,28 @@ mod tests {
         ] {
             assert_eq!(duration(TimeDelta::seconds(seconds)), text);
         }
+    }
+
+    /// Seen to fail with blanks and invisible characters taken for a name.
+    #[test]
+    fn who_has_no_name_is_called_so() {
+        for nameless in ["", " ", "\u{3000}\n", "\u{200b}", "\u{3164}\u{2800}", "\u{2005}"] {
+            assert_eq!(name(nameless), "未知成员", "{nameless:?}");
+        }
+        for shown in ["张三样", " 空 ", "。", "👍"] {
+            assert_eq!(name(shown), shown);
+        }
+    }
+
+    #[test]
+    fn what_was_ignored_stands_behind_the_verdict() {
+        let verdict = Verdict::AsksForReply { why: Why::Text };
+        assert_eq!(
+            reason(Some(&verdict), Some(Ignored::AutoReply)),
+            "客户发来文字，等待回复；最后一条是自动回复，不计"
+        );
+        assert_eq!(reason(None, Some(Ignored::Pat)), "最后一条是拍一拍，不计");
+        assert_eq!(reason(None, None), "");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::fmt::Write;
 use common::{cancel, captured_by, command, confirm, history, left, message, recall, undo};
 use domain::fold::{FoldState, Folded, fold};
 use domain::id::StaffName;
+use domain::nature::Ignored;
 use domain::rules::AnsweredBy;
 use domain::timeline::{Body, Position, Timeline};
 use domain::wait::{Ending, Wait};
@@ -121,6 +122,50 @@ fn a_burst_is_one_wait_from_its_first_message() {
          09:08 客户林 谢谢",
         &["09:00 客户林 4条 已回复 09:07 王小售（售前）"],
     );
+}
+
+fn ignored(table: &str) -> Option<Ignored> {
+    folded(table, AnsweredBy::AnyStaff).state.ignored
+}
+
+/// Seen to fail: each of them was a reply, and the question of an automatic one made the customer's 好的 an answer.
+#[test]
+fn machines_and_words_to_everybody_answer_nobody() {
+    for said in [
+        "[自动回复]您好，现在是非工作时间，稍后回复您",
+        "[自动回复]您好，请问有什么可以帮您？",
+        "@所有人\u{2005}【通知】系统周六升级",
+        "[拍了拍]",
+    ] {
+        let table = format!("09:00 客户林 在吗\n09:01 王小售 {said}");
+        any_staff(&table, &["09:00 客户林 1条 等待中"]);
+        any_staff(&format!("09:00 王小售 {said}\n09:01 客户林 好的"), &[]);
+        let counted = folded(&table, AnsweredBy::AnyStaff).state;
+        assert_eq!((counted.day.total(), counted.owner), (1, None), "it is in no count and makes no owner");
+    }
+    let asked = "09:00 客户林 在吗\n09:01 王小售 @所有人\u{2005}明天验收，几点方便？";
+    any_staff(asked, &["09:00 客户林 1条 已回复 09:01 王小售（售前）"]);
+    any_staff("09:00 客户林 @所有人\u{2005}发票什么时候开？", &["09:00 客户林 1条 等待中"]);
+    any_staff("09:00 客户林 [自动回复]您好，我现在不在", &[]);
+    any_staff("09:00 客户林 [自动回复]您好，你们几点上班？", &["09:00 客户林 1条 等待中"]);
+    any_staff("09:00 客户林 [拍了拍]", &[]);
+}
+
+/// Seen to fail with the reason kept after the next message that counts.
+#[test]
+fn what_was_ignored_last_is_known_with_its_reason() {
+    let waits = "09:00 客户林 在吗";
+    for (who, said, why) in [
+        ("王小售", "[自动回复]您好", Ignored::AutoReply),
+        ("王小售", "@所有人\u{2005}周六停机", Ignored::Broadcast),
+        ("机器人", "您好", Ignored::Robot),
+        ("客户林", "[拍了拍]", Ignored::Pat),
+        ("客户林", "[系统]", Ignored::Notice),
+    ] {
+        assert_eq!(ignored(&format!("{waits}\n09:01 {who} {said}")), Some(why), "{said}");
+        assert_eq!(ignored(&format!("{waits}\n09:01 {who} {said}\n09:02 客户林 喂")), None, "{said}");
+        assert_eq!(ignored(&format!("{waits}\n09:01 {who} {said}\n09:02 王小售 在")), None, "{said}");
+    }
 }
 
 /// Seen to fail without closings, and with the question no longer remembered (or never forgotten).

@@ -51,6 +51,28 @@ pub struct Beat {
     /// Somebody has to scan this code before the account is logged in again.
     #[serde(default)]
     pub login: Option<Login>,
+    /// The gateway asks for a verification before the account is logged in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+}
+
+/// A verification that is asked for at a login, which no code to be scanned can give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Which gateway.
+    pub gateway: String,
+    /// What is asked for.
+    pub kind: VerificationKind,
+}
+
+/// What a verification asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerificationKind {
+    /// The code that the phone shows or was sent, to be entered at the gateway.
+    Code,
+    /// A slider to be moved at the gateway.
+    Slide,
 }
 
 /// A consumer that has work waiting.

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use domain::id::external::normalized;
 use domain::id::{MessageKey, PersonKey, RoomKey};
-use domain::message::{MessageKind, Sender};
+use domain::message::{ContactType, MessageKind, Sender};
+use domain::timeline::Quote;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -41,6 +42,9 @@ pub struct ChatMessage {
     /// The id of the message it quotes.
     #[serde(default)]
     pub quote: Option<String>,
+    /// What the quoted message was, as this one describes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoted: Option<Quoted>,
     /// Imported from the past: counts, never alarms.
     #[serde(default)]
     pub history: bool,
@@ -54,6 +58,17 @@ pub struct ChatMessage {
     /// The source's own order between messages of one sent time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
+}
+
+/// A quoted message, as the quoting one describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quoted {
+    /// Display name of who said it.
+    #[serde(default)]
+    pub who: String,
+    /// What it said, as lines show it.
+    #[serde(default)]
+    pub text: String,
 }
 
 /// A room as a message names it.
@@ -83,6 +98,9 @@ pub struct SenderRef {
     /// The account that captures the messages.
     #[serde(default)]
     pub is_self: bool,
+    /// Whether it is a person at all; `None`: the source does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_type: Option<ContactType>,
 }
 
 /// A fact about a room that nobody said.
@@ -198,7 +216,24 @@ impl ChatMessage {
             corporation: self.sender.corporation.clone(),
             coworker: self.sender.coworker,
             is_self: self.sender.is_self,
+            contact_type: self.sender.contact_type,
         }
+    }
+
+    /// Everybody whom it mentions.
+    pub fn mentioned(&self) -> Vec<PersonKey> {
+        let person = |id: &String| PersonKey { source: self.source.clone(), id: id.clone() };
+        self.mentions.iter().map(person).collect()
+    }
+
+    /// What it quotes.
+    pub fn quotation(&self) -> Option<Quote> {
+        let (id, quoted) = (self.quote.clone().filter(|id| !id.is_empty()), self.quoted.clone());
+        if id.is_none() && quoted.is_none() {
+            return None;
+        }
+        let Quoted { who, text } = quoted.unwrap_or(Quoted { who: String::new(), text: String::new() });
+        Some(Quote { id, who, text: Some(text).filter(|text| !text.is_empty()) })
     }
 
     /// For a recall, the identity of the message taken back.

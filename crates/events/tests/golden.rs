@@ -18,6 +18,7 @@ macro_rules! golden {
 }
 
 golden!(chat_message, ChatMessage, "chat_message.v1.json");
+golden!(chat_message_quoted, ChatMessage, "chat_message_quoted.v1.json");
 golden!(chat_room, ChatRoom, "chat_room.v1.json");
 golden!(chat_room_left, ChatRoom, "chat_room_left.v1.json");
 golden!(chat_room_removed, ChatRoom, "chat_room_removed.v1.json");
@@ -27,6 +28,7 @@ golden!(command_undo_cancel, Command, "command_undo_cancel.v1.json");
 golden!(command_assign, Command, "command_assign.v1.json");
 golden!(command_recompute, Command, "command_recompute.v1.json");
 golden!(beat, Beat, "beat.v1.json");
+golden!(beat_verification, Beat, "beat_verification.v1.json");
 golden!(room_changed, RoomChanged, "room_changed.v1.json");
 
 #[test]

@@ -68,7 +68,7 @@ fn line(card: &Listed, config: &Config) -> String {
         local(card.due_at, config.rules.time_zone),
         wording::state(&card.state, card.skipped_because.as_deref()),
         wording::level(&card.colour, card.threshold_seconds),
-        card.customer,
+        card.customer.as_deref().map_or("", domain::wording::name),
         wording::to(chat_name(&config.feishu, &card.chat), card.asks_owner),
     ))
 }

@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use events::beat::{Lag, Login};
+use events::beat::{Lag, Login, Verification};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -40,6 +40,7 @@ struct Reports {
     parts: BTreeMap<&'static str, Instant>,
     behind: BTreeMap<&'static str, Behind>,
     login: Option<Login>,
+    verification: Option<Verification>,
 }
 
 #[derive(Debug)]
@@ -100,6 +101,20 @@ impl Health {
             drop(reports);
             self.urgent.notify_one();
         }
+    }
+
+    /// What is asked for before the account is logged in; `None`: nothing. A change is told at once.
+    pub fn report_verification(&self, verification: Option<Verification>) {
+        let mut reports = self.reports();
+        if reports.verification != verification {
+            reports.verification = verification;
+            drop(reports);
+            self.urgent.notify_one();
+        }
+    }
+
+    pub(crate) fn verification(&self) -> Option<Verification> {
+        self.reports().verification.clone()
     }
 
     pub(crate) fn login(&self) -> Option<Login> {

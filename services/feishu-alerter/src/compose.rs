@@ -10,6 +10,7 @@ use domain::presence::Absence;
 use domain::rules::Colour;
 use domain::rules::Rules;
 use domain::wait::Wait;
+use domain::wording;
 use runtime::config::Feishu;
 use store::alerts::cards::{self, Card};
 use store::ingest::gaps;
@@ -110,7 +111,7 @@ impl Subject {
         match &self.about {
             About::Wait { stored, .. } => {
                 let kind = if card.asks_owner { CardKind::OwnerWanted } else { CardKind::Overdue };
-                (kind, stored.wait.customer_name.clone(), stored.wait.opened.at)
+                (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
             }
             About::Departure(absence) => {
                 let by = absence.as_ref().and_then(|absence| absence.by.clone());
@@ -131,7 +132,7 @@ impl Subject {
 
     fn last_lines(&self) -> Vec<LastLine> {
         let line = |line: &rooms::Line| LastLine {
-            speaker: line.name.clone(),
+            speaker: wording::name(&line.name).to_owned(),
             text: line.text.clone(),
             at: line.at,
         };

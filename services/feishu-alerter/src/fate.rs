@@ -61,9 +61,10 @@ pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, calenda
         return if excluded { CardState::Excluded } else { CardState::Waiting { unverified } };
     };
     match &outcome.how {
-        Ending::Answered { name, .. } => {
-            CardState::Answered { by: name.clone(), after: waited(&stored.wait, calendar) }
-        }
+        Ending::Answered { name, .. } => CardState::Answered {
+            by: domain::wording::name(name).to_owned(),
+            after: waited(&stored.wait, calendar),
+        },
         Ending::Cancelled { by, .. } => CardState::Cancelled { by: by.clone() },
         Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },
         Ending::Withdrawn => CardState::Withdrawn,

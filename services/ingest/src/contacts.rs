@@ -27,7 +27,9 @@ pub struct Contacts {
 impl Contacts {
     /// Notes the senders of messages.
     pub fn note_senders(&self, messages: &[ChatMessage]) {
-        self.note(messages.iter().map(|message| {
+        // A notice is said by nobody, whom there is nothing to remember of.
+        let said = messages.iter().filter(|message| message.sender.id != message.room.id);
+        self.note(said.map(|message| {
             let sender = message.sender();
             Contact {
                 person: sender.key.to_string(),

@@ -6,6 +6,7 @@
 pub mod callers;
 mod capture;
 mod contacts;
+pub mod content;
 pub mod gateway;
 mod http;
 mod order;

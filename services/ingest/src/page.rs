@@ -73,6 +73,7 @@ async fn login(State(page): State<Arc<Page>>) -> Response {
     };
     let picture = capture.login_code().and_then(|code| qr::svg(&code).ok());
     let body = match (&picture, state_word(capture.status().state)) {
+        (None, "waiting_login") if capture.verification().is_some() => text::page(text::VERIFY, ""),
         (Some(picture), _) => text::page(text::SCAN, picture),
         (None, "live" | "suspect") => text::page(text::LOGGED_IN, ""),
         (None, "waiting_login") => text::page(text::WAIT_FOR_CODE, ""),
@@ -106,6 +107,7 @@ async fn status(State(page): State<Arc<Page>>) -> Response {
             "since": row.as_ref().map(|row| row.state_since),
             "last_live_at": row.as_ref().and_then(|row| row.last_live_at),
             "last_event_at": row.as_ref().and_then(|row| row.last_event_at),
+            "verification": capture.verification(),
             "inbox": counts.waiting,
             "payloads_missing": counts.missing,
             "outbox": counts.outbox,
@@ -129,6 +131,7 @@ mod text {
     pub const TOKEN_NEEDED: &str = "需要访问令牌：请在地址后加上 ?token=…";
     pub const NO_GATEWAY: &str = "没有配置微信网关";
     pub const SCAN: &str = "请用助手账号的手机扫描二维码登录";
+    pub const VERIFY: &str = "登录需要验证：请到网关的管理页面按提示完成（不用扫码）";
     pub const LOGGED_IN: &str = "助手账号已登录";
     pub const WAIT_FOR_CODE: &str = "等待网关提供二维码…";
     pub const NOT_CONNECTED: &str = "网关未连接";

@@ -150,7 +150,9 @@ impl ChatHandler {
             if let Some(mut entry) = fact.entry(&rules) {
                 let blank_before = room.locked.blanked_to.max(blank_before);
                 // What comes later than its text may be kept is counted, and its text never stored.
-                entry.text.take_if(|_| blank_before.is_some_and(|before| entry.entry.position.at < before));
+                if blank_before.is_some_and(|before| entry.entry.position.at < before) {
+                    entry.forget_words();
+                }
                 room.keep_lowest(entry);
             }
         }

@@ -4,6 +4,7 @@ use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{EntryId, PersonKey, RoomKey};
 use domain::message::MessageKind;
+use domain::nature::Nature;
 use domain::rules::RulesHistory;
 use domain::timeline::{Body, Departure, Entry, Message, Position, RoomFacts, effective_sent_at};
 use events::chat::{ChatMessage, ChatRoom, RoomEvent};
@@ -107,13 +108,22 @@ fn message_entry(message: &ChatMessage, seq: i64, rules: &RulesHistory) -> NewEn
     let id = EntryId::from(&message.key());
     let position =
         Position { at, order: message.seq.unwrap_or_default(), seq, entry: id.clone(), after: None };
+    let in_force = rules.at(at);
     let body = match message.recall_target() {
         Some(target) => Body::Recall { target },
         None => Body::Message(Message {
             key: message.key(),
             sender: message.sender(),
             kind: message.kind,
-            features: Features::of(message.kind, &message.text, &rules.at(at).phrases),
+            features: Features::of(message.kind, &message.text, &in_force.phrases),
+            nature: Nature::of(
+                message.kind,
+                &message.text,
+                message.mentions.iter().map(String::as_str),
+                in_force,
+            ),
+            mentions: message.mentioned(),
+            quote: message.quotation().map(Box::new),
             history: message.history,
             received_at: message.received_at,
             stamped: None,

@@ -66,7 +66,7 @@ impl RoomWork {
         self.excluded = rules.excluded_rooms.cover(&self.locked.room, &topic.name);
         if self.excluded {
             for new in &mut self.entries {
-                new.text = None;
+                new.forget_words();
             }
         }
     }

@@ -26,7 +26,7 @@ fn line(sender: &Sender, kind: MessageKind, text: &str, at: Timestamp, rules: &R
         return None;
     }
     let words = if kind == MessageKind::Text { own_words(text) } else { text };
-    let name = staff.map_or_else(|| sender.name.clone(), |staff| staff.0);
+    let name = staff.map_or_else(|| wording::name(&sender.name).to_owned(), |staff| staff.0);
     Some(Line { name, role, text: shorten(&wording::shown(kind, words)), at })
 }
 

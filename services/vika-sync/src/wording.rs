@@ -3,6 +3,7 @@
 use chrono::DateTime;
 use chrono_tz::Tz;
 use domain::role::Role;
+use domain::wording;
 
 /// 采集状态: nothing is known to be missing.
 pub const CAPTURED: &str = "正常";
@@ -25,12 +26,12 @@ pub fn removed(at: DateTime<Tz>) -> String {
 /// 最后说话者.
 pub fn speaker(role: Role, name: &str) -> String {
     let prefix = if role == Role::Customer { CUSTOMER } else { STAFF };
-    format!("{prefix}{name}")
+    format!("{prefix}{}", wording::name(name))
 }
 
 /// One of 最近三句.
 pub fn line(name: &str, text: &str) -> String {
-    format!("{name}：{text}")
+    format!("{}：{text}", wording::name(name))
 }
 
 /// 当前级别: the colour and what was passed.

@@ -1,6 +1,8 @@
 //! What a gateway tells: events, and payloads of messages.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::message::MessageKind;
+use ingest::content::{self, Raw};
 use ingest::gateway::event::Event;
 use ingest::gateway::payload::{Kind, MAX_TEXT_BYTES, Message, Place, mentioned_names, message};
 use ingest::gateway::wire::{EventResponse, MessagePayloadResponse};
@@ -52,7 +54,8 @@ fn event(wire: &EventResponse) {
         Event::RoomInvite { invitation } => assert!(!invitation.is_empty()),
         Event::Scan(scan) => assert!(scan.qrcode.is_none_or(|code| !code.is_empty())),
         Event::Other { number } | Event::Malformed { number } => assert_eq!(number, wire.r#type),
-        Event::Heartbeat
+        Event::Verify(_)
+        | Event::Heartbeat
         | Event::Dong { .. }
         | Event::Ready
         | Event::Logout
@@ -84,7 +87,10 @@ fn payload(wire: MessagePayloadResponse) {
     let Ok(read) = message(&asked, wire, now()) else { return };
     assert!(named.is_empty() || named == asked.as_str(), "another message's payload");
     assert_eq!(read.id, asked);
-    stored(read.talker.as_str());
+    if let Some(talker) = &read.talker {
+        stored(talker.as_str());
+    }
+    reads_as_text(&read);
     for id in ids_of(&read) {
         stored(id);
     }
@@ -94,6 +100,20 @@ fn payload(wire: MessagePayloadResponse) {
     assert!(read.text_was_cut || !long, "a text was cut without a mark");
     assert!(read.sent.at <= now() + MAX_AHEAD, "a message of the future");
     assert!(mentioned_names(&read.text).iter().all(|name| !name.is_empty() && read.text.contains(*name)));
+}
+
+/// What it is, whatever its markup: nothing longer than it came, nothing that cannot be stored, and never a document of
+/// `WeChat`'s in a text.
+fn reads_as_text(read: &Message) {
+    for kind in [MessageKind::Text, MessageKind::Other, MessageKind::File, MessageKind::System] {
+        let content = content::read(Raw { kind, text: &read.text, nobody: read.talker.is_none() });
+        let quoted = content.quote.as_ref().map(|quote| [&quote.who, &quote.text]);
+        for text in quoted.into_iter().flatten().chain([&content.text]) {
+            assert!(!text.contains('\0') && text.len() <= MAX_TEXT_BYTES + 3, "a text that cannot be stored");
+        }
+        let is_document = content.text.starts_with("<msg><appmsg>") && content.text.ends_with("</msg>");
+        assert!(!is_document || content.kind != MessageKind::Text, "a document as somebody's words");
+    }
 }
 
 fn ids_of(read: &Message) -> Vec<&str> {

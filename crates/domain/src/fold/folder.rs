@@ -111,6 +111,7 @@ impl<'e> Folder<'e> {
 
     fn message(&mut self, message: &'e Message, position: &'e Position) {
         if matches!(message.kind, MessageKind::System | MessageKind::Recalled) {
+            self.state.ignored = message.ignored(Role::Customer);
             return;
         }
         self.spoken(message, position);
@@ -125,6 +126,12 @@ impl<'e> Folder<'e> {
         let rules = self.rules.at(position.at);
         let (role, staff) = identify(rules, &message.sender);
         let spoken = Spoken { message, position, role, staff, rules };
+        if let Some(ignored) = message.ignored(role) {
+            if message.recalled.is_none() {
+                self.state.ignored = Some(ignored);
+            }
+            return;
+        }
         match (role, &message.recalled) {
             (Role::Customer, Some(recall)) => self.taken_back(spoken, recall),
             (Role::Bot, _) | (_, Some(_)) => {}
@@ -247,6 +254,7 @@ impl<'e> Folder<'e> {
         let date = spoken.position.at.with_timezone(&spoken.rules.time_zone).date_naive();
         let by_owner = spoken.role.is_staff() && self.is_owner(spoken);
         self.state.day.count(date, spoken.role, by_owner);
+        self.state.ignored = None;
         self.speaker = Some(spoken);
     }
 

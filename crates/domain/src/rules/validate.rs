@@ -12,6 +12,8 @@ use crate::span::Span;
 
 /// No threshold of a ladder lies beyond this.
 const LONGEST: Span = Span::seconds(30 * 86_400);
+/// A shorter beginning would be that of many a message.
+const SHORTEST_AUTO_REPLY: usize = 3;
 /// No ladder repeats more often than this.
 const MOST_REPEATS: u64 = 2_000;
 
@@ -32,6 +34,7 @@ impl Rules {
         self.check_roster(&mut problems);
         self.check_contacts(&mut problems);
         self.check_phrases(&mut problems);
+        self.check_auto_replies(&mut problems);
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
         self.check_exclusions(&mut problems);
@@ -115,6 +118,16 @@ impl Rules {
 }
 
 impl Rules {
+    fn check_auto_replies(&self, problems: &mut Problems) {
+        for (index, begin) in self.auto_replies.iter().enumerate() {
+            let length = closing::plain_phrase(begin).trim().chars().count();
+            if length < SHORTEST_AUTO_REPLY {
+                let expected = "how an automatic reply begins, in at least three characters, like [自动回复]";
+                problems.add(format!("auto_replies[{index}]"), format!("`{begin}`"), expected);
+            }
+        }
+    }
+
     fn check_exclusions(&self, problems: &mut Problems) {
         let mut seen: HashMap<String, usize> = HashMap::new();
         for (index, pattern) in self.excluded_rooms.names.iter().enumerate() {

@@ -10,6 +10,7 @@ use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey};
 use domain::message::{MessageKind, Sender};
+use domain::nature::Nature;
 use domain::rules::{AnsweredBy, Rules, RulesHistory, RulesVersion};
 use domain::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position};
 
@@ -63,6 +64,7 @@ pub fn sender(name: &str) -> Sender {
         corporation: if colleague { "示例公司" } else { "" }.to_owned(),
         coworker: None,
         is_self: name == "本账号",
+        contact_type: None,
     }
 }
 
@@ -79,17 +81,20 @@ pub fn message(id: &str, seconds: i64, seq: i64, name: &str, text: &str) -> Entr
     let kind = match text {
         "[图片]" => MessageKind::Image,
         "[表情]" => MessageKind::Emoticon,
-        "[系统]" => MessageKind::System,
+        "[系统]" | "[拍了拍]" => MessageKind::System,
         _ => MessageKind::Text,
     };
     let key = key(id);
     let position = position(seconds, seq, EntryId::from(&key));
-    let features = Features::of(kind, text, &rules(AnsweredBy::AnyStaff).phrases);
+    let rules = rules(AnsweredBy::AnyStaff);
     let message = Message {
         key,
         sender: sender(name),
         kind,
-        features,
+        features: Features::of(kind, text, &rules.phrases),
+        nature: Nature::of(kind, text, [], &rules),
+        mentions: Vec::new(),
+        quote: None,
         history: false,
         received_at: at(seconds),
         stamped: None,

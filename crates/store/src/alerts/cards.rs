@@ -349,8 +349,8 @@ pub struct Listed {
     pub room: String,
     /// The room's name; empty when unknown.
     pub topic: String,
-    /// Who waits; empty when the wait is not there.
-    pub customer: String,
+    /// Who waits; `None` when the wait is not there.
+    pub customer: Option<String>,
     /// The rung, or `owner-DATE`.
     pub rung: String,
     /// The rung's threshold in working seconds.
@@ -378,7 +378,7 @@ pub async fn newest(
         Listed,
         r#"
         select card.created_at as made_at, card.due_at, card.room, coalesce(rooms.topic, '') as "topic!",
-               coalesce(waits.customer_name, '') as "customer!", card.rung, card.threshold_seconds, card.colour,
+               waits.customer_name as "customer?", card.rung, card.threshold_seconds, card.colour,
                card.chat, card.ask_day is not null as "asks_owner!", card.state, card.skipped_because
         from alert_cards card
              left join rooms using (room)

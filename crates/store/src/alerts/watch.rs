@@ -6,6 +6,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgInterval;
 
+use crate::ingest::gateways::PAYLOAD_MISSING;
+
 /// An alarm as stored.
 #[derive(Debug, Clone)]
 pub struct Alarm {
@@ -507,4 +509,37 @@ pub async fn gateway(connection: &mut PgConnection, name: &str) -> Result<Option
     )
     .fetch_optional(connection)
     .await
+}
+
+/// Messages that the gateway named and could not give.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    /// How many.
+    pub count: i64,
+    /// Around when the first of them was said.
+    pub first_at: Timestamp,
+    /// Around when the last.
+    pub last_at: Timestamp,
+}
+
+/// Those of a gateway since a moment; `None`: there are none.
+pub async fn missing(
+    connection: &mut PgConnection,
+    gateway: &str,
+    since: Timestamp,
+) -> Result<Option<Missing>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"
+        select coalesce(sum(messages), 0)::bigint as "count!", min(since) as first_at, max(until) as last_at
+        from capture_gaps
+        where gateway = $1 and reason = $2 and until > $3
+        "#,
+        gateway,
+        PAYLOAD_MISSING,
+        since,
+    )
+    .fetch_one(connection)
+    .await?;
+    let times = row.first_at.zip(row.last_at);
+    Ok(times.map(|(first_at, last_at)| Missing { count: row.count, first_at, last_at }))
 }

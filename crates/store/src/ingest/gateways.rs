@@ -154,3 +154,42 @@ pub async fn close_gaps(
     .await?;
     Ok(closed.rows_affected())
 }
+
+/// Why a gap is there that is about messages which the gateway named and could not give.
+pub const PAYLOAD_MISSING: &str = "payload_missing";
+
+/// A message whose event came at a moment could not be had. Many around one moment are one gap, so that a gateway which
+/// names nothing but strangers' messages fills no table.
+pub async fn note_missing(
+    connection: &mut PgConnection,
+    gateway: &str,
+    account: Option<&str>,
+    at: Timestamp,
+    (since, until): (Timestamp, Timestamp),
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        with known as (
+            update capture_gaps set messages = messages + 1
+            where id = (select id from capture_gaps
+                        where gateway = $1 and reason = $2 and since <= $3 and until >= $3
+                              and ($4::text is null or of_account = $4)
+                        order by id limit 1)
+            returning id
+        )
+        insert into capture_gaps (gateway, since, until, reason, of_source, of_account, messages)
+        select $1, $5, $6, $2, coalesce((select source from gateways where gateway = $1), 'wechaty'),
+               coalesce($4, (select account from gateways where gateway = $1)), 1
+        where not exists (select from known)
+        "#,
+        gateway,
+        PAYLOAD_MISSING,
+        at,
+        account,
+        since,
+        until,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

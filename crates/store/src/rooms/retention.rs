@@ -48,7 +48,7 @@ pub async fn blank_texts(
 ) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
-        update timeline set body = null
+        update timeline set body = null, quote = quote - 'text'
         from (select entry from timeline
               where room = $1 and pos_at < $2 and body is not null
                 and pos_at >= coalesce((select text_blanked_to from rooms where room = $1), '-infinity')

@@ -8,6 +8,7 @@ use crate::card::Form;
 use crate::uuid::CardUuid;
 use crate::watch::card::{Setting, Shown, State, render};
 use crate::watch::trouble::Trouble;
+use events::beat::VerificationKind;
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");
 
@@ -19,7 +20,13 @@ fn all() -> Vec<Trouble> {
         Trouble::Restarting { service: service(), starts: 4 },
         Trouble::Panicked { service: service(), location: "services/room-state/src/fold.rs:7".into() },
         Trouble::GatewayLost { gateway: "main".into(), state: "auth_failed".into() },
-        Trouble::LoginLost { gateway: "main".into(), picture: None },
+        Trouble::LoginLost { gateway: "main".into(), picture: None, verification: None },
+        Trouble::LoginLost {
+            gateway: "main".into(),
+            picture: None,
+            verification: Some(VerificationKind::Code),
+        },
+        Trouble::PayloadsMissing { gateway: "main".into(), count: 3 },
         Trouble::Lagging { consumer: "room-state-chat".into(), pending: 4_000 },
         Trouble::DeadLetters { service: service(), count: 3, reasons: vec!["refused".into()] },
         Trouble::DiskFull { path: "/var/lib/x_y".into(), service: service(), free_gib: 1, free_percent: 4 },
@@ -63,7 +70,8 @@ async fn every_card_is_taken() {
 async fn a_code_is_shown_where_there_is_one() {
     let stage = stage().await;
     let key = stage.client.upload(b"\x89PNG\r\n\x1a\n").await.unwrap();
-    let trouble = Trouble::LoginLost { gateway: "main".into(), picture: Some(key.clone()) };
+    let trouble =
+        Trouble::LoginLost { gateway: "main".into(), picture: Some(key.clone()), verification: None };
     let mut shown = Shown { trouble, since: stage.hand.now(), state: State::Active };
     let content = taken(&stage, &shown, Form::Full, 1).await;
     assert!(content.contains(key.as_str()) && content.contains(&format!("<at id={PERSON}>")), "{content}");

@@ -150,7 +150,7 @@ fn body(shown: &Shown, setting: &Setting<'_>) -> String {
 
 /// The QR code, or why there is none.
 fn code(shown: &Shown) -> Option<Value> {
-    let Trouble::LoginLost { picture, .. } = &shown.trouble else { return None };
+    let Trouble::LoginLost { picture, verification: None, .. } = &shown.trouble else { return None };
     Some(match picture {
         Some(key) => json!({"tag": "img", "img_key": key,
             "alt": {"tag": "plain_text", "content": wording::SCAN_HERE}}),
@@ -174,7 +174,8 @@ fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = String> {
         Some(url) => format!("[{}]({url}#{})", section(code, setting), code.to_lowercase()),
         None => section(code, setting),
     };
-    let wants_login = shown.is_active() && matches!(shown.trouble, Trouble::LoginLost { .. });
+    let wants_login =
+        shown.is_active() && matches!(shown.trouble, Trouble::LoginLost { verification: None, .. });
     let login = setting.watchdog.login_page.as_ref().filter(|_| wants_login);
     let login = login.map(|url| format!("[{}]({url})", wording::LOGIN_PAGE));
     login.into_iter().chain([runbook])

@@ -8,7 +8,7 @@ use domain::Timestamp;
 use domain::span::Span;
 use runtime::config::Thresholds;
 
-use super::facts::{CARDS_ARE_NEWS_FOR, Facts, LETTERS_ARE_NEWS_FOR};
+use super::facts::{CARDS_ARE_NEWS_FOR, Facts, LETTERS_ARE_NEWS_FOR, MISSING_ARE_NEWS_FOR};
 use super::trouble::Trouble;
 
 /// How long a panic is shown, if no other follows.
@@ -43,6 +43,7 @@ pub fn decide(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> All {
     found.extend(gateway(facts, thresholds, now));
     found.extend(lags(facts, thresholds, now));
     found.extend(letters(facts));
+    found.extend(missing(facts));
     found.extend(disks(facts, thresholds, now));
     found.extend(outbox(facts, thresholds, now));
     found.into_iter().map(|found| (found.trouble.key(), found)).collect()
@@ -98,7 +99,10 @@ fn gateway(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Option<Fou
     let name = gateway.gateway.clone();
     let (trouble, after) = match gateway.state.as_str() {
         "live" | "stopped" => return None,
-        "waiting_login" => (Trouble::LoginLost { gateway: name, picture: None }, thresholds.login_lost_after),
+        "waiting_login" => (
+            Trouble::LoginLost { gateway: name, picture: None, verification: None },
+            thresholds.login_lost_after,
+        ),
         state => {
             (Trouble::GatewayLost { gateway: name, state: state.to_owned() }, thresholds.gateway_lost_after)
         }
@@ -142,6 +146,12 @@ fn letters(facts: &Facts) -> Vec<Found> {
             Some(Found { trouble, since: first, until: Some(last + LETTERS_ARE_NEWS_FOR) })
         })
         .collect()
+}
+
+fn missing(facts: &Facts) -> Option<Found> {
+    let (gateway, missing) = (facts.gateway.as_ref()?, facts.missing.as_ref()?);
+    let trouble = Trouble::PayloadsMissing { gateway: gateway.gateway.clone(), count: missing.count };
+    Some(Found { trouble, since: missing.first_at, until: Some(missing.last_at + MISSING_ARE_NEWS_FOR) })
 }
 
 /// The same path on several machines is one alarm, of the fullest: by what the card says, so that services on one

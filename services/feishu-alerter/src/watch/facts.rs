@@ -6,7 +6,7 @@ use async_nats::connection::State;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::Context;
-use store::alerts::watch::{Gateway, Letters, Outbox, gateway, letters_since, outbox};
+use store::alerts::watch::{Gateway, Letters, Missing, Outbox, gateway, letters_since, missing, outbox};
 use store::golive;
 use store::rooms::progress::{Progress, all};
 use store::sqlx::{self, PgConnection};
@@ -19,6 +19,8 @@ use crate::truth::held;
 pub const LETTERS_ARE_NEWS_FOR: TimeDelta = TimeDelta::minutes(30);
 /// The same for cards that were set aside.
 pub const CARDS_ARE_NEWS_FOR: TimeDelta = TimeDelta::hours(1);
+/// The same for messages that the gateway could not give.
+pub const MISSING_ARE_NEWS_FOR: TimeDelta = TimeDelta::hours(1);
 /// A chat that takes no cards while others do is blamed on Feishu only when nothing has gone out for so long.
 const DOUBT: TimeDelta = TimeDelta::minutes(30);
 
@@ -39,6 +41,8 @@ pub struct Facts {
     pub gateway: Option<Gateway>,
     /// Consumers with work: (consumer, messages, behind for).
     pub lags: Vec<(String, u64, TimeDelta)>,
+    /// Messages of late that the gateway could not give.
+    pub missing: Option<Missing>,
     /// File systems: (path, service, free bytes, total bytes).
     pub disks: Vec<(String, String, u64, u64)>,
     /// Dead letters of late.
@@ -53,6 +57,7 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Rows {
     gateway: Option<Gateway>,
+    missing: Option<Missing>,
     folds: Vec<Progress>,
     letters: Vec<Letters>,
     outbox: Outbox,
@@ -72,8 +77,13 @@ impl Rows {
             Some(configured) => gateway(connection, &configured.name).await?,
             None => None,
         };
+        let missing = match &gateway {
+            Some(gateway) => missing(connection, &gateway.gateway, now - MISSING_ARE_NEWS_FOR).await?,
+            None => None,
+        };
         Ok(Self {
             gateway,
+            missing,
             folds: all(connection).await?,
             letters: letters_since(connection, now - LETTERS_ARE_NEWS_FOR).await?,
             outbox: outbox(connection, FEISHU_REFUSES, held, DOUBT, now - CARDS_ARE_NEWS_FOR, now).await?,
@@ -107,6 +117,7 @@ impl Facts {
         Self {
             bus_connected: ctx.bus.client().connection_state() == State::Connected,
             gateway: rows.gateway,
+            missing: rows.missing,
             letters: rows.letters,
             outbox: rows.outbox,
             held: rows.held,
@@ -144,6 +155,7 @@ impl Facts {
                 .map(|(service, part, quiet)| (service.clone(), part.clone(), seconds(quiet)))
                 .collect(),
             gateway: None,
+            missing: None,
             lags: folds.iter().filter(|fold| fold.pending > 0).map(fold).chain(told).collect(),
             disks: beats
                 .iter()

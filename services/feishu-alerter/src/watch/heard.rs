@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use events::beat::{Beat, BeatKind, Login, Panic};
+use events::beat::{Beat, BeatKind, Login, Panic, VerificationKind};
 
 /// An instance first heard of when it is older than this has not just started: it was we who did.
 const JUST_STARTED: TimeDelta = TimeDelta::seconds(30);
@@ -122,6 +122,12 @@ impl Heard {
         self.services.values().flat_map(|service| service.instances.values()).map(|instance| &instance.beat)
     }
 
+    /// What a gateway asks for before its account is logged in.
+    pub fn verification(&self, gateway: &str) -> Option<VerificationKind> {
+        let asked = self.alive().filter_map(|beat| beat.verification.as_ref());
+        asked.filter(|asked| asked.gateway == gateway).map(|asked| asked.kind).next()
+    }
+
     /// What has to be scanned before a gateway's account is logged in.
     pub fn login(&self, gateway: &str) -> Option<&Login> {
         self.alive().filter_map(|beat| beat.login.as_ref()).find(|login| login.gateway == gateway)
@@ -151,6 +157,7 @@ mod tests {
             disks: Vec::new(),
             panicked: None,
             login: None,
+            verification: None,
         }
     }
 

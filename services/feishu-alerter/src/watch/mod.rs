@@ -169,7 +169,12 @@ impl Watch {
     async fn picture(&mut self, found: &mut All) {
         let mut wanted = false;
         for found in found.values_mut() {
-            if let Trouble::LoginLost { gateway, picture } = &mut found.trouble {
+            if let Trouble::LoginLost { gateway, picture, verification } = &mut found.trouble {
+                *verification = heard(&self.ears).verification(gateway);
+                // What is asked for then is not to be scanned.
+                if verification.is_some() {
+                    continue;
+                }
                 wanted = true;
                 let code = heard(&self.ears).login(gateway).map(|login| login.code.clone());
                 *picture = self.picture.of(&self.feishu, code.as_deref()).await;

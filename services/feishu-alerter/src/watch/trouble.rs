@@ -1,6 +1,7 @@
 //! What can be wrong with Huiyin itself.
 
 use domain::rules::Colour;
+use events::beat::VerificationKind;
 use serde::{Deserialize, Serialize};
 
 use crate::feishu::ImageKey;
@@ -50,6 +51,16 @@ pub enum Trouble {
         gateway: String,
         /// The QR code, uploaded; `None` while there is none.
         picture: Option<ImageKey>,
+        /// What the gateway asks for in place of a scan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verification: Option<VerificationKind>,
+    },
+    /// The gateway named messages that it could not give.
+    PayloadsMissing {
+        /// Which.
+        gateway: String,
+        /// How many lately.
+        count: i64,
     },
     /// A consumer of the bus does not keep up.
     Lagging {
@@ -99,6 +110,7 @@ impl Trouble {
             Self::Panicked { service, .. } => format!("panicked:{service}"),
             Self::GatewayLost { gateway, .. } => format!("gateway_lost:{gateway}"),
             Self::LoginLost { gateway, .. } => format!("login_lost:{gateway}"),
+            Self::PayloadsMissing { gateway, .. } => format!("payload_missing:{gateway}"),
             Self::Lagging { consumer, .. } => format!("lagging:{consumer}"),
             Self::DeadLetters { service, .. } => format!("dead_letters:{service}"),
             Self::DiskFull { path, .. } => format!("disk_full:{path}"),
@@ -123,6 +135,7 @@ impl Trouble {
             Self::FeishuRefuses => "W10",
             Self::CardsSetAside { .. } => "W11",
             Self::BusLost => "W12",
+            Self::PayloadsMissing { .. } => "W18",
         }
     }
 

@@ -3,6 +3,8 @@
 //! Together in one place, so that somebody who writes well can go over it without reading code. The runbook has a
 //! section for each code and says more.
 
+use events::beat::VerificationKind;
+
 use super::trouble::Trouble;
 
 /// Labels in the card.
@@ -79,7 +81,9 @@ pub fn words(trouble: &Trouble) -> Words {
             afterwards: None,
         },
         Trouble::Panicked { service, location } => panicked(service, location),
+        Trouble::LoginLost { verification: Some(kind), .. } => verification_asked(*kind),
         Trouble::LoginLost { .. } => login_lost(),
+        Trouble::PayloadsMissing { gateway, count } => payloads_missing(gateway, *count),
         Trouble::GatewayLost { gateway, state } => gateway_lost(gateway, state),
         Trouble::Lagging { consumer, pending } => lagging(consumer, *pending),
         Trouble::DeadLetters { service, count, reasons } => dead_letters(service, *count, reasons),
@@ -179,6 +183,41 @@ fn login_lost() -> Words {
             EVERYBODY_LOOKS.to_owned(),
         ],
         afterwards: None,
+    }
+}
+
+fn verification_asked(kind: VerificationKind) -> Words {
+    let (asked, step) = match kind {
+        VerificationKind::Code => {
+            ("验证码", "在助手账号的手机上查看验证码（手机弹窗或短信），到网关的管理页面输入。")
+        }
+        VerificationKind::Slide => ("滑块验证", "到网关的管理页面，按提示拖动滑块完成验证。"),
+    };
+    Words {
+        title: format!("助手账号登录需要{asked}"),
+        what: format!("扫码以后，微信要求再做一次验证（{asked}），完成之前助手账号没有登录。不用再扫码。"),
+        impact: HELD,
+        steps: vec![
+            step.to_owned(),
+            "验证码过期或输错，在网关的管理页面重新获取；仍不行，按手册重启网关后重新扫码。".to_owned(),
+            "完成后等这张卡片变为「已恢复」。".to_owned(),
+            EVERYBODY_LOOKS.to_owned(),
+        ],
+        afterwards: None,
+    }
+}
+
+fn payloads_missing(gateway: &str, count: i64) -> Words {
+    Words {
+        title: format!("有消息取不到内容：{gateway}"),
+        what: format!("最近一小时微信网关「{gateway}」通知了 {count} 条消息，但多次都取不到内容。"),
+        impact: "不知道是哪个群、说了什么：可能有客户被漏掉。这段时间的等待标为「待核实」，不算进考核。",
+        steps: vec![
+            "请各负责人翻看一下自己的群里刚才的消息。".to_owned(),
+            "看网关是否繁忙或刚重启过：docker compose logs --tail 100 gateway".to_owned(),
+            "反复出现，请把 docker compose logs ingest 发给工程师。".to_owned(),
+        ],
+        afterwards: Some("一小时内没有新的。取不到的内容不会再补上。"),
     }
 }
 
@@ -342,7 +381,7 @@ mod tests {
     #[test]
     fn nobody_is_sent_to_a_sheet_that_is_not_kept_up() {
         let silent = |service: &str| Trouble::Silent { service: service.into() };
-        let lost = Trouble::LoginLost { gateway: "main".into(), picture: None };
+        let lost = Trouble::LoginLost { gateway: "main".into(), picture: None, verification: None };
         let gateway = Trouble::GatewayLost { gateway: "main".into(), state: "connecting".into() };
         for trouble in [silent("ingest"), silent("room-state"), lost, gateway, Trouble::BusLost] {
             let said = steps(&trouble);

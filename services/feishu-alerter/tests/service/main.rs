@@ -6,6 +6,7 @@ mod first_day;
 mod gaps;
 mod holding;
 mod ladder;
+mod nameless;
 mod owners;
 mod presses;
 mod refusals;

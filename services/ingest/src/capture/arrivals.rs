@@ -68,6 +68,7 @@ fn happened(capture: &Capture, event: Event, arrived_at: DateTime<Utc>, news: &m
         }
         Event::Ready => News::Warm,
         Event::Scan(scan) => return show(capture, &scan),
+        Event::Verify(kind) => return capture.verification_asked(kind),
         Event::RoomJoin { room, invitees, inviter, at } => {
             News::Joined { room, people: invitees, inviter, at: at.unwrap_or(arrived_at) }
         }
@@ -90,7 +91,9 @@ fn happened(capture: &Capture, event: Event, arrived_at: DateTime<Utc>, news: &m
 fn show(capture: &Capture, scan: &Scan) {
     tracing::info!(status = ?scan.status, "login by QR code");
     match (&scan.qrcode, scan.status) {
-        (Some(code), ScanStatus::Waiting | ScanStatus::Unknown(_)) => {
+        // Numbers that nobody has told us about may stand for anything; 0 is a code of some old puppets.
+        (Some(code), ScanStatus::Waiting | ScanStatus::Unknown(0)) => {
+            capture.verification.send_replace(None);
             match qr::terminal(code) {
                 Ok(art) => tracing::info!("scan this code with the account's phone, or open /login:\n{art}"),
                 Err(error) => tracing::error!(%error, "the login code cannot be shown"),

@@ -16,7 +16,7 @@ use store::ingest::inbox::{self, Waiting};
 use tokio::task::JoinSet;
 
 use super::line::{Line, Place};
-use super::{Capture, Trouble, message, point};
+use super::{Capture, Trouble, message, missing, point};
 
 /// Payloads asked for at the same time; more brings nothing.
 const IN_FLIGHT: usize = 12;
@@ -213,11 +213,14 @@ impl Fetchers {
     }
 
     async fn give_up(&self, waiting: &Waiting, attempts: i32, reason: &str) {
+        // What it was about nobody can tell; that it was is kept, and told.
         metrics::counter!("ingest_payloads_missing_total").increment(1);
         tracing::error!(message.id = waiting.message, attempts, reason, "payload is missing");
         let given_up = async {
-            let mut connection = self.capture.ctx.db.acquire().await?;
-            inbox::give_up(&mut connection, &self.capture.name, &waiting.message, attempts, reason).await
+            let mut tx = self.capture.ctx.db.begin().await?;
+            inbox::give_up(&mut tx, &self.capture.name, &waiting.message, attempts, reason).await?;
+            missing::note(&mut tx, &self.capture, waiting).await?;
+            tx.commit().await
         };
         if let Err(error) = given_up.await {
             tracing::warn!(error = chain(&error), "a missing payload could not be noted, it is tried again");

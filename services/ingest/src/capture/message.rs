@@ -1,15 +1,17 @@
 //! From a payload to the message on the bus: who, where, what.
 
 use domain::message::MessageKind;
-use events::chat::{ChatMessage, RoomRef, SenderRef};
+use domain::nature::EVERYBODY;
+use events::chat::{ChatMessage, Quoted, RoomRef, SenderRef};
 use store::ingest::inbox::Waiting;
 
 use super::people::Person;
 use super::rooms::Facts;
 use super::{Capture, Link, SOURCE, Trouble};
+use crate::content::{self, Content, Raw};
 use crate::gateway::payload::{self, Kind, Message, Place, mentioned_names};
 use crate::gateway::time::TimeOrigin;
-use crate::gateway::{ContactId, MessageId};
+use crate::gateway::{ContactId, MessageId, RoomId};
 
 /// Fetches a message with what is known of its room and sender. `None`: it was said between two people, which is no
 /// room of ours. On the `last` attempt it goes without what cannot be had, since a message is worth more than its
@@ -37,39 +39,67 @@ pub async fn assemble(
         Err(Trouble::Gateway(_)) if last => Facts::default(),
         Err(trouble) => return Err(trouble),
     };
-    let person = match capture.people.get(capture, link, &message.talker).await {
+    let sender = match &message.talker {
+        Some(talker) => sender(capture, link, &room, talker, &account, last).await?,
+        None => nobody(&room),
+    };
+    let content = content(&message);
+    let mentions = mentions(capture, &message, &content, &facts);
+    if sender.is_self {
+        metrics::counter!("ingest_own_messages_total").increment(1);
+    }
+    let room = RoomRef { id: room.to_string(), topic: facts.topic };
+    Ok(Some(fact(message, content, &account, room, sender, mentions, waiting)))
+}
+
+/// The sender of a notice: the room itself, which is nobody's customer.
+fn nobody(room: &RoomId) -> SenderRef {
+    SenderRef {
+        id: room.to_string(),
+        name: String::new(),
+        corporation: String::new(),
+        coworker: None,
+        is_self: false,
+        contact_type: None,
+    }
+}
+
+async fn sender(
+    capture: &Capture,
+    link: &Link,
+    room: &RoomId,
+    talker: &ContactId,
+    account: &ContactId,
+    last: bool,
+) -> Result<SenderRef, Trouble> {
+    let person = match capture.people.get(capture, link, talker).await {
         Ok(person) => person,
         Err(_) if last => Person::default(),
         Err(error) => return Err(error.into()),
     };
     let name = match person.name.as_str() {
-        "" => capture.people.name_in_room(link, &room, &message.talker).await,
+        "" => capture.people.name_in_room(link, room, talker).await,
         name => name.to_owned(),
     };
-    let mentions = mentions(capture, &message, &facts);
-    let sender = SenderRef {
-        id: message.talker.to_string(),
+    Ok(SenderRef {
+        id: talker.to_string(),
         name,
         corporation: person.corporation,
         coworker: person.coworker,
-        is_self: message.talker == account,
-    };
-    if sender.is_self {
-        metrics::counter!("ingest_own_messages_total").increment(1);
-    }
-    let room = RoomRef { id: room.to_string(), topic: facts.topic };
-    Ok(Some(fact(message, &account, room, sender, mentions, waiting)))
+        is_self: talker == account,
+        contact_type: person.contact_type,
+    })
 }
 
 fn fact(
     message: Message,
+    content: Content,
     account: &ContactId,
     room: RoomRef,
     sender: SenderRef,
     mentions: Vec<String>,
     waiting: &Waiting,
 ) -> ChatMessage {
-    let (kind, text) = content(message.kind, message.text, message.filename);
     ChatMessage {
         source: SOURCE.to_owned(),
         account: account.to_string(),
@@ -78,11 +108,12 @@ fn fact(
         sender,
         sent_at: message.sent.at,
         received_at: waiting.arrived_at,
-        kind,
-        text,
+        kind: content.kind,
+        text: content.text,
         cut: message.text_was_cut,
         mentions,
-        quote: message.quote.map(|id| id.to_string()),
+        quote: message.quote.map(|id| id.to_string()).or_else(|| content.quote.as_ref()?.id.clone()),
+        quoted: content.quote.map(|quote| Quoted { who: quote.who, text: quote.text }),
         history: false,
         time_guessed: message.sent.origin != TimeOrigin::Puppet,
         captured: Some(waiting.arrived_at.timestamp_micros()),
@@ -90,63 +121,84 @@ fn fact(
     }
 }
 
-/// What puppets write as the text of a picture or a sticker is XML for machines, and not kept.
-fn content(kind: Kind, text: String, filename: Option<String>) -> (MessageKind, String) {
+/// What it is, as [`crate::content`] says.
+fn content(message: &Message) -> Content {
+    let text = match (&message.kind, &message.filename) {
+        (Kind::File, Some(filename)) => filename,
+        (Kind::Recalled { original: Some(original) }, _) => original.as_str(),
+        _ => &message.text,
+    };
+    content::read(Raw { kind: word(&message.kind), text, nobody: message.talker.is_none() })
+}
+
+fn word(kind: &Kind) -> MessageKind {
     match kind {
-        Kind::Text => (MessageKind::Text, text),
-        Kind::Image => (MessageKind::Image, String::new()),
-        Kind::Audio => (MessageKind::Audio, String::new()),
-        Kind::Video => (MessageKind::Video, String::new()),
-        Kind::File => (MessageKind::File, filename.unwrap_or(text)),
-        Kind::Emoticon => (MessageKind::Emoticon, String::new()),
-        Kind::Location => (MessageKind::Location, text),
-        Kind::Url => (MessageKind::Url, text),
-        Kind::MiniProgram => (MessageKind::MiniProgram, text),
-        Kind::Contact => (MessageKind::Contact, text),
-        Kind::ChatHistory => (MessageKind::ChatHistory, text),
-        Kind::RedEnvelope => (MessageKind::RedEnvelope, text),
-        Kind::Transfer => (MessageKind::Transfer, text),
-        Kind::Call => (MessageKind::Call, text),
-        Kind::Recalled { original: Some(original) } => (MessageKind::Recalled, original.to_string()),
+        Kind::Text => MessageKind::Text,
+        Kind::Image => MessageKind::Image,
+        Kind::Audio => MessageKind::Audio,
+        Kind::Video => MessageKind::Video,
+        Kind::File => MessageKind::File,
+        Kind::Emoticon => MessageKind::Emoticon,
+        Kind::Location => MessageKind::Location,
+        Kind::Url => MessageKind::Url,
+        Kind::MiniProgram => MessageKind::MiniProgram,
+        Kind::Contact => MessageKind::Contact,
+        Kind::ChatHistory => MessageKind::ChatHistory,
+        Kind::RedEnvelope => MessageKind::RedEnvelope,
+        Kind::Transfer => MessageKind::Transfer,
+        Kind::Call => MessageKind::Call,
+        Kind::Recalled { original: Some(_) } => MessageKind::Recalled,
         // The puppet wrote its notice in place of the id: nobody can tell what was taken back.
-        Kind::Recalled { original: None } | Kind::System => (MessageKind::System, text),
-        Kind::Other => (MessageKind::Other, text),
+        Kind::Recalled { original: None } | Kind::System => MessageKind::System,
+        Kind::Other => MessageKind::Other,
     }
 }
 
 /// Ids from the puppet, else from the names in the text, as far as members with such a name are known.
-fn mentions(capture: &Capture, message: &Message, facts: &Facts) -> Vec<String> {
-    if !message.mentions.is_empty() || message.kind != Kind::Text {
-        return message.mentions.iter().map(ToString::to_string).collect();
+fn mentions(capture: &Capture, message: &Message, content: &Content, facts: &Facts) -> Vec<String> {
+    let mut mentioned: Vec<String> = message.mentions.iter().map(ToString::to_string).collect();
+    if mentioned.is_empty() && content.kind == MessageKind::Text {
+        let names = mentioned_names(&content.text);
+        if !names.is_empty() {
+            mentioned = capture.people.called(&facts.members, &names);
+        }
     }
-    let names = mentioned_names(&message.text);
-    if names.is_empty() {
-        return Vec::new();
-    }
-    capture.people.called(&facts.members, &names)
+    mentioned.extend(content.to_everybody.then(|| EVERYBODY.to_owned()));
+    mentioned
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::wire::MessagePayloadResponse;
 
-    fn read(kind: Kind, text: &str, filename: Option<&str>) -> (MessageKind, String) {
-        content(kind, text.to_owned(), filename.map(ToOwned::to_owned))
+    fn read(number: i32, text: &str, filename: &str) -> (MessageKind, String) {
+        let wire = MessagePayloadResponse {
+            r#type: number,
+            text: text.to_owned(),
+            filename: filename.to_owned(),
+            talker_id: "u1".into(),
+            room_id: "r1".into(),
+            ..MessagePayloadResponse::default()
+        };
+        let id = MessageId::parse("m1").unwrap();
+        let content = content(&payload::message(&id, wire, chrono::DateTime::UNIX_EPOCH).unwrap());
+        (content.kind, content.text)
     }
 
     #[test]
     fn what_people_read_is_kept_and_xml_is_not() {
-        let id = MessageId::parse("m0");
         let cases = [
-            (read(Kind::Text, "在吗", None), (MessageKind::Text, "在吗")),
-            (read(Kind::Image, "<msg/>", None), (MessageKind::Image, "")),
-            (read(Kind::File, "", Some("报价.pdf")), (MessageKind::File, "报价.pdf")),
-            (read(Kind::File, "报价.pdf", None), (MessageKind::File, "报价.pdf")),
-            (read(Kind::Recalled { original: id }, "m0", None), (MessageKind::Recalled, "m0")),
+            (read(7, "在吗", ""), (MessageKind::Text, "在吗")),
+            (read(6, "<msg/>", ""), (MessageKind::Image, "")),
+            (read(1, "", "报价.pdf"), (MessageKind::File, "报价.pdf")),
+            (read(1, "报价.pdf", ""), (MessageKind::File, "报价.pdf")),
             (
-                read(Kind::Recalled { original: None }, "某人撤回了一条消息", None),
-                (MessageKind::System, "某人撤回了一条消息"),
+                read(1, "<msg><appmsg><title>报价.pdf</title><type>6</type></appmsg></msg>", ""),
+                (MessageKind::File, "报价.pdf"),
             ),
+            (read(13, "m0", ""), (MessageKind::Recalled, "m0")),
+            (read(13, "某人撤回了一条消息", ""), (MessageKind::System, "某人撤回了一条消息")),
         ];
         for ((kind, text), expected) in cases {
             assert_eq!((kind, text.as_str()), expected);

@@ -11,6 +11,7 @@ mod change;
 mod fetch;
 mod line;
 mod message;
+mod missing;
 mod outbox;
 mod people;
 mod record;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use events::beat::VerificationKind;
 use runtime::Context;
 use tokio::sync::{Notify, watch};
 
@@ -33,6 +35,7 @@ use self::outbox::Outbox;
 use self::people::People;
 use self::rooms::Rooms;
 use crate::contacts::Contacts;
+use crate::content;
 use crate::gateway::{ContactId, Epoch, GatewayClient, GatewayError, State, Status};
 use crate::order::CaptureOrder;
 
@@ -56,6 +59,8 @@ pub struct Capture {
     client: watch::Receiver<Option<GatewayClient>>,
     status: watch::Receiver<Status>,
     login_code: watch::Sender<Option<String>>,
+    /// What the gateway asks for before it logs the account in.
+    verification: watch::Sender<Option<VerificationKind>>,
     /// Ids were committed.
     arrived: Notify,
     people: People,
@@ -107,6 +112,19 @@ impl Capture {
         self.login_code.borrow().clone().filter(|_| waiting)
     }
 
+    /// What somebody has to do at the gateway before the account is logged in, if anything.
+    pub fn verification(&self) -> Option<VerificationKind> {
+        let waiting = self.status.borrow().state == State::WaitingLogin;
+        self.verification.borrow().filter(|_| waiting)
+    }
+
+    /// A code that may still be shown leads nowhere now.
+    fn verification_asked(&self, kind: VerificationKind) {
+        tracing::warn!(?kind, "the gateway asks for a verification before it logs the account in");
+        self.login_code.send_replace(None);
+        self.verification.send_replace(Some(kind));
+    }
+
     /// The connection, while the account is logged in. In any other state a payload is refused, hangs, or is another
     /// account's.
     fn link(&self) -> Option<Link> {
@@ -132,6 +150,7 @@ impl Capture {
         *self.account.write().unwrap_or_else(PoisonError::into_inner) = Some(account);
         self.last_login_ms.store(at.timestamp_millis(), Ordering::Relaxed);
         self.login_code.send_replace(None);
+        self.verification.send_replace(None);
     }
 
     fn last_login_at(&self) -> Option<DateTime<Utc>> {
@@ -152,7 +171,8 @@ fn moment(milliseconds: &AtomicI64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(value).filter(|_| value > 0)
 }
 
-/// NUL cannot be stored. Names and topics are shown, so that a mark in its place is better than refusing them.
+/// A name or a topic without markup. NUL cannot be stored; they are shown, so that a mark in its place is better than
+/// refusing them.
 fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    content::name(text).replace('\0', "\u{fffd}")
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::PersonKey;
+use domain::message::ContactType;
 use store::ingest::Contact;
 
 use super::{Capture, Link, SOURCE, storable};
@@ -28,6 +29,8 @@ pub struct Person {
     pub corporation: String,
     /// A colleague; `None`: the puppet cannot tell.
     pub coworker: Option<bool>,
+    /// Whether it is a person at all; `None`: the puppet does not say.
+    pub contact_type: Option<ContactType>,
 }
 
 struct Known {
@@ -140,6 +143,18 @@ fn person(wire: &ContactPayloadResponse, wecom: bool) -> Person {
         name: storable(&wire.name),
         corporation: storable(&wire.corporation),
         coworker: (wecom || wire.coworker).then_some(wire.coworker),
+        contact_type: contact_type(wire.r#type),
+    }
+}
+
+/// The wire's numbers; 4 is the `WeCom` fork's.
+fn contact_type(number: i32) -> Option<ContactType> {
+    match number {
+        1 => Some(ContactType::Individual),
+        2 => Some(ContactType::OfficialAccount),
+        CORPORATION => Some(ContactType::Corporation),
+        4 => Some(ContactType::Application),
+        _ => None,
     }
 }
 

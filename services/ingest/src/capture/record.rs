@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use events::beat::Login;
+use events::beat::{Login, Verification};
 use runtime::telemetry::chain;
 use store::ingest::gateways::{self, Report};
 use store::ingest::inbox;
@@ -149,6 +149,9 @@ impl Recorder {
         let code = self.capture.login_code();
         let login = code.map(|code| Login { gateway: self.capture.name.clone(), code });
         self.capture.ctx.health.report_login(login);
+        let verification = self.capture.verification();
+        let verification = verification.map(|kind| Verification { gateway: self.capture.name.clone(), kind });
+        self.capture.ctx.health.report_verification(verification);
         metrics::gauge!("ingest_gateway_live").set(f64::from(u8::from(state == State::Live)));
         let counted = async {
             let mut connection = self.capture.ctx.db.acquire().await?;

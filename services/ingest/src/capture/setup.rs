@@ -81,6 +81,7 @@ async fn restore(
         client,
         status,
         login_code: watch::channel(None).0,
+        verification: watch::channel(None).0,
         arrived: Notify::new(),
         people: People::default(),
         contacts,

@@ -2,6 +2,7 @@
 //! parsing is lenient: what is not understood is kept as it came, and nothing is an error.
 
 use chrono::{DateTime, Utc};
+use events::beat::VerificationKind;
 use serde::Deserialize;
 
 use super::id::{ContactId, MessageId, RoomId};
@@ -60,6 +61,8 @@ pub enum Event {
     },
     /// Somebody must scan a QR code to log in, or has.
     Scan(Scan),
+    /// A verification is asked for before the account is logged in, and only a person at the gateway can give it.
+    Verify(VerificationKind),
     /// The puppet has its contacts and rooms. May come more than once.
     Ready,
     /// The account is logged in; this is our own id.
@@ -127,6 +130,9 @@ mod number {
     pub const LOGIN: i32 = 25;
     pub const LOGOUT: i32 = 26;
     pub const DIRTY: i32 = 27;
+    /// Both are the `WeCom` fork's; some of its puppets write them as the status of a scan.
+    pub const VERIFY_CODE: i32 = 33;
+    pub const VERIFY_SLIDE: i32 = 34;
 }
 
 /// All fields of all payloads: each event uses a few, and none is required by the format.
@@ -162,6 +168,9 @@ impl Event {
             number::READY => Self::Ready,
             number::LOGOUT => Self::Logout,
             number::ERROR => Self::Fault,
+            // Whatever it says, somebody has to look.
+            number::VERIFY_CODE => Self::Verify(VerificationKind::Code),
+            number::VERIFY_SLIDE => Self::Verify(VerificationKind::Slide),
             number if !is_known(number) => Self::Other { number },
             number => serde_json::from_str(&response.payload)
                 .ok()
@@ -181,6 +190,7 @@ impl Event {
             Self::RoomLeave { .. } => "room_leave",
             Self::RoomTopic { .. } => "room_topic",
             Self::Scan(_) => "scan",
+            Self::Verify(_) => "verify",
             Self::Ready => "ready",
             Self::Login(_) => "login",
             Self::Logout => "logout",
@@ -233,6 +243,8 @@ fn understand(number: i32, fields: Fields, arrived_at: DateTime<Utc>) -> Option<
             changer: fields.changer_id.and_then(ContactId::parse),
             at,
         }),
+        number::SCAN if fields.status == number::VERIFY_CODE => Some(Event::Verify(VerificationKind::Code)),
+        number::SCAN if fields.status == number::VERIFY_SLIDE => Some(Event::Verify(VerificationKind::Slide)),
         number::SCAN => Some(Event::Scan(Scan {
             status: scan_status(fields.status),
             qrcode: fields.qrcode.filter(|code| !code.is_empty()),
@@ -356,9 +368,20 @@ mod tests {
         {
             assert_eq!(parse(number, payload), Event::Malformed { number }, "{payload}");
         }
-        for number in [0, 4, 17, 28, 34, 999, -1] {
+        for number in [0, 4, 17, 28, 32, 35, 999, -1] {
             assert_eq!(parse(number, "{}"), Event::Other { number });
         }
+    }
+
+    /// Seen to fail: the events were passed over, and a scan with the status of one was drawn as a login code.
+    #[test]
+    fn a_verification_is_no_code_to_be_scanned() {
+        let (code, slide) = (Event::Verify(VerificationKind::Code), Event::Verify(VerificationKind::Slide));
+        assert_eq!(parse(33, r#"{"id":"x","message":"请输入验证码","scene":1,"status":1}"#), code);
+        assert_eq!(parse(33, "nonsense"), code);
+        assert_eq!(parse(34, r#"{"url":"https://verify.example/"}"#), slide);
+        assert_eq!(parse(22, r#"{"status":33,"qrcode":"https://verify.example/"}"#), code);
+        assert_eq!(parse(22, r#"{"status":34,"qrcode":"https://verify.example/"}"#), slide);
     }
 
     /// Seen to fail: a year far ahead stayed with the room, and every later announcement of it was dated so.

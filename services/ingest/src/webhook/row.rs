@@ -1,11 +1,14 @@
 //! One row: the message format of the webhook and of `huiyin import`, checked field by field.
 
 use chrono::{DateTime, Utc};
-use domain::id::external::check;
-use domain::message::MessageKind;
-use events::chat::{ChatMessage, RoomRef, SenderRef};
+use domain::id::external::{check, normalized};
+use domain::message::{ContactType, MessageKind};
+use domain::nature::EVERYBODY;
+use events::chat::{ChatMessage, Quoted, RoomRef, SenderRef};
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::content::{self, Raw};
 
 /// Bytes of a text that are kept.
 const MAX_TEXT: usize = 64 * 1024;
@@ -57,6 +60,8 @@ struct Sender {
     corporation: String,
     #[serde(default)]
     coworker: Option<bool>,
+    #[serde(default)]
+    contact_type: Option<ContactType>,
 }
 
 impl Row {
@@ -95,25 +100,30 @@ impl Row {
         }
         self.mentions.iter().try_for_each(|mention| checked_id("mentions", mention))?;
         let (text, cut) = cut(self.text);
+        let nobody = self.sender.id == self.room.id;
+        let content = content::read(Raw { kind, text: &text, nobody });
+        let to_everybody = content.to_everybody.then(|| EVERYBODY.to_owned());
         Ok(ChatMessage {
             source: self.source,
             account: self.account,
             id: self.id,
-            room: RoomRef { id: self.room.id, topic: self.room.topic },
+            room: RoomRef { id: self.room.id, topic: content::name(&self.room.topic) },
             sender: SenderRef {
                 id: self.sender.id,
-                name: self.sender.name,
-                corporation: self.sender.corporation,
+                name: content::name(&self.sender.name),
+                corporation: content::name(&self.sender.corporation),
                 coworker: self.sender.coworker,
                 is_self: false,
+                contact_type: self.sender.contact_type,
             },
             sent_at: moment(&self.sent_at)?,
             received_at: now,
-            kind,
-            text,
+            kind: content.kind,
+            text: content.text,
             cut,
-            mentions: self.mentions,
-            quote,
+            mentions: self.mentions.into_iter().chain(to_everybody).collect(),
+            quote: quote.or_else(|| content.quote.as_ref()?.id.clone().map(normalized)),
+            quoted: content.quote.map(|quote| Quoted { who: quote.who, text: quote.text }),
             history: self.history,
             time_guessed: false,
             captured: None,

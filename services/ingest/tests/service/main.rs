@@ -7,6 +7,8 @@ mod crashes;
 #[cfg(test)]
 mod gaps;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod order;

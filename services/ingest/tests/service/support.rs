@@ -2,6 +2,9 @@
 
 #[path = "../gateway/support/control.rs"]
 mod control;
+#[path = "../gateway/support/fake.rs"]
+#[expect(dead_code, reason = "the tests of the client need more of it")]
+mod fake;
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -18,6 +21,7 @@ use store::role::Role;
 use testkit::{Running, Stack, until_some};
 
 pub use control::Control;
+pub use fake::FakeGateway;
 
 /// No answer of the control port takes longer.
 pub const PATIENCE: Duration = Duration::from_mins(1);

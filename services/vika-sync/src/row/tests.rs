@@ -5,6 +5,7 @@ use domain::closing::{Verdict, Why};
 use domain::fold::{DayCounts, FoldState, LastSpeaker};
 use domain::gap::Gap;
 use domain::id::{EntryId, PersonKey, RoomKey, StaffName, WaitId};
+use domain::nature::Ignored;
 use domain::presence::{Absence, Presence};
 use domain::role::Role;
 use domain::rules::{Rules, Stage};
@@ -161,6 +162,30 @@ fn a_waiting_room_says_who_waits_since_when_and_how_badly() {
 }
 
 /// Seen to fail with 日期 taken from the last activity alone.
+/// Seen to fail: 客户: and ：在吗 stood in the row.
+#[test]
+fn who_has_no_name_is_called_so() {
+    for nameless in ["", " ", "\u{200b}"] {
+        let mut world = waiting(12);
+        world.room.last_lines[1].name = nameless.into();
+        let speaker = LastSpeaker { role: Role::Customer, name: nameless.into(), at: morning() };
+        world.room.state.last_speaker = Some(speaker);
+        let row = world.today();
+        assert_eq!(cell(&row, Today::LastSpeaker), Cell::Text("客户:未知成员".into()));
+        let lines = Cell::Text("王小售：稍等\n未知成员：什么时候发货？".into());
+        assert_eq!(cell(&row, Today::LastThreeLines), lines);
+    }
+}
+
+/// Seen to fail with the verdict alone.
+#[test]
+fn what_was_ignored_last_is_shown_with_its_reason() {
+    let mut world = waiting(12);
+    world.room.state.ignored = Some(Ignored::AutoReply);
+    let reason = Cell::Text("客户发来文字，等待回复；最后一条是自动回复，不计".into());
+    assert_eq!(cell(&world.today(), Today::Verdict), reason);
+}
+
 #[test]
 fn a_wait_over_midnight_is_on_todays_page_with_todays_counts() {
     let mut world = waiting(0);

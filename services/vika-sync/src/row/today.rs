@@ -41,7 +41,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
         (Today::Topic, text(short_topic(room)), Steady),
         (Today::FullTopic, text(room.topic.clone()), Steady),
         (Today::Stage, text(state.stage.to_string()), Steady),
-        (Today::Verdict, text(state.verdict.as_ref().map(wording::verdict).unwrap_or_default()), Steady),
+        (Today::Verdict, text(wording::reason(state.verdict.as_ref(), state.ignored)), Steady),
         (Today::CaptureState, text(capture_state(facts, day)), Steady),
         (Today::SystemInfo, Cell::text(info), Steady),
         (Today::UpdatedAt, Cell::Time(facts.now), Along),

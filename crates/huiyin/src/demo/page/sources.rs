@@ -124,7 +124,7 @@ impl Sources {
                 .iter()
                 .map(|said| {
                     json!({
-                        "talker": said.sender.key.id, "name": said.sender.name, "at": said.at,
+                        "talker": said.sender.key.id, "name": domain::wording::name(&said.sender.name), "at": said.at,
                         "text": domain::wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
                     })
                 })

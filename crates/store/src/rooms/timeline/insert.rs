@@ -3,7 +3,9 @@
 use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::EntryId;
-use domain::timeline::Body;
+use domain::message::ContactType;
+use domain::nature::Nature;
+use domain::timeline::{Body, Quote};
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -26,9 +28,13 @@ struct Columns<'a> {
     corporations: Vec<Option<&'a str>>,
     coworkers: Vec<Option<bool>>,
     is_self: Vec<bool>,
+    contact_types: Vec<Option<Json<ContactType>>>,
     messages: Vec<Option<Value>>,
     texts: Vec<Option<&'a str>>,
     features: Vec<Option<Json<&'a Features>>>,
+    natures: Vec<Option<Json<Nature>>>,
+    mentions: Vec<Option<Json<Vec<String>>>>,
+    quotes: Vec<Option<Json<&'a Quote>>>,
     history: Vec<bool>,
     targets: Vec<Option<String>>,
     facts: Vec<Option<Json<Facts>>>,
@@ -57,9 +63,15 @@ impl<'a> Columns<'a> {
         self.corporations.push(sender.map(|sender| sender.corporation.as_str()));
         self.coworkers.push(sender.and_then(|sender| sender.coworker));
         self.is_self.push(sender.is_some_and(|sender| sender.is_self));
+        self.contact_types.push(sender.and_then(|sender| sender.contact_type).map(Json));
         self.messages.push(message.and_then(|message| serde_json::to_value(message.kind).ok()));
         self.texts.push(new.text.as_deref());
         self.features.push(message.map(|message| Json(&message.features)));
+        let nature = message.map(|message| message.nature).filter(|nature| *nature != Nature::Ordinary);
+        self.natures.push(nature.map(Json));
+        let mentions = message.map(|message| &message.mentions).filter(|mentions| !mentions.is_empty());
+        self.mentions.push(mentions.map(|of| Json(of.iter().map(ToString::to_string).collect())));
+        self.quotes.push(message.and_then(|message| message.quote.as_deref()).map(Json));
         self.history.push(message.is_some_and(|message| message.history));
         self.targets.push(target(&new.entry.body));
         self.facts.push(facts(&new.entry.body).map(Json));
@@ -126,17 +138,17 @@ pub async fn insert(
         r#"
         insert into timeline (room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender,
                               sender_name, corporation, coworker, is_self, message, body, features, history, target,
-                              facts, pos_order, stamped_at, stamped_order)
+                              facts, pos_order, stamped_at, stamped_order, contact_type, nature, mentions, quote)
         select room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender, sender_name,
                corporation, coworker, is_self, message #>> '{}', body, features, history, target, facts, pos_order,
-               stamped_at, stamped_order
+               stamped_at, stamped_order, contact_type #>> '{}', nature #>> '{}', mentions, quote
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
                     $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::boolean[],
                     $14::jsonb[], $15::text[], $16::jsonb[], $17::boolean[], $18::text[], $19::jsonb[], $20::bigint[],
-                    $21::timestamptz[], $22::bigint[])
+                    $21::timestamptz[], $22::bigint[], $23::jsonb[], $24::jsonb[], $25::jsonb[], $26::jsonb[])
              as new (room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender, sender_name,
                      corporation, coworker, is_self, message, body, features, history, target, facts, pos_order,
-                     stamped_at, stamped_order)
+                     stamped_at, stamped_order, contact_type, nature, mentions, quote)
         on conflict (room, entry) do nothing
         returning room, entry
         "#,
@@ -162,6 +174,10 @@ pub async fn insert(
         &columns.order,
         &columns.stamped_at as _,
         &columns.stamped_order as _,
+        &columns.contact_types as _,
+        &columns.natures as _,
+        &columns.mentions as _,
+        &columns.quotes as _,
     )
     .fetch_all(connection)
     .await?;

@@ -4,7 +4,10 @@ use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
 use domain::message::{MessageKind, Sender};
-use domain::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position, RoomFacts, SourceTime};
+use domain::timeline::{
+    Body, Cancel, Claim, Departure, Entry, Message, Position, Quote, RoomFacts, SourceTime,
+};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -31,6 +34,16 @@ pub struct NewEntry {
     pub received_at: Timestamp,
     /// A message's text; `None` for other entries, and for a message that is older than the retention.
     pub text: Option<String>,
+}
+
+impl NewEntry {
+    /// Keeps nothing of what was said, neither here nor in the message that it quotes.
+    pub fn forget_words(&mut self) {
+        self.text = None;
+        if let Body::Message(Message { quote: Some(quote), .. }) = &mut self.entry.body {
+            quote.text = None;
+        }
+    }
 }
 
 /// What a stored entry says that a repeated capture of it could contradict.
@@ -227,8 +240,9 @@ pub async fn after(
     let rows = sqlx::query!(
         r#"
         select entry, pos_at, pos_order, pos_seq, pos_entry, pos_after, kind, received_at, stamped_at, stamped_order,
-               sender, sender_name, corporation, coworker, is_self, message, features as "features: Json<Features>", history, recalled as "recalled: Json<Position>", target,
-               facts as "facts: Json<Facts>", undone
+               sender, sender_name, corporation, coworker, is_self, message, features as "features: Json<Features>",
+               history, recalled as "recalled: Json<Position>", target, facts as "facts: Json<Facts>", undone,
+               contact_type, nature, mentions as "mentions: Json<Vec<String>>", quote as "quote: Json<Quote>"
         from timeline
         where room = $1
           and ($2::timestamptz is null or (pos_at, pos_order, pos_seq, pos_entry, pos_after) > ($2, $3, $4, $5, $6))
@@ -262,6 +276,10 @@ pub async fn after(
                 target: row.target,
                 facts: row.facts.map(|json| json.0),
                 undone: row.undone,
+                contact_type: row.contact_type,
+                nature: row.nature,
+                mentions: row.mentions.map_or_else(Vec::new, |json| json.0),
+                quote: row.quote.map(|json| json.0),
             }
             .body()?;
             Ok(Entry {
@@ -289,6 +307,10 @@ struct Row {
     target: Option<String>,
     facts: Option<Facts>,
     undone: bool,
+    contact_type: Option<String>,
+    nature: Option<String>,
+    mentions: Vec<String>,
+    quote: Option<Quote>,
 }
 
 impl Row {
@@ -319,7 +341,11 @@ impl Row {
                     corporation: self.corporation.unwrap_or_default(),
                     coworker: self.coworker,
                     is_self: self.is_self,
+                    contact_type: self.contact_type.and_then(word),
                 },
+                nature: self.nature.and_then(word).unwrap_or_default(),
+                mentions: self.mentions.iter().filter_map(|person| person.parse().ok()).collect(),
+                quote: self.quote.map(Box::new),
                 kind: kind_of(self.message.unwrap_or_default()),
                 features: self.features.ok_or_else(|| missing("features"))?,
                 history: self.history,
@@ -333,7 +359,12 @@ impl Row {
 }
 
 fn kind_of(text: String) -> MessageKind {
-    serde_json::from_value(Value::String(text)).unwrap_or(MessageKind::Other)
+    word(text).unwrap_or(MessageKind::Other)
+}
+
+/// A word of a later release is none that this one knows.
+fn word<T: DeserializeOwned>(text: String) -> Option<T> {
+    serde_json::from_value(Value::String(text)).ok()
 }
 
 fn command_of(entry: &str) -> CommandId {
@@ -370,7 +401,8 @@ pub async fn last_said(
 ) -> Result<Vec<Said>, sqlx::Error> {
     let mut rows = sqlx::query!(
         r#"
-        select sender as "sender!", sender_name, corporation, coworker, is_self, message as "message!", body, pos_at
+        select sender as "sender!", sender_name, corporation, coworker, is_self, contact_type, message as "message!",
+               body, pos_at
         from timeline
         where room = $1 and kind = 'message' and recalled is null and message not in ('system', 'recalled')
               and body is not null
@@ -392,6 +424,7 @@ pub async fn last_said(
                     corporation: row.corporation.unwrap_or_default(),
                     coworker: row.coworker,
                     is_self: row.is_self,
+                    contact_type: row.contact_type.and_then(word),
                 },
                 kind: kind_of(row.message),
                 text: row.body,

@@ -1,4 +1,4 @@
-use store::alerts::watch::{Gateway, Letters, Outbox};
+use store::alerts::watch::{Gateway, Letters, Missing, Outbox};
 
 use super::*;
 
@@ -22,6 +22,7 @@ fn well() -> Facts {
         panics: vec![("ingest".into(), ago(600), "src/a.rs:1".into())],
         parts: vec![("ingest".into(), "fetch".into(), secs(59))],
         gateway: Some(gateway("live", Some(0))),
+        missing: None,
         lags: vec![("room-state-chat".into(), 5_000, secs(59))],
         disks: vec![("/".into(), "ingest".into(), 10 * GIB, 100 * GIB)],
         letters: Vec::new(),
@@ -57,7 +58,7 @@ fn each_trouble_by_itself() {
         first_at: ago(900),
         last_at: ago(last),
     };
-    let cases: [(&str, Facts); 16] = [
+    let cases: [(&str, Facts); 17] = [
         ("silent:room-state", Facts { silences: vec![("room-state".into(), secs(60))], ..well() }),
         (
             "part_silent:ingest:fetch",
@@ -77,6 +78,10 @@ fn each_trouble_by_itself() {
             Facts { lags: vec![("room-state-chat".into(), 5_000, secs(60))], ..well() },
         ),
         ("dead_letters:room-state", Facts { letters: vec![letters("refused", 1, 5)], ..well() }),
+        (
+            "payload_missing:main",
+            Facts { missing: Some(Missing { count: 3, first_at: ago(900), last_at: ago(3_599) }), ..well() },
+        ),
         ("disk_full:/", Facts { disks: vec![("/".into(), "ingest".into(), 9 * GIB, 100 * GIB)], ..well() }),
         ("disk_full:/", Facts { disks: vec![("/".into(), "ingest".into(), 2 * GIB - 1, 4 * GIB)], ..well() }),
         (

@@ -10,6 +10,7 @@ use testkit::until;
 
 use crate::support::TO_WANG;
 
+use super::login::with_gateway;
 use super::support::{
     TO_OPERATORS, beat, beating, publish, scene, scene_with, stop, until_titles, until_watching,
 };
@@ -77,6 +78,39 @@ async fn what_beats_tell_is_one_card_each() -> Result<()> {
         let expected: Vec<&str> = titles.iter().map(String::as_str).collect();
         until_beaten(&scene, &well, &expected).await?;
     }
+    stop(scene, alerter, []).await
+}
+
+/// Seen to fail: nobody was told, and the message was gone with a line in a log.
+#[tokio::test]
+async fn messages_that_the_gateway_cannot_give_are_one_card() -> Result<()> {
+    let mut scene = scene_with(serde_json::json!({ "expected": [] })).await?;
+    with_gateway(&mut scene, "live").await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    let title = "⚠️ W18 有消息取不到内容：main";
+    for n in 1..=2_i64 {
+        let missed = scene.now();
+        store::ingest::gateways::note_missing(
+            &mut *scene.stack.admin.acquire().await?,
+            "main",
+            Some("me"),
+            missed,
+            (missed, missed + TimeDelta::seconds(1)),
+        )
+        .await?;
+        let cards = until_titles(&scene, &[title]).await?;
+        let count = format!("通知了 {n} 条消息");
+        until("the card counts it", || async {
+            let cards = scene.cards(TO_OPERATORS).await?;
+            Ok(cards.len() == 1 && cards[0].text.contains(&count))
+        })
+        .await?;
+        assert!(cards[0].text.contains("待核实"), "{}", cards[0].text);
+        scene.advance(2);
+    }
+    scene.advance(61);
+    until_titles(&scene, &["✅ 已恢复：W18 有消息取不到内容：main"]).await?;
     stop(scene, alerter, []).await
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
-use events::beat::Login;
+use events::beat::{Login, Verification, VerificationKind};
 use runtime::beat::Beats;
 use runtime::config::{Gateway, Secret};
 use serde_json::{Value, json};
@@ -108,6 +108,37 @@ async fn the_code_is_shown_operators_are_pressed_and_again_until_somebody_scans(
     scene.until_looked().await?;
     assert_eq!(messages(&scene).await?.len(), 2, "nobody is told any more");
     assert!(hooked(&scene).await?.is_empty());
+    stop(scene, alerter, [service, capture]).await
+}
+
+/// Seen to fail: the card asked for a scan that leads nowhere, with a picture that nobody can scan.
+#[tokio::test]
+async fn a_verification_is_asked_for_in_words_and_never_drawn() -> Result<()> {
+    let mut scene = scene().await?;
+    with_gateway(&mut scene, "live").await?;
+    let service = beating(&scene, Role::RoomState).await?;
+    let ingest = scene.stack.context(Role::Ingest).await?;
+    let capture = tokio::spawn(Beats::new("ingest", &ingest).run());
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    gateway_is(&scene, "waiting_login", TimeDelta::seconds(20)).await?;
+    let code = "https://login.example/l/first".to_owned();
+    ingest.health.report_login(Some(Login { gateway: "main".into(), code: code.clone() }));
+    until_titles(&scene, &[LOST]).await?;
+    until_picture(&scene, 0).await?;
+    for (kind, title, words) in [
+        (VerificationKind::Code, "⚠️ W06 助手账号登录需要验证码", "到网关的管理页面输入"),
+        (VerificationKind::Slide, "⚠️ W06 助手账号登录需要滑块验证", "拖动滑块"),
+    ] {
+        ingest.health.report_verification(Some(Verification { gateway: "main".into(), kind }));
+        let card = until_titles(&scene, &[title]).await?.remove(0);
+        assert!(card.text.contains(words) && !card.text.contains("二维码"), "{}", card.text);
+        assert_eq!(picture(&messages(&scene).await?[0]), None, "though a code is still told");
+    }
+    ingest.health.report_verification(None);
+    until_titles(&scene, &[LOST]).await?;
+    gateway_is(&scene, "live", TimeDelta::zero()).await?;
+    until_titles(&scene, &[OVER]).await?;
     stop(scene, alerter, [service, capture]).await
 }
 

@@ -30,6 +30,9 @@ pub struct Behaviour {
     /// Calls for a payload never come back.
     pub payloads_hang: bool,
     pub messages: HashMap<String, MessagePayloadResponse>,
+    /// Those who are not here it does not know.
+    pub contacts: HashMap<String, ContactPayloadResponse>,
+    pub rooms: HashMap<String, RoomPayloadResponse>,
     /// What was called, in order.
     pub calls: Vec<String>,
     /// Events with nobody there to take them.
@@ -61,6 +64,8 @@ impl FakeGateway {
             half_open: Duration::ZERO,
             payloads_hang: false,
             messages: HashMap::new(),
+            contacts: HashMap::new(),
+            rooms: HashMap::new(),
             calls: Vec::new(),
             dropped: 0,
             stream: None,
@@ -285,7 +290,8 @@ impl Puppet for Fake {
         request: Request<ContactPayloadRequest>,
     ) -> Result<Response<ContactPayloadResponse>, Status> {
         self.check("contact_payload", &request)?;
-        Err(missing(&request.into_inner().id))
+        let id = request.into_inner().id;
+        self.lock().contacts.get(&id).cloned().map(Response::new).ok_or_else(|| missing(&id))
     }
 
     async fn room_list(
@@ -293,7 +299,9 @@ impl Puppet for Fake {
         request: Request<RoomListRequest>,
     ) -> Result<Response<RoomListResponse>, Status> {
         self.check("room_list", &request)?;
-        Ok(Response::new(RoomListResponse { ids: vec!["r1".into(), String::new()] }))
+        let known: Vec<String> = self.lock().rooms.keys().cloned().collect();
+        let ids = if known.is_empty() { vec!["r1".into(), String::new()] } else { known };
+        Ok(Response::new(RoomListResponse { ids }))
     }
 
     async fn room_payload(
@@ -301,7 +309,8 @@ impl Puppet for Fake {
         request: Request<RoomPayloadRequest>,
     ) -> Result<Response<RoomPayloadResponse>, Status> {
         self.check("room_payload", &request)?;
-        Err(missing(&request.into_inner().id))
+        let id = request.into_inner().id;
+        self.lock().rooms.get(&id).cloned().map(Response::new).ok_or_else(|| missing(&id))
     }
 
     async fn room_member_list(
@@ -309,7 +318,10 @@ impl Puppet for Fake {
         request: Request<RoomMemberListRequest>,
     ) -> Result<Response<RoomMemberListResponse>, Status> {
         self.check("room_member_list", &request)?;
-        Err(missing(&request.into_inner().id))
+        let id = request.into_inner().id;
+        let members = self.lock().rooms.get(&id).map(|room| room.member_ids.clone());
+        let members = members.map(|member_ids| RoomMemberListResponse { member_ids });
+        members.map(Response::new).ok_or_else(|| missing(&id))
     }
 
     async fn room_member_payload(
