@@ -75,7 +75,7 @@ fn message_entry(message: &ChatMessage, seq: i64, rules: &RulesHistory) -> NewEn
             key: message.key(),
             sender: message.sender(),
             kind: message.kind,
-            features: Features::of(message.kind, &message.text, &rules.at(at).phrases),
+            features: Features::of(message.kind, &message.text, rules.at(at)),
             history: message.history,
             recalled: None,
         }),

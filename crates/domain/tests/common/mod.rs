@@ -84,7 +84,7 @@ pub fn message(id: &str, seconds: i64, seq: i64, name: &str, text: &str) -> Entr
     };
     let key = key(id);
     let position = position(seconds, seq, EntryId::from(&key));
-    let features = Features::of(kind, text, &rules(AnsweredBy::AnyStaff).phrases);
+    let features = Features::of(kind, text, &rules(AnsweredBy::AnyStaff));
     let message = Message { key, sender: sender(name), kind, features, history: false, recalled: None };
     Entry { position, body: Body::Message(message) }
 }
