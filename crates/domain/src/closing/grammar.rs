@@ -10,19 +10,26 @@ use super::lexicon::Found;
 /// Places of a line, as bits; a line has at most 60 characters.
 pub type Places = u64;
 
-/// What may be read as what.
-#[derive(Debug, Clone, Copy)]
-pub struct Scope {
-    /// Words that answer a question are read.
-    pub agreement: bool,
-    /// What the customer does themselves is read.
-    pub own_moves: bool,
-    /// So is what they have not decided yet.
-    pub thinking: bool,
-    /// Words that stand for "nothing further" are read.
-    pub nothing: bool,
-    /// A called-for sign is read.
-    pub sign: bool,
+/// What may be read besides plain courtesies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing.
+    Courtesy,
+    /// What the customer does themselves; no word that answers a question.
+    OwnMove,
+    /// What the customer does themselves or has not decided.
+    Thinking,
+    /// That nothing further is wanted.
+    NothingFurther,
+    /// A sign that was called for.
+    Sign,
+}
+
+impl Scope {
+    /// Whether the customer's own moves are read.
+    pub const fn own_moves(self) -> bool {
+        matches!(self, Self::OwnMove | Self::Thinking)
+    }
 }
 
 /// A line whose words have been found.
@@ -37,6 +44,8 @@ pub struct Grammar<'f> {
     pub clean: Places,
     /// Places before punctuation, stickers and the line's end, and those where thanks begin.
     pub closed: Places,
+    /// Places directly behind somebody who is addressed.
+    pub addressed: Places,
     /// Ends of runs of one character, by the place of its second.
     pub repeated: Places,
 }
@@ -122,13 +131,15 @@ impl Grammar<'_> {
     /// 好的, 收到, 可以, OK: it was heard.
     pub fn heard(&self, from: Places) -> Places {
         let mut words = self.one_of(from, &[Kind::Hear, Kind::Short]) | self.got(from) | self.did(from);
-        if self.scope.agreement {
+        // 领导同意了 tells of somebody; 领导，同意 tells somebody.
+        let from = from & !self.addressed;
+        if self.scope != Scope::OwnMove {
             words |= self.one_of(from, &[Kind::Agree, Kind::Nod]);
         }
-        if self.scope.nothing {
+        if self.scope == Scope::NothingFurther {
             words |= self.then(from, Kind::Nothing);
         }
-        if self.scope.sign {
+        if self.scope == Scope::Sign {
             words |= self.then(from, Kind::Sign);
         }
         let words = self.tails(words);
@@ -155,7 +166,7 @@ impl Grammar<'_> {
 
     /// 对, 成, 中, 妥: parts of so many other words that they count only where they stand alone.
     pub fn alone(&self, from: Places) -> Places {
-        let mut word = self.then(from & self.clean, Kind::Bare);
+        let mut word = self.then(from & self.clean & !self.addressed, Kind::Bare);
         loop {
             let more = word | (self.then(word, Kind::Bare) & self.repeated);
             if more == word {
@@ -202,13 +213,15 @@ impl Grammar<'_> {
         let matter = self.some(self.people(from), &kinds);
         let about = self.people(from) | matter;
         let quality = self.then(self.some(about, &[Kind::Very]), Kind::Quality);
+        let whoever = self.one_of(from, &[Kind::Subject, Kind::People]) | from;
+        let quality = quality | self.then(self.some(whoever, &[Kind::Very]), Kind::Liked);
         let high = self.then(self.any(matter, &[Kind::Very]), Kind::High);
         self.tails(quality | high | self.then(about, Kind::Praise))
     }
 
     /// 没关系, 不急, 可以打开了, 哈哈, 再见.
     pub fn set_phrase(&self, from: Places) -> Places {
-        let solved = self.then(self.any(from, &[Kind::Ago]), Kind::Solved);
+        let solved = self.then(self.any(from & !self.addressed, &[Kind::Ago]), Kind::Solved);
         self.tails(
             solved | self.nothing_more(from) | self.one_of(from, &[Kind::Relax, Kind::Laugh, Kind::Farewell]),
         )
@@ -292,7 +305,7 @@ impl Grammar<'_> {
         let talking = self.then(must | together, Kind::Talk);
         let talking = self.some(talking, &[Kind::Bit]) | self.then(together, Kind::Talk);
         let acting = self.then(base | together, Kind::Act);
-        let looked = looked | self.then(acting, Kind::Look);
+        let looked = looked | self.then(self.bits(acting), Kind::Look);
         let acting = self.some(acting, &[Kind::Bit]) | self.then(timed | together, Kind::Act);
         let paying = self.one_of(timed | together, &[Kind::Pay, Kind::Remit]);
         let sent = self.then(self.maybe(self.then(base, Kind::Send), Kind::Give), Kind::Pron);
@@ -352,10 +365,11 @@ impl Grammar<'_> {
         let awaited = self.then(self.any(self.then(who, Kind::Until), &[Kind::Whose]), Kind::Chief);
         let ready = self.any(self.then(who, Kind::Chief), &[Kind::Already]);
         let at_it = self.some(ready, &[Kind::Pending]);
-        let settling = self.bits(self.one_of(awaited | at_it, &[Kind::Settle, Kind::Review, Kind::Look]));
+        let settling = self.some(awaited | at_it, &[Kind::Settle, Kind::Review, Kind::Look]);
+        let settling = self.bits(self.any(settling, &[Kind::Bit, Kind::Settle]));
         let about = self.any(self.maybe(who, Kind::Doc), &[Kind::Already]);
         let process = self.then(self.some(about, &[Kind::Pending]) | at_it | awaited, Kind::Process);
-        settling | self.any(process, &[Kind::During])
+        self.any(settling | process, &[Kind::During])
     }
 
     /// I'll discuss it with my team and get back to you tomorrow.
@@ -370,7 +384,7 @@ impl Grammar<'_> {
 
     /// 我再想想, 考虑考虑, 看情况再说.
     fn thinking(&self, from: Places, free: Places) -> Places {
-        if !self.scope.thinking {
+        if self.scope != Scope::Thinking {
             return 0;
         }
         let how = &[Kind::Adverb, Kind::When, Kind::Later, Kind::Need];

@@ -24,7 +24,7 @@ kinds! {
     Tail "tail" Soft "soft" Suffices "suffices"
     Thanks "thanks" Very "very" How "how" Deed "deed" Favour "favour" Of "of" And "and" English "english"
     Toil "toil" Trouble "trouble" Closed "closed"
-    Praise "praise" Quality "quality" Matter "matter" High "high"
+    Praise "praise" Quality "quality" Matter "matter" High "high" Liked "liked"
     Relax "relax" Solved "solved" Laugh "laugh" Farewell "farewell"
     Wishes "wishes" Wishing "wishing" Occasion "occasion" Blessing "blessing" Company "company"
     Pron "pron" Title "title" Rank "rank" Nick "nick" Surname "surname" Given "given"
@@ -59,6 +59,7 @@ pub const TELLING: &[Kind] = &[
     Kind::Praise,
     Kind::Quality,
     Kind::High,
+    Kind::Liked,
     Kind::Relax,
     Kind::Solved,
     Kind::Laugh,

@@ -16,13 +16,6 @@ const LONGEST_MENTION: usize = 20;
 /// What WeChat puts behind a mentioned name.
 const BEHIND_MENTION: char = '\u{2005}';
 
-const COURTESY: Scope =
-    Scope { agreement: true, own_moves: false, thinking: false, nothing: false, sign: false };
-const OWN_MOVE: Scope = Scope { agreement: false, own_moves: true, ..COURTESY };
-const THINKING: Scope = Scope { own_moves: true, thinking: true, ..COURTESY };
-const NOTHING_FURTHER: Scope = Scope { nothing: true, ..COURTESY };
-const SIGN: Scope = Scope { sign: true, ..COURTESY };
-
 /// What a text is, taken alone, and which invitations of staff it accepts although it is a request without them.
 pub fn classify(text: &str, rules: &Rules) -> (Class, Invitations) {
     let chars: Vec<char> = without_mentions(own_words(text)).take(LONGEST_CLOSING + 1).collect();
@@ -45,14 +38,19 @@ pub fn classify(text: &str, rules: &Rules) -> (Class, Invitations) {
         return (Class::LoneSticker, Invitations::default());
     }
     let reads = |scope| lines.iter().find(|line| line.reads(scope)).copied();
-    for (scope, manner) in
-        [(COURTESY, Manner::Courtesy), (OWN_MOVE, Manner::OwnMove), (THINKING, Manner::Thinking)]
-    {
+    for (scope, manner) in [
+        (Scope::Courtesy, Manner::Courtesy),
+        (Scope::OwnMove, Manner::OwnMove),
+        (Scope::Thinking, Manner::Thinking),
+    ] {
         if let Some(line) = reads(scope) {
             return (Class::Closing { phrase: line.phrase(manner), manner }, Invitations::default());
         }
     }
-    let accepts = Invitations { further_help: reads(NOTHING_FURTHER).is_some(), sign: reads(SIGN).is_some() };
+    let accepts = Invitations {
+        further_help: reads(Scope::NothingFurther).is_some(),
+        sign: reads(Scope::Sign).is_some(),
+    };
     (Class::Request, accepts)
 }
 
@@ -193,6 +191,7 @@ impl<'c> Line<'c> {
         Grammar {
             found: &self.found,
             scope,
+            addressed: 0,
             blanks: places(&|_, c| c == ' '),
             commas: places(&|_, c| matches!(c, ',' | '、')),
             clean: behind_marks | behind_sounds,
@@ -203,7 +202,8 @@ impl<'c> Line<'c> {
 
     /// Whether the whole line can be read so, with at least one word that says something.
     fn reads(&self, scope: Scope) -> bool {
-        let grammar = self.grammar(scope);
+        let mut grammar = self.grammar(scope);
+        grammar.addressed = (0..self.chars.len()).fold(0, |ends, place| ends | grammar.address(1 << place));
         let mut reached = [0_u8; LONGEST_CLOSING + 1];
         reached[0] = state::OPEN;
         for place in 0..self.chars.len() {
@@ -247,7 +247,7 @@ impl<'c> Line<'c> {
         }
         reach(grammar.thanks(here) | grammar.toil(here), state::SAID);
         reach(grammar.praise(here) | grammar.set_phrase(here) | grammar.wish(here), state::HEARD);
-        if grammar.scope.own_moves {
+        if grammar.scope.own_moves() {
             let free = before & (state::OPEN | state::PREFIX | state::HEARD | state::OWN) != 0;
             reach(grammar.own_move(here, if free { here } else { 0 }), state::OWN);
         }

@@ -25,7 +25,6 @@ const fn is_false(flag: &bool) -> bool {
 
 impl Invitations {
     /// Whether there is none.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub const fn is_empty(&self) -> bool {
         !self.further_help && !self.sign
     }
@@ -182,7 +181,7 @@ const RHETORICAL: [&str; 36] = [
     "忙吗",
 ];
 /// Offers of further help, between the first word and the second.
-const OFFERS: [(&str, &str); 26] = [
+const OFFERS: [(&str, &str); 29] = [
     ("什么可以帮", ""),
     ("什么能帮", ""),
     ("什么需要", ""),
@@ -199,6 +198,9 @@ const OFFERS: [(&str, &str); 26] = [
     ("还有其他", "需要"),
     ("还有其它", ""),
     ("还有别的", ""),
+    ("还有没有", ""),
+    ("有没有其他", ""),
+    ("有没有别的", ""),
     ("还有问题", ""),
     ("还有疑问", ""),
     ("有其他问题", ""),
