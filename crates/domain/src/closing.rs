@@ -1,29 +1,48 @@
 //! Does this message ask for a reply? Judged from its own content and from the staff messages just before it, never
 //! from what comes later, so that the verdict does not depend on the order of arrival.
 //!
-//! The features of a text are taken once, when its entry is stored, so that judging survives the blanking of old text.
+//! A line asks for nothing if all of it can be read as words that ask for nothing; what is left over decides. The
+//! features of a text are taken once, when its entry is stored, so that judging survives the blanking of old text.
 
-mod stickers;
-mod words;
+mod grammar;
+mod kinds;
+mod lexicon;
+mod line;
+mod plain;
+mod question;
+mod quote;
 
 use serde::{Deserialize, Serialize};
 
 use crate::message::MessageKind;
-use crate::rules::Phrases;
+use crate::rules::Rules;
 use crate::wording;
 
-pub(crate) use words::plain_phrase;
-pub use words::{LONGEST_CLOSING, own_words};
+pub use lexicon::LEXICON_VERSION;
+pub use line::LONGEST_CLOSING;
+pub(crate) use plain::plain_phrase;
+pub use question::Invitations;
+pub use quote::own_words;
 
-/// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list.
+/// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list. Rows of
+/// former releases lack what was added since, and those releases read what we write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// What the message is, taken alone.
     pub class: Class,
-    /// It contains a question (asked of staff messages only).
+    /// It contains a question that asks for an answer (asked of staff messages only).
     pub question: bool,
-    /// The phrase list that was used.
+    /// The version of the company's phrases that were used.
     pub phrases_version: u32,
+    /// The version of the lexicon that was used; 0: that of release 0.1.0, which had none.
+    #[serde(default)]
+    pub lexicon_version: u32,
+    /// What it invites to without asking (asked of staff messages only).
+    #[serde(default, skip_serializing_if = "Invitations::is_empty")]
+    pub invites: Invitations,
+    /// The invitations that it accepts, if it is a request without them.
+    #[serde(default, skip_serializing_if = "Invitations::is_empty")]
+    pub accepts: Invitations,
 }
 
 /// What a message is, taken alone.
@@ -32,10 +51,13 @@ pub struct Features {
 pub enum Class {
     /// Something that asks for a reply.
     Request,
-    /// Nothing but closing words; the first of them, as the list writes it.
+    /// Nothing but words that ask for nothing.
     Closing {
-        /// The phrase.
+        /// The first of them that says something, as the list writes it.
         phrase: String,
+        /// In which manner it ends the matter.
+        #[serde(default, skip_serializing_if = "Manner::is_courtesy")]
+        manner: Manner,
     },
     /// Nothing but a friendly sticker.
     LoneSticker,
@@ -43,6 +65,35 @@ pub enum Class {
     Empty,
     /// A notice of the chat system, said by nobody.
     Notice,
+}
+
+/// How a line ends the matter for now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// 好的, 谢谢, 再见.
+    #[default]
+    Courtesy,
+    /// The customer does something first: 我问下财务, 稍后付款. A question of staff stays open.
+    OwnMove,
+    /// The customer has not decided: 我再想想. To a question that is an answer.
+    Thinking,
+}
+
+impl Manner {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_courtesy(&self) -> bool {
+        matches!(self, Self::Courtesy)
+    }
+}
+
+/// What staff have left standing before a customer's message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Before {
+    /// A question.
+    pub question: bool,
+    /// Invitations.
+    pub invites: Invitations,
 }
 
 /// Whether a customer's message asks for a reply, and why.
@@ -63,6 +114,9 @@ pub enum Verdict {
     ClosingNothing {
         /// The word.
         phrase: String,
+        /// In which manner.
+        #[serde(default, skip_serializing_if = "Manner::is_courtesy")]
+        manner: Manner,
     },
     /// A lone sticker that asks for nothing.
     StickerNothing,
@@ -89,31 +143,51 @@ impl Verdict {
     }
 }
 
-impl Features {
-    /// Takes the features of a message. For other kinds than text, `text` is not looked at.
-    pub fn of(kind: MessageKind, text: &str, phrases: &Phrases) -> Self {
-        let class = match kind {
-            MessageKind::Text => words::classify(text, phrases),
-            MessageKind::Emoticon => Class::LoneSticker,
-            MessageKind::System | MessageKind::Recalled => Class::Notice,
-            // An unknown thing asks too: better one card too many than a customer lost.
-            _ => Class::Request,
-        };
-        let question = kind == MessageKind::Text && words::asks(text);
-        Self { class, question, phrases_version: phrases.version }
+impl Verdict {
+    /// Whether a question of staff stands open after it: the customer only said that they would see to it.
+    pub const fn leaves_question(&self) -> bool {
+        matches!(self, Self::ClosingNothing { manner: Manner::OwnMove, .. })
     }
 }
 
-/// Judges a customer's message by its features, its kind, and whether a question of staff stood open before it.
-pub fn judge(features: &Features, kind: MessageKind, open_staff_question: bool) -> Verdict {
+impl Features {
+    /// Takes the features of a message. For other kinds than text, `text` is not looked at.
+    pub fn of(kind: MessageKind, text: &str, rules: &Rules) -> Self {
+        let mut features = Self {
+            // An unknown thing asks too: better one card too many than a customer lost.
+            class: Class::Request,
+            question: false,
+            phrases_version: rules.phrases.version,
+            lexicon_version: LEXICON_VERSION,
+            invites: Invitations::default(),
+            accepts: Invitations::default(),
+        };
+        match kind {
+            MessageKind::Text => {
+                (features.class, features.accepts) = line::classify(text, rules);
+                let asked = question::asked(text);
+                (features.question, features.invites) = (asked.question, asked.invites);
+            }
+            MessageKind::Emoticon => features.class = Class::LoneSticker,
+            MessageKind::System | MessageKind::Recalled => features.class = Class::Notice,
+            _ => {}
+        }
+        features
+    }
+}
+
+/// Judges a customer's message by its features, its kind, and what staff have left standing before it.
+pub fn judge(features: &Features, kind: MessageKind, before: Before) -> Verdict {
     match &features.class {
-        Class::Request if kind == MessageKind::Text => Verdict::AsksForReply { why: Why::Text },
+        Class::Request if kind == MessageKind::Text => judge_request(features, before),
         Class::Request => Verdict::AsksForReply { why: Why::Sent(kind) },
-        Class::Closing { phrase } if open_staff_question => {
+        Class::Closing { phrase, manner } if before.question && *manner != Manner::OwnMove => {
             Verdict::AnswersQuestion { phrase: phrase.clone() }
         }
-        Class::Closing { phrase } => Verdict::ClosingNothing { phrase: phrase.clone() },
-        Class::LoneSticker if open_staff_question => {
+        Class::Closing { phrase, manner } => {
+            Verdict::ClosingNothing { phrase: phrase.clone(), manner: *manner }
+        }
+        Class::LoneSticker if before.question => {
             Verdict::AnswersQuestion { phrase: wording::STICKER.to_owned() }
         }
         Class::LoneSticker => Verdict::StickerNothing,
@@ -122,17 +196,26 @@ pub fn judge(features: &Features, kind: MessageKind, open_staff_question: bool) 
     }
 }
 
+/// 没有 and 1 are requests but where staff invited to say so.
+fn judge_request(features: &Features, before: Before) -> Verdict {
+    if before.question || !features.accepts.meet(before.invites) {
+        return Verdict::AsksForReply { why: Why::Text };
+    }
+    let phrase = if features.accepts.sign && before.invites.sign { wording::SIGN } else { wording::NOTHING };
+    Verdict::ClosingNothing { phrase: phrase.to_owned(), manner: Manner::Courtesy }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::rules;
 
     fn class(text: &str) -> Class {
-        Features::of(MessageKind::Text, text, &rules().phrases).class
+        Features::of(MessageKind::Text, text, &rules()).class
     }
 
     fn closing(phrase: &str) -> Class {
-        Class::Closing { phrase: phrase.to_owned() }
+        Class::Closing { phrase: phrase.to_owned(), manner: Manner::Courtesy }
     }
 
     /// Seen to fail without full-width folding, without the softeners, and with the longest word no longer tried first.
@@ -153,11 +236,8 @@ mod tests {
             ("谢谢🙏", "谢谢"),
             ("[微笑]谢谢", "谢谢"),
             ("辛苦了[玫瑰][玫瑰]", "辛苦了"),
-            ("👌🏻", "👌"),
-            ("[ok]", "[OK]"),
             ("嗯嗯，好的", "嗯"),
             ("「王小售：什么时候要？」\n- - - - - - - - - - - - - - -\n好的", "好的"),
-            ("王小售：\n报价在这里\n------\n谢谢", "谢谢"),
         ] {
             assert_eq!(class(text), closing(phrase), "{text}");
         }
@@ -175,7 +255,8 @@ mod tests {
             "好吃",
             "谢谢，请问多少钱",
             "不好",
-            "okay",
+            "okr",
+            "王小售：\n报价在这里\n------\n谢谢",
             "？",
             "???",
             "。。。",
@@ -195,7 +276,8 @@ mod tests {
 
     #[test]
     fn stickers_and_nothing() {
-        for text in ["[微笑]", "😊😊", "[强][强]！", "❤️"] {
+        for text in ["[微笑]", "😊😊", "[强][强]！", "❤️", "👌🏻", "[ok]", "🙆\u{200d}♀\u{fe0f}"]
+        {
             assert_eq!(class(text), Class::LoneSticker, "{text}");
         }
         for text in ["", "  ", "\u{3000}\n", "\u{200b}"] {
@@ -206,7 +288,7 @@ mod tests {
     /// Seen to fail when `?` counts anywhere, and when trailing stickers are left in place.
     #[test]
     fn questions_of_staff() {
-        let asks = |text| Features::of(MessageKind::Text, text, &rules().phrases).question;
+        let asks = |text| Features::of(MessageKind::Text, text, &rules()).question;
         for text in [
             "方便发一下吗",
             "您看这个可以吗[微笑]",
@@ -235,8 +317,11 @@ mod tests {
 
     #[test]
     fn verdicts_by_kind_and_by_what_staff_asked_before() {
-        let phrases = rules().phrases;
-        let verdict = |kind, text, open| judge(&Features::of(kind, text, &phrases), kind, open);
+        let rules = rules();
+        let verdict = |kind, text, question| {
+            let before = Before { question, ..Before::default() };
+            judge(&Features::of(kind, text, &rules), kind, before)
+        };
         assert!(verdict(MessageKind::Text, "在吗", false).opens());
         assert!(!verdict(MessageKind::Text, "好的", false).opens());
         let answer = Verdict::AnswersQuestion { phrase: "好的".into() };

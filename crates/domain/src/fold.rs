@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::assignment::{Candidates, Origin};
-use crate::closing::Verdict;
+use crate::closing::{Invitations, Verdict};
 use crate::fold::folder::Folder;
 use crate::id::{StaffName, WaitId};
 use crate::nature::Ignored;
@@ -42,6 +42,9 @@ pub struct FoldState {
     pub open: Option<Wait>,
     /// The staff messages since the last customer message contained a question.
     pub staff_question: bool,
+    /// What staff invited to when they spoke last.
+    #[serde(default, skip_serializing_if = "Invitations::is_empty")]
+    pub staff_invites: Invitations,
     /// How the last customer message was judged: 判定原因.
     pub verdict: Option<Verdict>,
     /// Why the last message changed nothing; `None`: it was none of that kind.

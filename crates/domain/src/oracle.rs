@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::closing::judge;
+use crate::closing::{Before, Class, Invitations, Manner, judge};
 use crate::id::{EntryId, StaffName, WaitId};
 use crate::message::MessageKind;
 use crate::nature::Nature;
@@ -98,18 +98,50 @@ impl<'a> Oracle<'a> {
             && self.message(i).is_some_and(|m| role_of(self.rules, &m.sender).0.is_staff())
     }
 
+    /// A customer message that stands.
+    fn said_by_customer(&self, i: usize) -> bool {
+        self.customer(i) && self.recall(i).is_none()
+    }
+
+    /// A question of staff stands until a customer says something, or something else than that they will see to it.
     fn question_before(&self, i: usize) -> bool {
-        (0..i)
-            .rev()
-            .take_while(|j| !(self.customer(*j) && self.recall(*j).is_none()))
-            .any(|j| self.staff(j) && self.message(j).is_some_and(|m| m.features.question))
+        for j in (0..i).rev() {
+            if self.said_by_customer(j) && !self.leaves_question(j) {
+                return false;
+            }
+            if self.staff(j) && self.message(j).is_some_and(|m| m.features.question) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Said while nobody waits, and no more than that the customer sees to it.
+    fn leaves_question(&self, i: usize) -> bool {
+        let own_move = self
+            .message(i)
+            .is_some_and(|m| matches!(&m.features.class, Class::Closing { manner: Manner::OwnMove, .. }));
+        own_move && self.quiet(i)
+    }
+
+    /// What staff invited to in the messages between which no customer spoke, the last such ones.
+    fn invites_before(&self, i: usize) -> Invitations {
+        let speakers = || (0..i).rev().filter(|j| self.staff(*j) || self.said_by_customer(*j));
+        let last = speakers().skip_while(|j| self.customer(*j)).take_while(|j| self.staff(*j));
+        let mut invites = Invitations::default();
+        last.filter_map(|j| self.message(j)).for_each(|m| invites |= m.features.invites);
+        invites
+    }
+
+    fn before(&self, i: usize) -> Before {
+        Before { question: self.question_before(i), invites: self.invites_before(i) }
     }
 
     /// A customer message that opens a wait if nobody waits.
     fn asks(&self, i: usize) -> bool {
         self.customer(i) && {
             let message = self.message(i).unwrap();
-            judge(&message.features, message.kind, self.question_before(i)).opens()
+            judge(&message.features, message.kind, self.before(i)).opens()
         }
     }
 
@@ -211,7 +243,7 @@ impl<'a> Oracle<'a> {
             id: WaitId::from(&message.key),
             customer: message.sender.key.clone(),
             customer_name: message.sender.name.clone(),
-            verdict: judge(&message.features, message.kind, self.question_before(i)),
+            verdict: judge(&message.features, message.kind, self.before(i)),
             owner,
             stage,
             messages: 1,

@@ -88,14 +88,20 @@ pub enum Stage {
     AfterSales,
 }
 
-/// Words that end a conversation.
+/// What a company adds to the words that end a conversation, and what it takes from them. The words themselves (好的, OK,
+/// 收到, 谢谢, 辛苦了, 👌 …) are part of Huiyin, the same for everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Phrases {
     /// Raised whenever the lists change; stored with each judged text.
     pub version: u32,
-    /// Closing words and stickers: 好的, OK, 收到, 谢谢, 辛苦了, 👌, \[OK\] …
+    /// Further closing words of this company's customers.
+    // Always written: release 0.1.0 reads these rules too, and asks for it.
+    #[serde(default)]
     pub closing: Vec<String>,
+    /// What asks for a reply although it is a closing elsewhere: said alone, or between two commas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_closing: Vec<String>,
 }
 
 /// Whose message ends a wait.

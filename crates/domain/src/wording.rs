@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::assignment::Origin;
-use crate::closing::{Verdict, Why};
+use crate::closing::{Manner, Verdict, Why};
 use crate::message::MessageKind;
 use crate::nature::Ignored;
 use crate::role::Role;
@@ -19,6 +19,10 @@ const INVISIBLE: [char; 14] = [
     '\u{ad}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}',
     '\u{2060}', '\u{2800}', '\u{3164}', '\u{feff}', '\u{ffa0}',
 ];
+/// A sign that staff called for (收到请扣1), as 判定原因 shows it.
+pub const SIGN: &str = "1";
+/// That no further help is wanted, as 判定原因 shows it.
+pub const NOTHING: &str = "没有";
 /// An edit within pre-sales was put in force.
 pub const VALID: &str = "合法";
 /// An edit into after-sales was put in force.
@@ -61,7 +65,15 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::AsksForReply { why: Why::Text } => "客户发来文字，等待回复".to_owned(),
         Verdict::AsksForReply { why: Why::Sent(kind) } => format!("客户发来{}，等待回复", shown(*kind, "")),
         Verdict::AnswersQuestion { phrase } => format!("「{phrase}」回答了员工的提问，等待回复"),
-        Verdict::ClosingNothing { phrase } => format!("「{phrase}」是结束语，不需要回复"),
+        Verdict::ClosingNothing { phrase, manner: Manner::Courtesy } => {
+            format!("「{phrase}」是结束语，不需要回复")
+        }
+        Verdict::ClosingNothing { phrase, manner: Manner::OwnMove } => {
+            format!("客户说自己先去办（「{phrase}」），暂不需要回复")
+        }
+        Verdict::ClosingNothing { phrase, manner: Manner::Thinking } => {
+            format!("客户说还要考虑（「{phrase}」），暂不需要回复")
+        }
         Verdict::StickerNothing => "只有表情，不需要回复".to_owned(),
         Verdict::EmptyNothing => "空消息，不需要回复".to_owned(),
         Verdict::NoticeNothing => "系统提示，不计等待".to_owned(),

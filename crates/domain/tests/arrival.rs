@@ -20,7 +20,7 @@ const PEOPLE: [&str; 8] =
     ["客户林", "客户陈", "冒名王小售", "王小售", "李小后", "赵小助", "同事小周", "机器人"];
 /// Accounts of ours; the first captures most.
 const ACCOUNTS: [&str; 4] = ["main", "main", "main", "second"];
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 16] = [
     "在吗",
     "好的",
     "这样可以吗？",
@@ -33,6 +33,10 @@ const TEXTS: [&str; 12] = [
     "[自动回复]您好，在吗？",
     "@所有人\u{2005}周六停机",
     "@所有人\u{2005}周六方便吗？",
+    "稍等，我问下财务",
+    "通知：收到请扣1",
+    "1",
+    "没有",
 ];
 
 /// One fact about a room, as the generator draws it.

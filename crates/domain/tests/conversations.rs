@@ -193,6 +193,36 @@ fn closing_words_open_nothing_unless_they_answer_a_question() {
     any_staff("09:00 王小售 好的\n09:01 客户林 好的，那什么时候发货", &["09:01 客户林 1条 等待中"]);
 }
 
+/// Seen to fail with the question forgotten at any word of the customer's, and with own moves taken for answers.
+#[test]
+fn a_question_stays_open_while_the_customer_sees_to_it() {
+    any_staff(
+        "09:00 王小售 这周能付款吗？
+         09:01 客户林 稍等，我问下财务
+         09:05 客户林 可以",
+        &["09:05 客户林 1条 等待中"],
+    );
+    any_staff("09:00 王小售 这个方案可以吗\n09:01 客户林 我再想想", &["09:01 客户林 1条 等待中"]);
+    any_staff("09:00 王小售 方案发您了\n09:01 客户林 我再想想\n09:02 客户林 好的", &[]);
+    any_staff("09:00 王小售 可以吗？\n09:01 客户林 好的呀\n09:02 客户林 谢谢", &["09:01 客户林 2条 等待中"]);
+}
+
+/// Seen to fail with invitations forgotten when the first customer accepts, and with those of an earlier day kept.
+#[test]
+fn what_was_invited_asks_for_nothing() {
+    any_staff("09:00 王小售 系统周六升级，收到请扣1\n09:01 客户林 1\n09:02 客户陈 1\n09:03 客户吴 收到", &[]);
+    any_staff("09:00 王小售 还有什么可以帮您的吗？\n09:01 客户林 没有，谢谢", &[]);
+    any_staff(
+        "09:00 王小售 收到请扣1
+         09:01 客户林 1
+         10:00 王小售 报价发您了
+         10:01 客户林 1",
+        &["10:01 客户林 1条 等待中"],
+    );
+    any_staff("09:00 王小售 收到请扣1。要几台？\n09:01 客户林 1", &["09:01 客户林 1条 等待中"]);
+    any_staff("09:00 王小售 资料发您了\n09:01 客户林 没有", &["09:01 客户林 1条 等待中"]);
+}
+
 /// Seen to fail with the clock moved by later messages.
 #[test]
 fn waits_outlive_midnight() {

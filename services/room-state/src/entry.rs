@@ -115,7 +115,7 @@ fn message_entry(message: &ChatMessage, seq: i64, rules: &RulesHistory) -> NewEn
             key: message.key(),
             sender: message.sender(),
             kind: message.kind,
-            features: Features::of(message.kind, &message.text, &in_force.phrases),
+            features: Features::of(message.kind, &message.text, in_force),
             nature: Nature::of(
                 message.kind,
                 &message.text,

@@ -4,7 +4,7 @@
 use super::{FoldState, Folded, FoldedWait, LastSpeaker, Turn};
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
-use crate::closing::{Verdict, judge};
+use crate::closing::{Before, Invitations, Verdict, judge};
 use crate::id::WaitId;
 use crate::message::MessageKind;
 use crate::presence::Absence;
@@ -140,26 +140,33 @@ impl<'e> Folder<'e> {
         }
     }
 
+    fn judged(&self, spoken: Spoken<'e>) -> Verdict {
+        let before = Before { question: self.state.staff_question, invites: self.state.staff_invites };
+        judge(&spoken.message.features, spoken.message.kind, before)
+    }
+
     fn customer(&mut self, spoken: Spoken<'e>) {
+        let mut leaves_question = false;
         if let Some(open) = &mut self.open {
             open.wait.messages += 1;
             open.wait.last_customer_at = spoken.position.at;
             open.wait.alarm_since = open.wait.alarm_since.or(alarm_since(spoken));
         } else {
-            let verdict = judge(&spoken.message.features, spoken.message.kind, self.state.staff_question);
+            let verdict = self.judged(spoken);
+            leaves_question = verdict.leaves_question();
             if verdict.opens() {
                 let taken_over = self.pending.take().map(|pending| pending.wait);
                 self.open = Some(self.begin(spoken, verdict.clone(), taken_over));
             }
             self.state.verdict = Some(verdict);
         }
-        self.state.staff_question = false;
+        self.state.staff_question &= leaves_question;
         self.note(spoken);
     }
 
     /// A customer message that was recalled: nothing, but for the wait that stood open until then.
     fn taken_back(&mut self, spoken: Spoken<'e>, recall: &'e Position) {
-        let verdict = judge(&spoken.message.features, spoken.message.kind, self.state.staff_question);
+        let verdict = self.judged(spoken);
         // Inside a wait that lasts at least as long, it was never an opening.
         let covered = self.open.is_some() || self.pending.as_ref().is_some_and(|p| recall <= p.recall);
         if covered || !verdict.opens() {
@@ -175,6 +182,7 @@ impl<'e> Folder<'e> {
             self.state.candidates.speaker = Some(Candidate::from(entry));
             self.assign_by_rule(spoken.position.at);
         }
+        self.invite(spoken);
         self.note(spoken);
         self.state.staff_question |= spoken.message.features.question;
         if self.answers(spoken) {
@@ -186,6 +194,16 @@ impl<'e> Folder<'e> {
                 self.close(spoken.position.at, answered, spoken.position);
             }
         }
+    }
+
+    /// Invitations stand until staff speak again after a customer did: several customers may accept one.
+    fn invite(&mut self, spoken: Spoken<'e>) {
+        let last = self.speaker.map(|last| last.role);
+        let last = last.or_else(|| self.state.last_speaker.as_ref().map(|last| last.role));
+        if last == Some(Role::Customer) {
+            self.state.staff_invites = Invitations::default();
+        }
+        self.state.staff_invites |= spoken.message.features.invites;
     }
 
     fn cancel(&mut self, cancel: &Cancel, position: &Position) {

@@ -98,21 +98,39 @@ impl Rules {
         if self.phrases.version == 0 {
             problems.add("phrases.version", 0, "1 or more, raised with every change of the lists");
         }
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        for (index, phrase) in self.phrases.closing.iter().enumerate() {
-            let path = format!("phrases.closing[{index}]");
-            let plain = closing::plain_phrase(phrase);
-            let length = plain.chars().count();
-            if plain.trim().is_empty() {
-                problems.add(path, "an empty phrase", "a closing word, like 好的");
-            } else if length > closing::LONGEST_CLOSING {
-                problems.add(path, format!("{length} characters"), "a short closing word, like 好的");
-            } else if let Some(first) = seen.get(&plain) {
-                let found = format!("`{phrase}`, which phrases.closing[{first}] covers");
-                problems.add(path, found, "each phrase once (case and width make no difference)");
-            } else {
-                seen.insert(plain, index);
+        check_list("phrases.closing", &self.phrases.closing, problems);
+        check_list("phrases.not_closing", &self.phrases.not_closing, problems);
+        for (index, phrase) in self.phrases.not_closing.iter().enumerate() {
+            let plain = closing::plain_phrase(phrase).trim().to_owned();
+            if !plain.is_empty()
+                && self.phrases.closing.iter().any(|closing| closing::plain_phrase(closing).trim() == plain)
+            {
+                let path = format!("phrases.not_closing[{index}]");
+                problems.add(
+                    path,
+                    format!("`{phrase}`, which phrases.closing holds too"),
+                    "one of the two lists",
+                );
             }
+        }
+    }
+}
+
+fn check_list(list: &str, phrases: &[String], problems: &mut Problems) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for (index, phrase) in phrases.iter().enumerate() {
+        let path = format!("{list}[{index}]");
+        let plain = closing::plain_phrase(phrase);
+        let length = plain.chars().count();
+        if plain.trim().is_empty() {
+            problems.add(path, "an empty phrase", "a closing word, like 好的");
+        } else if length > closing::LONGEST_CLOSING {
+            problems.add(path, format!("{length} characters"), "a short closing word, like 好的");
+        } else if let Some(first) = seen.get(&plain) {
+            let found = format!("`{phrase}`, which {list}[{first}] covers");
+            problems.add(path, found, "each phrase once (case, width and script make no difference)");
+        } else {
+            seen.insert(plain, index);
         }
     }
 }
@@ -220,6 +238,7 @@ mod tests {
         wrong.bots.push(wrong.roster[1].contacts[0].clone());
         wrong.phrases.version = 0;
         wrong.phrases.closing.extend([String::new(), "ｏｋ".into(), "好".repeat(61)]);
+        wrong.phrases.not_closing.extend(["可以".into(), " ".into(), "收到".into()]);
         wrong.ladders.pre_sales.rungs[0].after = Span::seconds(0);
         wrong.ladders.pre_sales.repeat.as_mut().unwrap().every = Span::seconds(0);
         wrong.ladders.after_sales.rungs.swap(0, 1);
@@ -240,6 +259,8 @@ mod tests {
             "phrases.closing[10]",
             "phrases.closing[11]",
             "phrases.closing[12]",
+            "phrases.not_closing[1]",
+            "phrases.not_closing[2]",
             "ladders.pre_sales.rungs[0].after",
             "ladders.pre_sales.repeat.every",
             "ladders.after_sales.rungs[1].after",

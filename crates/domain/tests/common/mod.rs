@@ -91,7 +91,7 @@ pub fn message(id: &str, seconds: i64, seq: i64, name: &str, text: &str) -> Entr
         key,
         sender: sender(name),
         kind,
-        features: Features::of(kind, text, &rules.phrases),
+        features: Features::of(kind, text, &rules),
         nature: Nature::of(kind, text, [], &rules),
         mentions: Vec::new(),
         quote: None,
