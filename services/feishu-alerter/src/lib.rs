@@ -19,6 +19,7 @@ mod fate;
 pub mod feishu;
 mod gauges;
 mod grounds;
+mod names;
 mod observe;
 mod plan;
 mod press;
@@ -64,11 +65,11 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         retention::run(ctx).await;
         return Ok(());
     }
-    let presses = Presses::bind(ctx.clone()).await?;
     let rules = Arc::new(RulesCache::default());
     let http =
         runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
+    let presses = Presses::bind(ctx.clone(), client.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());

@@ -301,11 +301,12 @@ impl Scene {
         self.cards(chat).await
     }
 
-    /// Waits until every card of a chat has this title.
+    /// Waits until every card of a chat has this title, with or without the room after it.
     pub async fn until_titled(&self, chat: &str, title: &str) -> Result<Vec<Seen>> {
         until(&format!("every card of {chat} is titled {title}"), || async move {
             let cards = self.cards(chat).await?;
-            Ok(!cards.is_empty() && cards.iter().all(|card| card.title == title))
+            let titled = |card: &Seen| card.title.split('：').next() == Some(title) || card.title == title;
+            Ok(!cards.is_empty() && cards.iter().all(titled))
         })
         .await?;
         self.cards(chat).await
