@@ -10,6 +10,7 @@
 mod about;
 pub mod callback;
 pub mod card;
+mod changes;
 mod compose;
 mod decide;
 mod deliver;
@@ -37,10 +38,11 @@ mod tests;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use runtime::bus::{Consumer, wake_on_room_changes};
+use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
+use crate::changes::Changes;
 use crate::deliver::Deliverer;
 use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use crate::press::Presses;
@@ -71,18 +73,20 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let client = Arc::new(client(&ctx, &http));
     let presses = Presses::bind(ctx.clone(), client.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let changes = Arc::new(Changes::default());
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
         watch::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
     }
-    tasks.spawn("plan", plan::run(ctx.clone(), rules, changed.clone(), made));
+    tasks.spawn("plan", plan::run(ctx.clone(), rules, changes.clone(), changed.clone(), made));
     tasks.spawn("deliver", deliver::run(deliverer));
     tasks.spawn("presses", presses.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
-        wake_on_room_changes(&ctx.bus, Consumer::FeishuAlerter, changed, &ctx.shutdown, &ctx.health).await;
+        let note = |change| changes.note(change);
+        note_room_changes(&ctx.bus, Consumer::FeishuAlerter, note, changed, &ctx.shutdown, &ctx.health).await;
     });
     tasks.finish().await
 }

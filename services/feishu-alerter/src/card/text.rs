@@ -38,9 +38,20 @@ pub(crate) fn plain(text: &str, max: usize) -> String {
 /// Addresses are taken apart as well, since clients make links of whatever looks like one. Brackets of a link are
 /// harmless without the square ones: names of rooms are full of both.
 pub(crate) fn markdown(text: &str, max: usize) -> String {
-    let plain = plain(text, max);
+    escape(&plain(text, max), |before, c, after| {
+        is_markup(before, c) || (c == '.' && is_between_labels(before, after))
+    })
+}
+
+/// The same for a line of our own, in which names of files and settings stay what they are.
+pub(crate) fn own_markdown(text: &str, max: usize) -> String {
+    escape(&plain(text, max), |before, c, _| is_markup(before, c))
+}
+
+/// Entities for the characters of which `is_markup` says so, given the one before and all after it.
+fn escape(text: &str, is_markup: impl Fn(Option<char>, char, &str) -> bool) -> String {
     let (mut escaped, mut before) = (String::new(), None);
-    let mut rest = plain.chars();
+    let mut rest = text.chars();
     while let Some(c) = rest.next() {
         if is_markup(before, c, rest.as_str()) {
             escaped.extend(["&#", &u32::from(c).to_string(), ";"]);
@@ -52,10 +63,9 @@ pub(crate) fn markdown(text: &str, max: usize) -> String {
     escaped
 }
 
-fn is_markup(before: Option<char>, c: char, after: &str) -> bool {
+fn is_markup(before: Option<char>, c: char) -> bool {
     match c {
         '&' | '<' | '>' | '*' | '_' | '~' | '`' | '[' | ']' | '#' | '!' | '\\' | '$' | ':' | '|' => true,
-        '.' => is_between_labels(before, after),
         // A list or a rule, where a line begins.
         '-' | '+' | '=' => before.is_none(),
         _ => false,

@@ -139,7 +139,7 @@ fn numbered(steps: Vec<String>) -> Vec<String> {
 }
 
 fn body(shown: &Shown, setting: &Setting<'_>) -> String {
-    let escaped = |line: &String| text::markdown(line, LINE_CHARS);
+    let escaped = |line: &String| text::own_markdown(line, LINE_CHARS);
     let section = |(label, lines): (&str, Vec<String>)| {
         let separator = if lines.len() > 1 { "\n" } else { " " };
         format!("**{label}**{separator}{}", lines.iter().map(escaped).collect::<Vec<_>>().join("\n"))
