@@ -77,10 +77,12 @@ impl Changes {
     /// The rooms to be looked at now; they are not known here any more.
     pub fn take(&self, now: Timestamp) -> Vec<(String, i64)> {
         self.with(|state| {
-            let (due, later) = state.put_off.drain(..).partition(|(until, _)| *until <= now);
+            let (due, later): (Vec<_>, Vec<_>) =
+                state.put_off.drain(..).partition(|(until, _)| *until <= now);
             state.put_off = later;
-            let due: Vec<(Timestamp, String)> = due;
-            due.into_iter().for_each(|(_, room)| state.name(room, ANY_VERSION));
+            for (_, room) in due {
+                state.name(room, ANY_VERSION);
+            }
             std::mem::take(&mut state.named).into_iter().collect()
         })
     }
@@ -133,8 +135,8 @@ mod tests {
         Timestamp::from_timestamp(1_795_052_800 + seconds, 0).unwrap()
     }
 
-    fn changed(room: &str, version: i64) -> Option<RoomChanged> {
-        Some(RoomChanged { room: RoomKey { source: "webhook".into(), id: room.into() }, version })
+    fn changed(room: &str, version: i64) -> RoomChanged {
+        RoomChanged { room: RoomKey { source: "webhook".into(), id: room.into() }, version }
     }
 
     #[test]
@@ -161,7 +163,7 @@ mod tests {
     fn a_room_is_named_once_by_its_newest_version_and_not_while_it_is_put_off() {
         let changes = Changes::default();
         for version in [2, 5, 3] {
-            changes.note(changed("r1", version));
+            changes.note(Some(changed("r1", version)));
         }
         assert_eq!(changes.take(at(0)), [("webhook:r1".to_owned(), 5)]);
         assert_eq!(changes.take(at(0)), []);

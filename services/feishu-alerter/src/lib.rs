@@ -73,19 +73,19 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let client = Arc::new(client(&ctx, &http));
     let presses = Presses::bind(ctx.clone(), client.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let changes = Arc::new(Changes::default());
+    let pending = Arc::new(Changes::default());
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
         watch::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
     }
-    tasks.spawn("plan", plan::run(ctx.clone(), rules, changes.clone(), changed.clone(), made));
+    tasks.spawn("plan", plan::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
     tasks.spawn("deliver", deliver::run(deliverer));
     tasks.spawn("presses", presses.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
-        let note = |change| changes.note(change);
+        let note = |change| pending.note(change);
         note_room_changes(&ctx.bus, Consumer::FeishuAlerter, note, changed, &ctx.shutdown, &ctx.health).await;
     });
     tasks.finish().await

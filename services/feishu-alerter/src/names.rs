@@ -13,7 +13,7 @@ use crate::feishu::{FeishuClient, OpenId};
 use crate::wording;
 
 /// A press has 2.4 s for everything. Without an answer by then it counts all the same, by an unnamed person.
-const WITHIN: Duration = Duration::from_millis(1_000);
+const WITHIN: Duration = Duration::from_secs(1);
 /// A look-up that failed is not repeated sooner: a missing scope does not come back by itself.
 const FAILED_FOR: Duration = Duration::from_mins(10);
 /// Longest name, in characters.

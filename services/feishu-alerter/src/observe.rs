@@ -40,36 +40,36 @@ const PUT_OFF: TimeDelta = TimeDelta::seconds(30);
 const CHANGED_FOR: TimeDelta = TimeDelta::days(15);
 
 /// Takes in everything that changed.
-pub async fn observe(ctx: &Context, rules: &RulesCache, changes: &Changes) -> Result<(), Failure> {
-    let grounds = scan(ctx, rules, changes).await?;
-    let mut taken = changes.take(grounds.now);
+pub async fn observe(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<(), Failure> {
+    let grounds = scan(ctx, rules, pending).await?;
+    let mut taken = pending.take(grounds.now);
     while !taken.is_empty() && !ctx.shutdown.requested() {
         let rest = taken.split_off(taken.len().min(BATCH));
-        if let Err(failure) = some(ctx, &grounds, &taken, changes).await {
-            changes.give_back(taken.into_iter().chain(rest));
+        if let Err(failure) = some(ctx, &grounds, &taken, pending).await {
+            pending.give_back(taken.into_iter().chain(rest));
             return Err(failure);
         }
         taken = rest;
     }
-    changes.give_back(taken);
+    pending.give_back(taken);
     Ok(())
 }
 
 /// The grounds to decide on; where they or the time ask for it, all rooms are read for those that changed.
-async fn scan(ctx: &Context, rules: &RulesCache, changes: &Changes) -> Result<Grounds, Failure> {
+async fn scan(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<Grounds, Failure> {
     let mut connection = ctx.db.acquire().await?;
     let grounds = Grounds::read(&mut connection, rules, ctx.clock.now()).await?;
     let causes = Causes { rules: grounds.version(), gap: newest_gap(&mut connection).await? };
-    if changes.needs_scan(causes, grounds.now) {
-        changes.scan_begins();
+    if pending.needs_scan(causes, grounds.now) {
+        pending.scan_begins();
         let most = i64::try_from(SCANNED).unwrap_or(i64::MAX);
         let found = rooms_to_observe(&mut connection, causes.rules, grounds.now, most).await?;
         metrics::counter!("alerts_scans_total").increment(1);
         // There may be more: the next look reads on.
         if found.len() < SCANNED {
-            changes.scanned(causes, grounds.now);
+            pending.scanned(causes, grounds.now);
         }
-        changes.add(found);
+        pending.add(found);
     }
     Ok(grounds)
 }
@@ -79,13 +79,13 @@ async fn some(
     ctx: &Context,
     grounds: &Grounds,
     taken: &[(String, i64)],
-    changes: &Changes,
+    pending: &Changes,
 ) -> Result<(), Failure> {
     let changed = unobserved(&mut *ctx.db.acquire().await?, taken, grounds.now).await?;
     if changed.is_empty() {
         return Ok(());
     }
-    take_in(ctx, grounds, &changed, changes).await
+    take_in(ctx, grounds, &changed, pending).await
 }
 
 /// All at once; if that fails, one by one. A room that cannot be taken in is put off, so that it stops no other.
@@ -93,17 +93,17 @@ async fn take_in(
     ctx: &Context,
     grounds: &Grounds,
     changed: &[String],
-    changes: &Changes,
+    pending: &Changes,
 ) -> Result<(), Failure> {
     if let Ok(locked) = batch(ctx, grounds, changed).await {
         // Another replica works on the rest, perhaps on what they were before.
-        changes.add(changed.iter().filter(|room| !locked.contains(room)).cloned());
+        pending.add(changed.iter().filter(|room| !locked.contains(room)).cloned());
         return Ok(());
     }
     for room in changed {
         let failure = match batch(ctx, grounds, std::slice::from_ref(room)).await {
             Ok(locked) if locked.is_empty() => {
-                changes.add([room.clone()]);
+                pending.add([room.clone()]);
                 continue;
             }
             Ok(_) => continue,
@@ -112,7 +112,7 @@ async fn take_in(
         // If it is the database that fails, this does too, and everything is tried again.
         let until = ctx.clock.now() + PUT_OFF;
         put_room_off(&mut *ctx.db.acquire().await?, room, until).await?;
-        changes.put_off(room.clone(), until);
+        pending.put_off(room.clone(), until);
         metrics::counter!("alerts_rooms_put_off_total").increment(1);
         tracing::error!(room.id = room, error = chain(&failure), "a room cannot be taken in: it is put off");
     }

@@ -21,13 +21,13 @@ const TICK: Duration = Duration::from_secs(1);
 pub async fn run(
     ctx: Context,
     rules: Arc<RulesCache>,
-    changes: Arc<Changes>,
+    pending: Arc<Changes>,
     changed: Arc<Notify>,
     made: Arc<Notify>,
 ) {
     let (decider, notice) = (Decider::new(), Notice::default());
     while !ctx.shutdown.requested() {
-        match turn(&ctx, &rules, &changes, &decider, &notice).await {
+        match turn(&ctx, &rules, &pending, &decider, &notice).await {
             Ok(()) => ctx.health.beat("plan"),
             Err(failure) => {
                 tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
@@ -44,11 +44,11 @@ pub async fn run(
 async fn turn(
     ctx: &Context,
     rules: &RulesCache,
-    changes: &Changes,
+    pending: &Changes,
     decider: &Decider,
     notice: &Notice,
 ) -> Result<(), Failure> {
-    observe(ctx, rules, changes).await?;
+    observe(ctx, rules, pending).await?;
     let held = held(&mut *ctx.db.acquire().await?, &ctx.config, ctx.clock.now()).await?;
     notice.note(held);
     if held.is_none() {
