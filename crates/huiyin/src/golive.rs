@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::golive::{Change, GoLive};
-use runtime::config::{Source, load};
+use runtime::config::{Source, load_using};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
@@ -18,7 +18,7 @@ use crate::apply::{When, connect};
 use crate::failure::{Failure, Result};
 use crate::local::database_in;
 use crate::up::company_config;
-use crate::wording;
+use crate::{used, wording};
 
 /// What `golive` is called with.
 #[derive(Debug, clap::Args)]
@@ -75,8 +75,8 @@ async fn read(connection: &mut PgConnection) -> anyhow::Result<GoLive> {
 /// The configuration; that of `huiyin up` needs to name neither database nor bus.
 pub(crate) fn configuration(source: &Source, home: Option<&Path>) -> Result<Config> {
     Ok(match home {
-        Some(_) => company_config(&source.file)?,
-        None => load(source)?,
+        Some(_) => company_config(&source.file, &used::servers())?,
+        None => load_using(source, &used::servers())?,
     })
 }
 

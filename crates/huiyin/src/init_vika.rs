@@ -1,17 +1,20 @@
 //! `huiyin init-vika`: creates the managers' sheets, or finds those of an earlier run, also of one that broke off.
 
 use anyhow::{Context as _, anyhow};
-use runtime::config::{Source, load};
+use runtime::config::{Source, load_using};
 use serde_json::json;
 use vika::setup::{KnownSheets, SheetIds, init};
 use vika::{SheetId, SpaceId};
 
-use crate::failure::Result;
-use crate::wording;
+use crate::failure::{Failure, Result};
+use crate::{used, wording};
 
 /// Creates what is missing in the configured space and prints the sheets' ids for the configuration.
 pub(crate) async fn run(source: &Source) -> Result<()> {
-    let config = load(source)?.vika;
+    let config = load_using(source, &used::only(&["vika.sync_token"]))?.vika;
+    if !config.enabled {
+        return Err(Failure::Usage(wording::VIKA_IS_OFF.to_owned()));
+    }
     let known = KnownSheets {
         today: configured(&config.sheets.today)?,
         all_rooms: configured(&config.sheets.all_rooms)?,

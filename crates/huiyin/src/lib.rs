@@ -23,6 +23,7 @@ mod schema;
 mod secrets;
 mod text;
 pub mod up;
+mod used;
 mod wording;
 
 pub use cli::main;

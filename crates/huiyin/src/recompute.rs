@@ -15,7 +15,7 @@ use events::command::{Command, Via, Wish};
 use events::{encode, subject};
 use room_state::recompute::{Difference, Window, preview};
 use runtime::bus::{Bus, Login, Outgoing, User};
-use runtime::config::{Source, load};
+use runtime::config::{Source, load_using};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
@@ -26,6 +26,7 @@ use store::rooms::recompute::{Keeping, decided, keeping};
 use crate::apply::{When, connect};
 use crate::failure::{self, Failure};
 use crate::text::on_one_line;
+use crate::used;
 
 /// How long `room-state` may take before this gives up waiting for it; what was asked stays asked.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -60,7 +61,7 @@ struct Change {
 
 /// Runs `huiyin recompute`.
 pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
-    let config = load(source)?;
+    let config = load_using(source, &used::servers())?;
     let zone = config.rules.time_zone;
     let window = Window { from: args.from.moment(zone), to: args.to.map(|to| to.moment(zone)) };
     if window.to.is_some_and(|to| to <= window.from) {

@@ -28,7 +28,7 @@ pub async fn run(options: &Options) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
     let progress = |line: &str| println!("· {line}");
-    let checked = company_config(&options.config)?;
+    let checked = company_config(&options.config, &[])?;
     telemetry::start_logs(&checked.logs.filter, checked.logs.format);
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
     let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
@@ -53,8 +53,8 @@ pub async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The company's configuration; the private servers take the place of what it says of database and bus.
-pub(crate) fn company_config(file: &Path) -> Result<Config> {
+/// The company's configuration, with the secrets that are `used` (none named: all of them); the private servers take the place of what it says of database and bus.
+pub(crate) fn company_config(file: &Path, used: &[String]) -> Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("reading the configuration {}", file.display()))?;
     let mut value: Value =
@@ -62,5 +62,6 @@ pub(crate) fn company_config(file: &Path) -> Result<Config> {
     value["bus"] = json!({ "url": "nats://private" });
     value["database"] = json!({ "passwords": {} });
     let folder = file.parent().unwrap_or(Path::new("."));
-    Ok(runtime::config::load_text(&value.to_string(), &file.display().to_string(), folder, true)?)
+    let name = file.display().to_string();
+    Ok(runtime::config::load_text_using(&value.to_string(), &name, folder, true, used)?)
 }

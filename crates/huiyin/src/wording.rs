@@ -7,6 +7,9 @@ use domain::wording;
 pub(crate) const PUBLIC_CHAT: &str = "公共群";
 /// Nothing had to be changed.
 pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
+/// There is nothing to make sheets with.
+pub(crate) const VIKA_IS_OFF: &str =
+    "vika.enabled 是 false：不用建表。要用维格表的话，先改成 true，再填 vika 一节";
 /// What stands before the ids of new sheets.
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::config::CustomBot;
+use crate::markup::inert;
 
 /// How long a call may take.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ struct Answer {
     code: i64,
 }
 
-/// Says something in the bot's group.
+/// Says something in the bot's group, as text and nothing else: no part of it is markup to Feishu.
 pub async fn say(
     http: &reqwest::Client,
     bot: &CustomBot,
@@ -55,7 +56,7 @@ pub async fn say(
 }
 
 fn body(bot: &CustomBot, text: &str, timestamp: i64) -> Value {
-    let mut body = json!({ "msg_type": "text", "content": { "text": text } });
+    let mut body = json!({ "msg_type": "text", "content": { "text": inert(text) } });
     if let Some(secret) = &bot.secret {
         body["timestamp"] = json!(timestamp.to_string());
         body["sign"] = json!(signature(timestamp, secret.expose()));
@@ -74,11 +75,20 @@ fn signature(timestamp: i64, secret: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::signature;
+    use super::{body, signature};
+    use crate::config::{CustomBot, Secret};
 
     /// The vector that three languages agree on.
     #[test]
     fn the_agreed_signature() {
         assert_eq!(signature(1_599_360_473, "demo"), "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=");
+    }
+
+    /// Names of gateways, columns and rooms may stand in it.
+    #[test]
+    fn nothing_in_it_is_markup() {
+        let bot = CustomBot { url: Secret::new("https://bot.invalid"), secret: None };
+        let body = body(&bot, "<at user_id=\"all\"></at> [点我](https://a.example)", 0);
+        assert_eq!(body["content"]["text"], "＜at user_id=\"all\"＞＜/at＞ ［点我］(https：//a．example)");
     }
 }

@@ -14,6 +14,7 @@ pub mod http;
 pub mod lease;
 pub mod lifecycle;
 pub mod main_wrapper;
+pub mod markup;
 pub mod panics;
 pub mod random;
 pub mod serve;

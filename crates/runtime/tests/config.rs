@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use runtime::config::{Config, ConfigError, Source, load, load_complete, load_for, load_with};
+use runtime::config::{Config, ConfigError, Source, load, load_complete, load_for, load_with, secret_files};
 use serde_json::{Value, json};
 use store::role::Role;
 
@@ -227,6 +227,37 @@ fn what_is_switched_off_needs_no_chats_and_no_sheets() {
         ("/vika/sheets/today", json!("later")),
     ]);
     assert_eq!(problems(&value, &[]), Vec::<String>::new());
+}
+
+/// Seen to fail before: ten settings were asked for, and three files.
+#[test]
+fn of_what_is_switched_off_nothing_is_asked() -> Result<()> {
+    let off = json!({ "enabled": false });
+    let value = with(&[("/feishu", off.clone()), ("/vika", off)]);
+    assert_eq!(problems(&value, &[]), Vec::<String>::new());
+    // What is left of it may be unfinished, and its files need not be there.
+    let left = json!({ "enabled": false, "app_id": "", "app_secret_file": "none", "listen": "later", "chats": null });
+    let tables = json!({ "enabled": false, "space": "", "sync_token": "", "reconcile_token_file": "none" });
+    let value = with(&[("/feishu", left), ("/vika", tables)]);
+    assert_eq!(problems(&value, &[]), Vec::<String>::new());
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("huiyin.json");
+    fs::write(&file, value.to_string())?;
+    let source = Source { file, environment: false };
+    assert!(!load_for(&source, Role::VikaSync)?.vika.enabled);
+    assert!(!load_for(&source, Role::FeishuAlerter)?.feishu.enabled);
+    assert_eq!(secret_files(&source), []);
+    // By the environment as well.
+    let needy = with(&[("/feishu/app_secret", Value::Null), ("/vika/space", Value::Null)]);
+    let switches = [("HUIYIN_FEISHU__ENABLED", "false"), ("HUIYIN_VIKA__ENABLED", "false")];
+    assert_eq!(problems(&needy, &[]).len(), 2);
+    assert_eq!(problems(&needy, &switches), Vec::<String>::new());
+    // A slip of the pen is told all the same, and so is a switch that is none.
+    let slip = with(&[("/vika", json!({ "enabled": false, "spcae": "spc1" }))]);
+    assert!(problems(&slip, &[])[0].starts_with("vika.spcae: unknown key"));
+    let unclear = with(&[("/vika/enabled", json!("no")), ("/vika/space", Value::Null)]);
+    assert_eq!(problems(&unclear, &[]).len(), 2);
+    Ok(())
 }
 
 #[test]

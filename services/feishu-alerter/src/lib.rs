@@ -10,6 +10,7 @@
 mod about;
 pub mod callback;
 pub mod card;
+mod changes;
 mod compose;
 mod decide;
 mod deliver;
@@ -19,6 +20,7 @@ mod fate;
 pub mod feishu;
 mod gauges;
 mod grounds;
+mod names;
 mod observe;
 mod plan;
 mod press;
@@ -36,10 +38,11 @@ mod tests;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use runtime::bus::{Consumer, wake_on_room_changes};
+use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
+use crate::changes::Changes;
 use crate::deliver::Deliverer;
 use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use crate::press::Presses;
@@ -64,24 +67,26 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         retention::run(ctx).await;
         return Ok(());
     }
-    let presses = Presses::bind(ctx.clone()).await?;
     let rules = Arc::new(RulesCache::default());
     let http =
         runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
+    let presses = Presses::bind(ctx.clone(), client.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let pending = Arc::new(Changes::default());
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
         watch::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
     }
-    tasks.spawn("plan", plan::run(ctx.clone(), rules, changed.clone(), made));
+    tasks.spawn("plan", plan::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
     tasks.spawn("deliver", deliver::run(deliverer));
     tasks.spawn("presses", presses.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
-        wake_on_room_changes(&ctx.bus, Consumer::FeishuAlerter, changed, &ctx.shutdown, &ctx.health).await;
+        let note = |change| pending.note(change);
+        note_room_changes(&ctx.bus, Consumer::FeishuAlerter, note, changed, &ctx.shutdown, &ctx.health).await;
     });
     tasks.finish().await
 }

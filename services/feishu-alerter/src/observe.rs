@@ -15,13 +15,14 @@ use store::alerts::cards::About;
 use store::alerts::cards::rungs;
 use store::alerts::changes::{Made, Wanted, cards_of, want};
 use store::alerts::schedule::{
-    Planned, lock_rooms, mark_observed, newest_gap, plan, put_room_off, rooms_to_observe,
+    Planned, lock_rooms, mark_observed, newest_gap, plan, put_room_off, rooms_to_observe, unobserved,
 };
 use store::ingest::gaps;
 use store::rooms::waits::{Which, list};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
+use crate::changes::{Causes, Changes};
 use crate::compose::{absence, departure_state};
 use crate::departure;
 use crate::failure::Failure;
@@ -31,47 +32,95 @@ use crate::rules::RulesCache;
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;
+/// Rooms that one scan finds, at most.
+const SCANNED: usize = 10_000;
 /// A room that cannot be taken in is left alone this long.
 const PUT_OFF: TimeDelta = TimeDelta::seconds(30);
 /// Feishu takes changes of a card for 14 days; with a day more, for cards that went out late.
 const CHANGED_FOR: TimeDelta = TimeDelta::days(15);
 
 /// Takes in everything that changed.
-pub async fn observe(ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
-    loop {
-        let mut connection = ctx.db.acquire().await?;
-        let grounds = Grounds::read(&mut connection, rules, ctx.clock.now()).await?;
-        let most = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let changed = rooms_to_observe(&mut connection, grounds.version(), grounds.now, most).await?;
-        drop(connection);
-        if changed.is_empty() {
-            return Ok(());
+pub async fn observe(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<(), Failure> {
+    let grounds = scan(ctx, rules, pending).await?;
+    let mut taken = pending.take(grounds.now);
+    while !taken.is_empty() && !ctx.shutdown.requested() {
+        let rest = taken.split_off(taken.len().min(BATCH));
+        if let Err(failure) = some(ctx, &grounds, &taken, pending).await {
+            pending.give_back(taken.into_iter().chain(rest));
+            return Err(failure);
         }
-        take_in(ctx, &grounds, &changed).await?;
-        if changed.len() < BATCH || ctx.shutdown.requested() {
-            return Ok(());
-        }
+        taken = rest;
     }
+    pending.give_back(taken);
+    Ok(())
 }
 
-/// All at once; if that fails, one by one. A room that cannot be taken in is put off, so that it stops no other: neither
-/// now nor by standing for ever among the first that have changed.
-async fn take_in(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<(), Failure> {
-    if batch(ctx, grounds, changed).await.is_ok() {
+/// The grounds to decide on; where they or the time ask for it, all rooms are read for those that changed.
+async fn scan(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<Grounds, Failure> {
+    let mut connection = ctx.db.acquire().await?;
+    let grounds = Grounds::read(&mut connection, rules, ctx.clock.now()).await?;
+    let causes = Causes { rules: grounds.version(), gap: newest_gap(&mut connection).await? };
+    if pending.needs_scan(causes, grounds.now) {
+        pending.scan_begins();
+        let most = i64::try_from(SCANNED).unwrap_or(i64::MAX);
+        let found = rooms_to_observe(&mut connection, causes.rules, grounds.now, most).await?;
+        metrics::counter!("alerts_scans_total").increment(1);
+        // There may be more: the next look reads on.
+        if found.len() < SCANNED {
+            pending.scanned(causes, grounds.now);
+        }
+        pending.add(found);
+    }
+    Ok(grounds)
+}
+
+/// Takes in those of these rooms that were not taken in as they are now.
+async fn some(
+    ctx: &Context,
+    grounds: &Grounds,
+    taken: &[(String, i64)],
+    pending: &Changes,
+) -> Result<(), Failure> {
+    let changed = unobserved(&mut *ctx.db.acquire().await?, taken, grounds.now).await?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    take_in(ctx, grounds, &changed, pending).await
+}
+
+/// All at once; if that fails, one by one. A room that cannot be taken in is put off, so that it stops no other.
+async fn take_in(
+    ctx: &Context,
+    grounds: &Grounds,
+    changed: &[String],
+    pending: &Changes,
+) -> Result<(), Failure> {
+    if let Ok(locked) = batch(ctx, grounds, changed).await {
+        // Another replica works on the rest, perhaps on what they were before.
+        pending.add(changed.iter().filter(|room| !locked.contains(room)).cloned());
         return Ok(());
     }
     for room in changed {
-        let Err(failure) = batch(ctx, grounds, std::slice::from_ref(room)).await else { continue };
+        let failure = match batch(ctx, grounds, std::slice::from_ref(room)).await {
+            Ok(locked) if locked.is_empty() => {
+                pending.add([room.clone()]);
+                continue;
+            }
+            Ok(_) => continue,
+            Err(failure) => failure,
+        };
         // If it is the database that fails, this does too, and everything is tried again.
         let until = ctx.clock.now() + PUT_OFF;
         put_room_off(&mut *ctx.db.acquire().await?, room, until).await?;
+        pending.put_off(room.clone(), until);
         metrics::counter!("alerts_rooms_put_off_total").increment(1);
         tracing::error!(room.id = room, error = chain(&failure), "a room cannot be taken in: it is put off");
     }
     Ok(())
 }
 
-async fn batch(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<(), Failure> {
+/// Takes in those of these rooms that no other replica works on, and gives them.
+async fn batch(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<Vec<String>, Failure> {
     let now = ctx.clock.now();
     let mut tx = ctx.db.begin().await?;
     let locked = lock_rooms(&mut tx, changed).await?;
@@ -91,7 +140,7 @@ async fn batch(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<(
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();
     mark_observed(&mut tx, &versions, gap).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(locked)
 }
 
 /// The open waits of rooms that are not excluded, with when each needs a look.

@@ -7,6 +7,7 @@ use runtime::Context;
 use runtime::telemetry::chain;
 use tokio::sync::Notify;
 
+use crate::changes::Changes;
 use crate::decide::Decider;
 use crate::failure::Failure;
 use crate::observe::observe;
@@ -17,10 +18,16 @@ use crate::truth::{Notice, held};
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs until the shutdown is requested; rings `made` after each look.
-pub async fn run(ctx: Context, rules: Arc<RulesCache>, changed: Arc<Notify>, made: Arc<Notify>) {
+pub async fn run(
+    ctx: Context,
+    rules: Arc<RulesCache>,
+    pending: Arc<Changes>,
+    changed: Arc<Notify>,
+    made: Arc<Notify>,
+) {
     let (decider, notice) = (Decider::new(), Notice::default());
     while !ctx.shutdown.requested() {
-        match turn(&ctx, &rules, &decider, &notice).await {
+        match turn(&ctx, &rules, &pending, &decider, &notice).await {
             Ok(()) => ctx.health.beat("plan"),
             Err(failure) => {
                 tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
@@ -34,8 +41,14 @@ pub async fn run(ctx: Context, rules: Arc<RulesCache>, changed: Arc<Notify>, mad
     }
 }
 
-async fn turn(ctx: &Context, rules: &RulesCache, decider: &Decider, notice: &Notice) -> Result<(), Failure> {
-    observe(ctx, rules).await?;
+async fn turn(
+    ctx: &Context,
+    rules: &RulesCache,
+    pending: &Changes,
+    decider: &Decider,
+    notice: &Notice,
+) -> Result<(), Failure> {
+    observe(ctx, rules, pending).await?;
     let held = held(&mut *ctx.db.acquire().await?, &ctx.config, ctx.clock.now()).await?;
     notice.note(held);
     if held.is_none() {

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Timestamp;
-use domain::id::{CommandId, EntryId, PersonKey};
+use domain::id::{CommandId, EntryId};
 use events::command::{Command, Via, Wish};
 use events::{encode, subject};
 use runtime::Context;
@@ -22,14 +22,15 @@ use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use store::alerts::cards::{Card, get};
-use store::alerts::presses::{card_by_uuid, contact_name, note_press, take_event};
+use store::alerts::presses::{card_by_uuid, note_press, take_event};
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
 use crate::callback::{Button, CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
 use crate::card::{CardState, Toast, answer_with_toast};
 use crate::compose::{About, Subject};
-use crate::feishu::OpenId;
+use crate::feishu::FeishuClient;
+use crate::names::Names;
 use crate::uuid::CardUuid;
 use crate::wording;
 
@@ -37,19 +38,19 @@ use crate::wording;
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_400);
 /// A press has less than one thousand bytes; and Feishu gives up long before the usual deadline.
 const LIMITS: Limits = Limits { body: 64 * 1024, request: Some(Duration::from_secs(10)), ..Limits::OUTWARD };
-/// The source under which people of Feishu would stand among the contacts.
-const FEISHU: &str = "feishu";
 
 /// Takes presses.
 pub struct Presses {
     ctx: Context,
     secrets: CallbackSecrets,
+    names: Names,
     listener: TcpListener,
 }
 
 struct Endpoint {
     ctx: Context,
     secrets: CallbackSecrets,
+    names: Names,
 }
 
 impl Presses {
@@ -57,7 +58,7 @@ impl Presses {
     ///
     /// # Errors
     /// If it cannot be bound.
-    pub async fn bind(ctx: Context) -> anyhow::Result<Self> {
+    pub async fn bind(ctx: Context, client: Arc<FeishuClient>) -> anyhow::Result<Self> {
         let feishu = &ctx.config.feishu;
         let listener = TcpListener::bind(feishu.listen)
             .await
@@ -68,17 +69,17 @@ impl Presses {
             verification_token: feishu.verification_token.clone(),
             encrypt_key: Some(feishu.encrypt_key.clone()),
         };
-        Ok(Self { ctx, secrets, listener })
+        Ok(Self { ctx, secrets, names: Names::new(client), listener })
     }
 
     /// Serves until the shutdown is requested.
     pub async fn serve(self) {
-        let Self { ctx, secrets, listener } = self;
+        let Self { ctx, secrets, names, listener } = self;
         let shutdown = ctx.shutdown.clone();
         let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
         let router = axum::Router::new()
             .route("/feishu/callback", post(callback))
-            .with_state(Arc::new(Endpoint { ctx, secrets }));
+            .with_state(Arc::new(Endpoint { ctx, secrets, names }));
         server.serve(listener, router, async move { shutdown.wait().await }).await;
     }
 }
@@ -137,14 +138,21 @@ impl Endpoint {
         let Some((card, subject)) = card_of(&mut connection, uuid, now).await? else {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
+        drop(connection);
+        if !is_of(&card, action) {
+            tracing::warn!(chat.id = card.chat, "a press names another message or chat than its card's");
+            metrics::counter!("feishu_presses_misplaced_total").increment(1);
+            return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
+        }
         if let Some(words) = pointless(&card, &subject, answered) {
             return Ok(Some(answer_with_toast(Toast::Info, &words)));
         }
-        let by = self.name_of(&mut connection, &action.operator).await?;
+        let by = self.names.of(&action.operator, &self.ctx.config.feishu.people).await;
         let Some(through) = &card.through else {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
         self.ask(command_id(uuid, answered), &subject, &by, wish(&card, through, answered)).await?;
+        let mut connection = self.ctx.db.acquire().await?;
         let first = note_press(&mut connection, card.id, &by, answered, now).await?;
         metrics::counter!("feishu_presses_total").increment(1);
         let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
@@ -172,15 +180,6 @@ impl Endpoint {
         self.ctx.bus.publish(&outgoing).await?;
         Ok(())
     }
-
-    async fn name_of(&self, connection: &mut PgConnection, who: &OpenId) -> anyhow::Result<String> {
-        if let Some(name) = self.ctx.config.feishu.people.get(who.as_str()) {
-            return Ok(name.clone());
-        }
-        let person = PersonKey { source: FEISHU.to_owned(), id: who.as_str().to_owned() };
-        let known = contact_name(connection, &person.to_string()).await?;
-        Ok(known.unwrap_or_else(|| wording::SOMEBODY.to_owned()))
-    }
 }
 
 /// The same button of the same card gives the same command, however often it is pressed. The two buttons give two, so
@@ -205,6 +204,13 @@ async fn card_of(
     let Some(id) = card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
     let Some(card) = get(connection, id).await? else { return Ok(None) };
     Ok(Subject::read(connection, &card, now).await?.map(|subject| (card, subject)))
+}
+
+/// Whether a press names the message and the chat that its card was sent to: a button is worth something in its own place
+/// only, and a copy of it elsewhere is nobody's. While the sending is not recorded yet, the chat alone is known.
+fn is_of(card: &Card, action: &CardAction) -> bool {
+    let sent_as = card.message_id.as_deref();
+    card.chat == action.chat_id.as_str() && sent_as.is_none_or(|id| id == action.message_id.as_str())
 }
 
 /// Who pressed this button of the card. The other one may still be pressed: what this one asked for may be refused.

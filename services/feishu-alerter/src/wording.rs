@@ -49,7 +49,7 @@ pub const LEFT_AT: &str = "移出时间";
 pub const LEFT_BY: &str = "操作人";
 /// The last lines.
 pub const LAST_LINES: &str = "最近消息";
-/// The search marker in the footer.
+/// The search marker, in a panel that is folded.
 pub const MARKER: &str = "编号";
 
 /// In the place of a missing owner.
@@ -97,6 +97,11 @@ pub const TOAST_FAILED: &str = "暂时无法处理，请稍后再试";
 pub const CANCEL_REASON: &str = "卡片按钮：不用回复";
 /// In the place of a name that we do not know.
 pub const SOMEBODY: &str = "飞书用户";
+
+/// "已回复：产品交流群"
+pub fn in_room(what: &str, room: &str) -> String {
+    format!("{what}：{room}")
+}
 
 /// "已等 20 分钟"
 pub fn waited(threshold: Duration) -> String {

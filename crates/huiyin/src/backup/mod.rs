@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use runtime::bus::{Bus, BusError, Consumer, Login, StreamEnd, User};
-use runtime::config::{Source, load};
+use runtime::config::{Source, load_using};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
@@ -20,7 +20,7 @@ use store::role::Role;
 
 use self::archive::{Manifest, Origin, SavedTable, Writer};
 use crate::apply::connect;
-use crate::failure;
+use crate::{failure, used};
 
 pub(crate) use restore::{Args as RestoreArgs, run as run_restore};
 
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 /// Runs `huiyin backup`.
 pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
-    let config = load(source)?;
+    let config = load_using(source, &used::servers())?;
     let manifest = take(args, source, &config).await?;
     let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();
     let bytes = std::fs::metadata(&args.file).map(|file| file.len()).unwrap_or_default();

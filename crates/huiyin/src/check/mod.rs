@@ -16,13 +16,17 @@ mod wording;
 use std::future::Future;
 use std::time::Duration;
 
-use runtime::config::{ConfigError, Source, load};
+use runtime::config::{ConfigError, Source, load_using};
 use runtime::{Clock, Config};
 
 use crate::failure::{Failure, Result};
+use crate::used;
 pub(crate) use feishu::client as feishu_client;
 pub use report::{Finding, Group, Report, Status};
 
+/// The secrets that are tried, besides those of database and bus.
+const USED: [&str; 4] =
+    ["vika.sync_token", "vika.reconcile_token", "feishu.app_secret", "ingest.gateway.token"];
 /// One probe takes no longer.
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 /// All probes of a group take no longer.
@@ -55,8 +59,8 @@ pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
 
 /// Looks at everything that a configuration file names, with `clock` as this machine's.
 pub async fn examine(source: &Source, nats_monitor: Option<&str>, clock: &Clock) -> Report {
-    let mut findings = settings::secret_files(source);
-    match load(source) {
+    let mut findings = settings::secret_files(source, &used::servers_and(&USED));
+    match load_using(source, &used::servers_and(&USED)) {
         Ok(config) => {
             findings.push(Group::Config.ok(wording::config_is_sound(&source.file)));
             findings.extend(outside(&config, nats_monitor, clock).await);

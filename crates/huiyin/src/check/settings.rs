@@ -14,9 +14,18 @@ const OTHERS: u32 = 0o007;
 /// Where secrets are mounted in a container. Nobody else is in there, and on the host their folder keeps others out.
 const MOUNTED: &str = "/run/secrets";
 
-/// Each file can be read by us, and not by everybody.
-pub(super) fn secret_files(source: &Source) -> Vec<Finding> {
-    runtime::config::secret_files(source).iter().map(secret_file).collect()
+/// Each file can be read by us, and not by everybody. One that is not `used` here may be kept elsewhere, for the service
+/// that uses it.
+pub(super) fn secret_files(source: &Source, used: &[String]) -> Vec<Finding> {
+    let secrets = runtime::config::secret_files(source);
+    let is_used = |secret: &&SecretFile| used.iter().any(|place| secret.key.starts_with(place.as_str()));
+    let is_elsewhere =
+        |secret: &&SecretFile| std::fs::metadata(&secret.file).map_or(true, |file| file.len() == 0);
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        secrets.iter().partition(|secret| is_used(secret) || !is_elsewhere(secret));
+    let unneeded =
+        elsewhere.into_iter().map(|secret| Group::Config.skipped(wording::secret_elsewhere(secret)));
+    here.into_iter().map(secret_file).chain(unneeded).collect()
 }
 
 fn secret_file(secret: &SecretFile) -> Finding {

@@ -44,7 +44,10 @@ pub struct Info {
     pub feishu_app_secret: String,
     /// Chats by name: the owner's name for private ones.
     pub feishu_chats: BTreeMap<String, String>,
-    /// `host:port` of the Wechaty gateway; `null` without Node.
+    /// Nobody asked for a gateway.
+    #[serde(skip)]
+    pub without_gateway: bool,
+    /// `host:port` of the Wechaty gateway; `null` without one.
     pub gateway: Option<String>,
     /// Its token.
     pub gateway_token: Option<String>,
@@ -69,7 +72,13 @@ pub struct Sheets {
 
 impl Info {
     /// Of a demo that has just started.
-    pub(super) fn of(local: &Local, world: &World, config: &Config, page: SocketAddr) -> Self {
+    pub(super) fn of(
+        local: &Local,
+        world: &World,
+        config: &Config,
+        page: SocketAddr,
+        without_gateway: bool,
+    ) -> Self {
         let secrets = &world.secrets;
         let mut chats: BTreeMap<String, String> =
             config.feishu.chats.iter().map(|(name, chat)| (name.to_string(), chat.clone())).collect();
@@ -93,6 +102,7 @@ impl Info {
             feishu_app_id: config.feishu.app_id.clone(),
             feishu_app_secret: world.keys.app_secret.clone(),
             feishu_chats: chats,
+            without_gateway,
             gateway: world.gateway.as_ref().map(|gateway| gateway.endpoint().to_owned()),
             gateway_token: world.gateway.as_ref().map(|_| gateway_token(secrets)),
             gateway_control: world.gateway.as_ref().map(|gateway| gateway.control_url().to_owned()),
@@ -126,15 +136,34 @@ impl Info {
         line("Webhook", &format!("{}/v1/messages", self.ingest));
         line("Vika", &self.vika);
         line("Feishu", &self.feishu);
-        line(
-            "Gateway",
-            self.gateway.as_deref().unwrap_or("none: no Node.js here, messages come by the webhook"),
-        );
+        line("Gateway", gateway(self.gateway.as_deref(), self.without_gateway));
         if let Some(control) = &self.gateway_control {
             line("Control", control);
         }
         line("Tokens", "in .huiyin/demo.json");
         text.push_str("\nOpen the page to play. Ctrl-C stops everything.");
         text
+    }
+}
+
+/// Where the gateway is, or why there is none.
+fn gateway(endpoint: Option<&str>, without: bool) -> &str {
+    match endpoint {
+        Some(endpoint) => endpoint,
+        None if without => "none, as asked: messages come by the webhook",
+        None => "none, it could not be started (see above): messages come by the webhook",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gateway;
+
+    /// Seen to fail before: whoever asked for none read that there was no Node.js.
+    #[test]
+    fn why_there_is_no_gateway_is_said_as_it_is() {
+        assert!(gateway(None, true).contains("as asked"));
+        assert!(!gateway(None, false).contains("as asked"));
+        assert_eq!(gateway(Some("127.0.0.1:1"), false), "127.0.0.1:1");
     }
 }

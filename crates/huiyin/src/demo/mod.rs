@@ -91,7 +91,7 @@ impl Demo {
         world.until_listening().await?;
         let db = local.connect_options(Role::Reader);
         let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &services)?).await?;
-        let info = Info::of(&local, &world, &config, page.address());
+        let info = Info::of(&local, &world, &config, page.address(), options.without_gateway);
         info.write(&options.home)?;
         Ok(Self { info, clock, local, world, services, page })
     }

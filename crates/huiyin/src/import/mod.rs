@@ -13,13 +13,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use runtime::config::{Ingest, Source, load};
+use runtime::config::{Ingest, Source, load_using};
 use serde_json::value::RawValue;
 
 use self::post::{Answer, Webhook};
 use self::rows::{Row, Rows};
 use crate::failure::{Failure, Result};
 use crate::text::{on_one_line, unreadable};
+use crate::used;
 
 /// Most rows of one request; the webhook takes no more.
 const CHUNK_ROWS: usize = 1_000;
@@ -101,7 +102,7 @@ fn webhook(args: &Args, source: &Source) -> Result<Webhook> {
     let (url, token) = match (&args.url, given) {
         (Some(url), Some(token)) => (url.clone(), token),
         (url, token) => {
-            let ingest = load(source)?.ingest;
+            let ingest = load_using(source, &used::only(&["ingest.webhook_tokens"]))?.ingest;
             let url = url.clone().unwrap_or_else(|| format!("http://{}", reachable(ingest.listen)));
             (url, token.or_else(|| configured_token(&ingest)).ok_or_else(no_token)?)
         }

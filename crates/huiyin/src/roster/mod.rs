@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use runtime::config::Source;
 
 use crate::failure::Result;
+use crate::used;
 
 /// What can be asked about the roster.
 #[derive(Debug, clap::Subcommand)]
@@ -27,8 +28,9 @@ pub(crate) enum Command {
 
 /// Runs `huiyin roster …`.
 pub(crate) async fn run(command: &Command, source: &Source) -> Result<()> {
-    let config = runtime::config::load(source)?;
     let Command::Discover { people } = command;
+    let feishu: &[&str] = if people.is_some() { &["feishu.app_secret"] } else { &[] };
+    let config = runtime::config::load_using(source, &used::servers_and(feishu))?;
     // Before anything is asked of others.
     let people = people.as_deref().map(people::read).transpose()?;
     println!("{}", discover::run(&config).await?);

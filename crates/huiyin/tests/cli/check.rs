@@ -114,6 +114,74 @@ async fn each_secret_file_is_looked_at() -> Result<()> {
     Ok(())
 }
 
+/// A service's secret may be kept where the service is. Seen to fail before: nothing but the configuration was looked at.
+#[tokio::test]
+async fn a_secret_that_check_does_not_use_is_not_asked_for() -> Result<()> {
+    let mut day = FirstDay::start().await?;
+    let folder = tempfile::tempdir()?;
+    let empty = folder.path().join("empty");
+    fs::write(&empty, "")?;
+    let feishu = day.config["feishu"].as_object_mut().context("feishu")?;
+    for secret in ["encrypt_key", "verification_token"] {
+        feishu.remove(secret);
+    }
+    feishu.insert("encrypt_key_file".to_owned(), json!(empty));
+    feishu.insert("verification_token_file".to_owned(), json!(folder.path().join("none")));
+    day.config["ingest"]["webhook_tokens"] =
+        json!([{ "name": "crm", "token_file": folder.path().join("none") }]);
+    let report = day.check(&[]).await?;
+    assert_eq!(report.count(Status::Failed), 0, "{report}");
+    assert_eq!(lines(&report, Group::Feishu, Status::Ok).len(), 5, "{report}");
+    let unneeded = lines(&report, Group::Config, Status::Skipped);
+    for secret in ["feishu.encrypt_key", "feishu.verification_token", "ingest.webhook_tokens[0].token"] {
+        assert!(unneeded.iter().any(|line| line.what.contains(secret)), "{secret}: {report}");
+    }
+    Ok(())
+}
+
+/// Nobody has a Vika account, and nobody a Feishu app.
+#[tokio::test]
+async fn of_what_is_switched_off_nothing_is_asked() -> Result<()> {
+    let mut day = FirstDay::start().await?;
+    for section in ["vika", "feishu"] {
+        day.config[section] = json!({ "enabled": false });
+    }
+    day.config["watchdog"] = Value::Null;
+    let report = day.check(&[]).await?;
+    assert_eq!(report.count(Status::Failed), 0, "{report}");
+    stands(&report, Group::Vika, Status::Skipped, "vika.enabled 是 false", "");
+    stands(&report, Group::Feishu, Status::Skipped, "feishu.enabled 是 false", "");
+    let (_folder, file) = configured(&day.config)?;
+    let refused = huiyin(&["--config", &file, "init-vika"]).await?;
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("vika.enabled 是 false"), "{}", refused.err);
+    Ok(())
+}
+
+/// Seen to fail before: the Feishu app's three secrets were asked for, and every password.
+#[tokio::test]
+async fn init_vika_asks_for_its_own_token_alone() -> Result<()> {
+    let mut day = FirstDay::start().await?;
+    let folder = tempfile::tempdir()?;
+    let none = folder.path().join("none");
+    for (section, secret) in [
+        ("feishu", "app_secret"),
+        ("feishu", "encrypt_key"),
+        ("feishu", "verification_token"),
+        ("vika", "reconcile_token"),
+    ] {
+        let section = day.config[section].as_object_mut().context("a section")?;
+        section.remove(secret);
+        section.insert(format!("{secret}_file"), json!(none));
+    }
+    day.config["database"]["passwords"] = json!({ "ingest_file": none });
+    let (_folder, file) = configured(&day.config)?;
+    let done = huiyin(&["--config", &file, "init-vika"]).await?;
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.contains("三张表已就绪"), "{}", done.out);
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_database_is_tried_with_each_role() -> Result<()> {
     let day = FirstDay::start().await?;

@@ -2,17 +2,25 @@
 
 use std::sync::Arc;
 
+use events::decode;
+use events::room::RoomChanged;
 use tokio::sync::Notify;
 
 use super::{Bus, Consumer, Delivery, Handler, Outcome, consume};
 use crate::Shutdown;
 use crate::health::Health;
 
-struct Waker(Arc<Notify>);
+struct Waker<F> {
+    note: F,
+    bell: Arc<Notify>,
+}
 
-impl Handler for Waker {
+impl<F: FnMut(Option<RoomChanged>) + Send> Handler for Waker<F> {
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
-        self.0.notify_one();
+        for delivery in batch {
+            (self.note)(decode(delivery.payload()).ok());
+        }
+        self.bell.notify_one();
         vec![Outcome::Done; batch.len()]
     }
 }
@@ -26,5 +34,18 @@ pub async fn wake_on_room_changes(
     shutdown: &Shutdown,
     health: &Health,
 ) {
-    consume(bus, consumer, &mut Waker(bell), shutdown, health).await;
+    note_room_changes(bus, consumer, |_| {}, bell, shutdown, health).await;
+}
+
+/// The same, and notes which room has which version before it rings. `None`: some room, by a message that this release
+/// cannot read.
+pub async fn note_room_changes(
+    bus: &Bus,
+    consumer: Consumer,
+    note: impl FnMut(Option<RoomChanged>) + Send,
+    bell: Arc<Notify>,
+    shutdown: &Shutdown,
+    health: &Health,
+) {
+    consume(bus, consumer, &mut Waker { note, bell }, shutdown, health).await;
 }

@@ -5,6 +5,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::idle::Idle;
 use super::path::Path;
 use super::problem::Fault;
 use super::schema::Shape;
@@ -35,10 +36,12 @@ pub struct SecretFile {
     pub file: PathBuf,
 }
 
-/// Every secret of a configuration that is given as a file. Relative paths start at `folder`.
+/// Every secret of a configuration that is given as a file, without those of what is switched off. Relative paths start at `folder`.
 pub(super) fn list(root: &Value, folder: &FilePath, shape: &Shape) -> Vec<SecretFile> {
     let mut found = Vec::new();
     collect(root, &Path::default(), folder, shape, &mut found);
+    let idle = Idle::of(root);
+    found.retain(|secret| !idle.holds_text(&secret.key));
     found
 }
 
@@ -67,9 +70,11 @@ pub(super) struct Reader<'a> {
     pub(super) folder: &'a FilePath,
     /// What may stand where.
     pub(super) shape: &'a Shape,
-    /// The places of the secrets that the reader of the configuration uses; a file that is not there matters only for
+    /// The places of the secrets that the reader of the configuration uses; a file that gives none matters only for
     /// these. Empty: for all.
     pub(super) used: &'a [String],
+    /// Of what is switched off nothing is read.
+    pub(super) idle: &'a Idle,
 }
 
 impl Reader<'_> {
@@ -106,10 +111,11 @@ impl Reader<'_> {
         let place = path.key(name);
         let value = if object.contains_key(name) {
             Err(format!("`{name}` is given as well: expected one of the two"))
-        } else if self.is_somebody_elses(given.as_ref(), &place) {
-            Ok(format!("not given: {place}"))
+        } else if self.idle.holds(&place) {
+            Ok(not_given(&place))
         } else {
-            contents(given.as_ref(), name, self.folder)
+            let secret = contents(given.as_ref(), name, self.folder);
+            if self.is_used(&place) { secret } else { secret.or_else(|_| Ok(not_given(&place))) }
         };
         let value = match value {
             Ok(secret) => Value::String(secret),
@@ -121,13 +127,15 @@ impl Reader<'_> {
         object.insert(name.to_owned(), value);
     }
 
-    /// Whether a secret's file is not there because the secret is another service's.
-    fn is_somebody_elses(&self, given: Option<&Value>, place: &Path) -> bool {
+    fn is_used(&self, place: &Path) -> bool {
         let place = place.to_string();
-        let used = self.used.is_empty() || self.used.iter().any(|used| place.starts_with(used.as_str()));
-        let file = given.and_then(Value::as_str).map(|file| self.folder.join(file));
-        !used && file.is_some_and(|file| matches!(file.try_exists(), Ok(false)))
+        self.used.is_empty() || self.used.iter().any(|used| place.starts_with(used.as_str()))
     }
+}
+
+/// What stands for a secret that is not ours.
+fn not_given(place: &Path) -> String {
+    format!("not given: {place}")
 }
 
 /// The names of the secrets of this section that are given as files.

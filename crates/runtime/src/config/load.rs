@@ -10,6 +10,7 @@ use store::role::Role;
 
 use super::environment::Overrides;
 use super::files::SecretFile;
+use super::idle::Idle;
 use super::problem::{ConfigError, Fault, Problem, Remedy};
 use super::schema::Shape;
 use super::sections::Config;
@@ -45,8 +46,8 @@ pub fn load_for(source: &Source, role: Role) -> Result<Config, ConfigError> {
     load_using(source, &secrets_of(role))
 }
 
-/// The same for whoever uses the secrets that stand at, or below, these places: the files of the rest may be missing.
-/// What stands for such a secret then is of no use to anybody.
+/// The same for whoever uses the secrets that stand at, or below, these places: the files of the rest may be missing, or
+/// empty as long as nobody has put the secret there. What stands for such a secret then is of no use to anybody.
 pub fn load_using(source: &Source, used: &[String]) -> Result<Config, ConfigError> {
     read(source, used, |_| Vec::new())
 }
@@ -70,7 +71,7 @@ pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
     read(source, &[], meaning::missing_passwords)
 }
 
-/// The files that hold its secrets, whether or not the rest of it is sound; none if it is no JSON.
+/// The files that hold its secrets, those of what is switched off excepted, whether or not the rest of it is sound; none if it is no JSON.
 pub fn secret_files(source: &Source) -> Vec<SecretFile> {
     let shape = Shape::new();
     let name = source.file.display().to_string();
@@ -104,6 +105,18 @@ pub fn load_text(text: &str, name: &str, folder: &Path, environment: bool) -> Re
     load_with(text, name, folder, variables)
 }
 
+/// The same for whoever uses the secrets at, or below, these places, as with [`load_using`].
+pub fn load_text_using(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    environment: bool,
+    used: &[String],
+) -> Result<Config, ConfigError> {
+    let variables = if environment { variables() } else { Vec::new() };
+    resolve(text, name, folder, used, variables, |_| Vec::new())
+}
+
 /// The same with the environment's variables handed in, of which those that begin with `HUIYIN_` count.
 pub fn load_with(
     text: &str,
@@ -132,9 +145,11 @@ fn resolve(
     let shape = Shape::new();
     let overrides = Overrides::read(variables, &shape);
     let mut merged = merge(text, name, &overrides)?;
-    let mut faults = files::Reader { folder, shape: &shape, used }.read(&mut merged);
+    let idle = Idle::of(&merged);
+    let mut faults = files::Reader { folder, shape: &shape, used, idle: &idle }.read(&mut merged);
     faults.extend(form::check(&merged, &shape));
     let mended = if faults.is_empty() { merged } else { form::mend(&merged, &faults, &shape) };
+    faults.retain(|fault| !idle.excuses(fault));
     let read: Result<Config, _> = serde_json::from_value(mended);
     let mut problems: Vec<Problem> = faults.iter().map(|fault| fault.problem.clone()).collect();
     match &read {

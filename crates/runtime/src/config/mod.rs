@@ -7,6 +7,7 @@
 mod environment;
 mod files;
 mod form;
+mod idle;
 mod load;
 mod meaning;
 mod path;
@@ -17,7 +18,9 @@ mod sections;
 mod watchdog;
 
 pub use files::SecretFile;
-pub use load::{Source, load, load_complete, load_for, load_text, load_using, load_with, secret_files};
+pub use load::{
+    Source, load, load_complete, load_for, load_text, load_text_using, load_using, load_with, secret_files,
+};
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;

@@ -134,6 +134,8 @@ pub(super) fn words(code: i64) -> &'static str {
         230_110 => "Action unavailable as the message has been deleted.",
         231_203 => "The chat is in restricted mode.",
         232_001 => "Your request contains an invalid request parameter.",
+        232_006 => "Your request specifies a chat_id which is invalid.",
+        232_011 => "Operator can NOT be out of the chat.",
         232_009 => "Your request specifies a chat which has already been dissolved.",
         234_001 => "Invalid request param.",
         234_006 => "The file size exceed the max value.",

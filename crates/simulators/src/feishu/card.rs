@@ -18,6 +18,8 @@ const ELEMENTS_MAX: usize = 200;
 const TABLES_MAX: usize = 5;
 /// Longest element id.
 const ELEMENT_ID_MAX: usize = 20;
+/// Longest text of a button, in characters.
+const BUTTON_TEXT_MAX: usize = 100;
 /// Most header tags.
 const HEADER_TAGS_MAX: usize = 3;
 
@@ -31,6 +33,9 @@ const TOO_MANY: i64 = 11_310;
 const BAD_IMAGE: i64 = 200_570;
 /// A person who does not exist.
 const BAD_PERSON: i64 = 100_290;
+
+/// The attributes that name a picture.
+const IMAGE_KEYS: [&str; 2] = ["img_key", "image_key"];
 
 /// A refusal of the card service: its code and words.
 type Verdict = Result<(), (i64, String)>;
@@ -61,7 +66,41 @@ fn judge(content: &str, world: &World) -> Verdict {
         Some("2.0") => judge.second_schema(root),
         None | Some("1.0") => judge.first_schema(root),
         Some(_) => unparsable("schema"),
+    }?;
+    images(&card, world)
+}
+
+/// Every picture, wherever it stands and whatever shows it, must have been uploaded.
+pub(super) fn images(node: &Value, world: &World) -> Verdict {
+    let is_uploaded = |key: &str| world.images.iter().any(|image| image.key == key);
+    let bad_image = || Err((BAD_IMAGE, "invalid image keys".to_owned()));
+    match node {
+        Value::Array(items) => items.iter().try_for_each(|item| images(item, world)),
+        Value::Object(fields) => {
+            let keys = IMAGE_KEYS.iter().filter_map(|field| fields.get(*field));
+            if !keys.into_iter().all(|key| key.as_str().is_some_and(is_uploaded)) {
+                return bad_image();
+            }
+            let is_markdown =
+                matches!(fields.get("tag").and_then(Value::as_str), Some("markdown" | "lark_md"));
+            let content = fields.get("content").and_then(Value::as_str).filter(|_| is_markdown);
+            if !content.is_none_or(|content| pictures(content).all(is_uploaded)) {
+                return bad_image();
+            }
+            // What a button carries is its own affair.
+            let shown = fields.iter().filter(|(field, _)| *field != "value");
+            shown.map(|(_, field)| field).try_for_each(|field| images(field, world))
+        }
+        _ => Ok(()),
     }
+}
+
+/// The keys in `![words](key)`.
+fn pictures(markdown: &str) -> impl Iterator<Item = &str> {
+    markdown.split("![").skip(1).filter_map(|piece| {
+        let (_, rest) = piece.split_once("](")?;
+        rest.split_once(')').map(|(key, _)| key.trim())
+    })
 }
 
 fn unparsable(what: &str) -> Verdict {
@@ -124,9 +163,9 @@ impl Judge<'_> {
     fn header(&self, header: &Map<String, Value>) -> Verdict {
         known(header, tags::HEADER, "header")?;
         let Some(title) = object(header, "title")? else { return unparsable("header -> title") };
-        self.text(title)?;
+        self.plain(title)?;
         if let Some(subtitle) = object(header, "subtitle")? {
-            self.text(subtitle)?;
+            self.plain(subtitle)?;
         }
         one_of(header, "template", tags::TEMPLATES)?;
         let list = array(header, "text_tag_list")?;
@@ -138,7 +177,7 @@ impl Judge<'_> {
             known(tag, tags::TEXT_TAG, "text_tag_list")?;
             one_of(tag, "color", tags::TAG_COLORS)?;
             let Some(text) = object(tag, "text")? else { return unparsable("text_tag_list -> text") };
-            self.text(text)?;
+            self.plain(text)?;
         }
         Ok(())
     }
@@ -183,7 +222,7 @@ impl Judge<'_> {
         }
         let Some(id) = element.get("element_id") else { return Ok(()) };
         match id.as_str() {
-            Some(id) if id.chars().count() <= ELEMENT_ID_MAX && self.ids.insert(id.to_owned()) => Ok(()),
+            Some(id) if is_element_id(id) && self.ids.insert(id.to_owned()) => Ok(()),
             _ => unparsable("element_id"),
         }
     }
@@ -203,6 +242,7 @@ impl Judge<'_> {
                 None => unparsable("div -> text"),
             },
             "button" => self.button(element),
+            "collapsible_panel" => self.panel(element),
             "img" => self.image(element),
             "person" => self.person(element.get("user_id")),
             "person_list" => self.person_list(array(element, "persons")?),
@@ -214,6 +254,10 @@ impl Judge<'_> {
         one_of(button, "type", tags::BUTTON_TYPES)?;
         if let Some(text) = object(button, "text")? {
             self.text(text)?;
+            let content = text.get("content").and_then(Value::as_str).unwrap_or_default();
+            if content.chars().count() > BUTTON_TEXT_MAX {
+                return Err((TOO_MANY, "button text over limit".to_owned()));
+            }
         }
         if let Some(confirm) = object(button, "confirm")? {
             known(confirm, tags::CONFIRM, "confirm")?;
@@ -225,15 +269,34 @@ impl Judge<'_> {
         behaviors(button)
     }
 
+    /// That the picture was uploaded is seen to for the whole card.
     fn image(&self, image: &Map<String, Value>) -> Verdict {
-        let key = image.get("img_key").and_then(Value::as_str);
-        if !key.is_some_and(|key| self.world.images.iter().any(|image| image.key == key)) {
-            return Err((BAD_IMAGE, "invalid image keys".to_owned()));
+        if !image.contains_key("img_key") {
+            return unparsable("img -> img_key");
         }
         match object(image, "alt")? {
             Some(alt) => self.text(alt),
             None => unparsable("img -> alt"),
         }
+    }
+
+    fn panel(&self, panel: &Map<String, Value>) -> Verdict {
+        let Some(header) = object(panel, "header")? else { return unparsable("collapsible_panel -> header") };
+        known(header, tags::PANEL_HEADER, "collapsible_panel -> header")?;
+        let Some(title) = object(header, "title")? else { return unparsable("header -> title") };
+        one_of(title, "tag", tags::PANEL_TITLES)?;
+        match title.get("content") {
+            Some(Value::String(content)) => self.mentions(content),
+            _ => unparsable("title -> content"),
+        }
+    }
+
+    /// Where markdown is not taken.
+    fn plain(&self, text: &Map<String, Value>) -> Verdict {
+        if text.get("tag").is_none_or(|tag| tag != "plain_text") {
+            return unparsable("text -> tag: plain_text only");
+        }
+        self.text(text)
     }
 
     fn text(&self, text: &Map<String, Value>) -> Verdict {
@@ -293,6 +356,13 @@ impl Judge<'_> {
         }
         Ok(())
     }
+}
+
+/// A letter, then letters, digits and underscores.
+fn is_element_id(id: &str) -> bool {
+    id.chars().count() <= ELEMENT_ID_MAX
+        && id.starts_with(|first: char| first.is_ascii_alphabetic())
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn behaviors(element: &Map<String, Value>) -> Verdict {

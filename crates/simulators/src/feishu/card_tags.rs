@@ -52,6 +52,13 @@ pub(super) const TEXT: &str =
 /// One entry of `text_tag_list`.
 pub(super) const TEXT_TAG: &str = "tag element_id text color";
 
+/// `header` of a collapsible panel.
+pub(super) const PANEL_HEADER: &str = "title background_color vertical_align padding position width icon \
+    icon_position icon_expanded_angle";
+
+/// The title of a collapsible panel.
+pub(super) const PANEL_TITLES: &str = "plain_text markdown";
+
 /// `confirm` of an interactive element.
 pub(super) const CONFIRM: &str = "title text";
 
@@ -80,7 +87,8 @@ const PICKER: &str = "name placeholder required disabled width initial_date init
 /// Attributes of an element by its tag, in up to two lists, the general ones aside.
 pub(super) fn attributes(tag: &str) -> Option<[&'static str; 2]> {
     Some(match tag {
-        "markdown" => ["content text_size text_align text_color icon href", ""],
+        // Links are written in the content; `href` is of schema 1.0.
+        "markdown" => ["content text_size text_align text_color icon", ""],
         "div" => ["text fields icon width", ""],
         "hr" => ["", ""],
         "img" => [

@@ -34,6 +34,7 @@ pub(super) enum Route {
     History,
     Message,
     Chats,
+    Members,
     Image,
     Hook,
     Person,
@@ -53,6 +54,7 @@ impl Route {
             Self::History => "history",
             Self::Message => "message",
             Self::Chats => "chats",
+            Self::Members => "members",
             Self::Image => "image",
             Self::Hook => "hook",
             Self::Person => "person",
@@ -60,7 +62,7 @@ impl Route {
         }
     }
 
-    /// The route of a request and the message or person id, or a custom bot's token, in its path.
+    /// The route of a request and the id of a message, person or chat, or a custom bot's token, in its path.
     fn find(method: &Method, path: &str) -> Option<(Self, Option<String>)> {
         let parts: Vec<&str> = path.strip_prefix("/open-apis/")?.trim_end_matches('/').split('/').collect();
         let with = |route, id: &str| Some((route, Some(id.to_owned())));
@@ -69,6 +71,7 @@ impl Route {
             ("POST", ["im", "v1", "messages"]) => Some((Self::Send, None)),
             ("GET", ["im", "v1", "messages"]) => Some((Self::History, None)),
             ("GET", ["im", "v1", "chats"]) => Some((Self::Chats, None)),
+            ("GET", ["im", "v1", "chats", id, "members"]) => with(Self::Members, id),
             ("POST", ["im", "v1", "images"]) => Some((Self::Image, None)),
             ("POST", ["bot", "v2", "hook", token]) => with(Self::Hook, token),
             ("POST", ["contact", "v3", "users", "batch_get_id"]) => Some((Self::PersonIds, None)),
@@ -139,6 +142,7 @@ impl Call {
         match self.route {
             Route::Send => Some(self.json().ok()?.get("receive_id")?.as_str()?.to_owned()),
             Route::History => self.param("container_id").map(str::to_owned),
+            Route::Members => self.message_id.clone(),
             _ => world.message(self.message_id.as_deref()?).map(|message| message.chat_id.clone()),
         }
     }
@@ -317,6 +321,7 @@ fn decide(
         Route::History => history::list(world, &app, call, now)?,
         Route::Message => history::one(world, call)?,
         Route::Chats => chats::list(world, call)?,
+        Route::Members => chats::members(world, call)?,
         Route::Image => images::upload(world, call.form.as_ref())?,
         Route::Person => people::one(world, call)?,
         Route::PersonIds => people::ids(world, call)?,

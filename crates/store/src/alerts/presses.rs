@@ -56,13 +56,3 @@ pub async fn note_press(
     .fetch_one(connection)
     .await
 }
-
-/// The name under which a person was last seen, if ever. `person` is a person's key in text form.
-pub async fn contact_name(
-    connection: &mut PgConnection,
-    person: &str,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!("select name from contacts where person = $1 and name <> ''", person)
-        .fetch_optional(connection)
-        .await
-}

@@ -17,7 +17,7 @@ pub struct Planned {
 
 /// Rooms (keys in text form) that changed since they were last taken in, or in which somebody waits and that were planned
 /// by other rules than `rules_version` or taken in before the newest capture gap was known; without those that are put off;
-/// at most `most`.
+/// at most `most`. It reads all rooms: not for every day's second.
 pub async fn rooms_to_observe(
     connection: &mut PgConnection,
     rules_version: i64,
@@ -42,6 +42,31 @@ pub async fn rooms_to_observe(
         "#,
         rules_version,
         most,
+        now,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Those of these rooms (keys in text form) that were not taken in with at least this version, without those that are put
+/// off. It reads these and no others.
+pub async fn unobserved(
+    connection: &mut PgConnection,
+    rooms: &[(String, i64)],
+    now: Timestamp,
+) -> Result<Vec<String>, sqlx::Error> {
+    let (rooms, versions): (Vec<String>, Vec<i64>) = rooms.iter().cloned().unzip();
+    sqlx::query_scalar!(
+        r#"
+        select new.room as "room!"
+        from unnest($1::text[], $2::bigint[]) as new (room, version)
+        left join alert_rooms seen using (room)
+        where (seen.version is null or seen.version < new.version)
+          and (seen.retry_at is null or seen.retry_at <= $3)
+        order by 1
+        "#,
+        &rooms,
+        &versions,
         now,
     )
     .fetch_all(connection)

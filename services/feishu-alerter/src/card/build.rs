@@ -10,10 +10,13 @@ use super::facts::{CardFacts, CardKind, CardState, Form, LastLine};
 use super::{CARD_BYTES_MAX, text};
 use crate::callback::{ACT_ANSWERED, ACT_NO_REPLY_NEEDED};
 use crate::feishu::OutgoingMessage;
+use crate::uuid::CardUuid;
 use crate::wording;
 
 /// Longest name of a customer, room or person, in characters.
 const NAME_CHARS: usize = 40;
+/// Longest name of a room in a title, in characters.
+const TITLE_CHARS: usize = 24;
 /// Longest last line, in characters.
 const LINE_CHARS: usize = 120;
 /// How many last lines are shown.
@@ -69,8 +72,7 @@ fn card(facts: &CardFacts, form: Form) -> Value {
         }
     }
     elements.extend(buttons(facts));
-    elements.push(json!({"tag": "markdown", "text_size": "notation",
-        "content": format!("{} {}", wording::MARKER, facts.marker)}));
+    elements.push(folded_marker(&facts.marker));
     json!({
         "schema": "2.0",
         "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
@@ -81,6 +83,16 @@ fn card(facts: &CardFacts, form: Form) -> Value {
 
 fn markdown(content: &str) -> Value {
     json!({"tag": "markdown", "content": content})
+}
+
+/// By the marker the message of a card is found again; to its readers it says nothing, so it is folded away.
+pub(crate) fn folded_marker(marker: &CardUuid) -> Value {
+    json!({
+        "tag": "collapsible_panel",
+        "expanded": false,
+        "header": {"title": {"tag": "plain_text", "content": wording::MARKER}},
+        "elements": [{"tag": "markdown", "text_size": "notation", "content": marker.as_str()}],
+    })
 }
 
 fn header(facts: &CardFacts) -> Value {
@@ -101,29 +113,37 @@ fn tag(words: &str, colour: Colour) -> Value {
     json!({"tag": "text_tag", "text": {"tag": "plain_text", "content": words}, "color": colour})
 }
 
+/// What and where: several rooms of one person may wait, and a notification shows hardly more than this.
 fn title(facts: &CardFacts) -> String {
-    match &facts.state {
-        CardState::Waiting { .. } => waiting_title(facts),
-        CardState::Answered { .. } => wording::ANSWERED.to_owned(),
-        CardState::Cancelled { .. } => wording::CANCELLED.to_owned(),
-        CardState::Confirmed { .. } => wording::CONFIRMED.to_owned(),
-        CardState::Returned => wording::RETURNED.to_owned(),
-        CardState::Withdrawn => wording::WITHDRAWN.to_owned(),
-        CardState::Unobserved => wording::UNOBSERVED.to_owned(),
-        CardState::Void => wording::VOID.to_owned(),
-        CardState::Excluded => wording::EXCLUDED.to_owned(),
-    }
+    let what = match &facts.state {
+        CardState::Waiting { .. } => return waiting_title(facts),
+        CardState::Answered { .. } => wording::ANSWERED,
+        CardState::Cancelled { .. } => wording::CANCELLED,
+        CardState::Confirmed { .. } => wording::CONFIRMED,
+        CardState::Returned => wording::RETURNED,
+        CardState::Withdrawn => wording::WITHDRAWN,
+        CardState::Unobserved => wording::UNOBSERVED,
+        CardState::Void => wording::VOID,
+        CardState::Excluded => wording::EXCLUDED,
+    };
+    wording::in_room(what, &titled_room(facts))
 }
 
 fn waiting_title(facts: &CardFacts) -> String {
+    let room = titled_room(facts);
     let what = match facts.kind {
-        CardKind::AccountLeft { .. } => return wording::ACCOUNT_LEFT.to_owned(),
+        CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
         CardKind::OwnerWanted => wording::OWNER_WANTED,
         CardKind::Overdue if facts.unverified => wording::TO_VERIFY,
         CardKind::Overdue => wording::OVERDUE,
     };
     let how_long = if facts.unverified { wording::asked } else { wording::waited };
-    format!("{what}{}{}", wording::level(&colour_in_words(facts.level)), how_long(facts.threshold))
+    let level = wording::level(&colour_in_words(facts.level));
+    format!("{what}{level}{room} {}", how_long(facts.threshold))
+}
+
+fn titled_room(facts: &CardFacts) -> String {
+    text::shorten(&name(&facts.room), TITLE_CHARS)
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
@@ -144,9 +164,10 @@ fn outcome(facts: &CardFacts) -> Option<String> {
 
 /// What the list of chats shows.
 fn summary(facts: &CardFacts) -> String {
-    let whose =
-        if matches!(facts.kind, CardKind::AccountLeft { .. }) { &facts.room } else { &facts.customer };
-    format!("{} {}", title(facts), name(whose))
+    match facts.kind {
+        CardKind::AccountLeft { .. } => title(facts),
+        _ => format!("{} {}", title(facts), name(&facts.customer)),
+    }
 }
 
 /// Label and value of who, where and since when, names made safe by `clean`.
@@ -253,8 +274,7 @@ fn plain_text(facts: &CardFacts) -> String {
         lines.extend(shown_lines(facts).map(|line| spoken(facts, line)));
     }
     lines.push(format!("{} {}", wording::MARKER, facts.marker));
-    // In a text message Feishu reads `<at …>` too.
-    lines.join("\n").replace('<', "＜").replace('>', "＞")
+    lines.join("\n")
 }
 
 fn name(text: &str) -> String {

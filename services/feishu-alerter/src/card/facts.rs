@@ -13,7 +13,7 @@ use crate::uuid::CardUuid;
 /// Everything that a card shows. Names and lines may be anything that strangers write.
 #[derive(Debug, Clone)]
 pub struct CardFacts {
-    /// The card's identity; stands in button and footer.
+    /// The card's identity; stands in the button and in a folded panel.
     pub marker: CardUuid,
     /// What the card is for.
     pub kind: CardKind,
@@ -138,7 +138,7 @@ pub enum Form {
     Full,
     /// Without the mention, saying so.
     WithoutMention,
-    /// Title, names, button and footer only.
+    /// Title, names and buttons only.
     Minimal,
     /// No card at all. It cannot be updated later.
     PlainText,

@@ -8,6 +8,7 @@ mod build;
 mod facts;
 pub(crate) mod text;
 
+pub(crate) use build::folded_marker;
 pub use build::{Toast, answer_with_toast, render, request_bytes};
 pub use facts::{CardFacts, CardKind, CardState, Form, LastLine, Owner};
 

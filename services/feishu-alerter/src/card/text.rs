@@ -3,6 +3,8 @@
 //! Names and messages come from anybody in a chat. Unescaped they could draw links or mention everybody; with a
 //! phone number in them Feishu's audit refuses the whole card (230028).
 
+use runtime::markup::is_between_labels;
+
 /// Stands for what was cut away.
 const ELLIPSIS: char = '…';
 
@@ -33,18 +35,41 @@ pub(crate) fn plain(text: &str, max: usize) -> String {
 
 /// Fit for a card's markdown: as `plain`, and nothing in it is markup. Feishu takes HTML entities for these.
 ///
-/// A name always stands behind a label, so what is markup only at the beginning of a line (`-`, `+`) stays as it is,
-/// and brackets of a link are harmless without the square ones: names of rooms are full of both.
+/// Addresses are taken apart as well, since clients make links of whatever looks like one. Brackets of a link are
+/// harmless without the square ones: names of rooms are full of both.
 pub(crate) fn markdown(text: &str, max: usize) -> String {
-    let mut escaped = String::new();
-    for c in plain(text, max).chars() {
-        if matches!(c, '&' | '<' | '>' | '*' | '_' | '~' | '`' | '[' | ']' | '#' | '!' | '\\' | '$' | ':') {
+    escape(&plain(text, max), |before, c, after| {
+        is_markup(before, c) || (c == '.' && is_between_labels(before, after))
+    })
+}
+
+/// The same for a line of our own, in which names of files and settings stay what they are.
+pub(crate) fn own_markdown(text: &str, max: usize) -> String {
+    escape(&plain(text, max), |before, c, _| is_markup(before, c))
+}
+
+/// Entities for the characters of which `is_markup` says so, given the one before and all after it.
+fn escape(text: &str, is_markup: impl Fn(Option<char>, char, &str) -> bool) -> String {
+    let (mut escaped, mut before) = (String::new(), None);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if is_markup(before, c, rest.as_str()) {
             escaped.extend(["&#", &u32::from(c).to_string(), ";"]);
         } else {
             escaped.push(c);
         }
+        before = Some(c);
     }
     escaped
+}
+
+fn is_markup(before: Option<char>, c: char) -> bool {
+    match c {
+        '&' | '<' | '>' | '*' | '_' | '~' | '`' | '[' | ']' | '#' | '!' | '\\' | '$' | ':' | '|' => true,
+        // A list or a rule, where a line begins.
+        '-' | '+' | '=' => before.is_none(),
+        _ => false,
+    }
 }
 
 /// Phone numbers and mail addresses made unreadable, the rest as it was.
@@ -180,8 +205,9 @@ mod tests {
 
     #[test]
     fn nothing_of_a_stranger_is_markup() {
-        let escaped = markdown("<at id=all></at> **粗** [链接](http://x) `码` & #", 200);
-        for c in ['<', '>', '*', '[', ']', '`', ':'] {
+        let escaped =
+            markdown("- <at id=all></at> **粗** [链接](http://x) `码` & # ![图](k) | www.a.example", 200);
+        for c in ['<', '>', '*', '[', ']', '`', ':', '!', '|', '.', '-'] {
             assert!(!escaped.contains(c), "{c} in {escaped}");
         }
         assert!(escaped.contains("&#60;at id=all&#62;"), "{escaped}");

@@ -23,6 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use runtime::markup::inert;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -117,8 +118,8 @@ impl OutgoingMessage {
         Self { msg_type: MsgType::Interactive, content: card.to_string() }
     }
 
-    /// A plain text.
+    /// A plain text, of which Feishu reads nothing as markup.
     pub fn text(text: &str) -> Self {
-        Self { msg_type: MsgType::Text, content: json!({ "text": text }).to_string() }
+        Self { msg_type: MsgType::Text, content: json!({ "text": inert(text) }).to_string() }
     }
 }

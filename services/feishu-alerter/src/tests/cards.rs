@@ -177,7 +177,7 @@ async fn the_closed_cards_are_grey_and_name_who_and_how_long() {
     let answered = closed(CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) });
     insta::assert_json_snapshot!(answered);
     let cancelled = closed(CardState::Cancelled { by: "小林".to_owned() });
-    assert_eq!(cancelled["header"]["title"]["content"], "不用回复");
+    assert_eq!(cancelled["header"]["title"]["content"], "不用回复：样例公司-王小样客户群");
     assert_eq!(cancelled["header"]["template"], "grey");
     assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
     for card in [answered, cancelled] {
@@ -206,7 +206,7 @@ async fn a_card_about_a_departure_says_where_and_by_whom_and_has_no_button() {
     let back = json(&render(&CardFacts { state: CardState::Returned, ..left }, Form::Full));
     assert_eq!(
         (&back["header"]["title"]["content"], &back["header"]["template"]),
-        (&"助手账号已回到群里".into(), &"grey".into())
+        (&"助手账号已回到群里：样例公司-王小样客户群".into(), &"grey".into())
     );
 }
 
@@ -217,6 +217,59 @@ async fn the_plain_text_says_the_same_and_carries_the_marker() {
     let message = render(&facts, Form::PlainText);
     insta::assert_snapshot!(json(&message)["text"].as_str().unwrap());
     assert!(message.content.contains(facts.marker.as_str()));
+}
+
+/// In a text message there are no entities to hide markup behind. Seen to fail with `<` and `>` alone replaced.
+#[tokio::test]
+async fn nothing_of_a_stranger_is_markup_in_any_form() {
+    let stage = stage().await;
+    let hostile =
+        "[点我](https://a.example/x) <at user_id=\"all\"></at> **粗** `码` ![图](img_v3_1) www.a.example";
+    let mut facts =
+        CardFacts { customer: hostile.to_owned(), room: hostile.to_owned(), ..facts(&stage.hand) };
+    facts.owner = Some(Owner { name: hostile.to_owned(), mention: None });
+    for line in &mut facts.last_lines {
+        hostile.clone_into(&mut line.speaker);
+        hostile.clone_into(&mut line.text);
+    }
+    let text = json(&render(&facts, Form::PlainText))["text"].as_str().unwrap().to_owned();
+    let mut markdown = Vec::new();
+    for element in json(&render(&facts, Form::Full))["body"]["elements"].as_array().unwrap() {
+        markdown.extend(element["content"].as_str().map(str::to_owned));
+    }
+    for shown in markdown.iter().chain([&text]) {
+        for markup in ["](", "<at", "://", "www.", "`", "!["] {
+            assert!(!shown.contains(markup), "{markup} in {shown}");
+        }
+    }
+    assert!(!text.contains("**"), "{text}");
+}
+
+/// Seen to fail with the footer of old, and with the title of old.
+#[tokio::test]
+async fn the_marker_is_folded_away_and_title_and_preview_name_the_room() {
+    let stage = stage().await;
+    for kind in [CardKind::Overdue, CardKind::OwnerWanted, CardKind::AccountLeft { by: None }] {
+        for state in states() {
+            let facts = CardFacts { kind: kind.clone(), state, ..facts(&stage.hand) };
+            let card = json(&render(&facts, Form::Full));
+            for words in [&card["header"]["title"]["content"], &card["config"]["summary"]["content"]] {
+                assert!(words.as_str().unwrap().contains("样例公司-王小样客户群"), "{words}");
+            }
+            let (folded, seen): (Vec<&Value>, Vec<&Value>) = card["body"]["elements"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .partition(|element| element["tag"] == "collapsible_panel");
+            assert_eq!(folded.len(), 1, "{card}");
+            assert_eq!(folded[0]["expanded"], false);
+            assert!(folded[0].to_string().contains(facts.marker.as_str()), "it can be found again");
+            assert!(
+                !seen.iter().any(|element| element["tag"] == "markdown"
+                    && element.to_string().contains(facts.marker.as_str()))
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::trouble::Trouble;
 use super::wording;
-use crate::card::{CARD_BYTES_MAX, Form, request_bytes, text};
+use crate::card::{CARD_BYTES_MAX, Form, folded_marker, request_bytes, text};
 use crate::feishu::OutgoingMessage;
 use crate::uuid::CardUuid;
 
@@ -55,7 +55,7 @@ pub struct Setting<'a> {
     pub watchdog: &'a Watchdog,
     /// The zone that times are shown in.
     pub zone: Tz,
-    /// The card's identity; stands in its footer.
+    /// The card's identity.
     pub marker: CardUuid,
 }
 
@@ -92,8 +92,7 @@ fn card(shown: &Shown, setting: &Setting<'_>, form: Form) -> Value {
         elements.extend(mentions(shown, setting, form).map(|line| markdown(&line)));
     }
     elements.extend(links(shown, setting).map(|line| markdown(&line)));
-    let marker = format!("{} {}", crate::wording::MARKER, setting.marker);
-    elements.push(json!({"tag": "markdown", "text_size": "notation", "content": marker}));
+    elements.push(folded_marker(&setting.marker));
     json!({
         "schema": "2.0",
         "config": {"update_multi": true, "enable_forward": false, "summary": {"content": title(shown)}},
@@ -140,7 +139,7 @@ fn numbered(steps: Vec<String>) -> Vec<String> {
 }
 
 fn body(shown: &Shown, setting: &Setting<'_>) -> String {
-    let escaped = |line: &String| text::markdown(line, LINE_CHARS);
+    let escaped = |line: &String| text::own_markdown(line, LINE_CHARS);
     let section = |(label, lines): (&str, Vec<String>)| {
         let separator = if lines.len() > 1 { "\n" } else { " " };
         format!("**{label}**{separator}{}", lines.iter().map(escaped).collect::<Vec<_>>().join("\n"))
@@ -197,7 +196,7 @@ fn plain_text(shown: &Shown, setting: &Setting<'_>) -> String {
     }
     lines.push(section(shown.trouble.code(), setting));
     lines.push(format!("{} {}", crate::wording::MARKER, setting.marker));
-    lines.join("\n").replace('<', "＜").replace('>', "＞")
+    lines.join("\n")
 }
 
 fn time(setting: &Setting<'_>, at: Timestamp) -> String {

@@ -6,7 +6,7 @@ use testkit::company::{CHEN, LI, WANG, account_left, says};
 
 use crate::support::{Scene, Seen, TO_ALL, TO_WANG, colours};
 
-const REMOVED: &str = "助手账号已被移出群";
+const REMOVED: &str = "助手账号已被移出群：示例公司-r1";
 
 #[tokio::test]
 async fn a_departure_is_told_once_and_stops_the_cards_of_the_wait() -> Result<()> {
@@ -75,11 +75,11 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
     assert!(scene.cards(TO_WANG).await?[0].title.starts_with("超时提醒"), "another account's gap");
 
     scene.stack.capture_gap("main", gap(1), Some(gap(2))).await?;
-    scene.until_titled(TO_WANG, "请核实是否已回复⏰【青色】客户提问已过 5 分钟").await?;
+    scene.until_titled(TO_WANG, "请核实是否已回复⏰【青色】示例公司-r1 客户提问已过 5 分钟").await?;
     scene.advance(5);
     let cards = scene.until_colours(TO_WANG, &["turquoise", "yellow"]).await?;
     assert_eq!(
-        cards[1].title, "请核实是否已回复⏰【黄色】客户提问已过 10 分钟",
+        cards[1].title, "请核实是否已回复⏰【黄色】示例公司-r1 客户提问已过 10 分钟",
         "a customer may wait: the ladder goes on"
     );
     for card in &cards {

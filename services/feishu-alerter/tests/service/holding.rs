@@ -127,7 +127,7 @@ async fn unreadable(scene: &Scene, from: i32, to: i32) -> Result<()> {
     .bind(to)
     .execute(&scene.stack.admin)
     .await?;
-    Ok(())
+    scene.announce().await
 }
 
 /// Seen to fail: with the failure of the only changed room handed on, as before, no card comes while it is there; with

@@ -12,7 +12,7 @@ async fn each_rung_reaches_its_chats_in_its_colour() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     let first = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    assert_eq!(first.title, "超时提醒⏰【青色】已等 5 分钟");
+    assert_eq!(first.title, "超时提醒⏰【青色】示例公司-r1 已等 5 分钟");
     for words in ["陈小样", "示例公司-r1", "王小售", "发票开好了吗？", "不用回复"] {
         assert!(first.text.contains(words), "{words} in {}", first.text);
     }

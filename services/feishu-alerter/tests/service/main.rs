@@ -5,6 +5,7 @@ mod crashes;
 mod first_day;
 mod gaps;
 mod holding;
+mod idle;
 mod ladder;
 mod nameless;
 mod owners;

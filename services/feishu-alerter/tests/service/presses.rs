@@ -1,10 +1,10 @@
 //! The button 不用回复, end to end.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use testkit::company::{CHEN, WANG, says};
 
-use crate::support::{Scene, TO_ALL, TO_WANG};
+use crate::support::{Scene, Seen, TO_ALL, TO_WANG};
 
 #[tokio::test]
 async fn a_press_cancels_the_wait_and_every_card_says_so() -> Result<()> {
@@ -117,5 +117,78 @@ async fn a_button_that_we_do_not_know_says_so() -> Result<()> {
         let seen = scene.control("POST", "click", &click(value)).await?;
         assert_eq!(seen["toast"]["content"], "这个按钮已失效", "{seen}");
     }
+    scene.stop(alerter).await
+}
+
+/// A button is worth something on its own message alone. Seen to fail with `is_of` always true: the wait is cancelled.
+#[tokio::test]
+async fn a_press_that_names_another_message_or_chat_is_refused() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(30);
+    let private = scene.until_colours(TO_WANG, &["red"]).await?.remove(0);
+    let public = scene.until_colours(TO_ALL, &["red"]).await?.remove(0);
+    scene.advance(10);
+    let later = scene.until_colours(TO_WANG, &["red", "grey"]).await?.remove(1);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 4).await?;
+    for elsewhere in [&public, &later] {
+        let copy = Seen { message_id: elsewhere.message_id.clone(), ..private.clone() };
+        let seen = scene.press_value(&copy, "normal").await?;
+        assert_eq!(seen["toast"]["type"], "error", "{seen}");
+        assert_eq!(seen["toast"]["content"], "这个按钮已失效", "{seen}");
+    }
+    assert_eq!(scene.count("select count(*) from alert_cards where pressed_by is not null").await?, 0);
+    scene.press(&private.message_id, "normal").await?;
+    scene.until_titled(TO_WANG, "不用回复").await?;
+    assert_eq!(scene.count("select count(*) from commands").await?, 1, "the right one alone");
+    scene.stop(alerter).await
+}
+
+/// Seen to fail without the look-up: 飞书用户 stands on the card.
+#[tokio::test]
+async fn an_unknown_presser_is_looked_up_once_and_named() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let stranger = json!({ "open_id": "ou_new", "name": "  新来的\n<at id=all></at>13800138000 " });
+    scene.control("POST", "people", &stranger).await?;
+    let alerter = scene.alerter().await?;
+    for id in ["r1", "r2"] {
+        scene.asks(id, WANG).await?;
+    }
+    scene.advance(5);
+    let cards = scene.until_colours(TO_WANG, &["turquoise", "turquoise"]).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    for card in &cards {
+        let click = json!({ "message_id": card.message_id, "open_id": "ou_new" });
+        let seen = scene.control("POST", "click", &click).await?;
+        assert_eq!(seen["toast"]["content"], "已记录：不用回复，不再提醒", "{seen}");
+    }
+    let by: Vec<String> = store::sqlx::query_scalar("select distinct pressed_by from alert_cards")
+        .fetch_all(&scene.stack.admin)
+        .await?;
+    assert_eq!(by, ["新来的 <at id=all></at>138******00"], "one line, and no number to be called");
+    let closed = scene.until_titled(TO_WANG, "不用回复").await?;
+    assert!(closed[0].text.contains("新来的 &#60;at id=all&#62;"), "{}", closed[0].text);
+    let calls = scene.control("GET", "calls", &json!({})).await?;
+    let looks = calls["calls"].as_array().context("calls")?.iter().filter(|call| call["route"] == "person");
+    assert_eq!(looks.count(), 1, "once");
+    scene.stop(alerter).await
+}
+
+/// Without the scope, or with nothing told, a press counts all the same.
+#[tokio::test]
+async fn a_presser_whom_feishu_does_not_name_counts_all_the_same() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.control("POST", "people", &json!({ "open_id": "ou_new", "name": "新来的" })).await?;
+    scene.control("PATCH", "switches", &json!({ "no_contact_scope": true })).await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    let click = json!({ "message_id": card.message_id, "open_id": "ou_new" });
+    scene.control("POST", "click", &click).await?;
+    let card = scene.until_titled(TO_WANG, "不用回复").await?.remove(0);
+    assert!(card.text.contains("飞书用户 标记为不用回复"), "{}", card.text);
     scene.stop(alerter).await
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::{CommandId, RoomKey};
 use events::chat::ChatMessage;
 use events::command::{Command, Via, Wish};
+use events::room::RoomChanged;
 use runtime::bus::Outgoing;
 use serde_json::{Value, json};
 use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec, Running as Feishu};
@@ -301,11 +302,12 @@ impl Scene {
         self.cards(chat).await
     }
 
-    /// Waits until every card of a chat has this title.
+    /// Waits until every card of a chat has this title, with or without the room after it.
     pub async fn until_titled(&self, chat: &str, title: &str) -> Result<Vec<Seen>> {
         until(&format!("every card of {chat} is titled {title}"), || async move {
             let cards = self.cards(chat).await?;
-            Ok(!cards.is_empty() && cards.iter().all(|card| card.title == title))
+            let titled = |card: &Seen| card.title.split('：').next() == Some(title) || card.title == title;
+            Ok(!cards.is_empty() && cards.iter().all(titled))
         })
         .await?;
         self.cards(chat).await
@@ -327,12 +329,30 @@ impl Scene {
     pub async fn until_looked(&self) -> Result<()> {
         for _ in 0..2 {
             sqlx::query("update rooms set version = version + 1").execute(&self.stack.admin).await?;
+            self.announce().await?;
             self.until_count(
                 "select count(*) from rooms left join alert_rooms seen using (room)
                  where rooms.version is distinct from seen.version",
                 0,
             )
             .await?;
+        }
+        Ok(())
+    }
+
+    /// Announces every room as it is now, as `room-state` does when it has changed one.
+    pub async fn announce(&self) -> Result<()> {
+        let rooms: Vec<(String, i64)> =
+            sqlx::query_as("select room, version from rooms").fetch_all(&self.stack.admin).await?;
+        for (key, version) in rooms {
+            let (source, id) = key.split_once(':').context("a room's key")?;
+            let room = RoomKey { source: source.into(), id: id.into() };
+            let outgoing = Outgoing {
+                subject: events::subject::room_changed(&room),
+                id: format!("test:{key}@{version}"),
+                payload: events::encode(&RoomChanged { room, version })?,
+            };
+            self.stack.bus.publish(&outgoing).await?;
         }
         Ok(())
     }

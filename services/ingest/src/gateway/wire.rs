@@ -8,10 +8,10 @@
     reason = "generated; the proto files hold the explanations"
 )]
 mod generated {
-    tonic::include_proto!("wechaty");
+    include!("../../generated/wechaty.rs");
 
     pub mod puppet {
-        tonic::include_proto!("wechaty.puppet");
+        include!("../../generated/wechaty.puppet.rs");
     }
 }
 

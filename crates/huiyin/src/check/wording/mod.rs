@@ -130,6 +130,15 @@ pub(in crate::check) fn secret_unreadable(secret: &SecretFile, kind: ErrorKind) 
     }
 }
 
+/// One that nothing here needs.
+pub(in crate::check) fn secret_elsewhere(secret: &SecretFile) -> String {
+    format!(
+        "密钥文件 {} 不在这里（{}）：检查用不到它，用到它的服务启动时要有",
+        secret.file.display(),
+        secret.key
+    )
+}
+
 pub(in crate::check) fn secret_empty(secret: &SecretFile) -> Told {
     told(
         format!("密钥文件 {} 是空的（{}）", secret.file.display(), secret.key),

@@ -1,5 +1,7 @@
 //! What the page shows and where it passes things on to.
 
+use std::fmt::Display;
+
 use anyhow::{Context as _, Result};
 use reqwest::{Client, Method, RequestBuilder};
 use runtime::Config;
@@ -94,7 +96,7 @@ impl Sources {
     /// What does not change while one plays: people, rooms, chats, ladders.
     pub async fn scene(&self) -> Result<Value> {
         let world = match self.control(Method::GET, "/state") {
-            Some(request) => request.send().await?.error_for_status()?.json().await?,
+            Some(request) => ask(GATEWAY, request).await?,
             None => self.people.clone(),
         };
         Ok(json!({
@@ -104,13 +106,11 @@ impl Sources {
 
     /// What changes: conversations, tables, cards.
     pub async fn state(&self) -> Result<Value> {
-        let sheets: Value =
-            self.http.get(format!("{}/_sim/sheets", self.places.vika)).send().await?.json().await?;
-        let messages: Value =
-            self.http.get(format!("{}/_sim/messages", self.places.feishu)).send().await?.json().await?;
+        let sheets = ask(VIKA, self.http.get(format!("{}/_sim/sheets", self.places.vika))).await?;
+        let messages = ask(FEISHU, self.http.get(format!("{}/_sim/messages", self.places.feishu))).await?;
         let failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Ok(
-            json!({ "rooms": self.conversations().await?, "sheets": sheets, "cards": messages, "failures": failures,
+            json!({ "rooms": self.conversations().await.map_err(|error| gone(DATABASE, &error))?, "sheets": sheets, "cards": messages, "failures": failures,
             "now": runtime::Clock::system().now() }),
         )
     }
@@ -144,7 +144,7 @@ impl Sources {
     pub async fn say(&self, room: &str, talker: &str, text: &str) -> Result<Value> {
         if let Some(request) = self.control(Method::POST, "/say") {
             let body = json!({ "room": room, "talker": talker, "text": text });
-            return Ok(request.json(&body).send().await?.json().await?);
+            return ask(GATEWAY, request.json(&body)).await;
         }
         let person = self.find("contacts", talker);
         let place = self.find("rooms", room);
@@ -158,21 +158,19 @@ impl Sources {
             "sent_at": runtime::Clock::system().now(), "kind": "text", "text": text
         });
         let request = self.http.post(&self.places.webhook).bearer_auth(&self.places.webhook_token).json(&row);
-        Ok(request.send().await?.json().await?)
+        ask(INGEST, request).await
     }
 
     /// The owner of a room removes our account, or brings it back.
     pub async fn presence(&self, room: &str, inside: bool) -> Result<Value> {
-        let control = |method, path: &str| {
-            self.control(method, path).context("without a gateway our account is in every room")
-        };
-        let world: Value = control(Method::GET, "/state")?.send().await?.json().await?;
-        let rooms = world["rooms"].as_array().context("the gateway's rooms")?;
-        let owner =
-            rooms.iter().find(|found| found["id"] == room).context("no such room")?["owner_id"].clone();
+        let control =
+            |method, path: &str| self.control(method, path).context("没有微信网关，助手账号在每个群里");
+        let world = ask(GATEWAY, control(Method::GET, "/state")?).await?;
+        let rooms = world["rooms"].as_array().context("微信网关没有说有哪些群")?;
+        let owner = rooms.iter().find(|found| found["id"] == room).context("没有这个群")?["owner_id"].clone();
         let (path, actor) = if inside { ("/join", "inviter") } else { ("/leave", "remover") };
         let body = json!({ "room": room, "contact": world["self"], actor: owner });
-        Ok(control(Method::POST, path)?.json(&body).send().await?.json().await?)
+        ask(GATEWAY, control(Method::POST, path)?.json(&body)).await
     }
 
     fn find(&self, list: &str, id: &str) -> Value {
@@ -186,15 +184,7 @@ impl Sources {
         let body = json!({
             "fieldKey": "name", "records": [{ "recordId": record, "fields": { column: value } }]
         });
-        Ok(self
-            .http
-            .patch(url)
-            .bearer_auth(&self.places.manager_token)
-            .json(&body)
-            .send()
-            .await?
-            .json()
-            .await?)
+        ask(VIKA, self.http.patch(url).bearer_auth(&self.places.manager_token).json(&body)).await
     }
 
     /// A picture that a card shows.
@@ -205,15 +195,27 @@ impl Sources {
 
     /// Somebody clicks a card's button.
     pub async fn click(&self, click: &Value) -> Result<Value> {
-        Ok(self
-            .http
-            .post(format!("{}/_sim/click", self.places.feishu))
-            .json(click)
-            .send()
-            .await?
-            .json()
-            .await?)
+        ask(FEISHU, self.http.post(format!("{}/_sim/click", self.places.feishu)).json(click)).await
     }
+}
+
+/// The parts that the page asks, as its players know them.
+const GATEWAY: &str = "微信网关";
+const VIKA: &str = "维格表（模拟）";
+const FEISHU: &str = "飞书（模拟）";
+const INGEST: &str = "采集服务（ingest）";
+const DATABASE: &str = "数据库";
+
+/// What a part answers; a refusal in its own words is an answer.
+async fn ask(part: &'static str, request: RequestBuilder) -> Result<Value> {
+    let answer = async { request.send().await?.json().await };
+    answer.await.map_err(|error: reqwest::Error| gone(part, &error))
+}
+
+/// What players read when a part does not answer. Why stands in the log: it says nothing to them.
+fn gone(part: &str, error: &dyn Display) -> anyhow::Error {
+    tracing::warn!(part, %error, "a part of the demo does not answer");
+    anyhow::anyhow!("演示的一部分没有应答：{part}")
 }
 
 /// What the page may know of the configuration: no secrets.

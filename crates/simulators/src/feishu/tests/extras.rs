@@ -46,6 +46,21 @@ async fn a_card_shows_only_what_was_uploaded() {
     let refused = stage.send(CHAT, &with("img_v3_other"), "u-2").await;
     assert_eq!(refused.code(), 230_099);
     assert!(refused.body["msg"].as_str().unwrap().contains("ErrCode: 200570"), "{refused:?}");
+    let picture = |content: Value, kind: &str| json!({"receive_id": CHAT, "msg_type": kind, "content": content.to_string()});
+    let path = "/open-apis/im/v1/messages?receive_id_type=chat_id";
+    for (body, code) in [
+        (picture(json!({"image_key": key}), "image"), 0),
+        (picture(json!({"image_key": "img_v3_other"}), "image"), 230_001),
+        (
+            picture(
+                json!({"zh_cn": {"title": "", "content": [[{"tag": "img", "image_key": "img_v3_other"}]]}}),
+                "post",
+            ),
+            230_001,
+        ),
+    ] {
+        assert_eq!(stage.post(path, &body).await.code(), code, "{body}");
+    }
     stage.control("PATCH", "switches", &json!({"no_image_scope": true})).await;
     assert_eq!(upload(&stage, "message", PNG).await["code"], 99_991_672);
 }
@@ -89,4 +104,31 @@ async fn a_custom_bot_takes_what_is_signed_in_time() {
     let shown = stage.control("GET", "hooks", &json!({})).await;
     assert_eq!(shown["messages"].as_array().unwrap().len(), 1);
     assert_eq!(shown["messages"][0]["body"]["content"]["text"], "告警");
+}
+
+#[tokio::test]
+async fn the_members_of_a_chat_are_told_page_by_page() {
+    let stage = stage().await;
+    let members: Vec<String> = (0..3).map(|n| format!("ou_{n}")).collect();
+    for id in &members {
+        stage.control("POST", "people", &json!({"open_id": id, "name": format!("名字{id}")})).await;
+    }
+    stage.control("POST", "chats", &json!({"chat_id": "oc_three", "name": "三人", "members": members})).await;
+    stage.control("POST", "chats", &json!({"chat_id": "oc_out", "name": "外", "bot_in": false})).await;
+    stage.control("POST", "chats", &json!({"chat_id": "oc_gone", "name": "散", "dissolved": true})).await;
+    let get = async |path: &str| stage.get(path).await;
+    let first = get("/open-apis/im/v1/chats/oc_three/members?member_id_type=open_id&page_size=2").await;
+    let data = &first.body["data"];
+    assert_eq!((&data["has_more"], &data["member_total"]), (&json!(true), &json!(3)));
+    assert_eq!(data["items"][1]["member_id"], "ou_1");
+    assert_eq!(data["items"][1]["name"], "名字ou_1");
+    let token = data["page_token"].as_str().unwrap();
+    let path = format!("/open-apis/im/v1/chats/oc_three/members?page_size=2&page_token={token}");
+    let second = get(&path).await;
+    assert_eq!(second.body["data"]["has_more"], false);
+    assert_eq!(second.body["data"]["items"].as_array().unwrap().len(), 1);
+    for (chat, code) in [("oc_nowhere", 232_006), ("oc_out", 232_011), ("oc_gone", 232_009)] {
+        assert_eq!(get(&format!("/open-apis/im/v1/chats/{chat}/members")).await.code(), code, "{chat}");
+    }
+    assert_eq!(get("/open-apis/im/v1/chats/oc_three/members?page_size=101").await.code(), 232_001);
 }

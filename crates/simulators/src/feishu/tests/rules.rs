@@ -28,6 +28,12 @@ fn good_cards_are_taken() {
         {"tag": "hr"},
         {"tag": "div", "text": {"tag": "plain_text", "content": "<at id=ou_nobody></at>"}},
         {"tag": "column_set", "columns": [{"tag": "column", "elements": [{"tag": "markdown", "content": "x"}]}]},
+        {"tag": "hr", "element_id": "a_1"},
+        {"tag": "button", "text": {"tag": "plain_text", "content": "字".repeat(100)}},
+        {"tag": "button", "text": {"tag": "plain_text", "content": "x"},
+            "behaviors": [{"type": "callback", "value": {"img_key": "img_v3_ours"}}]},
+        {"tag": "collapsible_panel", "expanded": false, "header": {"title": {"tag": "plain_text", "content": "编号"}},
+            "elements": [{"tag": "markdown", "content": "al-1"}]},
         {"tag": "person", "user_id": PERSON}]);
     assert_eq!(verdict(&with("/body/elements", elements).to_string()), Ok(()));
     let old = json!({"header": {"anything": 1}, "elements": [{"tag": "action", "actions": []}]});
@@ -53,6 +59,67 @@ fn bad_cards_are_refused_with_their_code() {
         ("200621", with("/body/elements", button(json!({"value": {"k": 1}})))),
         ("200621", with("/body/elements", button(json!({"type": "huge"})))),
         ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "a".repeat(21)}]))),
+        ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "1a"}]))),
+        ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "_a"}]))),
+        ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "a-b"}]))),
+        (
+            "200621",
+            with(
+                "/body/elements",
+                json!([{"tag": "markdown", "content": "x", "href": {"urlVal": {"url": "https://a.example"}}}]),
+            ),
+        ),
+        ("200621", with("/header/title", json!({"tag": "lark_md", "content": "x"}))),
+        ("200621", with("/header/title", json!({"content": "x"}))),
+        ("200621", with("/header/subtitle", json!({"tag": "lark_md", "content": "x"}))),
+        (
+            "200621",
+            with(
+                "/header/text_tag_list",
+                json!([{"tag": "text_tag", "text": {"tag": "lark_md", "content": "x"}}]),
+            ),
+        ),
+        (
+            "11310",
+            with(
+                "/body/elements",
+                button(json!({"text": {"tag": "plain_text", "content": "字".repeat(101)}})),
+            ),
+        ),
+        ("200621", with("/body/elements", json!([{"tag": "collapsible_panel", "elements": []}]))),
+        (
+            "200621",
+            with(
+                "/body/elements",
+                json!([{"tag": "collapsible_panel", "elements": [],
+                    "header": {"title": {"tag": "lark_md", "content": "x"}}}]),
+            ),
+        ),
+        ("200570", with("/body/elements", json!([{"tag": "markdown", "content": "看 ![图](img_v3_other)"}]))),
+        (
+            "200570",
+            with(
+                "/body/elements",
+                json!([{"tag": "div", "text": {"tag": "lark_md", "content": "![图](img_v3_other)"}}]),
+            ),
+        ),
+        (
+            "200570",
+            with(
+                "/body/elements",
+                json!([{"tag": "img_combination", "combination_mode": "double",
+                    "img_list": [{"img_key": "img_v3_other"}]}]),
+            ),
+        ),
+        (
+            "200570",
+            with(
+                "/body/elements",
+                json!([{"tag": "markdown", "content": "x", "icon": {"tag": "custom_icon", "img_key": "img_v3_other"}}]),
+            ),
+        ),
+        ("200570", with("/header/icon", json!({"tag": "custom_icon", "img_key": "img_v3_other"}))),
+        ("200570", json!({"elements": [{"tag": "img", "img_key": "img_v3_other"}]})),
         ("200861", with("/body/elements", json!([{"tag": "action", "actions": []}]))),
         ("200861", with("/body/elements", json!([{"tag": "note", "elements": []}]))),
         ("11310", with("/body/elements", json!(many))),

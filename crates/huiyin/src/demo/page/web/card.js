@@ -49,6 +49,8 @@ function draw (element, how) {
       return div(element.text, how)
     case 'button':
       return button(element, how)
+    case 'collapsible_panel':
+      return panel(element, how)
     case 'hr':
       return el('hr')
     case 'img':
@@ -57,6 +59,13 @@ function draw (element, how) {
       return el('div', {}, ...[...(element.elements ?? []), ...(element.columns ?? []), ...(element.actions ?? [])]
         .map(child => draw(child, how)))
   }
+}
+
+/** What is folded stays folded until somebody wants to see it, as in the Feishu client. */
+function panel (element, how) {
+  return el('details', { open: element.expanded === true },
+    el('summary', { text: element.header?.title?.content ?? '' }),
+    ...(element.elements ?? []).map(child => draw(child, how)))
 }
 
 function div (text, how) {

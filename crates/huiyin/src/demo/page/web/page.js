@@ -7,7 +7,7 @@ import { known } from './model.js'
 import { onAction, warn, warning } from './notice.js'
 import * as rooms from './rooms.js'
 import * as sheets from './sheets.js'
-import { BY_GATEWAY, BY_WEBHOOK, LOST, NOT_READY, OFFLINE, SERVICE_FAILED } from './words.js'
+import { BY_GATEWAY, BY_WEBHOOK, LOST, OFFLINE, PART_GONE, SERVICE_FAILED, UNREACHED } from './words.js'
 
 const EVERY_MS = 1000
 const PANELS = [rooms, sheets, cards]
@@ -27,7 +27,7 @@ async function refresh () {
     await ask()
     connected(null)
   } catch (error) {
-    connected(error instanceof api.Refusal ? NOT_READY(error.message) : OFFLINE)
+    connected(error instanceof api.Refusal ? PART_GONE(error.message) : OFFLINE)
   }
   asking = false
   if (again) {
@@ -56,9 +56,9 @@ function connected (trouble) {
   document.body.classList.toggle('offline', trouble !== null)
   const way = known.scene?.gateway ? BY_GATEWAY : BY_WEBHOOK
   setText(byId('link-text'), trouble === null ? way : LOST)
-  const [failed] = Object.entries(known.state?.failures ?? {})
+  const [failed] = Object.keys(known.state?.failures ?? {})
   warning('connection', trouble)
-  warning('service', failed ? SERVICE_FAILED(...failed) : null)
+  warning('service', failed ? SERVICE_FAILED(failed) : null)
 }
 
 /** Which panel a narrow window shows. */
@@ -84,7 +84,8 @@ function begin () {
     try {
       return await action()
     } catch (error) {
-      warn(words(error.message))
+      // What the browser says of a lost connection is in its own words.
+      warn(words(error instanceof api.Refusal ? error.message : UNREACHED))
       return null
     } finally {
       // What a player did on the page is not what is true; a refused edit changes nothing, and must be taken back.

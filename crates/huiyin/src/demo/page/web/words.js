@@ -1,7 +1,8 @@
 // Every Chinese text that the scripts show, in one place. What never changes stands in index.html.
 
 export const OFFLINE = '与演示程序的连接断了，正在重试。请确认终端里的 huiyin demo 还在运行。'
-export const NOT_READY = why => `演示程序还没有准备好（${why}），正在重试。一直这样就请重新运行 huiyin demo。`
+export const PART_GONE = why => `${why}，页面上的内容可能不是最新的。正在重试；一直这样，请到终端按 Ctrl-C，再运行 huiyin demo。`
+export const UNREACHED = '连不上演示程序'
 export const LOST = '已断开，正在重试'
 export const BY_GATEWAY = '实时 · 消息经 Wechaty 网关'
 export const BY_WEBHOOK = '实时 · 消息经 Webhook'
@@ -71,5 +72,5 @@ export const CANNOT_MOVE = why => `没有办成：${why}。请稍后再试一次
 export const CANNOT_SAY = why => `这句话没有发出去：${why}。请稍后再发一次。`
 export const CANNOT_EDIT = why => `维格表没有接受这次修改：${why}。请稍后再改一次。`
 export const CANNOT_PRESS = why => `按钮没有点成：${why}。请稍后再点一次。`
-export const SERVICE_FAILED = (service, why) => `服务 ${service} 停止了：${why}。请重新运行 huiyin demo。`
-export const NO_ANSWER = '没有得到回答'
+export const SERVICE_FAILED = service => `服务 ${service} 出错退出过，已自动重新启动。页面一直不动的话，请看终端里写的原因，再重新运行 huiyin demo。`
+export const NO_ANSWER = '演示程序的回答读不懂'
