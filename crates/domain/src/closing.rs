@@ -20,7 +20,7 @@ use crate::wording;
 
 pub use lexicon::LEXICON_VERSION;
 pub use line::LONGEST_CLOSING;
-pub(crate) use plain::plain_phrase;
+pub(crate) use plain::{plain, plain_phrase};
 pub use question::Invitations;
 pub use quote::own_words;
 

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::closing::{own_words, plain_phrase};
+use crate::closing::{own_words, plain, plain_phrase};
 use crate::message::MessageKind;
 use crate::role::Role;
 use crate::rules::Rules;
@@ -100,8 +100,8 @@ impl Nature {
         match kind {
             MessageKind::System if is_pat(text) => Self::Pat,
             MessageKind::Text => {
-                let plain = plain_phrase(own_words(text));
-                let (to_everybody, words) = without_mentions(&plain);
+                let text = comparable(own_words(text));
+                let (to_everybody, words) = without_mentions(&text);
                 if rules.auto_replies.iter().any(|begin| begins(words, begin)) {
                     return Self::AutoReply;
                 }
@@ -114,6 +114,11 @@ impl Nature {
             _ => Self::Ordinary,
         }
     }
+}
+
+/// A text as it is compared, with the ends of its mentions left in.
+fn comparable(text: &str) -> String {
+    text.trim().chars().filter_map(|c| if c == MENTION_END { Some(c) } else { plain(c) }).collect()
 }
 
 /// A notice with the words that 拍一拍 has in the clients' languages.
