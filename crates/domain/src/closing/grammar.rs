@@ -302,7 +302,7 @@ impl Grammar<'_> {
         let together = self.any(self.own_people(self.then(must, Kind::With)), HOW);
         let looked = self.looks(base | together, timed);
         let asked = self.bits(self.own_people(self.then(must, Kind::Ask)));
-        let talked = self.one_of(must | together, &[Kind::Review]);
+        let talked = self.then(must | together, Kind::Review) | self.then(must, Kind::Pledge);
         let talking = self.then(must | together, Kind::Talk);
         let talking = self.some(talking, &[Kind::Bit]) | self.then(together, Kind::Talk);
         let acting = self.then(base | together, Kind::Act);

@@ -32,7 +32,7 @@ kinds! {
     Object "object" Already "already" Got "got" Understood "understood" Done "done"
     Subject "subject" Adverb "adverb" Need "need" When "when" Later "later" Now "now"
     With "with" Along "along" Inside "inside" Ask "ask" Pass "pass" People "people" Whose "whose"
-    Bit "bit" Calm "calm" Look "look" See "see" Doc "doc" Think "think" Mull "mull" Talk "talk" Review "review" Family "family" Confer "confer"
+    Bit "bit" Calm "calm" Look "look" See "see" Doc "doc" Think "think" Mull "mull" Talk "talk" Review "review" Pledge "pledge" Family "family" Confer "confer"
     Act "act" Pay "pay" Remit "remit" Send "send" Give "give"
     Tell "tell" Address "address" Firm "firm" Speak "speak" Case "case" News "news" Unsure "unsure"
     Wait "wait" Until "until" Busy "busy" Being "being" During "during"
@@ -83,6 +83,7 @@ pub const DOING: &[Kind] = &[
     Kind::Look,
     Kind::See,
     Kind::Review,
+    Kind::Pledge,
     Kind::Talk,
     Kind::Confer,
     Kind::Ask,
