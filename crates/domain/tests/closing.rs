@@ -240,3 +240,8 @@ fn lines_of_a_third_set() {
 fn lines_of_a_fourth_set() {
     holds(include_str!("closing/fourth.tsv"));
 }
+
+#[test]
+fn what_only_looks_like_a_closing() {
+    holds(include_str!("closing/risky.tsv"));
+}

@@ -150,8 +150,9 @@ impl Grammar<'_> {
     fn got(&self, from: Places) -> Places {
         let what = from | self.then(from, Kind::Object);
         let ready = self.any(self.any(what, &[Kind::Subject]), &[Kind::Already]);
+        let understood = self.tails(self.then(ready, Kind::Understood));
         let got = self.tails(self.then(ready, Kind::Got));
-        got | self.tails(self.then(got, Kind::Object))
+        understood | got | self.tails(self.then(got, Kind::Object))
     }
 
     /// 已转达, 我下载了, 转给财务了.
@@ -301,7 +302,7 @@ impl Grammar<'_> {
         let together = self.any(self.own_people(self.then(must, Kind::With)), HOW);
         let looked = self.looks(base | together, timed);
         let asked = self.bits(self.own_people(self.then(must, Kind::Ask)));
-        let talked = self.one_of(must | together, &[Kind::Review]);
+        let talked = self.then(must | together, Kind::Review) | self.then(must, Kind::Pledge);
         let talking = self.then(must | together, Kind::Talk);
         let talking = self.some(talking, &[Kind::Bit]) | self.then(together, Kind::Talk);
         let acting = self.then(base | together, Kind::Act);
@@ -334,22 +335,25 @@ impl Grammar<'_> {
         self.with_doc(look | seen)
     }
 
-    /// 稍后看, 晚点付款, 马上付款, 晚些发您: without a subject, only what nobody would order.
+    /// 稍后看, 晚点付款, 马上付款, 晚些发您: without a subject, only what nobody would order. With a day, or with what is to
+    /// be looked at, it would be one: 下午看下这个.
     fn later(&self, from: Places) -> Places {
         let how = &[Kind::When, Kind::Later, Kind::Adverb];
         let timed = self.any(self.some(from, &[Kind::When, Kind::Later]), how);
-        let soon = self.any(self.some(from, &[Kind::Later]), &[Kind::When, Kind::Later]);
+        let soon = self.any(self.some(from, &[Kind::Later]), how);
         let now = self.some(from, &[Kind::Now]);
         let sent = self.then(self.maybe(self.then(timed, Kind::Send), Kind::Give), Kind::Pron);
-        self.looks(0, timed) | self.then(timed | now, Kind::Pay) | self.then(soon, Kind::Remit) | sent
+        let looked =
+            self.then(timed | soon, Kind::See) | self.bits(self.one_of(soon, &[Kind::See, Kind::Look]));
+        looked | self.then(timed | now, Kind::Pay) | self.then(soon, Kind::Remit) | sent
     }
 
-    /// 内部讨论一下, 跟领导商量下.
+    /// 内部讨论一下, 跟家里人商量下: nobody else could do that.
     fn among_themselves(&self, from: Places) -> Places {
         let inside = self.then(from, Kind::Inside);
-        let with = self.own_people(self.then(from, Kind::Along));
-        let talk = self.some(self.then(inside | with, Kind::Talk), &[Kind::Bit]);
-        self.bits(talk | self.then(inside | with, Kind::Review) | self.then(with, Kind::Talk))
+        let with = self.then(self.then(from, Kind::Along), Kind::Family);
+        let conferred = self.then(inside | with, Kind::Confer);
+        self.bits(self.some(conferred, &[Kind::Bit]) | self.then(with, Kind::Confer))
     }
 
     /// 我在开会, 先忙了, 去吃饭了.
@@ -410,12 +414,15 @@ impl Grammar<'_> {
         }
         let unsure = self.any(self.then(free | mine | cased, Kind::Unsure), &[Kind::Adverb, Kind::Case]);
         let simply = self.any(self.then(cased | both, Kind::Tell), &[Kind::Calm]);
-        let said = self.bits(self.then(both, Kind::Firm));
-        let every = mine | cased | both | unsure;
+        let said = self.bits(self.one_of(both, &[Kind::Firm, Kind::Speak]));
+        let news = self.some(free | mine | cased | both, &[Kind::News]);
+        let news = self.any(self.gap_or_comma(news), &[Kind::Adverb, Kind::Now, Kind::Subject]);
+        let every = mine | cased | both | unsure | news;
+        let timed = cased | both | unsure | news;
         let given = self.then(self.then(every, Kind::Give), Kind::Pron);
-        let given = self.one_of(given, &[Kind::Firm, Kind::Tell]);
-        let told =
-            self.one_of(every, &[Kind::Firm, Kind::Tell]) | self.then(cased | both | unsure, Kind::Address);
+        let spoken = self.then(self.then(self.then(timed, Kind::Give), Kind::Pron), Kind::Speak);
+        let given = spoken | self.one_of(given, &[Kind::Firm, Kind::Tell]);
+        let told = self.one_of(every, &[Kind::Firm, Kind::Tell]) | self.then(timed, Kind::Address);
         let told = self.then(self.maybe(told, Kind::Give), Kind::Pron);
         simply | said | self.bits(given | told)
     }

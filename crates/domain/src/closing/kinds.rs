@@ -29,12 +29,12 @@ kinds! {
     Wishes "wishes" Wishing "wishing" Occasion "occasion" Blessing "blessing" Company "company"
     Pron "pron" Title "title" Rank "rank" Nick "nick" Surname "surname" Given "given"
     Neutral "neutral" Prefix "prefix"
-    Object "object" Already "already" Got "got" Done "done"
+    Object "object" Already "already" Got "got" Understood "understood" Done "done"
     Subject "subject" Adverb "adverb" Need "need" When "when" Later "later" Now "now"
     With "with" Along "along" Inside "inside" Ask "ask" Pass "pass" People "people" Whose "whose"
-    Bit "bit" Calm "calm" Look "look" See "see" Doc "doc" Think "think" Mull "mull" Talk "talk" Review "review"
+    Bit "bit" Calm "calm" Look "look" See "see" Doc "doc" Think "think" Mull "mull" Talk "talk" Review "review" Pledge "pledge" Family "family" Confer "confer"
     Act "act" Pay "pay" Remit "remit" Send "send" Give "give"
-    Tell "tell" Address "address" Firm "firm" Case "case" Unsure "unsure"
+    Tell "tell" Address "address" Firm "firm" Speak "speak" Case "case" News "news" Unsure "unsure"
     Wait "wait" Until "until" Busy "busy" Being "being" During "during"
     None "none" Other "other" Concern "concern" Ago "ago" Odd "odd"
     Chief "chief" Settle "settle" Pending "pending" Process "process"
@@ -67,6 +67,7 @@ pub const TELLING: &[Kind] = &[
     Kind::Wishes,
     Kind::Blessing,
     Kind::Got,
+    Kind::Understood,
     Kind::Done,
     Kind::None,
 ];
@@ -82,7 +83,9 @@ pub const DOING: &[Kind] = &[
     Kind::Look,
     Kind::See,
     Kind::Review,
+    Kind::Pledge,
     Kind::Talk,
+    Kind::Confer,
     Kind::Ask,
     Kind::Pass,
     Kind::Act,
@@ -92,5 +95,6 @@ pub const DOING: &[Kind] = &[
     Kind::Busy,
     Kind::Tell,
     Kind::Firm,
+    Kind::Speak,
     Kind::Address,
 ];
