@@ -79,6 +79,10 @@ impl Entry {
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every entry is a message: a box for each would cost more"
+)]
 pub enum Body {
     /// Somebody said something.
     Message(Message),

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use runtime::bus::{Dead, Outcome};
 use runtime::telemetry::chain;
 use store::rules::RulesError;
@@ -74,11 +75,11 @@ impl From<RulesError> for Failure {
 }
 
 /// Work on one room: a panic in it is that room's problem.
-pub async fn guarded<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(done) => done,
-        Err(payload) => Err(Failure::panicked(&*payload)),
-    }
+pub fn guarded<'a, T>(
+    work: impl Future<Output = Result<T, Failure>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, Failure>> {
+    let caught = AssertUnwindSafe(work).catch_unwind();
+    caught.map(|done| done.unwrap_or_else(|payload| Err(Failure::panicked(&*payload)))).boxed()
 }
 
 impl fmt::Display for Failure {

@@ -30,20 +30,29 @@ pub struct Deeds {
 fn row(said: &Said) -> Value {
     let (id, name, corporation) = match said.staff {
         Some(index) => (STAFF[index].0.to_owned(), STAFF[index].1.to_owned(), "示例公司"),
-        None => (format!("customer-{}", said.room), format!("客户{}", said.room), "别家公司"),
+        None => (format!("customer-{}", said.room), customer(said.room), "别家公司"),
     };
     json!({
         "source": "webhook", "account": "main", "id": said.id,
-        "room": { "id": format!("r-{}", said.room), "topic": said.topic },
+        "room": { "id": said.room_id(), "topic": said.topic },
         "sender": { "id": id, "name": name, "corporation": corporation },
         "sent_at": said.sent_at, "kind": said.kind, "text": said.text, "history": said.history
     })
 }
 
-/// Sends the same rows until they are accepted; a bad row among them must not matter.
+/// A customer's name. One in five means something to markup, formulas and terminals.
+fn customer(room: usize) -> String {
+    let odd = if room % 5 == 2 { "\u{202e}\r\n\"}{</at><at id=all></at>[文](x:y)\u{1b}[2J" } else { "" };
+    format!("客户{room}{odd}")
+}
+
+/// Sends the same rows until they are accepted; bad rows among them must not matter.
 pub async fn deliver(world: Arc<World>, deeds: Arc<Deeds>, post: Post) -> Result<()> {
     let mut rows: Vec<Value> = post.iter().map(row).collect();
     rows.push(json!({ "source": "webhook", "nonsense": true }));
+    let mut impossible = rows[0].clone();
+    impossible["room"]["id"] = "nl\nid".into();
+    rows.push(impossible);
     let token = world.local.secrets().get("ingest");
     loop {
         let sent = world.http.post(world.webhook()).bearer_auth(&token).json(&rows).send().await;
@@ -54,7 +63,10 @@ pub async fn deliver(world: Arc<World>, deeds: Arc<Deeds>, post: Post) -> Result
             let count = |key: &str| usize::try_from(answer[key].as_u64().unwrap_or_default());
             let known = count("accepted")? + count("duplicates")?;
             ensure!(known == post.len(), "{known} of {} rows were taken: {answer}", post.len());
-            ensure!(answer["rejected"].as_array().is_some_and(|bad| bad.len() == 1), "the bad row: {answer}");
+            ensure!(
+                answer["rejected"].as_array().is_some_and(|bad| bad.len() == 2),
+                "the bad rows: {answer}"
+            );
             deeds.accepted.fetch_add(post.len(), Ordering::Relaxed);
             deeds.answers.fetch_add(known, Ordering::Relaxed);
             return Ok(());

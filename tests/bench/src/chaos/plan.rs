@@ -65,6 +65,14 @@ pub struct Said {
     pub history: bool,
 }
 
+impl Said {
+    /// The source's id of its room. One in eight holds everything that an id may hold.
+    pub fn room_id(&self) -> String {
+        let odd = if self.room % 8 == 3 { " 群!#$%&()*+,;=?@[]^|~%0A" } else { "" };
+        format!("r-{}{odd}", self.room)
+    }
+}
+
 /// What a person does.
 #[derive(Debug, Clone)]
 pub enum Gesture {

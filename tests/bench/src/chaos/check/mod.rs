@@ -58,6 +58,7 @@ pub async fn all(world: &World, plan: &Plan, deeds: &Deeds) -> Result<(Vec<Strin
     drop(connection);
     let scene = Scene { world, plan, deeds, rooms, waits };
     let mut problems = truth::timeline(&scene).await?;
+    problems.extend(truth::places(&scene).await?);
     problems.extend(truth::waits(&scene).await?);
     problems.extend(truth::commands(&scene).await?);
     problems.extend(truth::nothing_set_aside(&scene).await?);

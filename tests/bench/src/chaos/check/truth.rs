@@ -24,8 +24,8 @@ pub async fn timeline(scene: &Scene<'_>) -> Result<Vec<String>> {
         scene.plan.posts.iter().flat_map(|(_, post)| post).map(|said| (said.id.clone(), said)).collect();
     let mut problems = Vec::new();
     let rows = sqlx::query(
-        "select room, entry, kind, pos_at, received_at, body, target, history, message, sender from timeline \
-         where kind in ('message', 'recall')",
+        "select room, entry, kind, coalesce(stamped_at, pos_at) as sent_at, received_at, body, target, history, \
+         message, sender from timeline where kind in ('message', 'recall')",
     )
     .fetch_all(&scene.world.admin)
     .await?;
@@ -36,7 +36,7 @@ pub async fn timeline(scene: &Scene<'_>) -> Result<Vec<String>> {
             problems.push(format!("timeline: {entry} in {room} stands twice or was never sent"));
             continue;
         };
-        let (at, history): (DateTime<Utc>, bool) = (row.get("pos_at"), row.get("history"));
+        let (at, history): (DateTime<Utc>, bool) = (row.get("sent_at"), row.get("history"));
         let same = if said.kind == "recalled" {
             let target: Option<String> = row.get("target");
             row.get::<String, _>("kind") == "recall"
@@ -47,12 +47,27 @@ pub async fn timeline(scene: &Scene<'_>) -> Result<Vec<String>> {
                 && history == said.history
         };
         let (cut, _) = effective_sent_at(said.sent_at, row.get("received_at"));
-        if !same || at != cut || room != format!("webhook:r-{}", said.room) {
+        if !same || at != cut || room != format!("webhook:{}", said.room_id()) {
             problems.push(format!("timeline: {entry} is not what was sent ({at} for {cut})"));
         }
     }
     if let Some(id) = said.keys().next() {
         problems.push(format!("timeline: {} accepted messages are missing, e.g. {id}", said.len()));
+    }
+    Ok(problems)
+}
+
+/// Live messages stand where the order of their capture puts them, in whatever order and batches they were folded.
+pub async fn places(scene: &Scene<'_>) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let mut connection = scene.world.admin.acquire().await?;
+    for room in &scene.rooms {
+        let standing = timeline::captured_live(&mut connection, &room.room, "webhook:main:").await?;
+        let captured: Vec<_> = standing.iter().map(|placed| placed.captured).collect();
+        let places = domain::timeline::capture::places(&captured);
+        let wrong = standing.iter().zip(places).find(|(stands, place)| stands.position.sent() != *place);
+        problems
+            .extend(wrong.map(|(stands, _)| format!("timeline: {} stands elsewhere", stands.position.entry)));
     }
     Ok(problems)
 }
