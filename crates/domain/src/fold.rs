@@ -19,6 +19,7 @@ use crate::nature::Ignored;
 use crate::presence::{Absence, Presence};
 use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
+use crate::timeline::capture::CaptureProgress;
 use crate::timeline::{Entry, Position};
 use crate::wait::{Fate, Wait};
 
@@ -51,6 +52,9 @@ pub struct FoldState {
     /// Which of our accounts are in the room.
     #[serde(default)]
     pub presence: Presence,
+    /// How far it was captured live.
+    #[serde(default)]
+    pub captured: CaptureProgress,
     /// Who spoke last.
     pub last_speaker: Option<LastSpeaker>,
     /// The last entry folded; `None` before the first.

@@ -1,7 +1,10 @@
 //! Identities. Never a display name: names change and collide.
 //!
 //! Each key has one text form, used as database key, in logs and inside other keys: its parts joined by `:`, with `%`
-//! and `:` inside every part but the last percent-encoded, so that the form is unambiguous and still readable.
+//! and `:` inside every part but the last percent-encoded, so that the form is unambiguous and still readable. What the
+//! parts may hold is said in [`external`].
+
+pub mod external;
 
 use std::fmt;
 use std::str::FromStr;

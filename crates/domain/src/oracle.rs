@@ -44,7 +44,7 @@ impl<'a> Oracle<'a> {
         entries.retain(|entry| !matches!(&entry.body, Body::Cancel(c) if undone.contains(&c.command)));
         for entry in &mut entries {
             if let (Some(_), Some(through)) = (&entry.position.after, places.get(&entry.position.entry)) {
-                (entry.position.at, entry.position.seq) = (through.at, through.seq);
+                entry.position.move_to(through);
             }
         }
         entries.sort_by(|one, other| one.position.cmp(&other.position));

@@ -1,5 +1,6 @@
 //! A room's timeline: every fact about the room that the fold looks at, in one order.
 
+pub mod capture;
 mod ordered;
 
 use chrono::SubsecRound;
@@ -12,20 +13,52 @@ use crate::message::{MessageKind, Sender};
 use crate::nature::Nature;
 use crate::rules::Stage;
 
+use self::capture::Captured;
+pub use self::capture::SourceTime;
 pub use ordered::Timeline;
 
-/// Where an entry stands: by sent time, then stream sequence, then id. A cancel stands directly after the entry it
-/// names, whatever any clock says: it carries that entry's first three parts and its own id in `after`.
+/// Where an entry stands: by sent time, then the source's own order, then the order of capture, then id. A cancel stands
+/// directly after the entry it names, whatever any clock says: it carries that entry's parts and its own id in `after`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// Sent time (of the entry, or of the entry that a cancel stands after).
     pub at: Timestamp,
-    /// Sequence in the stream it came by.
+    /// The source's own order between equal times; 0 where it gives none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub order: i64,
+    /// Place in the order of capture: what was captured earlier has the lower one.
     pub seq: i64,
     /// The entry's id (or that of the entry that a cancel stands after).
     pub entry: EntryId,
     /// For a cancel, its own id.
     pub after: Option<EntryId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(order: &i64) -> bool {
+    *order == 0
+}
+
+impl Position {
+    /// Before every entry of a moment.
+    pub const fn before(at: Timestamp) -> Self {
+        Self { at, order: i64::MIN, seq: i64::MIN, entry: EntryId(String::new()), after: None }
+    }
+
+    /// Whether two entries stand at the same place, ids aside.
+    fn is_at(&self, other: &Self) -> bool {
+        (self.at, self.order, self.seq) == (other.at, other.order, other.seq)
+    }
+
+    /// Takes another entry's place, to stand after it.
+    pub const fn move_to(&mut self, other: &Self) {
+        (self.at, self.order, self.seq) = (other.at, other.order, other.seq);
+    }
+
+    /// When the entry counts as sent.
+    pub const fn sent(&self) -> SourceTime {
+        SourceTime { at: self.at, order: self.order }
+    }
 }
 
 /// One fact about a room.
@@ -46,6 +79,7 @@ impl Entry {
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all entries are messages")]
 pub enum Body {
     /// Somebody said something.
     Message(Message),
@@ -100,6 +134,10 @@ pub struct Message {
     pub quote: Option<Box<Quote>>,
     /// Imported from the past: counts, never alarms.
     pub history: bool,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// When it was sent, as its source says, where its position goes by something else: see [`capture`].
+    pub stamped: Option<SourceTime>,
     /// Where the recall that takes it back stands (the earliest, if there are several). Set by the timeline.
     pub recalled: Option<Position>,
 }
@@ -116,6 +154,23 @@ pub struct Quote {
     /// What it said. `None`: not known, or blanked like every text that is old enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+impl Message {
+    /// When it was sent, as its source says.
+    pub fn sent(&self, position: &Position) -> SourceTime {
+        self.stamped.unwrap_or(position.sent())
+    }
+
+    /// What its place follows from; `None` for an imported message and for a notice, which keep their own time.
+    pub fn captured(&self, position: &Position) -> Option<Captured> {
+        let is_notice = matches!(self.kind, MessageKind::System | MessageKind::Recalled);
+        (!self.history && !is_notice).then(|| Captured {
+            seq: position.seq,
+            sent: self.sent(position),
+            received_at: self.received_at,
+        })
+    }
 }
 
 /// A decision of somebody that nobody waits any more.

@@ -1,10 +1,12 @@
 //! CHAT: what was captured, complete. There is no other copy of it until it is folded.
 
 use chrono::{DateTime, Utc};
+use domain::id::external::normalized;
 use domain::id::{MessageKey, PersonKey, RoomKey};
 use domain::message::{ContactType, MessageKind, Sender};
 use domain::timeline::Quote;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::wire::Payload;
 
@@ -49,6 +51,13 @@ pub struct ChatMessage {
     /// The source's sent time was unusable and the arrival stands in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub time_guessed: bool,
+    /// Its place in the order of capture, in microseconds since 1970: rising within a process, so that it is unique there.
+    /// `None`: from before there was one; its sequence in the stream tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured: Option<i64>,
+    /// The source's own order between messages of one sent time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<i64>,
 }
 
 /// A quoted message, as the quoting one describes it.
@@ -113,6 +122,9 @@ pub struct ChatRoom {
     /// Who did it, where known: for [`RoomEvent::AccountLeft`] who removed the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<ActorRef>,
+    /// As [`ChatMessage::captured`]. `None`: it stands before all messages of its moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured: Option<i64>,
 }
 
 /// Somebody who did something to a room.
@@ -155,7 +167,37 @@ impl Payload for ChatRoom {
     const VERSION: u8 = 1;
 }
 
+/// Bytes of the digest in a message's id on the bus.
+const DIGEST_BYTES: usize = 10;
+
 impl ChatMessage {
+    /// Its id on the bus: its identity and a digest of what it says, so that the bus drops what comes twice and lets
+    /// through what contradicts.
+    ///
+    /// # Errors
+    /// Only if it cannot be JSON, which no message can.
+    pub fn bus_id(&self) -> Result<String, serde_json::Error> {
+        let moment = DateTime::UNIX_EPOCH;
+        let content = Self { received_at: moment, captured: None, ..self.clone() };
+        let digest = Sha256::digest(serde_json::to_vec(&content)?);
+        let digest = data_encoding::BASE32HEX_NOPAD.encode(&digest[..DIGEST_BYTES]).to_ascii_lowercase();
+        Ok(format!("{}#{digest}", self.key()))
+    }
+
+    /// Brings ids into the form that they must have. Those that came in before they were checked may hold anything.
+    #[must_use]
+    pub fn with_normal_ids(mut self) -> Self {
+        self.account = normalized(self.account);
+        self.source = normalized(self.source);
+        self.id = normalized(self.id);
+        self.room.id = normalized(self.room.id);
+        self.sender.id = normalized(self.sender.id);
+        if self.kind == MessageKind::Recalled && !self.text.is_empty() {
+            self.text = normalized(self.text);
+        }
+        self
+    }
+
     /// Its identity.
     pub fn key(&self) -> MessageKey {
         MessageKey { source: self.source.clone(), account: self.account.clone(), id: self.id.clone() }
@@ -205,6 +247,16 @@ impl ChatMessage {
 }
 
 impl ChatRoom {
+    /// Brings ids into the form that they must have, as [`ChatMessage::with_normal_ids`].
+    #[must_use]
+    pub fn with_normal_ids(mut self) -> Self {
+        self.account = normalized(self.account);
+        self.source = normalized(self.source);
+        self.id = normalized(self.id);
+        self.room.id = normalized(self.room.id);
+        self
+    }
+
     /// The room it is about.
     pub fn room_key(&self) -> RoomKey {
         RoomKey { source: self.source.clone(), id: self.room.id.clone() }

@@ -123,6 +123,8 @@ pub fn says(room: &str, person: Person, at: DateTime<Utc>, text: &str) -> ChatMe
         quoted: None,
         history: false,
         time_guessed: false,
+        captured: None,
+        seq: None,
     }
 }
 
@@ -133,7 +135,7 @@ pub fn says(room: &str, person: Person, at: DateTime<Utc>, text: &str) -> ChatMe
 pub fn captured(message: &ChatMessage) -> Result<Outgoing> {
     Ok(Outgoing {
         subject: events::subject::chat_message(&message.room_key()),
-        id: message.key().to_string(),
+        id: message.bus_id()?,
         payload: events::encode(message)?,
     })
 }
@@ -151,6 +153,7 @@ pub fn account_left(room: &str, at: DateTime<Utc>, by: Option<Person>) -> Result
         at,
         event: RoomEvent::AccountLeft,
         by: by.map(|by| ActorRef { id: by.id.into(), name: by.name.into() }),
+        captured: None,
     };
     Ok(Outgoing {
         subject: events::subject::chat_room(&left.room_key()),

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::callers::Gate;
 use crate::capture::Capture;
 use crate::contacts::Contacts;
+use crate::order::CaptureOrder;
 use crate::{page, webhook};
 
 /// The webhook takes large bodies; everything else as everywhere.
@@ -31,11 +32,17 @@ pub async fn bind(ctx: &Context) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until the shutdown is requested.
-pub async fn serve(ctx: Context, listener: TcpListener, capture: Option<Arc<Capture>>, contacts: Contacts) {
+pub async fn serve(
+    ctx: Context,
+    listener: TcpListener,
+    capture: Option<Arc<Capture>>,
+    contacts: Contacts,
+    order: Arc<CaptureOrder>,
+) {
     let (shutdown, gate) = (ctx.shutdown.clone(), Arc::new(Gate::of(&ctx.config.ingest.webhook_tokens)));
     let server = Server::new("ingest", LIMITS).behind(&ctx.config.http.trusted_proxies);
     let router = Router::new()
-        .merge(webhook::router(ctx.clone(), gate.clone(), contacts))
+        .merge(webhook::router(ctx.clone(), gate.clone(), contacts, order))
         .merge(page::router(ctx, capture, gate))
         .route("/healthz", get(|| std::future::ready("ok")));
     server.serve(listener, router, async move { shutdown.wait().await }).await;

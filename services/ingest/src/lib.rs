@@ -9,9 +9,12 @@ mod contacts;
 pub mod content;
 pub mod gateway;
 mod http;
+mod order;
 mod page;
 mod sentinel;
 pub mod webhook;
+
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use runtime::{Context, Tasks};
@@ -19,6 +22,7 @@ use runtime::{Context, Tasks};
 pub use capture::point;
 
 use self::contacts::Contacts;
+use self::order::CaptureOrder;
 
 /// Runs until the shutdown is requested.
 ///
@@ -28,15 +32,18 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let listener = http::bind(&ctx).await?;
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     let contacts = Contacts::default();
+    let order = Arc::new(CaptureOrder::default());
     tasks.spawn("contacts", contacts.clone().run(ctx.clone()));
     let capture = match &ctx.config.ingest.gateway {
-        Some(gateway) => Some(capture::start(&ctx, gateway, contacts.clone(), &mut tasks).await?),
+        Some(gateway) => {
+            Some(capture::start(&ctx, gateway, contacts.clone(), order.clone(), &mut tasks).await?)
+        }
         None => None,
     };
     if let Some(watchdog) = ctx.config.watchdog.clone() {
         let http = runtime::http::client().context("the HTTP client for the fallback")?;
         tasks.spawn("sentinel", sentinel::run(ctx.clone(), *watchdog, http));
     }
-    tasks.spawn("http", http::serve(ctx, listener, capture, contacts));
+    tasks.spawn("http", http::serve(ctx, listener, capture, contacts, order));
     tasks.finish().await
 }

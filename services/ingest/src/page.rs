@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -35,7 +36,11 @@ struct Access {
 /// The two pages.
 pub fn router(ctx: Context, capture: Option<Arc<Capture>>, gate: Arc<Gate>) -> Router {
     let page = Arc::new(Page { ctx, capture, gate });
-    Router::new().route("/login", get(login)).route("/status", get(status)).with_state(page)
+    Router::new()
+        .route("/login", get(login))
+        .route("/status", get(status))
+        .route_layer(from_fn_with_state(page.clone(), only_admitted))
+        .with_state(page)
 }
 
 impl Page {
@@ -49,15 +54,20 @@ impl Page {
     }
 }
 
-async fn login(
+async fn only_admitted(
     State(page): State<Arc<Page>>,
     Extension(client): Extension<Client>,
     access: Query<Access>,
-    headers: HeaderMap,
+    request: Request,
+    next: Next,
 ) -> Response {
-    if let Some(answer) = page.turned_away(client, &access, &headers) {
-        return answer;
+    match page.turned_away(client, &access, request.headers()) {
+        Some(answer) => answer,
+        None => next.run(request).await,
     }
+}
+
+async fn login(State(page): State<Arc<Page>>) -> Response {
     let Some(capture) = &page.capture else {
         return (StatusCode::NOT_FOUND, Html(text::page(text::NO_GATEWAY, ""))).into_response();
     };
@@ -72,15 +82,7 @@ async fn login(
     no_store(Html(body).into_response())
 }
 
-async fn status(
-    State(page): State<Arc<Page>>,
-    Extension(client): Extension<Client>,
-    access: Query<Access>,
-    headers: HeaderMap,
-) -> Response {
-    if let Some(answer) = page.turned_away(client, &access, &headers) {
-        return answer;
-    }
+async fn status(State(page): State<Arc<Page>>) -> Response {
     let Some(capture) = &page.capture else {
         return Json(serde_json::json!({ "gateway": null })).into_response();
     };

@@ -1,18 +1,18 @@
 //! CHAT: batches of captured facts, one transaction a batch; a poisoned batch is halved until the culprit is alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use domain::id::RoomKey;
+use domain::id::{EntryId, RoomKey};
 use runtime::Context;
 use runtime::bus::{Dead, Delivery, Handler, Outcome};
 use store::rooms;
 
 use crate::entry::Fact;
 use crate::failure::{Failure, RETRY_AFTER};
-use crate::fold::{Changed, RoomWork, apply};
+use crate::fold::{Applied, Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
 use crate::rules::RulesCache;
@@ -38,11 +38,37 @@ impl Handler for ChatHandler {
                 Err(error) => outcomes[index] = dead("undecodable", error.to_string()),
             }
         }
+        one_room_each(&mut facts, &mut outcomes);
         let changed = self.fold_or_isolate(facts, &mut outcomes).await;
         self.ctx.faults.reach(point::BEFORE_ACK).await;
         self.publish.send(changed);
         outcomes
     }
+}
+
+/// A message belongs to one room. Of those that name several the first captured stays; the others are set aside.
+fn one_room_each(facts: &mut Vec<Numbered>, outcomes: &mut [Outcome]) {
+    let mut first: HashMap<EntryId, usize> = HashMap::with_capacity(facts.len());
+    let mut others: Vec<usize> = Vec::new();
+    for (at, (_, fact)) in facts.iter().enumerate() {
+        let held = first.entry(fact.id()).or_insert(at);
+        let holder = &facts[*held].1;
+        if holder.room_id() != fact.room_id() {
+            others.push(if fact.seq() < holder.seq() { std::mem::replace(held, at) } else { at });
+        }
+    }
+    others.sort_unstable();
+    for at in others.into_iter().rev() {
+        let (index, fact) = facts.remove(at);
+        outcomes[index] = Failure::in_two_rooms(&format!("the message {}", fact.id())).outcome();
+    }
+}
+
+fn contradicts(entry: &EntryId) -> Outcome {
+    let explanation = format!(
+        "another message was captured under the id {entry}, with another sender, time or text; the first captured stays"
+    );
+    dead("contradicts", explanation)
 }
 
 fn dead(reason: &'static str, explanation: String) -> Outcome {
@@ -66,7 +92,15 @@ impl ChatHandler {
                 return Vec::new();
             }
             match self.fold(&facts).await {
-                Ok(changed) => changed,
+                Ok(applied) => {
+                    for contradiction in applied.contradictions {
+                        let same = |fact: &Fact| fact.is(&contradiction.entry, contradiction.seq);
+                        for (index, _) in facts.iter().filter(|(_, fact)| same(fact)) {
+                            outcomes[*index] = contradicts(&contradiction.entry);
+                        }
+                    }
+                    applied.changed
+                }
                 Err(Failure::Transient(error)) => {
                     tracing::warn!(error, messages = facts.len(), "batch will be delivered again");
                     for (index, _) in &facts {
@@ -88,7 +122,7 @@ impl ChatHandler {
         })
     }
 
-    async fn fold(&self, facts: &[Numbered]) -> Result<Vec<Changed>, Failure> {
+    async fn fold(&self, facts: &[Numbered]) -> Result<Applied, Failure> {
         let now = self.ctx.clock.now();
         let keys: Vec<RoomKey> =
             facts.iter().map(|(_, fact)| fact.room_key()).collect::<BTreeSet<_>>().into_iter().collect();
@@ -123,11 +157,12 @@ impl ChatHandler {
             }
         }
         stages.done("prepare");
-        let changed = apply(&mut tx, work.into_values().collect(), &rules, now, &mut stages).await?;
+        let work = work.into_values().map(RoomWork::placed).collect();
+        let applied = apply(&mut tx, work, &rules, now, &mut stages).await?;
         tx.commit().await?;
         stages.done("commit");
         metrics::counter!("messages_folded_total").increment(facts.len() as u64);
-        Ok(changed)
+        Ok(applied)
     }
 }
 

@@ -99,8 +99,7 @@ impl CommandHandler {
                 return Outcome::Dead(Dead { reason: "undecodable", explanation: error.to_string() });
             }
         };
-        let seq = i64::try_from(delivery.stream_seq).unwrap_or(i64::MAX);
-        match self.decide(&command, seq).await {
+        match self.decide(&command).await {
             Ok(changed) => {
                 self.publish.send(changed);
                 Outcome::Done
@@ -113,7 +112,7 @@ impl CommandHandler {
         }
     }
 
-    async fn decide(&self, command: &Command, seq: i64) -> Result<Vec<Changed>, Failure> {
+    async fn decide(&self, command: &Command) -> Result<Vec<Changed>, Failure> {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.begin().await?;
         if commands::is_decided(&mut tx, &command.id).await? {
@@ -143,7 +142,7 @@ impl CommandHandler {
             count(command, &plan);
             return Ok(changed);
         }
-        let mut plan = plan(&mut tx, command, seq, &locked, &rules, now).await?;
+        let mut plan = plan(&mut tx, command, &locked, &rules, now).await?;
         let entries = plan.body.take().map(|(position, body)| NewEntry {
             room: command.room.clone(),
             id: EntryId::from(&command.id),
@@ -152,7 +151,7 @@ impl CommandHandler {
             text: None,
         });
         let work = RoomWork { entries: entries.into_iter().collect(), ..RoomWork::of(locked) };
-        let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?;
+        let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?.changed;
         if matches!(command.wish, Wish::Cancel { .. } | Wish::ConfirmAnswered { .. })
             && plan.decided == Decided::Applied
             && !cancelled(&changed, &command.id)
@@ -189,7 +188,7 @@ async fn recompute(
     };
     let differences = preview(connection, &locked.room, &kept, window, rules).await?;
     let work = RoomWork { anew: Some(anew), ..RoomWork::of(locked) };
-    let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?;
+    let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?.changed;
     let plan = Plan { decided: Decided::Applied, message: words::recomputed(differences.len()), body: None };
     Ok((plan, changed))
 }
@@ -203,12 +202,17 @@ impl Plan {
 async fn plan(
     connection: &mut PgConnection,
     command: &Command,
-    seq: i64,
     locked: &LockedRoom,
     rules: &RulesHistory,
     now: Timestamp,
 ) -> Result<Plan, Failure> {
-    let here = Position { at: command.at, seq, entry: EntryId::from(&command.id), after: None };
+    let here = Position {
+        at: command.at,
+        order: 0,
+        seq: command.at.timestamp_micros(),
+        entry: EntryId::from(&command.id),
+        after: None,
+    };
     Ok(match &command.wish {
         Wish::Cancel { through, reason, .. } => {
             let cancel = cancel(command, reason, Claim::NoReplyNeeded);

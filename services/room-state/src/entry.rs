@@ -27,10 +27,43 @@ impl Fact {
     pub fn read(delivery: &Delivery) -> Result<Self, DecodeError> {
         let seq = i64::try_from(delivery.stream_seq).unwrap_or(i64::MAX);
         if delivery.subject().starts_with("chat.room.") {
-            Ok(Self::Room(Box::new(decode(delivery.payload())?), seq))
+            let room: ChatRoom = decode(delivery.payload())?;
+            Ok(Self::Room(Box::new(room.with_normal_ids()), seq))
         } else {
-            Ok(Self::Message(Box::new(decode(delivery.payload())?), seq))
+            let message: ChatMessage = decode(delivery.payload())?;
+            Ok(Self::Message(Box::new(message.with_normal_ids()), seq))
         }
+    }
+
+    /// The id of the entry that it becomes.
+    pub fn id(&self) -> EntryId {
+        match self {
+            Self::Message(message, _) => EntryId::from(&message.key()),
+            Self::Room(room, _) => EntryId::from(&room.key()),
+        }
+    }
+
+    /// Its place in the order of capture.
+    pub fn seq(&self) -> i64 {
+        match self {
+            Self::Message(message, stream_seq) => {
+                message.captured.unwrap_or_else(|| by_arrival(message.received_at, *stream_seq))
+            }
+            Self::Room(room, stream_seq) => room.captured.unwrap_or(*stream_seq),
+        }
+    }
+
+    /// The source's id of its room: all captures of one entry are of one source.
+    pub fn room_id(&self) -> &str {
+        match self {
+            Self::Message(message, _) => &message.room.id,
+            Self::Room(room, _) => &room.room.id,
+        }
+    }
+
+    /// Whether it is this capture of this entry.
+    pub fn is(&self, entry: &EntryId, seq: i64) -> bool {
+        self.seq() == seq && self.id() == *entry
     }
 
     /// Which room it is about.
@@ -57,20 +90,25 @@ impl Fact {
     /// As an entry, judged by the rules in force at its sent time. `None`: it only names the room.
     pub fn entry(&self, rules: &RulesHistory) -> Option<NewEntry> {
         match self {
-            Self::Message(message, seq) => Some(message_entry(message, *seq, rules)),
-            Self::Room(room, seq) => room_entry(room, *seq),
+            Self::Message(message, _) => Some(message_entry(message, self.seq(), rules)),
+            Self::Room(room, _) => room_entry(room, self.seq()),
         }
     }
 }
 
-fn position(at: Timestamp, seq: i64, id: &EntryId) -> Position {
-    Position { at, seq, entry: id.clone(), after: None }
+/// The place of a message from before capture gave one: by its arrival, which is in whole milliseconds, and within one by
+/// its sequence in the stream.
+fn by_arrival(received_at: Timestamp, stream_seq: i64) -> i64 {
+    received_at.timestamp_millis() * 1_000 + stream_seq % 1_000
 }
 
+/// It stands at its own time; where live messages stand is settled once all that stands in the room is known.
 fn message_entry(message: &ChatMessage, seq: i64, rules: &RulesHistory) -> NewEntry {
     let (at, _future) = effective_sent_at(message.sent_at, message.received_at);
     let id = EntryId::from(&message.key());
     let in_force = rules.at(at);
+    let position =
+        Position { at, order: message.seq.unwrap_or_default(), seq, entry: id.clone(), after: None };
     let body = match message.recall_target() {
         Some(target) => Body::Recall { target },
         None => Body::Message(Message {
@@ -87,13 +125,15 @@ fn message_entry(message: &ChatMessage, seq: i64, rules: &RulesHistory) -> NewEn
             mentions: message.mentioned(),
             quote: message.quotation().map(Box::new),
             history: message.history,
+            received_at: message.received_at,
+            stamped: None,
             recalled: None,
         }),
     };
     let text = (message.kind != MessageKind::Recalled).then(|| message.text.clone());
     NewEntry {
         room: message.room_key(),
-        entry: Entry { position: position(at, seq, &id), body },
+        entry: Entry { position, body },
         id,
         received_at: message.received_at,
         text,
@@ -116,9 +156,10 @@ fn room_entry(room: &ChatRoom, seq: i64) -> Option<NewEntry> {
         RoomEvent::Renamed => return None,
     };
     let id = EntryId::from(&room.key());
+    let position = Position { at: room.at, order: 0, seq, entry: id.clone(), after: None };
     Some(NewEntry {
         room: room.room_key(),
-        entry: Entry { position: position(room.at, seq, &id), body },
+        entry: Entry { position, body },
         id,
         received_at: room.at,
         text: None,

@@ -2,8 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use runtime::bus::{Dead, Outcome};
 use runtime::telemetry::chain;
 use store::rules::RulesError;
 use store::sqlx;
@@ -46,6 +49,14 @@ impl From<sqlx::Error> for Failure {
 }
 
 impl Failure {
+    /// What becomes of the message that causes it.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::Transient(_) => Outcome::Retry(RETRY_AFTER),
+            Self::Permanent { reason, explanation } => Outcome::Dead(Dead { reason, explanation }),
+        }
+    }
+
     /// A message whose key, which is to be its own alone, stands in another room as well: its waits would be that one's.
     pub fn in_two_rooms(what: &str) -> Self {
         let explanation = format!("{what} stands in another room already: a message id belongs to one room");
@@ -59,6 +70,14 @@ impl From<RulesError> for Failure {
             RulesError::Sql(error) => error.into(),
             RulesError::None(_) => Self::Transient(chain(&error)),
         }
+    }
+}
+
+/// Work on one room: a panic in it is that room's problem.
+pub async fn guarded<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(done) => done,
+        Err(payload) => Err(Failure::panicked(&*payload)),
     }
 }
 

@@ -8,8 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::Timestamp;
 use domain::fold::{FoldState, FoldedWait, fold, reconcile};
-use domain::id::{EntryId, RoomKey, WaitId};
+use domain::id::{EntryId, MessageKey, RoomKey, WaitId};
 use domain::rules::{Rules, RulesHistory};
+use domain::timeline::capture::{Captured, places};
 use domain::timeline::{Body, Entry, Position};
 use domain::wait::Fate;
 use store::rooms::commands::{self, StoredCommand};
@@ -35,8 +36,10 @@ pub struct RoomWork {
     pub topic: Option<Topic>,
     /// Judge its past anew even if nothing new is stored.
     pub anew: Option<Anew>,
-    /// Captures among the work that contradict each other.
-    pub conflicts: i64,
+    /// Captures that contradict another one of the same id, among the work or stored.
+    pub contradictions: Vec<Contradiction>,
+    /// Live messages that were captured before others that stand already.
+    pub late: Vec<Late>,
     /// The rules in force exclude the room. Judged by [`apply`].
     pub excluded: bool,
 }
@@ -45,7 +48,15 @@ impl RoomWork {
     /// Nothing yet for this room.
     pub fn of(locked: LockedRoom) -> Self {
         let excluded = locked.excluded;
-        Self { locked, entries: Vec::new(), topic: None, anew: None, conflicts: 0, excluded }
+        Self {
+            locked,
+            entries: Vec::new(),
+            topic: None,
+            anew: None,
+            contradictions: Vec::new(),
+            late: Vec::new(),
+            excluded,
+        }
     }
 
     /// Judges the room by its name of now. What is said in an excluded room is folded like everything else, so that
@@ -60,17 +71,65 @@ impl RoomWork {
         }
     }
 
-    /// Adds an entry. If its id stands already, the lowest sequence stays; other content is counted.
-    pub fn keep_lowest(&mut self, new: NewEntry) {
+    /// Adds an entry. If its id stands already, the one that was captured first stays.
+    pub fn keep_lowest(&mut self, mut new: NewEntry) {
         let Some(held) = self.entries.iter_mut().find(|held| held.id == new.id) else {
             return self.entries.push(new);
         };
-        if !content(held).agrees(&content(&new)) {
-            self.conflicts += 1;
-        }
         if new.entry.position.seq < held.entry.position.seq {
-            *held = new;
+            std::mem::swap(held, &mut new);
         }
+        if !content(held).agrees(&content(&new)) {
+            self.contradictions.push(Contradiction::of(&new));
+        }
+    }
+
+    /// Puts the live messages of the work where they stand: see [`domain::timeline::capture`].
+    #[must_use]
+    pub fn placed(mut self) -> Self {
+        self.entries.sort_by_key(|new| new.entry.position.seq);
+        let mut progress = self.locked.state.captured.clone();
+        for new in &mut self.entries {
+            let Entry { position, body: Body::Message(message) } = &mut new.entry else { continue };
+            let Some(captured) = message.captured(position) else { continue };
+            let account = &message.key.account;
+            if self.locked.state.captured.is_past(account, captured.seq) {
+                self.late.push(Late { entry: new.id.clone(), prefix: entries_of(&message.key) });
+            }
+            let place = progress.place(account, &captured);
+            message.stamped = (place != captured.sent).then_some(captured.sent);
+            (position.at, position.order) = (place.at, place.order);
+        }
+        self
+    }
+}
+
+/// What the ids of all entries begin with that the same account captured.
+fn entries_of(key: &MessageKey) -> String {
+    MessageKey { id: String::new(), ..key.clone() }.to_string()
+}
+
+/// A live message that turned up after others that were captured later.
+#[derive(Debug)]
+pub struct Late {
+    /// Its id.
+    entry: EntryId,
+    /// What the ids of its account's entries begin with.
+    prefix: String,
+}
+
+/// A capture that says something else than another one of the same id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The id.
+    pub entry: EntryId,
+    /// Its own place in the order of capture.
+    pub seq: i64,
+}
+
+impl Contradiction {
+    fn of(new: &NewEntry) -> Self {
+        Self { entry: new.id.clone(), seq: new.entry.position.seq }
     }
 }
 
@@ -94,7 +153,11 @@ fn content(new: &NewEntry) -> Content<'_> {
         Body::Message(message) => Some(message.sender.key.to_string()),
         _ => None,
     };
-    Content { at: new.entry.position.at, sender, text: new.text.as_deref() }
+    let at = match &new.entry.body {
+        Body::Message(message) => message.sent(&new.entry.position).at,
+        _ => new.entry.position.at,
+    };
+    Content { at, sender, text: new.text.as_deref() }
 }
 
 /// A room that changed.
@@ -108,6 +171,15 @@ pub struct Changed {
     pub waits: Vec<FoldedWait>,
 }
 
+/// What came of the work.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Rooms that changed.
+    pub changed: Vec<Changed>,
+    /// Captures that contradict others.
+    pub contradictions: Vec<Contradiction>,
+}
+
 /// What a fold of all rooms has to store.
 #[derive(Default)]
 struct Writes {
@@ -115,7 +187,7 @@ struct Writes {
     waits: Vec<NewWait>,
     fates: Vec<(WaitId, Fate)>,
     notices: Vec<StoredCommand>,
-    changed: Vec<Changed>,
+    applied: Applied,
 }
 
 /// Does the work, inside the caller's transaction. Rooms in which nothing changed are left alone.
@@ -125,7 +197,7 @@ pub async fn apply(
     rules: &RulesHistory,
     now: Timestamp,
     stages: &mut Stages,
-) -> Result<Vec<Changed>, Failure> {
+) -> Result<Applied, Failure> {
     let in_force = rules.at(now);
     for room in &mut work {
         room.exclude(in_force);
@@ -151,7 +223,7 @@ pub async fn apply(
             commands::note(connection, notice).await?;
         }
     }
-    Ok(writes.changed)
+    Ok(writes.applied)
 }
 
 /// What storing a room's entries brought to light.
@@ -162,7 +234,7 @@ struct News {
     /// The earliest position whose folding changed although it stood already, or whose entry got linked.
     affected: Option<Position>,
     /// Captures that contradict what is stored.
-    pub conflicts: i64,
+    contradictions: Vec<Contradiction>,
 }
 
 impl News {
@@ -201,7 +273,37 @@ async fn store_entries(
     for (room, position) in timeline::link(connection, &rooms, &ids).await? {
         news.entry(room).or_default().affect(position);
     }
+    for room in work {
+        settle_places(connection, room, &mut news).await?;
+    }
     Ok(news)
+}
+
+/// Puts the live messages of a room where they stand, if one of them was captured before others that stood already.
+async fn settle_places(
+    connection: &mut PgConnection,
+    work: &RoomWork,
+    news: &mut BTreeMap<String, News>,
+) -> Result<(), Failure> {
+    let room = &work.locked.room;
+    let Some(news) = news.get_mut(&room.to_string()) else { return Ok(()) };
+    let is_new = |late: &&Late| news.inserted.contains(late.entry.as_str());
+    let prefixes: BTreeSet<&str> = work.late.iter().filter(is_new).map(|late| late.prefix.as_str()).collect();
+    for prefix in prefixes {
+        let standing = timeline::captured_live(connection, room, prefix).await?;
+        let captured: Vec<Captured> = standing.iter().map(|placed| placed.captured).collect();
+        for (old, place) in standing.into_iter().zip(places(&captured)) {
+            if place == old.position.sent() {
+                continue;
+            }
+            let sent = old.captured.sent;
+            let stamped = (place != sent).then_some(sent);
+            timeline::put(connection, room, &old.position.entry, place, stamped).await?;
+            news.affect(Position { at: place.at, order: place.order, ..old.position.clone() });
+            news.affect(old.position);
+        }
+    }
+    Ok(())
 }
 
 /// An id that stood already is a redelivery, or a capture that contradicts it: then the lowest sequence stays.
@@ -230,18 +332,19 @@ async fn settle_repeats(
     for new in repeated {
         let room = new.room.to_string();
         let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
-        let held = Content { at: old.at, sender: old.sender.clone(), text: old.text.as_deref() };
+        let held = Content { at: old.sent_at, sender: old.sender.clone(), text: old.text.as_deref() };
         if held.agrees(&content(new)) {
             continue;
         }
         let news = news.entry(room.clone()).or_default();
-        news.conflicts += 1;
+        news.contradictions.push(Contradiction::of(new));
         if new.entry.position.seq < old.seq {
             timeline::displace(connection, &room, new.id.as_str()).await?;
             timeline::insert(connection, &[new]).await?;
             timeline::move_cancels(connection, &room, &new.entry.position).await?;
             news.inserted.insert(new.id.0.clone());
-            news.affect(Position { at: old.at, seq: old.seq, entry: new.id.clone(), after: None });
+            let (at, order, seq) = (old.at, old.order, old.seq);
+            news.affect(Position { at, order, seq, entry: new.id.clone(), after: None });
             news.affect(new.entry.position.clone());
         }
     }
@@ -256,8 +359,10 @@ async fn fold_room(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, anew, conflicts, excluded } = work;
-    news.conflicts += conflicts;
+    let RoomWork { locked, mut entries, topic, anew, contradictions, late: _, excluded } = work;
+    news.contradictions.extend(contradictions);
+    let conflicts = i64::try_from(news.contradictions.len()).unwrap_or(i64::MAX);
+    writes.applied.contradictions.append(&mut news.contradictions);
     entries.retain(|new| news.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
     let anew = match anew {
@@ -266,13 +371,13 @@ async fn fold_room(
     };
     let is_judged_anew = anew.is_some();
     if let Some(from) = anew.as_ref().map(|anew| anew.from) {
-        news.affect(Position { at: from, seq: 0, entry: EntryId(String::new()), after: None });
+        news.affect(Position::before(from));
     }
     let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
     let rules = &rules.keeping(kept.as_ref());
     let topic = newer_topic(&locked.topic, topic.as_ref());
     let same_room = topic == locked.topic && excluded == locked.excluded;
-    if entries.is_empty() && news.affected.is_none() && news.conflicts == 0 && same_room {
+    if entries.is_empty() && news.affected.is_none() && conflicts == 0 && same_room {
         return Ok(());
     }
     let behind =
@@ -312,12 +417,12 @@ async fn fold_room(
         last_active_at: last_lines.last().map(|line| line.at).max(last_spoken),
         state: folded.state,
         last_lines,
-        conflicts: news.conflicts,
+        conflicts,
         excluded,
         folded_with: rules.newest().version,
         kept,
     });
-    writes.changed.push(Changed { room, version, waits: folded.waits });
+    writes.applied.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
 }
 

@@ -113,10 +113,12 @@ impl Publisher {
     }
 
     async fn announce(&mut self, changed: BTreeMap<RoomKey, i64>) {
-        let outgoing: Vec<Outgoing> =
-            changed.iter().filter_map(|(room, version)| wake_up(room, *version)).collect();
+        let (rooms, outgoing): (Vec<(RoomKey, i64)>, Vec<Outgoing>) = changed
+            .into_iter()
+            .filter_map(|(room, version)| wake_up(&room, version).map(|outgoing| ((room, version), outgoing)))
+            .unzip();
         let answers = self.ctx.bus.publish_all(&outgoing).await;
-        for ((room, version), answer) in changed.into_iter().zip(answers) {
+        for ((room, version), answer) in rooms.into_iter().zip(answers) {
             match answer {
                 Ok(_) => drop(self.announced.insert(room, version)),
                 Err(error) => {

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::Timestamp;
-use domain::id::{CommandId, EntryId, RoomKey, WaitId};
+use domain::id::{CommandId, RoomKey, WaitId};
 use domain::rules::{KeptRules, RulesHistory};
 use domain::timeline::Position;
 use domain::wait::Wait;
@@ -64,7 +63,7 @@ pub async fn preview(
         return Ok(Vec::new());
     }
     let rules = rules.keeping(left.as_ref());
-    let (folded, fates) = fold_again(connection, room, Some(&beginning(window.from)), &rules).await?;
+    let (folded, fates) = fold_again(connection, room, Some(&Position::before(window.from)), &rules).await?;
     let mut after: BTreeMap<WaitId, Option<Wait>> =
         folded.waits.into_iter().map(|folded| (folded.wait.id.clone(), Some(folded.wait))).collect();
     after.extend(fates.into_iter().map(|(gone, _)| (gone, None)));
@@ -101,10 +100,6 @@ pub async fn anew(
     }
     let from = pending_from.map_or(window.from, |pending| pending.min(window.from));
     Ok(Some((kept, Anew { from, kept: left })))
-}
-
-fn beginning(from: Timestamp) -> Position {
-    Position { at: from, seq: 0, entry: EntryId(String::new()), after: None }
 }
 
 /// What is counted of a wait.

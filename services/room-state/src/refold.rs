@@ -9,7 +9,7 @@ use domain::id::RoomKey;
 use runtime::Context;
 use store::{rooms, rules as stored_rules};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, guarded};
 use crate::fold::{RoomWork, apply};
 use crate::publish::PublishHandle;
 use crate::rules::RulesCache;
@@ -56,7 +56,7 @@ async fn exclude(
         if ctx.shutdown.requested() {
             return Ok(());
         }
-        or_leave(&room.room, touch(ctx, rules, publish, &room.room).await)?;
+        or_leave(&room.room, guarded(Box::pin(touch(ctx, rules, publish, &room.room))).await)?;
         tracing::info!(room.id = %room.room, excluded = !room.excluded, "the rules in force say otherwise of a room");
     }
     *looked = Some(in_force.version);
@@ -72,7 +72,7 @@ async fn sweep(ctx: &Context, rules: &RulesCache, publish: &PublishHandle) -> Re
         if ctx.shutdown.requested() {
             break;
         }
-        or_leave(&room, touch(ctx, rules, publish, &room).await)?;
+        or_leave(&room, guarded(Box::pin(touch(ctx, rules, publish, &room))).await)?;
     }
     Ok(())
 }
@@ -101,8 +101,8 @@ async fn touch(
     };
     let rules = rules.get(&mut tx, locked.rules_version).await?;
     // The fold sees by itself from where newer rules touch the room.
-    let changed = apply(&mut tx, vec![RoomWork::of(locked)], &rules, now, &mut Stages::start()).await?;
+    let applied = apply(&mut tx, vec![RoomWork::of(locked)], &rules, now, &mut Stages::start()).await?;
     tx.commit().await?;
-    publish.send(changed);
+    publish.send(applied.changed);
     Ok(())
 }

@@ -58,6 +58,8 @@ pub fn message(n: usize, rooms: usize, start: DateTime<Utc>) -> ChatMessage {
         quoted: None,
         history: false,
         time_guessed: false,
+        captured: None,
+        seq: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Webhook bodies.
 
 use domain::id::MessageKey;
+use domain::id::external::check;
 use events::chat::ChatMessage;
 use events::{decode, encode, subject};
 use ingest::callers::Caller;
@@ -66,6 +67,9 @@ fn storable(message: &ChatMessage) {
         &message.sender.corporation,
         &message.text,
     ];
+    let ids = [&message.source, &message.account, &message.id, &message.room.id, &message.sender.id];
+    let mut ids = ids.into_iter().chain(&message.mentions).chain(&message.quote);
+    assert!(ids.all(|id| check(id).is_ok()), "an id that means something to others");
     let mut texts = texts.into_iter().chain(&message.mentions).chain(&message.quote);
     assert!(texts.all(|text| !text.contains('\0')), "a NUL");
     assert!(message.text.len() <= MAX_TEXT, "a text that is too long");
@@ -93,9 +97,9 @@ fn comes_back_as_a_row(message: &ChatMessage, caller: &Caller) {
         },
         "sent_at": message.sent_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         "kind": message.kind, "text": message.text, "mentions": message.mentions,
-        "quote": message.quote, "history": message.history
+        "quote": message.quote, "history": message.history, "seq": message.seq
     });
-    let Ok(Read { messages, rejected }) = read(row.to_string().as_bytes(), caller, now()) else {
+    let Ok(Read { messages, rejected, .. }) = read(row.to_string().as_bytes(), caller, now()) else {
         panic!("an accepted row is no row when it is alone");
     };
     assert!(rejected.is_empty(), "an accepted row is refused when it is alone: {}", rejected[0].reason);

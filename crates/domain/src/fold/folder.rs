@@ -116,7 +116,8 @@ impl<'e> Folder<'e> {
         }
         self.spoken(message, position);
         // Last, so that the state before an opening does not know of the opening.
-        if !message.history {
+        if let Some(captured) = message.captured(position) {
+            self.state.captured.place(&message.key.account, &captured);
             self.seen_by(&message.key.account, position.at);
         }
     }

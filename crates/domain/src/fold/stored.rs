@@ -54,7 +54,7 @@ mod tests {
     /// Seen to fail with `account_left` not looked at: a room that everybody had left counted as observed.
     #[test]
     fn a_state_of_the_former_release_keeps_its_absence() {
-        let through = Position { at: at(7), seq: 1, entry: EntryId("left".into()), after: None };
+        let through = Position { at: at(7), order: 0, seq: 1, entry: EntryId("left".into()), after: None };
         let state = FoldState { through: Some(through), ..FoldState::default() };
         let mut former = serde_json::to_value(&state).unwrap();
         assert_eq!(former["account_left"], false);

@@ -128,12 +128,12 @@ impl Timeline {
         let mut earliest = None;
         for cancel in self.hanging.get(&id).cloned().unwrap_or_default() {
             let Some(held) = self.places.get(&cancel).cloned() else { continue };
-            if (held.at, held.seq) == (position.at, position.seq) {
+            if held.is_at(&position) {
                 continue;
             }
             if let Ok(at) = self.entries.binary_search_by(|entry| entry.position.cmp(&held)) {
                 let mut moved = self.entries.remove(at);
-                (moved.position.at, moved.position.seq) = (position.at, position.seq);
+                moved.position.move_to(&position);
                 let at = self.entries.partition_point(|other| other.position < moved.position);
                 self.places.insert(cancel, moved.position.clone());
                 let first = held.min(moved.position.clone());
@@ -148,7 +148,7 @@ impl Timeline {
     fn hang(&mut self, command: CommandId, position: &mut Position) {
         let Some(own) = position.after.clone() else { return };
         if let Some(through) = self.places.get(&position.entry) {
-            (position.at, position.seq) = (through.at, through.seq);
+            position.move_to(through);
         }
         self.hanging.entry(position.entry.clone()).or_default().push(own.clone());
         self.cancels.insert(command, own);

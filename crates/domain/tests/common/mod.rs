@@ -73,7 +73,7 @@ pub fn key(id: &str) -> MessageKey {
 }
 
 pub fn position(seconds: i64, seq: i64, entry: EntryId) -> Position {
-    Position { at: at(seconds), seq, entry, after: None }
+    Position { at: at(seconds), order: 0, seq, entry, after: None }
 }
 
 /// A message as a source would report it: `[图片]` and the like stand for other kinds than text.
@@ -96,6 +96,8 @@ pub fn message(id: &str, seconds: i64, seq: i64, name: &str, text: &str) -> Entr
         mentions: Vec::new(),
         quote: None,
         history: false,
+        received_at: at(seconds),
+        stamped: None,
         recalled: None,
     };
     Entry { position, body: Body::Message(message) }

@@ -5,6 +5,8 @@
 //! heartbeats reopen it, and a vanished consumer does as soon as the one-shot has declared it again.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::{MessagesErrorKind, Stream};
@@ -228,7 +230,7 @@ async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("consumer_pending", "consumer" => consumer.name()).set(last.pending as f64);
     }
-    let outcomes = handler.handle(&batch).await;
+    let outcomes = handle_guarded(handler, &batch).await;
     debug_assert_eq!(outcomes.len(), batch.len(), "one outcome for each delivery");
     for (delivery, outcome) in batch.iter().zip(outcomes) {
         if let Err(error) = settle(bus, consumer, delivery, outcome).await {
@@ -240,6 +242,27 @@ async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H
             );
         }
     }
+}
+
+/// A panic concerns the message that causes it: its batch is halved until that one is alone, which is set aside.
+fn handle_guarded<'a, H: Handler>(
+    handler: &'a mut H,
+    batch: &'a [Delivery],
+) -> Pin<Box<dyn Future<Output = Vec<Outcome>> + Send + 'a>> {
+    Box::pin(async move {
+        if let Ok(outcomes) = AssertUnwindSafe(handler.handle(batch)).catch_unwind().await {
+            return outcomes;
+        }
+        if batch.len() <= 1 {
+            let dead =
+                Dead { reason: "panicked", explanation: "handling it panicked: see the log".to_owned() };
+            return batch.iter().map(|_| Outcome::Dead(dead.clone())).collect();
+        }
+        let (one, other) = batch.split_at(batch.len() / 2);
+        let mut outcomes = handle_guarded(handler, one).await;
+        outcomes.extend(handle_guarded(handler, other).await);
+        outcomes
+    })
 }
 
 async fn settle(

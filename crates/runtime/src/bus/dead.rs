@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::consume::Delivery;
+use super::publish::{header_text, header_value};
 use super::topology::Consumer;
 use super::{Bus, BusError};
 
@@ -22,7 +23,7 @@ const REPLAY: &str = "Huiyin-Replay";
 /// Why a message was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dead {
-    /// A short word of ours, part of the subject: `undecodable`, `refused`, `panicked`.
+    /// A short word of ours, part of the subject: `undecodable`, `refused`, `contradicts`, `panicked`.
     pub reason: &'static str,
     /// What exactly, for people. Never contains the message.
     pub explanation: String,
@@ -66,21 +67,14 @@ impl Bus {
             "message set aside"
         );
         let mut headers = delivery.headers().cloned().unwrap_or_default();
-        headers.insert(NATS_MESSAGE_ID, format!("{}:{}", consumer.name(), delivery.stream_seq));
-        headers.insert(REASON, dead.reason);
-        headers.insert(EXPLANATION, one_line(&dead.explanation));
-        headers.insert(SUBJECT, delivery.subject());
-        headers.insert(CONSUMER, consumer.name());
+        headers
+            .insert(NATS_MESSAGE_ID, header_value(&format!("{}:{}", consumer.name(), delivery.stream_seq)));
+        headers.insert(REASON, header_value(dead.reason));
+        headers.insert(EXPLANATION, header_text(&dead.explanation));
+        headers.insert(SUBJECT, header_value(delivery.subject()));
+        headers.insert(CONSUMER, header_value(consumer.name()));
         let subject = events::subject::dead(consumer.owner().service(), dead.reason);
         self.publish_raw(subject, headers, Bytes::copy_from_slice(delivery.payload())).await
-    }
-
-    async fn publish_raw(&self, subject: String, headers: HeaderMap, payload: Bytes) -> Result<(), BusError> {
-        let failed = |source| BusError::Publish { subject: subject.clone(), source };
-        let pending =
-            self.jetstream.publish_with_headers(subject.clone(), headers, payload).await.map_err(failed)?;
-        pending.await.map_err(failed)?;
-        Ok(())
     }
 
     async fn dead_stream(&self) -> Result<Stream, BusError> {
@@ -164,9 +158,4 @@ async fn read_letter(stream: &Stream, seq: u64) -> Result<Option<DeadLetter>, Bu
         payload: message.payload.clone(),
         headers: message.headers,
     }))
-}
-
-/// Header values may not contain line breaks.
-fn one_line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
 }

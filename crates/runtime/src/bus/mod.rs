@@ -5,6 +5,7 @@ mod consume;
 mod dead;
 mod lag;
 mod login;
+mod publish;
 mod replay;
 mod retention;
 pub mod rights;
@@ -14,12 +15,9 @@ mod wake;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::{self, Context as JetStream};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::future::join_all;
 
 use crate::Clock;
 
@@ -28,6 +26,7 @@ pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead::{Dead, DeadLetter};
 pub use lag::Lag;
 pub use login::Login;
+pub use publish::Outgoing;
 pub use replay::StreamEnd;
 pub use retention::limit_ages;
 pub use rights::User;
@@ -40,11 +39,6 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a publish waits for its acknowledgement, and an API request for its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a publish whose outcome is unknown is tried again, always with the same message id.
-const PUBLISH_ATTEMPTS: u32 = 4;
-/// The pause before the second attempt; doubled for each further one.
-const PUBLISH_PAUSE: Duration = Duration::from_millis(250);
-
 /// A connection to the bus. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Bus {
@@ -54,7 +48,7 @@ pub struct Bus {
     login: Arc<Login>,
 }
 
-/// Why something could not be done on the bus. All of them pass: the caller tries again later.
+/// Why something could not be done on the bus. All but [`BusError::Unpublishable`] pass: the caller tries again later.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     /// The address is no `nats://host:port`.
@@ -75,6 +69,14 @@ pub enum BusError {
         #[source]
         source: jetstream::context::PublishError,
     },
+    /// This message can never be published. Others can.
+    #[error("a message for {subject} can never be published: {why}")]
+    Unpublishable {
+        /// Where to.
+        subject: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A consumer is not there. The one-shot declares all of them.
     #[error("the consumer {0} is not declared on the bus: run `huiyin apply`")]
     Undeclared(&'static str),
@@ -87,17 +89,6 @@ pub enum BusError {
         #[source]
         source: async_nats::Error,
     },
-}
-
-/// Something to publish.
-#[derive(Debug, Clone)]
-pub struct Outgoing {
-    /// Where to.
-    pub subject: String,
-    /// Its natural key: the bus drops what it has already seen under it (within ten minutes).
-    pub id: String,
-    /// What.
-    pub payload: Vec<u8>,
 }
 
 impl Bus {
@@ -160,38 +151,6 @@ impl Bus {
     /// The plain connection, for beats and for draining.
     pub fn client(&self) -> &async_nats::Client {
         &self.client
-    }
-
-    /// Publishes and waits for the acknowledgement. `Ok(true)`: the bus had it already.
-    pub async fn publish(&self, outgoing: &Outgoing) -> Result<bool, BusError> {
-        let mut pause = PUBLISH_PAUSE;
-        for attempt in 1.. {
-            match self.publish_once(outgoing).await {
-                Ok(duplicate) => return Ok(duplicate),
-                Err(source) if attempt >= PUBLISH_ATTEMPTS => {
-                    return Err(BusError::Publish { subject: outgoing.subject.clone(), source });
-                }
-                Err(_) => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-            }
-        }
-        unreachable!("the last attempt returns")
-    }
-
-    /// Publishes all at once and waits for all acknowledgements, in order of `outgoing`.
-    pub async fn publish_all(&self, outgoing: &[Outgoing]) -> Vec<Result<bool, BusError>> {
-        join_all(outgoing.iter().map(|one| self.publish(one))).await
-    }
-
-    async fn publish_once(&self, outgoing: &Outgoing) -> Result<bool, jetstream::context::PublishError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, outgoing.id.as_str());
-        let payload = Bytes::from(outgoing.payload.clone());
-        let acknowledged =
-            self.jetstream.publish_with_headers(outgoing.subject.clone(), headers, payload).await?.await?;
-        Ok(acknowledged.duplicate)
     }
 }
 

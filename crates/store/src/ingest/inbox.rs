@@ -8,13 +8,15 @@ use sqlx::PgConnection;
 pub struct Arrived {
     /// The message's id.
     pub message: String,
+    /// What the gateway calls it, percent-encoded, where that cannot be told from the id.
+    pub wire_id: Option<String>,
     /// The account that was logged in then, where known.
     pub account: Option<String>,
     /// The connection it came by.
     pub epoch: i64,
     /// Its place on that connection.
     pub sequence: i64,
-    /// When it came.
+    /// When it came; no two of a process came at the same microsecond.
     pub at: Timestamp,
 }
 
@@ -23,6 +25,8 @@ pub struct Arrived {
 pub struct Waiting {
     /// The message's id.
     pub message: String,
+    /// What the gateway calls it, percent-encoded, where that cannot be told from the id.
+    pub wire_id: Option<String>,
     /// The account that was logged in when it came, where known.
     pub account: Option<String>,
     /// When it came.
@@ -49,16 +53,17 @@ pub async fn take_in(
     arrived: &[Arrived],
 ) -> Result<(), sqlx::Error> {
     let messages: Vec<&str> = arrived.iter().map(|one| one.message.as_str()).collect();
+    let wire_ids: Vec<Option<&str>> = arrived.iter().map(|one| one.wire_id.as_deref()).collect();
     let accounts: Vec<Option<&str>> = arrived.iter().map(|one| one.account.as_deref()).collect();
     let epochs: Vec<i64> = arrived.iter().map(|one| one.epoch).collect();
     let sequences: Vec<i64> = arrived.iter().map(|one| one.sequence).collect();
     let times: Vec<Timestamp> = arrived.iter().map(|one| one.at).collect();
     sqlx::query!(
         r#"
-        insert into ingest_inbox (gateway, message, account, epoch, reader_seq, arrived_at, next_attempt_at)
-        select distinct on (message) $1, message, account, epoch, sequence, at, at
-        from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-             as new (message, account, epoch, sequence, at)
+        insert into ingest_inbox (gateway, message, account, epoch, reader_seq, arrived_at, next_attempt_at, wire_id)
+        select distinct on (message) $1, message, account, epoch, sequence, at, at, wire_id
+        from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[])
+             as new (message, account, epoch, sequence, at, wire_id)
         order by message, epoch, sequence
         on conflict (gateway, message) do update
         set missing = null, attempts = 0, next_attempt_at = excluded.next_attempt_at
@@ -70,6 +75,7 @@ pub async fn take_in(
         &epochs,
         &sequences,
         &times,
+        &wire_ids as _,
     )
     .execute(connection)
     .await?;
@@ -87,7 +93,7 @@ pub async fn due(
     sqlx::query_as!(
         Waiting,
         r#"
-        select message, account, arrived_at, attempts
+        select message, wire_id, account, arrived_at, attempts
         from ingest_inbox
         where gateway = $1 and missing is null and next_attempt_at <= $2 and message <> all($3)
         order by epoch, reader_seq

@@ -42,12 +42,20 @@ pub async fn oldest(
 ) -> Result<Vec<Stored>, sqlx::Error> {
     sqlx::query_as!(
         Stored,
-        "select id, key, subject, payload from ingest_outbox where gateway = $1 order by id limit $2",
+        "select id, key, subject, payload from ingest_outbox where gateway = $1 and refused is null order by id limit $2",
         gateway,
         limit,
     )
     .fetch_all(connection)
     .await
+}
+
+/// The bus can never take this one, for this reason: it stands in nobody's way any more.
+pub async fn refuse(connection: &mut PgConnection, id: i64, reason: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("update ingest_outbox set refused = $2 where id = $1", id, reason)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The bus has these.

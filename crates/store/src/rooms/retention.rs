@@ -52,7 +52,7 @@ pub async fn blank_texts(
         from (select entry from timeline
               where room = $1 and pos_at < $2 and body is not null
                 and pos_at >= coalesce((select text_blanked_to from rooms where room = $1), '-infinity')
-              order by pos_at, pos_seq, pos_entry, pos_after
+              order by pos_at, pos_order, pos_seq, pos_entry, pos_after
               limit $3) as old
         where timeline.room = $1 and timeline.entry = old.entry
         "#,

@@ -62,6 +62,7 @@ pub async fn upsert(
     let ids: Vec<&str> = each().map(|wait| wait.id.as_str()).collect();
     let rooms: Vec<String> = waits.iter().map(|new| new.room.to_string()).collect();
     let opened_at: Vec<Timestamp> = each().map(|wait| wait.opened.at).collect();
+    let opened_order: Vec<i64> = each().map(|wait| wait.opened.order).collect();
     let opened_seq: Vec<i64> = each().map(|wait| wait.opened.seq).collect();
     let customers: Vec<String> = each().map(|wait| wait.customer.to_string()).collect();
     let names: Vec<&str> = each().map(|wait| wait.customer_name.as_str()).collect();
@@ -80,13 +81,15 @@ pub async fn upsert(
     let stored = sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
-                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at, updated_at)
+                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at,
+                           opened_order, updated_at)
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                    $14::timestamptz[], $15::jsonb[], $16::jsonb[], $18::timestamptz[])
+                    $14::timestamptz[], $15::jsonb[], $16::jsonb[], $18::timestamptz[], $19::bigint[])
         on conflict (wait) do update
-        set opened_at = excluded.opened_at, opened_seq = excluded.opened_seq, customer = excluded.customer,
+        set opened_at = excluded.opened_at, opened_order = excluded.opened_order,
+            opened_seq = excluded.opened_seq, customer = excluded.customer,
             customer_name = excluded.customer_name, verdict = excluded.verdict, owner = excluded.owner,
             stage = excluded.stage, messages = excluded.messages, last_customer_at = excluded.last_customer_at,
             alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
@@ -115,6 +118,7 @@ pub async fn upsert(
         &before as _,
         now,
         &anew as _,
+        &opened_order,
     )
     .execute(connection)
     .await?;
@@ -159,12 +163,13 @@ pub async fn checkpoint(
         select before as "before!: Json<FoldState>"
         from waits
         where room = $1 and replaced_by is null and state <> 'void' and before is not null
-          and (opened_at, opened_seq, wait) <= ($2, $3, $4)
-        order by opened_at desc, opened_seq desc, wait desc
+          and (opened_at, opened_order, opened_seq, wait) <= ($2, $3, $4, $5)
+        order by opened_at desc, opened_order desc, opened_seq desc, wait desc
         limit 1
         "#,
         room.to_string(),
         affected.at,
+        affected.order,
         affected.seq,
         affected.entry.as_str(),
     )
@@ -181,14 +186,15 @@ pub async fn live_after(
 ) -> Result<Vec<(WaitId, Position)>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select wait, opened_at, opened_seq
+        select wait, opened_at, opened_order, opened_seq
         from waits
         where room = $1 and replaced_by is null and state <> 'void'
-          and ($2::timestamptz is null or (opened_at, opened_seq, wait) > ($2, $3, $4))
-        order by opened_at, opened_seq, wait
+          and ($2::timestamptz is null or (opened_at, opened_order, opened_seq, wait) > ($2, $3, $4, $5))
+        order by opened_at, opened_order, opened_seq, wait
         "#,
         room.to_string(),
         through.map(|through| through.at),
+        through.map_or(0, |through| through.order),
         through.map_or(0, |through| through.seq),
         through.map_or("", |through| through.entry.as_str()),
     )
@@ -199,6 +205,7 @@ pub async fn live_after(
         .map(|row| {
             let position = Position {
                 at: row.opened_at,
+                order: row.opened_order,
                 seq: row.opened_seq,
                 entry: EntryId(row.wait.clone()),
                 after: None,
@@ -221,7 +228,7 @@ pub async fn last_closing(
              left join timeline cancel on closed.state in ('cancelled', 'confirmed') and cancel.room = closed.room
                   and cancel.entry = 'command:' || (closed.outcome -> 'how' ->> 'command')
         where closed.room = $1 and closed.replaced_by is null and closed.state not in ('open', 'void')
-        order by closed.opened_at desc, closed.opened_seq desc, closed.wait desc
+        order by closed.opened_at desc, closed.opened_order desc, closed.opened_seq desc, closed.wait desc
         limit 1
         "#,
         room.to_string(),
@@ -251,8 +258,8 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
     };
     let rows = sqlx::query!(
         r#"
-        select wait, room, opened_at, opened_seq, customer, customer_name, verdict as "verdict: Json<Verdict>", owner,
-               stage, messages, last_customer_at, alarm_since, state, outcome as "outcome: Json<Outcome>", replaced_by,
+        select wait, room, opened_at, opened_order, opened_seq, customer, customer_name,
+               verdict as "verdict: Json<Verdict>", owner, stage, messages, last_customer_at, alarm_since, state, outcome as "outcome: Json<Outcome>", replaced_by,
                judged_anew_at
         from waits
         where case
@@ -261,7 +268,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
                                              and (closed_at is null or closed_at >= $3)
             else state = 'open' and replaced_by is null
         end
-        order by opened_at, opened_seq, wait
+        order by opened_at, opened_order, opened_seq, wait
         "#,
         ids as _,
         rooms as _,
@@ -274,6 +281,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
             let wait = Wait {
                 opened: Position {
                     at: row.opened_at,
+                    order: row.opened_order,
                     seq: row.opened_seq,
                     entry: EntryId(row.wait.clone()),
                     after: None,

@@ -275,6 +275,7 @@ fn reason(of: &str) -> &str {
         "undecodable" => "格式读不懂",
         "refused" => "数据库拒收",
         "panicked" => "处理时程序出错",
+        "contradicts" => "同一编号、内容不同",
         other => other,
     }
 }

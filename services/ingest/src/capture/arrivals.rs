@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use store::ingest::inbox::{Arrived, take_in};
 use tokio::sync::mpsc;
 
 use super::Capture;
 use super::warm::News;
 use crate::gateway::event::{Scan, ScanStatus};
-use crate::gateway::{Arrival, Event, qr};
+use crate::gateway::{Arrival, Event, MessageId, qr};
 use runtime::telemetry::chain;
 
 /// Events handled in one go: one statement for all ids among them.
@@ -35,7 +36,7 @@ pub async fn run(
         for arrival in batch.drain(..) {
             capture.last_event_ms.store(arrival.arrived_at.timestamp_millis(), Ordering::Relaxed);
             match arrival.event {
-                Event::Message(ref id) => messages.push(arrived(&capture, &arrival, id.as_str())),
+                Event::Message(ref id) => messages.push(arrived(&capture, &arrival, id)),
                 event => happened(&capture, event, arrival.arrived_at, &news),
             }
         }
@@ -46,22 +47,20 @@ pub async fn run(
     }
 }
 
-fn arrived(capture: &Capture, arrival: &Arrival, message: &str) -> Arrived {
+/// When it came is its place in the order of capture as well.
+fn arrived(capture: &Capture, arrival: &Arrival, message: &MessageId) -> Arrived {
+    let captured = capture.order.next(arrival.arrived_at);
     Arrived {
-        message: message.to_owned(),
+        message: message.to_string(),
+        wire_id: message.long_wire().map(ToOwned::to_owned),
         account: capture.account().map(|account| account.to_string()),
         epoch: i64::try_from(arrival.epoch).unwrap_or(i64::MAX),
         sequence: i64::try_from(arrival.sequence).unwrap_or(i64::MAX),
-        at: arrival.arrived_at,
+        at: DateTime::from_timestamp_micros(captured).unwrap_or(arrival.arrived_at),
     }
 }
 
-fn happened(
-    capture: &Capture,
-    event: Event,
-    arrived_at: chrono::DateTime<chrono::Utc>,
-    news: &mpsc::UnboundedSender<News>,
-) {
+fn happened(capture: &Capture, event: Event, arrived_at: DateTime<Utc>, news: &mpsc::UnboundedSender<News>) {
     let item = match event {
         Event::Login(account) => {
             capture.logged_in(account, arrived_at);

@@ -1,18 +1,21 @@
-//! Fetches the payloads that the inbox waits for, several at a time, and hands the messages on to the bus.
+//! Fetches the payloads that the inbox waits for, several at a time, and hands the messages on to the bus in the order in
+//! which their ids came.
 //!
 //! A gateway keeps some hundred payloads only, so ids are fetched at once, also while the bus is down.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use events::chat::ChatMessage;
 use futures::FutureExt as _;
 use runtime::telemetry::chain;
 use store::ingest::inbox::{self, Waiting};
 use tokio::task::JoinSet;
 
+use super::line::{Line, Place};
 use super::{Capture, Trouble, message, missing, point};
 
 /// Payloads asked for at the same time; more brings nothing.
@@ -30,11 +33,16 @@ const LATER: TimeDelta = TimeDelta::seconds(1);
 /// What a shutdown waits for fetches in flight.
 const FINISH: Duration = Duration::from_secs(6);
 
+/// Ids that are taken up and whose message has not left.
+const LINE: usize = 256;
+
 /// What came of one id.
 #[derive(Debug)]
 enum Fetched {
-    /// It is on its way, or does not concern us.
-    Done,
+    /// A message of a room.
+    Message(Box<ChatMessage>),
+    /// It does not concern us.
+    Nothing,
     /// The gateway would not give it.
     Failed(String),
     /// Nothing was learned about it.
@@ -46,7 +54,8 @@ struct Fetchers {
     queue: VecDeque<Waiting>,
     /// Queued, in flight, or done and not deleted yet.
     held: HashSet<String>,
-    flying: JoinSet<(Waiting, Fetched)>,
+    flying: JoinSet<(Place, Waiting, Fetched)>,
+    line: Line<(Waiting, Box<ChatMessage>)>,
     done: Vec<String>,
     /// There may be more in the inbox than what was read last.
     look: bool,
@@ -59,6 +68,7 @@ pub async fn run(capture: Arc<Capture>) {
         queue: VecDeque::new(),
         held: HashSet::new(),
         flying: JoinSet::new(),
+        line: Line::default(),
         done: Vec::new(),
         look: true,
     };
@@ -72,6 +82,11 @@ pub async fn run(capture: Arc<Capture>) {
             () = capture.arrived.notified() => fetchers.look = true,
             () = tokio::time::sleep(LOOK_EVERY) => fetchers.look = true,
         }
+        while let Some(ended) = fetchers.flying.try_join_next() {
+            fetchers.landed(ended).await;
+        }
+        let leaving = fetchers.line.leave(Instant::now());
+        fetchers.send(leaving).await;
         if fetchers.done.len() >= FLUSH_AT || fetchers.flying.is_empty() {
             fetchers.flush().await;
         }
@@ -83,6 +98,8 @@ pub async fn run(capture: Arc<Capture>) {
     };
     // What is cut off here is fetched again at the next start.
     drop(tokio::time::timeout(FINISH, finish).await);
+    let leaving = fetchers.line.leave(Instant::now());
+    fetchers.send(leaving).await;
     fetchers.flush().await;
 }
 
@@ -110,29 +127,73 @@ impl Fetchers {
 
     fn launch(&mut self) {
         while self.flying.len() < IN_FLIGHT
+            && self.line.len() < LINE
             && let Some(waiting) = self.queue.pop_front()
         {
             let capture = Arc::clone(&self.capture);
+            let place = self.line.expect(Instant::now());
             self.flying.spawn(async move {
                 let fetched = AssertUnwindSafe(fetch(&capture, &waiting)).catch_unwind().await;
                 let fetched = fetched.unwrap_or_else(|_| Fetched::Failed("reading it panicked".into()));
-                (waiting, fetched)
+                (place, waiting, fetched)
             });
         }
     }
 
-    async fn landed(&mut self, ended: Result<(Waiting, Fetched), tokio::task::JoinError>) {
+    async fn landed(&mut self, ended: Result<(Place, Waiting, Fetched), tokio::task::JoinError>) {
         // Panics are caught inside, and nobody aborts these tasks.
-        let Ok((waiting, fetched)) = ended else { return };
+        let Ok((place, waiting, fetched)) = ended else { return };
         match fetched {
-            Fetched::Done => {
+            Fetched::Message(message) => {
+                if let Some(late) = self.line.arrive(place, (waiting, message)) {
+                    self.send(vec![late]).await;
+                }
+                return;
+            }
+            Fetched::Nothing => {
+                self.line.give_up(place);
                 self.done.push(waiting.message);
                 return;
             }
             Fetched::Failed(reason) => self.failed(&waiting, &reason).await,
             Fetched::Later => self.again(&waiting, waiting.attempts, LATER).await,
         }
+        self.line.give_up(place);
         self.held.remove(&waiting.message);
+    }
+
+    /// Hands messages on. What cannot be kept now is fetched again; what the bus can never take is given up.
+    async fn send(&mut self, leaving: Vec<(Waiting, Box<ChatMessage>)>) {
+        if leaving.is_empty() {
+            return;
+        }
+        let (waiting, messages): (Vec<Waiting>, Vec<ChatMessage>) =
+            leaving.into_iter().map(|(waiting, message)| (waiting, *message)).unzip();
+        match self.capture.outbox.send_messages(&self.capture, &messages).await {
+            Ok(refused) => {
+                let refused: BTreeMap<usize, String> = refused.into_iter().collect();
+                for (at, waiting) in waiting.into_iter().enumerate() {
+                    match refused.get(&at) {
+                        Some(reason) => {
+                            self.give_up(&waiting, waiting.attempts + 1, reason).await;
+                            self.held.remove(&waiting.message);
+                        }
+                        None => self.done.push(waiting.message),
+                    }
+                }
+            }
+            Err(trouble) => {
+                tracing::warn!(
+                    error = chain(&trouble),
+                    messages = messages.len(),
+                    "messages wait in the inbox"
+                );
+                for waiting in waiting {
+                    self.again(&waiting, waiting.attempts, LATER).await;
+                    self.held.remove(&waiting.message);
+                }
+            }
+        }
     }
 
     async fn failed(&self, waiting: &Waiting, reason: &str) {
@@ -148,6 +209,10 @@ impl Fetchers {
             );
             return self.again(waiting, attempts, TimeDelta::milliseconds(*pause)).await;
         }
+        self.give_up(waiting, attempts, reason).await;
+    }
+
+    async fn give_up(&self, waiting: &Waiting, attempts: i32, reason: &str) {
         // What it was about nobody can tell; that it was is kept, and told.
         metrics::counter!("ingest_payloads_missing_total").increment(1);
         tracing::error!(message.id = waiting.message, attempts, reason, "payload is missing");
@@ -196,13 +261,9 @@ async fn fetch(capture: &Capture, waiting: &Waiting) -> Fetched {
     let Some(link) = capture.link() else { return Fetched::Later };
     capture.ctx.faults.reach(point::BEFORE_FETCH).await;
     let last = usize::try_from(waiting.attempts).is_ok_and(|failed| failed >= RETRY_AFTER_MS.len());
-    let handed_on = match message::assemble(capture, &link, waiting, last).await {
-        Ok(Some(message)) => capture.outbox.send_message(capture, &message).await,
-        Ok(None) => Ok(()),
-        Err(trouble) => Err(trouble),
-    };
-    match handed_on {
-        Ok(()) => Fetched::Done,
+    match message::assemble(capture, &link, waiting, last).await {
+        Ok(Some(message)) => Fetched::Message(Box::new(message)),
+        Ok(None) => Fetched::Nothing,
         Err(trouble @ Trouble::Database(_)) => {
             tracing::warn!(error = chain(&trouble), "a message waits in the inbox");
             Fetched::Later

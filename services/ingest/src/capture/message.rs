@@ -22,14 +22,18 @@ pub async fn assemble(
     waiting: &Waiting,
     last: bool,
 ) -> Result<Option<ChatMessage>, Trouble> {
-    let Some(id) = MessageId::parse(waiting.message.as_str()) else { return Ok(None) };
+    let Some(id) = MessageId::kept(waiting.message.as_str(), waiting.wire_id.clone()) else {
+        return Ok(None);
+    };
     let wire = link.client.message(&id).await?;
     let message = payload::message(&id, wire, waiting.arrived_at)?;
     let Place::Room(room) = message.place.clone() else {
         metrics::counter!("ingest_direct_messages_total").increment(1);
         return Ok(None);
     };
-    let account = waiting.account.clone().and_then(ContactId::parse).unwrap_or_else(|| link.account.clone());
+    let account = waiting.account.clone();
+    let account =
+        account.and_then(|account| ContactId::kept(account, None)).unwrap_or_else(|| link.account.clone());
     let facts = match capture.rooms.announced(capture, link, &room, message.sent.at).await {
         Ok(facts) => facts,
         Err(Trouble::Gateway(_)) if last => Facts::default(),
@@ -112,6 +116,8 @@ fn fact(
         quoted: content.quote.map(|quote| Quoted { who: quote.who, text: quote.text }),
         history: false,
         time_guessed: message.sent.origin != TimeOrigin::Puppet,
+        captured: Some(waiting.arrived_at.timestamp_micros()),
+        seq: None,
     }
 }
 

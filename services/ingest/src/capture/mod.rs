@@ -9,6 +9,7 @@
 mod arrivals;
 mod change;
 mod fetch;
+mod line;
 mod message;
 mod missing;
 mod outbox;
@@ -20,7 +21,7 @@ mod unlisted;
 mod warm;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use events::beat::VerificationKind;
@@ -36,6 +37,7 @@ use self::rooms::Rooms;
 use crate::contacts::Contacts;
 use crate::content;
 use crate::gateway::{ContactId, Epoch, GatewayClient, GatewayError, State, Status};
+use crate::order::CaptureOrder;
 
 /// The source of everything that comes from a Wechaty gateway.
 pub const SOURCE: &str = "wechaty";
@@ -65,6 +67,7 @@ pub struct Capture {
     contacts: Contacts,
     rooms: Rooms,
     outbox: Outbox,
+    order: Arc<CaptureOrder>,
 }
 
 /// A connection that is live now, to fetch by.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use events::chat::ChatMessage;
 use events::{encode, subject};
-use runtime::bus::Outgoing;
+use runtime::bus::{BusError, Outgoing};
 use runtime::telemetry::chain;
 use store::ingest::outbox::{self as stored, Stored};
 use store::sqlx::PgConnection;
@@ -38,22 +38,48 @@ pub async fn put(
     stored::put(connection, &capture.name, &fact.id, &fact.subject, &fact.payload).await
 }
 
+async fn keep(capture: &Capture, facts: &[&Outgoing]) -> Result<(), store::sqlx::Error> {
+    let mut tx = capture.ctx.db.begin().await?;
+    for fact in facts {
+        put(&mut tx, capture, fact).await?;
+    }
+    tx.commit().await
+}
+
 impl Outbox {
-    /// Publishes a message, or keeps it until the bus is back. Either way it is safe then.
-    pub async fn send_message(&self, capture: &Capture, message: &ChatMessage) -> Result<(), Trouble> {
-        let outgoing = Outgoing {
-            subject: subject::chat_message(&message.room_key()),
-            id: message.key().to_string(),
-            payload: encode(message)?,
-        };
-        if self.offer(capture, &outgoing).await {
-            metrics::counter!("ingest_messages_total").increment(1);
-            return Ok(());
+    /// Publishes messages in order, or keeps them until the bus is back. Either way they are safe then, but for those
+    /// that the bus can never take: their places are returned, with the reason.
+    pub async fn send_messages(
+        &self,
+        capture: &Capture,
+        messages: &[ChatMessage],
+    ) -> Result<Vec<(usize, String)>, Trouble> {
+        let mut outgoing = Vec::with_capacity(messages.len());
+        for message in messages {
+            let subject = subject::chat_message(&message.room_key());
+            outgoing.push(Outgoing { subject, id: message.bus_id()?, payload: encode(message)? });
         }
-        let mut connection = capture.ctx.db.acquire().await?;
-        put(&mut connection, capture, &outgoing).await?;
-        self.wait();
-        Ok(())
+        let mut refused = Vec::new();
+        let mut kept = Vec::new();
+        if self.may_offer(capture) {
+            for (at, answer) in capture.ctx.bus.publish_all(&outgoing).await.into_iter().enumerate() {
+                match answer {
+                    Ok(_duplicate) => metrics::counter!("ingest_messages_total").increment(1),
+                    Err(error @ BusError::Unpublishable { .. }) => refused.push((at, chain(&error))),
+                    Err(error) => {
+                        tracing::warn!(error = chain(&error), "the bus is down, facts wait in the outbox");
+                        kept.push(&outgoing[at]);
+                    }
+                }
+            }
+        } else {
+            kept.extend(&outgoing);
+        }
+        if !kept.is_empty() {
+            keep(capture, &kept).await?;
+            self.wait();
+        }
+        Ok(refused)
     }
 
     /// Publishes what is in the outbox already, if the bus takes it now.
@@ -73,8 +99,7 @@ impl Outbox {
     }
 
     async fn offer(&self, capture: &Capture, outgoing: &Outgoing) -> bool {
-        let connected = capture.ctx.bus.client().connection_state() == State::Connected;
-        if !connected || self.waiting.load(Ordering::Acquire) {
+        if !self.may_offer(capture) {
             return false;
         }
         match capture.ctx.bus.publish(outgoing).await {
@@ -84,6 +109,12 @@ impl Outbox {
                 false
             }
         }
+    }
+
+    /// Nothing overtakes what waits already.
+    fn may_offer(&self, capture: &Capture) -> bool {
+        let connected = capture.ctx.bus.client().connection_state() == State::Connected;
+        connected && !self.waiting.load(Ordering::Acquire)
     }
 
     fn wait(&self) {
@@ -147,14 +178,29 @@ async fn publish_some(capture: &Capture) -> Result<usize, String> {
     let ids: Vec<i64> = waiting.iter().map(|fact| fact.id).collect();
     let outgoing: Vec<Outgoing> = waiting.into_iter().map(outgoing).collect();
     let answers = capture.ctx.bus.publish_all(&outgoing).await;
-    let taken: Vec<i64> =
-        ids.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).map(|(id, _)| *id).collect();
     let mut connection = capture.ctx.db.acquire().await.map_err(|error| chain(&error))?;
+    let (mut taken, mut failed) = (Vec::new(), None);
+    for (id, answer) in ids.iter().zip(answers) {
+        match answer {
+            Ok(_duplicate) => taken.push(*id),
+            Err(error @ BusError::Unpublishable { .. }) => {
+                let reason = chain(&error);
+                tracing::error!(
+                    error = reason,
+                    outbox.id = id,
+                    "a fact can never be published: it is set aside"
+                );
+                metrics::counter!("ingest_outbox_refused_total").increment(1);
+                stored::refuse(&mut connection, *id, &reason).await.map_err(|error| chain(&error))?;
+            }
+            Err(error) => failed = failed.or(Some(chain(&error))),
+        }
+    }
     stored::delete(&mut connection, &taken).await.map_err(|error| chain(&error))?;
     metrics::counter!("ingest_outbox_published_total").increment(taken.len() as u64);
-    match answers.into_iter().find_map(Result::err) {
-        Some(error) => Err(chain(&error)),
-        None => Ok(taken.len()),
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(ids.len()),
     }
 }
 

@@ -82,7 +82,7 @@ impl People {
     pub fn called(&self, members: &BTreeSet<String>, names: &[&str]) -> Vec<String> {
         let known = self.lock();
         let is_named = |member: &&String| {
-            ContactId::parse(member.as_str())
+            ContactId::kept(member.as_str(), None)
                 .and_then(|id| known.get(&id).map(|known| names.contains(&known.person.name.as_str())))
                 .unwrap_or_default()
         };

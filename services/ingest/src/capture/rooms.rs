@@ -58,7 +58,7 @@ impl Rooms {
             };
             let seen = Seen { facts, gone: room.gone, chain: room.chain, at: room.at };
             let slot = Slot { seen: Some(seen), fetched_at: None };
-            Some((RoomId::parse(key.id)?, Arc::new(AsyncMutex::new(slot))))
+            Some((RoomId::kept(key.id, None)?, Arc::new(AsyncMutex::new(slot))))
         };
         Self { slots: Mutex::new(rooms.into_iter().filter_map(slot).collect()), names: Mutex::default() }
     }
@@ -262,6 +262,8 @@ async fn announce(
         at,
         event,
         by: left.and_then(|left| left.by),
+        // People are known before what was said at their moment, and it was said before the account left.
+        captured: gone.then(|| capture.order.next(capture.now())),
     };
     let seen = Seen { facts, gone, chain, at };
     publish(capture, &fact, &seen).await?;

@@ -18,6 +18,7 @@ use crate::contacts::Contacts;
 use crate::gateway::reader::{ARRIVAL_QUEUE, Now};
 use crate::gateway::session::{Begin, NOTICE_QUEUE};
 use crate::gateway::{ContactId, Outlets, Resume, Session, Settings, Status, Timings};
+use crate::order::CaptureOrder;
 
 /// Ids that were given up stay this long for people to look at; the bus keeps messages no longer either.
 const KEEP_MISSING: TimeDelta = TimeDelta::days(14);
@@ -30,12 +31,13 @@ pub async fn start(
     ctx: &Context,
     config: &config::Gateway,
     contacts: Contacts,
+    order: Arc<CaptureOrder>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<Arc<Capture>> {
     let settings = Settings::of(config)?;
     let (status, status_watch) = watch::channel(Status::initial());
     let (client, client_watch) = watch::channel(None);
-    let (capture, epoch) = restore(ctx, &config.name, contacts, status_watch, client_watch).await?;
+    let (capture, epoch) = restore(ctx, &config.name, contacts, order, status_watch, client_watch).await?;
 
     let (arrivals, arrivals_in) = mpsc::channel(ARRIVAL_QUEUE);
     let (notices, notices_in) = mpsc::channel(NOTICE_QUEUE);
@@ -59,6 +61,7 @@ async fn restore(
     ctx: &Context,
     name: &str,
     contacts: Contacts,
+    order: Arc<CaptureOrder>,
     status: watch::Receiver<Status>,
     client: watch::Receiver<Option<crate::gateway::GatewayClient>>,
 ) -> anyhow::Result<(Arc<Capture>, u64)> {
@@ -66,7 +69,8 @@ async fn restore(
     let gateway = gateways::get(&mut connection, name).await?;
     let rooms = store::ingest::rooms::list(&mut connection, name).await?;
     inbox::forget_missing(&mut connection, name, ctx.clock.now() - KEEP_MISSING).await?;
-    let account = gateway.as_ref().and_then(|gateway| gateway.account.clone()).and_then(ContactId::parse);
+    let account = gateway.as_ref().and_then(|gateway| gateway.account.clone());
+    let account = account.and_then(|account| ContactId::kept(account, None));
     let epoch = gateway.map_or(0, |gateway| u64::try_from(gateway.epoch).unwrap_or_default());
     let capture = Capture {
         ctx: ctx.clone(),
@@ -83,6 +87,7 @@ async fn restore(
         contacts,
         rooms: Rooms::restore(rooms),
         outbox: Outbox::default(),
+        order,
     };
     Ok((Arc::new(capture), epoch))
 }

@@ -133,7 +133,7 @@ impl Warmer {
     /// Ids of members may be compound: every room whose id is part of it is read anew.
     async fn dirty(&mut self, id: &str) {
         let known = self.capture.rooms.known();
-        let touched = known.into_iter().filter(|room| id.contains(room.as_str()));
+        let touched = known.into_iter().filter(|room| id.contains(&*room.wire()));
         for room in touched.chain(RoomId::parse(id)).collect::<BTreeSet<_>>() {
             self.capture.rooms.forget(&room).await;
             if self.capture.rooms.known().contains(&room) {
@@ -212,7 +212,7 @@ impl Warmer {
             match facts {
                 Ok(facts) => {
                     self.rooms.remove(&room);
-                    self.people.extend(facts.members.into_iter().filter_map(ContactId::parse));
+                    self.people.extend(facts.members.into_iter().filter_map(|id| ContactId::kept(id, None)));
                 }
                 Err(error) => {
                     failed = true;

@@ -128,7 +128,7 @@ impl GatewayClient {
     pub async fn events(&self, resume: &Resume) -> Result<Streaming<wire::EventResponse>, GatewayError> {
         let request = wire::EventRequest {
             seq: resume.seq,
-            account_id: resume.account.as_ref().map(ToString::to_string).unwrap_or_default(),
+            account_id: resume.account.as_ref().map(|id| id.wire().into_owned()).unwrap_or_default(),
         };
         let answer = self.inner.clone().event(request).await;
         answer.map(Response::into_inner).map_err(|status| GatewayError::from_status(&status))
@@ -159,7 +159,7 @@ impl GatewayClient {
 
     /// A message's contents. Gateways keep some hundred messages; for an older id they answer like for any failure.
     pub async fn message(&self, id: &MessageId) -> Result<wire::MessagePayloadResponse, GatewayError> {
-        let request = wire::MessagePayloadRequest { id: id.to_string() };
+        let request = wire::MessagePayloadRequest { id: id.wire().into_owned() };
         within(CALL_DEADLINE, self.inner.clone().message_payload(request)).await
     }
 
@@ -172,7 +172,7 @@ impl GatewayClient {
 
     /// What is known of a contact.
     pub async fn contact(&self, id: &ContactId) -> Result<wire::ContactPayloadResponse, GatewayError> {
-        let request = wire::ContactPayloadRequest { id: id.to_string() };
+        let request = wire::ContactPayloadRequest { id: id.wire().into_owned() };
         within(CALL_DEADLINE, self.inner.clone().contact_payload(request)).await
     }
 
@@ -184,13 +184,13 @@ impl GatewayClient {
 
     /// What is known of a room. Just after a change of its topic this may still hold the old one.
     pub async fn room(&self, id: &RoomId) -> Result<wire::RoomPayloadResponse, GatewayError> {
-        let request = wire::RoomPayloadRequest { id: id.to_string() };
+        let request = wire::RoomPayloadRequest { id: id.wire().into_owned() };
         within(CALL_DEADLINE, self.inner.clone().room_payload(request)).await
     }
 
     /// Who is in a room.
     pub async fn members(&self, room: &RoomId) -> Result<Vec<ContactId>, GatewayError> {
-        let request = wire::RoomMemberListRequest { id: room.to_string() };
+        let request = wire::RoomMemberListRequest { id: room.wire().into_owned() };
         let answer = within(LIST_DEADLINE, self.inner.clone().room_member_list(request)).await?;
         Ok(answer.member_ids.into_iter().filter_map(ContactId::parse).collect())
     }
@@ -201,7 +201,10 @@ impl GatewayClient {
         room: &RoomId,
         member: &ContactId,
     ) -> Result<wire::RoomMemberPayloadResponse, GatewayError> {
-        let request = wire::RoomMemberPayloadRequest { id: room.to_string(), member_id: member.to_string() };
+        let request = wire::RoomMemberPayloadRequest {
+            id: room.wire().into_owned(),
+            member_id: member.wire().into_owned(),
+        };
         within(CALL_DEADLINE, self.inner.clone().room_member_payload(request)).await
     }
 
@@ -214,7 +217,7 @@ impl GatewayClient {
     /// Says something in a room. Some puppets give no id back; the message also comes in as an event, from ourselves.
     pub async fn say(&self, room: &RoomId, text: &str) -> Result<Option<MessageId>, GatewayError> {
         let request = wire::MessageSendTextRequest {
-            conversation_id: room.to_string(),
+            conversation_id: room.wire().into_owned(),
             text: text.to_owned(),
             ..wire::MessageSendTextRequest::default()
         };

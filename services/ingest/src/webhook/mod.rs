@@ -18,7 +18,7 @@ use axum::{Extension, Json, Router};
 use events::chat::ChatMessage;
 use events::{encode, subject};
 use runtime::Context;
-use runtime::bus::Outgoing;
+use runtime::bus::{BusError, Outgoing};
 use runtime::serve::Client;
 use runtime::telemetry::chain;
 use serde::Serialize;
@@ -26,6 +26,7 @@ use serde::Serialize;
 pub use self::read::{BodyError, MAX_ROWS, Read, Rejected, read};
 use crate::callers::Gate;
 use crate::contacts::Contacts;
+use crate::order::CaptureOrder;
 
 /// Bytes of a request's body.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -47,11 +48,12 @@ struct Webhook {
     ctx: Context,
     gate: Arc<Gate>,
     contacts: Contacts,
+    order: Arc<CaptureOrder>,
 }
 
 /// The webhook's routes.
-pub fn router(ctx: Context, gate: Arc<Gate>, contacts: Contacts) -> Router {
-    let webhook = Webhook { ctx, gate, contacts };
+pub fn router(ctx: Context, gate: Arc<Gate>, contacts: Contacts, order: Arc<CaptureOrder>) -> Router {
+    let webhook = Webhook { ctx, gate, contacts, order };
     Router::new().route("/v1/messages", post(messages)).with_state(Arc::new(webhook))
 }
 
@@ -70,16 +72,21 @@ async fn messages(
         Ok(body) => body,
         Err(rejection) => return refuse(rejection.status(), &rejection.body_text()),
     };
-    let Read { messages, rejected } = match read(&body, caller, webhook.ctx.clock.now()) {
+    let Read { mut messages, places, mut rejected } = match read(&body, caller, webhook.ctx.clock.now()) {
         Ok(read) => read,
         Err(error @ BodyError::Empty) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
         Err(error @ BodyError::TooManyRows(_)) => {
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string());
         }
     };
-    metrics::counter!("webhook_rows_total", "outcome" => "rejected").increment(rejected.len() as u64);
+    for message in &mut messages {
+        message.captured = Some(webhook.order.next(message.received_at));
+    }
     match publish(&webhook.ctx, &messages).await {
-        Ok((accepted, duplicates)) => {
+        Ok(Published { accepted, duplicates, refused }) => {
+            rejected.extend(refused.into_iter().map(|(at, reason)| Rejected { index: places[at], reason }));
+            rejected.sort_by_key(|rejected| rejected.index);
+            metrics::counter!("webhook_rows_total", "outcome" => "rejected").increment(rejected.len() as u64);
             webhook.contacts.note_senders(&messages);
             Json(Answer { accepted, duplicates, rejected }).into_response()
         }
@@ -98,23 +105,37 @@ fn words(error: &str) -> Json<serde_json::Value> {
     Json(serde_json::json!({ "error": error }))
 }
 
-/// How many were new and how many the bus had already.
-async fn publish(ctx: &Context, messages: &[ChatMessage]) -> Result<(usize, usize), String> {
+/// What the bus made of messages.
+#[derive(Debug, Default)]
+struct Published {
+    /// New ones.
+    accepted: usize,
+    /// Those that it had already.
+    duplicates: usize,
+    /// Those that it can never take, by their place, with the reason.
+    refused: Vec<(usize, String)>,
+}
+
+async fn publish(ctx: &Context, messages: &[ChatMessage]) -> Result<Published, String> {
     let outgoing = messages
         .iter()
         .map(|message| {
             Ok(Outgoing {
                 subject: subject::chat_message(&message.room_key()),
-                id: message.key().to_string(),
+                id: message.bus_id().map_err(|error| chain(&error))?,
                 payload: encode(message).map_err(|error| chain(&error))?,
             })
         })
         .collect::<Result<Vec<_>, String>>()?;
-    let mut duplicates = 0;
-    for answer in ctx.bus.publish_all(&outgoing).await {
-        duplicates += usize::from(answer.map_err(|error| chain(&error))?);
+    let mut published = Published::default();
+    for (at, answer) in ctx.bus.publish_all(&outgoing).await.into_iter().enumerate() {
+        match answer {
+            Ok(true) => published.duplicates += 1,
+            Ok(false) => published.accepted += 1,
+            Err(error @ BusError::Unpublishable { .. }) => published.refused.push((at, chain(&error))),
+            Err(error) => return Err(chain(&error)),
+        }
     }
-    metrics::counter!("webhook_rows_total", "outcome" => "accepted")
-        .increment((messages.len() - duplicates) as u64);
-    Ok((messages.len() - duplicates, duplicates))
+    metrics::counter!("webhook_rows_total", "outcome" => "accepted").increment(published.accepted as u64);
+    Ok(published)
 }

@@ -19,6 +19,8 @@ pub const MAX_ROWS: usize = 1_000;
 pub struct Read {
     /// Rows that can go on the bus, in order.
     pub messages: Vec<ChatMessage>,
+    /// Where in the body each of them stands, from 0.
+    pub places: Vec<usize>,
     /// Rows that were refused, in order.
     pub rejected: Vec<Rejected>,
 }
@@ -52,22 +54,34 @@ pub fn read(body: &[u8], caller: &Caller, now: DateTime<Utc>) -> Result<Read, Bo
         _ => {}
     }
     let mut read = Read::default();
-    // A message belongs to one room; the bus would take the second one for the first come again.
-    let mut rooms: HashMap<MessageKey, String> = HashMap::new();
+    let mut said: HashMap<MessageKey, usize> = HashMap::new();
     for (index, row) in rows.into_iter().enumerate() {
-        match message(row, caller, now) {
-            Ok(message)
-                if *rooms.entry(message.key()).or_insert_with(|| message.room.id.clone())
-                    != message.room.id =>
-            {
-                let reason = "id: a row before this one says that it is a message of another room".to_owned();
-                read.rejected.push(Rejected { index, reason });
+        let checked = message(row, caller, now).and_then(|message| {
+            let first = *said.entry(message.key()).or_insert(read.messages.len());
+            read.messages.get(first).map_or(Ok(()), |first| agree(first, &message)).map(|()| message)
+        });
+        match checked {
+            Ok(message) => {
+                read.messages.push(message);
+                read.places.push(index);
             }
-            Ok(message) => read.messages.push(message),
             Err(reason) => read.rejected.push(Rejected { index, reason }),
         }
     }
     Ok(read)
+}
+
+/// Whether a row says the same as one before it of the same id. `room-state` would keep the first and set this one aside,
+/// and whoever sent it would not hear of it.
+fn agree(first: &ChatMessage, message: &ChatMessage) -> Result<(), String> {
+    if first.room.id != message.room.id {
+        return Err("id: a row before this one says that it is a message of another room".to_owned());
+    }
+    let says = |message: &ChatMessage| (message.sender.id.clone(), message.sent_at, message.text.clone());
+    if says(first) != says(message) || first.kind != message.kind {
+        return Err("id: a row before this one has it with another sender, time, kind or text".to_owned());
+    }
+    Ok(())
 }
 
 fn message(row: &[u8], caller: &Caller, now: DateTime<Utc>) -> Result<ChatMessage, String> {

@@ -1,6 +1,7 @@
 //! One row: the message format of the webhook and of `huiyin import`, checked field by field.
 
 use chrono::{DateTime, Utc};
+use domain::id::external::check;
 use domain::message::{ContactType, MessageKind};
 use domain::nature::EVERYBODY;
 use events::chat::{ChatMessage, Quoted, RoomRef, SenderRef};
@@ -11,7 +12,7 @@ use crate::content::{self, Raw};
 
 /// Bytes of a text that are kept.
 const MAX_TEXT: usize = 64 * 1024;
-/// Characters of an id, a name or a topic.
+/// Characters of a name or a topic.
 const MAX_NAME: usize = 512;
 /// People mentioned in one message.
 const MAX_MENTIONS: usize = 500;
@@ -37,6 +38,8 @@ pub struct Row {
     quote: Option<String>,
     #[serde(default)]
     history: bool,
+    #[serde(default)]
+    seq: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,38 +72,36 @@ impl Row {
 
     /// Checks every field and makes it a message that arrived at `now`.
     pub fn into_message(self, now: DateTime<Utc>) -> Result<ChatMessage, String> {
-        for (field, value) in [
+        let kind = kind(&self.kind)?;
+        for (field, id) in [
             ("source", &self.source),
             ("account", &self.account),
             ("id", &self.id),
             ("room.id", &self.room.id),
             ("sender.id", &self.sender.id),
         ] {
-            if value.trim().is_empty() {
-                return Err(format!("{field}: expected a text that is not empty"));
-            }
+            checked_id(field, id)?;
         }
+        if kind == MessageKind::Recalled && !self.text.is_empty() {
+            checked_id("text", &self.text)?;
+        }
+        let quote = self.quote.filter(|quote| !quote.is_empty());
+        quote.iter().try_for_each(|quote| checked_id("quote", quote))?;
         for (field, value) in [
-            ("source", &self.source),
-            ("account", &self.account),
-            ("id", &self.id),
-            ("room.id", &self.room.id),
             ("room.topic", &self.room.topic),
-            ("sender.id", &self.sender.id),
             ("sender.name", &self.sender.name),
             ("sender.corporation", &self.sender.corporation),
         ] {
             checked(field, value, MAX_NAME)?;
         }
         checked("text", &self.text, usize::MAX)?;
-        checked("quote", self.quote.as_deref().unwrap_or_default(), MAX_NAME)?;
         if self.mentions.len() > MAX_MENTIONS {
             return Err(format!("mentions: expected at most {MAX_MENTIONS}"));
         }
-        self.mentions.iter().try_for_each(|mention| checked("mentions", mention, MAX_NAME))?;
+        self.mentions.iter().try_for_each(|mention| checked_id("mentions", mention))?;
         let (text, cut) = cut(self.text);
         let nobody = self.sender.id == self.room.id;
-        let content = content::read(Raw { kind: kind(&self.kind)?, text: &text, nobody });
+        let content = content::read(Raw { kind, text: &text, nobody });
         let to_everybody = content.to_everybody.then(|| EVERYBODY.to_owned());
         Ok(ChatMessage {
             source: self.source,
@@ -121,12 +122,18 @@ impl Row {
             text: content.text,
             cut,
             mentions: self.mentions.into_iter().chain(to_everybody).collect(),
-            quote: self.quote.or_else(|| content.quote.as_ref()?.id.clone()),
+            quote: quote.or_else(|| content.quote.as_ref()?.id.clone()),
             quoted: content.quote.map(|quote| Quoted { who: quote.who, text: quote.text }),
             history: self.history,
             time_guessed: false,
+            captured: None,
+            seq: self.seq,
         })
     }
+}
+
+fn checked_id(field: &str, id: &str) -> Result<(), String> {
+    check(id).map_err(|error| format!("{field}: {error}"))
 }
 
 fn checked(field: &str, value: &str, most: usize) -> Result<(), String> {

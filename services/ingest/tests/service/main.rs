@@ -11,6 +11,8 @@ mod kinds;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod order;
+#[cfg(test)]
 mod rooms;
 #[cfg(test)]
 mod sentinel;

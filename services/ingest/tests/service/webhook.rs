@@ -165,3 +165,68 @@ async fn without_the_bus_nothing_is_accepted() -> Result<()> {
     assert_eq!(messages(&hook.stack).await?.len(), 1);
     hook.service.stop().await
 }
+
+/// Seen to fail with all rows published at once: the client let the last go first.
+#[tokio::test]
+async fn the_rows_of_a_request_reach_the_bus_in_their_order() -> Result<()> {
+    let hook = hook().await?;
+    let ids: Vec<String> = (0..500).map(|n| format!("m-{}", n * 7 % 500)).collect();
+    let rows: Vec<String> = ids.iter().map(|id| message(id).to_string()).collect();
+    let (status, answer) = hook.post("test-token", rows.join("\n")).await?;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(500)));
+    let published = messages(&hook.stack).await?;
+    assert_eq!(published.iter().map(|(_, message)| message.id.clone()).collect::<Vec<_>>(), ids);
+    let places: Vec<i64> = published.iter().filter_map(|(_, message)| message.captured).collect();
+    assert!(places.len() == 500 && places.windows(2).all(|pair| pair[0] < pair[1]), "{places:?}");
+    hook.service.stop().await
+}
+
+#[tokio::test]
+async fn an_id_that_means_something_to_others_is_refused_by_its_index() -> Result<()> {
+    let hook = hook().await?;
+    let odd = ["nl\nid", "\u{2028}", "a\"b", "{a}", " a", "\u{301}", &"x".repeat(513)];
+    let mut rows = vec![message("good-1")];
+    for id in odd {
+        rows.push(with(id, "text", "编号不对"));
+        rows.push(with("room", "room", json!({ "id": id, "topic": "" })));
+        rows.push(with("sender", "sender", json!({ "id": id })));
+        rows.push(with("account", "account", id));
+        rows.push(with("mention", "mentions", json!([id])));
+        rows.push(with("quote", "quote", id));
+    }
+    rows.push(message("good-2"));
+    let (status, answer) = hook.post("test-token", json!(rows).to_string()).await?;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(2)), "{answer}");
+    let rejected = answer["rejected"].as_array().unwrap();
+    let indexes: Vec<u64> = rejected.iter().filter_map(|row| row["index"].as_u64()).collect();
+    assert_eq!(indexes, (1..=6 * odd.len() as u64).collect::<Vec<_>>());
+    let reasons: Vec<&str> = rejected.iter().filter_map(|row| row["reason"].as_str()).take(6).collect();
+    for (reason, field) in
+        reasons.iter().zip(["id:", "room.id:", "sender.id:", "account:", "mentions:", "quote:"])
+    {
+        assert!(reason.starts_with(field) && reason.contains("U+000A"), "{reason}");
+    }
+    hook.service.stop().await
+}
+
+/// Seen to fail with the bus's word for it: `duplicates: 1`, and the other message was gone.
+#[tokio::test]
+async fn one_id_with_two_contents_is_refused_or_reaches_the_judge() -> Result<()> {
+    let hook = hook().await?;
+    let other = with("m-1", "text", "别的话");
+    let (_, answer) = hook.post("test-token", json!([message("m-1"), other]).to_string()).await?;
+    assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(1), &json!(0)), "{answer}");
+    assert!(answer["rejected"][0]["reason"].as_str().unwrap().contains("another sender, time, kind or text"));
+    let (_, answer) =
+        hook.post("test-token", json!([message("m-1"), with("m-2", "seq", 7)]).to_string()).await?;
+    assert_eq!(
+        (&answer["accepted"], &answer["duplicates"]),
+        (&json!(1), &json!(1)),
+        "said twice is said once"
+    );
+    let (_, answer) = hook.post("test-token", with("m-1", "text", "别的话").to_string()).await?;
+    assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(1), &json!(0)), "{answer}");
+    let published = messages(&hook.stack).await?;
+    assert_eq!(published.iter().map(|(_, message)| message.seq).collect::<Vec<_>>(), [None, Some(7), None]);
+    hook.service.stop().await
+}

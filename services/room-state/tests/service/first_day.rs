@@ -125,6 +125,7 @@ async fn a_room_is_excluded_by_the_name_that_it_has_now() -> Result<()> {
             at: past(&stack, seconds),
             event: RoomEvent::Renamed,
             by: None,
+            captured: None,
         };
         let outgoing = Outgoing {
             subject: events::subject::chat_room(&renamed.room_key()),

@@ -119,26 +119,28 @@ async fn a_recall_works_before_and_after_its_message() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_capture_that_contradicts_the_first_is_counted_and_the_lowest_sequence_stays() -> Result<()> {
+async fn a_capture_that_contradicts_the_first_is_set_aside_with_its_reason() -> Result<()> {
     let stack = Stack::start().await?;
     let service = start(&stack).await?;
     let at = past(&stack, 0);
     let original = says("r1", CHEN, at, "原话");
-    let mut other = testkit::company::captured(&events::chat::ChatMessage {
-        text: "别的话".into(),
-        ..original.clone()
-    })?;
-    other.id.push_str("#2");
-    publish(&stack, std::slice::from_ref(&original)).await?;
-    stack.bus.publish(&other).await?;
-    until("the contradiction is counted", || async {
+    let by_another = events::chat::ChatMessage { sender: says("r1", LI, at, "").sender, ..original.clone() };
+    let in_other_words = events::chat::ChatMessage { text: "别的话".into(), ..original.clone() };
+    publish(&stack, &[original, by_another, in_other_words]).await?;
+    until("both contradictions are counted", || async {
         let counted: Option<i64> =
             store::sqlx::query_scalar("select conflicts from rooms").fetch_optional(&stack.admin).await?;
-        Ok(counted == Some(1))
+        Ok(counted == Some(2))
     })
     .await?;
     let text: String = store::sqlx::query_scalar("select body from timeline").fetch_one(&stack.admin).await?;
     assert_eq!(text, "原话");
+    until("both are set aside", || async { Ok(stack.bus.dead_letters(9).await?.len() == 2) }).await?;
+    for letter in stack.bus.dead_letters(9).await? {
+        assert_eq!(letter.reason, "contradicts");
+        assert!(letter.explanation.contains("the first captured stays"), "{}", letter.explanation);
+        assert!(!letter.explanation.contains("别的话"));
+    }
     service.stop().await
 }
 

@@ -6,6 +6,7 @@ mod first_day;
 mod folding;
 mod former;
 mod observation;
+mod order;
 mod panics;
 mod poison;
 mod recompute;

@@ -30,7 +30,7 @@ fn wait(opened: DateTime<Utc>, answered: Option<DateTime<Utc>>) -> StoredWait {
     let how = Ending::Answered { by: person("wang"), name: "王小售".into(), role: Role::PreSales };
     let wait = Wait {
         id: WaitId(format!("w{opened}")),
-        opened: Position { at: opened, seq: 1, entry: EntryId("m".into()), after: None },
+        opened: Position { at: opened, order: 0, seq: 1, entry: EntryId("m".into()), after: None },
         customer: person("chen"),
         customer_name: "陈小样".into(),
         verdict: Verdict::AsksForReply { why: Why::Text },

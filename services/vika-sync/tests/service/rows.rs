@@ -21,6 +21,7 @@ fn silent_room(world: &World) -> Result<Outgoing> {
         at: world.past(0),
         event: RoomEvent::Seen { owner: None, members: vec!["li".into()], inviter: None },
         by: None,
+        captured: None,
     };
     Ok(Outgoing {
         subject: events::subject::chat_room(&silent.room_key()),

@@ -17,6 +17,7 @@ struct Columns<'a> {
     rooms: Vec<String>,
     entries: Vec<&'a str>,
     at: Vec<Timestamp>,
+    order: Vec<i64>,
     seq: Vec<i64>,
     pos_entry: Vec<&'a str>,
     pos_after: Vec<&'a str>,
@@ -37,6 +38,8 @@ struct Columns<'a> {
     history: Vec<bool>,
     targets: Vec<Option<String>>,
     facts: Vec<Option<Json<Facts>>>,
+    stamped_at: Vec<Option<Timestamp>>,
+    stamped_order: Vec<Option<i64>>,
 }
 
 impl<'a> Columns<'a> {
@@ -49,6 +52,7 @@ impl<'a> Columns<'a> {
         self.rooms.push(new.room.to_string());
         self.entries.push(new.id.as_str());
         self.at.push(new.entry.position.at);
+        self.order.push(new.entry.position.order);
         self.seq.push(new.entry.position.seq);
         self.pos_entry.push(new.entry.position.entry.as_str());
         self.pos_after.push(new.entry.position.after.as_ref().map_or("", EntryId::as_str));
@@ -71,6 +75,9 @@ impl<'a> Columns<'a> {
         self.history.push(message.is_some_and(|message| message.history));
         self.targets.push(target(&new.entry.body));
         self.facts.push(facts(&new.entry.body).map(Json));
+        let stamped = message.and_then(|message| message.stamped);
+        self.stamped_at.push(stamped.map(|stamped| stamped.at));
+        self.stamped_order.push(stamped.map(|stamped| stamped.order));
     }
 }
 
@@ -131,17 +138,18 @@ pub async fn insert(
         r#"
         insert into timeline (room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender,
                               sender_name, corporation, coworker, is_self, message, body, features, history, target,
-                              facts, contact_type, nature, mentions, quote)
+                              facts, contact_type, nature, mentions, quote, pos_order, stamped_at, stamped_order)
         select room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender, sender_name,
                corporation, coworker, is_self, message #>> '{}', body, features, history, target, facts,
-               contact_type #>> '{}', nature #>> '{}', mentions, quote
+               contact_type #>> '{}', nature #>> '{}', mentions, quote, pos_order, stamped_at, stamped_order
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[],
                     $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::boolean[],
                     $14::jsonb[], $15::text[], $16::jsonb[], $17::boolean[], $18::text[], $19::jsonb[],
-                    $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::jsonb[])
+                    $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::jsonb[], $24::bigint[], $25::timestamptz[],
+                    $26::bigint[])
              as new (room, entry, pos_at, pos_seq, pos_entry, pos_after, kind, received_at, sender, sender_name,
                      corporation, coworker, is_self, message, body, features, history, target, facts,
-                     contact_type, nature, mentions, quote)
+                     contact_type, nature, mentions, quote, pos_order, stamped_at, stamped_order)
         on conflict (room, entry) do nothing
         returning room, entry
         "#,
@@ -168,6 +176,9 @@ pub async fn insert(
         &columns.natures as _,
         &columns.mentions as _,
         &columns.quotes as _,
+        &columns.order,
+        &columns.stamped_at as _,
+        &columns.stamped_order as _,
     )
     .fetch_all(connection)
     .await?;

@@ -4,7 +4,9 @@ use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
 use domain::message::{MessageKind, Sender};
-use domain::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position, Quote, RoomFacts};
+use domain::timeline::{
+    Body, Cancel, Claim, Departure, Entry, Message, Position, Quote, RoomFacts, SourceTime,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,8 +16,10 @@ use sqlx::types::Json;
 use super::parse;
 
 mod insert;
+mod places;
 
 pub use insert::insert;
+pub use places::{Placed, captured_live, put};
 
 /// An entry to be stored.
 #[derive(Debug, Clone)]
@@ -49,10 +53,14 @@ pub struct Stored {
     pub room: String,
     /// Its id.
     pub entry: String,
-    /// Its sequence.
+    /// Its place in the order of capture.
     pub seq: i64,
-    /// When it was sent.
+    /// The source's own order at its time.
+    pub order: i64,
+    /// Where it stands.
     pub at: Timestamp,
+    /// When it was sent, as its source says.
+    pub sent_at: Timestamp,
     /// Who said it.
     pub sender: Option<String>,
     /// What was said; `None` once it is blanked.
@@ -87,7 +95,8 @@ pub async fn stored(
     sqlx::query_as!(
         Stored,
         r#"
-        select room, entry, pos_seq as seq, pos_at as at, sender, body as text
+        select room, entry, pos_seq as seq, pos_order as "order", pos_at as at,
+               coalesce(stamped_at, pos_at) as "sent_at!", sender, body as text
         from timeline
         where (room, entry) in (select * from unnest($1::text[], $2::text[]))
         "#,
@@ -139,13 +148,14 @@ pub async fn move_cancels(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update timeline set pos_at = $3, pos_seq = $4
+        update timeline set pos_at = $3, pos_seq = $4, pos_order = $5
         where room = $1 and pos_entry = $2 and pos_after <> ''
         "#,
         room,
         entry.entry.as_str(),
         entry.at,
         entry.seq,
+        entry.order,
     )
     .execute(connection)
     .await?;
@@ -167,22 +177,22 @@ pub async fn link(
             join timeline r on r.room = new.room and r.target is not null
                            and (r.entry = new.entry or r.target = new.entry)
         ), first as (
-            select distinct on (r.room, r.target) r.room, r.target, r.pos_at, r.pos_seq, r.pos_entry
+            select distinct on (r.room, r.target) r.room, r.target, r.pos_at, r.pos_order, r.pos_seq, r.pos_entry
             from named join timeline r on r.room = named.room and r.target = named.target
-            order by r.room, r.target, r.pos_at, r.pos_seq, r.pos_entry
+            order by r.room, r.target, r.pos_at, r.pos_order, r.pos_seq, r.pos_entry
         )
         update timeline t
         set undone = t.kind = 'cancel',
             recalled = case when t.kind = 'message' then
-                jsonb_build_object('at', to_json(first.pos_at), 'seq', first.pos_seq, 'entry', first.pos_entry,
-                                   'after', null) end
+                jsonb_build_object('at', to_json(first.pos_at), 'order', first.pos_order, 'seq', first.pos_seq,
+                                   'entry', first.pos_entry, 'after', null) end
         from first
         where t.room = first.room and t.entry = first.target and t.kind in ('message', 'cancel')
           and (t.kind = 'cancel' and not t.undone
                or t.kind = 'message' and (t.recalled is null or
                    (t.recalled ->> 'entry', (t.recalled ->> 'seq')::bigint, (t.recalled ->> 'at')::timestamptz)
                    <> (first.pos_entry, first.pos_seq, first.pos_at)))
-        returning t.room, t.pos_at, t.pos_seq, t.pos_entry, t.pos_after
+        returning t.room, t.pos_at, t.pos_order, t.pos_seq, t.pos_entry, t.pos_after
         "#,
         rooms,
         entries,
@@ -191,12 +201,18 @@ pub async fn link(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.room, position(row.pos_at, row.pos_seq, row.pos_entry, row.pos_after)))
+        .map(|row| {
+            (row.room, position((row.pos_at, row.pos_order), row.pos_seq, row.pos_entry, row.pos_after))
+        })
         .collect())
 }
 
-fn position(at: Timestamp, seq: i64, entry: String, after: String) -> Position {
-    Position { at, seq, entry: EntryId(entry), after: (!after.is_empty()).then_some(EntryId(after)) }
+fn position((at, order): (Timestamp, i64), seq: i64, entry: String, after: String) -> Position {
+    Position { at, order, seq, entry: EntryId(entry), after: (!after.is_empty()).then_some(EntryId(after)) }
+}
+
+fn stamped(at: Option<Timestamp>, order: Option<i64>) -> Option<SourceTime> {
+    at.map(|at| SourceTime { at, order: order.unwrap_or_default() })
 }
 
 /// Where an entry stands; `None` if the room has none of that id.
@@ -206,13 +222,13 @@ pub async fn find(
     entry: &EntryId,
 ) -> Result<Option<Position>, sqlx::Error> {
     let row = sqlx::query!(
-        "select pos_at, pos_seq, pos_entry, pos_after from timeline where room = $1 and entry = $2",
+        "select pos_at, pos_order, pos_seq, pos_entry, pos_after from timeline where room = $1 and entry = $2",
         room.to_string(),
         entry.as_str(),
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|row| position(row.pos_at, row.pos_seq, row.pos_entry, row.pos_after)))
+    Ok(row.map(|row| position((row.pos_at, row.pos_order), row.pos_seq, row.pos_entry, row.pos_after)))
 }
 
 /// A room's entries after a position (`None`: all), in order.
@@ -223,17 +239,18 @@ pub async fn after(
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select entry, pos_at, pos_seq, pos_entry, pos_after, kind, sender, sender_name, corporation, coworker, is_self,
-               message, features as "features: Json<Features>", history, recalled as "recalled: Json<Position>", target,
-               facts as "facts: Json<Facts>", undone, contact_type, nature,
-               mentions as "mentions: Json<Vec<String>>", quote as "quote: Json<Quote>"
+        select entry, pos_at, pos_order, pos_seq, pos_entry, pos_after, kind, received_at, stamped_at, stamped_order,
+               sender, sender_name, corporation, coworker, is_self, message, features as "features: Json<Features>",
+               history, recalled as "recalled: Json<Position>", target, facts as "facts: Json<Facts>", undone,
+               contact_type, nature, mentions as "mentions: Json<Vec<String>>", quote as "quote: Json<Quote>"
         from timeline
         where room = $1
-          and ($2::timestamptz is null or (pos_at, pos_seq, pos_entry, pos_after) > ($2, $3, $4, $5))
-        order by pos_at, pos_seq, pos_entry, pos_after
+          and ($2::timestamptz is null or (pos_at, pos_order, pos_seq, pos_entry, pos_after) > ($2, $3, $4, $5, $6))
+        order by pos_at, pos_order, pos_seq, pos_entry, pos_after
         "#,
         room.to_string(),
         through.map(|through| through.at),
+        through.map_or(0, |through| through.order),
         through.map_or(0, |through| through.seq),
         through.map_or("", |through| through.entry.as_str()),
         through.and_then(|through| through.after.as_ref()).map_or("", EntryId::as_str),
@@ -245,6 +262,8 @@ pub async fn after(
             let body = Row {
                 entry: row.entry,
                 kind: row.kind,
+                received_at: row.received_at,
+                stamped: stamped(row.stamped_at, row.stamped_order),
                 sender: row.sender,
                 sender_name: row.sender_name,
                 corporation: row.corporation,
@@ -263,7 +282,10 @@ pub async fn after(
                 quote: row.quote.map(|json| json.0),
             }
             .body()?;
-            Ok(Entry { position: position(row.pos_at, row.pos_seq, row.pos_entry, row.pos_after), body })
+            Ok(Entry {
+                position: position((row.pos_at, row.pos_order), row.pos_seq, row.pos_entry, row.pos_after),
+                body,
+            })
         })
         .collect()
 }
@@ -271,6 +293,8 @@ pub async fn after(
 struct Row {
     entry: String,
     kind: String,
+    received_at: Timestamp,
+    stamped: Option<SourceTime>,
     sender: Option<String>,
     sender_name: Option<String>,
     corporation: Option<String>,
@@ -325,6 +349,8 @@ impl Row {
                 kind: kind_of(self.message.unwrap_or_default()),
                 features: self.features.ok_or_else(|| missing("features"))?,
                 history: self.history,
+                received_at: self.received_at,
+                stamped: self.stamped,
                 recalled: self.recalled,
             }),
             _ => return Err(missing("facts")),
@@ -380,7 +406,7 @@ pub async fn last_said(
         from timeline
         where room = $1 and kind = 'message' and recalled is null and message not in ('system', 'recalled')
               and body is not null
-        order by pos_at desc, pos_seq desc, pos_entry desc, pos_after desc
+        order by pos_at desc, pos_order desc, pos_seq desc, pos_entry desc, pos_after desc
         limit $2
         "#,
         room.to_string(),
