@@ -88,7 +88,7 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let minutes = |minutes| now + TimeDelta::minutes(minutes);
         let ids = |ids: &[&str]| -> BTreeSet<RoomId> {
-            ids.iter().filter_map(|id| RoomId::parse((*id).to_owned())).collect()
+            ids.iter().filter_map(|id| RoomId::parse(*id)).collect()
         };
         let known = ids(&["a", "b", "c"]);
         let mut unlisted = Unlisted::default();
