@@ -66,7 +66,6 @@ fn score(table: &str) -> Score {
 /// No request lost, and 95 of 100 right.
 fn holds(table: &str) {
     let score = score(table);
-    println!("SCORE {} of {} {:?}", score.right, score.decided, score.loud);
     assert_eq!(score.lost, Vec::<String>::new());
     assert!(
         score.right * 100 >= score.decided * 95,
@@ -213,6 +212,8 @@ fn class_is_courtesy(text: &str) -> bool {
     matches!(class, Class::Closing { manner: Manner::Courtesy, .. } | Class::LoneSticker)
 }
 
+/// Seen to fail with characters compared as they are written.
+///
 /// What differs in script only is judged alike.
 #[test]
 fn scripts_make_no_difference() {
@@ -241,6 +242,7 @@ fn lines_of_a_fourth_set() {
     holds(include_str!("closing/fourth.tsv"));
 }
 
+/// Seen to fail with words read right behind somebody who is addressed: 老板同意了 tells of them.
 #[test]
 fn what_only_looks_like_a_closing() {
     holds(include_str!("closing/risky.tsv"));

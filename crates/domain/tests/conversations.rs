@@ -207,7 +207,7 @@ fn a_question_stays_open_while_the_customer_sees_to_it() {
     any_staff("09:00 王小售 可以吗？\n09:01 客户林 好的呀\n09:02 客户林 谢谢", &["09:01 客户林 2条 等待中"]);
 }
 
-/// Seen to fail with invitations forgotten when the first customer accepts, and with those of an earlier day kept.
+/// Seen to fail with invitations kept when staff have spoken of something else since.
 #[test]
 fn what_was_invited_asks_for_nothing() {
     any_staff("09:00 王小售 系统周六升级，收到请扣1\n09:01 客户林 1\n09:02 客户陈 1\n09:03 客户吴 收到", &[]);
