@@ -40,13 +40,21 @@ fn good_cards_are_taken() {
     assert_eq!(verdict(&old.to_string()), Ok(()));
 }
 
+fn button(extra: &Value) -> Value {
+    let mut button = json!({"tag": "button", "text": {"tag": "plain_text", "content": "x"}});
+    button.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    json!([button])
+}
+
+fn are_refused(cases: &[(&str, Value)]) {
+    for (sub, card) in cases {
+        let refusal = verdict(&card.to_string()).unwrap_err();
+        assert!(refusal.contains(&format!("ext=ErrCode: {sub};")), "{sub}: {refusal}: {card}");
+    }
+}
+
 #[test]
 fn bad_cards_are_refused_with_their_code() {
-    let button = |extra: Value| {
-        let mut button = json!({"tag": "button", "text": {"tag": "plain_text", "content": "x"}});
-        button.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        json!([button])
-    };
     let many: Vec<Value> = (0..201).map(|_| json!({"tag": "hr"})).collect();
     let cases = [
         ("200621", json!("a string")),
@@ -56,9 +64,34 @@ fn bad_cards_are_refused_with_their_code() {
         ("200621", with("/header/template", json!("pink"))),
         ("200621", with("/body/elements", json!([{"tag": "markdown", "content": "x", "colour": "red"}]))),
         ("200621", with("/body/elements", json!([{"tag": "blink", "content": "x"}]))),
-        ("200621", with("/body/elements", button(json!({"value": {"k": 1}})))),
-        ("200621", with("/body/elements", button(json!({"type": "huge"})))),
+        ("200621", with("/body/elements", button(&json!({"value": {"k": 1}})))),
+        ("200621", with("/body/elements", button(&json!({"type": "huge"})))),
         ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "a".repeat(21)}]))),
+        ("200861", with("/body/elements", json!([{"tag": "action", "actions": []}]))),
+        ("200861", with("/body/elements", json!([{"tag": "note", "elements": []}]))),
+        ("11310", with("/body/elements", json!(many))),
+        ("100290", with("/body/elements", json!([{"tag": "markdown", "content": "<at id=ou_nobody></at>"}]))),
+        (
+            "100290",
+            with("/body/elements", json!([{"tag": "markdown", "content": "<at user_id=\"x\"></at>"}])),
+        ),
+        ("100290", with("/body/elements", json!([{"tag": "person", "user_id": "ou_nobody"}]))),
+        (
+            "100290",
+            with(
+                "/body/elements",
+                json!([{"tag": "person_list", "persons": [{"id": PERSON}, {"id": PERSON}]}]),
+            ),
+        ),
+    ];
+    are_refused(&cases);
+    assert!(verdict("{not json").unwrap_err().contains("200621"));
+}
+
+/// Seen to fail before: all of these were taken.
+#[test]
+fn what_the_documents_name_by_the_way_is_refused_too() {
+    are_refused(&[
         ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "1a"}]))),
         ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "_a"}]))),
         ("200621", with("/body/elements", json!([{"tag": "hr", "element_id": "a-b"}]))),
@@ -83,7 +116,7 @@ fn bad_cards_are_refused_with_their_code() {
             "11310",
             with(
                 "/body/elements",
-                button(json!({"text": {"tag": "plain_text", "content": "字".repeat(101)}})),
+                button(&json!({"text": {"tag": "plain_text", "content": "字".repeat(101)}})),
             ),
         ),
         ("200621", with("/body/elements", json!([{"tag": "collapsible_panel", "elements": []}]))),
@@ -95,6 +128,13 @@ fn bad_cards_are_refused_with_their_code() {
                     "header": {"title": {"tag": "lark_md", "content": "x"}}}]),
             ),
         ),
+    ]);
+}
+
+/// Wherever it stands. Seen to fail before for all but the `img` of schema 2.0.
+#[test]
+fn a_picture_that_was_never_uploaded_is_refused() {
+    are_refused(&[
         ("200570", with("/body/elements", json!([{"tag": "markdown", "content": "看 ![图](img_v3_other)"}]))),
         (
             "200570",
@@ -120,26 +160,5 @@ fn bad_cards_are_refused_with_their_code() {
         ),
         ("200570", with("/header/icon", json!({"tag": "custom_icon", "img_key": "img_v3_other"}))),
         ("200570", json!({"elements": [{"tag": "img", "img_key": "img_v3_other"}]})),
-        ("200861", with("/body/elements", json!([{"tag": "action", "actions": []}]))),
-        ("200861", with("/body/elements", json!([{"tag": "note", "elements": []}]))),
-        ("11310", with("/body/elements", json!(many))),
-        ("100290", with("/body/elements", json!([{"tag": "markdown", "content": "<at id=ou_nobody></at>"}]))),
-        (
-            "100290",
-            with("/body/elements", json!([{"tag": "markdown", "content": "<at user_id=\"x\"></at>"}])),
-        ),
-        ("100290", with("/body/elements", json!([{"tag": "person", "user_id": "ou_nobody"}]))),
-        (
-            "100290",
-            with(
-                "/body/elements",
-                json!([{"tag": "person_list", "persons": [{"id": PERSON}, {"id": PERSON}]}]),
-            ),
-        ),
-    ];
-    for (sub, card) in cases {
-        let refusal = verdict(&card.to_string()).unwrap_err();
-        assert!(refusal.contains(&format!("ext=ErrCode: {sub};")), "{sub}: {refusal}: {card}");
-    }
-    assert!(verdict("{not json").unwrap_err().contains("200621"));
+    ]);
 }
