@@ -87,9 +87,8 @@ mod tests {
     fn a_list_that_still_grows_proves_nothing() {
         let now = DateTime::UNIX_EPOCH;
         let minutes = |minutes| now + TimeDelta::minutes(minutes);
-        let ids = |ids: &[&str]| -> BTreeSet<RoomId> {
-            ids.iter().filter_map(|id| RoomId::parse(*id)).collect()
-        };
+        let ids =
+            |ids: &[&str]| -> BTreeSet<RoomId> { ids.iter().filter_map(|id| RoomId::parse(*id)).collect() };
         let known = ids(&["a", "b", "c"]);
         let mut unlisted = Unlisted::default();
         unlisted.listed(BTreeSet::new(), known.clone(), now);

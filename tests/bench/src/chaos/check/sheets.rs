@@ -148,7 +148,7 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
         ("当前级别", level.unwrap_or_default()),
         ("最后一句话", room.last_lines.last().map(|line| line.text.clone()).unwrap_or_default()),
         ("最近三句", lines.join("\n")),
-        ("判定原因", state.verdict.as_ref().map(wording::verdict).unwrap_or_default()),
+        ("判定原因", wording::reason(state.verdict.as_ref(), state.ignored)),
     ];
     if let Some(day) = day(scene, room) {
         let counts = state.day.on(day);
