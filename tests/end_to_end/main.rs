@@ -2,6 +2,7 @@
 //! simulators only where the outside world begins. The clock is moved, not waited for.
 
 mod hostile;
+mod import;
 mod play;
 
 use std::time::Duration;

@@ -77,6 +77,16 @@ impl Play {
         &self.info.postgres
     }
 
+    /// Root of the webhook's service.
+    pub fn ingest(&self) -> &str {
+        &self.info.ingest
+    }
+
+    /// Its bearer token.
+    pub fn ingest_token(&self) -> &str {
+        &self.info.ingest_token
+    }
+
     /// Moves the gateway's world. `false`: it refuses that.
     pub async fn control(&self, path: &str, body: &Value) -> Result<bool> {
         let control = self.info.gateway_control.as_deref().context("no gateway")?;
