@@ -57,24 +57,24 @@ pub struct MirrorRow {
 }
 
 /// Rooms (in text form) whose row in a sheet does not reflect them any more: newer ones, rows whose cells change with
-/// time, rows never looked at. Rows refused after `refused_since` are left alone.
+/// time, rows never looked at. Rows that were refused are left alone for a while, each time longer: ten minutes at first,
+/// at most five hours and twenty minutes.
 pub async fn rooms_behind(
     connection: &mut PgConnection,
     sheet: &str,
     now: Timestamp,
-    refused_since: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         select rooms.room
         from rooms left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
         where (mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $2)
-          and (mirror.refused_at is null or mirror.refused_at <= $3)
+          and (mirror.refused_at is null
+               or mirror.refused_at + interval '10 minutes' * power(2, least(greatest(mirror.refusals, 1), 6) - 1) <= $2)
         order by rooms.room
         "#,
         sheet,
         now,
-        refused_since,
     )
     .fetch_all(connection)
     .await
@@ -138,7 +138,7 @@ pub async fn confirm(
         select $1, * from unnest($2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::bigint[], $7::timestamptz[])
         on conflict (sheet, room) do update
         set record = excluded.record, cells = excluded.cells, seen = excluded.seen, version = excluded.version,
-            due_at = excluded.due_at, attempted_at = null, refused = null, refused_at = null
+            due_at = excluded.due_at, attempted_at = null, refused = null, refused_at = null, refusals = 0
         "#,
         sheet,
         &rooms as _,
@@ -232,10 +232,11 @@ pub async fn refuse(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into vika_sync_rows (sheet, room, version, refused, refused_at)
-        values ($1, $2, -1, $3, $4)
+        insert into vika_sync_rows as mirror (sheet, room, version, refused, refused_at, refusals)
+        values ($1, $2, -1, $3, $4, 1)
         on conflict (sheet, room) do update
-        set version = -1, attempted_at = null, refused = excluded.refused, refused_at = excluded.refused_at
+        set version = -1, attempted_at = null, refused = excluded.refused, refused_at = excluded.refused_at,
+            refusals = mirror.refusals + 1
         "#,
         sheet,
         room,

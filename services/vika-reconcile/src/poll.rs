@@ -350,8 +350,12 @@ async fn edits<T: Managed>(
     };
     let records = match client.records(&id, &query).await {
         Err(error @ vika::Error::Rejected { .. }) => {
-            sheet.guard.look_after_refusal(client, now).await?;
-            return Err(error.into());
+            // What was found out needs no pause: the next poll goes by it.
+            return if sheet.guard.look_after_refusal(client, now).await? {
+                Ok(None)
+            } else {
+                Err(error.into())
+            };
         }
         read => read?,
     };
@@ -397,7 +401,9 @@ async fn new_among<A>(
 fn since<T: Managed>(watermark_ms: i64, bots: &[String]) -> String {
     let from = (watermark_ms - LOOK_BACK_MS).max(0);
     let mut conditions = vec![formula::greater(T::EDITED_AT.name(), from)];
-    conditions.extend(bots.iter().map(|bot| formula::differs(T::EDITED_BY.name(), bot)));
+    // Whoever cannot be left out here is left out by `edit`.
+    let bots = bots.iter().filter(|bot| formula::is_expressible(bot));
+    conditions.extend(bots.map(|bot| formula::differs(T::EDITED_BY.name(), bot)));
     formula::all(&conditions)
 }
 

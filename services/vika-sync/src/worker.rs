@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::gap::Gap;
 use runtime::lease::Lease;
@@ -29,8 +29,6 @@ use crate::{audit, outcome};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Rooms compared before outcomes get their turn again.
 const ROOMS_AT_ONCE: usize = 100;
-/// A row that the service refused by itself is tried again after this.
-const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// The pause after the database failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -266,7 +264,7 @@ impl Worker {
     fn handle<T: Table>(
         &mut self,
         result: Result<(), Trouble>,
-        sheet: impl FnOnce(&mut Self) -> &mut Sheet<T>,
+        sheet: impl Fn(&mut Self) -> &mut Sheet<T>,
     ) -> Result<bool, Trouble> {
         let now = self.tools.now();
         match result {
@@ -277,6 +275,9 @@ impl Worker {
                 Ok(false)
             }
             Err(Trouble::Vika(error)) => {
+                if matches!(error, vika::Error::Rejected { .. }) {
+                    sheet(self).guard.suspect();
+                }
                 metrics::counter!("vika_calls_failed_total", "sheet" => T::TITLE).increment(1);
                 let pause = error.pause();
                 if error.is_transient() {
@@ -343,8 +344,7 @@ async fn gather<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -
         sheet.todo.extend(mirror::all_rooms(&mut connection).await?);
         sheet.all = false;
     } else {
-        let refused_since = now - REFUSED_AGAIN;
-        sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), now, refused_since).await?);
+        sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), now).await?);
     }
     Ok(())
 }
