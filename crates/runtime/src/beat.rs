@@ -104,6 +104,7 @@ impl Beats {
             disks: self.disks.iter().filter_map(|path| disk(path)).collect(),
             panicked: panics::last(self.service),
             login: self.health.login(),
+            vika: self.health.vika(),
         }
     }
 }

@@ -116,6 +116,7 @@ fn note(location: &str) -> Option<(&'static str, Option<(Login, Beat)>)> {
         disks: Vec::new(),
         panicked: Some(panic),
         login: None,
+        vika: Vec::new(),
     };
     Some((service, Some((reporter.login.clone(), beat))))
 }

@@ -274,6 +274,7 @@ mod tests {
             disks: Vec::new(),
             panicked: None,
             login: None,
+            vika: Vec::new(),
         }
     }
 

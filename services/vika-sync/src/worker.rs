@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::gap::Gap;
+use events::beat::{VikaFailure, VikaProblem};
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
 use runtime::{Clock, Context};
@@ -21,7 +22,7 @@ use vika::{CallCount, Client, Pacing, Pause, SheetId, SheetIds, Token};
 use crate::pass::Truth;
 use crate::row::{Desired, Facts, all_rooms, today};
 use crate::sheet::{Sheet, after};
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble, problem};
 use crate::write::{Tools, flush};
 use crate::{audit, outcome};
 
@@ -111,6 +112,10 @@ struct Worker {
     log: Sheet<SystemLog>,
     surroundings: Option<Surroundings>,
     paused_until: Option<Timestamp>,
+    /// Why all of Vika refuses us, and how many calls had been answered by then.
+    refused: Option<(VikaFailure, u64)>,
+    /// How often in a row the month's calls were said to be used up.
+    quota_refusals: u32,
     /// Since when something that changed does not stand in Vika.
     behind_since: Option<Timestamp>,
 }
@@ -127,6 +132,8 @@ impl Worker {
             log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
             surroundings: None,
             paused_until: None,
+            refused: None,
+            quota_refusals: 0,
             behind_since: None,
         }
     }
@@ -155,6 +162,7 @@ impl Worker {
                 }
             }
             self.measure();
+            self.report();
             if due {
                 (looked, rung) = (Some(Instant::now()), false);
             }
@@ -178,6 +186,23 @@ impl Worker {
         self.behind_since = is_behind.then(|| self.behind_since.unwrap_or(now));
         let behind = self.behind_since.map_or(0.0, |since| (now - since).as_seconds_f64());
         metrics::gauge!("vika_behind_seconds").set(behind);
+    }
+
+    /// Tells operators what keeps us from Vika.
+    fn report(&mut self) {
+        let calls = self.tools.client.counted_calls();
+        if self.refused.is_some_and(|(_, then)| calls > then) {
+            (self.refused, self.quota_refusals) = (None, 0);
+        }
+        let now = self.tools.now();
+        let everything = self.refused.map(|(what, _)| problem(what, None, Vec::new(), now));
+        let mut problems: Vec<VikaProblem> = everything.into_iter().collect();
+        if problems.is_empty() {
+            problems.extend(trouble::of_sheet(&self.today, now));
+            problems.extend(trouble::of_sheet(&self.all_rooms, now));
+            problems.extend(trouble::of_sheet(&self.log, now));
+        }
+        self.tools.ctx.health.report_vika(problems);
     }
 
     /// Shows new outcomes, and if it is `due` brings rows up to date. `true`: there is more to do at once.
@@ -274,12 +299,32 @@ impl Worker {
                 sheet(self).all = true;
                 Ok(false)
             }
+            // Said already in this round.
+            Err(Trouble::Vika(vika::Error::Quota { .. }))
+                if self.paused_until.is_some_and(|until| now < until) =>
+            {
+                Ok(false)
+            }
             Err(Trouble::Vika(error)) => {
                 if matches!(error, vika::Error::Rejected { .. }) {
                     sheet(self).guard.suspect();
                 }
                 metrics::counter!("vika_calls_failed_total", "sheet" => T::TITLE).increment(1);
-                let pause = error.pause();
+                sheet(self).failing_since.get_or_insert(now);
+                match &error {
+                    vika::Error::Quota { .. } => {
+                        self.refused = Some((VikaFailure::Quota, self.tools.client.counted_calls()));
+                    }
+                    vika::Error::Unauthorized | vika::Error::Forbidden { .. } => {
+                        self.refused = Some((VikaFailure::Access, self.tools.client.counted_calls()));
+                    }
+                    vika::Error::SheetMissing { .. } => sheet(self).hidden = true,
+                    _ => {}
+                }
+                let pause = error.pause_after(self.quota_refusals);
+                if matches!(error, vika::Error::Quota { .. }) {
+                    self.quota_refusals += 1;
+                }
                 if error.is_transient() {
                     tracing::warn!(
                         sheet = T::TITLE,
@@ -332,8 +377,19 @@ impl Worker {
 }
 
 async fn look<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
-    if !sheet.is_paused(now) && sheet.guard.look_if_due(&tools.client, now).await? {
+    if sheet.is_paused(now) {
+        return Ok(());
+    }
+    let calls = tools.client.counted_calls();
+    if sheet.guard.look_if_due(&tools.client, now).await? {
         sheet.all = true;
+    }
+    if tools.client.counted_calls() > calls {
+        sheet.hidden = false;
+    }
+    if sheet.todo.is_empty() {
+        // Nothing waits for it: whatever failed is done, or was given up.
+        sheet.failing_since = None;
     }
     Ok(())
 }
@@ -369,6 +425,7 @@ async fn sync<T: Table>(
     let keys: Vec<String> = taken.iter().cloned().collect();
     let rows = truth.rows(&tools.ctx, sheet.id(), &keys, make).await?;
     flush(tools, sheet, rows).await?;
+    sheet.works();
     sheet.todo.retain(|room| !taken.contains(room));
     Ok(())
 }

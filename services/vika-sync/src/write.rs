@@ -248,6 +248,7 @@ async fn insert<T: Table>(
         match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
             Ok(records) => {
                 tools.ctx.faults.reach(point::CREATED).await;
+                sheet.full_until = None;
                 confirm(tools, sheet, &batch, &records).await?;
                 metrics::counter!("vika_rows_created_total", "sheet" => T::TITLE)
                     .increment(batch.len() as u64);

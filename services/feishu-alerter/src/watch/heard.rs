@@ -151,6 +151,7 @@ mod tests {
             disks: Vec::new(),
             panicked: None,
             login: None,
+            vika: Vec::new(),
         }
     }
 

@@ -71,6 +71,7 @@ pub fn beat(scene: &Scene, instance: &str) -> Beat {
         disks: Vec::new(),
         panicked: None,
         login: None,
+        vika: Vec::new(),
     }
 }
 
