@@ -237,7 +237,8 @@ pub async fn settle(tools: &Tools, outcomes: &[PendingOutcome], rows_written: bo
     let now = tools.now();
     let mut connection = tools.ctx.db.acquire().await?;
     let ids: Vec<String> = outcomes.iter().map(|outcome| outcome.command.id.to_string()).collect();
-    if rows_written {
+    let rooms: Vec<String> = outcomes.iter().map(|outcome| outcome.command.room.to_string()).collect();
+    if rows_written && !mirror::any_unread(&mut connection, &rooms).await? {
         mirror::settle_outcomes(&mut connection, &ids, now).await?;
     }
     for (outcome, id) in outcomes.iter().zip(ids) {

@@ -26,8 +26,8 @@ pub struct Sheet<T: 'static> {
     pub failing_since: Option<Timestamp>,
     /// It is missing, or not visible to our user.
     pub hidden: bool,
-    /// When its rows were last audited.
-    pub audited_at: Option<Timestamp>,
+    /// When its rows are to be listed.
+    pub list_at: Option<Timestamp>,
 }
 
 impl<T: Table> Sheet<T> {
@@ -42,7 +42,7 @@ impl<T: Table> Sheet<T> {
             full_until: None,
             failing_since: None,
             hidden: false,
-            audited_at: None,
+            list_at: None,
         }
     }
 

@@ -222,6 +222,7 @@ impl Worker {
         }
         self.look_at_columns(now).await?;
         let truth = Truth::read(&self.tools.ctx).await?;
+        self.read_back().await?;
         if due {
             self.collect(&truth).await?;
         }
@@ -231,7 +232,7 @@ impl Worker {
         let also = sync(&mut self.tools, &mut self.all_rooms, &truth, &rooms, |f| Some(all_rooms(f))).await;
         let also = self.handle(also, |worker| &mut worker.all_rooms)?;
         self.show(&outcomes, shown && also).await?;
-        self.audit().await?;
+        self.list().await?;
         let now = self.tools.now();
         let is_paused = self.paused_until.is_some_and(|until| now < until);
         let left = |ready: bool, todo: &BTreeSet<String>| ready && !todo.is_empty();
@@ -277,11 +278,20 @@ impl Worker {
         outcome::settle(&self.tools, outcomes, rows_written).await
     }
 
-    async fn audit(&mut self) -> Result<(), Trouble> {
-        let audited = audit::audit_if_due(&self.tools, &mut self.today).await;
-        self.handle(audited, |worker| &mut worker.today)?;
-        let audited = audit::audit_if_due(&self.tools, &mut self.all_rooms).await;
-        self.handle(audited, |worker| &mut worker.all_rooms)?;
+    /// Reads back what was written, before it is decided what to write.
+    async fn read_back(&mut self) -> Result<(), Trouble> {
+        let read = audit::read_back(&self.tools, &self.today).await;
+        self.handle(read, |worker| &mut worker.today)?;
+        let read = audit::read_back(&self.tools, &self.all_rooms).await;
+        self.handle(read, |worker| &mut worker.all_rooms)?;
+        Ok(())
+    }
+
+    async fn list(&mut self) -> Result<(), Trouble> {
+        let listed = audit::list_if_due(&mut self.tools, &mut self.today).await;
+        self.handle(listed, |worker| &mut worker.today)?;
+        let listed = audit::list_if_due(&mut self.tools, &mut self.all_rooms).await;
+        self.handle(listed, |worker| &mut worker.all_rooms)?;
         Ok(())
     }
 

@@ -190,7 +190,7 @@ async fn settle<T: Table>(tools: &Tools, sheet: &Sheet<T>, rows: &[Row<T>]) -> R
     let news: Vec<MirrorRow> =
         looked_at.filter(|(row, next)| row.known != *next).map(|(_, next)| next).collect();
     if !news.is_empty() {
-        mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &news).await?;
+        mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &news, false).await?;
     }
     Ok(())
 }
@@ -403,7 +403,7 @@ async fn confirm<T: Table>(
         .zip(records)
         .map(|((row, fields), record)| row.after(Some(record.to_string()), fields, now))
         .collect();
-    Ok(mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows).await?)
+    Ok(mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows, true).await?)
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ async fn a_deleted_row_is_made_again() -> Result<()> {
     room_state.stop().await
 }
 
-/// Seen to fail with the audit's comparison taken out: the row stayed as it was.
+/// Seen to fail with the comparison in `audit` taken out: the row stayed as it was.
 #[tokio::test]
 async fn a_success_that_stored_nothing_is_found_out() -> Result<()> {
     let world = World::start().await?;
@@ -171,8 +171,43 @@ async fn a_success_that_stored_nothing_is_found_out() -> Result<()> {
         Ok(world.calls().await?.iter().any(|call| call["fault"] == "swallow"))
     })
     .await?;
-    world.stack.clock.advance(std::time::Duration::from_secs(3_601));
+    // Two cycles of a second, and no more.
+    world.stack.clock.advance(std::time::Duration::from_secs(2));
     world.until_shows(today, "r1", &[("等待状态", "已回复")]).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+/// Seen to fail without `list_if_due`: nobody looks at rows that do not change.
+#[tokio::test]
+async fn a_row_deleted_or_copied_while_nothing_is_said_is_noticed() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    for sheet in [&world.sheets.today, &world.sheets.all_rooms] {
+        let row = until_some("the row", || world.row(sheet, "r1")).await?;
+        world.manager()?.delete(sheet, &[RecordId::try_from(row[""].clone())?]).await?;
+        world.stack.clock.advance(std::time::Duration::from_secs(130));
+        let again = until_some("the row, again", || async {
+            Ok(world.row(sheet, "r1").await?.filter(|again| again[""] != row[""]))
+        })
+        .await?;
+        let columns = world.manager()?.fields(sheet).await?;
+        let key = columns.iter().find(|field| field.name == "群ID").expect("the key");
+        let copy = [(key.id.clone(), Cell::text("webhook:r1"))].into_iter().collect();
+        world.manager()?.create(sheet, &[copy]).await?;
+        world.stack.clock.advance(std::time::Duration::from_secs(130));
+        let words = format!("以自增 {} 的那一行为准", again["自增"]);
+        until("the copy says so", || async {
+            let rows = world.rows(sheet).await?;
+            let told: Vec<_> = rows.iter().filter(|row| row["系统信息"].starts_with("重复行")).collect();
+            Ok(rows.len() == 2
+                && told.len() == 1
+                && told[0][""] != again[""]
+                && told[0]["系统信息"].contains(&words))
+        })
+        .await?;
+    }
     sync.stop().await?;
     room_state.stop().await
 }
