@@ -291,20 +291,6 @@ pub async fn unread(
     Ok(rows.into_iter().map(|row| (row.record, row.cells.0)).collect())
 }
 
-/// Whether one of these rooms (in text form) has a row that was not read back since it was written.
-pub async fn any_unread(connection: &mut PgConnection, rooms: &[String]) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"
-        select exists (
-            select from vika_sync_rows where room = any ($1) and record is not null and audited_at is null
-        ) as "exists!"
-        "#,
-        rooms,
-    )
-    .fetch_one(connection)
-    .await
-}
-
 /// Every row that is known to be in a sheet: record id and room.
 pub async fn records(
     connection: &mut PgConnection,
