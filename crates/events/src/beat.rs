@@ -54,6 +54,9 @@ pub struct Beat {
     /// The gateway asks for a verification before the account is logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+    /// What keeps it from Vika.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vika: Vec<VikaProblem>,
 }
 
 /// A verification that is asked for at a login, which no code to be scanned can give.
@@ -73,6 +76,40 @@ pub enum VerificationKind {
     Code,
     /// A slider to be moved at the gateway.
     Slide,
+}
+
+/// Something that keeps a service from Vika.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VikaProblem {
+    /// What.
+    pub what: VikaFailure,
+    /// The sheet's title; `None`: all sheets.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// The columns that it is about.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Since when, as far as the service knows.
+    pub since: DateTime<Utc>,
+}
+
+/// What can keep a service from Vika.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VikaFailure {
+    /// The space's calls of the month are used up.
+    Quota,
+    /// The token is not accepted, or its user may not do this.
+    Access,
+    /// The sheet takes no more rows.
+    SheetFull,
+    /// Columns are missing, renamed or of another type.
+    Columns,
+    /// Nothing could be done for minutes, for whatever reason.
+    Stalled,
+    /// A newer service knows another.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A consumer that has work waiting.

@@ -105,6 +105,7 @@ impl Beats {
             panicked: panics::last(self.service),
             login: self.health.login(),
             verification: self.health.verification(),
+            vika: self.health.vika(),
         }
     }
 }

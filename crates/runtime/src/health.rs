@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use events::beat::{Lag, Login, Verification};
+use events::beat::{Lag, Login, Verification, VikaProblem};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -41,6 +41,7 @@ struct Reports {
     behind: BTreeMap<&'static str, Behind>,
     login: Option<Login>,
     verification: Option<Verification>,
+    vika: Vec<VikaProblem>,
 }
 
 #[derive(Debug)]
@@ -119,6 +120,27 @@ impl Health {
 
     pub(crate) fn login(&self) -> Option<Login> {
         self.reports().login.clone()
+    }
+
+    /// What keeps the service from Vika at this moment. What was reported before keeps its beginning; what is new is told at
+    /// once.
+    pub fn report_vika(&self, mut problems: Vec<VikaProblem>) {
+        let mut reports = self.reports();
+        let same = |a: &VikaProblem, b: &VikaProblem| a.what == b.what && a.sheet == b.sheet;
+        for problem in &mut problems {
+            if let Some(known) = reports.vika.iter().find(|known| same(known, problem)) {
+                problem.since = known.since;
+            }
+        }
+        if reports.vika != problems {
+            reports.vika = problems;
+            drop(reports);
+            self.urgent.notify_one();
+        }
+    }
+
+    pub(crate) fn vika(&self) -> Vec<VikaProblem> {
+        self.reports().vika.clone()
     }
 
     /// Resolves when there is something to be told at once.

@@ -117,6 +117,7 @@ fn note(location: &str) -> Option<(&'static str, Option<(Login, Beat)>)> {
         panicked: Some(panic),
         login: None,
         verification: None,
+        vika: Vec::new(),
     };
     Some((service, Some((reporter.login.clone(), beat))))
 }

@@ -57,24 +57,25 @@ pub struct MirrorRow {
 }
 
 /// Rooms (in text form) whose row in a sheet does not reflect them any more: newer ones, rows whose cells change with
-/// time, rows never looked at. Rows refused after `refused_since` are left alone.
+/// time, rows never looked at. Rows that were refused are left alone for a while, each time longer: ten minutes at first,
+/// at most five hours and twenty minutes. Rows that held something else than was written come back sooner.
 pub async fn rooms_behind(
     connection: &mut PgConnection,
     sheet: &str,
     now: Timestamp,
-    refused_since: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         select rooms.room
         from rooms left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
         where (mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $2)
-          and (mirror.refused_at is null or mirror.refused_at <= $3)
+          and (mirror.refused_at is null
+               or mirror.refused_at + case when mirror.refused is null then interval '30 seconds' else interval '10 minutes' end
+                  * power(2, least(greatest(mirror.refusals, 1), 6) - 1) <= $2)
         order by rooms.room
         "#,
         sheet,
         now,
-        refused_since,
     )
     .fetch_all(connection)
     .await
@@ -120,11 +121,13 @@ pub async fn mirror(
         .collect())
 }
 
-/// Keeps rows as they are now known to be; forgets attempts and refusals.
+/// Keeps rows as they are now known to be; forgets attempts and refusals. Those that were just `written` are to be read
+/// back.
 pub async fn confirm(
     connection: &mut PgConnection,
     sheet: &str,
     rows: &[MirrorRow],
+    written: bool,
 ) -> Result<(), sqlx::Error> {
     let rooms: Vec<&str> = rows.iter().map(|row| row.room.as_str()).collect();
     let records: Vec<Option<&str>> = rows.iter().map(|row| row.record.as_deref()).collect();
@@ -138,7 +141,8 @@ pub async fn confirm(
         select $1, * from unnest($2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::bigint[], $7::timestamptz[])
         on conflict (sheet, room) do update
         set record = excluded.record, cells = excluded.cells, seen = excluded.seen, version = excluded.version,
-            due_at = excluded.due_at, attempted_at = null, refused = null, refused_at = null
+            due_at = excluded.due_at, attempted_at = null, refused = null, refused_at = null,
+            audited_at = case when $8 then null else vika_sync_rows.audited_at end
         "#,
         sheet,
         &rooms as _,
@@ -147,6 +151,7 @@ pub async fn confirm(
         &seen as _,
         &versions,
         &due as _,
+        written,
     )
     .execute(connection)
     .await?;
@@ -232,10 +237,11 @@ pub async fn refuse(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into vika_sync_rows (sheet, room, version, refused, refused_at)
-        values ($1, $2, -1, $3, $4)
+        insert into vika_sync_rows as mirror (sheet, room, version, refused, refused_at, refusals)
+        values ($1, $2, -1, $3, $4, 1)
         on conflict (sheet, room) do update
-        set version = -1, attempted_at = null, refused = excluded.refused, refused_at = excluded.refused_at
+        set version = -1, attempted_at = null, refused = excluded.refused, refused_at = excluded.refused_at,
+            refusals = mirror.refusals + 1
         "#,
         sheet,
         room,
@@ -263,8 +269,8 @@ pub async fn forget(connection: &mut PgConnection, sheet: &str, record: &str) ->
     Ok(())
 }
 
-/// The rows that have gone unaudited for longest, oldest first: record id and confirmed cells.
-pub async fn least_audited(
+/// Rows that were written, or are suspected, and not read back since: record id and cells as they should be.
+pub async fn unread(
     connection: &mut PgConnection,
     sheet: &str,
     most: i64,
@@ -273,8 +279,8 @@ pub async fn least_audited(
         r#"
         select record as "record!", cells as "cells: Json<Cells>"
         from vika_sync_rows
-        where sheet = $1 and record is not null
-        order by audited_at nulls first, room
+        where sheet = $1 and record is not null and audited_at is null
+        order by room
         limit $2
         "#,
         sheet,
@@ -285,24 +291,83 @@ pub async fn least_audited(
     Ok(rows.into_iter().map(|row| (row.record, row.cells.0)).collect())
 }
 
-/// Notes that a row was compared with the sheet; `cells`: what it really holds, if that differed.
-pub async fn audited(
+/// Every row that is known to be in a sheet: record id and room.
+pub async fn records(
+    connection: &mut PgConnection,
+    sheet: &str,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select record as "record!", room from vika_sync_rows where sheet = $1 and record is not null"#,
+        sheet,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.record, row.room)).collect())
+}
+
+/// Has rows read back: these, and as many of those that have gone longest without.
+pub async fn suspect(
+    connection: &mut PgConnection,
+    sheet: &str,
+    records: &[String],
+    more: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update vika_sync_rows set audited_at = null
+        where sheet = $1 and record is not null and (record = any ($2) or room in (
+            select room from vika_sync_rows
+            where sheet = $1 and record is not null and audited_at is not null
+            order by audited_at, room limit $3))
+        "#,
+        sheet,
+        records,
+        more,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a row holds what it should.
+pub async fn read_back(
+    connection: &mut PgConnection,
+    sheet: &str,
+    records: &[String],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update vika_sync_rows set audited_at = $3, refusals = 0 where sheet = $1 and record = any ($2)",
+        sheet,
+        records,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a row holds something else than was written: it is written again, twice at once and then ever more slowly.
+/// What was last to be seen in it was seen by nobody.
+pub async fn drifted(
     connection: &mut PgConnection,
     sheet: &str,
     record: &str,
-    cells: Option<&Cells>,
+    cells: &Cells,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
         update vika_sync_rows
-        set audited_at = $3, cells = coalesce($4, cells), version = case when $4::jsonb is null then version else -1 end
+        set audited_at = $3, cells = $4, version = -1, refusals = refusals + 1,
+            refused_at = case when refusals >= 2 then $3::timestamptz end,
+            seen = case when jsonb_array_length(seen) > 1 then seen - (-1) else seen end
         where sheet = $1 and record = $2
         "#,
         sheet,
         record,
         now,
-        cells.map(Json) as _,
+        Json(cells) as _,
     )
     .execute(connection)
     .await?;

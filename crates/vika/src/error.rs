@@ -81,8 +81,10 @@ pub enum Pause {
     Everything(Duration),
 }
 
-/// The month's calls are used up: somebody has to buy more, or the month has to end.
-const QUOTA_PAUSE: Duration = Duration::from_hours(1);
+/// The month's calls are used up: somebody has to buy more, or the month has to end. Doubled with each refusal in a row.
+const QUOTA_PAUSE: Duration = Duration::from_mins(4);
+/// The longest pause after a refusal of the quota.
+const LONGEST_QUOTA_PAUSE: Duration = Duration::from_hours(1);
 /// Somebody has to change a right or the configuration.
 const RIGHTS_PAUSE: Duration = Duration::from_mins(5);
 /// A call that cannot be understood is not made over and over.
@@ -98,14 +100,39 @@ impl Error {
             Self::Quota { .. } => Pause::Everything(QUOTA_PAUSE),
             Self::Unauthorized | Self::Forbidden { .. } => Pause::Everything(RIGHTS_PAUSE),
             Self::SheetMissing { .. } => Pause::Sheet(RIGHTS_PAUSE),
-            Self::RowLimit { .. } => Pause::NewRows(QUOTA_PAUSE),
+            Self::RowLimit { .. } => Pause::NewRows(RIGHTS_PAUSE),
             Self::Ambiguous { .. } => Pause::Sheet(AMBIGUOUS_PAUSE),
             Self::Rejected { .. } | Self::Invalid(_) | Self::Unreadable(_) => Pause::Sheet(ODD_PAUSE),
+        }
+    }
+
+    /// The same after so many refusals of the quota before this one in a row: ever longer, up to an hour.
+    pub fn pause_after(&self, refusals: u32) -> Pause {
+        match self {
+            Self::Quota { .. } => {
+                Pause::Everything((QUOTA_PAUSE * (1 << refusals.min(4))).min(LONGEST_QUOTA_PAUSE))
+            }
+            _ => self.pause(),
         }
     }
 
     /// Whether waiting alone may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Retry { .. } | Self::RateLimited { .. } | Self::Ambiguous { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_used_up_month_is_tried_soon_and_then_ever_more_slowly() {
+        let error = Error::Quota { message: String::new() };
+        let minutes = |refusals| match error.pause_after(refusals) {
+            Pause::Everything(pause) => pause.as_secs() / 60,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([0, 1, 2, 3, 4, 5, 900].map(minutes), [4, 8, 16, 32, 60, 60, 60]);
     }
 }

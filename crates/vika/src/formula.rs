@@ -10,6 +10,12 @@ pub fn text(text: &str) -> String {
     format!("\"{}\"", escape(text, '"'))
 }
 
+/// Whether the real parser takes this text as a literal. It refuses line ends, however they are written, and an escaped
+/// backslash before an escaped quote; a row with such a key has to be found without a formula.
+pub fn is_expressible(text: &str) -> bool {
+    !text.contains(['\n', '\r', '\u{2028}', '\u{2029}']) && !text.contains("\\\"")
+}
+
 /// A column by name.
 pub fn column(name: &str) -> String {
     format!("{{{}}}", escape(name, '}'))
@@ -60,6 +66,12 @@ mod tests {
     fn what_people_write_cannot_leave_its_quotes() {
         assert_eq!(equals("群聊名", r#"a"b\"#), r#"{群聊名}="a\"b\\""#);
         assert_eq!(equals("a}b", "x"), r#"{a\}b}="x""#);
+        for taken in ["tab\t", "it's", "a\"b", "a\\b", "{}", "<"] {
+            assert!(is_expressible(taken), "{taken:?}");
+        }
+        for refused in ["a\nb", "a\rb", "a\u{2028}b", "a\\\"b"] {
+            assert!(!is_expressible(refused), "{refused:?}");
+        }
         assert_eq!(one_of("群ID", ["1", "2"]), r#"OR({群ID}="1",{群ID}="2")"#);
     }
 }

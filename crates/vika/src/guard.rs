@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// How often columns are looked at while nothing is wrong.
-const LOOK_EVERY: TimeDelta = TimeDelta::hours(1);
-/// How often while something is wrong, so that putting it right shows soon.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(10);
+const LOOK_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// How often while something is wrong, so that putting it right shows within a minute.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(30);
 /// A refused call makes us look, but no more often than this.
 const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(1);
 
@@ -24,12 +24,13 @@ pub struct Guard<T: 'static> {
     columns: Option<Present<T>>,
     problems: Vec<ColumnProblem>,
     looked_at: Option<DateTime<Utc>>,
+    suspected: bool,
 }
 
 impl<T: Table> Guard<T> {
     /// A sheet not yet looked at, of no use without the `needed` columns.
     pub fn new(sheet: SheetId, needed: &'static [T]) -> Self {
-        Self { sheet, needed, columns: None, problems: Vec::new(), looked_at: None }
+        Self { sheet, needed, columns: None, problems: Vec::new(), looked_at: None, suspected: false }
     }
 
     /// The columns, if the sheet can be used at all.
@@ -44,13 +45,22 @@ impl<T: Table> Guard<T> {
 
     /// Looks if it is time to. `true`: other columns can be used than before.
     pub async fn look_if_due(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
-        let every = if self.problems.is_empty() { LOOK_EVERY } else { LOOK_AGAIN };
+        let every = match (self.problems.is_empty(), self.suspected) {
+            (false, _) => LOOK_AGAIN,
+            (true, true) => AFTER_REFUSAL,
+            (true, false) => LOOK_EVERY,
+        };
         self.look_after(client, now, every).await
     }
 
     /// Looks because a call was refused, unless it looked just now. `true`: other columns can be used than before.
     pub async fn look_after_refusal(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
         self.look_after(client, now, AFTER_REFUSAL).await
+    }
+
+    /// A call was refused for no reason that is known: the next look comes soon.
+    pub fn suspect(&mut self) {
+        self.suspected = true;
     }
 
     async fn look_after(
@@ -65,6 +75,7 @@ impl<T: Table> Guard<T> {
         let fields = client.fields(&self.sheet).await?;
         let (columns, problems) = Present::look(&fields, self.columns.as_ref());
         self.looked_at = Some(now);
+        self.suspected = false;
         self.tell(&problems, &columns);
         self.problems = problems;
         let changed = self.columns.as_ref() != Some(&columns);

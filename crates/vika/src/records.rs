@@ -209,25 +209,72 @@ impl Client {
         Ok(keys.iter().filter_map(|k| ids.remove(k)).collect())
     }
 
-    /// The ids of the rows with these keys; of several with one key the first.
+    /// The ids of the rows with these keys; of several with one key the first. A key that no formula can say is looked
+    /// for in the whole column instead, so that it stops no other.
     pub async fn ids_by_key(
         &self,
         sheet: &SheetId,
         key: Key<'_>,
         keys: &[&str],
     ) -> Result<BTreeMap<String, RecordId>, Error> {
+        let (plain, mut odd): (Vec<&str>, Vec<&str>) =
+            keys.iter().copied().partition(|text| formula::is_expressible(text));
         let mut found = BTreeMap::new();
-        for some in keys.chunks(MAX_RECORDS) {
+        for some in plain.chunks(MAX_RECORDS) {
+            odd.extend(self.look_up(sheet, key, some, &mut found).await?);
+        }
+        if !odd.is_empty() {
+            tracing::debug!(%sheet, keys = odd.len(), "keys that no formula can say: the whole column is read");
+            let query = RecordQuery { fields: vec![key.field.clone()], ..RecordQuery::default() };
+            let all = self.records(sheet, &query).await?;
+            let wanted = |record: &Record| odd.contains(&record.cell(key.field).as_text());
+            enter(&mut found, key, all.into_iter().filter(wanted));
+        }
+        Ok(found)
+    }
+
+    /// Looks keys up by formula. One that is refused as a whole for its content is halved until the culprits are alone;
+    /// these are given back. A refusal for another reason, such as a renamed column, is an error.
+    async fn look_up<'k>(
+        &self,
+        sheet: &SheetId,
+        key: Key<'_>,
+        keys: &[&'k str],
+        found: &mut BTreeMap<String, RecordId>,
+    ) -> Result<Vec<&'k str>, Error> {
+        let (mut parts, mut culprits, mut is_column_known) = (vec![keys.to_vec()], Vec::new(), false);
+        while let Some(mut part) = parts.pop() {
             let query = RecordQuery {
-                formula: Some(formula::one_of(key.name, some.iter().copied())),
+                formula: Some(formula::one_of(key.name, part.iter().copied())),
                 fields: vec![key.field.clone()],
                 ..RecordQuery::default()
             };
-            for record in self.records(sheet, &query).await? {
-                found.entry(record.cell(key.field).as_text().to_owned()).or_insert(record.id);
+            match self.records(sheet, &query).await {
+                Ok(records) => enter(found, key, records),
+                Err(Error::Rejected { .. } | Error::Invalid(_)) => {
+                    if !is_column_known {
+                        self.probe(sheet, key).await?;
+                        is_column_known = true;
+                    }
+                    let half = part.split_off(part.len() / 2);
+                    if part.is_empty() { culprits.extend(half) } else { parts.extend([half, part]) }
+                }
+                Err(other) => return Err(other),
             }
         }
-        Ok(found)
+        Ok(culprits)
+    }
+
+    /// Fails where even a formula without content is refused.
+    async fn probe(&self, sheet: &SheetId, key: Key<'_>) -> Result<(), Error> {
+        let query = RecordQuery {
+            formula: Some(formula::equals(key.name, "-")),
+            fields: vec![key.field.clone()],
+            page_size: Some(1),
+            first_page_only: true,
+            ..RecordQuery::default()
+        };
+        self.records(sheet, &query).await.map(drop)
     }
 
     /// Changes cells of up to ten rows; cells that are not named stay. All rows are changed or none.
@@ -262,6 +309,12 @@ impl Client {
             body: None,
         };
         self.call(call).await.map(drop)
+    }
+}
+
+fn enter(found: &mut BTreeMap<String, RecordId>, key: Key<'_>, records: impl IntoIterator<Item = Record>) {
+    for record in records {
+        found.entry(record.cell(key.field).as_text().to_owned()).or_insert(record.id);
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use kit::{Kit, hasty, rooms, space};
 use serde_json::{Value, json};
 use vika::{
-    Cell, ColumnIds, Error, Fields, KnownSheets, Pacing, RecordQuery, SheetId, cell, formula, setup,
+    Cell, ColumnIds, Error, Fields, Key, KnownSheets, Pacing, RecordQuery, SheetId, cell, formula, setup,
     tables::{AllRooms, SystemLog, Table, Today},
 };
 
@@ -173,6 +173,35 @@ async fn a_creation_without_an_answer_is_ambiguous_and_not_done_twice() {
     assert_eq!(shown, ["r-1", "r-2", "r\"3", "r-4", "r-5"]);
     let read_ids: Vec<_> = read.into_iter().skip(1).map(|r| r.id).collect();
     assert_eq!(read_ids, ids.into_iter().chain(more).collect::<Vec<_>>());
+}
+
+/// Seen to fail with one formula for all ten keys: refused as a whole, or too long for an address.
+#[tokio::test]
+async fn a_key_that_no_formula_can_say_hides_no_other() {
+    let kit = Kit::start().await;
+    let (sheet, columns) = rooms(&kit).await;
+    let bot = kit.bot();
+    let long = |n: usize| format!("{n}{}", "长".repeat(160));
+    let longs: Vec<String> = (0..10).map(long).collect();
+    let odd =
+        ["plain", "nl\nid", "cr\rid", "ls\u{2028}id", "a\\\"b", "a\\b", "q\"q", "it's", "tab\tid", "{}"];
+    let key = columns.key(AllRooms::RoomId);
+    for keys in [odd.to_vec(), longs.iter().map(String::as_str).collect()] {
+        let rows: Vec<Fields> = keys.iter().map(|key| row(&columns, key)).collect();
+        kit.order("faults", json!({"kind": "drop_after", "method": "POST"})).await;
+        let made = bot.create_once(&sheet, key, &rows).await.unwrap();
+        let found = bot.ids_by_key(&sheet, key, &keys).await.unwrap();
+        let ids: Vec<_> = keys.iter().map(|key| found[*key].clone()).collect();
+        assert_eq!(ids, made);
+    }
+    assert_eq!(bot.records(&sheet, &everything()).await.unwrap().len(), 20, "none was made twice");
+
+    // The column itself is at fault: one more call tells, and nobody halves.
+    let before = bot.counted_calls();
+    let gone = Key { name: "没有", ..key };
+    let refused = bot.ids_by_key(&sheet, gone, &["a", "b", "c"]).await;
+    assert!(matches!(refused, Err(Error::Rejected { .. })));
+    assert_eq!(bot.counted_calls() - before, 2);
 }
 
 #[tokio::test]

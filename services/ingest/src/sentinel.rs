@@ -275,6 +275,7 @@ mod tests {
             panicked: None,
             login: None,
             verification: None,
+            vika: Vec::new(),
         }
     }
 

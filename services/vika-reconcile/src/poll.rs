@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use domain::Timestamp;
+use events::beat::{VikaFailure, VikaProblem};
 use events::{encode, subject};
 use runtime::bus::{BusError, Outgoing};
 use runtime::telemetry::chain;
@@ -27,6 +28,8 @@ use crate::point;
 
 /// How far a poll looks back behind the largest stamp seen: edits become visible a little out of order.
 const LOOK_BACK_MS: i64 = 10_000;
+/// After this, operators are told that nothing goes on.
+const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
 /// An author whom the sheet does not name.
 const SOMEBODY: &str = "经理";
 
@@ -135,6 +138,30 @@ impl Managed for AllRooms {
 struct Sheet<T: 'static> {
     guard: Guard<T>,
     paused_until: Option<Timestamp>,
+    /// Since when polls fail.
+    failing_since: Option<Timestamp>,
+    /// It is missing, or not visible to our user.
+    hidden: bool,
+}
+
+impl<T: Table> Sheet<T> {
+    fn new(id: SheetId, needed: &'static [T]) -> Self {
+        Self { guard: Guard::new(id, needed), paused_until: None, failing_since: None, hidden: false }
+    }
+
+    /// What operators have to know of it.
+    fn problem(&self, now: Timestamp) -> Option<VikaProblem> {
+        let columns: Vec<String> =
+            self.guard.problems().iter().map(|problem| problem.column().to_owned()).collect();
+        let is_stalled = self.failing_since.is_some_and(|since| now - since >= STALLED_AFTER);
+        let what = match (self.hidden, columns.is_empty(), is_stalled) {
+            (true, ..) => VikaFailure::Access,
+            (_, false, _) => VikaFailure::Columns,
+            (.., true) => VikaFailure::Stalled,
+            _ => return None,
+        };
+        Some(VikaProblem { what, sheet: Some(T::TITLE.to_owned()), columns, since: now })
+    }
 }
 
 struct Poller {
@@ -144,6 +171,10 @@ struct Poller {
     today: Sheet<Today>,
     all_rooms: Sheet<AllRooms>,
     paused_until: Option<Timestamp>,
+    /// Why all of Vika refuses us, and how many calls had been answered by then.
+    refused: Option<(VikaFailure, u64)>,
+    /// How often in a row the month's calls were said to be used up.
+    quota_refusals: u32,
 }
 
 /// Runs until the shutdown is requested.
@@ -158,9 +189,11 @@ pub async fn run(ctx: Context, settings: Settings) {
     let mut poller = Poller {
         client,
         count,
-        today: Sheet { guard: Guard::new(settings.today, TODAY), paused_until: None },
-        all_rooms: Sheet { guard: Guard::new(settings.all_rooms, ALL_ROOMS), paused_until: None },
+        today: Sheet::new(settings.today, TODAY),
+        all_rooms: Sheet::new(settings.all_rooms, ALL_ROOMS),
         paused_until: None,
+        refused: None,
+        quota_refusals: 0,
         ctx,
     };
     let shutdown = poller.ctx.shutdown.clone();
@@ -178,10 +211,26 @@ impl Poller {
         if self.paused_until.is_none_or(|until| now >= until) {
             let polled = self.poll_today(now).await;
             self.handle(polled, now, |poller| &mut poller.today);
+        }
+        if self.paused_until.is_none_or(|until| now >= until) {
             let polled = self.poll_all_rooms(now).await;
             self.handle(polled, now, |poller| &mut poller.all_rooms);
         }
+        self.report(now);
         self.enter_calls(now).await;
+    }
+
+    /// Tells operators what keeps us from Vika.
+    fn report(&mut self, now: Timestamp) {
+        let calls = self.client.counted_calls();
+        if self.refused.is_some_and(|(_, then)| calls > then) {
+            (self.refused, self.quota_refusals) = (None, 0);
+        }
+        let problems = match self.refused {
+            Some((what, _)) => vec![VikaProblem { what, sheet: None, columns: Vec::new(), since: now }],
+            None => self.today.problem(now).into_iter().chain(self.all_rooms.problem(now)).collect(),
+        };
+        self.ctx.health.report_vika(problems);
     }
 
     async fn poll_today(&mut self, now: Timestamp) -> Result<(), Trouble> {
@@ -263,14 +312,33 @@ impl Poller {
         &mut self,
         result: Result<(), Trouble>,
         now: Timestamp,
-        sheet: impl FnOnce(&mut Self) -> &mut Sheet<T>,
+        sheet: impl Fn(&mut Self) -> &mut Sheet<T>,
     ) {
-        let Err(error) = result else { return };
+        let Err(error) = result else {
+            let sheet = sheet(self);
+            if sheet.paused_until.is_none_or(|until| until <= now) {
+                (sheet.failing_since, sheet.hidden) = (None, false);
+            }
+            return;
+        };
+        sheet(self).failing_since.get_or_insert(now);
         metrics::counter!("vika_polls_failed_total", "sheet" => T::TITLE).increment(1);
         let Trouble::Vika(cause) = &error else {
             return tracing::warn!(sheet = T::TITLE, error = chain(&error), "a poll was cut short");
         };
-        let pause = cause.pause();
+        let refusal = match cause {
+            vika::Error::Quota { .. } => Some(VikaFailure::Quota),
+            vika::Error::Unauthorized | vika::Error::Forbidden { .. } => Some(VikaFailure::Access),
+            _ => None,
+        };
+        if let Some(what) = refusal {
+            self.refused = Some((what, self.client.counted_calls()));
+        }
+        sheet(self).hidden = matches!(cause, vika::Error::SheetMissing { .. });
+        let pause = cause.pause_after(self.quota_refusals);
+        if refusal == Some(VikaFailure::Quota) {
+            self.quota_refusals += 1;
+        }
         if cause.is_transient() {
             tracing::warn!(sheet = T::TITLE, error = chain(&error), ?pause, "Vika is left alone for a while");
         } else {
@@ -350,8 +418,12 @@ async fn edits<T: Managed>(
     };
     let records = match client.records(&id, &query).await {
         Err(error @ vika::Error::Rejected { .. }) => {
-            sheet.guard.look_after_refusal(client, now).await?;
-            return Err(error.into());
+            // What was found out needs no pause: the next poll goes by it.
+            return if sheet.guard.look_after_refusal(client, now).await? {
+                Ok(None)
+            } else {
+                Err(error.into())
+            };
         }
         read => read?,
     };
@@ -397,7 +469,9 @@ async fn new_among<A>(
 fn since<T: Managed>(watermark_ms: i64, bots: &[String]) -> String {
     let from = (watermark_ms - LOOK_BACK_MS).max(0);
     let mut conditions = vec![formula::greater(T::EDITED_AT.name(), from)];
-    conditions.extend(bots.iter().map(|bot| formula::differs(T::EDITED_BY.name(), bot)));
+    // Whoever cannot be left out here is left out by `edit`.
+    let bots = bots.iter().filter(|bot| formula::is_expressible(bot));
+    conditions.extend(bots.map(|bot| formula::differs(T::EDITED_BY.name(), bot)));
     formula::all(&conditions)
 }
 

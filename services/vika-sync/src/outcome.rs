@@ -25,8 +25,9 @@ use crate::write::Tools;
 pub const HORIZON: TimeDelta = TimeDelta::days(7);
 /// Outcomes shown in one go.
 pub const MOST: i64 = 50;
-/// When an outcome that could not be shown is tried again.
-const TRY_AGAIN: TimeDelta = TimeDelta::seconds(30);
+/// When an outcome that could not be shown is tried again: at first after the one, then when it is twice as old, at last
+/// after the other.
+const TRY_AGAIN: (TimeDelta, TimeDelta) = (TimeDelta::seconds(30), TimeDelta::hours(1));
 
 /// A decision takes less than this, unless it waited for somebody.
 const LATE: TimeDelta = TimeDelta::minutes(1);
@@ -126,14 +127,13 @@ async fn append(
         note(tools, &batch, Step::LogSent, tools.now()).await?;
         match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
             Ok(_) => tools.ctx.faults.reach(point::LOGGED).await,
-            Err(Error::Rejected { .. }) if batch.len() > 1 => {
+            Err(Error::Rejected { .. } | Error::Invalid(_)) if batch.len() > 1 => {
                 batches.extend(batch.into_iter().map(|outcome| vec![outcome]));
             }
-            Err(error @ Error::Rejected { .. }) => {
+            Err(error @ (Error::Rejected { .. } | Error::Invalid(_))) => {
                 let command = batch.first().map(|outcome| outcome.command.id.as_str());
                 tracing::error!(command, %error, "Vika refuses a row of 系统信息; the others go on");
                 metrics::counter!("vika_rows_refused_total", "sheet" => SystemLog::TITLE).increment(1);
-                note(tools, &batch, Step::Logged, tools.now()).await?;
             }
             Err(other) => return Err(other.into()),
         }
@@ -175,25 +175,40 @@ pub async fn untick(
     tools.ctx.faults.reach(point::BEFORE_UNTICK).await;
     let edits: Vec<EditId> = ticked.iter().filter_map(|outcome| tick(outcome, sheet)).collect();
     let mut stuck = still_ticked(tools, sheet, columns, &edits).await?;
-    let mut refused = Vec::new();
-    for batch in stuck.chunks(MAX_RECORDS) {
-        let off = |record: &RecordId| (record.clone(), columns.fields([(Today::Cancel, Cell::Tick(false))]));
-        let changes: Vec<(RecordId, Fields)> = batch.iter().map(off).collect();
-        match tools.client.update(&sheet.guard.sheet, &changes).await {
-            Ok(_) => {}
-            Err(error @ Error::Rejected { .. }) => {
-                tracing::error!(sheet = Today::TITLE, ?batch, %error, "ticks cannot be taken back");
-                metrics::counter!("vika_ticks_stuck_total").increment(batch.len() as u64);
-                refused.extend_from_slice(batch);
-            }
-            Err(other) => return Err(other.into()),
-        }
-    }
+    let refused = take_back(tools, sheet, columns, &stuck).await?;
     stuck.retain(|record| !refused.contains(record));
     let is_gone =
         |outcome: &&&PendingOutcome| tick(outcome, sheet).is_none_or(|edit| !stuck.contains(&edit.record));
     let gone: Vec<&PendingOutcome> = ticked.iter().filter(is_gone).copied().collect();
     note(tools, &gone, Step::Unticked, now).await
+}
+
+/// Takes ticks back, halving what is refused, and gives the records that refuse it alone.
+async fn take_back(
+    tools: &Tools,
+    sheet: &Sheet<Today>,
+    columns: &Present<Today>,
+    stuck: &[RecordId],
+) -> Result<Vec<RecordId>, Trouble> {
+    let off = |record: &RecordId| (record.clone(), columns.fields([(Today::Cancel, Cell::Tick(false))]));
+    let mut refused = Vec::new();
+    let mut batches: Vec<&[RecordId]> = stuck.chunks(MAX_RECORDS).collect();
+    while let Some(batch) = batches.pop() {
+        let changes: Vec<(RecordId, Fields)> = batch.iter().map(off).collect();
+        match (tools.client.update(&sheet.guard.sheet, &changes).await, batch) {
+            (Ok(_), _) => {}
+            (Err(error @ Error::Rejected { .. }), [record]) => {
+                tracing::error!(sheet = Today::TITLE, %record, %error, "a tick cannot be taken back");
+                metrics::counter!("vika_ticks_stuck_total").increment(1);
+                refused.push(record.clone());
+            }
+            (Err(Error::Rejected { .. }), several) => {
+                batches.extend(<[_; 2]>::from(several.split_at(several.len() / 2)));
+            }
+            (Err(other), _) => return Err(other.into()),
+        }
+    }
+    Ok(refused)
 }
 
 /// The records that still carry the very tick that was acted on.
@@ -222,8 +237,13 @@ pub async fn settle(tools: &Tools, outcomes: &[PendingOutcome], rows_written: bo
     let now = tools.now();
     let mut connection = tools.ctx.db.acquire().await?;
     let ids: Vec<String> = outcomes.iter().map(|outcome| outcome.command.id.to_string()).collect();
+    // A row that did not take it is found when it is read back, whatever became of the outcome.
     if rows_written {
         mirror::settle_outcomes(&mut connection, &ids, now).await?;
     }
-    Ok(mirror::postpone_outcomes(&mut connection, &ids, now + TRY_AGAIN).await?)
+    for (outcome, id) in outcomes.iter().zip(ids) {
+        let again = now + (now - outcome.command.decided_at).clamp(TRY_AGAIN.0, TRY_AGAIN.1);
+        mirror::postpone_outcomes(&mut connection, &[id], again).await?;
+    }
+    Ok(())
 }

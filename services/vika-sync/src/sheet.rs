@@ -22,8 +22,12 @@ pub struct Sheet<T: 'static> {
     pub paused_until: Option<Timestamp>,
     /// No rows are made before this: the sheet is full.
     pub full_until: Option<Timestamp>,
-    /// When its rows were last audited.
-    pub audited_at: Option<Timestamp>,
+    /// Since when calls about it fail.
+    pub failing_since: Option<Timestamp>,
+    /// It is missing, or not visible to our user.
+    pub hidden: bool,
+    /// When its rows are to be listed.
+    pub list_at: Option<Timestamp>,
 }
 
 impl<T: Table> Sheet<T> {
@@ -36,7 +40,9 @@ impl<T: Table> Sheet<T> {
             todo: BTreeSet::new(),
             paused_until: None,
             full_until: None,
-            audited_at: None,
+            failing_since: None,
+            hidden: false,
+            list_at: None,
         }
     }
 
@@ -53,6 +59,11 @@ impl<T: Table> Sheet<T> {
     /// Whether rows can be written.
     pub fn is_ready(&self, now: Timestamp) -> bool {
         !self.is_paused(now) && self.guard.usable().is_some()
+    }
+
+    /// Calls about it succeed.
+    pub fn works(&mut self) {
+        (self.failing_since, self.hidden) = (None, false);
     }
 
     /// Whether rows can be made.

@@ -1,8 +1,17 @@
 //! What ends a stretch of work early.
 
+use chrono::TimeDelta;
+use domain::Timestamp;
+use events::beat::{VikaFailure, VikaProblem};
 use runtime::lease::LeaseLost;
 use store::rules::RulesError;
 use store::sqlx;
+use vika::tables::Table;
+
+use crate::sheet::Sheet;
+
+/// After this, operators are told that nothing goes on.
+const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
 
 /// Why a stretch of work ended early. All of it is found again: nothing is remembered as done that was not confirmed.
 #[derive(Debug, thiserror::Error)]
@@ -28,4 +37,29 @@ pub enum Trouble {
     /// The shutdown was requested.
     #[error("asked to stop")]
     Stopping,
+}
+
+/// A problem that begins now, unless it was reported before.
+pub fn problem(what: VikaFailure, sheet: Option<&str>, columns: Vec<String>, now: Timestamp) -> VikaProblem {
+    VikaProblem { what, sheet: sheet.map(str::to_owned), columns, since: now }
+}
+
+/// What is wrong with a sheet.
+pub fn of_sheet<T: Table>(sheet: &Sheet<T>, now: Timestamp) -> Vec<VikaProblem> {
+    let columns: Vec<String> =
+        sheet.guard.problems().iter().map(|problem| problem.column().to_owned()).collect();
+    let mut found = Vec::new();
+    if sheet.hidden {
+        found.push(problem(VikaFailure::Access, Some(T::TITLE), Vec::new(), now));
+    }
+    if !columns.is_empty() {
+        found.push(problem(VikaFailure::Columns, Some(T::TITLE), columns, now));
+    }
+    if sheet.full_until.is_some() {
+        found.push(problem(VikaFailure::SheetFull, Some(T::TITLE), Vec::new(), now));
+    }
+    if found.is_empty() && sheet.failing_since.is_some_and(|since| now - since >= STALLED_AFTER) {
+        found.push(problem(VikaFailure::Stalled, Some(T::TITLE), Vec::new(), now));
+    }
+    found
 }

@@ -23,6 +23,12 @@ pub fn removed(at: DateTime<Tz>) -> String {
     format!("机器人已被移出群（{}）", at.format("%m-%d %H:%M"))
 }
 
+/// 系统信息 of a copy of a row: which one counts, by its 自增.
+pub fn doubled(number: Option<f64>) -> String {
+    let first = number.map_or_else(|| "原来的那一行".to_owned(), |number| format!("自增 {number} 的那一行"));
+    format!("重复行：以{first}为准，这一行不更新、修改不生效，可以删除")
+}
+
 /// 最后说话者.
 pub fn speaker(role: Role, name: &str) -> String {
     let prefix = if role == Role::Customer { CUSTOMER } else { STAFF };

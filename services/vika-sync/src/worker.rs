@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::gap::Gap;
+use events::beat::{VikaFailure, VikaProblem};
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
 use runtime::{Clock, Context};
@@ -21,7 +22,7 @@ use vika::{CallCount, Client, Pacing, Pause, SheetId, SheetIds, Token};
 use crate::pass::Truth;
 use crate::row::{Desired, Facts, all_rooms, today};
 use crate::sheet::{Sheet, after};
-use crate::trouble::Trouble;
+use crate::trouble::{self, Trouble, problem};
 use crate::write::{Tools, flush};
 use crate::{audit, outcome};
 
@@ -29,8 +30,6 @@ use crate::{audit, outcome};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Rooms compared before outcomes get their turn again.
 const ROOMS_AT_ONCE: usize = 100;
-/// A row that the service refused by itself is tried again after this.
-const REFUSED_AGAIN: TimeDelta = TimeDelta::minutes(10);
 /// The pause after the database failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -113,6 +112,10 @@ struct Worker {
     log: Sheet<SystemLog>,
     surroundings: Option<Surroundings>,
     paused_until: Option<Timestamp>,
+    /// Why all of Vika refuses us, and how many calls had been answered by then.
+    refused: Option<(VikaFailure, u64)>,
+    /// How often in a row the month's calls were said to be used up.
+    quota_refusals: u32,
     /// Since when something that changed does not stand in Vika.
     behind_since: Option<Timestamp>,
 }
@@ -129,6 +132,8 @@ impl Worker {
             log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
             surroundings: None,
             paused_until: None,
+            refused: None,
+            quota_refusals: 0,
             behind_since: None,
         }
     }
@@ -157,6 +162,7 @@ impl Worker {
                 }
             }
             self.measure();
+            self.report();
             if due {
                 (looked, rung) = (Some(Instant::now()), false);
             }
@@ -182,6 +188,23 @@ impl Worker {
         metrics::gauge!("vika_behind_seconds").set(behind);
     }
 
+    /// Tells operators what keeps us from Vika.
+    fn report(&mut self) {
+        let calls = self.tools.client.counted_calls();
+        if self.refused.is_some_and(|(_, then)| calls > then) {
+            (self.refused, self.quota_refusals) = (None, 0);
+        }
+        let now = self.tools.now();
+        let everything = self.refused.map(|(what, _)| problem(what, None, Vec::new(), now));
+        let mut problems: Vec<VikaProblem> = everything.into_iter().collect();
+        if problems.is_empty() {
+            problems.extend(trouble::of_sheet(&self.today, now));
+            problems.extend(trouble::of_sheet(&self.all_rooms, now));
+            problems.extend(trouble::of_sheet(&self.log, now));
+        }
+        self.tools.ctx.health.report_vika(problems);
+    }
+
     /// Shows new outcomes, and if it is `due` brings rows up to date. `true`: there is more to do at once.
     async fn step(&mut self, due: bool) -> Result<bool, Trouble> {
         self.tools.ready().await?;
@@ -199,6 +222,7 @@ impl Worker {
         }
         self.look_at_columns(now).await?;
         let truth = Truth::read(&self.tools.ctx).await?;
+        self.read_back().await?;
         if due {
             self.collect(&truth).await?;
         }
@@ -208,7 +232,7 @@ impl Worker {
         let also = sync(&mut self.tools, &mut self.all_rooms, &truth, &rooms, |f| Some(all_rooms(f))).await;
         let also = self.handle(also, |worker| &mut worker.all_rooms)?;
         self.show(&outcomes, shown && also).await?;
-        self.audit().await?;
+        self.list().await?;
         let now = self.tools.now();
         let is_paused = self.paused_until.is_some_and(|until| now < until);
         let left = |ready: bool, todo: &BTreeSet<String>| ready && !todo.is_empty();
@@ -254,11 +278,20 @@ impl Worker {
         outcome::settle(&self.tools, outcomes, rows_written).await
     }
 
-    async fn audit(&mut self) -> Result<(), Trouble> {
-        let audited = audit::audit_if_due(&self.tools, &mut self.today).await;
-        self.handle(audited, |worker| &mut worker.today)?;
-        let audited = audit::audit_if_due(&self.tools, &mut self.all_rooms).await;
-        self.handle(audited, |worker| &mut worker.all_rooms)?;
+    /// Reads back what was written, before it is decided what to write.
+    async fn read_back(&mut self) -> Result<(), Trouble> {
+        let read = audit::read_back(&self.tools, &self.today).await;
+        self.handle(read, |worker| &mut worker.today)?;
+        let read = audit::read_back(&self.tools, &self.all_rooms).await;
+        self.handle(read, |worker| &mut worker.all_rooms)?;
+        Ok(())
+    }
+
+    async fn list(&mut self) -> Result<(), Trouble> {
+        let listed = audit::list_if_due(&mut self.tools, &mut self.today).await;
+        self.handle(listed, |worker| &mut worker.today)?;
+        let listed = audit::list_if_due(&mut self.tools, &mut self.all_rooms).await;
+        self.handle(listed, |worker| &mut worker.all_rooms)?;
         Ok(())
     }
 
@@ -266,7 +299,7 @@ impl Worker {
     fn handle<T: Table>(
         &mut self,
         result: Result<(), Trouble>,
-        sheet: impl FnOnce(&mut Self) -> &mut Sheet<T>,
+        sheet: impl Fn(&mut Self) -> &mut Sheet<T>,
     ) -> Result<bool, Trouble> {
         let now = self.tools.now();
         match result {
@@ -276,9 +309,32 @@ impl Worker {
                 sheet(self).all = true;
                 Ok(false)
             }
+            // Said already in this round.
+            Err(Trouble::Vika(vika::Error::Quota { .. }))
+                if self.paused_until.is_some_and(|until| now < until) =>
+            {
+                Ok(false)
+            }
             Err(Trouble::Vika(error)) => {
+                if matches!(error, vika::Error::Rejected { .. }) {
+                    sheet(self).guard.suspect();
+                }
                 metrics::counter!("vika_calls_failed_total", "sheet" => T::TITLE).increment(1);
-                let pause = error.pause();
+                sheet(self).failing_since.get_or_insert(now);
+                match &error {
+                    vika::Error::Quota { .. } => {
+                        self.refused = Some((VikaFailure::Quota, self.tools.client.counted_calls()));
+                    }
+                    vika::Error::Unauthorized | vika::Error::Forbidden { .. } => {
+                        self.refused = Some((VikaFailure::Access, self.tools.client.counted_calls()));
+                    }
+                    vika::Error::SheetMissing { .. } => sheet(self).hidden = true,
+                    _ => {}
+                }
+                let pause = error.pause_after(self.quota_refusals);
+                if matches!(error, vika::Error::Quota { .. }) {
+                    self.quota_refusals += 1;
+                }
                 if error.is_transient() {
                     tracing::warn!(
                         sheet = T::TITLE,
@@ -331,8 +387,19 @@ impl Worker {
 }
 
 async fn look<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
-    if !sheet.is_paused(now) && sheet.guard.look_if_due(&tools.client, now).await? {
+    if sheet.is_paused(now) {
+        return Ok(());
+    }
+    let calls = tools.client.counted_calls();
+    if sheet.guard.look_if_due(&tools.client, now).await? {
         sheet.all = true;
+    }
+    if tools.client.counted_calls() > calls {
+        sheet.hidden = false;
+    }
+    if sheet.todo.is_empty() {
+        // Nothing waits for it: whatever failed is done, or was given up.
+        sheet.failing_since = None;
     }
     Ok(())
 }
@@ -343,8 +410,7 @@ async fn gather<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -
         sheet.todo.extend(mirror::all_rooms(&mut connection).await?);
         sheet.all = false;
     } else {
-        let refused_since = now - REFUSED_AGAIN;
-        sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), now, refused_since).await?);
+        sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), now).await?);
     }
     Ok(())
 }
@@ -369,6 +435,7 @@ async fn sync<T: Table>(
     let keys: Vec<String> = taken.iter().cloned().collect();
     let rows = truth.rows(&tools.ctx, sheet.id(), &keys, make).await?;
     flush(tools, sheet, rows).await?;
+    sheet.works();
     sheet.todo.retain(|room| !taken.contains(room));
     Ok(())
 }

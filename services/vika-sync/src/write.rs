@@ -190,7 +190,7 @@ async fn settle<T: Table>(tools: &Tools, sheet: &Sheet<T>, rows: &[Row<T>]) -> R
     let news: Vec<MirrorRow> =
         looked_at.filter(|(row, next)| row.known != *next).map(|(_, next)| next).collect();
     if !news.is_empty() {
-        mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &news).await?;
+        mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &news, false).await?;
     }
     Ok(())
 }
@@ -207,7 +207,14 @@ async fn create<T: Table>(
     for batch in missing.chunks(MAX_RECORDS) {
         tools.ready().await?;
         let keys: Vec<&str> = batch.iter().map(|row| row.known.room.as_str()).collect();
-        let mut there = tools.client.ids_by_key(&sheet.guard.sheet, key, &keys).await?;
+        let mut there = match tools.client.ids_by_key(&sheet.guard.sheet, key, &keys).await {
+            Err(Error::Rejected { .. })
+                if sheet.guard.look_after_refusal(&tools.client, tools.now()).await? =>
+            {
+                return Err(Trouble::Columns);
+            }
+            found => found?,
+        };
         let now = tools.now();
         let mut new = Vec::new();
         for row in batch {
@@ -241,6 +248,7 @@ async fn insert<T: Table>(
         match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
             Ok(records) => {
                 tools.ctx.faults.reach(point::CREATED).await;
+                sheet.full_until = None;
                 confirm(tools, sheet, &batch, &records).await?;
                 metrics::counter!("vika_rows_created_total", "sheet" => T::TITLE)
                     .increment(batch.len() as u64);
@@ -251,7 +259,7 @@ async fn insert<T: Table>(
                 let rooms: Vec<String> = batch.iter().map(|(row, _)| row.known.room.clone()).collect();
                 mirror::note_no_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rooms).await?;
                 match error {
-                    Error::Rejected { .. } => {
+                    Error::Rejected { .. } | Error::Invalid(_) => {
                         refused(tools, sheet, batch, &error, &mut batches).await?;
                     }
                     Error::RowLimit { .. } => {
@@ -297,7 +305,7 @@ async fn change<T: Table>(
                 metrics::counter!("vika_rows_changed_total", "sheet" => T::TITLE)
                     .increment(batch.len() as u64);
             }
-            Err(error @ Error::Rejected { .. }) => {
+            Err(error @ (Error::Rejected { .. } | Error::Invalid(_))) => {
                 if let [(only, _)] = batch.as_slice()
                     && gone(tools, sheet, key, only).await?
                 {
@@ -395,7 +403,7 @@ async fn confirm<T: Table>(
         .zip(records)
         .map(|((row, fields), record)| row.after(Some(record.to_string()), fields, now))
         .collect();
-    Ok(mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows).await?)
+    Ok(mirror::confirm(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rows, true).await?)
 }
 
 #[cfg(test)]

@@ -33,6 +33,11 @@ fn all() -> Vec<Trouble> {
         Trouble::FeishuRefuses,
         Trouble::CardsSetAside { count: 2 },
         Trouble::BusLost,
+        Trouble::VikaQuota,
+        Trouble::VikaFull { sheet: "今日群聊".into() },
+        Trouble::VikaAccess { service: "vika-sync".into(), sheet: None },
+        Trouble::VikaColumns { sheet: "今日群聊".into(), columns: vec!["群ID".into()] },
+        Trouble::VikaStalled { service: "vika-reconcile".into(), sheet: Some("群聊总表".into()) },
     ]
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::span::Span;
+use events::beat::{VikaFailure, VikaProblem};
 use runtime::config::Thresholds;
 
 use super::facts::{CARDS_ARE_NEWS_FOR, Facts, LETTERS_ARE_NEWS_FOR, MISSING_ARE_NEWS_FOR};
@@ -46,6 +47,7 @@ pub fn decide(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> All {
     found.extend(missing(facts));
     found.extend(disks(facts, thresholds, now));
     found.extend(outbox(facts, thresholds, now));
+    found.extend(vika(facts, now));
     found.into_iter().map(|found| (found.trouble.key(), found)).collect()
 }
 
@@ -188,6 +190,26 @@ fn outbox(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> 
         until: Some(at + CARDS_ARE_NEWS_FOR),
     });
     refuses.into_iter().chain(aside).collect()
+}
+
+/// Several services can tell of the same; the earliest counts.
+fn vika(facts: &Facts, now: Timestamp) -> Vec<Found> {
+    let mut told: Vec<_> = facts.vika.iter().collect();
+    told.sort_by_key(|(service, problem)| (std::cmp::Reverse(problem.since), service));
+    let found = |(service, problem): &(String, VikaProblem)| {
+        let (service, sheet) = (service.clone(), problem.sheet.clone());
+        let trouble = match problem.what {
+            VikaFailure::Quota => Trouble::VikaQuota,
+            VikaFailure::Access => Trouble::VikaAccess { service, sheet },
+            VikaFailure::SheetFull => Trouble::VikaFull { sheet: sheet.unwrap_or_default() },
+            VikaFailure::Columns => {
+                Trouble::VikaColumns { sheet: sheet.unwrap_or_default(), columns: problem.columns.clone() }
+            }
+            VikaFailure::Stalled | VikaFailure::Unknown => Trouble::VikaStalled { service, sheet },
+        };
+        lasting(trouble, problem.since.min(now))
+    };
+    told.into_iter().map(found).collect()
 }
 
 /// Lets a state through once it has been seen for a while; what happened is let through at once.

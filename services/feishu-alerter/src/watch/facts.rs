@@ -5,6 +5,7 @@ use std::time::Instant;
 use async_nats::connection::State;
 use chrono::TimeDelta;
 use domain::Timestamp;
+use events::beat::VikaProblem;
 use runtime::Context;
 use store::alerts::watch::{Gateway, Letters, Missing, Outbox, gateway, letters_since, missing, outbox};
 use store::golive;
@@ -45,6 +46,8 @@ pub struct Facts {
     pub missing: Option<Missing>,
     /// File systems: (path, service, free bytes, total bytes).
     pub disks: Vec<(String, String, u64, u64)>,
+    /// What keeps services from Vika: (service, what).
+    pub vika: Vec<(String, VikaProblem)>,
     /// Dead letters of late.
     pub letters: Vec<Letters>,
     /// The way to people.
@@ -161,6 +164,10 @@ impl Facts {
                 .iter()
                 .flat_map(|beat| beat.disks.iter().map(|disk| (disk, &beat.service)))
                 .map(|(disk, name)| (disk.path.clone(), name.clone(), disk.free_bytes, disk.total_bytes))
+                .collect(),
+            vika: beats
+                .iter()
+                .flat_map(|beat| beat.vika.iter().map(|problem| (beat.service.clone(), problem.clone())))
                 .collect(),
             letters: Vec::new(),
             outbox: Outbox::default(),

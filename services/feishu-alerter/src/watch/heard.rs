@@ -158,6 +158,7 @@ mod tests {
             panicked: None,
             login: None,
             verification: None,
+            vika: Vec::new(),
         }
     }
 

@@ -98,6 +98,34 @@ pub enum Trouble {
     },
     /// The bus cannot be reached from here, so that no beat can be heard.
     BusLost,
+    /// The space's calls of the month are used up.
+    VikaQuota,
+    /// A sheet takes no more rows.
+    VikaFull {
+        /// Its title.
+        sheet: String,
+    },
+    /// A service's token is not accepted, or may not do what it has to.
+    VikaAccess {
+        /// Whose.
+        service: String,
+        /// The sheet; `None`: all.
+        sheet: Option<String>,
+    },
+    /// Columns of a sheet were renamed, retyped or deleted.
+    VikaColumns {
+        /// Its title.
+        sheet: String,
+        /// Which, by their declared names.
+        columns: Vec<String>,
+    },
+    /// Nothing can be done with a sheet, for another reason.
+    VikaStalled {
+        /// By which service.
+        service: String,
+        /// The sheet; `None`: any.
+        sheet: Option<String>,
+    },
 }
 
 impl Trouble {
@@ -117,6 +145,11 @@ impl Trouble {
             Self::FeishuRefuses => FEISHU_REFUSES.to_owned(),
             Self::CardsSetAside { .. } => "cards_set_aside".to_owned(),
             Self::BusLost => "bus_lost".to_owned(),
+            Self::VikaQuota => "vika_quota".to_owned(),
+            Self::VikaFull { sheet } => format!("vika_full:{sheet}"),
+            Self::VikaAccess { service, .. } => format!("vika_access:{service}"),
+            Self::VikaColumns { sheet, .. } => format!("vika_columns:{sheet}"),
+            Self::VikaStalled { service, .. } => format!("vika_stalled:{service}"),
         }
     }
 
@@ -136,6 +169,10 @@ impl Trouble {
             Self::CardsSetAside { .. } => "W11",
             Self::BusLost => "W12",
             Self::PayloadsMissing { .. } => "W18",
+            Self::VikaQuota | Self::VikaFull { .. } => "W14",
+            Self::VikaAccess { .. } => "W15",
+            Self::VikaColumns { .. } => "W16",
+            Self::VikaStalled { .. } => "W17",
         }
     }
 

@@ -7,6 +7,8 @@ use events::beat::VerificationKind;
 
 use super::trouble::Trouble;
 
+mod vika;
+
 /// Labels in the card.
 pub const WHAT: &str = "发生了什么";
 /// Since when.
@@ -101,6 +103,11 @@ pub fn words(trouble: &Trouble) -> Words {
         Trouble::FeishuRefuses => feishu_refuses(),
         Trouble::CardsSetAside { count } => cards_set_aside(*count),
         Trouble::BusLost => bus_lost(),
+        Trouble::VikaQuota
+        | Trouble::VikaFull { .. }
+        | Trouble::VikaAccess { .. }
+        | Trouble::VikaColumns { .. }
+        | Trouble::VikaStalled { .. } => vika::words(trouble),
     }
 }
 

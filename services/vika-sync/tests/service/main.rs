@@ -1,6 +1,7 @@
 //! `vika-sync` as a whole, and the round with `vika-reconcile` and `room-state`, against a real Postgres, a real
 //! `nats-server` and the simulator of Vika.
 
+mod alarms;
 mod crashes;
 mod edits;
 mod faults;

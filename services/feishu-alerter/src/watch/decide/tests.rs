@@ -25,6 +25,7 @@ fn well() -> Facts {
         missing: None,
         lags: vec![("room-state-chat".into(), 5_000, secs(59))],
         disks: vec![("/".into(), "ingest".into(), 10 * GIB, 100 * GIB)],
+        vika: Vec::new(),
         letters: Vec::new(),
         outbox: Outbox { failing_since: Some(ago(299)), untried_since: Some(ago(299)), ..Outbox::default() },
         held: false,
@@ -203,4 +204,41 @@ fn a_state_is_believed_when_it_lasts_and_an_event_at_once() {
     assert_eq!(keys(confirmed.filter(all(), start + Duration::from_secs(4))), ["panicked:ingest"], "anew");
     let later = start + Duration::from_secs(7);
     assert_eq!(keys(confirmed.filter(all(), later)), ["panicked:ingest", "silent:room-state"]);
+}
+
+/// Two services tell of one month and of one sheet; each has a token of its own.
+#[test]
+fn what_keeps_services_from_vika_is_one_alarm_each() {
+    let problem = |what, sheet: Option<&str>, seconds| VikaProblem {
+        what,
+        sheet: sheet.map(str::to_owned),
+        columns: Vec::new(),
+        since: ago(seconds),
+    };
+    let mut facts = well();
+    for (service, earlier) in [("vika-sync", 0), ("vika-reconcile", 30)] {
+        for told in [
+            problem(VikaFailure::Quota, None, 60 + earlier),
+            problem(VikaFailure::Access, None, 60),
+            problem(VikaFailure::Columns, Some("今日群聊"), 60),
+            problem(VikaFailure::SheetFull, Some("今日群聊"), 60),
+            problem(VikaFailure::Stalled, Some("今日群聊"), 60),
+        ] {
+            facts.vika.push((service.into(), told));
+        }
+    }
+    let found = decide(&facts, &Thresholds::default(), now());
+    assert_eq!(
+        found.keys().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "vika_access:vika-reconcile",
+            "vika_access:vika-sync",
+            "vika_columns:今日群聊",
+            "vika_full:今日群聊",
+            "vika_quota",
+            "vika_stalled:vika-reconcile",
+            "vika_stalled:vika-sync"
+        ]
+    );
+    assert_eq!(found["vika_quota"].since, ago(90), "the earliest counts");
 }

@@ -72,6 +72,7 @@ pub fn beat(scene: &Scene, instance: &str) -> Beat {
         panicked: None,
         login: None,
         verification: None,
+        vika: Vec::new(),
     }
 }
 
