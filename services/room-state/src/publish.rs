@@ -46,6 +46,9 @@ pub struct Publisher {
     ctx: Context,
     sender: UnboundedSender<(RoomKey, i64)>,
     changes: UnboundedReceiver<(RoomKey, i64)>,
+    /// Tells this process's announcements from those of others: a restored database counts versions again that the bus
+    /// may still remember.
+    announcer: String,
     /// Announced, but not noted yet.
     announced: BTreeMap<RoomKey, i64>,
 }
@@ -54,7 +57,8 @@ impl Publisher {
     /// Ready to run.
     pub fn new(ctx: Context) -> Self {
         let (sender, changes) = unbounded_channel();
-        Self { ctx, sender, changes, announced: BTreeMap::new() }
+        let announcer = runtime::random::token();
+        Self { ctx, sender, changes, announcer, announced: BTreeMap::new() }
     }
 
     /// Where changed rooms are handed in.
@@ -115,7 +119,9 @@ impl Publisher {
     async fn announce(&mut self, changed: BTreeMap<RoomKey, i64>) {
         let (rooms, outgoing): (Vec<(RoomKey, i64)>, Vec<Outgoing>) = changed
             .into_iter()
-            .filter_map(|(room, version)| wake_up(&room, version).map(|outgoing| ((room, version), outgoing)))
+            .filter_map(|(room, version)| {
+                wake_up(&room, version, &self.announcer).map(|outgoing| ((room, version), outgoing))
+            })
             .unzip();
         let answers = self.ctx.bus.publish_all(&outgoing).await;
         for ((room, version), answer) in rooms.into_iter().zip(answers) {
@@ -143,7 +149,11 @@ impl Publisher {
     }
 }
 
-fn wake_up(room: &RoomKey, version: i64) -> Option<Outgoing> {
+fn wake_up(room: &RoomKey, version: i64, announcer: &str) -> Option<Outgoing> {
     let payload = encode(&RoomChanged { room: room.clone(), version }).ok()?;
-    Some(Outgoing { subject: subject::room_changed(room), id: format!("{room}@{version}"), payload })
+    Some(Outgoing {
+        subject: subject::room_changed(room),
+        id: format!("{room}@{version}:{announcer}"),
+        payload,
+    })
 }
