@@ -229,7 +229,6 @@ fn what_is_switched_off_needs_no_chats_and_no_sheets() {
     assert_eq!(problems(&value, &[]), Vec::<String>::new());
 }
 
-/// Seen to fail before: ten settings were asked for, and three files.
 #[test]
 fn of_what_is_switched_off_nothing_is_asked() -> Result<()> {
     let off = json!({ "enabled": false });

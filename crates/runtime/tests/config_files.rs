@@ -90,7 +90,7 @@ fn the_schema_has_not_drifted() -> Result<()> {
     Ok(())
 }
 
-/// The ladders of the original's final report, for both stages. Seen to fail with the values that its code shipped.
+/// The ladders of the original's final report, for both stages.
 #[test]
 fn the_default_ladders_are_the_reports() -> Result<()> {
     let value: Value = serde_json::from_str(&fs::read_to_string(folder().join("default.json"))?)?;

@@ -159,7 +159,6 @@ fn gateway(endpoint: Option<&str>, without: bool) -> &str {
 mod tests {
     use super::gateway;
 
-    /// Seen to fail before: whoever asked for none read that there was no Node.js.
     #[test]
     fn why_there_is_no_gateway_is_said_as_it_is() {
         assert!(gateway(None, true).contains("as asked"));

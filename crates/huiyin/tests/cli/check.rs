@@ -114,7 +114,7 @@ async fn each_secret_file_is_looked_at() -> Result<()> {
     Ok(())
 }
 
-/// A service's secret may be kept where the service is. Seen to fail before: nothing but the configuration was looked at.
+/// A service's secret may be kept where the service is.
 #[tokio::test]
 async fn a_secret_that_check_does_not_use_is_not_asked_for() -> Result<()> {
     let mut day = FirstDay::start().await?;
@@ -158,7 +158,6 @@ async fn of_what_is_switched_off_nothing_is_asked() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail before: the Feishu app's three secrets were asked for, and every password.
 #[tokio::test]
 async fn init_vika_asks_for_its_own_token_alone() -> Result<()> {
     let mut day = FirstDay::start().await?;

@@ -50,7 +50,6 @@ async fn until_told(
         .unwrap_or_else(|_| panic!("never told {wanted:?}"))
 }
 
-/// Seen to fail without `report`: no beat told anything.
 #[tokio::test]
 async fn whatever_keeps_a_service_from_vika_is_told_and_so_is_its_end() -> Result<()> {
     let mut world = World::start().await?;

@@ -157,7 +157,6 @@ async fn a_deleted_row_is_made_again() -> Result<()> {
     room_state.stop().await
 }
 
-/// Seen to fail with the comparison in `audit` taken out: the row stayed as it was.
 #[tokio::test]
 async fn a_success_that_stored_nothing_is_found_out() -> Result<()> {
     let world = World::start().await?;
@@ -178,7 +177,6 @@ async fn a_success_that_stored_nothing_is_found_out() -> Result<()> {
     room_state.stop().await
 }
 
-/// Seen to fail without `list_if_due`: nobody looks at rows that do not change.
 #[tokio::test]
 async fn a_row_deleted_or_copied_while_nothing_is_said_is_noticed() -> Result<()> {
     let world = World::start().await?;
