@@ -33,8 +33,8 @@ const LATER: TimeDelta = TimeDelta::seconds(1);
 /// What a shutdown waits for fetches in flight.
 const FINISH: Duration = Duration::from_secs(6);
 
-/// Ids that are taken up and whose message has not left.
-const LINE: usize = 256;
+/// Ids that are taken up and whose message is not handed on.
+const HELD: usize = 1_024;
 
 /// What came of one id.
 #[derive(Debug)]
@@ -49,13 +49,23 @@ enum Fetched {
     Later,
 }
 
+/// A message and the id that it was fetched for.
+type Ready = (Waiting, Box<ChatMessage>);
+/// What came of handing messages on: the places of those that the bus can never take, with the reason.
+type Sent = (Vec<Waiting>, Result<Vec<(usize, String)>, Trouble>);
+
 struct Fetchers {
     capture: Arc<Capture>,
     queue: VecDeque<Waiting>,
     /// Queued, in flight, or done and not deleted yet.
     held: HashSet<String>,
     flying: JoinSet<(Place, Waiting, Fetched)>,
-    line: Line<(Waiting, Box<ChatMessage>)>,
+    line: Line<Ready>,
+    /// To be handed on, in order.
+    ready: Vec<Ready>,
+    /// Handing on, at most one at a time so that the order stays; meanwhile payloads are fetched on.
+    sending: JoinSet<Sent>,
+    in_hand: usize,
     done: Vec<String>,
     /// There may be more in the inbox than what was read last.
     look: bool,
@@ -69,6 +79,9 @@ pub async fn run(capture: Arc<Capture>) {
         held: HashSet::new(),
         flying: JoinSet::new(),
         line: Line::default(),
+        ready: Vec::new(),
+        sending: JoinSet::new(),
+        in_hand: 0,
         done: Vec::new(),
         look: true,
     };
@@ -79,14 +92,14 @@ pub async fn run(capture: Arc<Capture>) {
         tokio::select! {
             () = capture.ctx.shutdown.wait() => {}
             Some(ended) = fetchers.flying.join_next() => fetchers.landed(ended).await,
+            Some(sent) = fetchers.sending.join_next() => fetchers.sent(sent).await,
             () = capture.arrived.notified() => fetchers.look = true,
             () = tokio::time::sleep(LOOK_EVERY) => fetchers.look = true,
         }
         while let Some(ended) = fetchers.flying.try_join_next() {
             fetchers.landed(ended).await;
         }
-        let leaving = fetchers.line.leave(Instant::now());
-        fetchers.send(leaving).await;
+        fetchers.hand_on();
         if fetchers.done.len() >= FLUSH_AT || fetchers.flying.is_empty() {
             fetchers.flush().await;
         }
@@ -95,11 +108,14 @@ pub async fn run(capture: Arc<Capture>) {
         while let Some(ended) = fetchers.flying.join_next().await {
             fetchers.landed(ended).await;
         }
+        loop {
+            fetchers.hand_on();
+            let Some(sent) = fetchers.sending.join_next().await else { break };
+            fetchers.sent(sent).await;
+        }
     };
     // What is cut off here is fetched again at the next start.
     drop(tokio::time::timeout(FINISH, finish).await);
-    let leaving = fetchers.line.leave(Instant::now());
-    fetchers.send(leaving).await;
     fetchers.flush().await;
 }
 
@@ -127,7 +143,7 @@ impl Fetchers {
 
     fn launch(&mut self) {
         while self.flying.len() < IN_FLIGHT
-            && self.line.len() < LINE
+            && self.line.len() + self.ready.len() + self.in_hand < HELD
             && let Some(waiting) = self.queue.pop_front()
         {
             let capture = Arc::clone(&self.capture);
@@ -145,9 +161,7 @@ impl Fetchers {
         let Ok((place, waiting, fetched)) = ended else { return };
         match fetched {
             Fetched::Message(message) => {
-                if let Some(late) = self.line.arrive(place, (waiting, message)) {
-                    self.send(vec![late]).await;
-                }
+                self.ready.extend(self.line.arrive(place, (waiting, message)));
                 return;
             }
             Fetched::Nothing => {
@@ -162,14 +176,28 @@ impl Fetchers {
         self.held.remove(&waiting.message);
     }
 
-    /// Hands messages on. What cannot be kept now is fetched again; what the bus can never take is given up.
-    async fn send(&mut self, leaving: Vec<(Waiting, Box<ChatMessage>)>) {
-        if leaving.is_empty() {
+    /// Hands on what can leave, unless that is being done.
+    fn hand_on(&mut self) {
+        self.ready.extend(self.line.leave(Instant::now()));
+        if self.ready.is_empty() || !self.sending.is_empty() {
             return;
         }
+        let capture = Arc::clone(&self.capture);
         let (waiting, messages): (Vec<Waiting>, Vec<ChatMessage>) =
-            leaving.into_iter().map(|(waiting, message)| (waiting, *message)).unzip();
-        match self.capture.outbox.send_messages(&self.capture, &messages).await {
+            self.ready.drain(..).map(|(waiting, message)| (waiting, *message)).unzip();
+        self.in_hand = waiting.len();
+        self.sending.spawn(async move {
+            let sent = capture.outbox.send_messages(&capture, &messages).await;
+            (waiting, sent)
+        });
+    }
+
+    /// What cannot be kept now is fetched again; what the bus can never take is given up.
+    async fn sent(&mut self, sent: Result<Sent, tokio::task::JoinError>) {
+        self.in_hand = 0;
+        // Nothing in it panics; if something did, the ids would be fetched again at the next start.
+        let Ok((waiting, sent)) = sent else { return };
+        match sent {
             Ok(refused) => {
                 let refused: BTreeMap<usize, String> = refused.into_iter().collect();
                 for (at, waiting) in waiting.into_iter().enumerate() {
@@ -185,7 +213,7 @@ impl Fetchers {
             Err(trouble) => {
                 tracing::warn!(
                     error = chain(&trouble),
-                    messages = messages.len(),
+                    messages = waiting.len(),
                     "messages wait in the inbox"
                 );
                 for waiting in waiting {
