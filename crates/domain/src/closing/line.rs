@@ -196,6 +196,10 @@ impl<'c> Line<'c> {
             commas: places(&|_, c| matches!(c, ',' | '、')),
             clean: behind_marks | behind_sounds,
             closed: before_marks | thanks,
+            going: places(&|place, c| {
+                matches!(c, '去' | '来')
+                    && place.checked_sub(1).is_none_or(|before| self.chars[before] != '再')
+            }) << 1,
             repeated: places(&|place, c| place > 0 && !c.is_ascii() && self.chars[place - 1] == c) << 1,
         }
     }
