@@ -52,6 +52,9 @@ pub struct Grammar<'f> {
     pub repeated: Places,
 }
 
+/// Binds what is told to the one who is told.
+const TO: &[Kind] = &[Kind::Give, Kind::Jointly];
+
 impl Grammar<'_> {
     /// Behind a word of this kind.
     fn then(&self, from: Places, kind: Kind) -> Places {
@@ -326,7 +329,7 @@ impl Grammar<'_> {
             passed | self.looks(passed, 0) | self.bits(passed) | self.bits(self.then(passed, Kind::Settle));
         let told = self.one_of(together & !self.going, &[Kind::Tell, Kind::Firm, Kind::Address]);
         let told = self.then(told, Kind::Pron);
-        let to = self.then(self.then(together, Kind::Give), Kind::Pron);
+        let to = self.then(self.one_of(together, TO), Kind::Pron);
         let told = told | self.bits(self.one_of(to, &[Kind::Tell, Kind::Firm]));
         self.with_doc(looked | talked | talking | acting) | asked | paying | sent | passed | told
     }
@@ -435,8 +438,9 @@ impl Grammar<'_> {
         let news = self.any(self.gap_or_comma(news), &[Kind::Adverb, Kind::Now, Kind::Subject]);
         let every = mine | cased | both | unsure | news;
         let timed = cased | both | unsure | news;
-        let given = self.then(self.then(every, Kind::Give), Kind::Pron);
-        let spoken = self.then(self.then(self.then(timed, Kind::Give), Kind::Pron), Kind::Speak);
+        // 我跟您沟通一下 wants it now; 晚点跟您沟通 does not.
+        let given = self.then(self.then(every, Kind::Give) | self.one_of(timed, TO), Kind::Pron);
+        let spoken = self.then(self.then(self.one_of(timed, TO), Kind::Pron), Kind::Speak);
         let given = spoken | self.one_of(given, &[Kind::Firm, Kind::Tell]);
         let told = self.one_of(every & !self.going, &[Kind::Firm, Kind::Tell]);
         let told = told | self.then(timed & !self.going, Kind::Address);

@@ -33,7 +33,7 @@ kinds! {
     Subject "subject" Adverb "adverb" Need "need" When "when" Later "later" Now "now"
     With "with" Along "along" Inside "inside" Ask "ask" Pass "pass" People "people" Whose "whose"
     Bit "bit" Calm "calm" Look "look" See "see" Doc "doc" Think "think" Mull "mull" Talk "talk" Report "report" Review "review" Pledge "pledge" Family "family" Confer "confer"
-    Act "act" Pay "pay" Remit "remit" Send "send" Give "give"
+    Act "act" Pay "pay" Remit "remit" Send "send" Give "give" Jointly "jointly"
     Tell "tell" Address "address" Firm "firm" Speak "speak" Case "case" News "news" Unsure "unsure"
     Wait "wait" Until "until" Busy "busy" Being "being" During "during"
     None "none" Other "other" Concern "concern" Ago "ago" Odd "odd"

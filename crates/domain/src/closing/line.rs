@@ -239,7 +239,9 @@ impl<'c> Line<'c> {
         if before & (state::OPEN | state::ADDRESSED) != 0 {
             reach(addressed, state::ADDRESSED);
         }
-        if before & state::COMPLETE != 0 {
+        // 我发给你们领导 sends it to somebody; 我发给你们，领导 tells somebody.
+        let apart = before & (state::SAID | state::HEARD) != 0 || here & grammar.clean != 0;
+        if before & state::COMPLETE != 0 && apart {
             reach(addressed, state::SAID);
         }
         // 老师好, 大家早: a greeting.
