@@ -247,6 +247,11 @@ fn lines_of_a_sixth_set() {
     holds(include_str!("closing/sixth.tsv"));
 }
 
+#[test]
+fn lines_of_a_seventh_set() {
+    holds(include_str!("closing/seventh.tsv"));
+}
+
 /// Seen to fail with words read right behind somebody who is addressed: 老板同意了 tells of them.
 #[test]
 fn what_only_looks_like_a_closing() {
