@@ -65,15 +65,9 @@ fn score(table: &str) -> Score {
 
 /// No request lost, and 95 of 100 right.
 fn holds(table: &str) {
-    let score = score(table);
-    assert_eq!(score.lost, Vec::<String>::new());
-    assert!(
-        score.right * 100 >= score.decided * 95,
-        "{} of {}: {:#?}",
-        score.right,
-        score.decided,
-        score.loud
-    );
+    let Score { right, decided, lost, loud } = score(table);
+    let enough = right * 100 >= decided * 95;
+    assert!(lost.is_empty() && enough, "{right} of {decided}; lost: {lost:#?}; loud: {loud:#?}");
 }
 
 #[test]
@@ -240,6 +234,22 @@ fn lines_of_a_third_set() {
 #[test]
 fn lines_of_a_fourth_set() {
     holds(include_str!("closing/fourth.tsv"));
+}
+
+#[test]
+fn lines_of_a_fifth_set() {
+    holds(include_str!("closing/fifth.tsv"));
+}
+
+/// Seen to fail with 都 and 也 for 已 (全部打印), and with what is wanted of us for what is done there (老板要反馈).
+#[test]
+fn lines_of_a_sixth_set() {
+    holds(include_str!("closing/sixth.tsv"));
+}
+
+#[test]
+fn lines_of_a_seventh_set() {
+    holds(include_str!("closing/seventh.tsv"));
 }
 
 /// Seen to fail with words read right behind somebody who is addressed: 老板同意了 tells of them.

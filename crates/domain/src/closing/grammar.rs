@@ -46,9 +46,14 @@ pub struct Grammar<'f> {
     pub closed: Places,
     /// Places directly behind somebody who is addressed.
     pub addressed: Places,
+    /// Places behind 去 and 来: 我明天去找您 is a visit. 再来找您 is none.
+    pub going: Places,
     /// Ends of runs of one character, by the place of its second.
     pub repeated: Places,
 }
+
+/// Binds what is told to the one who is told.
+const TO: &[Kind] = &[Kind::Give, Kind::Jointly];
 
 impl Grammar<'_> {
     /// Behind a word of this kind.
@@ -149,16 +154,16 @@ impl Grammar<'_> {
     /// 资料收到了, 我们都明白了, 收到您的邮件了.
     fn got(&self, from: Places) -> Places {
         let what = from | self.then(from, Kind::Object);
-        let ready = self.any(self.any(what, &[Kind::Subject]), &[Kind::Already]);
+        let ready = self.any(self.any(what, &[Kind::Subject]), &[Kind::Already, Kind::Also]);
         let understood = self.tails(self.then(ready, Kind::Understood));
         let got = self.tails(self.then(ready, Kind::Got));
         understood | got | self.tails(self.then(got, Kind::Object))
     }
 
-    /// 已转达, 我下载了, 转给财务了.
+    /// 已转达, 我下载了, 都转给财务了. 都转给财务 is an order.
     fn did(&self, from: Places) -> Places {
-        let who = self.any(from, &[Kind::Subject]);
-        let ready = self.some(who, &[Kind::Already]);
+        let who = self.any(from, &[Kind::Subject, Kind::Also]);
+        let ready = self.any(self.then(who, Kind::Already), &[Kind::Already, Kind::Also]);
         let plain = self.then(ready, Kind::Done);
         let closed = self.then(self.then(who, Kind::Done), Kind::Closed);
         let passed = self.own_people(self.then(who | ready, Kind::Pass));
@@ -202,7 +207,13 @@ impl Grammar<'_> {
     pub fn toil(&self, from: Places) -> Places {
         let very = self.any(self.people(from), &[Kind::Very]);
         let toil = self.then(very, Kind::Toil);
-        let trouble = self.people(self.then(very, Kind::Trouble));
+        // 太麻烦了 complains; 太麻烦您了 does not.
+        let plain = self.people(self.then(from, Kind::Trouble));
+        let spoken_to = self.one_of(from, &[Kind::Pron]) | self.address(from);
+        let moved = self.then(self.any(self.people(spoken_to), &[Kind::Very]), Kind::Trouble);
+        let much = self.then(very, Kind::Trouble);
+        let whom = self.people(self.one_of(much, &[Kind::Pron]) | self.address(much));
+        let trouble = plain | moved | whom;
         let late = self.people(self.then(self.then(from, Kind::Odd), Kind::Trouble));
         let toil = toil | self.people(self.tails(toil));
         self.tails(toil | late | self.then(toil | trouble, Kind::Closed))
@@ -302,8 +313,11 @@ impl Grammar<'_> {
         let together = self.any(self.own_people(self.then(must, Kind::With)), HOW);
         let looked = self.looks(base | together, timed);
         let asked = self.bits(self.own_people(self.then(must, Kind::Ask)));
-        let talked = self.then(must | together, Kind::Review) | self.then(must, Kind::Pledge);
-        let talking = self.then(must | together, Kind::Talk);
+        // 我要确认时间 wants it done with us.
+        let talked = self.then(base | together, Kind::Review) | self.then(must, Kind::Pledge);
+        let talking = self.then(base | together, Kind::Talk);
+        let unwanted = self.any(self.own_people(self.then(base, Kind::With)), HOW);
+        let talking = talking | self.then(unwanted, Kind::Report);
         let talking = self.some(talking, &[Kind::Bit]) | self.then(together, Kind::Talk);
         let acting = self.then(base | together, Kind::Act);
         let looked = looked | self.then(self.bits(acting), Kind::Look);
@@ -311,10 +325,11 @@ impl Grammar<'_> {
         let paying = self.one_of(timed | together, &[Kind::Pay, Kind::Remit]);
         let sent = self.then(self.maybe(self.then(base, Kind::Send), Kind::Give), Kind::Pron);
         let passed = self.own_people(self.then(base, Kind::Pass));
-        let passed = passed | self.looks(passed, 0) | self.bits(passed);
-        let told = self.one_of(together, &[Kind::Tell, Kind::Firm, Kind::Address]);
+        let passed =
+            passed | self.looks(passed, 0) | self.bits(passed) | self.bits(self.then(passed, Kind::Settle));
+        let told = self.one_of(together & !self.going, &[Kind::Tell, Kind::Firm, Kind::Address]);
         let told = self.then(told, Kind::Pron);
-        let to = self.then(self.then(together, Kind::Give), Kind::Pron);
+        let to = self.then(self.one_of(together, TO), Kind::Pron);
         let told = told | self.bits(self.one_of(to, &[Kind::Tell, Kind::Firm]));
         self.with_doc(looked | talked | talking | acting) | asked | paying | sent | passed | told
     }
@@ -369,17 +384,21 @@ impl Grammar<'_> {
         let awaited = self.then(self.any(self.then(who, Kind::Until), &[Kind::Whose]), Kind::Chief);
         let ready = self.any(self.then(who, Kind::Chief), &[Kind::Already]);
         let at_it = self.some(ready, &[Kind::Pending]);
-        let settling = self.some(awaited | at_it, &[Kind::Settle, Kind::Review, Kind::Look]);
-        let settling = self.bits(self.any(settling, &[Kind::Bit, Kind::Settle]));
+        let needed = self.some(ready, &[Kind::Needed]);
+        let settling = self.some(awaited | at_it | needed, &[Kind::Settle, Kind::Review, Kind::Look]);
+        let settling = settling | self.then(awaited | at_it, Kind::Awaited);
+        let settling = self.bits(self.any(settling, &[Kind::Bit, Kind::Settle, Kind::Awaited]));
         let about = self.any(self.maybe(who, Kind::Doc), &[Kind::Already]);
-        let process = self.then(self.some(about, &[Kind::Pending]) | at_it | awaited, Kind::Process);
+        let process = self
+            .then(self.some(about, &[Kind::Pending, Kind::Needed]) | at_it | needed | awaited, Kind::Process);
         self.any(settling | process, &[Kind::During])
     }
 
     /// I'll discuss it with my team and get back to you tomorrow.
     fn in_english(&self, from: Places) -> Places {
         let doing = self.then(self.gap(self.then(from, Kind::EnglishI)), Kind::EnglishDo);
-        let mut all = doing;
+        let needed = self.then(self.gap(self.then(from, Kind::EnglishNeed)), Kind::EnglishDo);
+        let mut all = doing | self.one_of(self.gap(needed), &[Kind::EnglishWith]);
         for _ in 0..3 {
             all |= self.one_of(self.gap(all), &[Kind::EnglishWith, Kind::EnglishWhen]);
         }
@@ -419,10 +438,12 @@ impl Grammar<'_> {
         let news = self.any(self.gap_or_comma(news), &[Kind::Adverb, Kind::Now, Kind::Subject]);
         let every = mine | cased | both | unsure | news;
         let timed = cased | both | unsure | news;
-        let given = self.then(self.then(every, Kind::Give), Kind::Pron);
-        let spoken = self.then(self.then(self.then(timed, Kind::Give), Kind::Pron), Kind::Speak);
+        // 我跟您沟通一下 wants it now; 晚点跟您沟通 does not.
+        let given = self.then(self.then(every, Kind::Give) | self.one_of(timed, TO), Kind::Pron);
+        let spoken = self.then(self.then(self.one_of(timed, TO), Kind::Pron), Kind::Speak);
         let given = spoken | self.one_of(given, &[Kind::Firm, Kind::Tell]);
-        let told = self.one_of(every, &[Kind::Firm, Kind::Tell]) | self.then(timed, Kind::Address);
+        let told = self.one_of(every & !self.going, &[Kind::Firm, Kind::Tell]);
+        let told = told | self.then(timed & !self.going, Kind::Address);
         let told = self.then(self.maybe(told, Kind::Give), Kind::Pron);
         simply | said | self.bits(given | told)
     }

@@ -29,16 +29,16 @@ kinds! {
     Wishes "wishes" Wishing "wishing" Occasion "occasion" Blessing "blessing" Company "company"
     Pron "pron" Title "title" Rank "rank" Nick "nick" Surname "surname" Given "given"
     Neutral "neutral" Prefix "prefix"
-    Object "object" Already "already" Got "got" Understood "understood" Done "done"
+    Object "object" Already "already" Also "also" Got "got" Understood "understood" Done "done"
     Subject "subject" Adverb "adverb" Need "need" When "when" Later "later" Now "now"
     With "with" Along "along" Inside "inside" Ask "ask" Pass "pass" People "people" Whose "whose"
-    Bit "bit" Calm "calm" Look "look" See "see" Doc "doc" Think "think" Mull "mull" Talk "talk" Review "review" Pledge "pledge" Family "family" Confer "confer"
-    Act "act" Pay "pay" Remit "remit" Send "send" Give "give"
+    Bit "bit" Calm "calm" Look "look" See "see" Doc "doc" Think "think" Mull "mull" Talk "talk" Report "report" Review "review" Pledge "pledge" Family "family" Confer "confer"
+    Act "act" Pay "pay" Remit "remit" Send "send" Give "give" Jointly "jointly"
     Tell "tell" Address "address" Firm "firm" Speak "speak" Case "case" News "news" Unsure "unsure"
     Wait "wait" Until "until" Busy "busy" Being "being" During "during"
     None "none" Other "other" Concern "concern" Ago "ago" Odd "odd"
-    Chief "chief" Settle "settle" Pending "pending" Process "process"
-    EnglishI "english_i" EnglishDo "english_do" EnglishWith "english_with" EnglishWhen "english_when"
+    Chief "chief" Settle "settle" Awaited "awaited" Pending "pending" Needed "needed" Process "process"
+    EnglishI "english_i" EnglishNeed "english_need" EnglishDo "english_do" EnglishWith "english_with" EnglishWhen "english_when"
     Nothing "nothing" Sign "sign"
     Sticker "sticker" Emoji "emoji"
 }
@@ -77,6 +77,7 @@ pub const DOING: &[Kind] = &[
     Kind::Wait,
     Kind::Process,
     Kind::Settle,
+    Kind::Awaited,
     Kind::EnglishDo,
     Kind::Mull,
     Kind::Think,
@@ -85,6 +86,7 @@ pub const DOING: &[Kind] = &[
     Kind::Review,
     Kind::Pledge,
     Kind::Talk,
+    Kind::Report,
     Kind::Confer,
     Kind::Ask,
     Kind::Pass,

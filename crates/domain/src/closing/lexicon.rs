@@ -7,7 +7,7 @@ use super::kinds::{KINDS, Kind};
 use super::plain::plain;
 
 /// Raised whenever the lexicon or the grammar changes; stored with each judged text.
-pub const LEXICON_VERSION: u32 = 1;
+pub const LEXICON_VERSION: u32 = 2;
 
 const TEXT: &str = include_str!("lexicon.txt");
 

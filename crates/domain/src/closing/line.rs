@@ -196,6 +196,10 @@ impl<'c> Line<'c> {
             commas: places(&|_, c| matches!(c, ',' | '、')),
             clean: behind_marks | behind_sounds,
             closed: before_marks | thanks,
+            going: places(&|place, c| {
+                matches!(c, '去' | '来')
+                    && place.checked_sub(1).is_none_or(|before| self.chars[before] != '再')
+            }) << 1,
             repeated: places(&|place, c| place > 0 && !c.is_ascii() && self.chars[place - 1] == c) << 1,
         }
     }
@@ -235,7 +239,9 @@ impl<'c> Line<'c> {
         if before & (state::OPEN | state::ADDRESSED) != 0 {
             reach(addressed, state::ADDRESSED);
         }
-        if before & state::COMPLETE != 0 {
+        // 我发给你们领导 sends it to somebody; 我发给你们，领导 tells somebody.
+        let apart = before & (state::SAID | state::HEARD) != 0 || here & grammar.clean != 0;
+        if before & state::COMPLETE != 0 && apart {
             reach(addressed, state::SAID);
         }
         // 老师好, 大家早: a greeting.
