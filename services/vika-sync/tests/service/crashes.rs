@@ -92,7 +92,7 @@ async fn killed_while_showing_an_outcome() -> Result<()> {
         let (room_state, sync, reconcile) =
             (world.room_state().await?, world.sync().await?, world.reconcile().await?);
         let today = &world.sheets.today;
-        world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+        world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
         let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
         let reached = sync.faults.arm(at);
         world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
@@ -118,7 +118,7 @@ async fn killed_between_sending_commands_and_writing_that_down() -> Result<()> {
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
     let today = &world.sheets.today;
-    world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+    world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
     let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     let reached = reconcile.faults.arm(vika_reconcile::point::PUBLISHED);
     world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;

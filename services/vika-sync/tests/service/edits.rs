@@ -26,7 +26,7 @@ async fn a_tick_cancels_is_taken_back_and_answered() -> Result<()> {
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
     let today = &world.sheets.today;
-    world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+    world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
     let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
     let cancelled = [
@@ -65,7 +65,7 @@ async fn what_came_between_tick_and_poll_is_not_cancelled() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
     let today = &world.sheets.today;
-    world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+    world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
     let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     until("the row's showing is recorded", || async {
         let seen: Option<serde_json::Value> =

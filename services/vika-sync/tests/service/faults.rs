@@ -217,7 +217,7 @@ async fn an_outcome_that_vika_swallowed_is_shown_all_the_same() -> Result<()> {
     let (today, log) = (&world.sheets.today, &world.sheets.system_log);
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
-    world.publish(&[says("r1", CHEN, world.past(0), "那就这样吧")]).await?;
+    world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
     let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     world.order("faults", json!({"kind": "swallow", "method": "POST", "sheet": log})).await?;
     let untick = json!({"kind": "swallow", "method": "PATCH", "sheet": today, "user": BOT, "times": 2});
