@@ -17,12 +17,21 @@ pub mod webhook;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use events::chat::ChatMessage;
+use events::{encode, subject};
+use runtime::bus::Outgoing;
 use runtime::{Context, Tasks};
 
 pub use capture::point;
 
 use self::contacts::Contacts;
 use self::order::CaptureOrder;
+
+/// A message as it goes on the bus, whichever way it came.
+fn outgoing(message: &ChatMessage) -> Result<Outgoing, serde_json::Error> {
+    let subject = subject::chat_message(&message.room_key());
+    Ok(Outgoing { subject, id: message.bus_id()?, payload: encode(message)? })
+}
 
 /// Runs until the shutdown is requested.
 ///

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use events::chat::ChatMessage;
-use events::{encode, subject};
 use runtime::bus::{BusError, Outgoing};
 use runtime::telemetry::chain;
 use store::ingest::outbox::{self as stored, Stored};
@@ -54,11 +53,7 @@ impl Outbox {
         capture: &Capture,
         messages: &[ChatMessage],
     ) -> Result<Vec<(usize, String)>, Trouble> {
-        let mut outgoing = Vec::with_capacity(messages.len());
-        for message in messages {
-            let subject = subject::chat_message(&message.room_key());
-            outgoing.push(Outgoing { subject, id: message.bus_id()?, payload: encode(message)? });
-        }
+        let outgoing = messages.iter().map(crate::outgoing).collect::<Result<Vec<_>, _>>()?;
         let mut refused = Vec::new();
         let mut kept = Vec::new();
         if self.may_offer(capture) {

@@ -16,9 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use events::chat::ChatMessage;
-use events::{encode, subject};
 use runtime::Context;
-use runtime::bus::{BusError, Outgoing};
+use runtime::bus::BusError;
 use runtime::serve::Client;
 use runtime::telemetry::chain;
 use serde::Serialize;
@@ -117,16 +116,8 @@ struct Published {
 }
 
 async fn publish(ctx: &Context, messages: &[ChatMessage]) -> Result<Published, String> {
-    let outgoing = messages
-        .iter()
-        .map(|message| {
-            Ok(Outgoing {
-                subject: subject::chat_message(&message.room_key()),
-                id: message.bus_id().map_err(|error| chain(&error))?,
-                payload: encode(message).map_err(|error| chain(&error))?,
-            })
-        })
-        .collect::<Result<Vec<_>, String>>()?;
+    let outgoing = messages.iter().map(crate::outgoing).collect::<Result<Vec<_>, _>>();
+    let outgoing = outgoing.map_err(|error| chain(&error))?;
     let mut published = Published::default();
     for (at, answer) in ctx.bus.publish_all(&outgoing).await.into_iter().enumerate() {
         match answer {
