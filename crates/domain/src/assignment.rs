@@ -148,6 +148,17 @@ pub fn decide(current: Option<&Current<'_>>, request: &Request<'_>, rules: &Rule
     Decision::Applied { owner: owner.clone(), stage, message }
 }
 
+/// Compares what stands in a manager's row with what is in force: the question to be asked, if they differ.
+pub fn compare(current: &Current<'_>, owner: &str, stage: &str, rules: &Rules) -> Option<String> {
+    let is_owner = match (current.owner, rules.staff_by_name(owner)) {
+        (Some(current), Ok(entry)) => *current == entry.name,
+        (None, _) => owner.trim().is_empty(),
+        (Some(_), Err(_)) => false,
+    };
+    let is_stage = stage.parse::<Stage>().is_ok_and(|stage| stage == current.stage);
+    (!is_owner || !is_stage).then(|| wording::differs(owner, stage, current))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +223,32 @@ mod tests {
         assert_eq!(outcome(decide(None, &request, &rules)), (false, "房间不存在".to_owned()));
         let (applied, message) = outcome(decide(Some(&current), &request, &ambiguous));
         assert!(!applied && message.contains("李小后") && message.contains("多位"), "{message}");
+    }
+
+    #[test]
+    fn what_stands_is_asked_about_only_where_it_differs() {
+        let owner = StaffName("王小售".into());
+        let (owned, free) = (
+            Current { owner: Some(&owner), stage: Stage::PreSales },
+            Current { owner: None, stage: Stage::PreSales },
+        );
+        let rules = rules();
+        for (current, name, stage) in
+            [(&owned, " 王小售 ", "pre-sales"), (&free, "", "pre-sales"), (&free, "  ", "pre-sales")]
+        {
+            assert_eq!(compare(current, name, stage, &rules), None, "{name} {stage}");
+        }
+        for (current, name, stage) in [
+            (&owned, "李小后", "pre-sales"),
+            (&owned, "", "pre-sales"),
+            (&owned, "没有这个人", "pre-sales"),
+            (&owned, "王小售", "after-sales"),
+            (&owned, "王小售", ""),
+            (&free, "王小售", "pre-sales"),
+        ] {
+            let asked = compare(current, name, stage, &rules).expect("it differs");
+            assert!(asked.contains(name) && asked.contains(stage), "{asked}");
+        }
     }
 
     /// Seen to fail with two slots of `best` swapped.

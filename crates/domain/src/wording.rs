@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::assignment::Origin;
+use crate::assignment::{Current, Origin};
 use crate::closing::{Manner, Verdict, Why};
 use crate::message::MessageKind;
 use crate::nature::Ignored;
@@ -193,6 +193,17 @@ pub const fn not_of_team(stage: Stage) -> &'static str {
         Stage::PreSales => "负责人非售前",
         Stage::AfterSales => "负责人非售后",
     }
+}
+
+/// What stands in a manager's row, and is not known to have been decided, differs from what is in force.
+pub fn differs(owner: &str, stage: &str, current: &Current<'_>) -> String {
+    let or_none = |text: &str| if text.trim().is_empty() { "空" } else { text.trim() }.to_owned();
+    let (written, in_force) = (or_none(owner), or_none(current.owner.map_or("", |owner| owner.as_str())));
+    format!(
+        "数据曾重建，请确认：表中是「{written} / {}」，现按「{in_force} / {}」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选；否则请把表中改回",
+        or_none(stage),
+        current.stage
+    )
 }
 
 /// A 负责人 that several people of the roster answer to.

@@ -89,6 +89,9 @@ pub struct VikaProblem {
     /// The columns that it is about.
     #[serde(default)]
     pub columns: Vec<String>,
+    /// The rooms (群ID) whose rows it is about; of many the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rooms: Vec<String>,
     /// Since when, as far as the service knows.
     pub since: DateTime<Utc>,
 }
@@ -105,6 +108,8 @@ pub enum VikaFailure {
     SheetFull,
     /// Columns are missing, renamed or of another type.
     Columns,
+    /// The sheet refuses single rows; the others are kept up.
+    Rows,
     /// Nothing could be done for minutes, for whatever reason.
     Stalled,
     /// A newer service knows another.

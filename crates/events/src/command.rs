@@ -60,6 +60,11 @@ pub enum Wish {
         /// Why, as shown to people.
         reason: String,
     },
+    /// Somebody ticked that no reply is needed, and nobody knows what they saw: they are told, and nothing is cancelled.
+    CancelUnseen {
+        /// Why they ticked, as shown to people.
+        reason: String,
+    },
     /// What was said up to `through` was answered while capture was interrupted and nobody could see it.
     ConfirmAnswered {
         /// The wait that the author was looking at.
@@ -81,6 +86,14 @@ pub enum Wish {
         /// 核准进入售后阶段.
         approved: bool,
     },
+    /// Owner and stage as they stand in a manager's row that was there before anything was known of it, as after the
+    /// loss of the database: where they differ from what is in force the managers are asked; nothing is put in force.
+    Compare {
+        /// 负责人, as written.
+        owner: String,
+        /// 群聊阶段, as written.
+        stage: String,
+    },
     /// Judge what was said in a stretch of time by the rules that are valid for it now, closed waits included.
     Recompute {
         /// From here on.
@@ -96,10 +109,10 @@ impl Wish {
     /// Its kind, as part of the subject and in metrics.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Cancel { .. } => "cancel",
+            Self::Cancel { .. } | Self::CancelUnseen { .. } => "cancel",
             Self::ConfirmAnswered { .. } => "confirm_answered",
             Self::UndoCancel { .. } => "undo_cancel",
-            Self::Assign { .. } => "assign",
+            Self::Assign { .. } | Self::Compare { .. } => "assign",
             Self::Recompute { .. } => "recompute",
         }
     }

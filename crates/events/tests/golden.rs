@@ -23,6 +23,8 @@ golden!(chat_room, ChatRoom, "chat_room.v1.json");
 golden!(chat_room_left, ChatRoom, "chat_room_left.v1.json");
 golden!(chat_room_removed, ChatRoom, "chat_room_removed.v1.json");
 golden!(command_cancel, Command, "command_cancel.v1.json");
+golden!(command_cancel_unseen, Command, "command_cancel_unseen.v1.json");
+golden!(command_compare, Command, "command_compare.v1.json");
 golden!(command_confirm_answered, Command, "command_confirm_answered.v1.json");
 golden!(command_undo_cancel, Command, "command_undo_cancel.v1.json");
 golden!(command_assign, Command, "command_assign.v1.json");

@@ -78,8 +78,10 @@ pub enum Became {
     Nothing,
     /// Nothing: the row is not one of ours.
     UnknownRow,
-    /// Nothing: the row had shown nothing that could be cancelled.
+    /// A refusal: the row had shown nothing that could be cancelled, or nobody knows what.
     Unseen,
+    /// A question, if it differs from what is in force: it stood there before anything was known of the row.
+    Compared,
 }
 
 impl Became {
@@ -90,6 +92,7 @@ impl Became {
             Self::Nothing => "nothing",
             Self::UnknownRow => "unknown_row",
             Self::Unseen => "unseen",
+            Self::Compared => "compared",
         }
     }
 }
@@ -127,6 +130,8 @@ pub struct KnownRow {
     pub seen: Vec<Seen>,
     /// Its confirmed cells.
     pub cells: Cells,
+    /// It was in the sheet before anything was known of it.
+    pub found: bool,
 }
 
 /// The rows of these records that `vika-sync` keeps, by record.
@@ -137,7 +142,7 @@ pub async fn known_rows(
 ) -> Result<BTreeMap<String, KnownRow>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select record as "record!", room, seen as "seen: Json<Vec<Seen>>", cells as "cells: Json<Cells>"
+        select record as "record!", room, seen as "seen: Json<Vec<Seen>>", cells as "cells: Json<Cells>", found
         from vika_sync_rows
         where sheet = $1 and record = any ($2)
         "#,
@@ -148,28 +153,76 @@ pub async fn known_rows(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let known = KnownRow { room: parse(&row.room, "room")?, seen: row.seen.0, cells: row.cells.0 };
+            let room = parse(&row.room, "room")?;
+            let known = KnownRow { room, seen: row.seen.0, cells: row.cells.0, found: row.found };
             Ok((row.record, known))
         })
         .collect()
 }
 
-/// Which of these rooms (in text form) have a row that is being made: its record is not known yet.
-pub async fn being_made(
+/// Which of these rooms (in text form) have a row that is not to be read yet: it is being made, so that its record is not
+/// known, or it was found and what stands in it was not compared.
+pub async fn not_ready(
     connection: &mut PgConnection,
     sheet: &str,
     rooms: &[String],
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
-        select room from vika_sync_rows
-        where sheet = $1 and room = any ($2) and record is null and attempted_at is not null
+        select room from vika_sync_rows mirror
+        where sheet = $1 and room = any ($2)
+          and (record is null and attempted_at is not null
+               or found and not exists (select from vika_reconcile_compared compared
+                                        where compared.sheet = mirror.sheet and compared.record = mirror.record))
         "#,
         sheet,
         rooms,
     )
     .fetch_all(connection)
     .await
+}
+
+/// Rows that were in the sheet before anything was known of them, and were not compared yet: their records.
+pub async fn not_compared(
+    connection: &mut PgConnection,
+    sheet: &str,
+    most: i64,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select record as "record!" from vika_sync_rows mirror
+        where sheet = $1 and found and record is not null
+          and not exists (select from vika_reconcile_compared compared
+                          where compared.sheet = mirror.sheet and compared.record = mirror.record)
+        order by record
+        limit $2
+        "#,
+        sheet,
+        most,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Notes that what stands in rows was compared.
+pub async fn note_compared(
+    connection: &mut PgConnection,
+    sheet: &str,
+    records: &[String],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_reconcile_compared (sheet, record, at) select $1, record, $3 from unnest($2::text[]) as new (record)
+        on conflict (sheet, record) do nothing
+        "#,
+        sheet,
+        records,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Owner, stage and approval as a manager's row has them.

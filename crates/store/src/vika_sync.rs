@@ -54,6 +54,8 @@ pub struct MirrorRow {
     pub due_at: Option<Timestamp>,
     /// When its creation was last sent, while the outcome is not known.
     pub attempted_at: Option<Timestamp>,
+    /// How often in a row it was refused, or held something else than was written.
+    pub refusals: i32,
 }
 
 /// Rooms (in text form) whose row in a sheet does not reflect them any more: newer ones, rows whose cells change with
@@ -81,9 +83,35 @@ pub async fn rooms_behind(
     .await
 }
 
-/// Every room, in text form.
-pub async fn all_rooms(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!("select room from rooms order by room").fetch_all(connection).await
+/// Every room, in text form, but for those whose row was refused and is left alone; see [`rooms_behind`].
+pub async fn all_rooms(
+    connection: &mut PgConnection,
+    sheet: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select rooms.room
+        from rooms left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
+        where mirror.refused is null
+              or mirror.refused_at + interval '10 minutes' * power(2, least(greatest(mirror.refusals, 1), 6) - 1) <= $2
+        order by rooms.room
+        "#,
+        sheet,
+        now,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The rooms (in text form) whose rows a sheet refuses, those refused first first.
+pub async fn refused(connection: &mut PgConnection, sheet: &str) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select room from vika_sync_rows where sheet = $1 and refused is not null order by refused_at, room",
+        sheet,
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// The rows of some rooms in a sheet, by room.
@@ -95,7 +123,7 @@ pub async fn mirror(
     let rows = sqlx::query!(
         r#"
         select room, record, cells as "cells: Json<Cells>", seen as "seen: Json<Vec<Seen>>", version, due_at,
-               attempted_at
+               attempted_at, refusals
         from vika_sync_rows
         where sheet = $1 and room = any ($2)
         "#,
@@ -115,6 +143,7 @@ pub async fn mirror(
                 version: row.version,
                 due_at: row.due_at,
                 attempted_at: row.attempted_at,
+                refusals: row.refusals,
             };
             (row.room, mirror)
         })
@@ -199,12 +228,34 @@ pub async fn note_creation(
         r#"
         insert into vika_sync_rows (sheet, room, cells, version, attempted_at)
         select $1, room, cells, -1, $4 from unnest($2::text[], $3::jsonb[]) as new (room, cells)
-        on conflict (sheet, room) do update set cells = excluded.cells, attempted_at = excluded.attempted_at
+        on conflict (sheet, room) do update
+        set cells = excluded.cells, attempted_at = excluded.attempted_at, found = false
         "#,
         sheet,
         &rooms as _,
         &cells as _,
         at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the rows of some rooms are in the sheet and are not known to have been made by us: what managers own in them
+/// may have been set before anything was known of them.
+pub async fn note_found(
+    connection: &mut PgConnection,
+    sheet: &str,
+    rooms: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        insert into vika_sync_rows (sheet, room, version, found)
+        select $1, room, -1, true from unnest($2::text[]) as new (room)
+        on conflict (sheet, room) do update set found = true
+        "#,
+        sheet,
+        rooms,
     )
     .execute(connection)
     .await?;

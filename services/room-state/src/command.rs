@@ -218,6 +218,7 @@ async fn plan(
             let cancel = cancel(command, reason, Claim::NoReplyNeeded);
             end(connection, command, through, cancel, wording::CANCELLED).await?
         }
+        Wish::CancelUnseen { .. } => Plan::refused(words::UNSEEN_TICK),
         Wish::ConfirmAnswered { wait, through } => {
             if !was_unseen(connection, wait, locked, now).await? {
                 return Ok(Plan::refused(words::NOTHING_MISSED));
@@ -251,6 +252,13 @@ async fn plan(
                 Decision::Unchanged => {
                     Plan { decided: Decided::Unchanged, message: String::new(), body: None }
                 }
+            }
+        }
+        Wish::Compare { owner, stage } => {
+            let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
+            match domain::assignment::compare(&current, owner, stage, &rules.newest().rules) {
+                Some(question) => Plan::refused(&question),
+                None => Plan { decided: Decided::Unchanged, message: String::new(), body: None },
             }
         }
         // Decided before it gets here: it writes no entry.

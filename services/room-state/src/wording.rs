@@ -2,6 +2,8 @@
 
 /// A cancel found nobody waiting.
 pub const NOBODY_WAITS: &str = "当前没有等待中的客户";
+/// A tick of which nobody knows what its author saw.
+pub const UNSEEN_TICK: &str = "无法确定勾选时看到的消息，没有消除；仍不用回复的话，请再勾选一次";
 /// Somebody confirmed a reply that everybody would have seen.
 pub const NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
 /// An undo found no cancel.

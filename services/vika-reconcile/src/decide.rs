@@ -30,8 +30,6 @@ pub enum Verdict {
     Nothing,
     /// The row is not one of ours.
     UnknownRow,
-    /// The row had shown nothing yet, or it is not known any more what it showed then.
-    Unseen,
 }
 
 /// A row of 今日群聊: what was shown when the box was ticked needs no reply.
@@ -40,14 +38,12 @@ pub fn tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
     if !edit.asks {
         return Verdict::Nothing;
     }
-    match shown_at(&known.seen, edit.id.stamp_ms) {
-        Some(through) => {
-            let reason = Today::Cancel.name().to_owned();
-            let wish = Wish::Cancel { wait: None, through: EntryId(through.to_owned()), reason };
-            Verdict::Send(command(edit, known, wish))
-        }
-        None => Verdict::Unseen,
-    }
+    let reason = Today::Cancel.name().to_owned();
+    let wish = match shown_at(known, edit.id.stamp_ms) {
+        Some(through) => Wish::Cancel { wait: None, through: EntryId(through.to_owned()), reason },
+        None => Wish::CancelUnseen { reason },
+    };
+    Verdict::Send(command(edit, known, wish))
 }
 
 /// A row of 群聊总表: owner, stage and approval as they stand, if any of them is another than `before`.
@@ -58,6 +54,12 @@ pub fn assignment(edit: &Edit<Snapshot>, known: Option<&KnownRow>, before: &Snap
     }
     let Snapshot { owner, stage, approved } = edit.asks.clone();
     Verdict::Send(command(edit, known, Wish::Assign { owner, stage, approved }))
+}
+
+/// What stands in a row of 群聊总表 that was there before anything was known of it.
+pub fn compare(edit: &Edit<Snapshot>, known: &KnownRow) -> Verdict {
+    let Snapshot { owner, stage, .. } = edit.asks.clone();
+    Verdict::Send(command(edit, known, Wish::Compare { owner, stage }))
 }
 
 fn command<A>(edit: &Edit<A>, known: &KnownRow, wish: Wish) -> Command {
@@ -73,10 +75,11 @@ fn command<A>(edit: &Edit<A>, known: &KnownRow, wish: Wish) -> Command {
 
 /// The last entry that the row reflected at a moment: what was written since, the author has not seen. The clocks of
 /// Vika and ours may differ by a little; in doubt less is cancelled, never more. A full list may have lost what came
-/// before it: then nobody knows.
-fn shown_at(seen: &[Seen], stamp_ms: i64) -> Option<&str> {
+/// before it, and a row that was there before anything was known of it showed something else: then nobody knows.
+fn shown_at(known: &KnownRow, stamp_ms: i64) -> Option<&str> {
+    let seen: &[Seen] = &known.seen;
     let before = seen.iter().rev().find(|seen| seen.at.timestamp_millis() <= stamp_ms);
-    let first = || seen.first().filter(|_| seen.len() < SEEN_MOST);
+    let first = || seen.first().filter(|_| seen.len() < SEEN_MOST && !known.found);
     before.or_else(first).map(|seen| seen.through.as_str())
 }
 
@@ -114,7 +117,11 @@ mod tests {
 
     fn known(seen: Vec<Seen>) -> KnownRow {
         let room = RoomKey { source: "webhook".into(), id: "r1".into() };
-        KnownRow { room, seen, cells: store::vika_sync::Cells::new() }
+        KnownRow { room, seen, cells: store::vika_sync::Cells::new(), found: false }
+    }
+
+    fn is_unseen(row: &KnownRow) -> bool {
+        matches!(tick(&edit(true), Some(row)), Verdict::Send(Command { wish: Wish::CancelUnseen { .. }, .. }))
     }
 
     /// Seen to fail with the newest of `seen` taken: a message that came between tick and poll was cancelled too.
@@ -126,7 +133,7 @@ mod tests {
         };
         assert_eq!(through(&[("a", 10), ("b", 1_000), ("c", 1_001)]), "b");
         assert_eq!(through(&[("c", 1_001), ("d", 1_002)]), "c", "clocks apart: the earliest known");
-        assert_eq!(tick(&edit(true), Some(&known(Vec::new()))), Verdict::Unseen);
+        assert!(is_unseen(&known(Vec::new())));
         assert_eq!(tick(&edit(false), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
         assert_eq!(tick(&edit(true), None), Verdict::UnknownRow);
     }
@@ -137,7 +144,16 @@ mod tests {
     fn a_tick_from_before_all_that_is_remembered_cancels_nothing() {
         let later: Vec<(String, i64)> = (0..20).map(|n| (format!("m{n}"), 2_000 + n)).collect();
         let later: Vec<(&str, i64)> = later.iter().map(|(id, at)| (id.as_str(), *at)).collect();
-        assert_eq!(tick(&edit(true), Some(&known(seen(&later)))), Verdict::Unseen);
+        assert!(is_unseen(&known(seen(&later))));
+    }
+
+    /// Seen to fail with the earliest that is known taken for such a row too: a tick of months ago cancelled what a
+    /// customer had said since.
+    #[test]
+    fn a_tick_in_a_row_that_was_found_cancels_only_what_was_seen_in_it_since() {
+        let found = |entries: &[(&str, i64)]| KnownRow { found: true, ..known(seen(entries)) };
+        assert!(is_unseen(&found(&[("b", 1_001)])));
+        assert!(!is_unseen(&found(&[("b", 1_000)])));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 mod decide;
 mod poll;
+mod read;
+mod sheet;
 
 use runtime::{Context, Tasks};
 

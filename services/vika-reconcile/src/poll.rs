@@ -4,7 +4,6 @@
 //! little and recognises what it dealt with. Commands are on the bus before that is written down, so that a crash in
 //! between sends the same commands again, under the same names.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -12,38 +11,23 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::{VikaFailure, VikaProblem};
+use events::command::{Command, Wish};
 use events::{encode, subject};
-use runtime::bus::{BusError, Outgoing};
+use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
 use runtime::{Clock, Context};
-use store::sqlx;
-use store::vika_reconcile::{self as kept, Became, KnownRow, Snapshot};
+use store::sqlx::PgConnection;
+use store::vika_reconcile::{self as kept, Became, Snapshot};
 use vika::tables::{AllRooms, Table, Today};
-use vika::{
-    CallCount, Client, EditId, Guard, Pacing, Pause, Present, Record, RecordQuery, SheetId, Token, formula,
-};
+use vika::{CallCount, Client, EditId, Pacing, Pause, SheetId, Token};
 
-use crate::decide::{Edit, Verdict, as_made, assignment, tick};
+use crate::decide::{Verdict, as_made, assignment, tick};
 use crate::point;
+use crate::read::{LOOK_BACK_MS, Trouble, edits, found_rows};
+use crate::sheet::{Managed, Sheet};
 
-/// How far a poll looks back behind the largest stamp seen: edits become visible a little out of order.
-const LOOK_BACK_MS: i64 = 10_000;
-/// After this, operators are told that nothing goes on.
-const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
-/// An author whom the sheet does not name.
-const SOMEBODY: &str = "经理";
-
-/// The columns without which 今日群聊 cannot be read.
-const TODAY: &[Today] = &[Today::RoomId, Today::Cancel, Today::ManagerEditedAt, Today::ManagerEditedBy];
-/// The columns without which 群聊总表 cannot be read.
-const ALL_ROOMS: &[AllRooms] = &[
-    AllRooms::RoomId,
-    AllRooms::Owner,
-    AllRooms::Stage,
-    AllRooms::Approved,
-    AllRooms::ManagerEditedAt,
-    AllRooms::ManagerEditedBy,
-];
+/// An edit, what is to be done about it, and what the row's later ones are compared with.
+type Decided<'e> = (&'e EditId, Verdict, Option<&'e Snapshot>);
 
 /// The part of the configuration that is needed, parsed.
 pub struct Settings {
@@ -78,92 +62,6 @@ impl Settings {
     }
 }
 
-/// What ends a poll early. All of it is met again by the next.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("a call to Vika failed")]
-    Vika(#[from] vika::Error),
-    #[error("the database failed")]
-    Store(#[from] sqlx::Error),
-    #[error("the bus failed")]
-    Bus(#[from] BusError),
-    #[error("a command cannot be encoded")]
-    Encode(#[from] serde_json::Error),
-}
-
-/// A sheet with managers' columns.
-trait Managed: Table {
-    /// When managers' columns were last changed.
-    const EDITED_AT: Self;
-    /// By whom.
-    const EDITED_BY: Self;
-    /// The row's room.
-    const ROOM: Self;
-    /// The columns that a poll reads.
-    const READ: &'static [Self];
-    /// What a row asks for.
-    type Asks;
-
-    fn asks(columns: &Present<Self>, record: &Record) -> Self::Asks;
-}
-
-impl Managed for Today {
-    const EDITED_AT: Self = Self::ManagerEditedAt;
-    const EDITED_BY: Self = Self::ManagerEditedBy;
-    const ROOM: Self = Self::RoomId;
-    const READ: &'static [Self] = TODAY;
-    type Asks = bool;
-
-    fn asks(columns: &Present<Self>, record: &Record) -> bool {
-        columns.cell(record, Self::Cancel).is_ticked()
-    }
-}
-
-impl Managed for AllRooms {
-    const EDITED_AT: Self = Self::ManagerEditedAt;
-    const EDITED_BY: Self = Self::ManagerEditedBy;
-    const ROOM: Self = Self::RoomId;
-    const READ: &'static [Self] = ALL_ROOMS;
-    type Asks = Snapshot;
-
-    fn asks(columns: &Present<Self>, record: &Record) -> Snapshot {
-        Snapshot {
-            owner: columns.cell(record, Self::Owner).as_text().to_owned(),
-            stage: columns.cell(record, Self::Stage).as_text().to_owned(),
-            approved: columns.cell(record, Self::Approved).is_ticked(),
-        }
-    }
-}
-
-struct Sheet<T: 'static> {
-    guard: Guard<T>,
-    paused_until: Option<Timestamp>,
-    /// Since when polls fail.
-    failing_since: Option<Timestamp>,
-    /// It is missing, or not visible to our user.
-    hidden: bool,
-}
-
-impl<T: Table> Sheet<T> {
-    fn new(id: SheetId, needed: &'static [T]) -> Self {
-        Self { guard: Guard::new(id, needed), paused_until: None, failing_since: None, hidden: false }
-    }
-
-    /// What operators have to know of it.
-    fn problem(&self, now: Timestamp) -> Option<VikaProblem> {
-        let columns: Vec<String> =
-            self.guard.problems().iter().map(|problem| problem.column().to_owned()).collect();
-        let is_stalled = self.failing_since.is_some_and(|since| now - since >= STALLED_AFTER);
-        let what = match (self.hidden, columns.is_empty(), is_stalled) {
-            (true, ..) => VikaFailure::Access,
-            (_, false, _) => VikaFailure::Columns,
-            (.., true) => VikaFailure::Stalled,
-            _ => return None,
-        };
-        Some(VikaProblem { what, sheet: Some(T::TITLE.to_owned()), columns, since: now })
-    }
-}
-
 struct Poller {
     ctx: Context,
     client: Client,
@@ -189,8 +87,8 @@ pub async fn run(ctx: Context, settings: Settings) {
     let mut poller = Poller {
         client,
         count,
-        today: Sheet::new(settings.today, TODAY),
-        all_rooms: Sheet::new(settings.all_rooms, ALL_ROOMS),
+        today: Sheet::new(settings.today),
+        all_rooms: Sheet::new(settings.all_rooms),
         paused_until: None,
         refused: None,
         quota_refusals: 0,
@@ -227,28 +125,32 @@ impl Poller {
             (self.refused, self.quota_refusals) = (None, 0);
         }
         let problems = match self.refused {
-            Some((what, _)) => vec![VikaProblem { what, sheet: None, columns: Vec::new(), since: now }],
+            Some((what, _)) => {
+                let (columns, rooms) = (Vec::new(), Vec::new());
+                vec![VikaProblem { what, sheet: None, columns, rooms, since: now }]
+            }
             None => self.today.problem(now).into_iter().chain(self.all_rooms.problem(now)).collect(),
         };
         self.ctx.health.report_vika(problems);
     }
 
     async fn poll_today(&mut self, now: Timestamp) -> Result<(), Trouble> {
-        let Some(found) = edits(&self.ctx, &self.client, &mut self.today, now).await? else { return Ok(()) };
-        let sheet = self.today.guard.sheet.clone();
+        let found = edits(&self.ctx, &self.client, &mut self.today, now).await?;
+        self.compare(&self.today, now).await?;
+        let Some(found) = found else { return Ok(()) };
         let decided = found
             .edits
             .iter()
             .map(|edit| (&edit.id, tick(edit, found.known.get(edit.id.record.as_str())), None))
             .collect();
-        self.carry_out(&sheet, decided, found.watermark_ms, Today::TITLE, now).await
+        self.carry_out(&self.today.guard.sheet, decided, found.watermark_ms, Today::TITLE, now).await
     }
 
     async fn poll_all_rooms(&mut self, now: Timestamp) -> Result<(), Trouble> {
-        let Some(found) = edits(&self.ctx, &self.client, &mut self.all_rooms, now).await? else {
-            return Ok(());
-        };
-        let sheet = self.all_rooms.guard.sheet.clone();
+        let found = edits(&self.ctx, &self.client, &mut self.all_rooms, now).await?;
+        self.compare(&self.all_rooms, now).await?;
+        let Some(found) = found else { return Ok(()) };
+        let sheet = &self.all_rooms.guard.sheet;
         let mut decided = Vec::new();
         for edit in &found.edits {
             let known = found.known.get(edit.id.record.as_str());
@@ -263,19 +165,45 @@ impl Poller {
             };
             decided.push((&edit.id, assignment(edit, known, &before), Some(&edit.asks)));
         }
-        self.carry_out(&sheet, decided, found.watermark_ms, AllRooms::TITLE, now).await
+        self.carry_out(sheet, decided, found.watermark_ms, AllRooms::TITLE, now).await
+    }
+
+    /// Compares what stands in rows that were there before anything was known of them.
+    async fn compare<T: Managed>(&self, sheet: &Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
+        let (records, standing) = found_rows(&self.ctx, &self.client, sheet, now).await?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let decided: Vec<Decided<'_>> = standing
+            .iter()
+            .map(|(edit, known)| (&edit.id, T::standing(edit, known), T::snapshot(&edit.asks)))
+            .collect();
+        self.send(&decided).await?;
+        let id = &sheet.guard.sheet;
+        let mut tx = self.ctx.db.begin().await?;
+        enter(&mut tx, id, decided, T::TITLE, now).await?;
+        kept::note_compared(&mut tx, id.as_str(), &records, now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Puts commands on the bus, then writes down what the edits became.
     async fn carry_out(
         &self,
         sheet: &SheetId,
-        decided: Vec<(&EditId, Verdict, Option<&Snapshot>)>,
+        decided: Vec<Decided<'_>>,
         watermark_ms: i64,
         title: &'static str,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        for (_, verdict, _) in &decided {
+        self.send(&decided).await?;
+        let mut tx = self.ctx.db.begin().await?;
+        enter(&mut tx, sheet, decided, title, now).await?;
+        kept::advance(&mut tx, sheet.as_str(), watermark_ms, watermark_ms - LOOK_BACK_MS, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn send(&self, decided: &[Decided<'_>]) -> Result<(), Trouble> {
+        for (_, verdict, _) in decided {
             if let Verdict::Send(command) = verdict {
                 let outgoing = Outgoing {
                     subject: subject::command(command.wish.kind(), &command.room),
@@ -286,29 +214,10 @@ impl Poller {
             }
         }
         self.ctx.faults.reach(point::PUBLISHED).await;
-        let mut tx = self.ctx.db.begin().await?;
-        for (id, verdict, snapshot) in decided {
-            let became = became(&verdict);
-            let edit = (id.record.as_str(), id.stamp_ms);
-            kept::note_edit(&mut tx, sheet.as_str(), edit, became, now).await?;
-            if let Some(snapshot) = snapshot.filter(|_| became != Became::UnknownRow) {
-                kept::keep_snapshot(&mut tx, sheet.as_str(), edit.0, snapshot).await?;
-            }
-            metrics::counter!("vika_edits_total", "sheet" => title, "became" => became.as_str()).increment(1);
-            if matches!(became, Became::UnknownRow | Became::Unseen) {
-                tracing::warn!(
-                    sheet = title,
-                    record = edit.0,
-                    became = became.as_str(),
-                    "an edit is not acted on"
-                );
-            }
-        }
-        kept::advance(&mut tx, sheet.as_str(), watermark_ms, watermark_ms - LOOK_BACK_MS, now).await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 
-    fn handle<T: Table>(
+    fn handle<T: Managed>(
         &mut self,
         result: Result<(), Trouble>,
         now: Timestamp,
@@ -378,117 +287,40 @@ impl Poller {
     }
 }
 
+/// Writes down what edits became.
+async fn enter(
+    connection: &mut PgConnection,
+    sheet: &SheetId,
+    decided: Vec<Decided<'_>>,
+    title: &'static str,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    for (id, verdict, snapshot) in decided {
+        let became = became(&verdict);
+        let edit = (id.record.as_str(), id.stamp_ms);
+        kept::note_edit(connection, sheet.as_str(), edit, became, now).await?;
+        if let Some(snapshot) = snapshot.filter(|_| became != Became::UnknownRow) {
+            kept::keep_snapshot(connection, sheet.as_str(), edit.0, snapshot).await?;
+        }
+        metrics::counter!("vika_edits_total", "sheet" => title, "became" => became.as_str()).increment(1);
+        if matches!(became, Became::UnknownRow | Became::Unseen) {
+            tracing::warn!(
+                sheet = title,
+                record = edit.0,
+                became = became.as_str(),
+                "an edit is not acted on"
+            );
+        }
+    }
+    Ok(())
+}
+
 fn became(verdict: &Verdict) -> Became {
     match verdict {
+        Verdict::Send(Command { wish: Wish::CancelUnseen { .. }, .. }) => Became::Unseen,
+        Verdict::Send(Command { wish: Wish::Compare { .. }, .. }) => Became::Compared,
         Verdict::Send(_) => Became::Sent,
         Verdict::Nothing => Became::Nothing,
         Verdict::UnknownRow => Became::UnknownRow,
-        Verdict::Unseen => Became::Unseen,
     }
-}
-
-/// Edits to be dealt with.
-struct Found<A> {
-    /// In order of their stamps.
-    edits: Vec<Edit<A>>,
-    /// The rows of `vika-sync` that they are about, by record.
-    known: BTreeMap<String, KnownRow>,
-    /// The largest stamp up to which all edits are dealt with then.
-    watermark_ms: i64,
-}
-
-/// Asks for edits. `None`: there is nothing new, or the sheet cannot be read now.
-async fn edits<T: Managed>(
-    ctx: &Context,
-    client: &Client,
-    sheet: &mut Sheet<T>,
-    now: Timestamp,
-) -> Result<Option<Found<T::Asks>>, Trouble> {
-    if sheet.paused_until.is_some_and(|until| now < until) {
-        return Ok(None);
-    }
-    sheet.guard.look_if_due(client, now).await?;
-    let Some(columns) = sheet.guard.usable() else { return Ok(None) };
-    let id = sheet.guard.sheet.clone();
-    let watermark = kept::watermark(&mut *ctx.db.acquire().await?, id.as_str()).await?;
-    let query = RecordQuery {
-        formula: Some(since::<T>(watermark.unwrap_or(0), &ctx.config.vika.bot_names)),
-        fields: columns.ids(T::READ),
-        ..RecordQuery::default()
-    };
-    let records = match client.records(&id, &query).await {
-        Err(error @ vika::Error::Rejected { .. }) => {
-            // What was found out needs no pause: the next poll goes by it.
-            return if sheet.guard.look_after_refusal(client, now).await? {
-                Ok(None)
-            } else {
-                Err(error.into())
-            };
-        }
-        read => read?,
-    };
-    let mut edits: Vec<Edit<T::Asks>> =
-        records.iter().filter_map(|record| edit(columns, &id, record, &ctx.config.vika.bot_names)).collect();
-    edits.sort_by(|a, b| (a.id.stamp_ms, &a.id.record).cmp(&(b.id.stamp_ms, &b.id.record)));
-    new_among(ctx, &id, edits, watermark).await
-}
-
-/// Drops edits that were dealt with, and those of rows that are being made: these come again.
-async fn new_among<A>(
-    ctx: &Context,
-    sheet: &SheetId,
-    mut edits: Vec<Edit<A>>,
-    watermark: Option<i64>,
-) -> Result<Option<Found<A>>, Trouble> {
-    let mut connection = ctx.db.acquire().await?;
-    let mut watermark_ms = edits.iter().map(|edit| edit.id.stamp_ms).chain(watermark).max().unwrap_or(0);
-    let ids: Vec<(String, i64)> =
-        edits.iter().map(|edit| (edit.id.record.to_string(), edit.id.stamp_ms)).collect();
-    let done: BTreeSet<(String, i64)> =
-        kept::dealt_with(&mut connection, sheet.as_str(), &ids).await?.into_iter().collect();
-    edits.retain(|edit| !done.contains(&(edit.id.record.to_string(), edit.id.stamp_ms)));
-    if edits.is_empty() {
-        return Ok(None);
-    }
-    // First what is being made, then what is known: a row that is confirmed in between is found by the second look. The
-    // other way round it would be found by neither, and the edit dropped as one of a stranger's row.
-    let rooms: Vec<String> = edits.iter().map(|edit| edit.room.clone()).collect();
-    let being_made = kept::being_made(&mut connection, sheet.as_str(), &rooms).await?;
-    let records: Vec<String> = edits.iter().map(|edit| edit.id.record.to_string()).collect();
-    let known = kept::known_rows(&mut connection, sheet.as_str(), &records).await?;
-    let strange = |edit: &Edit<A>| !known.contains_key(edit.id.record.as_str());
-    let waits = |edit: &Edit<A>| strange(edit) && being_made.contains(&edit.room);
-    if let Some(first) = edits.iter().filter(|edit| waits(edit)).map(|edit| edit.id.stamp_ms).min() {
-        watermark_ms = watermark_ms.min(first - 1);
-    }
-    edits.retain(|edit| !waits(edit));
-    Ok(Some(Found { edits, known, watermark_ms }))
-}
-
-/// The condition: edited since, and not by one of our users.
-fn since<T: Managed>(watermark_ms: i64, bots: &[String]) -> String {
-    let from = (watermark_ms - LOOK_BACK_MS).max(0);
-    let mut conditions = vec![formula::greater(T::EDITED_AT.name(), from)];
-    // Whoever cannot be left out here is left out by `edit`.
-    let bots = bots.iter().filter(|bot| formula::is_expressible(bot));
-    conditions.extend(bots.map(|bot| formula::differs(T::EDITED_BY.name(), bot)));
-    formula::all(&conditions)
-}
-
-/// A record as an edit; `None` for one without a stamp, or of our own.
-fn edit<T: Managed>(
-    columns: &Present<T>,
-    sheet: &SheetId,
-    record: &Record,
-    bots: &[String],
-) -> Option<Edit<T::Asks>> {
-    let stamp = columns.cell(record, T::EDITED_AT).as_time()?;
-    let author = columns.cell(record, T::EDITED_BY).people().first().map(|person| person.name.clone());
-    let by = author.unwrap_or_else(|| SOMEBODY.to_owned());
-    (!bots.contains(&by)).then(|| Edit {
-        id: EditId { sheet: sheet.clone(), record: record.id.clone(), stamp_ms: stamp.timestamp_millis() },
-        by,
-        room: columns.cell(record, T::ROOM).as_text().to_owned(),
-        asks: T::asks(columns, record),
-    })
 }

@@ -19,7 +19,7 @@ use crate::point;
 use crate::row::short_name;
 use crate::sheet::Sheet;
 use crate::trouble::Trouble;
-use crate::write::Tools;
+use crate::write::{Tools, answers};
 
 /// Decisions older than this were shown long ago, or before there was anybody to show them.
 pub const HORIZON: TimeDelta = TimeDelta::days(7);
@@ -67,24 +67,25 @@ async fn note(
 /// Writes the rows of 系统信息 that are missing.
 pub async fn log(
     tools: &mut Tools,
-    sheet: &Sheet<SystemLog>,
+    sheet: &mut Sheet<SystemLog>,
     outcomes: &[PendingOutcome],
 ) -> Result<(), Trouble> {
     let now = tools.now();
     let (wanted, quiet): (Vec<_>, Vec<_>) =
         outcomes.iter().filter(|outcome| !outcome.logged).partition(|outcome| is_logged(outcome));
     note(tools, &quiet, Step::Logged, now).await?;
-    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)) else { return Ok(()) };
+    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)).cloned() else { return Ok(()) };
     let rooms = rooms_of(tools, &wanted).await?;
-    for batch in wanted.chunks(MAX_RECORDS) {
-        let missing = missing(tools, sheet, columns, batch).await?;
-        append(tools, sheet, columns, &missing, &rooms).await?;
+    for batch in wanted.chunks(sheet.at_once) {
+        let missing = missing(tools, sheet, &columns, batch).await?;
+        append(tools, sheet, &columns, &missing, &rooms).await?;
     }
+    sheet.works();
     Ok(())
 }
 
 async fn rooms_of(tools: &Tools, outcomes: &[&PendingOutcome]) -> Result<BTreeMap<String, Room>, Trouble> {
-    let keys: Vec<String> = outcomes.iter().map(|outcome| outcome.command.room.to_string()).collect();
+    let keys: Vec<String> = outcomes.iter().map(|outcome| room_of(outcome)).collect();
     let found = rooms::list(&mut *tools.ctx.db.acquire().await?, Some(&keys)).await?;
     Ok(found.into_iter().map(|room| (room.room.to_string(), room)).collect())
 }
@@ -114,7 +115,7 @@ async fn missing<'o>(
 /// Makes the rows; where the service refuses them together, one by one.
 async fn append(
     tools: &mut Tools,
-    sheet: &Sheet<SystemLog>,
+    sheet: &mut Sheet<SystemLog>,
     columns: &Present<SystemLog>,
     missing: &[&PendingOutcome],
     rooms: &BTreeMap<String, Room>,
@@ -126,14 +127,21 @@ async fn append(
         let cells: Vec<Fields> = batch.iter().map(|outcome| cells(columns, outcome, rooms)).collect();
         note(tools, &batch, Step::LogSent, tools.now()).await?;
         match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
-            Ok(_) => tools.ctx.faults.reach(point::LOGGED).await,
+            Ok(_) => {
+                tools.ctx.faults.reach(point::LOGGED).await;
+                sheet.unshown.retain(|room| !batch.iter().any(|outcome| room_of(outcome) == *room));
+            }
             Err(Error::Rejected { .. } | Error::Invalid(_)) if batch.len() > 1 => {
                 batches.extend(batch.into_iter().map(|outcome| vec![outcome]));
             }
-            Err(error @ (Error::Rejected { .. } | Error::Invalid(_))) => {
-                let command = batch.first().map(|outcome| outcome.command.id.as_str());
-                tracing::error!(command, %error, "Vika refuses a row of 系统信息; the others go on");
-                metrics::counter!("vika_rows_refused_total", "sheet" => SystemLog::TITLE).increment(1);
+            Err(error @ (Error::Rejected { .. } | Error::Invalid(_))) => refused(sheet, batch[0], &error),
+            // Nobody knows whether it was stored: what is sent again has to be looked for first.
+            Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => {
+                sheet.at_once = (batch.len() / 2).max(1);
+                if batch.len() > 1 || !answers(tools, sheet, Some(key)).await {
+                    return Err(error.into());
+                }
+                refused(sheet, batch[0], &error);
             }
             Err(other) => return Err(other.into()),
         }
@@ -141,9 +149,21 @@ async fn append(
     Ok(())
 }
 
+/// It comes again with the others that could not be shown, ever more slowly.
+fn refused(sheet: &mut Sheet<SystemLog>, outcome: &PendingOutcome, error: &Error) {
+    let command = outcome.command.id.as_str();
+    tracing::error!(command, %error, "Vika refuses a row of 系统信息; the others go on");
+    metrics::counter!("vika_rows_refused_total", "sheet" => SystemLog::TITLE).increment(1);
+    sheet.unshown.insert(room_of(outcome));
+}
+
+fn room_of(outcome: &PendingOutcome) -> String {
+    outcome.command.room.to_string()
+}
+
 fn cells(columns: &Present<SystemLog>, outcome: &PendingOutcome, rooms: &BTreeMap<String, Room>) -> Fields {
     let command = &outcome.command;
-    let room = rooms.get(&command.room.to_string());
+    let room = rooms.get(&room_of(outcome));
     let topic = room.and_then(|room| short_name(&room.topic)).unwrap_or(&command.room.id);
     let owner = room.and_then(|room| room.state.owner.as_ref()).map_or("", |owner| owner.as_str());
     columns.fields([
@@ -159,7 +179,7 @@ fn cells(columns: &Present<SystemLog>, outcome: &PendingOutcome, rooms: &BTreeMa
 /// Takes ticks back that were acted on. A row whose stamp is newer holds another wish: it is left for the reader.
 pub async fn untick(
     tools: &mut Tools,
-    sheet: &Sheet<Today>,
+    sheet: &mut Sheet<Today>,
     outcomes: &[PendingOutcome],
 ) -> Result<(), Trouble> {
     let now = tools.now();
@@ -167,19 +187,24 @@ pub async fn untick(
     let (ticked, quiet): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|outcome| tick(outcome, sheet).is_some());
     note(tools, &quiet, Step::Unticked, now).await?;
-    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)) else { return Ok(()) };
+    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)).cloned() else { return Ok(()) };
     if ticked.is_empty() || !columns.has_all(&[Today::Cancel, Today::ManagerEditedAt]) {
         return Ok(());
     }
     tools.ready().await?;
     tools.ctx.faults.reach(point::BEFORE_UNTICK).await;
     let edits: Vec<EditId> = ticked.iter().filter_map(|outcome| tick(outcome, sheet)).collect();
-    let mut stuck = still_ticked(tools, sheet, columns, &edits).await?;
-    let refused = take_back(tools, sheet, columns, &stuck).await?;
-    stuck.retain(|record| !refused.contains(record));
-    let is_gone =
-        |outcome: &&&PendingOutcome| tick(outcome, sheet).is_none_or(|edit| !stuck.contains(&edit.record));
-    let gone: Vec<&PendingOutcome> = ticked.iter().filter(is_gone).copied().collect();
+    let stuck = still_ticked(tools, sheet, &columns, &edits).await?;
+    let refused = take_back(tools, sheet, &columns, &stuck).await?;
+    let is_of = |records: &[RecordId], outcome: &PendingOutcome| {
+        tick(outcome, sheet).is_some_and(|edit| records.contains(&edit.record))
+    };
+    let gone: Vec<&PendingOutcome> =
+        ticked.iter().filter(|outcome| !is_of(&stuck, outcome)).copied().collect();
+    let unshown: Vec<String> =
+        ticked.iter().filter(|outcome| is_of(&refused, outcome)).map(|outcome| room_of(outcome)).collect();
+    sheet.unshown.retain(|room| !gone.iter().any(|outcome| room_of(outcome) == *room));
+    sheet.unshown.extend(unshown);
     note(tools, &gone, Step::Unticked, now).await
 }
 
@@ -197,18 +222,27 @@ async fn take_back(
         let changes: Vec<(RecordId, Fields)> = batch.iter().map(off).collect();
         match (tools.client.update(&sheet.guard.sheet, &changes).await, batch) {
             (Ok(_), _) => {}
-            (Err(error @ Error::Rejected { .. }), [record]) => {
+            (Err(error), [record]) if is_about_rows(tools, sheet, columns, &error).await => {
                 tracing::error!(sheet = Today::TITLE, %record, %error, "a tick cannot be taken back");
                 metrics::counter!("vika_ticks_stuck_total").increment(1);
                 refused.push(record.clone());
             }
-            (Err(Error::Rejected { .. }), several) => {
+            (Err(error), several) if is_about_rows(tools, sheet, columns, &error).await => {
                 batches.extend(<[_; 2]>::from(several.split_at(several.len() / 2)));
             }
             (Err(other), _) => return Err(other.into()),
         }
     }
     Ok(refused)
+}
+
+/// Whether a call failed for what it was about: the service refused it, or it answers others.
+async fn is_about_rows(tools: &Tools, sheet: &Sheet<Today>, columns: &Present<Today>, error: &Error) -> bool {
+    match error {
+        Error::Rejected { .. } => true,
+        Error::Ambiguous { .. } | Error::Retry { .. } => answers(tools, sheet, columns.key(sheet.key)).await,
+        _ => false,
+    }
 }
 
 /// The records that still carry the very tick that was acted on.

@@ -1,11 +1,11 @@
 //! A sheet as this service works with it: its columns, what is still to be compared, and what is left alone for now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use vika::tables::Table;
-use vika::{Guard, SheetId};
+use vika::{Guard, MAX_RECORDS, SheetId};
 
 /// A sheet.
 #[derive(Debug)]
@@ -28,6 +28,15 @@ pub struct Sheet<T: 'static> {
     pub hidden: bool,
     /// When its rows are to be listed.
     pub list_at: Option<Timestamp>,
+    /// Rows written in one call: fewer after a call that the service failed at, so that a row at which it fails is
+    /// found.
+    pub at_once: usize,
+    /// How often in a row the service failed at a room's row alone.
+    pub failures: BTreeMap<String, u32>,
+    /// Rooms whose rows it refuses.
+    pub refused: BTreeSet<String>,
+    /// Rooms of which what became of an edit cannot be shown in it.
+    pub unshown: BTreeSet<String>,
 }
 
 impl<T: Table> Sheet<T> {
@@ -43,6 +52,10 @@ impl<T: Table> Sheet<T> {
             failing_since: None,
             hidden: false,
             list_at: None,
+            at_once: MAX_RECORDS,
+            failures: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            unshown: BTreeSet::new(),
         }
     }
 
@@ -64,6 +77,8 @@ impl<T: Table> Sheet<T> {
     /// Calls about it succeed.
     pub fn works(&mut self) {
         (self.failing_since, self.hidden) = (None, false);
+        self.at_once = MAX_RECORDS;
+        self.failures.clear();
     }
 
     /// Whether rows can be made.

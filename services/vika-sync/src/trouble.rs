@@ -10,6 +10,8 @@ use vika::tables::Table;
 
 use crate::sheet::Sheet;
 
+/// Rooms that are named to operators.
+const NAMED: usize = 5;
 /// After this, operators are told that nothing goes on.
 const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
 
@@ -40,8 +42,9 @@ pub enum Trouble {
 }
 
 /// A problem that begins now, unless it was reported before.
-pub fn problem(what: VikaFailure, sheet: Option<&str>, columns: Vec<String>, now: Timestamp) -> VikaProblem {
-    VikaProblem { what, sheet: sheet.map(str::to_owned), columns, since: now }
+pub fn problem(what: VikaFailure, sheet: Option<&str>, now: Timestamp) -> VikaProblem {
+    let (columns, rooms) = (Vec::new(), Vec::new());
+    VikaProblem { what, sheet: sheet.map(str::to_owned), columns, rooms, since: now }
 }
 
 /// What is wrong with a sheet.
@@ -50,16 +53,21 @@ pub fn of_sheet<T: Table>(sheet: &Sheet<T>, now: Timestamp) -> Vec<VikaProblem> 
         sheet.guard.problems().iter().map(|problem| problem.column().to_owned()).collect();
     let mut found = Vec::new();
     if sheet.hidden {
-        found.push(problem(VikaFailure::Access, Some(T::TITLE), Vec::new(), now));
+        found.push(problem(VikaFailure::Access, Some(T::TITLE), now));
     }
     if !columns.is_empty() {
-        found.push(problem(VikaFailure::Columns, Some(T::TITLE), columns, now));
+        found.push(VikaProblem { columns, ..problem(VikaFailure::Columns, Some(T::TITLE), now) });
     }
     if sheet.full_until.is_some() {
-        found.push(problem(VikaFailure::SheetFull, Some(T::TITLE), Vec::new(), now));
+        found.push(problem(VikaFailure::SheetFull, Some(T::TITLE), now));
     }
-    if found.is_empty() && sheet.failing_since.is_some_and(|since| now - since >= STALLED_AFTER) {
-        found.push(problem(VikaFailure::Stalled, Some(T::TITLE), Vec::new(), now));
+    let rooms: Vec<String> = sheet.refused.union(&sheet.unshown).take(NAMED).cloned().collect();
+    if !rooms.is_empty() {
+        found.push(VikaProblem { rooms, ..problem(VikaFailure::Rows, Some(T::TITLE), now) });
+    }
+    let is_explained = found.iter().any(|problem| problem.what != VikaFailure::Rows);
+    if !is_explained && sheet.failing_since.is_some_and(|since| now - since >= STALLED_AFTER) {
+        found.push(problem(VikaFailure::Stalled, Some(T::TITLE), now));
     }
     found
 }

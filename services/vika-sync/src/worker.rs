@@ -195,7 +195,7 @@ impl Worker {
             (self.refused, self.quota_refusals) = (None, 0);
         }
         let now = self.tools.now();
-        let everything = self.refused.map(|(what, _)| problem(what, None, Vec::new(), now));
+        let everything = self.refused.map(|(what, _)| problem(what, None, now));
         let mut problems: Vec<VikaProblem> = everything.into_iter().collect();
         if problems.is_empty() {
             problems.extend(trouble::of_sheet(&self.today, now));
@@ -271,9 +271,9 @@ impl Worker {
         if outcomes.is_empty() {
             return Ok(());
         }
-        let unticked = outcome::untick(&mut self.tools, &self.today, outcomes).await;
+        let unticked = outcome::untick(&mut self.tools, &mut self.today, outcomes).await;
         self.handle(unticked, |worker| &mut worker.today)?;
-        let logged = outcome::log(&mut self.tools, &self.log, outcomes).await;
+        let logged = outcome::log(&mut self.tools, &mut self.log, outcomes).await;
         self.handle(logged, |worker| &mut worker.log)?;
         outcome::settle(&self.tools, outcomes, rows_written).await
     }
@@ -398,8 +398,9 @@ async fn look<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> 
         sheet.hidden = false;
     }
     if sheet.todo.is_empty() {
-        // Nothing waits for it: whatever failed is done, or was given up.
+        // Nothing waits for it: whatever failed is done, or was given up. Whether it is still full the next new row tells.
         sheet.failing_since = None;
+        sheet.full_until = sheet.full_until.filter(|until| now < *until);
     }
     Ok(())
 }
@@ -407,11 +408,12 @@ async fn look<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> 
 async fn gather<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
     let mut connection = tools.ctx.db.acquire().await?;
     if sheet.all {
-        sheet.todo.extend(mirror::all_rooms(&mut connection).await?);
+        sheet.todo.extend(mirror::all_rooms(&mut connection, sheet.id(), now).await?);
         sheet.all = false;
     } else {
         sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), now).await?);
     }
+    sheet.refused = mirror::refused(&mut connection, sheet.id()).await?.into_iter().collect();
     Ok(())
 }
 

@@ -18,6 +18,8 @@ use crate::trouble::Trouble;
 /// A creation of which nobody heard again is looked for this long before the row is made again: the service may still
 /// be at it.
 const CREATION_SETTLES: TimeDelta = TimeDelta::seconds(15);
+/// So often in a row the service fails at one row alone, and answers about others, before the row is the reason.
+const ALONE_FAILURES: u32 = 2;
 /// Rows read in one call.
 const READ_AT_ONCE: usize = 100;
 /// How finely distances are told apart that are measured by age.
@@ -142,10 +144,18 @@ pub async fn flush<T: Table>(
     }
     learn_theirs(tools, sheet, &columns, &mut changes).await?;
     let key = columns.key(sheet.key);
-    for batch in changes.chunks(MAX_RECORDS) {
-        change(tools, sheet, key, batch.to_vec()).await?;
+    for batch in batches(sheet, changes) {
+        change(tools, sheet, key, batch).await?;
     }
     Ok(())
+}
+
+/// What is sent together. Rows that were refused before come last, each alone.
+fn batches<T: Table>(sheet: &Sheet<T>, changes: Vec<Change<T>>) -> Vec<Vec<Change<T>>> {
+    let (suspects, others): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|(row, _)| row.known.refusals > 0);
+    let together = others.chunks(sheet.at_once).map(<[_]>::to_vec);
+    together.chain(suspects.into_iter().map(|suspect| vec![suspect])).collect()
 }
 
 /// Reads what managers own in rows of which that was never noted: their next edit is compared with it.
@@ -216,6 +226,13 @@ async fn create<T: Table>(
             found => found?,
         };
         let now = tools.now();
+        let strange: Vec<String> = batch
+            .iter()
+            .map(|row| &row.known)
+            .filter(|known| known.attempted_at.is_none() && there.contains_key(&known.room))
+            .map(|known| known.room.clone())
+            .collect();
+        mirror::note_found(&mut *tools.ctx.db.acquire().await?, sheet.id(), &strange).await?;
         let mut new = Vec::new();
         for row in batch {
             let Some(desired) = &row.desired else { continue };
@@ -240,8 +257,9 @@ async fn insert<T: Table>(
     key: Key<'_>,
     new: Vec<Change<T>>,
 ) -> Result<(), Trouble> {
-    let mut batches = vec![new];
-    while let Some(batch) = batches.pop().filter(|batch| !batch.is_empty()) {
+    let mut batches = batches(sheet, new);
+    batches.reverse();
+    while let Some(batch) = batches.pop() {
         tools.ready().await?;
         let cells: Vec<Fields> = batch.iter().map(|(_, fields)| fields.clone()).collect();
         note(tools, sheet, columns, &batch).await?;
@@ -254,7 +272,9 @@ async fn insert<T: Table>(
                     .increment(batch.len() as u64);
             }
             // Not known: the attempt stays noted, and the rows are looked for first.
-            Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => return Err(error.into()),
+            Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => {
+                failed(tools, sheet, Some(key), &batch, error).await?;
+            }
             Err(error) => {
                 let rooms: Vec<String> = batch.iter().map(|(row, _)| row.known.room.clone()).collect();
                 mirror::note_no_creation(&mut *tools.ctx.db.acquire().await?, sheet.id(), &rooms).await?;
@@ -290,7 +310,7 @@ async fn change<T: Table>(
     batch: Vec<Change<T>>,
 ) -> Result<(), Trouble> {
     let mut batches = vec![batch];
-    while let Some(batch) = batches.pop().filter(|batch| !batch.is_empty()) {
+    while let Some(batch) = batches.pop() {
         tools.ready().await?;
         let changes: Vec<(RecordId, Fields)> = batch
             .iter()
@@ -312,6 +332,9 @@ async fn change<T: Table>(
                     continue;
                 }
                 refused(tools, sheet, batch, &error, &mut batches).await?;
+            }
+            Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => {
+                failed(tools, sheet, key, &batch, error).await?;
             }
             Err(other) => return Err(other.into()),
         }
@@ -355,17 +378,61 @@ async fn refused<T: Table>(
         return Err(Trouble::Columns);
     }
     if let [(row, _)] = batch.as_slice() {
-        let room = &row.known.room;
-        tracing::error!(sheet = T::TITLE, room.id = room, %error, "Vika refuses a row; the others go on");
-        metrics::counter!("vika_rows_refused_total", "sheet" => T::TITLE).increment(1);
-        let reason = error.to_string();
-        mirror::refuse(&mut *tools.ctx.db.acquire().await?, sheet.id(), room, &reason, now).await?;
+        set_aside(tools, sheet, row, error).await?;
     } else {
         let other = batch.split_off(batch.len() / 2);
         batches.push(other);
         batches.push(batch);
     }
     Ok(())
+}
+
+/// A call at which the service failed: it is down, or one row is what it fails at. Fewer rows are sent the next time, until
+/// one is alone; if it fails at that one again and again while it answers about others, the row is set aside.
+async fn failed<T: Table>(
+    tools: &Tools,
+    sheet: &mut Sheet<T>,
+    key: Option<Key<'_>>,
+    batch: &[Change<T>],
+    error: Error,
+) -> Result<(), Trouble> {
+    let [(row, _)] = batch else {
+        sheet.at_once = (batch.len() / 2).max(1);
+        return Err(error.into());
+    };
+    let failures = sheet.failures.entry(row.known.room.clone()).or_default();
+    *failures += 1;
+    let is_suspect = row.known.refusals > 0 || *failures >= ALONE_FAILURES;
+    if is_suspect && answers(tools, sheet, key).await {
+        return set_aside(tools, sheet, row, &error).await;
+    }
+    Err(error.into())
+}
+
+/// Whether the service answers about the sheet.
+pub async fn answers<T: Table>(tools: &Tools, sheet: &Sheet<T>, key: Option<Key<'_>>) -> bool {
+    let query = RecordQuery {
+        fields: key.map(|key| key.field.clone()).into_iter().collect(),
+        page_size: Some(1),
+        first_page_only: true,
+        ..RecordQuery::default()
+    };
+    tools.client.records(&sheet.guard.sheet, &query).await.is_ok()
+}
+
+/// Leaves a row alone for a while, and tells operators of it.
+async fn set_aside<T: Table>(
+    tools: &Tools,
+    sheet: &mut Sheet<T>,
+    row: &Row<T>,
+    error: &Error,
+) -> Result<(), Trouble> {
+    let room = &row.known.room;
+    tracing::error!(sheet = T::TITLE, room.id = room, %error, "Vika refuses a row; the others go on");
+    metrics::counter!("vika_rows_refused_total", "sheet" => T::TITLE).increment(1);
+    sheet.refused.insert(room.clone());
+    let (reason, now) = (error.to_string(), tools.now());
+    Ok(mirror::refuse(&mut *tools.ctx.db.acquire().await?, sheet.id(), room, &reason, now).await?)
 }
 
 /// Before rows are made: that they are, and with what in managers' columns. After a crash nobody could tell that from

@@ -3,6 +3,7 @@
 //! It only looks: it must change nothing, send nothing, and not disturb services that run. Nothing ends it early: what
 //! stands on something that failed is shown as not looked at, and everything else is looked at all the same.
 
+mod alarms;
 mod bus;
 mod clocks;
 mod database;
@@ -77,15 +78,16 @@ pub async fn examine(source: &Source, nats_monitor: Option<&str>, clock: &Clock)
 /// All groups at once: none waits for another's deadline.
 async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> Vec<Finding> {
     // On the heap: together these futures are larger than what a thread's stack should be asked for.
-    let (database, bus, gateway, vika, feishu, clocks) = tokio::join!(
+    let (database, alarms, bus, gateway, vika, feishu, clocks) = tokio::join!(
         bounded(Group::Database, Box::pin(database::check(&config.database))),
+        bounded(Group::Alarms, Box::pin(alarms::check(config))),
         bounded(Group::Bus, Box::pin(bus::check(&config.bus, nats_monitor))),
         bounded(Group::Gateway, Box::pin(gateway::check(config, clock))),
         bounded(Group::Vika, Box::pin(vika::check(&config.vika))),
         bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
         bounded(Group::Clock, Box::pin(clocks::check(config, clock))),
     );
-    [database, bus, gateway, vika, feishu, clocks, settings::calendar()].concat()
+    [database, alarms, bus, gateway, vika, feishu, clocks, settings::calendar()].concat()
 }
 
 async fn bounded(group: Group, probes: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {

@@ -15,6 +15,8 @@ pub enum Group {
     Config,
     /// 数据库
     Database,
+    /// 报警
+    Alarms,
     /// 总线
     Bus,
     /// 网关
@@ -64,9 +66,10 @@ pub struct Report {
 
 impl Group {
     /// Every group, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Config,
         Self::Database,
+        Self::Alarms,
         Self::Bus,
         Self::Gateway,
         Self::Vika,

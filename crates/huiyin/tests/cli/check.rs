@@ -114,6 +114,39 @@ async fn each_secret_file_is_looked_at() -> Result<()> {
     Ok(())
 }
 
+/// Seen to fail with the group left out: with the quota used up `check` said nothing of what stood still.
+#[tokio::test]
+async fn standing_alarms_are_told_with_their_remedy() -> Result<()> {
+    let day = FirstDay::start().await?;
+    stands(&day.check(&[]).await?, Group::Alarms, Status::Ok, "没有正在持续的报警", "");
+    let alarms = [
+        (
+            "vika_columns:今日群聊",
+            json!({"kind": "vika_columns", "sheet": "今日群聊", "columns": ["群ID"]}),
+            false,
+        ),
+        ("of_tomorrow", json!({"kind": "of_tomorrow"}), false),
+        ("vika_quota", json!({"kind": "vika_quota"}), true),
+    ];
+    for (key, trouble, over) in alarms {
+        store::sqlx::query(
+            "insert into alert_watch_alarms (key, since, raised_at, trouble, changed_at, next_repeat_at, over_at)
+             values ($1, $2, $2, $3, $2, $2, case when $4 then $2::timestamptz end)",
+        )
+        .bind(key)
+        .bind(day.stack.clock.now())
+        .bind(trouble)
+        .bind(over)
+        .execute(&day.stack.admin)
+        .await?;
+    }
+    let report = day.check(&[]).await?;
+    assert_eq!(lines(&report, Group::Alarms, Status::Failed).len(), 2, "{report}");
+    stands(&report, Group::Alarms, Status::Failed, "W16 维格表的列被改动：今日群聊", "init-vika");
+    stands(&report, Group::Alarms, Status::Failed, "不认识的报警", "运维群");
+    Ok(())
+}
+
 /// A service's secret may be kept where the service is.
 #[tokio::test]
 async fn a_secret_that_check_does_not_use_is_not_asked_for() -> Result<()> {

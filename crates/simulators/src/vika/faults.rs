@@ -1,6 +1,7 @@
 //! Faults that a test orders: the next calls that fit meet them, in the order they were ordered.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::state::World;
 
@@ -59,6 +60,8 @@ pub(super) struct Fault {
     pub sheet: Option<String>,
     /// Display name of the token's user.
     pub user: Option<String>,
+    /// A text that stands in the body.
+    pub body: Option<String>,
     /// For `status`.
     pub status: Option<u16>,
     /// For `delay`.
@@ -75,6 +78,8 @@ pub(super) struct Target<'a> {
     pub route: &'a str,
     pub sheet: Option<&'a str>,
     pub user: Option<&'a str>,
+    /// As it was sent, but for its spaces and escapes.
+    pub body: &'a Value,
 }
 
 impl World {
@@ -87,6 +92,7 @@ impl World {
                 && fits(&fault.route, Some(target.route))
                 && fits(&fault.sheet, target.sheet)
                 && fits(&fault.user, target.user)
+                && fault.body.as_ref().is_none_or(|text| target.body.to_string().contains(text))
         })?;
         let fault = self.faults[index].clone();
         self.faults[index].times = fault.times.saturating_sub(1);

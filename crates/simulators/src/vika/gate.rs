@@ -106,9 +106,10 @@ fn begin(sim: &Sim, incoming: &Incoming) -> (usize, Option<Fault>) {
     let user = incoming.token.as_deref().and_then(|token| user_of(&world, token));
     let route = incoming.route.as_ref().map_or("", Route::name);
     let sheet = incoming.route.as_ref().and_then(Route::sheet);
-    let target = Target { method: incoming.method.as_str(), route, sheet, user: user.as_deref() };
-    let fault = incoming.route.as_ref().and_then(|_| world.take_fault(&target));
     let body = incoming.body.as_ref().ok().cloned().unwrap_or_default();
+    let user_name = user.as_deref();
+    let target = Target { method: incoming.method.as_str(), route, sheet, user: user_name, body: &body };
+    let fault = incoming.route.as_ref().and_then(|_| world.take_fault(&target));
     let (in_body, cells) = calls::count(&body);
     let in_query = if incoming.method == Method::DELETE { incoming.query.list("recordIds").len() } else { 0 };
     let seq = world.calls.len();

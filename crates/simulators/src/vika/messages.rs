@@ -85,6 +85,10 @@ pub(super) fn fault(status: u16) -> ApiError {
 }
 
 pub(super) fn malformed_json(text: &str, error: &serde_json::Error) -> ApiError {
+    // Half a surrogate pair is JSON to the server's parser, and what stores it fails.
+    if error.to_string().contains("hex escape") {
+        return ApiError::new(500, 500, "SERVER_ERROR");
+    }
     // The parser counts bytes of one line; the server counts characters of the whole body.
     let lines_before: usize =
         text.lines().take(error.line().saturating_sub(1)).map(|l| l.chars().count() + 1).sum();

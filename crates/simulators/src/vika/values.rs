@@ -33,6 +33,8 @@ pub(super) type NewOptions = BTreeMap<(String, String), String>;
 pub(super) struct Judge<'a> {
     pub space: &'a VikaSpace,
     pub new_options: NewOptions,
+    /// Columns are named by their ids, in refusals too.
+    pub by_id: bool,
     pub ids: &'a mut IdSource,
 }
 
@@ -45,15 +47,16 @@ impl Judge<'_> {
         if value.is_null() {
             return Ok(Fate::Clear);
         }
-        let refuse = |reason: &str| Err(messages::bad_cell(&field.name, reason));
+        let name = self.name(field);
+        let refuse = |reason: &str| Err(messages::bad_cell(name, reason));
         match &field.kind {
-            Kind::SingleText => text(field, value, "单行文本字段必须是字符串"),
-            Kind::Text => text(field, value, "文本字段必须是字符串"),
-            Kind::Phone => text(field, value, "电话字段必须是字符串"),
-            Kind::Email => text(field, value, "邮箱字段必须是字符串"),
-            Kind::Number { .. } => number(field, value, "数字字段的值必须是数字"),
-            Kind::Currency { .. } => number(field, value, "货币字段的值必须是数字"),
-            Kind::Percent { .. } => number(field, value, "百分比字段的值必须是数字"),
+            Kind::SingleText => text(name, value, "单行文本字段必须是字符串"),
+            Kind::Text => text(name, value, "文本字段必须是字符串"),
+            Kind::Phone => text(name, value, "电话字段必须是字符串"),
+            Kind::Email => text(name, value, "邮箱字段必须是字符串"),
+            Kind::Number { .. } => number(name, value, "数字字段的值必须是数字"),
+            Kind::Currency { .. } => number(name, value, "货币字段的值必须是数字"),
+            Kind::Percent { .. } => number(name, value, "百分比字段的值必须是数字"),
             Kind::Rating { max } => match value.as_u64() {
                 Some(0) => Ok(Fate::Clear),
                 Some(stars) if stars <= *max => Ok(Fate::Store(value.clone())),
@@ -75,9 +78,14 @@ impl Judge<'_> {
             },
             Kind::MultiSelect(options) => self.multi_select(field, options, value),
             Kind::Member { multi } => self.members(field, *multi, value),
-            Kind::Url => url(field, value),
+            Kind::Url => url(name, value),
             _ => Err(messages::bad_type()),
         }
+    }
+
+    /// What a refusal calls a column.
+    fn name<'f>(&self, field: &'f Field) -> &'f str {
+        if self.by_id { &field.id } else { &field.name }
     }
 
     /// The id of the option with this very name. An unknown name makes one, spaces, option ids and all.
@@ -96,7 +104,8 @@ impl Judge<'_> {
         options: &[SelectOption],
         value: &Value,
     ) -> Result<Fate, ApiError> {
-        let refusal = || messages::bad_cell(&field.name, "多选字段必须是数组类型");
+        let name = self.name(field);
+        let refusal = || messages::bad_cell(name, "多选字段必须是数组类型");
         let names = value.as_array().ok_or_else(refusal)?;
         if names.is_empty() {
             return Ok(Fate::Clear);
@@ -109,7 +118,7 @@ impl Judge<'_> {
     }
 
     fn members(&self, field: &Field, multi: bool, value: &Value) -> Result<Fate, ApiError> {
-        let refuse = |reason: &str| messages::bad_cell(&field.name, reason);
+        let refuse = |reason: &str| messages::bad_cell(self.name(field), reason);
         let units = value.as_array().ok_or_else(|| refuse("成员字段必须是数组类型"))?;
         if units.is_empty() {
             return Ok(Fate::Clear);
@@ -148,24 +157,20 @@ impl Judge<'_> {
     }
 }
 
-fn text(field: &Field, value: &Value, reason: &str) -> Result<Fate, ApiError> {
+fn text(name: &str, value: &Value, reason: &str) -> Result<Fate, ApiError> {
     match value.as_str() {
         Some("") => Ok(Fate::Clear),
         Some(text) => Ok(Fate::Store(json!(text))),
-        None => Err(messages::bad_cell(&field.name, reason)),
+        None => Err(messages::bad_cell(name, reason)),
     }
 }
 
-fn number(field: &Field, value: &Value, reason: &str) -> Result<Fate, ApiError> {
-    if value.is_number() {
-        Ok(Fate::Store(value.clone()))
-    } else {
-        Err(messages::bad_cell(&field.name, reason))
-    }
+fn number(name: &str, value: &Value, reason: &str) -> Result<Fate, ApiError> {
+    if value.is_number() { Ok(Fate::Store(value.clone())) } else { Err(messages::bad_cell(name, reason)) }
 }
 
 /// A link: a text, or an object. One with an empty `favicon`, exactly what a read returns, is dropped silently.
-fn url(field: &Field, value: &Value) -> Result<Fate, ApiError> {
+fn url(name: &str, value: &Value) -> Result<Fate, ApiError> {
     if let Some(text) = value.as_str() {
         return Ok(if text.is_empty() {
             Fate::Clear
@@ -174,7 +179,7 @@ fn url(field: &Field, value: &Value) -> Result<Fate, ApiError> {
         });
     }
     let Some(text) = value.get("text").and_then(Value::as_str) else {
-        return Err(messages::bad_cell(&field.name, "网址字段必须是字符串"));
+        return Err(messages::bad_cell(name, "网址字段必须是字符串"));
     };
     if value.get("favicon").is_some_and(|icon| icon.as_str() == Some("")) {
         return Ok(Fate::Drop(value.clone()));

@@ -62,6 +62,16 @@ pub async fn open(connection: &mut PgConnection) -> Result<Vec<Alarm>, sqlx::Err
     .await
 }
 
+/// What is wrong now, for a look only: since when, and what its card says.
+pub async fn standing(connection: &mut PgConnection) -> Result<Vec<(Timestamp, Value)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select since, trouble from alert_watch_alarms where over_at is null order by since, id"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.since, row.trouble)).collect())
+}
+
 /// Raises an alarm. `None`: somebody else has just raised the same.
 pub async fn raise(
     connection: &mut PgConnection,

@@ -205,6 +205,9 @@ fn vika(facts: &Facts, now: Timestamp) -> Vec<Found> {
             VikaFailure::Columns => {
                 Trouble::VikaColumns { sheet: sheet.unwrap_or_default(), columns: problem.columns.clone() }
             }
+            VikaFailure::Rows => {
+                Trouble::VikaRows { sheet: sheet.unwrap_or_default(), rooms: problem.rooms.clone() }
+            }
             VikaFailure::Stalled | VikaFailure::Unknown => Trouble::VikaStalled { service, sheet },
         };
         lasting(trouble, problem.since.min(now))

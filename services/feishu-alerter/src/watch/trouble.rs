@@ -119,6 +119,13 @@ pub enum Trouble {
         /// Which, by their declared names.
         columns: Vec<String>,
     },
+    /// A sheet refuses single rows.
+    VikaRows {
+        /// Its title.
+        sheet: String,
+        /// The rooms (群ID) of the first of them.
+        rooms: Vec<String>,
+    },
     /// Nothing can be done with a sheet, for another reason.
     VikaStalled {
         /// By which service.
@@ -149,6 +156,7 @@ impl Trouble {
             Self::VikaFull { sheet } => format!("vika_full:{sheet}"),
             Self::VikaAccess { service, .. } => format!("vika_access:{service}"),
             Self::VikaColumns { sheet, .. } => format!("vika_columns:{sheet}"),
+            Self::VikaRows { sheet, .. } => format!("vika_rows:{sheet}"),
             Self::VikaStalled { service, .. } => format!("vika_stalled:{service}"),
         }
     }
@@ -173,6 +181,7 @@ impl Trouble {
             Self::VikaAccess { .. } => "W15",
             Self::VikaColumns { .. } => "W16",
             Self::VikaStalled { .. } => "W17",
+            Self::VikaRows { .. } => "W19",
         }
     }
 

@@ -107,6 +107,7 @@ pub fn words(trouble: &Trouble) -> Words {
         | Trouble::VikaFull { .. }
         | Trouble::VikaAccess { .. }
         | Trouble::VikaColumns { .. }
+        | Trouble::VikaRows { .. }
         | Trouble::VikaStalled { .. } => vika::words(trouble),
     }
 }

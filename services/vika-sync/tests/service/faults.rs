@@ -95,6 +95,100 @@ async fn a_row_that_is_refused_does_not_stop_the_others() -> Result<()> {
     room_state.stop().await
 }
 
+/// A row that the server breaks at, as it does at some values that it should refuse.
+#[tokio::test]
+async fn a_row_that_the_server_breaks_at_does_not_stop_the_others() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    let room_state = world.room_state().await?;
+    let rooms: Vec<String> = (0..12).map(|n| format!("r{n:02}")).collect();
+    let waiting = [("等待状态", "等待中")];
+    for method in ["POST", "PATCH"] {
+        let fault =
+            json!({"kind": "status", "status": 500, "times": 100_000, "method": method, "body": "弄坏它"});
+        world.order("faults", fault).await?;
+    }
+    for room in &rooms {
+        let text = if room == "r03" { "弄坏它可以吗？" } else { "在吗？" };
+        world.publish(&[says(room, CHEN, world.past(0), text)]).await?;
+    }
+    until("all is folded", || async { Ok(count(&world, "select count(*) from waits").await? == 12) }).await?;
+    let sync = world.sync().await?;
+    until("every other row is there, and the one is set aside", || async {
+        a_while(&world, 5).await;
+        let refused = count(
+            &world,
+            "select count(*) from vika_sync_rows where refused is not null and room = 'webhook:r03' and sheet = (select max(sheet) from vika_sync_rows where refused is not null)",
+        )
+        .await?;
+        Ok(refused == 1 && world.rows(today).await?.len() == 11)
+    })
+    .await?;
+    // Ten rows, five, two, and twice one alone; the client itself tries each three times.
+    let broken = world.calls().await?.iter().filter(|call| !call["fault"].is_null()).count();
+    assert!(broken <= 2 * 5 * 3, "operators would hear of a standstill first: {broken} calls");
+    let others = "select count(*) from vika_sync_rows where refused is not null and room <> 'webhook:r03'";
+    assert_eq!(count(&world, others).await?, 0);
+    // Known by now, it delays nobody any more.
+    world.stack.clock.advance(std::time::Duration::from_secs(601));
+    world.publish(&[says("r99", CHEN, world.past(30), "在吗？")]).await?;
+    world.until_shows(today, "r99", &waiting).await?;
+    // Nor does one that has its row already.
+    world.publish(&[says("r04", CHEN, world.past(40), "弄坏它")]).await?;
+    until("the change is set aside too", || async {
+        a_while(&world, 5).await;
+        Ok(count(
+            &world,
+            "select count(distinct room) from vika_sync_rows where refused is not null and room = 'webhook:r04'",
+        )
+        .await?
+            == 1)
+    })
+    .await?;
+    world.clear_faults().await?;
+    for room in ["r03", "r04"] {
+        until("it comes back by itself", || async {
+            a_while(&world, 600).await;
+            let row = world.row(today, room).await?;
+            Ok(row.is_some_and(|row| row["最后一句话"].contains("弄坏它")))
+        })
+        .await?;
+    }
+    sync.stop().await?;
+    room_state.stop().await
+}
+
+/// Set aside is what is broken, never what is down.
+#[tokio::test]
+async fn an_outage_sets_no_row_aside() -> Result<()> {
+    let world = World::start().await?;
+    let today = &world.sheets.today;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    let unread = "select count(*) from vika_sync_rows where audited_at is null";
+    until("the rows were read back", || async { Ok(count(&world, unread).await? == 0) }).await?;
+    let outage = json!({"kind": "status", "status": 500, "times": 100_000, "route": "records"});
+    world.order("faults", outage).await?;
+    world.publish(&[says("r1", WANG, world.past(30), "在的")]).await?;
+    until("it was tried again and again", || async {
+        a_while(&world, 10).await;
+        let calls = world.calls().await?;
+        Ok(calls.iter().filter(|call| call["method"] == "PATCH" && !call["fault"].is_null()).count() >= 8)
+    })
+    .await?;
+    let refused = "select count(*) from vika_sync_rows where refused is not null";
+    assert_eq!(count(&world, refused).await?, 0);
+    world.clear_faults().await?;
+    until("it goes on by itself", || async {
+        a_while(&world, 10).await;
+        Ok(world.row(today, "r1").await?.is_some_and(|row| row["等待状态"] == "已回复"))
+    })
+    .await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
 /// An installation that let such ids in. Seen to fail with one formula for all keys: no row of any room was made.
 #[tokio::test]
 async fn a_room_whose_id_no_formula_can_say_stops_no_other() -> Result<()> {
@@ -130,6 +224,12 @@ async fn a_room_whose_id_no_formula_can_say_stops_no_other() -> Result<()> {
     }
     sync.stop().await?;
     room_state.stop().await
+}
+
+/// Lets the clock go on, and the services act.
+async fn a_while(world: &World, seconds: u64) {
+    world.stack.clock.advance(std::time::Duration::from_secs(seconds));
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
 }
 
 async fn count(world: &World, sql: &'static str) -> Result<i64> {

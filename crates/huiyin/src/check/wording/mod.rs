@@ -1,5 +1,6 @@
 //! Every word that `huiyin check` says, for whoever sets the system up.
 
+mod alarms;
 mod feishu;
 mod gateway;
 mod servers;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use runtime::config::SecretFile;
 
-pub(in crate::check) use self::{feishu::*, gateway::*, servers::*, vika::*};
+pub(in crate::check) use self::{alarms::*, feishu::*, gateway::*, servers::*, vika::*};
 use super::report::{Group, Report, Status};
 
 /// What was found, and what to do about it.
@@ -47,6 +48,7 @@ pub(in crate::check) const fn title(group: Group) -> &'static str {
     match group {
         Group::Config => "配置",
         Group::Database => "数据库",
+        Group::Alarms => "报警",
         Group::Bus => "总线",
         Group::Gateway => "网关",
         Group::Vika => VIKA,

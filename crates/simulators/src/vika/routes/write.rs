@@ -64,7 +64,7 @@ pub(in super::super) fn plan(
         check_creation(world, &target, &incoming.query, records.len())?;
     }
     let space = world.space(&target.space).ok_or_else(messages::sheet_missing)?.clone();
-    let mut judge = Judge { space: &space, new_options: NewOptions::new(), ids: &mut world.ids };
+    let mut judge = Judge { space: &space, new_options: NewOptions::new(), by_id, ids: &mut world.ids };
     let mut planned: Vec<PlannedRecord> = Vec::with_capacity(records.len());
     for record in records {
         let row = record["recordId"].as_str().filter(|_| !creating).map(str::to_owned);
@@ -184,9 +184,13 @@ fn answer(world: &World, plan: &Plan, touched: &[Touched<'_>], caller: &Caller) 
     let sheet = sheet(world, &plan.sheet)?;
     let space = world.space(&sheet.space).ok_or_else(messages::sheet_missing)?;
     let scene = Scene { sheet, space, now_ms: caller.now_ms };
-    // What a POST answers of people is not to be relied on: seen missing there, and right when read again.
-    let unreliable =
-        |f: &Field| matches!(f.kind, Kind::Member { .. } | Kind::CreatedBy | Kind::LastModifiedBy(_));
+    // What a POST answers of people is not to be relied on: seen missing there, and right when read again. With an option
+    // that it makes, it tells who changed the row.
+    let unreliable = |f: &Field| match f.kind {
+        Kind::Member { .. } | Kind::CreatedBy => true,
+        Kind::LastModifiedBy(_) => !plan.needs_options(),
+        _ => false,
+    };
     let shown: Vec<&Field> = sheet.fields.iter().filter(|f| !(plan.creating && unreliable(f))).collect();
     let mut records = Vec::with_capacity(touched.len());
     for (planned, id, stale) in touched {

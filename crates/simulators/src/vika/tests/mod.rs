@@ -76,6 +76,14 @@ impl Kit {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
+    /// Sends a body as it is, with the bot's token.
+    pub async fn post_text(&self, path: &str, body: String) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.sim.url)).bearer_auth("uskBot");
+        let response =
+            request.header("content-type", "application/json").body(body).send().await.expect("an answer");
+        (response.status().as_u16(), response.json().await.expect("JSON"))
+    }
+
     pub async fn sim_post(&self, path: &str, body: &Value) {
         let (status, answer) = self.call(Method::POST, &format!("/_sim/{path}"), None, body.clone()).await;
         assert!(status < 300, "{status} {answer}");

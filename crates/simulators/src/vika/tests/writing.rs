@@ -67,6 +67,10 @@ async fn unknown_columns_are_ignored_beside_known_ones() {
     let by_id = json!({"records": [{"fields": {ids["数"].as_str().unwrap(): 5}}], "fieldKey": "id"});
     kit.bot(Method::POST, &records_path(&sheet), by_id).await;
     assert_eq!(kit.read(&sheet, "").await["records"][1]["fields"]["人数"], 5);
+    let number = ids["数"].as_str().unwrap();
+    let wrong = json!({"records": [{"fields": {number: "3"}}], "fieldKey": "id"});
+    let (_, answer) = kit.bot(Method::POST, &records_path(&sheet), wrong).await;
+    assert_eq!(answer["message"], format!("field:{number} 数字字段的值必须是数字"));
     let names = json!({"records": [{"fields": {"群ID": "b"}}], "fieldKey": "id"});
     let (_, answer) = kit.bot(Method::POST, &records_path(&sheet), names).await;
     assert_eq!(answer["message"], "传入的 fields 参数格式不正确");
@@ -148,11 +152,17 @@ async fn edit_stamps_know_the_column_the_millisecond_and_the_user() {
             kit.bot(Method::POST, &path, json!({"name": name, "type": kind, "property": property})).await;
         assert_eq!(status, 201);
     }
-    let row = kit.row(&sheet, json!({"群ID": "a"})).await;
-    let other = kit.row(&sheet, json!({"数": 1})).await;
+    let (_, known) = kit.create(&sheet, &[json!({"群ID": "a"})]).await;
+    let row = known["data"]["records"][0]["recordId"].as_str().unwrap().to_owned();
+    assert!(known["data"]["records"][0]["fields"]["改人"].is_null());
+    let (_, made) = kit.create(&sheet, &[json!({"数": 1})]).await;
+    let other = made["data"]["records"][0]["recordId"].as_str().unwrap().to_owned();
     let first = kit.read(&sheet, "").await["records"].clone();
     assert_eq!(first[0]["fields"]["改人"]["name"], "机器人");
     assert!(first[1]["fields"]["改时间"].is_null(), "nobody wrote a watched column of {other}");
+
+    let (_, with_option) = kit.create(&sheet, &[json!({"群ID": "c", "阶段": "新的"})]).await;
+    assert_eq!(with_option["data"]["records"][0]["fields"]["改人"]["name"], "机器人");
 
     kit.advance(5_000);
     let tick = json!({"records": [{"recordId": row, "fields": {"核准": true}}]});
@@ -190,4 +200,19 @@ async fn deleting_wants_every_id_to_be_there() {
     assert_eq!(done, json!({"success": true, "code": 200, "message": "SUCCESS"}));
     let (_, gone) = kit.bot(Method::GET, &format!("/fusion/v1/timemachine/{sheet}"), Value::Null).await;
     assert_eq!(gone["data"], json!([row]));
+}
+
+#[tokio::test]
+async fn half_a_surrogate_pair_breaks_the_server() {
+    let kit = Kit::start().await;
+    let (sheet, _) = kit.sheet().await;
+    for half in ["\\ud800", "\\udc00", "a\\ud83db"] {
+        let body = format!("{{\"records\":[{{\"fields\":{{\"群ID\":\"{half}\"}}}}]}}");
+        let (status, answer) = kit.post_text(&records_path(&sheet), body).await;
+        assert_eq!(
+            (status, &answer["code"], &answer["message"]),
+            (500, &json!(500), &json!("SERVER_ERROR")),
+            "{half}"
+        );
+    }
 }

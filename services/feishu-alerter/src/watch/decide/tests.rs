@@ -213,6 +213,7 @@ fn what_keeps_services_from_vika_is_one_alarm_each() {
         what,
         sheet: sheet.map(str::to_owned),
         columns: Vec::new(),
+        rooms: Vec::new(),
         since: ago(seconds),
     };
     let mut facts = well();
@@ -222,6 +223,7 @@ fn what_keeps_services_from_vika_is_one_alarm_each() {
             problem(VikaFailure::Access, None, 60),
             problem(VikaFailure::Columns, Some("今日群聊"), 60),
             problem(VikaFailure::SheetFull, Some("今日群聊"), 60),
+            problem(VikaFailure::Rows, Some("今日群聊"), 60),
             problem(VikaFailure::Stalled, Some("今日群聊"), 60),
         ] {
             facts.vika.push((service.into(), told));
@@ -236,6 +238,7 @@ fn what_keeps_services_from_vika_is_one_alarm_each() {
             "vika_columns:今日群聊",
             "vika_full:今日群聊",
             "vika_quota",
+            "vika_rows:今日群聊",
             "vika_stalled:vika-reconcile",
             "vika_stalled:vika-sync"
         ]

@@ -35,6 +35,16 @@ pub fn words(trouble: &Trouble) -> Words {
             COLUMNS,
             vec!["把列改回原来的名字和类型；删掉的列用 huiyin init-vika 补上。", NO_RESTART],
         ),
+        Trouble::VikaRows { sheet, rooms } => (
+            format!("维格表不收个别行：{sheet}"),
+            format!("「{sheet}」拒绝写入这些群的行：{}。", rooms.join("、")),
+            "这些群在表里看不到或不再更新，负责人请直接看微信群；其他群和提醒卡片照常。",
+            vec![
+                "看原因：日志里找 Vika refuses a row（docker compose logs --tail 200 vika-sync）",
+                "十分钟后会再试，以后越来越慢；群名里有特殊字符时，改掉群名通常就好。",
+                NO_RESTART,
+            ],
+        ),
         Trouble::VikaStalled { service, sheet } => (
             format!("维格表停滞：{service}"),
             format!("{service} 已有五分钟以上没能读写{}。", named(sheet.as_deref())),

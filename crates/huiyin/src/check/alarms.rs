@@ -1,0 +1,28 @@
+//! What the watchdog says is wrong, in the words of its cards: whoever looks here need not look for the card.
+
+use feishu_alerter::watch::trouble::Trouble;
+use runtime::Config;
+
+use super::database::as_reader;
+use super::report::{Finding, Group};
+use super::{within, wording};
+
+pub(super) async fn check(config: &Config) -> Vec<Finding> {
+    let Ok(mut connection) = as_reader(&config.database).await else {
+        return vec![Group::Alarms.skipped(wording::ALARMS_NOT_READ)];
+    };
+    let Some(Ok(standing)) = within(store::alerts::watch::standing(&mut connection)).await else {
+        return vec![Group::Alarms.skipped(wording::ALARMS_NOT_READ)];
+    };
+    if standing.is_empty() {
+        return vec![Group::Alarms.ok(wording::NO_ALARMS)];
+    }
+    let told = standing.into_iter().map(|(since, trouble)| {
+        let since = since.with_timezone(&config.rules.time_zone);
+        match serde_json::from_value::<Trouble>(trouble) {
+            Ok(trouble) => Group::Alarms.failed(wording::alarm(&trouble, since)),
+            Err(_) => Group::Alarms.failed(wording::unknown_alarm(since)),
+        }
+    });
+    told.collect()
+}

@@ -1,0 +1,26 @@
+//! What is said of standing alarms.
+
+use chrono::DateTime;
+use chrono_tz::Tz;
+use feishu_alerter::watch::trouble::Trouble;
+use feishu_alerter::watch::wording::words;
+
+use super::{Told, told};
+
+pub(in crate::check) const ALARMS_NOT_READ: &str = "数据库读不到，现有报警未检查";
+pub(in crate::check) const NO_ALARMS: &str = "没有正在持续的报警";
+
+pub(in crate::check) fn alarm(trouble: &Trouble, since: DateTime<Tz>) -> Told {
+    let words = words(trouble);
+    told(
+        format!("{} {}（{} 起）：{}", trouble.code(), words.title, since.format("%m-%d %H:%M"), words.what),
+        words.steps.join(" "),
+    )
+}
+
+pub(in crate::check) fn unknown_alarm(since: DateTime<Tz>) -> Told {
+    told(
+        format!("有一个本版本不认识的报警（{} 起）", since.format("%m-%d %H:%M")),
+        "看运维群里的卡片；用与服务同一版本的 huiyin 再查",
+    )
+}
