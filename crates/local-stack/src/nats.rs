@@ -20,8 +20,9 @@ use crate::binaries::{NatsBinary, absolute};
 use crate::error::{Error, IoContext as _};
 use crate::liveness;
 use crate::lock::FolderLock;
-use crate::process::{LOOK_AGAIN, Launch, Process};
+use crate::process::{self, LOOK_AGAIN, Launch, Process};
 use crate::secret::{Secret, write_private};
+use crate::supervise::{Child, Refusal};
 use crate::{Durability, Progress};
 
 const NAME: &str = "nats-server";
@@ -185,6 +186,10 @@ impl PrivateNats {
         }
     }
 
+    fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
     /// A server of an earlier huiyin that outlived it, on a machine that cannot tie a child to its parent.
     fn left_over(&self, config: &Path) -> Option<u32> {
         server_of(&self.folder.join("nats.pid"), config)
@@ -206,10 +211,30 @@ impl PrivateNats {
             client = self.ports.client,
             monitor = self.ports.monitor,
             pid_file = quoted(&self.folder.join("nats.pid")),
-            store = quoted(&self.folder.join("store")),
+            store = quoted(&self.store()),
             password = self.password.expose(),
             users = self.users,
         )
+    }
+}
+
+impl Child for PrivateNats {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn death(&self) -> String {
+        process::death(&self.process).await
+    }
+
+    async fn revive(&self) -> Result<(), Refusal> {
+        let store = self.store();
+        if !store.is_dir() {
+            // It would begin with an empty one, and nobody would miss the streams aloud.
+            let problem = "its store is gone: put a copy of the home in its place".to_owned();
+            return Err(Error::Unusable { folder: store, problem }.into());
+        }
+        Ok(self.boot().await?)
     }
 }
 
