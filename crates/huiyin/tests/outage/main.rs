@@ -130,7 +130,9 @@ async fn killed_servers_come_back_and_nothing_accepted_is_lost() -> Result<()> {
 #[tokio::test]
 async fn a_bus_that_hangs_is_answered_for_within_the_deadline() -> Result<()> {
     let mut up = up(&programs().await?).await?;
+    let nats = up.running.child("nats-server")?;
     up.running.signal("nats-server", Signal::STOP)?;
+    until("it stands still", async || running::stands_still(nats)).await?;
     let asked = tokio::time::Instant::now();
     assert_eq!(load::post(&up.http, &up.webhook, load::TOKEN, "m-hung").await?.0, 503);
     assert!(asked.elapsed() < DEADLINE, "{:?}", asked.elapsed());

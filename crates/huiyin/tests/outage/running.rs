@@ -210,6 +210,11 @@ pub fn shown(program: &str) -> &str {
     if program == "postgres" { "Postgres" } else { program }
 }
 
+/// Whether a process was stopped in its tracks.
+pub fn stands_still(pid: u32) -> bool {
+    state(pid).is_some_and(|(_, state, _)| state == 'T')
+}
+
 /// Whether there is a process of this number, also one that only waits to be collected.
 pub fn exists(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()

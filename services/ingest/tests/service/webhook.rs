@@ -186,6 +186,10 @@ async fn a_bus_that_hangs_is_answered_for_in_time() -> Result<()> {
     let pid = hook.stack.nats.pid().await.context("a server")?;
     let signal = |name: &str| std::process::Command::new("kill").args([name, &pid.to_string()]).status();
     signal("-STOP")?;
+    until("it stands still", || async {
+        Ok(std::fs::read_to_string(format!("/proc/{pid}/stat"))?.contains(") T "))
+    })
+    .await?;
     let begun = tokio::time::Instant::now();
     let (status, answer) = hook.post("test-token", message("m-1").to_string()).await?;
     let took = begun.elapsed();
