@@ -113,15 +113,20 @@ pub async fn text(http: &Client, root: &str, path: &str) -> Result<String> {
     Ok(http.get(format!("{root}{path}")).send().await?.text().await?)
 }
 
-/// A customer of the mock account's world says something; the message's id.
-pub async fn spoken(http: &Client, control: &str, text: &str) -> Result<String> {
+/// A customer of the mock account's world says something in a room; the message's id.
+pub async fn spoken(
+    http: &Client,
+    control: &str,
+    (room, talker): (&str, &str),
+    text: &str,
+) -> Result<String> {
     let state: Value = http.get(format!("{control}/state")).send().await?.json().await?;
     let find = |list: &str, key: &str, name: &str| {
         let entries = state[list].as_array()?;
         entries.iter().find(|entry| entry[key] == name)?["id"].as_str().map(str::to_owned)
     };
-    let room = find("rooms", "topic", "示例公司-晨光贸易").context("no room")?;
-    let talker = find("contacts", "name", "蓝先生").context("no customer")?;
+    let room = find("rooms", "topic", room).context("no room")?;
+    let talker = find("contacts", "name", talker).context("no customer")?;
     let body = json!({ "room": room, "talker": talker, "text": text });
     let answer = http.post(format!("{control}/say")).json(&body).send().await?;
     ensure!(answer.status().is_success(), "{}", answer.status());

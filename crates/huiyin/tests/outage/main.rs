@@ -22,6 +22,10 @@ use running::{PATIENCE, Running, programs, until};
 
 /// The webhook answers within its deadline, and what a busy machine adds.
 const DEADLINE: Duration = Duration::from_secs(12);
+/// A room of the mock account's world with a customer in it.
+const DAWN: (&str, &str) = ("示例公司-晨光贸易", "蓝先生");
+/// Another.
+const GALAXY: (&str, &str) = ("示例公司-星河食品", "橙女士");
 const SERVERS: [&str; 2] = ["postgres", "nats-server"];
 
 /// A company with nobody outside.
@@ -209,7 +213,7 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
     let (ingest, token) = (info["ingest"].as_str().unwrap(), info["ingest_token"].as_str().unwrap());
     let control = info["gateway_control"].as_str().context("no gateway")?;
     let load = Load::start(&http, ingest, token);
-    heard(&demo, &http, control).await?;
+    heard(&demo, &http, control, DAWN, "在吗？").await?;
     for (round, victims) in [&["node"][..], &["node", "postgres", "nats-server"]].into_iter().enumerate() {
         demo.kill(victims)?;
         let lines =
@@ -217,7 +221,16 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
         until("the gateway is back", async || lines(&demo, "Wechaty gateway runs again after") == round + 1)
             .await?;
         assert_eq!(lines(&demo, "Wechaty gateway died (signal: 9 (SIGKILL))"), round + 1);
-        heard(&demo, &http, control).await?;
+        heard(&demo, &http, control, DAWN, "还在吗？").await?;
+    }
+    // Whoever had a lease has it again: the tables move, and cards go out.
+    heard(&demo, &http, control, GALAXY, "断线之后发货了吗？").await?;
+    for (simulator, page) in [("vika", "/_sim/sheets"), ("feishu", "/_sim/messages")] {
+        let root = info[simulator].as_str().unwrap();
+        until(&format!("{simulator} shows it"), async || {
+            load::text(&http, root, page).await.is_ok_and(|text| text.contains("断线之后发货了吗"))
+        })
+        .await?;
     }
     until("the webhook is well", async || load::status(&http, ingest, "/healthz").await == Some(200)).await?;
     let sent = load.stop().await?;
@@ -228,11 +241,11 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
 }
 
 /// Somebody speaks until it is heard: what is said while nobody is connected to the mock account is told to nobody.
-async fn heard(demo: &Running, http: &Client, control: &str) -> Result<()> {
+async fn heard(demo: &Running, http: &Client, control: &str, who: (&str, &str), text: &str) -> Result<()> {
     let end = tokio::time::Instant::now() + PATIENCE;
     let mut spoken = Vec::new();
     loop {
-        spoken.extend(load::spoken(http, control, "在吗？").await.ok());
+        spoken.extend(load::spoken(http, control, who, text).await.ok());
         tokio::time::sleep(Duration::from_millis(500)).await;
         let stands = demo.timeline().await.unwrap_or_default();
         if spoken.iter().any(|id| stands.iter().any(|entry| entry.ends_with(id.as_str()))) {

@@ -78,7 +78,8 @@ fn command(words: &[String], path: &str) -> Command {
 
 /// Runs a command to its end: its exit code, what it printed and what it complained of.
 pub async fn output(words: &[String]) -> Result<(i32, String, String)> {
-    let output = command(words, "/usr/bin:/bin").output().await?;
+    let ran = tokio::time::timeout(PATIENCE, command(words, "/usr/bin:/bin").output()).await;
+    let output = ran.context("it goes on")??;
     let code = output.status.code().context("ended by a signal")?;
     Ok((code, String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
 }
