@@ -125,7 +125,9 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             let options = demo::Options { home, tools: None, headless, without_gateway };
             Ok(demo::run(&options).await?)
         }
-        Command::Up(UpArgs { home }) => up::run(&up::Options { home, config: source.file.clone() }).await,
+        Command::Up(UpArgs { home }) => {
+            Box::pin(up::run(&up::Options { home, config: source.file.clone() })).await
+        }
         Command::Apply(args) => apply::run(&args, source).await,
         Command::Secrets(args) => secrets::run(&args),
         Command::Check(args) => check::run(&args, source).await,

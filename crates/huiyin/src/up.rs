@@ -77,12 +77,15 @@ async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(L
 
 /// Answers for all of it on `health_listen`, until the process ends.
 async fn serve_health(config: &Config, health: &Health) -> Result<()> {
-    let metrics = telemetry::start_metrics();
     let Some(address) = config.health_listen else { return Ok(()) };
+    let metrics = telemetry::start_metrics();
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("health_listen: cannot listen on {address}"))?;
-    let render = move || metrics.as_ref().map_or_else(String::new, |metrics| metrics.render());
+    let render = move || match &metrics {
+        Some(metrics) => metrics.render(),
+        None => String::new(),
+    };
     let router = health.clone().router(render);
     tokio::spawn(Server::new("health", Limits::INWARD).serve(listener, router, std::future::pending()));
     Ok(())

@@ -23,7 +23,7 @@ use crate::bus::Bus;
 /// A part that has not reported for this long is not well.
 const STALE_AFTER: Duration = Duration::from_secs(30);
 /// How long an answer of Postgres stands: whoever asks more often, also strangers, costs it nothing.
-const ANSWER_STANDS: Duration = Duration::from_secs(1);
+const ANSWER_STANDS: Duration = Duration::from_millis(250);
 /// How long Postgres may take to say that it is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -133,8 +133,9 @@ impl Demo {
 fn open_in_browser(address: &str) {
     let opener = Path::new("/usr/bin/xdg-open");
     if opener.exists() {
-        use std::process::{Command, Stdio};
-        Command::new(opener)
+        use std::process::Stdio;
+        // The runtime's own, which collects it when it has ended.
+        tokio::process::Command::new(opener)
             .arg(address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -26,6 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(12);
 const DAWN: (&str, &str) = ("示例公司-晨光贸易", "蓝先生");
 /// Another.
 const GALAXY: (&str, &str) = ("示例公司-星河食品", "橙女士");
+/// The user without rights.
+const NOBODY: u32 = 65_534;
 const SERVERS: [&str; 2] = ["postgres", "nats-server"];
 
 /// A company with nobody outside.
@@ -196,6 +198,27 @@ async fn without_sheets_or_configuration_it_stops_before_it_starts() -> Result<(
     assert!(err.contains(&format!("looked for {}", nowhere.display())), "{err}");
     assert!(err.contains("copy config/default.json"), "{err}");
     assert!(!place.exists(), "nothing was started");
+    Ok(())
+}
+
+/// Seen to fail without the look: a file that cannot be written, and no word of what to do.
+#[tokio::test]
+async fn a_home_that_was_copied_without_its_owners_is_named() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: only root can run it as somebody else");
+        return Ok(());
+    }
+    let home = running::home()?;
+    let file = home.path().join("huiyin.json");
+    fs::write(&file, company(free_port()?, free_port()?)?.to_string())?;
+    let place = home.path().join("up");
+    fs::create_dir(&place)?;
+    fs::write(place.join("secrets.json"), "{}")?;
+    let words = ["--config", file.to_str().unwrap(), "up", "--home", place.to_str().unwrap()];
+    let (code, _, err) = running::output_as(NOBODY, &words.map(str::to_owned)).await?;
+    assert_eq!((code, err.lines().count()), (1, 1), "{err}");
+    assert!(err.contains("belongs to user id 0"), "{err}");
+    assert!(err.contains(&format!("run `chown -R {NOBODY} {}` as root", place.display())), "{err}");
     Ok(())
 }
 

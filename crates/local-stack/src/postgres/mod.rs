@@ -46,7 +46,7 @@ const STOP_GRACE: Duration = Duration::from_secs(20);
 /// memory.
 const LINGER_LIMIT: Duration = Duration::from_secs(10);
 /// One that is deep in a statement, or stopped, does not notice: after this it is ended.
-const NOTICE_LIMIT: Duration = Duration::from_secs(2);
+const NOTICE_LIMIT: Duration = Duration::from_millis(500);
 /// How Postgres says so.
 const LINGERING: &str = "is still in use";
 
