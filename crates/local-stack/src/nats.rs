@@ -102,13 +102,15 @@ impl PrivateNats {
         if let Some(pid) = self.left_over(&config) {
             return Err(Error::AlreadyRunning { folder: self.folder.clone(), pid: Some(pid) });
         }
+        let log = self.folder.join("nats.log");
+        self.provide_store(&log)?;
         write_private(&config, &self.configuration())?;
         let mut process = Process::start(Launch {
             server: NAME,
             program: &self.program,
             args: vec!["-c".into(), config.into()],
             account: &Account::own(),
-            log: &self.folder.join("nats.log"),
+            log: &log,
             on_our_death: "KILL",
             stop: Signal::TERM,
             grace: STOP_GRACE,
@@ -186,6 +188,24 @@ impl PrivateNats {
         }
     }
 
+    /// The server would begin with an empty store wherever there is none, and nobody would miss the streams aloud. One
+    /// that has written a log had a store.
+    fn provide_store(&self, log: &Path) -> Result<(), Error> {
+        let store = self.store();
+        if store.is_dir() {
+            return Ok(());
+        }
+        if log.exists() {
+            let problem = format!(
+                "what the bus kept is gone; put a copy of the whole home in its place, or remove {} to begin with an empty \
+                 bus",
+                self.folder.display()
+            );
+            return Err(Error::Unusable { folder: store, problem });
+        }
+        fs::create_dir(&store).context("create", &store)
+    }
+
     fn store(&self) -> PathBuf {
         self.folder.join("store")
     }
@@ -228,12 +248,6 @@ impl Child for PrivateNats {
     }
 
     async fn revive(&self) -> Result<(), Refusal> {
-        let store = self.store();
-        if !store.is_dir() {
-            // It would begin with an empty one, and nobody would miss the streams aloud.
-            let problem = "its store is gone: put a copy of the home in its place".to_owned();
-            return Err(Error::Unusable { folder: store, problem }.into());
-        }
         Ok(self.boot().await?)
     }
 }

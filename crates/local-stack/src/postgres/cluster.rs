@@ -61,6 +61,13 @@ impl Cluster {
         let programs = programs.clone();
         let log = place.join("postgres.log");
         let cluster = Self { programs, account, data, log, password, _lock: lock };
+        if !cluster.data.exists() && cluster.log.exists() {
+            let problem = format!(
+                "the database is gone; put a copy of the whole home in its place, or remove {} to begin with an empty one",
+                place.display()
+            );
+            return Err(Error::Unusable { folder: cluster.data, problem });
+        }
         if !cluster.data.exists() {
             progress("creating the Postgres data folder");
             cluster.init(place, durability).await?;

@@ -121,8 +121,19 @@ async fn a_store_that_is_gone_is_said_and_not_begun_anew() {
     signal(kept.stack.nats.pid().await.unwrap(), Signal::KILL);
     let (sentence, told) = kept.gave_up().await;
     assert!(sentence.starts_with("nats-server died and cannot be started again:"), "{sentence}");
-    assert!(sentence.contains("its store is gone") && !sentence.contains('\n'), "{sentence}");
+    assert!(sentence.contains("what the bus kept is gone") && !sentence.contains('\n'), "{sentence}");
     assert_eq!(told.len(), 1, "{told:?}");
+
+    let settings = testing::settings(home.path()).unwrap();
+    let again = Stack::start(&settings, &silent).await.unwrap_err().to_string();
+    assert!(again.contains("what the bus kept is gone"), "{again}");
+    fs::remove_dir_all(home.path().join("postgres/data")).unwrap();
+    let without_data = Stack::start(&settings, &silent).await.unwrap_err().to_string();
+    assert!(without_data.contains("the database is gone"), "{without_data}");
+    for folder in ["nats", "postgres"] {
+        fs::remove_dir_all(home.path().join(folder)).unwrap();
+    }
+    Stack::start(&settings, &silent).await.unwrap().stop().await;
 }
 
 /// Seen to fail without the look: three starts of what can never start.
