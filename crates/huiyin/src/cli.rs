@@ -126,7 +126,7 @@ async fn run(command: Command, source: &Source) -> Result<()> {
             Ok(demo::run(&options).await?)
         }
         Command::Up(UpArgs { home }) => {
-            Ok(up::run(&up::Options { home, config: source.file.clone() }).await?)
+            Box::pin(up::run(&up::Options { home, config: source.file.clone() })).await
         }
         Command::Apply(args) => apply::run(&args, source).await,
         Command::Secrets(args) => secrets::run(&args),

@@ -1,18 +1,24 @@
 //! `huiyin up`: all services in one process over private servers, with the company's own configuration: for a machine
 //! without a container engine. What it captured stays in its home from one start to the next.
+//!
+//! It is the keeper of its servers: one that dies is started again, and one that cannot be ends it with an error.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use local_stack::Settings;
 use runtime::bus::{Bus, Login, User};
+use runtime::config::VikaSheets;
+use runtime::serve::{Limits, Server};
 use runtime::{Clock, Config, Shutdown, telemetry};
 use serde_json::{Value, json};
 
 use crate::apply::declare_streams;
+use crate::failure::{self, Failure};
 use crate::golive;
-use crate::local::{Local, Services};
+use crate::local::{Health, Local, Services, say};
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -23,34 +29,98 @@ pub struct Options {
     pub config: PathBuf,
 }
 
-/// Runs until it is asked to stop.
-pub async fn run(options: &Options) -> Result<()> {
+/// Runs until it is asked to stop, or a server cannot be kept running.
+pub(crate) async fn run(options: &Options) -> failure::Result<()> {
+    let config = ready_config(&options.config)?;
+    telemetry::start_logs(&config.logs.filter, config.logs.format);
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
-    let progress = |line: &str| println!("· {line}");
-    let checked = company_config(&options.config, &[])?;
-    telemetry::start_logs(&checked.logs.filter, checked.logs.format);
+    let health = Health::default();
+    serve_health(&config, &health).await?;
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
-    let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
+    let (local, services) = tokio::select! {
+        begun = begin(options, config, &health) => begun?,
+        () = shutdown.wait() => {
+            say("Stopped before everything was up");
+            return Ok(());
+        }
+    };
+    say("Running; Ctrl-C stops everything");
+    let ended = tokio::select! {
+        () = shutdown.wait() => Ok(()),
+        gave_up = local.keep(&health) => Err(gave_up),
+    };
+    say("Stopping");
+    services.stop().await;
+    local.stop().await;
+    say("Stopped");
+    Ok(ended.map_err(anyhow::Error::from)?)
+}
+
+/// Starts servers and services; what was started ends when this is dropped.
+async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(Local, Services)> {
+    let local = Local::start(&Settings::in_home(&options.home), &say).await?;
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;
     for line in golive::lines(&local.golive().await?, now, checked.rules.time_zone) {
-        progress(&line);
+        say(&line);
     }
     let retention = checked.retention.clone();
     let config = Config { database: local.database(), bus: local.bus(), ..checked };
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
     declare_streams(&bus, &retention).await?;
-    progress("Starting the services");
-    let services = Services::start(&local, &Arc::new(config), &clock);
-    println!("· Running; Ctrl-C stops everything");
-    shutdown.wait().await;
-    println!("· Stopping");
-    services.stop().await;
-    local.stop().await;
-    println!("· Stopped");
+    say("Starting the services");
+    let services = Services::start(&local, &Arc::new(config), &clock, health);
+    Ok((local, services))
+}
+
+/// Answers for all of it on `health_listen`, until the process ends.
+async fn serve_health(config: &Config, health: &Health) -> Result<()> {
+    let Some(address) = config.health_listen else { return Ok(()) };
+    let metrics = telemetry::start_metrics();
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("health_listen: cannot listen on {address}"))?;
+    let render = move || match &metrics {
+        Some(metrics) => metrics.render(),
+        None => String::new(),
+    };
+    let router = health.clone().router(render);
+    tokio::spawn(Server::new("health", Limits::INWARD).serve(listener, router, std::future::pending()));
     Ok(())
+}
+
+/// The configuration, if everything that it speaks of has been made.
+fn ready_config(file: &Path) -> failure::Result<Config> {
+    if let Err(error) = std::fs::metadata(file)
+        && error.kind() == ErrorKind::NotFound
+    {
+        return Err(Failure::Usage(nowhere(file)));
+    }
+    let config = company_config(file, &[]).map_err(|error| match error.downcast() {
+        Ok(wrong) => Failure::Config(wrong),
+        Err(error) => Failure::Failed(error),
+    })?;
+    let VikaSheets { today, all_rooms, system_log } = &config.vika.sheets;
+    if config.vika.enabled && [today, all_rooms, system_log].into_iter().any(String::is_empty) {
+        return Err(Failure::Usage(format!(
+            "vika.sheets: the sheets are not made yet: run `huiyin --config {} init-vika` and put the ids that it prints \
+             there; or set vika.enabled to false",
+            file.display()
+        )));
+    }
+    Ok(config)
+}
+
+/// Where it was looked, and what to do.
+fn nowhere(file: &Path) -> String {
+    let looked = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    format!(
+        "there is no configuration: looked for {} (`--config` names the file, else HUIYIN_CONFIG, else it is \
+         config/huiyin.json); copy config/default.json there and put the company's own values in",
+        looked.display()
+    )
 }
 
 /// The company's configuration, with the secrets that are `used` (none named: all of them); the private servers take the place of what it says of database and bus.

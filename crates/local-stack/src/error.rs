@@ -3,6 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::supervise::Refusal;
+
+/// The action of an [`Error::Io`] that is the start of a program.
+pub(crate) const START: &str = "start";
+
 /// A failure of the local stack. Messages are for the operator and carry no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -87,6 +92,37 @@ pub enum Error {
         /// What the initialisation said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl Error {
+    /// The same on one line, with its cause; of a log the last line alone.
+    pub(crate) fn on_one_line(&self) -> String {
+        let words = match self {
+            Self::Server { server, problem, log } => {
+                let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("(nothing)");
+                format!("{server} {problem}; the last line of its log: {}", last.trim())
+            }
+            Self::Io { source, .. } => format!("{self}: {source}"),
+            Self::Sql { source, .. } => format!("{self}: {source}"),
+            _ => self.to_string(),
+        };
+        words.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether another try may help: not if a program or what is in a folder is gone or wrong.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unusable { .. } | Self::Setting { .. } => false,
+            Self::Io { action, source, .. } => *action != START || source.kind() != io::ErrorKind::NotFound,
+            _ => true,
+        }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { why: error.on_one_line(), passing: error.may_pass() }
+    }
 }
 
 /// Adds to an [`io::Error`] what was tried on what; the bare error says neither.

@@ -16,10 +16,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 mod install;
+mod kept;
 #[cfg(test)]
 mod tests;
 
+use crate::supervise::Refusal;
 pub use install::{Prepared, SAMPLE_WORLD, prepare};
+pub use kept::KeptGateway;
 
 /// From start to its ready line; Node loads some hundred files.
 const READY_DEADLINE: Duration = Duration::from_mins(1);
@@ -88,6 +91,24 @@ pub enum GatewayError {
     },
 }
 
+impl From<GatewayError> for Refusal {
+    fn from(error: GatewayError) -> Self {
+        use GatewayError::{Install, Io, NotInstalled, Start, TimedOut, TooOld};
+        let (what, words) = match &error {
+            Start { last_words } => ("did not start; its last word", last_words.as_str()),
+            Install { last_words } => ("could not be installed; npm's last word", last_words.as_str()),
+            Io { what, source } => {
+                let passing = source.kind() != io::ErrorKind::NotFound;
+                return Self { why: format!("{what}: {source}"), passing };
+            }
+            NotInstalled { .. } | TooOld { .. } => return Self { why: error.to_string(), passing: false },
+            TimedOut { .. } => return Self { why: error.to_string(), passing: true },
+        };
+        let last = words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("(nothing)");
+        Self { why: format!("it {what}: {}", last.trim()), passing: true }
+    }
+}
+
 /// A running gateway. Dropping it kills it; its death with ours is its own business (it watches its standard input).
 #[derive(Debug)]
 pub struct NodeGateway {
@@ -116,6 +137,10 @@ impl NodeGateway {
 
     /// Starts a gateway that is installed already.
     pub async fn launch(prepared: &Prepared, settings: &Settings) -> Result<Self, GatewayError> {
+        let main = prepared.main();
+        // Node would start in any case, and end with many words.
+        std::fs::metadata(main)
+            .map_err(|source| GatewayError::Io { what: "find the gateway's files", source })?;
         let mut child = command(prepared, settings)
             .spawn()
             .map_err(|source| GatewayError::Io { what: "start the gateway", source })?;
@@ -140,6 +165,15 @@ impl NodeGateway {
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = pid.ok_or_else(|| GatewayError::Start { last_words: "it has ended".to_owned() })?;
         Ok(Self { endpoint: ports.endpoint, control_url: ports.control, child, pid, stdin: Some(stdin) })
+    }
+
+    /// How it ended, if it has; it is collected by this.
+    fn end_by_itself(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) => Some(status.to_string()),
+            Err(error) => Some(format!("cannot be watched: {error}")),
+        }
     }
 
     /// `host:port` of gRPC.

@@ -21,6 +21,7 @@ mod process;
 mod secret;
 mod settings;
 mod stack;
+pub mod supervise;
 pub mod testing;
 mod version;
 
@@ -29,5 +30,5 @@ pub use error::Error;
 pub use nats::PrivateNats;
 pub use postgres::{PrivatePostgres, SOCKET_PORT};
 pub use settings::{Durability, Progress, Settings, silent};
-pub use stack::Stack;
+pub use stack::{Stack, check_owners};
 pub use version::Version;

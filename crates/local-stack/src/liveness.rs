@@ -33,6 +33,11 @@ pub(crate) fn started_with(pid: u32, argument: &Path) -> bool {
     line.split(|byte| *byte == 0).any(|word| word == argument.as_os_str().as_encoded_bytes())
 }
 
+/// Whether the system calls the process so: by the name of its program, cut to 15 bytes.
+pub(crate) fn is_called(pid: u32, name: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|found| found.trim_end() == name)
+}
+
 pub(crate) fn to_pid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
 }

@@ -20,8 +20,9 @@ use crate::binaries::{NatsBinary, absolute};
 use crate::error::{Error, IoContext as _};
 use crate::liveness;
 use crate::lock::FolderLock;
-use crate::process::{LOOK_AGAIN, Launch, Process};
+use crate::process::{self, LOOK_AGAIN, Launch, Process};
 use crate::secret::{Secret, write_private};
+use crate::supervise::{Child, Refusal};
 use crate::{Durability, Progress};
 
 const NAME: &str = "nats-server";
@@ -101,13 +102,15 @@ impl PrivateNats {
         if let Some(pid) = self.left_over(&config) {
             return Err(Error::AlreadyRunning { folder: self.folder.clone(), pid: Some(pid) });
         }
+        let log = self.folder.join("nats.log");
+        self.provide_store(&log)?;
         write_private(&config, &self.configuration())?;
         let mut process = Process::start(Launch {
             server: NAME,
             program: &self.program,
             args: vec!["-c".into(), config.into()],
             account: &Account::own(),
-            log: &self.folder.join("nats.log"),
+            log: &log,
             on_our_death: "KILL",
             stop: Signal::TERM,
             grace: STOP_GRACE,
@@ -185,6 +188,28 @@ impl PrivateNats {
         }
     }
 
+    /// The server would begin with an empty store wherever there is none, and nobody would miss the streams aloud. One
+    /// that has written a log had a store.
+    fn provide_store(&self, log: &Path) -> Result<(), Error> {
+        let store = self.store();
+        if store.is_dir() {
+            return Ok(());
+        }
+        if log.exists() {
+            let problem = format!(
+                "what the bus kept is gone; put a copy of the whole home in its place, or remove {} to begin with an empty \
+                 bus",
+                self.folder.display()
+            );
+            return Err(Error::Unusable { folder: store, problem });
+        }
+        fs::create_dir(&store).context("create", &store)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
     /// A server of an earlier huiyin that outlived it, on a machine that cannot tie a child to its parent.
     fn left_over(&self, config: &Path) -> Option<u32> {
         server_of(&self.folder.join("nats.pid"), config)
@@ -206,10 +231,24 @@ impl PrivateNats {
             client = self.ports.client,
             monitor = self.ports.monitor,
             pid_file = quoted(&self.folder.join("nats.pid")),
-            store = quoted(&self.folder.join("store")),
+            store = quoted(&self.store()),
             password = self.password.expose(),
             users = self.users,
         )
+    }
+}
+
+impl Child for PrivateNats {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn death(&self) -> String {
+        process::death(&self.process).await
+    }
+
+    async fn revive(&self) -> Result<(), Refusal> {
+        Ok(self.boot().await?)
     }
 }
 

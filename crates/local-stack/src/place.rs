@@ -18,6 +18,16 @@ const OPEN_TO_ALL: [&str; 2] = ["/var/tmp", "/tmp"];
 /// Characters of a folder's name that stand for a path.
 const HASH_LENGTH: usize = 12;
 const NOTE: &str = "MOVED.txt";
+/// The words of the note around the other folder.
+const NOTE_BEFORE: &str = "The files of this folder are in ";
+const NOTE_AFTER: &str = ", because";
+
+/// The folder in which the files of `wanted` are, by a note that an earlier start left there.
+pub(crate) fn noted(wanted: &Path) -> Option<PathBuf> {
+    let note = fs::read_to_string(wanted.join(NOTE)).ok()?;
+    let (_, rest) = note.split_once(NOTE_BEFORE)?;
+    Some(PathBuf::from(rest.split_once(NOTE_AFTER)?.0))
+}
 
 /// Makes `wanted` and returns it if the account can enter it, else a folder of ours that it can enter, always
 /// the same one for the same `wanted`; a note in `wanted` says where.
@@ -35,7 +45,7 @@ pub(crate) fn reachable(wanted: &Path, account: &Account, progress: Progress<'_>
     let elsewhere = base.join(format!("huiyin-{}", short_hash(wanted)));
     private_folder(&elsewhere, &Account::own(), 0o755)?;
     let note = format!(
-        "The files of this folder are in {}, because the account {} cannot enter {}.\n",
+        "{NOTE_BEFORE}{}{NOTE_AFTER} the account {} cannot enter {}.\n",
         elsewhere.display(),
         account.name(),
         closed.display()
@@ -68,6 +78,18 @@ pub(crate) fn private_folder(path: &Path, owner: &Account, mode: u32) -> Result<
         return Err(Error::Unusable { folder: path.to_owned(), problem });
     }
     fs::set_permissions(path, Permissions::from_mode(mode)).context("set the mode of", path)
+}
+
+/// What is wrong with something that `owner` has and `account` needs, with its remedy. `top` is the folder that is to be
+/// given back whole.
+pub(crate) fn wrong_owner(owner: u32, account: &Account, top: &Path) -> String {
+    format!(
+        "it belongs to user id {owner}, but {} needs it: a home is copied with `cp -a` while it is stopped; run \
+         `chown -R {} {}` as root to give it back",
+        account.name(),
+        account.uid,
+        top.display()
+    )
 }
 
 /// A short name for a path of any length, the same each time and different for each user.
@@ -111,6 +133,7 @@ mod tests {
         assert_ne!(found, wanted);
         assert!(account.can_enter(&found));
         assert!(fs::read_to_string(wanted.join(NOTE)).unwrap().contains(found.to_str().unwrap()));
+        assert_eq!(noted(&wanted), Some(found.clone()));
         assert_eq!(reachable(&wanted, &account, &silent).unwrap(), found);
         fs::remove_dir_all(found).unwrap();
     }

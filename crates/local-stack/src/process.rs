@@ -10,15 +10,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
+use tokio::sync::Mutex;
 
 use crate::account::Account;
 use crate::environment;
-use crate::error::{Error, IoContext as _};
+use crate::error::{Error, IoContext as _, START};
 use crate::keeper;
 use crate::liveness::to_pid;
 
 /// How often a state is looked at while waiting for it.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How often a running child is looked at, whether it still runs.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
 /// A log longer than this is begun anew at the next start, bytes.
 const LOG_LIMIT: u64 = 16 << 20;
 /// How much of a log's end is read for an error, bytes.
@@ -58,7 +61,9 @@ impl Process {
     pub(crate) async fn start(launch: Launch<'_>) -> Result<Self, Error> {
         let log = open_log(launch.log)?;
         let log_start = log.metadata().context("look at", launch.log)?.len();
-        let child = keeper::spawn(command(&launch, log)?).await.context("start", launch.program)?;
+        // What ties the child to us would start in any case, and end at once.
+        fs::metadata(launch.program).context(START, launch.program)?;
+        let child = keeper::spawn(command(&launch, log)?).await.context(START, launch.program)?;
         let Launch { server, stop, grace, .. } = launch;
         tracing::debug!(server, process.id = child.id(), "server process started");
         Ok(Self { server, child, log: launch.log.to_owned(), log_start, stop, grace })
@@ -74,6 +79,15 @@ impl Process {
             Ok(None) => Ok(()),
             Ok(Some(status)) => Err(self.failure(format!("ended before it was ready ({status})"))),
             Err(e) => Err(self.failure(format!("cannot be watched: {e}"))),
+        }
+    }
+
+    /// How it ended, if it has; it is collected by this.
+    fn end_by_itself(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) => Some(status.to_string()),
+            Err(error) => Some(format!("cannot be watched: {error}")),
         }
     }
 
@@ -123,6 +137,19 @@ impl Process {
             thread::sleep(LOOK_AGAIN);
         }
         true
+    }
+}
+
+/// Resolves with how the server in `slot` ended once it has ended by itself, and empties the slot.
+pub(crate) async fn death(slot: &Mutex<Option<Process>>) -> String {
+    loop {
+        let mut running = slot.lock().await;
+        if let Some(how) = running.as_mut().and_then(Process::end_by_itself) {
+            *running = None;
+            return how;
+        }
+        drop(running);
+        tokio::time::sleep(WATCH_EVERY).await;
     }
 }
 

@@ -1,9 +1,20 @@
 //! Both servers together, as `huiyin up` and `huiyin demo` run them.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::account::Account;
 use crate::binaries::{Binaries, absolute};
 use crate::error::Error;
 use crate::lock::FolderLock;
-use crate::{PrivateNats, PrivatePostgres, Progress, Settings};
+use crate::supervise::{self, Event, GaveUp, Pace};
+use crate::{PrivateNats, PrivatePostgres, Progress, Settings, place};
+
+/// What is ours in a home, whoever Postgres runs as. Nothing in a folder that was copied without its owners can be
+/// written.
+const OURS: [&str; 8] =
+    ["", "lock", "secrets.json", "nats", "nats/lock", "nats/password", "nats/store", "postgres"];
 
 /// A running Postgres and `nats-server` in one home, which is held as long as this lives.
 #[derive(Debug)]
@@ -20,6 +31,7 @@ impl Stack {
     /// Finds or fetches the programs and starts both servers in `settings.home`.
     pub async fn start(settings: &Settings, progress: Progress<'_>) -> Result<Self, Error> {
         let home = absolute(&settings.home);
+        check_owners(&home)?;
         let lock = FolderLock::take(&home)?;
         let programs = Binaries::resolve(settings, progress).await?;
         let durability = settings.durability;
@@ -31,8 +43,33 @@ impl Stack {
         Ok(Self { postgres, nats, _lock: lock })
     }
 
+    /// Keeps both running until one of them cannot be; `tell` hears of everything at once.
+    pub async fn keep(&self, pace: Pace, tell: impl Fn(&Event) + Send + Sync) -> GaveUp {
+        tokio::select! {
+            gave_up = supervise::keep(&self.postgres, pace, &tell) => gave_up,
+            gave_up = supervise::keep(&self.nats, pace, &tell) => gave_up,
+        }
+    }
+
     /// Stops both in an orderly way and frees the home.
     pub async fn stop(self) {
         tokio::join!(self.postgres.stop(), self.nats.stop());
     }
+}
+
+/// Refuses a home that somebody else's files stand in: copied as root, or begun under another account. Root can use any.
+///
+/// # Errors
+/// [`Error::Unusable`] with the remedy.
+pub fn check_owners(home: &Path) -> Result<(), Error> {
+    let own = Account::own();
+    if own.uid == 0 {
+        return Ok(());
+    }
+    let foreign = OURS.iter().map(|part| home.join(part)).find_map(|path| {
+        let owner = fs::symlink_metadata(&path).ok()?.uid();
+        (owner != own.uid).then_some((path, owner))
+    });
+    let Some((folder, owner)) = foreign else { return Ok(()) };
+    Err(Error::Unusable { folder, problem: place::wrong_owner(owner, &own, home) })
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_nats::connection::State;
 use chrono::{DateTime, Utc};
 use events::beat::{Beat, BeatKind, Disk};
 use events::subject;
@@ -78,7 +77,7 @@ impl Beats {
 
     /// Without a connection nothing is sent: what would queue up would be told long after it was true.
     async fn send(&self, kind: BeatKind) {
-        if self.bus.client().connection_state() != State::Connected {
+        if !self.bus.is_connected() {
             return;
         }
         let payload = match events::encode(&self.beat(kind)) {

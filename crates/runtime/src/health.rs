@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::connection::State as Connection;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -23,6 +22,8 @@ use crate::bus::Bus;
 
 /// A part that has not reported for this long is not well.
 const STALE_AFTER: Duration = Duration::from_secs(30);
+/// How long an answer of Postgres stands: whoever asks more often, also strangers, costs it nothing.
+const ANSWER_STANDS: Duration = Duration::from_millis(250);
 /// How long Postgres may take to say that it is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -33,6 +34,8 @@ pub struct Health {
     urgent: Arc<Notify>,
     /// What the service needs to work; set once it has started.
     needs: Arc<OnceLock<(PgPool, Bus)>>,
+    /// What Postgres said last, and when.
+    postgres: Arc<tokio::sync::Mutex<Option<(Instant, bool)>>>,
 }
 
 #[derive(Debug, Default)]
@@ -156,14 +159,24 @@ impl Health {
     /// What it needs and lacks at this moment. Empty: nothing.
     pub async fn lacking(&self) -> Vec<&'static str> {
         let Some((db, bus)) = self.needs.get() else { return vec!["start"] };
-        let answers = tokio::time::timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(db)).await;
-        let postgres = matches!(answers, Ok(Ok(_)));
-        let connected = bus.client().connection_state() == Connection::Connected;
-        [("postgres", postgres), ("bus", connected)]
+        [("postgres", self.answers(db).await), ("bus", bus.is_connected())]
             .into_iter()
             .filter(|(_, there)| !there)
             .map(|(name, _)| name)
             .collect()
+    }
+
+    async fn answers(&self, db: &PgPool) -> bool {
+        let mut last = self.postgres.lock().await;
+        if let Some((at, answered)) = *last
+            && at.elapsed() < ANSWER_STANDS
+        {
+            return answered;
+        }
+        let asked = tokio::time::timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(db)).await;
+        let answered = matches!(asked, Ok(Ok(_)));
+        *last = Some((Instant::now(), answered));
+        answered
     }
 
     /// `GET /healthz` (live), `GET /readyz` (ready): 200, or 503 with what is amiss; and `GET /metrics`.
@@ -183,7 +196,8 @@ async fn healthz(State(health): State<Health>) -> Response {
     answer(&health.silent(), &[])
 }
 
-async fn readyz(State(health): State<Health>) -> Response {
+/// Live and ready: 200, or 503 with what is amiss.
+pub async fn readyz(State(health): State<Health>) -> Response {
     answer(&health.silent(), &health.lacking().await)
 }
 

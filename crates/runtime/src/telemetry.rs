@@ -1,6 +1,7 @@
 //! Logs and metrics.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::{Level, Metadata};
@@ -22,6 +23,9 @@ pub enum LogFormat {
     /// One JSON object a line, for collectors.
     Json,
 }
+
+/// How often what histograms were told is summed up.
+const TIDY_METRICS_EVERY: Duration = Duration::from_secs(5);
 
 /// The crates whose logs we answer for.
 const OUR_CRATES: [&str; 15] = [
@@ -70,8 +74,17 @@ fn may_be_logged(metadata: &Metadata<'_>) -> bool {
 }
 
 /// Starts metrics, kept in the process and read through the returned handle. `None` if something else records already.
+/// To be called on the runtime, which tidies them: what histograms were told would pile up where nobody reads.
 pub fn start_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
+    let handle = PrometheusBuilder::new().install_recorder().ok()?;
+    let tidied = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TIDY_METRICS_EVERY).await;
+            tidied.run_upkeep();
+        }
+    });
+    Some(handle)
 }
 
 /// An error with its whole chain on one line, for the one place where it is logged.

@@ -176,7 +176,7 @@ impl Stack {
     /// A context as a service of its own process would have it.
     pub async fn context(&self, role: Role) -> Result<Context> {
         let options = self.database.connect_options(role.name(), &password(role));
-        Ok(Context {
+        let context = Context {
             config: Arc::new(self.config.clone()),
             clock: self.clock.clone(),
             db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(options),
@@ -184,7 +184,9 @@ impl Stack {
             shutdown: Shutdown::new(),
             health: Health::default(),
             faults: Faults::default(),
-        })
+        };
+        context.health.started(&context.db, &context.bus);
+        Ok(context)
     }
 
     /// Runs a service.

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::routing::get;
 use runtime::Context;
+use runtime::health::readyz;
 use runtime::serve::{Limits, Server};
 use tokio::net::TcpListener;
 
@@ -39,11 +40,12 @@ pub async fn serve(
     contacts: Contacts,
     order: Arc<CaptureOrder>,
 ) {
+    let health = ctx.health.clone();
     let (shutdown, gate) = (ctx.shutdown.clone(), Arc::new(Gate::of(&ctx.config.ingest.webhook_tokens)));
     let server = Server::new("ingest", LIMITS).behind(&ctx.config.http.trusted_proxies);
     let router = Router::new()
         .merge(webhook::router(ctx.clone(), gate.clone(), contacts, order))
         .merge(page::router(ctx, capture, gate))
-        .route("/healthz", get(|| std::future::ready("ok")));
+        .merge(Router::new().route("/healthz", get(readyz)).with_state(health));
     server.serve(listener, router, async move { shutdown.wait().await }).await;
 }

@@ -15,10 +15,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use local_stack::Settings;
+use local_stack::supervise::GaveUp;
 use runtime::{Clock, Shutdown};
 use store::role::Role;
 
-use crate::local::{Local, Services};
+use crate::local::{self, Health, Local, Services, say};
 pub use company::sample;
 pub use info::Info;
 use world::World;
@@ -45,6 +46,7 @@ pub struct Demo {
     local: Local,
     world: World,
     services: Services,
+    health: Health,
     page: page::Page,
 }
 
@@ -55,11 +57,10 @@ pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 pub async fn run(options: &Options) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
-    let progress = |line: &str| println!("· {line}");
     let demo = tokio::select! {
-        demo = Demo::start(options, Clock::system(), &progress) => demo?,
+        demo = Demo::start(options, Clock::system(), &say) => demo?,
         () = shutdown.wait() => {
-            println!("· Stopped before everything was up");
+            say("Stopped before everything was up");
             return Ok(());
         }
     };
@@ -67,11 +68,14 @@ pub async fn run(options: &Options) -> Result<()> {
     if !options.headless {
         open_in_browser(&demo.info.page);
     }
-    shutdown.wait().await;
-    println!("· Stopping");
+    let ended = tokio::select! {
+        () = shutdown.wait() => Ok(()),
+        gave_up = demo.keep() => Err(gave_up),
+    };
+    say("Stopping");
     demo.stop().await;
-    println!("· Stopped");
-    Ok(())
+    say("Stopped");
+    Ok(ended?)
 }
 
 impl Demo {
@@ -87,13 +91,28 @@ impl Demo {
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
         local.go_live(now).await?;
         progress("Starting the services");
-        let services = Services::start(&local, &config, &clock);
+        let health = Health::default();
+        let services = Services::start(&local, &config, &clock, &health);
         world.until_listening().await?;
         let db = local.connect_options(Role::Reader);
-        let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &services)?).await?;
+        let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &health)?).await?;
         let info = Info::of(&local, &world, &config, page.address(), options.without_gateway);
         info.write(&options.home)?;
-        Ok(Self { info, clock, local, world, services, page })
+        Ok(Self { info, clock, local, world, services, health, page })
+    }
+
+    /// Keeps servers and gateway running until one of them cannot be.
+    pub async fn keep(&self) -> GaveUp {
+        let gateway = async {
+            match &self.world.gateway {
+                Some(gateway) => local::keep(gateway, &self.health).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            gave_up = self.local.keep(&self.health) => gave_up,
+            gave_up = gateway => gave_up,
+        }
     }
 
     /// Stops everything, in the order that loses nothing.
@@ -114,8 +133,9 @@ impl Demo {
 fn open_in_browser(address: &str) {
     let opener = Path::new("/usr/bin/xdg-open");
     if opener.exists() {
-        use std::process::{Command, Stdio};
-        Command::new(opener)
+        use std::process::Stdio;
+        // The runtime's own, which collects it when it has ended.
+        tokio::process::Command::new(opener)
             .arg(address)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use local_stack::gateway::{self, NodeGateway};
+use local_stack::gateway::{self, KeptGateway};
 use runtime::Clock;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub struct World {
     /// The fake Vika and the fake Feishu.
     pub outside: Outside,
     /// The real gateway over a mock account; `None` on a machine without Node.
-    pub gateway: Option<NodeGateway>,
+    pub gateway: Option<KeptGateway>,
     /// Who is there, as the gateway's `state` shows it.
     pub people: Value,
     /// Where the webhook will listen.
@@ -79,7 +79,7 @@ impl World {
 }
 
 /// Without Node the demo runs on the webhook, and says so.
-async fn start_gateway(options: &Options, secrets: &Secrets, progress: Progress<'_>) -> Option<NodeGateway> {
+async fn start_gateway(options: &Options, secrets: &Secrets, progress: Progress<'_>) -> Option<KeptGateway> {
     if options.without_gateway {
         progress("Doing without the Wechaty gateway, as asked: messages come by the webhook");
         return None;
@@ -91,7 +91,7 @@ async fn start_gateway(options: &Options, secrets: &Secrets, progress: Progress<
         port: 0,
         control_port: 0,
     };
-    match NodeGateway::start(&settings, progress).await {
+    match KeptGateway::start(&settings, progress).await {
         Ok(gateway) => Some(gateway),
         Err(error) => {
             progress(&format!("No Wechaty gateway ({error}): messages come by the webhook instead"));

@@ -1,6 +1,8 @@
 //! Everything in one process, over a private Postgres and a private `nats-server`: for a machine without a container
 //! engine. Each service still logs in with its own role, so that ownership is as real as with containers.
 
+mod children;
+mod health;
 mod secrets;
 mod services;
 
@@ -18,8 +20,11 @@ use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
 use store::sqlx::{ConnectOptions, Connection, PgConnection};
 
+pub use children::keep;
+pub(crate) use children::say;
+pub use health::Health;
 pub use secrets::Secrets;
-pub use services::{Health, Services};
+pub use services::Services;
 
 /// The database that all services share.
 const DATABASE: &str = "huiyin";
@@ -57,6 +62,7 @@ impl Local {
     }
 
     async fn servers(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        local_stack::check_owners(&settings.home)?;
         let secrets = Secrets::load_or_make(&settings.home)?;
         let bus_users = rights::users(|user| secrets.bus_password(user));
         let stack = Stack::start(&Settings { bus_users, ..settings.clone() }, progress).await?;

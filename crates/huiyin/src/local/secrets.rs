@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,9 @@ impl Secrets {
         let mut known: BTreeMap<String, String> = match fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text)
                 .with_context(|| format!("{} is damaged: remove it", path.display()))?,
-            Err(_) => BTreeMap::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
+            // New ones in their place would open nothing that was made with the old.
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
         let roles = Role::ALL.iter().map(|role| format!("postgres.{role}"));
         let users = User::ALL.iter().map(|user| format!("nats.{user}"));

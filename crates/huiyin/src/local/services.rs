@@ -1,8 +1,7 @@
 //! All services in one process. One that fails is started again, with a growing pause: nothing that goes wrong in one
 //! of them may stop capture.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,9 +9,10 @@ use futures::future::BoxFuture;
 use runtime::bus::{Login, User};
 use runtime::{Clock, Config, Context, Shutdown};
 use store::role::Role;
+use store::sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 
-use super::Local;
+use super::{Health, Local};
 
 /// The pause before a failed service is started again; doubled each time it fails soon again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -31,53 +31,42 @@ const SERVICES: [(Role, Run); 5] = [
     (Role::FeishuAlerter, |ctx| Box::pin(feishu_alerter::run(ctx))),
 ];
 
-/// How each service fares: its parts that are silent, or why it last failed.
-pub type Health = BTreeMap<&'static str, String>;
-
 /// The running services.
 pub struct Services {
     running: JoinSet<()>,
     shutdown: Shutdown,
-    failures: Arc<Mutex<Health>>,
+}
+
+/// One of them, with what it takes to start it again.
+struct Service {
+    role: Role,
+    run: Run,
+    options: PgConnectOptions,
+    config: Arc<Config>,
+    clock: Clock,
+    shutdown: Shutdown,
+    health: Health,
 }
 
 impl Services {
-    /// Starts all of them.
-    pub fn start(local: &Local, config: &Arc<Config>, clock: &Clock) -> Self {
+    /// Starts all of them; they report to `health`.
+    pub fn start(local: &Local, config: &Arc<Config>, clock: &Clock, health: &Health) -> Self {
         let shutdown = Shutdown::new();
-        let failures = Arc::new(Mutex::new(Health::new()));
         let mut running = JoinSet::new();
         for (role, run) in SERVICES {
-            let name = role.service();
-            let options = local.connect_options(role);
-            let (config, clock) = (config.clone(), clock.clone());
-            let (shutdown, failures) = (shutdown.clone(), failures.clone());
-            running.spawn(async move {
-                let mut pause = FIRST_PAUSE;
-                while !shutdown.requested() {
-                    let began = tokio::time::Instant::now();
-                    let ended =
-                        once(role, options.clone(), config.clone(), clock.clone(), &shutdown, run).await;
-                    if shutdown.requested() {
-                        break;
-                    }
-                    pause = if began.elapsed() > STEADY { FIRST_PAUSE } else { pause };
-                    let why = ended
-                        .err()
-                        .map_or_else(|| "ended by itself".to_owned(), |error| format!("{error:#}"));
-                    tracing::error!(service = name, why, "starting it again");
-                    failures.lock().unwrap_or_else(PoisonError::into_inner).insert(name, why);
-                    shutdown.sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-            });
+            let service = Service {
+                role,
+                run,
+                options: local.connect_options(role),
+                config: config.clone(),
+                clock: clock.clone(),
+                shutdown: shutdown.clone(),
+                health: health.clone(),
+            };
+            health.runs(role.service(), runtime::health::Health::default());
+            running.spawn(service.keep());
         }
-        Self { running, shutdown, failures }
-    }
-
-    /// Why services failed last, by name; empty when none ever did.
-    pub fn failures(&self) -> Arc<Mutex<Health>> {
-        self.failures.clone()
+        Self { running, shutdown }
     }
 
     /// Asks all of them to stop and waits until they have; they finish what is in flight.
@@ -87,16 +76,34 @@ impl Services {
     }
 }
 
-async fn once(
-    role: Role,
-    options: store::sqlx::postgres::PgConnectOptions,
-    config: Arc<Config>,
-    clock: Clock,
-    shutdown: &Shutdown,
-    run: Run,
-) -> Result<()> {
-    let (name, bus) = (role.service(), Login::of(&config.bus, User::Role(role))?);
-    let ctx = runtime::main_wrapper::connect(config, name, options, &bus, clock, shutdown.clone()).await?;
-    // A panic inside must not take the other services along.
-    tokio::spawn(runtime::main_wrapper::supervise(name, ctx, run)).await?
+impl Service {
+    async fn keep(self) {
+        let name = self.role.service();
+        let mut pause = FIRST_PAUSE;
+        while !self.shutdown.requested() {
+            let began = tokio::time::Instant::now();
+            let ended = self.once().await;
+            if self.shutdown.requested() {
+                break;
+            }
+            pause = if began.elapsed() > STEADY { FIRST_PAUSE } else { pause };
+            let why = ended.err().map_or_else(|| "ended by itself".to_owned(), |error| format!("{error:#}"));
+            tracing::error!(service = name, why, "starting it again");
+            self.health.stopped(name, why);
+            self.shutdown.sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn once(&self) -> Result<()> {
+        let name = self.role.service();
+        let bus = Login::of(&self.config.bus, User::Role(self.role))?;
+        let (config, options) = (self.config.clone(), self.options.clone());
+        let (clock, shutdown) = (self.clock.clone(), self.shutdown.clone());
+        let ctx = runtime::main_wrapper::connect(config, name, options, &bus, clock, shutdown).await?;
+        ctx.health.started(&ctx.db, &ctx.bus);
+        self.health.runs(name, ctx.health.clone());
+        // A panic inside must not take the other services along.
+        tokio::spawn(runtime::main_wrapper::supervise(name, ctx, self.run)).await?
+    }
 }

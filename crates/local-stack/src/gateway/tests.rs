@@ -59,3 +59,33 @@ async fn says_what_is_wrong() {
         other => panic!("{other:?}"),
     }
 }
+
+/// Seen to fail with the port left free to choose: the second was elsewhere.
+#[tokio::test]
+async fn a_killed_one_is_started_again_on_its_ports() {
+    use crate::supervise::{Pace, keep};
+    if start().await.is_none() {
+        return;
+    }
+    let gateway = KeptGateway::start(&settings(), |_| {}).await.unwrap();
+    let (endpoint, control) = (gateway.endpoint().to_owned(), gateway.control_url().to_owned());
+    let first = gateway.pid().await.unwrap();
+    kill_process(Pid::from_raw(first.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel::<String>();
+    let pace = Pace { first: Duration::from_millis(50), ..Pace::USUAL };
+    let back = async {
+        while let Some(line) = heard.recv().await {
+            if line.contains("runs again") {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        gave_up = keep(&gateway, pace, |event| told.send(event.to_string()).unwrap()) => panic!("{gave_up}"),
+        back = tokio::time::timeout(READY_DEADLINE, back) => back.unwrap(),
+    }
+    let running = gateway.process.lock().await;
+    let running = running.as_ref().unwrap();
+    assert_ne!(running.pid(), first);
+    assert_eq!((running.endpoint(), running.control_url()), (endpoint.as_str(), control.as_str()));
+}

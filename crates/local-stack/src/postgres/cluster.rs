@@ -1,10 +1,11 @@
 //! The data of a Postgres server: made once, checked at every start, recovered from what a crash left behind.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 use crate::account::Account;
 use crate::binaries::PostgresBinaries;
@@ -13,13 +14,19 @@ use crate::liveness;
 use crate::lock::FolderLock;
 use crate::process::{LOOK_AGAIN, Launch, Process};
 use crate::secret::Secret;
-use crate::{Durability, Progress};
+use crate::{Durability, Progress, place};
 
 /// The data folder's name.
 pub(crate) const DATA: &str = "data";
 /// Its name until it is whole.
 const UNFINISHED: &str = "data.new";
 const PASSWORD_FILE: &str = "superuser.password";
+/// Without one of these there is no database in a data folder.
+const NEEDED: [&str; 4] = ["PG_VERSION", "global/pg_control", "base", "pg_wal"];
+/// What Postgres demands of its data folder: nobody but its owner and, to read, its group.
+const TOO_OPEN: u32 = 0o027;
+/// What the system calls every process of Postgres.
+const PROGRAM: &str = "postgres";
 /// For `initdb`, which takes a second on an idle machine.
 const INITDB_LIMIT: Duration = Duration::from_mins(3);
 /// A server whose huiyin was killed is shutting down by itself; how long it may take about it.
@@ -54,6 +61,13 @@ impl Cluster {
         let programs = programs.clone();
         let log = place.join("postgres.log");
         let cluster = Self { programs, account, data, log, password, _lock: lock };
+        if !cluster.data.exists() && cluster.log.exists() {
+            let problem = format!(
+                "the database is gone; put a copy of the whole home in its place, or remove {} to begin with an empty one",
+                place.display()
+            );
+            return Err(Error::Unusable { folder: cluster.data, problem });
+        }
         if !cluster.data.exists() {
             progress("creating the Postgres data folder");
             cluster.init(place, durability).await?;
@@ -62,6 +76,8 @@ impl Cluster {
                 format!("it has data, but its {PASSWORD_FILE} is missing; remove the folder to begin anew");
             return Err(Error::Unusable { folder: place.to_owned(), problem });
         }
+        cluster.check_owner()?;
+        cluster.check_whole()?;
         cluster.check_version()?;
         // Before anything is made or cleared that a live server may be using, its socket above all.
         cluster.clear_leftovers().await?;
@@ -102,6 +118,16 @@ impl Cluster {
         fs::rename(&beside, &self.data).context("rename", &beside)
     }
 
+    /// Postgres never starts without these, and says so in many words or few.
+    pub(super) fn check_whole(&self) -> Result<(), Error> {
+        let Some(missing) = NEEDED.iter().find(|part| !self.data.join(part).exists()) else { return Ok(()) };
+        let problem = format!(
+            "its data are damaged: {missing} is missing; put a copy of the whole home in its place, or bring a backup \
+             back into an empty one"
+        );
+        Err(Error::Unusable { folder: self.data.clone(), problem })
+    }
+
     fn check_version(&self) -> Result<(), Error> {
         let path = self.data.join("PG_VERSION");
         let made_by = fs::read_to_string(&path).context("read", &path)?;
@@ -136,6 +162,50 @@ impl Cluster {
             fs::remove_file(&path).context("remove", &path)?;
         }
         Ok(())
+    }
+
+    /// Ends what is left of a server whose first process is dead. Nothing is lost by it: the next one recovers from the
+    /// log in any case.
+    pub(super) fn end_backends(&self) {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        for pid in
+            pids.filter(|pid| liveness::works_in(*pid, &self.data) && liveness::is_called(*pid, PROGRAM))
+        {
+            tracing::warn!(process.id = pid, "ending a backend that outlived its Postgres");
+            if let Some(pid) = liveness::to_pid(pid) {
+                // Gone in between is as good.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+
+    /// A home that was copied without its owners, as root or by `cp -r`: Postgres would refuse it in words that name no
+    /// remedy.
+    fn check_owner(&self) -> Result<(), Error> {
+        let wrong = [Path::new(""), Path::new("PG_VERSION"), Path::new("global"), Path::new("base")]
+            .iter()
+            .map(|part| self.data.join(part))
+            .find_map(|path| {
+                let owner = fs::symlink_metadata(&path).ok()?.uid();
+                (owner != self.account.uid).then_some((path, owner))
+            });
+        if let Some((path, owner)) = wrong {
+            return Err(Error::Unusable {
+                folder: path,
+                problem: place::wrong_owner(owner, &self.account, &self.data),
+            });
+        }
+        let mode = fs::metadata(&self.data).context("look at", &self.data)?.mode();
+        if mode & TOO_OPEN == 0 {
+            return Ok(());
+        }
+        let problem = format!(
+            "others may enter it (mode {:04o}), which Postgres refuses: run `chmod 700 {}`, and copy a home with `cp -a`",
+            mode & 0o7777,
+            self.data.display()
+        );
+        Err(Error::Unusable { folder: self.data.clone(), problem })
     }
 }
 

@@ -6,7 +6,7 @@ mod admin;
 mod cluster;
 mod socket;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -17,7 +17,8 @@ use tokio::sync::Mutex;
 use crate::account::Account;
 use crate::binaries::{PostgresBinaries, absolute};
 use crate::error::Error;
-use crate::process::{LOOK_AGAIN, Launch, Process};
+use crate::process::{self, LOOK_AGAIN, Launch, Process};
+use crate::supervise::{Child, Refusal};
 use crate::{Durability, Progress, place};
 use cluster::Cluster;
 use socket::SocketFolder;
@@ -44,6 +45,8 @@ const STOP_GRACE: Duration = Duration::from_secs(20);
 /// Backends of a killed server need a moment to notice; until then the next one is refused their shared
 /// memory.
 const LINGER_LIMIT: Duration = Duration::from_secs(10);
+/// One that is deep in a statement, or stopped, does not notice: after this it is ended.
+const NOTICE_LIMIT: Duration = Duration::from_millis(500);
 /// How Postgres says so.
 const LINGERING: &str = "is still in use";
 
@@ -69,7 +72,9 @@ impl PrivatePostgres {
     ) -> Result<Self, Error> {
         let folder = absolute(folder);
         let account = Account::for_postgres(Some(&folder.join(cluster::DATA)))?;
+        let former = place::noted(&folder);
         let place = place::reachable(&folder, &account, progress)?;
+        expect_data(&folder, former, &place)?;
         // Once more, because the data may have been lying elsewhere all the time.
         let account = Account::for_postgres(Some(&place.join(cluster::DATA)))?;
         let cluster = Cluster::provide(programs, &place, account, durability, progress).await?;
@@ -86,11 +91,17 @@ impl PrivatePostgres {
         if slot.is_some() {
             return Err(Error::StillUp(NAME));
         }
+        self.cluster.check_whole()?;
         self.cluster.clear_leftovers().await?;
-        let deadline = Instant::now() + LINGER_LIMIT;
+        let began = Instant::now();
         let process = loop {
             match self.launch().await {
-                Err(Error::Server { log, .. }) if log.contains(LINGERING) && Instant::now() < deadline => {
+                Err(Error::Server { log, .. })
+                    if log.contains(LINGERING) && began.elapsed() < LINGER_LIMIT =>
+                {
+                    if began.elapsed() > NOTICE_LIMIT {
+                        self.cluster.end_backends();
+                    }
                     tokio::time::sleep(LOOK_AGAIN * 10).await;
                 }
                 outcome => break outcome?,
@@ -209,6 +220,35 @@ impl PrivatePostgres {
         }
         args
     }
+}
+
+impl Child for PrivatePostgres {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn death(&self) -> String {
+        process::death(&self.process).await
+    }
+
+    async fn revive(&self) -> Result<(), Refusal> {
+        Ok(self.boot().await?)
+    }
+}
+
+/// A home that was copied from behind a door that Postgres may not open has a note in the place of its data. Begun with
+/// an empty database it would look like one that lost everything.
+fn expect_data(folder: &Path, former: Option<PathBuf>, place: &Path) -> Result<(), Error> {
+    let Some(former) = former.filter(|former| former != place && !place.join(cluster::DATA).exists()) else {
+        return Ok(());
+    };
+    let problem = format!(
+        "the data of the home that it was copied from are in {former}; run `cp -a {former}/. {place}/` as root while that \
+         one is stopped",
+        former = former.display(),
+        place = place.display()
+    );
+    Err(Error::Unusable { folder: folder.to_owned(), problem })
 }
 
 /// SQLSTATE 28P01, which no waiting changes.

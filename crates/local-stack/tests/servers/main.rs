@@ -9,3 +9,4 @@ mod common;
 mod databases;
 mod lifecycle;
 mod provision;
+mod supervised;

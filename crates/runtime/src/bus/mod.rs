@@ -143,6 +143,11 @@ impl Bus {
         &self.jetstream
     }
 
+    /// Whether there is a connection at this moment. One is made by itself as soon as the bus is back.
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
     /// Who is logged in, for a second connection of the same.
     pub(crate) fn login(&self) -> &Login {
         &self.login

@@ -8,6 +8,7 @@ mod row;
 mod rows;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request, State};
@@ -29,6 +30,10 @@ use crate::order::CaptureOrder;
 
 /// Bytes of a request's body.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// How long the bus may take with the rows of a request. After that the sender is asked to send them again: rows that
+/// got there all the same are recognised by their ids.
+pub const BUS_DEADLINE: Duration = Duration::from_secs(10);
 
 const TOKEN_NEEDED: &str = "expected the header `Authorization: Bearer TOKEN` with a token of ours";
 
@@ -81,7 +86,7 @@ async fn messages(
     for message in &mut messages {
         message.captured = Some(webhook.order.next(message.received_at));
     }
-    match publish(&webhook.ctx, &messages).await {
+    match publish_in_time(&webhook.ctx, &messages).await {
         Ok(Published { accepted, duplicates, refused }) => {
             rejected.extend(refused.into_iter().map(|(at, reason)| Rejected { index: places[at], reason }));
             rejected.sort_by_key(|rejected| rejected.index);
@@ -113,6 +118,15 @@ struct Published {
     duplicates: usize,
     /// Those that it can never take, by their place, with the reason.
     refused: Vec<(usize, String)>,
+}
+
+/// Without a connection the client would keep rows until its queue is full, and then whoever brings more.
+async fn publish_in_time(ctx: &Context, messages: &[ChatMessage]) -> Result<Published, String> {
+    if !ctx.bus.is_connected() {
+        return Err("there is no connection".to_owned());
+    }
+    let published = tokio::time::timeout(BUS_DEADLINE, publish(ctx, messages)).await;
+    published.unwrap_or_else(|_elapsed| Err(format!("no answer within {} s", BUS_DEADLINE.as_secs())))
 }
 
 async fn publish(ctx: &Context, messages: &[ChatMessage]) -> Result<Published, String> {

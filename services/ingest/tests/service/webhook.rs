@@ -1,6 +1,7 @@
 //! The webhook over HTTP.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use ingest::webhook::BUS_DEADLINE;
 use serde_json::{Value, json};
 use testkit::{Running, Stack, until};
 
@@ -151,18 +152,55 @@ async fn too_much_is_refused_whole() -> Result<()> {
     hook.service.stop().await
 }
 
+/// Seen to fail with the client asked whatever its connection: 503 after 22 s, and with its queue full no answer at all;
+/// and `/healthz` said ok.
 #[tokio::test]
-async fn without_the_bus_nothing_is_accepted() -> Result<()> {
+async fn without_the_bus_nothing_is_accepted_and_nobody_waits() -> Result<()> {
     let hook = hook().await?;
+    let health = async || Ok(hook.client.get(url(&hook.stack, "/healthz")).send().await?.status().as_u16());
+    until("all is well", || async { Ok(health().await.is_ok_and(|status: u16| status == 200)) }).await?;
     hook.stack.nats.stop().await;
-    let (status, _) = hook.post("test-token", message("m-1").to_string()).await?;
-    assert_eq!(status, 503);
+    let many: Vec<String> = (0..1_000).map(|n| message(&format!("n-{n}")).to_string()).collect();
+    let begun = tokio::time::Instant::now();
+    for body in [many.join("\n"), many.join("\n"), many.join("\n"), message("m-1").to_string()] {
+        assert_eq!(hook.post("test-token", body).await?.0, 503);
+    }
+    assert!(begun.elapsed() < BUS_DEADLINE, "{:?}", begun.elapsed());
+    let sick: Result<u16> = health().await;
+    assert_eq!(sick?, 503);
     hook.stack.nats.boot().await?;
+    until("all is well again", || async { Ok(health().await.is_ok_and(|status: u16| status == 200)) })
+        .await?;
     until("the same request is accepted", || async {
         Ok(hook.post("test-token", message("m-1").to_string()).await?.0 == 200)
     })
     .await?;
     assert_eq!(messages(&hook.stack).await?.len(), 1);
+    hook.service.stop().await
+}
+
+/// Seen to fail without the deadline: 503 came after 22 s.
+#[tokio::test]
+async fn a_bus_that_hangs_is_answered_for_in_time() -> Result<()> {
+    let hook = hook().await?;
+    let pid = hook.stack.nats.pid().await.context("a server")?;
+    let signal = |name: &str| std::process::Command::new("kill").args([name, &pid.to_string()]).status();
+    signal("-STOP")?;
+    until("it stands still", || async {
+        Ok(std::fs::read_to_string(format!("/proc/{pid}/stat"))?.contains(") T "))
+    })
+    .await?;
+    let begun = tokio::time::Instant::now();
+    let (status, answer) = hook.post("test-token", message("m-1").to_string()).await?;
+    let took = begun.elapsed();
+    signal("-CONT")?;
+    assert_eq!(status, 503, "{answer}");
+    assert!(took < BUS_DEADLINE + std::time::Duration::from_secs(2), "{took:?}");
+    until("the same request is accepted", || async {
+        Ok(hook.post("test-token", message("m-1").to_string()).await?.0 == 200)
+    })
+    .await?;
+    assert_eq!(messages(&hook.stack).await?.len(), 1, "once, whatever was kept meanwhile");
     hook.service.stop().await
 }
 

@@ -11,7 +11,7 @@ use store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::super::world::World;
 use super::tables;
-use crate::local::{Health, Services};
+use crate::local::Health;
 
 /// Messages of a room that the page shows.
 const TRANSCRIPT: i64 = 60;
@@ -27,11 +27,8 @@ pub struct Sources {
     places: Places,
     people: Value,
     config: Value,
-    failures: Failures,
+    health: Health,
 }
-
-/// Why services failed last.
-type Failures = std::sync::Arc<std::sync::Mutex<Health>>;
 
 /// Where the page passes things on to, and with which tokens.
 #[derive(Clone)]
@@ -54,7 +51,7 @@ pub struct Places {
 
 impl Sources {
     /// Of a demo about to be shown.
-    pub fn of(world: &World, config: &Config, db: PgConnectOptions, services: &Services) -> Result<Self> {
+    pub fn of(world: &World, config: &Config, db: PgConnectOptions, health: &Health) -> Result<Self> {
         let places = Places {
             vika: world.outside.vika.url.clone(),
             manager_token: world.keys.manager.clone(),
@@ -64,12 +61,12 @@ impl Sources {
             webhook: format!("http://{}/v1/messages", world.ingest),
             webhook_token: world.secrets.get("ingest"),
         };
-        Self::new(places, world.people.clone(), config, db, services.failures())
+        Self::new(places, world.people.clone(), config, db, health.clone())
     }
 
     /// Of services that run elsewhere and fail for themselves.
     pub fn elsewhere(places: Places, people: Value, config: &Config, db: PgConnectOptions) -> Result<Self> {
-        Self::new(places, people, config, db, Failures::default())
+        Self::new(places, people, config, db, Health::default())
     }
 
     fn new(
@@ -77,11 +74,11 @@ impl Sources {
         people: Value,
         config: &Config,
         db: PgConnectOptions,
-        failures: Failures,
+        health: Health,
     ) -> Result<Self> {
         let db = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(db);
         let http = runtime::http::client()?;
-        Ok(Self { db, http, places, people, config: shown_config(config), failures })
+        Ok(Self { db, http, places, people, config: shown_config(config), health })
     }
 
     /// A call of the mock account's control port.
@@ -108,7 +105,7 @@ impl Sources {
     pub async fn state(&self) -> Result<Value> {
         let sheets = ask(VIKA, self.http.get(format!("{}/_sim/sheets", self.places.vika))).await?;
         let messages = ask(FEISHU, self.http.get(format!("{}/_sim/messages", self.places.feishu))).await?;
-        let failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let failures = self.health.failures();
         Ok(
             json!({ "rooms": self.conversations().await.map_err(|error| gone(DATABASE, &error))?, "sheets": sheets, "cards": messages, "failures": failures,
             "now": runtime::Clock::system().now() }),
@@ -249,7 +246,7 @@ impl Sources {
             places,
             people: json!({ "rooms": [], "contacts": [] }),
             config: json!({}),
-            failures: Failures::default(),
+            health: Health::default(),
         }
     }
 }
