@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::apply::declare_streams;
 use crate::golive;
-use crate::local::{Local, Services};
+use crate::local::{Local, RunBy, Services};
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -32,6 +32,7 @@ pub async fn run(options: &Options) -> Result<()> {
     telemetry::start_logs(&checked.logs.filter, checked.logs.format);
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
     let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
+    local.tell(RunBy::Up, &options.config)?;
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;

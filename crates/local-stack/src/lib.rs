@@ -21,13 +21,16 @@ mod process;
 mod secret;
 mod settings;
 mod stack;
+mod telling;
 pub mod testing;
 mod version;
 
 pub use binaries::{Binaries, NatsBinary, PostgresBinaries};
 pub use error::Error;
+pub use lock::holder;
 pub use nats::PrivateNats;
 pub use postgres::{PrivatePostgres, SOCKET_PORT};
 pub use settings::{Durability, Progress, Settings, silent};
 pub use stack::Stack;
+pub use telling::{TELL_EVERY, telling};
 pub use version::Version;

@@ -243,10 +243,8 @@ mod text {
                 "【回音】W13 提醒服务崩溃过\nfeishu-alerter 的程序出错（位置 {location}），会自动重新启动。请把位置和日志发给工程师。"
             ),
             Word::Over(after) => {
-                format!(
-                    "【回音】W13 已恢复：提醒服务又在工作了（中断 {} 分钟）",
-                    after.as_secs().div_ceil(60)
-                )
+                let after = chrono::TimeDelta::from_std(*after).unwrap_or(chrono::TimeDelta::MAX);
+                format!("【回音】W13 已恢复：提醒服务又在工作了（中断 {}）", domain::wording::duration(after))
             }
         }
     }

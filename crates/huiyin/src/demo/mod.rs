@@ -18,10 +18,13 @@ use local_stack::Settings;
 use runtime::{Clock, Shutdown};
 use store::role::Role;
 
-use crate::local::{Local, Services};
+use crate::local::{Local, RunBy, Services, write_private};
 pub use company::sample;
 pub use info::Info;
 use world::World;
+
+/// The file in a home that holds the configuration of the demo that runs there.
+const CONFIG: &str = "config.json";
 
 /// How `huiyin demo` was called.
 #[derive(Debug, Clone)]
@@ -82,7 +85,8 @@ impl Demo {
         let settings = Settings { tools: options.tools.clone(), ..Settings::in_home(&options.home) };
         let local = Local::start_afresh(&settings, progress).await?;
         let world = World::start(options, local.secrets(), &clock, progress).await?;
-        let config = Arc::new(company::config(&local, &world)?);
+        let written = company::written(&world)?;
+        let config = Arc::new(company::config(&written, &local)?);
         let now = clock.now();
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
         local.go_live(now).await?;
@@ -91,8 +95,11 @@ impl Demo {
         world.until_listening().await?;
         let db = local.connect_options(Role::Reader);
         let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &services)?).await?;
-        let info = Info::of(&local, &world, &config, page.address(), options.without_gateway);
-        info.write(&options.home)?;
+        let info = Info::of(&local, &world, &config, page.address(), options);
+        info.write()?;
+        let file = options.home.join(CONFIG);
+        write_private(&file, &format!("{written:#}\n"))?;
+        local.tell(RunBy::Demo, &file)?;
         Ok(Self { info, clock, local, world, services, page })
     }
 
