@@ -1,6 +1,10 @@
-//! Commands as this program prints them, to be pasted: called as it was called itself, and about the home that is meant.
+//! Commands as this program and its services print them, to be pasted: called as it was called itself, and about the home
+//! that is meant.
 
 use std::path::Path;
+
+use runtime::Config;
+use runtime::operated::Operated;
 
 /// Characters that no shell reads anything into.
 const PLAIN: &str = "_-./+,:@%=";
@@ -11,6 +15,16 @@ pub(crate) fn about(home: &Path) -> String {
         .next()
         .map_or_else(|| "huiyin".into(), |name| name.to_string_lossy().into_owned());
     format!("{} --home {}", in_shell(&program), in_shell(&home.display().to_string()))
+}
+
+/// Tells services that run in a home which commands they may print. Whoever reads a card is in no certain folder.
+pub(crate) fn tell_services(config: &mut Config, home: &Path) {
+    let Some(watchdog) = &mut config.watchdog else { return };
+    let program =
+        std::env::current_exe().map_or_else(|_| "huiyin".to_owned(), |file| file.display().to_string());
+    let home = std::path::absolute(home).unwrap_or_else(|_| home.to_owned());
+    let huiyin = format!("{} --home {}", in_shell(&program), in_shell(&home.display().to_string()));
+    watchdog.operated = Operated::Home { huiyin };
 }
 
 /// A word as a shell reads it.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::apply::declare_streams;
 use crate::golive;
 use crate::local::{Local, RunBy, Services};
+use crate::pasted::tell_services;
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -40,7 +41,8 @@ pub async fn run(options: &Options) -> Result<()> {
         progress(&line);
     }
     let retention = checked.retention.clone();
-    let config = Config { database: local.database(), bus: local.bus(), ..checked };
+    let mut config = Config { database: local.database(), bus: local.bus(), ..checked };
+    tell_services(&mut config, &options.home);
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
     declare_streams(&bus, &retention).await?;
     progress("Starting the services");

@@ -132,7 +132,7 @@ impl Info {
     }
 
     /// What a person needs to see.
-    pub(super) fn for_people(&self) -> String {
+    pub fn for_people(&self) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string cannot fail.

@@ -19,6 +19,7 @@ use runtime::{Clock, Shutdown};
 use store::role::Role;
 
 use crate::local::{Local, RunBy, Services, write_private};
+use crate::pasted::tell_services;
 pub use company::sample;
 pub use info::Info;
 use world::World;
@@ -86,7 +87,9 @@ impl Demo {
         let local = Local::start_afresh(&settings, progress).await?;
         let world = World::start(options, local.secrets(), &clock, progress).await?;
         let written = company::written(&world)?;
-        let config = Arc::new(company::config(&written, &local)?);
+        let mut config = company::config(&written, &local)?;
+        tell_services(&mut config, &options.home);
+        let config = Arc::new(config);
         let now = clock.now();
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
         local.go_live(now).await?;

@@ -1,5 +1,7 @@
 //! What operators read when Vika stands still.
 
+use runtime::operated::Operated;
+
 use super::{Words, impact_of};
 use crate::watch::trouble::Trouble;
 
@@ -11,7 +13,9 @@ const COLUMNS: &str =
 const NO_RESTART: &str = "不用重启：改好后会自己恢复，这张卡片变为「已恢复」。";
 
 /// What a card says of a trouble with Vika.
-pub fn words(trouble: &Trouble) -> Words {
+pub fn words(trouble: &Trouble, on: &Operated) -> Words {
+    let restored = format!("把列改回原来的名字和类型；删掉的列用 {} 补上。", on.huiyin("init-vika"));
+    let look = format!("看原因：{}", on.logs("vika-sync vika-reconcile", 100));
     let (title, what, impact, steps) = match trouble {
         Trouble::VikaFull { sheet } => (
             format!("维格表行数已满：{sheet}"),
@@ -33,16 +37,13 @@ pub fn words(trouble: &Trouble) -> Words {
             format!("维格表的列被改动：{sheet}"),
             format!("「{sheet}」的列不见了、改了名或改了类型：{}。", columns.join("、")),
             COLUMNS,
-            vec!["把列改回原来的名字和类型；删掉的列用 huiyin init-vika 补上。", NO_RESTART],
+            vec![&restored, NO_RESTART],
         ),
         Trouble::VikaStalled { service, sheet } => (
             format!("维格表停滞：{service}"),
             format!("{service} 已有五分钟以上没能读写{}。", named(sheet.as_deref())),
             impact_of(service),
-            vec![
-                "检查外网，和维格表网页是否打得开。",
-                "看原因：docker compose logs --tail 100 vika-sync vika-reconcile",
-            ],
+            vec!["检查外网，和维格表网页是否打得开。", &look],
         ),
         _ => (
             "维格表本月调用次数用完".to_owned(),
