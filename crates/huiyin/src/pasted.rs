@@ -43,6 +43,19 @@ mod tests {
     fn what_is_printed_can_be_pasted() {
         assert_eq!(in_shell("/srv/huiyin/.huiyin"), "/srv/huiyin/.huiyin");
         assert_eq!(in_shell("/srv/our demo/it's"), "'/srv/our demo/it'\\''s'");
+        let mut config = testkit::company::config("nats://127.0.0.1:1").unwrap();
+        tell_services(&mut config, Path::new("."));
+        assert_eq!(config.watchdog, None, "nobody to be told");
+        let watchdog = serde_json::json!({ "operators_chat": "oc_9" });
+        config.watchdog = Some(serde_json::from_value(watchdog).unwrap());
+        tell_services(&mut config, Path::new("my home"));
+        let on = &config.watchdog.as_ref().unwrap().operated;
+        let (shown, here) = (on.huiyin("dead list"), std::env::current_dir().unwrap());
+        assert!(
+            shown.starts_with('/')
+                && shown.contains(&format!("--home '{}/my home' dead list", here.display())),
+            "{shown}"
+        );
         assert!(about(Path::new("a b")).ends_with(" --home 'a b'"));
     }
 }

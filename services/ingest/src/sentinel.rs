@@ -390,4 +390,20 @@ mod tests {
         sight.hear(&beat(BeatKind::Alive), at(start, 600));
         assert_eq!(sight.word(at(start, 600)), Some(word));
     }
+
+    /// Seen to fail with the words for containers.
+    #[test]
+    fn an_up_is_told_commands_that_work_there() {
+        let on = Operated::Home { huiyin: "/opt/huiyin --home /srv/home".to_owned() };
+        for word in [Word::Silent, Word::Stuck] {
+            let said = text::of(&word, &on);
+            assert!(
+                !said.contains("docker") && said.contains("/opt/huiyin --home /srv/home check"),
+                "{said}"
+            );
+            assert!(text::of(&word, &Operated::Containers).contains("docker compose restart feishu-alerter"));
+        }
+        let over = text::of(&Word::Over(Duration::from_secs(95)), &on);
+        assert!(over.contains("中断 1 分钟 35 秒"), "{over}");
+    }
 }
