@@ -266,9 +266,16 @@ impl Target {
         Err(Failure::Failed(anyhow!(problem)))
     }
 
-    /// The homes of the working folder.
+    /// The homes of the working folder. Somebody else's, which cannot be read, stands in the way of nobody who has named
+    /// something.
     fn homes_here(&self) -> Result<Vec<Found>> {
-        let look = |folder: &str| Ok((PathBuf::from(folder), Home::look(&self.here.join(folder))?));
+        let look = |folder: &str| {
+            let home = match Home::look(&self.here.join(folder)) {
+                Err(_) if self.file().is_some() => Home::Unknown,
+                looked => looked?,
+            };
+            Ok((PathBuf::from(folder), home))
+        };
         [DEMO_HOME, UP_HOME].into_iter().map(look).collect()
     }
 
@@ -524,6 +531,18 @@ mod tests {
         // What asks for the configuration alone asks for no more.
         assert_eq!(here.target(Some(&up), None, None).configured().unwrap().file(), usual);
         assert_eq!(here.target(None, None, None).configured().unwrap().file(), usual);
+    }
+
+    /// Seen to fail with the home's error told.
+    #[test]
+    fn a_home_that_cannot_be_read_is_in_nobodys_way() {
+        let here = Here::new();
+        let company = here.config("company.json", &of_a_deployment());
+        let home = here.home(DEMO_HOME, RunBy::Demo, &company);
+        fs::write(home.join("home.json"), "{}").unwrap();
+        assert_eq!(here.target(None, Some(&company), None).running().unwrap().file(), company);
+        let line = refused(here.target(None, None, None).running());
+        assert!(line.contains("home.json is damaged"), "{line}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use store::{dump, migrate};
 
 use super::archive::{self, Manifest, Tables};
 use crate::apply::{connect, declare_streams, role_passwords};
-use crate::failure;
+use crate::failure::{self, Failure};
 use crate::installation::{Destination, Installation, Target};
 use crate::local::Local;
 
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long)]
     verify: bool,
     /// Into a home that has a database: keep that one under another name, and restore into a new one
-    #[arg(long, requires = "home")]
+    #[arg(long)]
     set_aside: bool,
 }
 
@@ -59,6 +59,9 @@ pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
         return Ok(());
     }
     match target.destination()? {
+        Destination::Deployment(_) if args.set_aside => {
+            Err(Failure::Usage("--set-aside is for a home: name it with --home".to_owned()))
+        }
         Destination::Deployment(deployment) => {
             deployment.expect_servers()?;
             let config = deployment.complete_config(Scope::Places(&USED))?;

@@ -272,7 +272,7 @@ async fn a_home_is_brought_back_into_another() -> Result<()> {
     let again = huiyin_in(folder.path(), &["restore", "--home", &new, &archive]).await?;
     assert!(again.code == 1 && again.err.contains("--set-aside"), "{}", again.err);
     assert_eq!(again.err.lines().count(), 1, "{}", again.err);
-    let aside = huiyin_in(folder.path(), &["restore", "--home", &new, "--set-aside", &archive]).await?;
+    let aside = huiyin_in(folder.path(), &["--home", &new, "restore", "--set-aside", &archive]).await?;
     assert_eq!(aside.code, 0, "{}{}", aside.out, aside.err);
     assert!(aside.out.contains("is kept under the name huiyin_until_"), "{}", aside.out);
 
@@ -310,6 +310,8 @@ async fn every_verb_works_on_a_deployment() -> Result<()> {
     }
     let refused = huiyin_in(folder.path(), &["restore", &file("0-backup.tar.gz")]).await?;
     assert!(refused.code == 1 && refused.err.contains("is not empty"), "{}", refused.err);
+    let aside = huiyin_in(folder.path(), &["restore", "--set-aside", &file("0-backup.tar.gz")]).await?;
+    assert!(aside.code == 2 && aside.err.contains("is for a home"), "{}", aside.err);
     room_state.stop().await?;
     ingest.stop().await
 }
