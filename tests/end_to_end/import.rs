@@ -31,7 +31,8 @@ async fn imported_rows_of_one_second_keep_the_order_of_the_file() -> Result<()> 
     let ran = tokio::process::Command::new(env!("CARGO_BIN_EXE_huiyin"))
         .arg("import")
         .arg(&file)
-        .args(["--url", play.ingest(), "--token", play.ingest_token()])
+        .arg("--home")
+        .arg(play.home())
         .output()
         .await?;
     ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
@@ -47,6 +48,28 @@ async fn imported_rows_of_one_second_keep_the_order_of_the_file() -> Result<()> 
     };
     until("all rows are in the timeline", || async { Ok(stored().await?.len() == ROWS) }).await?;
     assert_eq!(stored().await?, ids);
+    every_command_that_the_demo_names_works(&play).await?;
     play.stop().await;
+    Ok(())
+}
+
+/// Seen to fail with `.huiyin` in the summary of every demo.
+async fn every_command_that_the_demo_names_works(play: &Play) -> Result<()> {
+    let home = play.home().display().to_string();
+    let summary = play.summary();
+    for named in [format!("in {home}/demo.json"), format!("--home {home} check")] {
+        ensure!(summary.contains(&named), "{named} is not in: {summary}");
+    }
+    for words in
+        [vec!["check"], vec!["cards"], vec!["dead", "list"], vec!["init-vika"], vec!["golive", "--status"]]
+    {
+        let ran = tokio::process::Command::new(env!("CARGO_BIN_EXE_huiyin"))
+            .args(["--home", &home])
+            .args(&words)
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+        ensure!(ran.status.success(), "{words:?}: {said}");
+    }
     Ok(())
 }

@@ -57,6 +57,16 @@ impl Play {
         Ok(Self { demo, info, http: runtime::http::client()?, _home: home })
     }
 
+    /// Where it is kept.
+    pub fn home(&self) -> &std::path::Path {
+        &self.info.home
+    }
+
+    /// What a person is told of it.
+    pub fn summary(&self) -> String {
+        self.info.for_people()
+    }
+
     /// Ends it.
     pub async fn stop(self) {
         self.demo.stop().await;
@@ -75,16 +85,6 @@ impl Play {
     /// A read-only login to the database.
     pub fn postgres(&self) -> &str {
         &self.info.postgres
-    }
-
-    /// Root of the webhook's service.
-    pub fn ingest(&self) -> &str {
-        &self.info.ingest
-    }
-
-    /// Its bearer token.
-    pub fn ingest_token(&self) -> &str {
-        &self.info.ingest_token
     }
 
     /// Moves the gateway's world. `false`: it refuses that.

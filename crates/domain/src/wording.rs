@@ -19,6 +19,8 @@ const INVISIBLE: [char; 14] = [
     '\u{ad}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}',
     '\u{2060}', '\u{2800}', '\u{3164}', '\u{feff}', '\u{ffa0}',
 ];
+/// A length of so many minutes or more is said without its seconds.
+const SECONDS_MATTER_BELOW: i64 = 10;
 /// A sign that staff called for (收到请扣1), as 判定原因 shows it.
 pub const SIGN: &str = "1";
 /// That no further help is wanted, as 判定原因 shows it.
@@ -112,17 +114,21 @@ pub const fn origin(origin: Origin) -> &'static str {
     }
 }
 
-/// A length of time: `40 秒`, `12 分钟`, `1 小时 5 分钟`, `2 天 3 小时`.
+/// A length of time, in the two largest units that matter: `40 秒`, `1 分钟 35 秒`, `12 分钟`, `1 小时 5 分钟`,
+/// `2 天 3 小时`. The one wording of lengths: cards, tables and commands say the same of the same wait.
 pub fn duration(time: TimeDelta) -> String {
     let seconds = time.num_seconds().max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let two = |large: i64, unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {small_unit}"),
+    };
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} 秒"),
+        (0, 0, minutes) if minutes < SECONDS_MATTER_BELOW => two(minutes, "分钟", seconds % 60, "秒"),
         (0, 0, minutes) => format!("{minutes} 分钟"),
-        (0, hours, 0) => format!("{hours} 小时"),
-        (0, hours, minutes) => format!("{hours} 小时 {minutes} 分钟"),
-        (days, 0, _) => format!("{days} 天"),
-        (days, hours, _) => format!("{days} 天 {hours} 小时"),
+        (0, hours, minutes) => two(hours, "小时", minutes, "分钟"),
+        (days, hours, _) => two(days, "天", hours, "小时"),
     }
 }
 
@@ -221,7 +227,11 @@ mod tests {
             (-5, "0 秒"),
             (40, "40 秒"),
             (60, "1 分钟"),
+            (95, "1 分钟 35 秒"),
+            (599, "9 分钟 59 秒"),
+            (600, "10 分钟"),
             (779, "12 分钟"),
+            (1_259, "20 分钟"),
             (3_600, "1 小时"),
             (3_900, "1 小时 5 分钟"),
             (86_400, "1 天"),

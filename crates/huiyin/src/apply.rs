@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use runtime::bus::{Bus, Login, User, declare, limit_ages};
-use runtime::config::{Database, Retention, Source, load_complete};
+use runtime::config::{Database, Retention, Scope};
 use runtime::main_wrapper::{admin_options, connect_options};
 use runtime::{Clock, Config};
 use sqlx::postgres::PgConnectOptions;
@@ -19,6 +19,7 @@ use sqlx::{Connection as _, PgConnection};
 use store::role::Role;
 
 use crate::failure;
+use crate::installation::Target;
 
 /// How long Postgres may take to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,9 +81,11 @@ pub struct Applied {
 }
 
 /// Runs `huiyin apply`.
-pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
-    let config = load_complete(source)?;
-    println!("configuration: {} is sound", source.file.display());
+pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
+    let installation = target.running()?;
+    installation.expect_servers()?;
+    let config = installation.complete_config(Scope::Secrets(&installation.used(&[])))?;
+    println!("configuration: {} is sound", installation.file().display());
     let now = Clock::system().now();
     let zone = config.rules.time_zone;
     let valid_from = args.valid_from.map_or(now, |valid_from| valid_from.moment(zone));

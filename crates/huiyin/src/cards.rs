@@ -1,21 +1,31 @@
 //! `huiyin cards`: what was sent to whom, and what would have been before go-live.
 
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 use chrono::TimeDelta;
-use runtime::config::{Feishu, Source};
+use runtime::config::Feishu;
+use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
 use store::alerts::cards::{Listed, newest};
 use store::role::Role;
 
-use crate::apply::When;
+use crate::apply::{When, connect};
 use crate::failure::Result;
-use crate::golive::{configuration, lines, local, log_in};
+use crate::golive::{lines, local};
+use crate::installation::Target;
 use crate::text::on_one_line;
 use crate::wording::{self, STATES};
 
+/// What it uses of the configuration.
+const USED: [&str; 7] = [
+    "rules.time_zone",
+    "feishu.chats",
+    "feishu.public_chat",
+    "database.host",
+    "database.port",
+    "database.name",
+    "database.passwords.reader",
+];
 /// How far back is looked unless asked otherwise.
 const SINCE: TimeDelta = TimeDelta::hours(24);
 /// How many of the states are of cards that somebody gets or should have got.
@@ -33,17 +43,14 @@ pub(crate) struct Args {
     /// Also those that nobody gets, with the reason
     #[arg(long)]
     all: bool,
-    /// The home of a running `huiyin up`, whose database is meant instead of the configuration's
-    #[arg(long, value_name = "FOLDER")]
-    home: Option<PathBuf>,
 }
 
 /// Runs `huiyin cards`.
-pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
-    let config = configuration(source, args.home.as_deref())?;
+pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
+    let config = target.running()?.config(&USED)?;
     let (now, zone) = (Clock::system().now(), config.rules.time_zone);
     let since = args.since.map_or(now - SINCE, |since| since.moment(zone));
-    let mut connection = log_in(&config, args.home.as_deref(), Role::Reader).await?;
+    let mut connection = connect(&config.database, connect_options(&config.database, Role::Reader)?).await?;
     let golive = store::golive::history(&mut connection).await.context("go-live could not be read")?;
     let shown = if args.all { STATES.len() } else { FOR_SOMEBODY };
     let states: Vec<&str> = STATES[..shown].iter().map(|(state, _)| *state).collect();

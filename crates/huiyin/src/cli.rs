@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use runtime::config::Source;
-use runtime::main_wrapper::config_source;
+use clap::{CommandFactory as _, Parser, Subcommand};
 use runtime::telemetry::{self, LogFormat};
 
 use crate::failure::{Failure, Result};
+use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
     apply, backup, cards, check, dead, demo, front, golive, health, import, init_vika, recompute, roster,
     schema, secrets, up,
@@ -22,13 +21,20 @@ const LOGS: &str = "warn";
 #[command(
     name = "huiyin",
     version,
-    after_help = "Exit codes: 0 done; 1 failed, try again later; 2 the command line or the configuration is wrong; \
+    after_help = "Which Huiyin a command is about: --home names the home of a running `up` or `demo`. A configuration that is \
+                  named, by --config or HUIYIN_CONFIG, is the deployment that it describes, unless a home of this folder \
+                  runs with that file. With neither it is what runs in .huiyin or .huiyin/up, else the deployment of \
+                  config/huiyin.json.\n\n\
+                  Exit codes: 0 done; 1 failed, try again later; 2 the command line or the configuration is wrong; \
                   3 done, but some of it was refused."
 )]
 struct Cli {
     /// The configuration file [default: the one that `HUIYIN_CONFIG` names, else config/huiyin.json]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The home of `up` (by default .huiyin/up) or of `demo` (by default .huiyin)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    home: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -38,7 +44,7 @@ enum Command {
     /// Run the whole path on this machine, with an invented company and a page to play on
     Demo(DemoArgs),
     /// Run all services on this machine over private servers, with a company's own configuration
-    Up(UpArgs),
+    Up,
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
     /// Make the secrets that a deployment needs, and say which ones only you can know
@@ -81,9 +87,6 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct DemoArgs {
-    /// Where everything is kept
-    #[arg(long, default_value = ".huiyin", value_name = "FOLDER")]
-    home: PathBuf,
     /// Open nothing
     #[arg(long)]
     headless: bool,
@@ -92,57 +95,59 @@ struct DemoArgs {
     without_gateway: bool,
 }
 
-#[derive(Debug, clap::Args)]
-struct UpArgs {
-    /// Where database and streams are kept; the configuration's `database` and `bus` are not used
-    #[arg(long, default_value = ".huiyin/up", value_name = "FOLDER")]
-    home: PathBuf,
+/// The command line, for whoever looks at what can be said on it.
+pub fn command_line() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    if !matches!(cli.command, Command::Up(_)) {
+    if !matches!(cli.command, Command::Up) {
         telemetry::start_logs(LOGS, LogFormat::Text);
     }
-    let source = match cli.config {
-        Some(file) => Source { file, environment: true },
-        None => config_source(),
-    };
+    let target = Target::named(cli.home, cli.config);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::Failed(error.into()).report(),
     };
-    match runtime.block_on(run(cli.command, &source)) {
+    match runtime.block_on(run(cli.command, &target)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-async fn run(command: Command, source: &Source) -> Result<()> {
+async fn run(command: Command, target: &Target) -> Result<()> {
     match command {
-        Command::Demo(DemoArgs { home, headless, without_gateway }) => {
+        Command::Demo(DemoArgs { headless, without_gateway }) => {
+            let home = target.home_or(DEMO_HOME);
             let options = demo::Options { home, tools: None, headless, without_gateway };
             Ok(demo::run(&options).await?)
         }
+<<<<<<< HEAD
         Command::Up(UpArgs { home }) => {
             Box::pin(up::run(&up::Options { home, config: source.file.clone() })).await
+=======
+        Command::Up => {
+            let options = up::Options { home: target.home_or(UP_HOME), config: target.source().file };
+            Ok(up::run(&options).await?)
+>>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
         }
-        Command::Apply(args) => apply::run(&args, source).await,
+        Command::Apply(args) => apply::run(&args, target).await,
         Command::Secrets(args) => secrets::run(&args),
-        Command::Check(args) => check::run(&args, source).await,
-        Command::Roster(command) => roster::run(&command, source).await,
-        Command::Golive(args) => golive::run(&args, source).await,
-        Command::Cards(args) => cards::run(&args, source).await,
-        Command::InitVika => init_vika::run(source).await,
-        Command::Import(args) => import::run(&args, source).await,
-        Command::Recompute(args) => recompute::run(&args, source).await,
-        Command::Backup(args) => backup::run(&args, source).await,
-        Command::Restore(args) => backup::run_restore(&args, source).await,
-        Command::Dead(command) => dead::run(&command, source).await,
+        Command::Check(args) => check::run(&args, target).await,
+        Command::Roster(command) => roster::run(&command, target).await,
+        Command::Golive(args) => golive::run(&args, target).await,
+        Command::Cards(args) => cards::run(&args, target).await,
+        Command::InitVika => init_vika::run(target).await,
+        Command::Import(args) => import::run(&args, target).await,
+        Command::Recompute(args) => recompute::run(&args, target).await,
+        Command::Backup(args) => backup::run(&args, target).await,
+        Command::Restore(args) => backup::run_restore(&args, target).await,
+        Command::Dead(command) => dead::run(&command, target).await,
         Command::Health(args) => health::run(&args).await,
         Command::Front(args) => Ok(front::run(args).await?),
-        Command::Simulators(args) => demo::stage::run(args, source).await,
+        Command::Simulators(args) => demo::stage::run(args, &target.source()).await,
         Command::Schema => schema::run(),
     }
 }

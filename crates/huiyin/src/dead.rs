@@ -3,12 +3,14 @@
 use anyhow::Context as _;
 use chrono::SecondsFormat;
 use runtime::bus::{Bus, DeadLetter, Login, User};
-use runtime::config::{Source, load_using};
 use store::role::Role;
 
 use crate::failure::{Failure, Result};
+use crate::installation::Target;
 use crate::text::{on_one_line, readable};
-use crate::used;
+
+/// What it uses of the configuration.
+const USED: [&str; 2] = ["bus.url", "bus.passwords.operator"];
 
 /// What can be done with dead letters.
 #[derive(Debug, clap::Subcommand)]
@@ -37,8 +39,8 @@ pub(crate) enum Command {
 }
 
 /// Runs `huiyin dead …`.
-pub(crate) async fn run(command: &Command, source: &Source) -> Result<()> {
-    let config = load_using(source, &used::servers())?;
+pub(crate) async fn run(command: &Command, target: &Target) -> Result<()> {
+    let config = target.running()?.config(&USED)?;
     let login = Login::of(&config.bus, User::Role(Role::Operator)).map_err(anyhow::Error::from)?;
     let bus = Bus::connect(&login, "huiyin-dead").await.map_err(anyhow::Error::from)?;
     match command {

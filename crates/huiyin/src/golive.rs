@@ -2,23 +2,23 @@
 //!
 //! It records when; the services read it. Nothing has to be started again.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::golive::{Change, GoLive};
-use runtime::config::{Source, load_using};
+use runtime::Clock;
 use runtime::main_wrapper::connect_options;
-use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
 use store::role::Role;
 
 use crate::apply::{When, connect};
 use crate::failure::{Failure, Result};
-use crate::local::database_in;
-use crate::up::company_config;
-use crate::{used, wording};
+use crate::installation::Target;
+use crate::wording;
+
+/// What it uses of the configuration.
+const USED: [&str; 5] =
+    ["rules.time_zone", "database.host", "database.port", "database.name", "database.passwords.operator"];
 
 /// What `golive` is called with.
 #[derive(Debug, clap::Args)]
@@ -34,21 +34,19 @@ pub(crate) struct Args {
     /// Only say how it is
     #[arg(long, conflicts_with_all = ["at", "undo"])]
     status: bool,
-    /// The home of a running `huiyin up`, whose database is meant instead of the configuration's
-    #[arg(long, value_name = "FOLDER")]
-    home: Option<PathBuf>,
 }
 
 /// Runs `huiyin golive`.
-pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
-    let config = configuration(source, args.home.as_deref())?;
+pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
+    let config = target.running()?.config(&USED)?;
     let now = Clock::system().now();
     let zone = config.rules.time_zone;
     let since = args.at.map_or(now, |at| at.moment(zone));
     if since < now {
         return Err(Failure::Usage(wording::is_past(&local(since, zone))));
     }
-    let mut connection = log_in(&config, args.home.as_deref(), Role::Operator).await?;
+    let mut connection =
+        connect(&config.database, connect_options(&config.database, Role::Operator)?).await?;
     let before = read(&mut connection).await?;
     let mut after = before.clone();
     if !args.status {
@@ -70,21 +68,6 @@ pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
 
 async fn read(connection: &mut PgConnection) -> anyhow::Result<GoLive> {
     store::golive::history(connection).await.context("whether the system is live could not be read")
-}
-
-/// The configuration; that of `huiyin up` needs to name neither database nor bus.
-pub(crate) fn configuration(source: &Source, home: Option<&Path>) -> Result<Config> {
-    Ok(match home {
-        Some(_) => company_config(&source.file, &used::servers())?,
-        None => load_using(source, &used::servers())?,
-    })
-}
-
-/// Logs in to the configuration's database, or to that of a running `huiyin up`.
-pub(crate) async fn log_in(config: &Config, home: Option<&Path>, role: Role) -> anyhow::Result<PgConnection> {
-    let database = home.map(database_in).transpose()?;
-    let database = database.as_ref().unwrap_or(&config.database);
-    connect(database, connect_options(database, role)?).await
 }
 
 /// How it is, for people.

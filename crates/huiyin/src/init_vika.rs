@@ -1,17 +1,20 @@
 //! `huiyin init-vika`: creates the managers' sheets, or finds those of an earlier run, also of one that broke off.
 
 use anyhow::{Context as _, anyhow};
-use runtime::config::{Source, load_using};
 use serde_json::json;
 use vika::setup::{KnownSheets, SheetIds, init};
 use vika::{SheetId, SpaceId};
 
 use crate::failure::{Failure, Result};
-use crate::{used, wording};
+use crate::installation::Target;
+use crate::wording;
+
+/// What it uses of the configuration.
+const USED: [&str; 5] = ["vika.enabled", "vika.base_url", "vika.space", "vika.sync_token", "vika.sheets"];
 
 /// Creates what is missing in the configured space and prints the sheets' ids for the configuration.
-pub(crate) async fn run(source: &Source) -> Result<()> {
-    let config = load_using(source, &used::only(&["vika.sync_token"]))?.vika;
+pub(crate) async fn run(target: &Target) -> Result<()> {
+    let config = target.configured()?.config(&USED)?.vika;
     if !config.enabled {
         return Err(Failure::Usage(wording::VIKA_IS_OFF.to_owned()));
     }

@@ -16,14 +16,16 @@ mod golive;
 mod health;
 mod import;
 pub mod init_vika;
+mod installation;
 pub mod local;
+mod pasted;
 mod recompute;
 mod roster;
 mod schema;
 mod secrets;
 mod text;
 pub mod up;
-mod used;
 mod wording;
 
-pub use cli::main;
+pub use cli::{command_line, main};
+pub use installation::Installation;

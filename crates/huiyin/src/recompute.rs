@@ -15,7 +15,6 @@ use events::command::{Command, Via, Wish};
 use events::{encode, subject};
 use room_state::recompute::{Difference, Window, preview};
 use runtime::bus::{Bus, Login, Outgoing, User};
-use runtime::config::{Source, load_using};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
@@ -25,8 +24,19 @@ use store::rooms::recompute::{Keeping, decided, keeping};
 
 use crate::apply::{When, connect};
 use crate::failure::{self, Failure};
+use crate::installation::Target;
 use crate::text::on_one_line;
-use crate::used;
+
+/// What it uses of the configuration.
+const USED: [&str; 7] = [
+    "rules.time_zone",
+    "database.host",
+    "database.port",
+    "database.name",
+    "database.passwords.reader",
+    "bus.url",
+    "bus.passwords.operator",
+];
 
 /// How long `room-state` may take before this gives up waiting for it; what was asked stays asked.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -60,8 +70,8 @@ struct Change {
 }
 
 /// Runs `huiyin recompute`.
-pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
-    let config = load_using(source, &used::servers())?;
+pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
+    let config = target.running()?.config(&USED)?;
     let zone = config.rules.time_zone;
     let window = Window { from: args.from.moment(zone), to: args.to.map(|to| to.moment(zone)) };
     if window.to.is_some_and(|to| to <= window.from) {

@@ -18,7 +18,12 @@ use serde_json::{Value, json};
 use crate::apply::declare_streams;
 use crate::failure::{self, Failure};
 use crate::golive;
+<<<<<<< HEAD
 use crate::local::{Health, Local, Services, say};
+=======
+use crate::local::{Local, RunBy, Services};
+use crate::pasted::tell_services;
+>>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -38,6 +43,7 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
     let health = Health::default();
     serve_health(&config, &health).await?;
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
+<<<<<<< HEAD
     let (local, services) = tokio::select! {
         begun = begin(options, config, &health) => begun?,
         () = shutdown.wait() => {
@@ -60,6 +66,10 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
 /// Starts servers and services; what was started ends when this is dropped.
 async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(Local, Services)> {
     let local = Local::start(&Settings::in_home(&options.home), &say).await?;
+=======
+    let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
+    local.tell(RunBy::Up, &options.config)?;
+>>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;
@@ -67,7 +77,8 @@ async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(L
         say(&line);
     }
     let retention = checked.retention.clone();
-    let config = Config { database: local.database(), bus: local.bus(), ..checked };
+    let mut config = Config { database: local.database(), bus: local.bus(), ..checked };
+    tell_services(&mut config, &options.home);
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
     declare_streams(&bus, &retention).await?;
     say("Starting the services");

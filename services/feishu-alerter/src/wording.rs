@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 /// The title that users know from the original, before level and time.
 pub const OVERDUE: &str = "超时提醒⏰";
 /// Title of the card that asks for an owner.
@@ -168,41 +170,7 @@ pub fn toast_handled_by(who: &str) -> String {
     format!("已由 {who} 处理")
 }
 
-/// A length of time in the two largest units that matter: "45 秒", "20 分钟", "1 小时 5 分钟", "2 天 3 小时".
+/// A length of time, as everything says it.
 pub fn span(length: Duration) -> String {
-    let seconds = length.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    let two = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
-        0 => format!("{large} {unit}"),
-        _ => format!("{large} {unit} {small} {small_unit}"),
-    };
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} 秒"),
-        (0, 0, minutes) if minutes < 10 => two(minutes, "分钟", seconds % 60, "秒"),
-        (0, 0, minutes) => format!("{minutes} 分钟"),
-        (0, hours, minutes) => two(hours, "小时", minutes % 60, "分钟"),
-        (days, hours, _) => two(days, "天", hours % 24, "小时"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Duration, span};
-
-    #[test]
-    fn lengths_read_as_people_say_them() {
-        for (seconds, text) in [
-            (0, "0 秒"),
-            (45, "45 秒"),
-            (60, "1 分钟"),
-            (95, "1 分钟 35 秒"),
-            (1_200, "20 分钟"),
-            (1_259, "20 分钟"),
-            (3_600, "1 小时"),
-            (3_900, "1 小时 5 分钟"),
-            (183_600, "2 天 3 小时"),
-        ] {
-            assert_eq!(span(Duration::from_secs(seconds)), text);
-        }
-    }
+    domain::wording::duration(TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX))
 }

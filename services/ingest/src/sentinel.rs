@@ -15,6 +15,7 @@ use runtime::Context;
 use runtime::config::{CustomBot, Watchdog};
 use runtime::custom_bot;
 use runtime::lease::Lease;
+use runtime::operated::Operated;
 use runtime::telemetry::chain;
 
 /// Whom it watches.
@@ -131,6 +132,7 @@ impl Sight {
 struct Sentinel {
     ctx: Context,
     bot: CustomBot,
+    operated: Operated,
     http: reqwest::Client,
     sight: Sight,
     lease: Option<Lease>,
@@ -142,7 +144,15 @@ pub async fn run(ctx: Context, watchdog: Watchdog, http: reqwest::Client) {
     let Some(bot) = watchdog.fallback else { return ctx.shutdown.wait().await };
     let (patience, beat_every) = (watchdog.thresholds.silent_after, watchdog.beat_every);
     let sight = Sight::new(patience.as_duration(), beat_every.as_duration(), Instant::now());
-    let mut sentinel = Sentinel { ctx: ctx.clone(), bot, http, sight, lease: None, failed: None };
+    let mut sentinel = Sentinel {
+        ctx: ctx.clone(),
+        bot,
+        operated: watchdog.operated,
+        http,
+        sight,
+        lease: None,
+        failed: None,
+    };
     while !ctx.shutdown.requested() {
         match ctx.bus.client().subscribe(subject::beat(WATCHED)).await {
             Ok(beats) => sentinel.watch(beats).await,
@@ -193,7 +203,9 @@ impl Sentinel {
             return;
         }
         tracing::error!(watched = WATCHED, ?word, "telling the fallback");
-        match custom_bot::say(&self.http, &self.bot, &text::of(&word), self.ctx.clock.now()).await {
+        match custom_bot::say(&self.http, &self.bot, &text::of(&word, &self.operated), self.ctx.clock.now())
+            .await
+        {
             Ok(()) => {
                 self.failed = None;
                 self.sight.said(&word, now);
@@ -223,30 +235,36 @@ impl Sentinel {
 
 /// What operators read.
 mod text {
-    use super::Word;
+    use super::{Operated, Word};
 
-    const STEPS: &str = "1. 看状态：docker compose ps feishu-alerter postgres nats\n\
-                         2. 看日志：docker compose logs --tail 100 feishu-alerter\n\
-                         3. 重新启动：docker compose restart feishu-alerter\n\
-                         期间请看「今日群聊」（先看「上次更新时间」是不是刚才），从等得最久的开始，人工通知负责人。\n\
-                         处理手册：「W13」一节（在安装目录的 docs/runbook.md，请找技术同事）";
+    const MEANWHILE: &str = "期间请看「今日群聊」（先看「上次更新时间」是不是刚才），从等得最久的开始，人工通知负责人。\n\
+         处理手册：「W13」一节（在安装目录的 docs/runbook.md，请找技术同事）";
 
-    pub fn of(word: &Word) -> String {
+    fn steps(on: &Operated) -> String {
+        format!(
+            "1. 看状态：{}\n2. 看日志：{}\n3. 重新启动：{}\n{MEANWHILE}",
+            on.state("feishu-alerter postgres nats"),
+            on.logs("feishu-alerter", 100),
+            on.restart("feishu-alerter")
+        )
+    }
+
+    pub fn of(word: &Word, on: &Operated) -> String {
         match word {
             Word::Silent => format!(
-                "【回音】W13 提醒服务没有心跳\nfeishu-alerter 可能已退出或卡住，现在没有人会收到提醒卡片，其他故障也不会有人知道。\n{STEPS}"
+                "【回音】W13 提醒服务没有心跳\nfeishu-alerter 可能已退出或卡住，现在没有人会收到提醒卡片，其他故障也不会有人知道。\n{}",
+                steps(on)
             ),
             Word::Stuck => format!(
-                "【回音】W13 提醒服务不能工作\nfeishu-alerter 还在运行，但不再工作（多半是读写不了数据库），提醒卡片发不出去。\n{STEPS}"
+                "【回音】W13 提醒服务不能工作\nfeishu-alerter 还在运行，但不再工作（多半是读写不了数据库），提醒卡片发不出去。\n{}",
+                steps(on)
             ),
             Word::Panicked(location) => format!(
                 "【回音】W13 提醒服务崩溃过\nfeishu-alerter 的程序出错（位置 {location}），会自动重新启动。请把位置和日志发给工程师。"
             ),
             Word::Over(after) => {
-                format!(
-                    "【回音】W13 已恢复：提醒服务又在工作了（中断 {} 分钟）",
-                    after.as_secs().div_ceil(60)
-                )
+                let after = chrono::TimeDelta::from_std(*after).unwrap_or(chrono::TimeDelta::MAX);
+                format!("【回音】W13 已恢复：提醒服务又在工作了（中断 {}）", domain::wording::duration(after))
             }
         }
     }
@@ -371,5 +389,21 @@ mod tests {
         assert_eq!(sight.word(at(start, 20)), None);
         sight.hear(&beat(BeatKind::Alive), at(start, 600));
         assert_eq!(sight.word(at(start, 600)), Some(word));
+    }
+
+    /// Seen to fail with the words for containers.
+    #[test]
+    fn an_up_is_told_commands_that_work_there() {
+        let on = Operated::Home { huiyin: "/opt/huiyin --home /srv/home".to_owned() };
+        for word in [Word::Silent, Word::Stuck] {
+            let said = text::of(&word, &on);
+            assert!(
+                !said.contains("docker") && said.contains("/opt/huiyin --home /srv/home check"),
+                "{said}"
+            );
+            assert!(text::of(&word, &Operated::Containers).contains("docker compose restart feishu-alerter"));
+        }
+        let over = text::of(&Word::Over(Duration::from_secs(95)), &on);
+        assert!(over.contains("中断 1 分钟 35 秒"), "{over}");
     }
 }

@@ -12,6 +12,8 @@ use crate::span::Span;
 
 /// No threshold of a ladder lies beyond this.
 const LONGEST: Span = Span::seconds(30 * 86_400);
+/// No threshold and no pause is shorter than this.
+const SHORTEST: Span = Span::seconds(1);
 /// A shorter beginning would be that of many a message.
 const SHORTEST_AUTO_REPLY: usize = 3;
 /// No ladder repeats more often than this.
@@ -176,8 +178,8 @@ fn check_ladder(path: &str, ladder: &Ladder, problems: &mut Problems) {
     let mut below: Option<Span> = None;
     for (index, rung) in ladder.rungs.iter().enumerate() {
         let path = format!("{path}.rungs[{index}].after");
-        if rung.after.as_seconds() == 0 {
-            problems.add(path, rung.after, "longer than nothing");
+        if rung.after < SHORTEST {
+            add_too_short(path, rung.after, SHORTEST, problems);
         } else if rung.after > LONGEST {
             problems.add(path, rung.after, "30 days at most");
         } else if let Some(below) = below.filter(|below| rung.after <= *below) {
@@ -195,12 +197,12 @@ fn check_ladder(path: &str, ladder: &Ladder, problems: &mut Problems) {
         );
         return;
     };
-    if repeat.every.as_seconds() == 0 {
-        problems.add(format!("{path}.repeat.every"), repeat.every, "longer than nothing");
+    if repeat.every < SHORTEST {
+        add_too_short(format!("{path}.repeat.every"), repeat.every, SHORTEST, problems);
     }
     let until = format!("{path}.repeat.until");
-    if repeat.until < last {
-        problems.add(until, repeat.until, &format!("at least the last rung's {last}"));
+    if repeat.until < last.max(SHORTEST) {
+        add_too_short(until, repeat.until, last.max(SHORTEST), problems);
     } else if repeat.until > LONGEST {
         problems.add(until, repeat.until, "30 days at most");
     } else if let Some(count) = (repeat.until.as_seconds() - last.as_seconds())
@@ -209,6 +211,10 @@ fn check_ladder(path: &str, ladder: &Ladder, problems: &mut Problems) {
     {
         problems.add(until, format!("{count} repeats"), "2000 repeats at most");
     }
+}
+
+fn add_too_short(path: String, found: Span, least: Span, problems: &mut Problems) {
+    problems.add(path, format!("\"{found}\", which is too short"), &format!("at least \"{least}\""));
 }
 
 #[cfg(test)]

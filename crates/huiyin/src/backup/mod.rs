@@ -11,7 +11,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use runtime::bus::{Bus, BusError, Consumer, Login, StreamEnd, User};
-use runtime::config::{Source, load_using};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
@@ -20,9 +19,20 @@ use store::role::Role;
 
 use self::archive::{Manifest, Origin, SavedTable, Writer};
 use crate::apply::connect;
-use crate::{failure, used};
+use crate::failure;
+use crate::installation::{Installation, Target};
 
 pub(crate) use restore::{Args as RestoreArgs, run as run_restore};
+
+/// What it uses of the configuration, which is saved as a whole all the same.
+const USED: [&str; 6] = [
+    "database.host",
+    "database.port",
+    "database.name",
+    "database.passwords.reader",
+    "bus.url",
+    "bus.passwords.reader",
+];
 
 /// What `backup` is called with.
 #[derive(Debug, clap::Args)]
@@ -32,16 +42,17 @@ pub(crate) struct Args {
 }
 
 /// Runs `huiyin backup`.
-pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
-    let config = load_using(source, &used::servers())?;
-    let manifest = take(args, source, &config).await?;
+pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
+    let installation = target.running()?;
+    let config = installation.config(&USED)?;
+    let manifest = take(args, &installation, &config).await?;
     let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();
     let bytes = std::fs::metadata(&args.file).map(|file| file.len()).unwrap_or_default();
     println!("{}: {} tables, {rows} rows, {bytes} bytes", args.file.display(), manifest.tables.len());
     println!("database: as it was at {}, schema version {}", manifest.taken_at, manifest.schema_version);
     println!(
         "configuration: {} as it stands; secrets that it names as files of their own are not in the archive",
-        source.file.display()
+        installation.file().display()
     );
     for end in &manifest.streams {
         println!(
@@ -55,7 +66,7 @@ pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
     Ok(())
 }
 
-async fn take(args: &Args, source: &Source, config: &Config) -> Result<Manifest> {
+async fn take(args: &Args, installation: &Installation, config: &Config) -> Result<Manifest> {
     let streams = stream_ends(config).await;
     let database = &config.database;
     let mut reader = connect(database, connect_options(database, Role::Reader)?).await?;
@@ -68,7 +79,8 @@ async fn take(args: &Args, source: &Source, config: &Config) -> Result<Manifest>
     let mut writer = Writer::create(&args.file, origin)?;
     save_tables(&mut reader, &mut writer).await?;
     reader.close().await.ok();
-    let text = std::fs::read(&source.file).with_context(|| format!("reading {}", source.file.display()))?;
+    let file = installation.file();
+    let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     writer.config(&text)?;
     writer.finish()
 }

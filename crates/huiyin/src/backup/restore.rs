@@ -3,21 +3,29 @@
 //! Verified as a whole first. Services are kept out until everything stands: the tables are loaded under the schema they
 //! were saved with, what the outside may have seen since is put right, and only then is the schema brought up to date.
 //! Then the bus hands out everything that it still holds once more.
+//!
+//! Into a home, its private servers are started for as long as it takes; nothing may run there meanwhile.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use local_stack::Settings;
+use runtime::Clock;
 use runtime::bus::{Bus, Consumer, Login, StreamEnd, User};
-use runtime::config::{Source, load_complete};
+use runtime::config::{Database, Retention, Scope, Servers};
 use runtime::main_wrapper::admin_options;
-use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
 use store::restored::{PutRight, begin_alerts_anew, put_right};
 use store::{dump, migrate};
 
 use super::archive::{self, Manifest, Tables};
 use crate::apply::{connect, declare_streams, role_passwords};
-use crate::failure;
+use crate::failure::{self, Failure};
+use crate::installation::{Destination, Installation, Target};
+use crate::local::Local;
+
+/// What it uses of a deployment's configuration.
+const USED: [&str; 3] = ["database", "bus", "retention"];
 
 /// What `restore` is called with.
 #[derive(Debug, clap::Args)]
@@ -30,10 +38,13 @@ pub(crate) struct Args {
     /// Only make sure that the archive is whole; nothing is touched
     #[arg(long)]
     verify: bool,
+    /// Into a home that has a database: keep that one under another name, and restore into a new one
+    #[arg(long)]
+    set_aside: bool,
 }
 
 /// Runs `huiyin restore`.
-pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
+pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let manifest = archive::verify(&args.file)?;
     let Manifest { taken_at, schema_version, release, .. } = &manifest;
     println!(
@@ -47,22 +58,89 @@ pub(crate) async fn run(args: &Args, source: &Source) -> failure::Result<()> {
     if args.verify {
         return Ok(());
     }
-    let config = load_complete(source)?;
-    Ok(restore(&args.file, &manifest, &config).await?)
+    match target.destination()? {
+        Destination::Deployment(_) if args.set_aside => {
+            Err(Failure::Usage("--set-aside is for a home: name it with --home".to_owned()))
+        }
+        Destination::Deployment(deployment) => {
+            deployment.expect_servers()?;
+            let config = deployment.complete_config(Scope::Places(&USED))?;
+            let servers = Servers { database: config.database, bus: config.bus };
+            Ok(restore(&args.file, &manifest, &servers, &config.retention).await?)
+        }
+        Destination::Home { folder, config } => into_home(args, &manifest, &folder, config.as_ref()).await,
+    }
 }
 
-async fn restore(file: &Path, manifest: &Manifest, config: &Config) -> Result<()> {
+/// The configuration matters little here: the next start of `huiyin up` puts all of it in force.
+async fn into_home(
+    args: &Args,
+    manifest: &Manifest,
+    folder: &Path,
+    config: Option<&Installation>,
+) -> failure::Result<()> {
+    let retention = match config {
+        Some(config) => config.config(&["retention"])?.retention,
+        None => Retention::default(),
+    };
+    std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let progress = |line: &str| println!("· {line}");
+    let local = Local::start_bare(&Settings::in_home(folder), &progress).await?;
+    let restored = async {
+        if args.set_aside {
+            let name = format!("huiyin_until_{}", Clock::system().now().format("%Y%m%d_%H%M%S"));
+            local.set_database_aside(&name).await?;
+            println!("database: what was there is kept under the name {name}");
+        }
+        restore(&args.file, manifest, &local.all_logins(), &retention).await
+    }
+    .await;
+    local.stop().await;
+    restored.map_err(|error| hint(error, folder))?;
+    println!("done: huiyin up --home {}", folder.display());
+    Ok(())
+}
+
+fn hint(error: anyhow::Error, folder: &Path) -> anyhow::Error {
+    match error.downcast_ref::<NotEmpty>() {
+        Some(_) => anyhow::anyhow!(
+            "{}: its database is not empty, and a restore overwrites nothing: give --set-aside to keep it under another \
+             name, or another folder",
+            folder.display()
+        ),
+        None => error,
+    }
+}
+
+/// There is something that a restore would overwrite.
+#[derive(Debug)]
+struct NotEmpty(String);
+
+impl std::fmt::Display for NotEmpty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the database {} is not empty, and a restore overwrites nothing: drop it and create it again, or name another \
+             one in `database.name`",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for NotEmpty {}
+
+async fn restore(file: &Path, manifest: &Manifest, servers: &Servers, retention: &Retention) -> Result<()> {
     let newest = migrate::needed_version();
     ensure!(
         manifest.schema_version <= newest,
         "the archive is of a newer release: its schema is version {}, this release knows version {newest}",
         manifest.schema_version
     );
-    let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-restore").await?;
-    let database = &config.database;
+    let bus = Bus::connect(&Login::of(&servers.bus, User::Admin)?, "huiyin-restore").await?;
+    let database = &servers.database;
     let mut admin = connect(database, admin_options(database)?).await?;
     make_sure_it_is_empty(&mut admin, &database.name).await?;
-    let put_right = load_shut(&mut admin, file, manifest, config).await?;
+    let put_right = load_shut(&mut admin, file, manifest, database).await?;
     admin.close().await.ok();
     let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();
     println!("database: {} tables, {rows} rows; schema version {newest}", manifest.tables.len());
@@ -73,16 +151,11 @@ async fn restore(file: &Path, manifest: &Manifest, config: &Config) -> Result<()
     if put_right.1 {
         println!("cards: none whose time has passed before now will be sent");
     }
-    replay(&bus, manifest, config).await
+    replay(&bus, manifest, retention).await
 }
 
 async fn make_sure_it_is_empty(admin: &mut PgConnection, name: &str) -> Result<()> {
-    ensure!(
-        dump::is_empty(admin).await?,
-        "the database {name} is not empty, and a restore overwrites nothing: drop it and create it again, or name \
-         another one in `database.name`"
-    );
-    Ok(())
+    if dump::is_empty(admin).await? { Ok(()) } else { Err(NotEmpty(name.to_owned()).into()) }
 }
 
 /// Loads everything while nobody else may connect; lets them in again whatever comes of it.
@@ -90,7 +163,7 @@ async fn load_shut(
     admin: &mut PgConnection,
     file: &Path,
     manifest: &Manifest,
-    config: &Config,
+    database: &Database,
 ) -> Result<(PutRight, bool)> {
     dump::shut(admin, true).await?;
     let loaded = async {
@@ -98,7 +171,7 @@ async fn load_shut(
         if !others.is_empty() {
             bail!("stop the services first; connected to the database: {}", others.join(", "));
         }
-        load(admin, file, manifest, config).await
+        load(admin, file, manifest, database).await
     }
     .await;
     dump::shut(admin, false).await?;
@@ -109,9 +182,9 @@ async fn load(
     admin: &mut PgConnection,
     file: &Path,
     manifest: &Manifest,
-    config: &Config,
+    database: &Database,
 ) -> Result<(PutRight, bool)> {
-    let passwords = role_passwords(&config.database)?;
+    let passwords = role_passwords(database)?;
     let password = |role| passwords.get(&role).cloned().unwrap_or_default();
     migrate::provision_to(admin, password, manifest.schema_version).await?;
     let mut tx = admin.begin().await?;
@@ -146,11 +219,11 @@ async fn load_tables(connection: &mut PgConnection, file: &Path, manifest: &Mani
 }
 
 /// Lets the bus hand out everything that it still holds; what the backup has already is recognised.
-async fn replay(bus: &Bus, manifest: &Manifest, config: &Config) -> Result<()> {
+async fn replay(bus: &Bus, manifest: &Manifest, retention: &Retention) -> Result<()> {
     for consumer in Consumer::FACTS {
         bus.forget_progress(consumer).await?;
     }
-    declare_streams(bus, &config.retention).await?;
+    declare_streams(bus, retention).await?;
     for consumer in Consumer::FACTS {
         let Some(now) = bus.stream_end(consumer).await? else { continue };
         let held = now.last_seq.saturating_sub(now.first_seq.saturating_sub(1));

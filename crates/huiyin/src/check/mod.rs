@@ -17,11 +17,11 @@ mod wording;
 use std::future::Future;
 use std::time::Duration;
 
-use runtime::config::{ConfigError, Source, load_using};
+use runtime::config::ConfigError;
 use runtime::{Clock, Config};
 
 use crate::failure::{Failure, Result};
-use crate::used;
+use crate::installation::{Installation, Target};
 pub(crate) use feishu::client as feishu_client;
 pub use report::{Finding, Group, Report, Status};
 
@@ -45,8 +45,10 @@ pub(crate) struct Args {
 }
 
 /// Runs `huiyin check`.
-pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
-    let report = examine(source, args.nats_monitor.as_deref(), &Clock::system()).await;
+pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
+    let installation = target.running()?;
+    installation.expect_servers()?;
+    let report = examine(&installation, args.nats_monitor.as_deref(), &Clock::system()).await;
     if args.json {
         println!("{:#}", report.to_json());
     } else {
@@ -58,12 +60,13 @@ pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
     }
 }
 
-/// Looks at everything that a configuration file names, with `clock` as this machine's.
-pub async fn examine(source: &Source, nats_monitor: Option<&str>, clock: &Clock) -> Report {
-    let mut findings = settings::secret_files(source, &used::servers_and(&USED));
-    match load_using(source, &used::servers_and(&USED)) {
+/// Looks at everything that an installation consists of, with `clock` as this machine's.
+pub async fn examine(installation: &Installation, nats_monitor: Option<&str>, clock: &Clock) -> Report {
+    let mut findings = settings::secret_files(installation, &installation.used(&USED));
+    let nats_monitor = nats_monitor.or(installation.monitor());
+    match installation.whole_config(&USED) {
         Ok(config) => {
-            findings.push(Group::Config.ok(wording::config_is_sound(&source.file)));
+            findings.push(Group::Config.ok(wording::config_is_sound(installation.file())));
             findings.extend(outside(&config, nats_monitor, clock).await);
         }
         Err(error) => {

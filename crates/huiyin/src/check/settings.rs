@@ -4,10 +4,11 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use runtime::config::{ConfigError, SecretFile, Source};
+use runtime::config::{ConfigError, SecretFile};
 
 use super::report::{Finding, Group};
 use super::{problems, wording};
+use crate::installation::Installation;
 
 /// Permission bits of those who are neither the owner nor of the group.
 const OTHERS: u32 = 0o007;
@@ -16,8 +17,9 @@ const MOUNTED: &str = "/run/secrets";
 
 /// Each file can be read by us, and not by everybody. One that is not `used` here may be kept elsewhere, for the service
 /// that uses it.
-pub(super) fn secret_files(source: &Source, used: &[String]) -> Vec<Finding> {
-    let secrets = runtime::config::secret_files(source);
+pub(super) fn secret_files(installation: &Installation, used: &[String]) -> Vec<Finding> {
+    let mut secrets = runtime::config::secret_files(installation.source());
+    secrets.retain(|secret| !(installation.is_home() && is_of_servers(&secret.key)));
     let is_used = |secret: &&SecretFile| used.iter().any(|place| secret.key.starts_with(place.as_str()));
     let is_elsewhere =
         |secret: &&SecretFile| std::fs::metadata(&secret.file).map_or(true, |file| file.len() == 0);
@@ -26,6 +28,11 @@ pub(super) fn secret_files(source: &Source, used: &[String]) -> Vec<Finding> {
     let unneeded =
         elsewhere.into_iter().map(|secret| Group::Config.skipped(wording::secret_elsewhere(secret)));
     here.into_iter().map(secret_file).chain(unneeded).collect()
+}
+
+/// A home has its own.
+fn is_of_servers(key: &str) -> bool {
+    key.starts_with("database.") || key.starts_with("bus.")
 }
 
 fn secret_file(secret: &SecretFile) -> Finding {

@@ -26,13 +26,20 @@ pub const OPERATORS_CHAT: &str = "运维群";
 /// The custom bot that is told when the app cannot speak.
 const FALLBACK_BOT: &str = "demo-fallback";
 
-/// The configuration of this run.
-pub fn config(local: &Local, world: &World) -> Result<Config> {
+/// The configuration of this run as it is read.
+pub fn config(written: &Value, local: &Local) -> Result<Config> {
+    let text = written.to_string();
+    let config = runtime::config::load_text(&text, "config/demo.json", Path::new("."), false)?;
+    Ok(Config { database: local.database(), bus: local.bus(), ..config })
+}
+
+/// The configuration of this run as a file would hold it, with its secrets. Database and bus are the home's.
+pub fn written(world: &World) -> Result<Value> {
     let (secrets, keys, sheets) = (&world.secrets, &world.keys, &world.outside.sheets);
     let gateway = world.gateway.as_ref().map(
         |gateway| json!({ "name": "demo", "endpoint": gateway.endpoint(), "token": gateway_token(secrets) }),
     );
-    let config = sample(json!({
+    sample(json!({
         "database": { "host": "/", "name": "huiyin" },
         "bus": { "url": "nats://private" },
         "ingest": {
@@ -67,12 +74,7 @@ pub fn config(local: &Local, world: &World) -> Result<Config> {
                 "secret": keys.fallback_secret
             }
         }
-    }))?;
-    let mut config =
-        runtime::config::load_text(&config.to_string(), "config/demo.json", Path::new("."), false)?;
-    config.database = local.database();
-    config.bus = local.bus();
-    Ok(config)
+    }))
 }
 
 /// The company as a configuration without its places: what holds in containers alone is left out, and `over` is laid

@@ -5,16 +5,18 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use runtime::Config;
 use serde::Serialize;
 use store::role::Role;
 
+use super::Options;
 use super::company::{OPERATORS_CHAT, PUBLIC_CHAT};
 use super::world::{World, gateway_token};
 use crate::local::Local;
+use crate::pasted::about;
 
 /// The file in the demo's home.
 const FILE: &str = "demo.json";
@@ -44,6 +46,9 @@ pub struct Info {
     pub feishu_app_secret: String,
     /// Chats by name: the owner's name for private ones.
     pub feishu_chats: BTreeMap<String, String>,
+    /// The folder that everything is kept in.
+    #[serde(skip)]
+    pub home: PathBuf,
     /// Nobody asked for a gateway.
     #[serde(skip)]
     pub without_gateway: bool,
@@ -77,7 +82,7 @@ impl Info {
         world: &World,
         config: &Config,
         page: SocketAddr,
-        without_gateway: bool,
+        options: &Options,
     ) -> Self {
         let secrets = &world.secrets;
         let mut chats: BTreeMap<String, String> =
@@ -102,7 +107,8 @@ impl Info {
             feishu_app_id: config.feishu.app_id.clone(),
             feishu_app_secret: world.keys.app_secret.clone(),
             feishu_chats: chats,
-            without_gateway,
+            home: options.home.clone(),
+            without_gateway: options.without_gateway,
             gateway: world.gateway.as_ref().map(|gateway| gateway.endpoint().to_owned()),
             gateway_token: world.gateway.as_ref().map(|_| gateway_token(secrets)),
             gateway_control: world.gateway.as_ref().map(|gateway| gateway.control_url().to_owned()),
@@ -112,8 +118,8 @@ impl Info {
     }
 
     /// Writes `demo.json`, readable by its owner alone: it holds the demo's tokens.
-    pub(super) fn write(&self, home: &Path) -> Result<()> {
-        let path = home.join(FILE);
+    pub(super) fn write(&self) -> Result<()> {
+        let path = self.home.join(FILE);
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create(true)
@@ -126,7 +132,7 @@ impl Info {
     }
 
     /// What a person needs to see.
-    pub(super) fn for_people(&self) -> String {
+    pub fn for_people(&self) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string cannot fail.
@@ -140,7 +146,9 @@ impl Info {
         if let Some(control) = &self.gateway_control {
             line("Control", control);
         }
-        line("Tokens", "in .huiyin/demo.json");
+        line("Home", &self.home.display().to_string());
+        line("Tokens", &format!("in {}", self.home.join(FILE).display()));
+        line("Commands", &format!("{} check, and whatever else --help shows", about(&self.home)));
         text.push_str("\nOpen the page to play. Ctrl-C stops everything.");
         text
     }

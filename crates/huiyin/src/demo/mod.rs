@@ -19,10 +19,18 @@ use local_stack::supervise::GaveUp;
 use runtime::{Clock, Shutdown};
 use store::role::Role;
 
+<<<<<<< HEAD
 use crate::local::{self, Health, Local, Services, say};
+=======
+use crate::local::{Local, RunBy, Services, write_private};
+use crate::pasted::tell_services;
+>>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 pub use company::sample;
 pub use info::Info;
 use world::World;
+
+/// The file in a home that holds the configuration of the demo that runs there.
+const CONFIG: &str = "config.json";
 
 /// How `huiyin demo` was called.
 #[derive(Debug, Clone)]
@@ -86,7 +94,10 @@ impl Demo {
         let settings = Settings { tools: options.tools.clone(), ..Settings::in_home(&options.home) };
         let local = Local::start_afresh(&settings, progress).await?;
         let world = World::start(options, local.secrets(), &clock, progress).await?;
-        let config = Arc::new(company::config(&local, &world)?);
+        let written = company::written(&world)?;
+        let mut config = company::config(&written, &local)?;
+        tell_services(&mut config, &options.home);
+        let config = Arc::new(config);
         let now = clock.now();
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
         local.go_live(now).await?;
@@ -95,6 +106,7 @@ impl Demo {
         let services = Services::start(&local, &config, &clock, &health);
         world.until_listening().await?;
         let db = local.connect_options(Role::Reader);
+<<<<<<< HEAD
         let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &health)?).await?;
         let info = Info::of(&local, &world, &config, page.address(), options.without_gateway);
         info.write(&options.home)?;
@@ -113,6 +125,15 @@ impl Demo {
             gave_up = self.local.keep(&self.health) => gave_up,
             gave_up = gateway => gave_up,
         }
+=======
+        let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &services)?).await?;
+        let info = Info::of(&local, &world, &config, page.address(), options);
+        info.write()?;
+        let file = options.home.join(CONFIG);
+        write_private(&file, &format!("{written:#}\n"))?;
+        local.tell(RunBy::Demo, &file)?;
+        Ok(Self { info, clock, local, world, services, page })
+>>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
     }
 
     /// Stops everything, in the order that loses nothing.

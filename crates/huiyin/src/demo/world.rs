@@ -43,10 +43,12 @@ impl World {
         clock: &Clock,
         progress: Progress<'_>,
     ) -> Result<Self> {
-        progress("Starting the simulators of Vika and Feishu");
+        progress("Starting the simulators of Vika and Feishu, and making the managers' sheets in Vika");
         let (ingest, callbacks) = (free_port()?, free_port()?);
         let keys = Keys::made_up(secrets);
-        let outside = Outside::start(&keys, Places::on_loopback(callbacks), clock).await?;
+        let places = Places::on_loopback(callbacks);
+        let making = || "making the managers' sheets".to_owned();
+        let outside = local_stack::telling(progress, making, Outside::start(&keys, places, clock)).await?;
         let gateway = start_gateway(options, secrets, progress).await;
         let people = serde_json::from_str(gateway::SAMPLE_WORLD).context("the sample world")?;
         Ok(Self { outside, gateway, people, ingest, callbacks, keys, secrets: secrets.clone() })
@@ -84,6 +86,7 @@ async fn start_gateway(options: &Options, secrets: &Secrets, progress: Progress<
         progress("Doing without the Wechaty gateway, as asked: messages come by the webhook");
         return None;
     }
+    progress("Starting the Wechaty gateway over a mock account");
     let settings = gateway::Settings {
         work_dir: options.tools.clone().unwrap_or_else(|| options.home.clone()),
         token: gateway_token(secrets),

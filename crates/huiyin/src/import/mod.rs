@@ -13,14 +13,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
-use runtime::config::{Ingest, Source, load_using};
+use runtime::config::Ingest;
 use serde_json::value::RawValue;
 
 use self::post::{Answer, Webhook};
 use self::rows::{Row, Rows};
 use crate::failure::{Failure, Result};
+use crate::installation::Target;
 use crate::text::{on_one_line, unreadable};
-use crate::used;
 
 /// Most rows of one request; the webhook takes no more.
 const CHUNK_ROWS: usize = 1_000;
@@ -74,8 +74,8 @@ struct Chunk {
 }
 
 /// Runs `huiyin import`.
-pub(crate) async fn run(args: &Args, source: &Source) -> Result<()> {
-    let webhook = webhook(args, source)?;
+pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
+    let webhook = webhook(args, target)?;
     let mut totals = Totals::default();
     let outcome = send_all(&webhook, open(args)?, &mut totals).await;
     println!("{} accepted, {} known already, {} refused", totals.accepted, totals.duplicates, totals.refused);
@@ -97,12 +97,12 @@ fn open(args: &Args) -> Result<Box<dyn BufRead>> {
 }
 
 /// The configuration is read only for what the command line does not say.
-fn webhook(args: &Args, source: &Source) -> Result<Webhook> {
+fn webhook(args: &Args, target: &Target) -> Result<Webhook> {
     let given = given_token(args)?;
     let (url, token) = match (&args.url, given) {
         (Some(url), Some(token)) => (url.clone(), token),
         (url, token) => {
-            let ingest = load_using(source, &used::only(&["ingest.webhook_tokens"]))?.ingest;
+            let ingest = target.running()?.config(&["ingest.listen", "ingest.webhook_tokens"])?.ingest;
             let url = url.clone().unwrap_or_else(|| format!("http://{}", reachable(ingest.listen)));
             (url, token.or_else(|| configured_token(&ingest)).ok_or_else(no_token)?)
         }

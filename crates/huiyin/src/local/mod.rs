@@ -1,12 +1,15 @@
 //! Everything in one process, over a private Postgres and a private `nats-server`: for a machine without a container
 //! engine. Each service still logs in with its own role, so that ownership is as real as with containers.
 
+<<<<<<< HEAD
 mod children;
 mod health;
+=======
+mod home;
+>>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 mod secrets;
 mod services;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -14,34 +17,32 @@ use chrono::{DateTime, Utc};
 use domain::golive::GoLive;
 use local_stack::{Progress, Settings, Stack};
 use runtime::bus::{Bus, Login, User, clear, declare, rights};
-use runtime::config::{self, Database, Secret};
-use serde::{Deserialize, Serialize};
+use runtime::config::{self, Database, Secret, Servers};
 use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
 use store::sqlx::{ConnectOptions, Connection, PgConnection};
 
+<<<<<<< HEAD
 pub use children::keep;
 pub(crate) use children::say;
 pub use health::Health;
+=======
+pub(crate) use home::write_private;
+pub use home::{Home, Record, RunBy};
+>>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 pub use secrets::Secrets;
 pub use services::Services;
 
 /// The database that all services share.
 const DATABASE: &str = "huiyin";
-/// The file in a home that says where its Postgres listens.
-const PLACE: &str = "postgres.json";
+/// What the superuser's password is called in the configuration.
+const ADMIN: &str = "admin";
 
 /// The private servers, provisioned.
 pub struct Local {
     stack: Stack,
     secrets: Secrets,
     home: PathBuf,
-}
-
-/// Where the private Postgres listens.
-#[derive(Serialize, Deserialize)]
-struct Place {
-    host: String,
 }
 
 impl Local {
@@ -61,6 +62,13 @@ impl Local {
         Ok(local)
     }
 
+    /// The servers alone, with nothing in the database that is not there already: for a restore.
+    pub async fn start_bare(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
+        let local = Self::servers(settings, progress).await?;
+        local.ensure_database().await?;
+        Ok(local)
+    }
+
     async fn servers(settings: &Settings, progress: Progress<'_>) -> Result<Self> {
         local_stack::check_owners(&settings.home)?;
         let secrets = Secrets::load_or_make(&settings.home)?;
@@ -77,6 +85,14 @@ impl Local {
     }
 
     async fn provision(&self) -> Result<()> {
+        self.ensure_database().await?;
+        let mut connection = self.admin().await?;
+        store::migrate::provision(&mut connection, |role| self.secrets.password(role)).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    async fn ensure_database(&self) -> Result<()> {
         let mut server =
             self.stack.postgres.superuser().connect().await.context("connecting as the superuser")?;
         let exists: bool =
@@ -88,18 +104,28 @@ impl Local {
         if !exists {
             self.stack.postgres.create_database(DATABASE, None).await?;
         }
-        let mut connection = self.admin().await?;
-        store::migrate::provision(&mut connection, |role| self.secrets.password(role)).await?;
-        connection.close().await?;
-        self.say_where()
+        Ok(())
     }
 
-    /// Leaves word for commands that are run beside this process.
-    fn say_where(&self) -> Result<()> {
-        let place = Place { host: self.stack.postgres.socket_folder().display().to_string() };
-        let file = self.home.join(PLACE);
-        std::fs::write(&file, serde_json::to_string(&place)?)
-            .with_context(|| format!("writing {}", file.display()))
+    /// Gives the database another name, and makes a new one.
+    pub async fn set_database_aside(&self, name: &str) -> Result<()> {
+        self.stack.postgres.rename_database(DATABASE, name).await?;
+        self.ensure_database().await
+    }
+
+    /// Leaves word in the home for commands that are run beside this process: with which configuration it runs, and
+    /// where its servers are.
+    pub fn tell(&self, run_by: RunBy, config: &Path) -> Result<()> {
+        home::tell(&self.home, run_by, config, &self.all_logins(), &self.stack.nats.monitor_url())
+    }
+
+    /// Both servers with every login that there is, the database superuser's too: for an operator's commands. A service
+    /// is not handed that one.
+    pub fn all_logins(&self) -> Servers {
+        let mut database = self.database();
+        let password = Secret::new(self.stack.postgres.superuser_password());
+        database.passwords.insert(ADMIN.to_owned(), password);
+        Servers { database, bus: self.bus() }
     }
 
     /// Goes live at a moment, unless that was done before.
@@ -181,7 +207,14 @@ impl Local {
 
     /// As the configuration's section.
     pub fn database(&self) -> Database {
-        database_at(self.stack.postgres.socket_folder().display().to_string(), &self.secrets)
+        let password = |role: &Role| (role.name().to_owned(), Secret::new(self.secrets.password(*role)));
+        Database {
+            host: self.stack.postgres.socket_folder().display().to_string(),
+            port: local_stack::SOCKET_PORT,
+            name: DATABASE.to_owned(),
+            passwords: Role::ALL.iter().map(password).collect(),
+            admin: "postgres".to_owned(),
+        }
     }
 
     /// A connection string for people and their tools.
@@ -203,31 +236,5 @@ impl Local {
     /// Stops both servers.
     pub async fn stop(self) {
         self.stack.stop().await;
-    }
-}
-
-/// The database of whatever runs in a home, as the configuration's section.
-///
-/// # Errors
-/// If nothing was ever started there.
-pub fn database_in(home: &Path) -> Result<Database> {
-    let file = home.join(PLACE);
-    let text = std::fs::read_to_string(&file).with_context(|| {
-        format!("{}: expected the home of a running `huiyin up` or `huiyin demo`", home.display())
-    })?;
-    let place: Place =
-        serde_json::from_str(&text).with_context(|| format!("{} is damaged: remove it", file.display()))?;
-    Ok(database_at(place.host, &Secrets::load_or_make(home)?))
-}
-
-fn database_at(host: String, secrets: &Secrets) -> Database {
-    let passwords: BTreeMap<String, Secret> =
-        Role::ALL.iter().map(|role| (role.name().to_owned(), Secret::new(secrets.password(*role)))).collect();
-    Database {
-        host,
-        port: local_stack::SOCKET_PORT,
-        name: DATABASE.to_owned(),
-        passwords,
-        admin: "postgres".to_owned(),
     }
 }

@@ -24,8 +24,9 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<String> {
     let options = connect_options(&config.database, Role::Reader)?;
     let mut connection = PgConnection::connect_with(&options).await.context("the database cannot be read")?;
     let seen = coworkers(&mut connection, &config.rules.company_names).await;
-    let seen = seen.context("contacts cannot be read")?;
+    let mut seen = seen.context("contacts cannot be read")?;
     connection.close().await.ok();
+    seen.retain(|coworker| !is_bot(coworker, &config.rules));
     Ok(describe(&seen, &config.rules))
 }
 
@@ -51,6 +52,10 @@ fn describe(seen: &[Coworker], rules: &Rules) -> String {
         text.push_str(&wording::paste_roster(&entries(&unknown)));
     }
     text
+}
+
+fn is_bot(coworker: &Coworker, rules: &Rules) -> bool {
+    rules.bots.iter().any(|bot| bot.to_string() == coworker.person)
 }
 
 fn by_contact<'r>(coworker: &Coworker, rules: &'r Rules) -> Option<&'r RosterEntry> {

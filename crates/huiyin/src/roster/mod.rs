@@ -10,10 +10,15 @@ mod wording;
 
 use std::path::PathBuf;
 
-use runtime::config::Source;
-
 use crate::failure::Result;
-use crate::used;
+use crate::installation::Target;
+
+/// What it uses of the configuration.
+const USED: [&str; 5] =
+    ["rules", "database.host", "database.port", "database.name", "database.passwords.reader"];
+/// What looking people up uses besides.
+const OF_ACCOUNTS: [&str; 5] =
+    ["feishu.enabled", "feishu.base_url", "feishu.app_id", "feishu.app_secret", "feishu.chats"];
 
 /// What can be asked about the roster.
 #[derive(Debug, clap::Subcommand)]
@@ -27,10 +32,10 @@ pub(crate) enum Command {
 }
 
 /// Runs `huiyin roster …`.
-pub(crate) async fn run(command: &Command, source: &Source) -> Result<()> {
+pub(crate) async fn run(command: &Command, target: &Target) -> Result<()> {
     let Command::Discover { people } = command;
-    let feishu: &[&str] = if people.is_some() { &["feishu.app_secret"] } else { &[] };
-    let config = runtime::config::load_using(source, &used::servers_and(feishu))?;
+    let used = if people.is_some() { [USED, OF_ACCOUNTS].concat() } else { USED.to_vec() };
+    let config = target.running()?.config(&used)?;
     // Before anything is asked of others.
     let people = people.as_deref().map(people::read).transpose()?;
     println!("{}", discover::run(&config).await?);

@@ -19,8 +19,14 @@ pub struct Ran {
 
 /// Runs `huiyin` with words of a command line, without anything of this process's environment.
 pub async fn huiyin(words: &[&str]) -> Result<Ran> {
+    huiyin_in(Path::new("."), words).await
+}
+
+/// The same in another working folder.
+pub async fn huiyin_in(folder: &Path, words: &[&str]) -> Result<Ran> {
     let output = Command::new(env!("CARGO_BIN_EXE_huiyin"))
         .args(words)
+        .current_dir(folder)
         .env_clear()
         .kill_on_drop(true)
         .output()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use huiyin::Installation;
 use huiyin::check::{Finding, Group, Report, Status, examine};
 use runtime::config::Source;
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ impl FirstDay {
         let (_folder, file) = configured(&self.changed(changes)?)?;
         let source = Source { file: file.into(), environment: false };
         let monitor = self.stack.nats.monitor_url();
-        Ok(examine(&source, Some(&monitor), &self.stack.clock).await)
+        Ok(examine(&Installation::deployment(source), Some(&monitor), &self.stack.clock).await)
     }
 
     /// The configuration with changes.

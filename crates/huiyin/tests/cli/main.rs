@@ -8,3 +8,4 @@ mod first_day;
 mod golive;
 mod import;
 mod roster;
+mod verbs;

@@ -21,9 +21,22 @@ async fn met(day: &FirstDay) -> Result<()> {
         contact("zhao", "赵小前", "某某控股", Some(true)),
         contact("wang", "小售", "示例公司", Some(true)),
         contact("chen", "陈小样", "晨光贸易", Some(false)),
+        // Nobody to put into a roster: a configured bot, the account that is logged in, one that was, and one that spoke.
+        contact("robot", "小助手机器人", "示例公司", Some(true)),
+        contact("account", "回音助手", "示例公司", Some(true)),
+        contact("former", "从前的助手", "示例公司", Some(true)),
+        contact("spoke", "说过话的助手", "示例公司", Some(true)),
     ];
     let mut connection = day.stack.admin.acquire().await?;
     remember_contacts(&mut connection, &contacts, day.stack.started).await?;
+    sqlx::query(
+        "insert into gateways (gateway, source, account, state, state_since)
+         values ('main', 'webhook', 'account', 'live', $1)",
+    )
+    .bind(day.stack.started)
+    .execute(&mut *connection)
+    .await?;
+    day.stack.capture_gap("former", day.stack.started, Some(day.stack.started)).await?;
     for room in ["webhook:r1", "webhook:r2"] {
         sqlx::query("insert into members (room, person, seen_at) values ($1, 'webhook:zhao', $2)")
             .bind(room)
@@ -35,19 +48,25 @@ async fn met(day: &FirstDay) -> Result<()> {
     let zhou = testkit::company::Person { id: "zhou", name: "周小维", corporation: "示例公司" };
     let said = testkit::company::says("r3", zhou, day.stack.started, "大家好");
     day.stack.bus.publish(&testkit::company::captured(&said)?).await?;
-    until("it is folded", || async {
+    let spoke =
+        testkit::company::Person { id: "spoke", name: "说过话的助手", corporation: "示例公司" };
+    let mut own = testkit::company::says("r3", spoke, day.stack.started, "大家好");
+    own.sender.is_self = true;
+    day.stack.bus.publish(&testkit::company::captured(&own)?).await?;
+    until("both are folded", || async {
         Ok(sqlx::query_scalar::<_, i64>("select count(*) from timeline").fetch_one(&day.stack.admin).await?
-            == 1)
+            == 2)
     })
     .await?;
     running.stop().await
 }
 
+/// Seen to fail with any one of the three ways in which an account is known for ours left out, and with bots listed.
 #[tokio::test]
 async fn coworkers_of_the_groups_are_listed_against_the_roster() -> Result<()> {
     let day = FirstDay::start().await?;
     met(&day).await?;
-    let (_folder, file) = configured(&day.config)?;
+    let (_folder, file) = configured(&day.changed(&[("/rules/bots", json!(["webhook:robot"]))])?)?;
     let ran = huiyin(&["--config", &file, "roster", "discover"]).await?;
     assert_eq!(ran.code, 0, "{}", ran.err);
     for expected in [
@@ -62,6 +81,7 @@ async fn coworkers_of_the_groups_are_listed_against_the_roster() -> Result<()> {
         assert!(ran.out.contains(expected), "{expected} is not in: {}", ran.out);
     }
     assert!(!ran.out.contains("陈小样"), "a customer is no coworker: {}", ran.out);
+    assert!(!ran.out.contains("助手"), "our own accounts and bots are no coworkers: {}", ran.out);
     Ok(())
 }
 

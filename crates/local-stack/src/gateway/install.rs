@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{GatewayError, last_words};
+use crate::telling;
 
 /// The lock file says which packages; it names no place to get them from, so that npm takes the registry that this
 /// machine is set up for.
@@ -82,7 +83,8 @@ pub async fn prepare(work_dir: &Path, progress: impl Fn(&str)) -> Result<Prepare
     let stamp = folder.join(STAMP);
     if !stamp.exists() {
         progress("installing the Wechaty gateway's npm packages (once, about half a minute)");
-        npm_ci(&folder).await?;
+        let doing = || format!("installing the gateway's npm packages, {} there", packages_in(&folder));
+        telling(&progress, doing, npm_ci(&folder)).await?;
         fs::write(&stamp, "").map_err(io_error("write the gateway's stamp"))?;
     }
     Ok(Prepared { main: sources.join("main.js") })
@@ -114,6 +116,11 @@ async fn version_of(program: &'static str) -> Result<String, GatewayError> {
             Err(GatewayError::TimedOut { what: "asking Node for its version", limit: VERSION_DEADLINE })
         }
     }
+}
+
+/// How many packages npm has laid out so far, those of scopes counted by scope.
+fn packages_in(folder: &Path) -> usize {
+    fs::read_dir(folder.join("node_modules")).map_or(0, Iterator::count)
 }
 
 /// `npm ci` starts from an empty `node_modules`, so that a broken-off installation leaves nothing behind.

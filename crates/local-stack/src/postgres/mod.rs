@@ -148,6 +148,11 @@ impl PrivatePostgres {
         self.connect_options(SUPERUSER, self.cluster.password.expose(), MAINTENANCE)
     }
 
+    /// The superuser's password. Not to be printed.
+    pub fn superuser_password(&self) -> &str {
+        self.cluster.password.expose()
+    }
+
     /// The folder of the server's unix socket.
     pub fn socket_folder(&self) -> &Path {
         self.socket.path()

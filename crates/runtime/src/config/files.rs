@@ -6,6 +6,7 @@ use std::path::{Path as FilePath, PathBuf};
 use serde_json::{Map, Value};
 
 use super::idle::Idle;
+use super::load::Scope;
 use super::path::Path;
 use super::problem::Fault;
 use super::schema::Shape;
@@ -70,9 +71,8 @@ pub(super) struct Reader<'a> {
     pub(super) folder: &'a FilePath,
     /// What may stand where.
     pub(super) shape: &'a Shape,
-    /// The places of the secrets that the reader of the configuration uses; a file that gives none matters only for
-    /// these. Empty: for all.
-    pub(super) used: &'a [String],
+    /// What its reader uses; a file that gives no secret matters only for this.
+    pub(super) scope: Scope<'a>,
     /// Of what is switched off nothing is read.
     pub(super) idle: &'a Idle,
 }
@@ -115,7 +115,11 @@ impl Reader<'_> {
             Ok(not_given(&place))
         } else {
             let secret = contents(given.as_ref(), name, self.folder);
-            if self.is_used(&place) { secret } else { secret.or_else(|_| Ok(not_given(&place))) }
+            if self.scope.uses_secret(&place.to_string()) {
+                secret
+            } else {
+                secret.or_else(|_| Ok(not_given(&place)))
+            }
         };
         let value = match value {
             Ok(secret) => Value::String(secret),
@@ -125,11 +129,6 @@ impl Reader<'_> {
             }
         };
         object.insert(name.to_owned(), value);
-    }
-
-    fn is_used(&self, place: &Path) -> bool {
-        let place = place.to_string();
-        self.used.is_empty() || self.used.iter().any(|used| place.starts_with(used.as_str()))
     }
 }
 

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Format, Json};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::role::Role;
 
 use super::environment::Overrides;
 use super::files::SecretFile;
 use super::idle::Idle;
+use super::path::Path as Place;
 use super::problem::{ConfigError, Fault, Problem, Remedy};
 use super::schema::Shape;
-use super::sections::Config;
+use super::sections::{Bus, Config, Database};
 use super::{files, form, meaning};
 
 /// The embedded defaults: what hardly anybody changes.
@@ -21,8 +22,11 @@ const DEFAULTS: &str = include_str!("defaults.json");
 /// Places this deep or deeper belong together: a fault in one of their values says nothing sound of its siblings.
 const CLOSE_DEPTH: usize = 3;
 
+/// The sections of which a home says itself what holds, whatever stands in the file.
+const SERVERS: [&str; 2] = ["database", "bus"];
+
 /// Where configuration comes from besides the defaults.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The file.
     pub file: PathBuf,
@@ -36,9 +40,77 @@ impl Source {
     }
 }
 
+/// Database and bus that are known from elsewhere than the configuration.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    /// Where Postgres is.
+    pub database: Database,
+    /// Where the bus is.
+    pub bus: Bus,
+}
+
+/// What a reader of the configuration uses of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// All of it.
+    Everything,
+    /// All of it, but of the secrets only those that stand at, or below, these places: the files of the rest may be
+    /// missing, or empty as long as nobody has put the secret there. What stands for such a secret then is of no use to
+    /// anybody.
+    Secrets(&'a [String]),
+    /// Only what stands at, or below, these places. Whatever is wrong elsewhere, or missing there, is not told.
+    Places(&'a [&'a str]),
+}
+
+impl Scope<'_> {
+    pub(super) fn uses_secret(self, place: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Secrets(used) => used.iter().any(|used| place.starts_with(used.as_str())),
+            Self::Places(_) => self.concerns(place),
+        }
+    }
+
+    /// Whether a problem there is the reader's.
+    fn concerns(self, place: &str) -> bool {
+        let Self::Places(used) = self else { return true };
+        used.iter().any(|used| Place::of_text(used).covers(place) || Place::of_text(place).covers(used))
+    }
+}
+
 /// Reads, merges and checks.
 pub fn load(source: &Source) -> Result<Config, ConfigError> {
-    read(source, &[], |_| Vec::new())
+    read(source, Scope::Everything, |_| Vec::new())
+}
+
+/// The same for whoever uses so much of it. With `servers`, what the file and the environment say of database and bus
+/// is not looked at.
+pub fn load_within(
+    source: &Source,
+    scope: Scope<'_>,
+    servers: Option<&Servers>,
+) -> Result<Config, ConfigError> {
+    let Some(servers) = servers else { return read(source, scope, |_| Vec::new()) };
+    let (text, name) = (text_of(source)?, source.file.display().to_string());
+    let folder = source.file.parent().unwrap_or(Path::new("."));
+    let variables = source.variables().into_iter().filter(|(name, _)| !is_of_servers(name));
+    let config = resolve(&without_servers(&text, &name)?, &name, folder, scope, variables, |_| Vec::new())?;
+    Ok(Config { database: servers.database.clone(), bus: servers.bus.clone(), ..config })
+}
+
+/// A file's text with stand-ins for what it says of the servers.
+fn without_servers(text: &str, name: &str) -> Result<String, ConfigError> {
+    let mut file = object(text, name)?;
+    file["database"] = json!({});
+    file["bus"] = json!({ "url": "nats://private" });
+    Ok(file.to_string())
+}
+
+fn is_of_servers(variable: &str) -> bool {
+    SERVERS.iter().any(|section| {
+        let prefix = format!("HUIYIN_{}", section.to_uppercase());
+        variable.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("__"))
+    })
 }
 
 /// The same for a service, which is handed the secrets that it uses and no others.
@@ -46,10 +118,9 @@ pub fn load_for(source: &Source, role: Role) -> Result<Config, ConfigError> {
     load_using(source, &secrets_of(role))
 }
 
-/// The same for whoever uses the secrets that stand at, or below, these places: the files of the rest may be missing, or
-/// empty as long as nobody has put the secret there. What stands for such a secret then is of no use to anybody.
+/// The same for whoever uses the secrets that stand at, or below, these places; see [`Scope::Secrets`].
 pub fn load_using(source: &Source, used: &[String]) -> Result<Config, ConfigError> {
-    read(source, used, |_| Vec::new())
+    read(source, Scope::Secrets(used), |_| Vec::new())
 }
 
 /// Where the secrets stand that a service uses.
@@ -67,8 +138,16 @@ fn secrets_of(role: Role) -> Vec<String> {
 }
 
 /// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
-pub fn load_complete(source: &Source) -> Result<Config, ConfigError> {
-    read(source, &[], meaning::missing_passwords)
+pub fn load_complete(source: &Source, scope: Scope<'_>) -> Result<Config, ConfigError> {
+    read(source, scope, meaning::missing_passwords)
+}
+
+/// Whether a configuration says where a bus is. That of `huiyin up` need not. One that cannot be read may.
+pub fn names_bus(source: &Source) -> bool {
+    let name = source.file.display().to_string();
+    let Ok(text) = text_of(source) else { return true };
+    let overrides = Overrides::read(source.variables(), &Shape::new());
+    merge(&text, &name, &overrides).map_or(true, |merged| !merged["bus"]["url"].is_null())
 }
 
 /// The files that hold its secrets, those of what is switched off excepted, whether or not the rest of it is sound; none if it is no JSON.
@@ -83,20 +162,24 @@ pub fn secret_files(source: &Source) -> Vec<SecretFile> {
 
 fn read(
     source: &Source,
-    used: &[String],
+    scope: Scope<'_>,
     further: impl Fn(&Config) -> Vec<Problem>,
 ) -> Result<Config, ConfigError> {
-    let name = source.file.display().to_string();
-    let text = std::fs::read_to_string(&source.file).map_err(|error| {
+    let (text, name) = (text_of(source)?, source.file.display().to_string());
+    let folder = source.file.parent().unwrap_or(Path::new("."));
+    resolve(&text, &name, folder, scope, source.variables(), further)
+}
+
+fn text_of(source: &Source) -> Result<String, ConfigError> {
+    let name = source.file.display();
+    std::fs::read_to_string(&source.file).map_err(|error| {
         ConfigError::Unreadable(match error.kind() {
             ErrorKind::NotFound => format!("there is no file {name}"),
             ErrorKind::PermissionDenied => format!("the file {name} may not be read by this user"),
             ErrorKind::InvalidData => format!("the file {name} is not a text (UTF-8)"),
             _ => format!("{name}: {error}"),
         })
-    })?;
-    let folder = source.file.parent().unwrap_or(Path::new("."));
-    resolve(&text, &name, folder, used, source.variables(), further)
+    })
 }
 
 /// The same for a text at hand. `name` stands in messages; `*_file` paths are relative to `folder`.
@@ -105,7 +188,7 @@ pub fn load_text(text: &str, name: &str, folder: &Path, environment: bool) -> Re
     load_with(text, name, folder, variables)
 }
 
-/// The same for whoever uses the secrets at, or below, these places, as with [`load_using`].
+/// The same for whoever uses the secrets at, or below, these places, as with [`load_using`]; none named: all of them.
 pub fn load_text_using(
     text: &str,
     name: &str,
@@ -114,7 +197,8 @@ pub fn load_text_using(
     used: &[String],
 ) -> Result<Config, ConfigError> {
     let variables = if environment { variables() } else { Vec::new() };
-    resolve(text, name, folder, used, variables, |_| Vec::new())
+    let scope = if used.is_empty() { Scope::Everything } else { Scope::Secrets(used) };
+    resolve(text, name, folder, scope, variables, |_| Vec::new())
 }
 
 /// The same with the environment's variables handed in, of which those that begin with `HUIYIN_` count.
@@ -124,7 +208,7 @@ pub fn load_with(
     folder: &Path,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    resolve(text, name, folder, &[], variables, |_| Vec::new())
+    resolve(text, name, folder, Scope::Everything, variables, |_| Vec::new())
 }
 
 /// A variable that is not a text is none of ours.
@@ -138,7 +222,7 @@ fn resolve(
     text: &str,
     name: &str,
     folder: &Path,
-    used: &[String],
+    scope: Scope<'_>,
     variables: impl IntoIterator<Item = (String, String)>,
     further: impl Fn(&Config) -> Vec<Problem>,
 ) -> Result<Config, ConfigError> {
@@ -146,15 +230,16 @@ fn resolve(
     let overrides = Overrides::read(variables, &shape);
     let mut merged = merge(text, name, &overrides)?;
     let idle = Idle::of(&merged);
-    let mut faults = files::Reader { folder, shape: &shape, used, idle: &idle }.read(&mut merged);
+    let mut faults = files::Reader { folder, shape: &shape, scope, idle: &idle }.read(&mut merged);
     faults.extend(form::check(&merged, &shape));
     let mended = if faults.is_empty() { merged } else { form::mend(&merged, &faults, &shape) };
-    faults.retain(|fault| !idle.excuses(fault));
+    faults.retain(|fault| !idle.excuses(fault) && scope.concerns(&fault.path.to_string()));
     let read: Result<Config, _> = serde_json::from_value(mended);
     let mut problems: Vec<Problem> = faults.iter().map(|fault| fault.problem.clone()).collect();
     match &read {
         Ok(config) => {
             let meant = meaning::check(config).into_iter().chain(further(config));
+            let meant = meant.filter(|problem| scope.concerns(&problem.path));
             problems.extend(meant.filter(|problem| !clouded(problem, &faults)));
         }
         // Nothing of the error is shown: it may quote a secret.
@@ -171,12 +256,7 @@ fn resolve(
 
 /// Defaults, then the file, then the environment.
 fn merge(text: &str, name: &str, overrides: &Overrides) -> Result<Value, ConfigError> {
-    let text = text.trim_start_matches('\u{feff}');
-    let mut file: Value = serde_json::from_str(text)
-        .map_err(|error| ConfigError::Unreadable(format!("{name} is not JSON: {error}")))?;
-    if !file.is_object() {
-        return Err(ConfigError::Unreadable(format!("{name}: expected one JSON object `{{…}}`")));
-    }
+    let mut file = object(text, name)?;
     files::drop_overridden(&mut file, &overrides.values);
     let figment = Figment::new()
         .merge(Json::string(DEFAULTS))
@@ -185,6 +265,16 @@ fn merge(text: &str, name: &str, overrides: &Overrides) -> Result<Value, ConfigE
     figment
         .extract()
         .map_err(|_| ConfigError::Unreadable(format!("{name} cannot be merged with the defaults")))
+}
+
+fn object(text: &str, name: &str) -> Result<Value, ConfigError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let file: Value = serde_json::from_str(text)
+        .map_err(|error| ConfigError::Unreadable(format!("{name} is not JSON: {error}")))?;
+    if !file.is_object() {
+        return Err(ConfigError::Unreadable(format!("{name}: expected one JSON object `{{…}}`")));
+    }
+    Ok(file)
 }
 
 /// Whether a problem of meaning may only show because a stand-in took a faulty value's place.

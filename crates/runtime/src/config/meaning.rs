@@ -18,6 +18,8 @@ use super::watchdog::{Thresholds, Watchdog};
 const ADMIN: &str = "admin";
 /// Texts are needed until a wait's cards are out and changed.
 const SHORTEST_RETENTION: Span = Span::seconds(24 * 60 * 60);
+/// No period is shorter: what is done in it would be done without an end.
+const SHORTEST_PERIOD: Span = Span::seconds(1);
 /// How Feishu's chat ids begin.
 const CHAT_PREFIX: &str = "oc_";
 /// How Feishu's people's ids begin.
@@ -55,8 +57,11 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         check_chats(&config.feishu, &mut problems);
         check_chat_owners(config, &mut problems);
     }
-    if config.retention.text.is_some_and(|text| text < SHORTEST_RETENTION) {
-        problems.add("retention.text", "expected at least \"1d\", or null: cards show the last lines said");
+    if let Some(text) = config.retention.text
+        && text < SHORTEST_RETENTION
+    {
+        let message = too_short(text, SHORTEST_RETENTION);
+        problems.add("retention.text", format!("{message}, or null: cards show the last lines said"));
     }
     if let Some(watchdog) = &config.watchdog {
         if !config.feishu.enabled {
@@ -133,9 +138,7 @@ fn check_vika(vika: &Vika, problems: &mut Problems) {
         );
     }
     for (path, span) in [("vika.sync_every", vika.sync_every), ("vika.poll_every", vika.poll_every)] {
-        if span.as_seconds() == 0 {
-            problems.add(path, "found nothing, expected at least \"1s\"");
-        }
+        check_period(path, span, problems);
     }
     let mut seen = BTreeMap::new();
     let sheets = &vika.sheets;
@@ -229,22 +232,48 @@ fn check_watchdog(watchdog: &Watchdog, problems: &mut Problems) {
 }
 
 fn check_thresholds(watchdog: &Watchdog, problems: &mut Problems) {
-    let Thresholds { silent_after, restart_window, login_repeat_every, heartbeat_every, .. } =
-        watchdog.thresholds;
+    let Thresholds {
+        silent_after,
+        restarts: _,
+        restart_window,
+        gateway_lost_after,
+        login_lost_after,
+        login_repeat_every,
+        lag_after,
+        disk_free_percent: _,
+        disk_free_gib: _,
+        fallback_after,
+        heartbeat_every,
+        // Nothing: what comes back is a new alarm each time.
+        reopen_within: _,
+    } = watchdog.thresholds;
     for (path, span) in [
         ("watchdog.beat_every", watchdog.beat_every),
         ("watchdog.thresholds.restart_window", restart_window),
+        ("watchdog.thresholds.gateway_lost_after", gateway_lost_after),
+        ("watchdog.thresholds.login_lost_after", login_lost_after),
         ("watchdog.thresholds.login_repeat_every", login_repeat_every),
+        ("watchdog.thresholds.lag_after", lag_after),
+        ("watchdog.thresholds.fallback_after", fallback_after),
         ("watchdog.thresholds.heartbeat_every", heartbeat_every),
     ] {
-        if span.as_seconds() == 0 {
-            problems.add(path, "found nothing, expected at least \"1s\"");
-        }
+        check_period(path, span, problems);
     }
-    if silent_after.as_seconds() < 2 * watchdog.beat_every.as_seconds() {
-        let message = "is shorter than two beats: expected at least twice watchdog.beat_every";
+    let two_beats = Span::seconds(watchdog.beat_every.max(SHORTEST_PERIOD).as_seconds().saturating_mul(2));
+    if silent_after < two_beats {
+        let message = format!("{}, twice watchdog.beat_every", too_short(silent_after, two_beats));
         problems.add("watchdog.thresholds.silent_after", message);
     }
+}
+
+fn check_period(path: &str, span: Span, problems: &mut Problems) {
+    if span < SHORTEST_PERIOD {
+        problems.add(path, too_short(span, SHORTEST_PERIOD));
+    }
+}
+
+fn too_short(found: Span, least: Span) -> String {
+    format!("\"{found}\" is too short: expected at least \"{least}\"")
 }
 
 fn check_logs(logs: &Logs, problems: &mut Problems) {

@@ -29,6 +29,11 @@ impl Path {
         self.with(Step::Index(index))
     }
 
+    /// From its words, for comparing: an index stays part of its key.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self(text.split('.').map(|key| Step::Key(key.to_owned())).collect())
+    }
+
     fn with(&self, step: Step) -> Self {
         Self(self.0.iter().cloned().chain([step]).collect())
     }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
+use crate::operated::Operated;
 
 /// Who hears of it when Huiyin itself is not well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +43,9 @@ pub struct Watchdog {
     /// From when on something is an alarm.
     #[serde(default)]
     pub thresholds: Thresholds,
+    /// How operators give the commands that they are told. No setting: whoever runs the services knows it.
+    #[serde(skip)]
+    pub operated: Operated,
 }
 
 /// A custom bot of a Feishu group.

@@ -32,7 +32,8 @@ pub struct Coworker {
 }
 
 /// Everybody whom a source calls a colleague, or who belongs to one of these companies: as contacts, as members of rooms
-/// and as senders of messages. Whoever was seen last comes first.
+/// and as senders of messages. The accounts that capture logs in with, or once did, are nobody. Whoever was seen last
+/// comes first.
 pub async fn coworkers(
     connection: &mut PgConnection,
     company_names: &[String],
@@ -60,12 +61,20 @@ pub async fn coworkers(
             select person, room, seen_at from members
             union all
             select person, null, seen_at from contacts
+        ),
+        ours as (
+            select source || ':' || account as person from gateways where account is not null
+            union
+            select of_source || ':' || of_account from capture_gaps where of_account is not null
+            union
+            select sender from timeline where is_self and sender is not null
         )
         select latest.person as "person!", coalesce(latest.name, '') as "name!",
                coalesce(latest.corporation, '') as "corporation!",
                count(distinct seen.room) as "rooms!", max(seen.at) as "last_seen_at!"
         from latest join seen on seen.person = latest.person
-        where latest.coworker or latest.corporation = any ($1)
+        where (latest.coworker or latest.corporation = any ($1))
+              and latest.person not in (select person from ours where person is not null)
         group by latest.person, latest.name, latest.corporation
         order by max(seen.at) desc, latest.person
         "#,

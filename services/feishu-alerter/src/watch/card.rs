@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use domain::Timestamp;
 use domain::rules::Colour;
 use runtime::config::Watchdog;
+use runtime::operated::Operated;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -73,7 +74,7 @@ pub fn render(shown: &Shown, setting: &Setting<'_>, form: Form) -> OutgoingMessa
 
 /// "W01 服务没有心跳：room-state"
 pub fn headline(trouble: &Trouble) -> String {
-    format!("{} {}", trouble.code(), wording::words(trouble).title)
+    format!("{} {}", trouble.code(), wording::words(trouble, &Operated::default()).title)
 }
 
 fn title(shown: &Shown) -> String {
@@ -118,12 +119,12 @@ fn markdown(content: &str) -> Value {
 
 /// What is said, line by line: (label, lines).
 fn sections(shown: &Shown, setting: &Setting<'_>) -> Vec<(&'static str, Vec<String>)> {
-    let words = wording::words(&shown.trouble);
+    let words = wording::words(&shown.trouble, &setting.watchdog.operated);
     let since = time(setting, shown.since);
     if let State::Over { at } = shown.state {
         let length = (at - shown.since).to_std().unwrap_or_default();
         let lasted = wording::lasted(&crate::wording::span(length), &since, &time(setting, at));
-        let afterwards = words.afterwards.map(str::to_owned);
+        let afterwards = words.afterwards;
         return vec![(wording::OVER, std::iter::once(lasted).chain(afterwards).collect())];
     }
     vec![

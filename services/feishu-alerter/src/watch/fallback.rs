@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use runtime::Context;
 use runtime::config::Watchdog;
 use runtime::custom_bot::{CustomBotError, say};
+use runtime::operated::Operated;
 use runtime::telemetry::chain;
 use store::alerts::watch::{Untold, mark_told, untold};
 
@@ -42,7 +43,7 @@ impl Fallback {
         }
         let untold = untold(&mut *ctx.db.acquire().await?, FEISHU_REFUSES).await?;
         for alarm in untold {
-            let said = say(&self.http, bot, &text(&alarm, active), ctx.clock.now()).await;
+            let said = say(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now()).await;
             if let Err(error) = said {
                 self.failed = Some(Instant::now());
                 note(&error);
@@ -61,12 +62,12 @@ fn note(error: &CustomBotError) {
     metrics::counter!("watchdog_fallback_failed_total").increment(1);
 }
 
-fn text(alarm: &Untold, active: &[Trouble]) -> String {
+fn text(alarm: &Untold, active: &[Trouble], on: &Operated) -> String {
     let code = Trouble::FeishuRefuses.code();
     match alarm.over_at {
         None => {
             let others = active.iter().filter(|trouble| **trouble != Trouble::FeishuRefuses);
-            wording::fallback(code, &others.map(headline).collect::<Vec<_>>())
+            wording::fallback(code, &others.map(headline).collect::<Vec<_>>(), on)
         }
         Some(over) => {
             let length = (over - alarm.since).to_std().unwrap_or_default();

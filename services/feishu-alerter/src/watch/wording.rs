@@ -4,6 +4,7 @@
 //! section for each code and says more.
 
 use events::beat::VerificationKind;
+use runtime::operated::Operated;
 
 use super::trouble::Trouble;
 
@@ -43,7 +44,7 @@ pub struct Words {
     /// What to do now.
     pub steps: Vec<String>,
     /// What is left to be done when it is over, if anything.
-    pub afterwards: Option<&'static str>,
+    pub afterwards: Option<String>,
 }
 
 /// Where to look while nobody gets cards, and the sheets are kept up.
@@ -54,21 +55,21 @@ const EVERYBODY_LOOKS: &str = "表格不再更新，没有人会收到提醒：�
 
 const HELD: &str = "期间的客户消息可能收不到。为了不误报，提醒卡片会先停下，恢复后继续。";
 
-/// What a card says of a trouble.
-pub fn words(trouble: &Trouble) -> Words {
+/// What a card says of a trouble, with the commands that work where Huiyin is operated like this.
+pub fn words(trouble: &Trouble, on: &Operated) -> Words {
     match trouble {
         Trouble::Silent { service } => Words {
             title: format!("服务没有心跳：{service}"),
             what: format!("{service} 不再发出心跳：可能已退出、卡住，或所在机器断网。"),
             impact: impact_of(service),
-            steps: blind(service).into_iter().chain(restart_steps(service)).collect(),
+            steps: blind(service).into_iter().chain(restart_steps(service, on)).collect(),
             afterwards: None,
         },
         Trouble::PartSilent { service, part } => Words {
             title: format!("服务的一部分停了：{service}"),
             what: format!("{service} 还在运行，但其中的「{part}」不再工作。"),
             impact: impact_of(service),
-            steps: restart_steps(service),
+            steps: restart_steps(service, on),
             afterwards: None,
         },
         Trouble::Restarting { service, starts } => Words {
@@ -76,72 +77,82 @@ pub fn words(trouble: &Trouble) -> Words {
             what: format!("{service} 短时间内启动了 {starts} 次，每次都很快退出。"),
             impact: impact_of(service),
             steps: vec![
-                format!("看它退出前说了什么：docker compose logs --tail 100 {service}"),
+                format!("看它退出前说了什么：{}", on.logs(service, 100)),
                 "如果刚改过配置或刚升级，先改回去再启动。".to_owned(),
                 "仍然反复重启，请把日志发给工程师。".to_owned(),
             ],
             afterwards: None,
         },
-        Trouble::Panicked { service, location } => panicked(service, location),
+        Trouble::Panicked { service, location } => panicked(service, location, on),
         Trouble::LoginLost { verification: Some(kind), .. } => verification_asked(*kind),
         Trouble::LoginLost { .. } => login_lost(),
-        Trouble::PayloadsMissing { gateway, count } => payloads_missing(gateway, *count),
-        Trouble::GatewayLost { gateway, state } => gateway_lost(gateway, state),
-        Trouble::Lagging { consumer, pending } => lagging(consumer, *pending),
-        Trouble::DeadLetters { service, count, reasons } => dead_letters(service, *count, reasons),
+        Trouble::PayloadsMissing { gateway, count } => payloads_missing(gateway, *count, on),
+        Trouble::GatewayLost { gateway, state } => gateway_lost(gateway, state, on),
+        Trouble::Lagging { consumer, pending } => lagging(consumer, *pending, on),
+        Trouble::DeadLetters { service, count, reasons } => dead_letters(service, *count, reasons, on),
         Trouble::DiskFull { path, service, free_gib, free_percent } => Words {
             title: "磁盘快满了".to_owned(),
             what: format!("{service} 所在机器的 {path} 只剩 {free_gib} GiB（{free_percent}%）。"),
             impact: "现在还没有。写满以后消息无法保存，所有服务都会停下。",
-            steps: vec![
-                format!("看是什么占用了空间：df -h {path}；docker system df"),
-                "清理：docker builder prune；旧的备份文件；系统日志。不要删除数据卷，不要用 docker image prune -a。".to_owned(),
-                "空间仍不够，请扩容磁盘。".to_owned(),
-            ],
+            steps: vec![space_used(path, on), clean_up(on).to_owned(), "空间仍不够，请扩容磁盘。".to_owned()],
             afterwards: None,
         },
-        Trouble::FeishuRefuses => feishu_refuses(),
-        Trouble::CardsSetAside { count } => cards_set_aside(*count),
-        Trouble::BusLost => bus_lost(),
+        Trouble::FeishuRefuses => feishu_refuses(on),
+        Trouble::CardsSetAside { count } => cards_set_aside(*count, on),
+        Trouble::BusLost => bus_lost(on),
         Trouble::VikaQuota
         | Trouble::VikaFull { .. }
         | Trouble::VikaAccess { .. }
         | Trouble::VikaColumns { .. }
         | Trouble::VikaRows { .. }
-        | Trouble::VikaStalled { .. } => vika::words(trouble),
+        | Trouble::VikaStalled { .. } => vika::words(trouble, on),
     }
 }
 
-fn panicked(service: &str, location: &str) -> Words {
+fn space_used(path: &str, on: &Operated) -> String {
+    let docker = if *on == Operated::Containers { "；docker system df" } else { "" };
+    format!("看是什么占用了空间：df -h {path}{docker}")
+}
+
+fn clean_up(on: &Operated) -> &'static str {
+    match on {
+        Operated::Containers => {
+            "清理：docker builder prune；旧的备份文件；系统日志。不要删除数据卷，不要用 docker image prune -a。"
+        }
+        Operated::Home { .. } => "清理：旧的备份文件；系统日志。不要删除 huiyin up 的数据目录里的任何文件。",
+    }
+}
+
+fn panicked(service: &str, location: &str, on: &Operated) -> Words {
     Words {
         title: format!("程序崩溃：{service}"),
         what: format!("{service} 的程序出错（位置 {location}）。退出后会自动重新启动。"),
         impact: "通常没有影响：没处理完的消息会重新处理。",
         steps: vec![
             "如果同时有 W01 或 W03，先处理那一张。".to_owned(),
-            format!("保存日志：docker compose logs --tail 300 {service}"),
+            format!("保存日志：{}", on.logs(service, 300)),
             "把位置和日志发给工程师。".to_owned(),
         ],
-        afterwards: Some("请仍把日志发给工程师：程序出错总有原因。"),
+        afterwards: Some("请仍把日志发给工程师：程序出错总有原因。".to_owned()),
     }
 }
 
-fn bus_lost() -> Words {
+fn bus_lost(on: &Operated) -> Words {
     Words {
         title: "消息总线断开".to_owned(),
         what: "提醒服务连不上消息总线（NATS），听不到任何服务的心跳。".to_owned(),
         impact: HELD,
         steps: vec![
             EVERYBODY_LOOKS.to_owned(),
-            "看总线状态：docker compose ps nats；docker compose logs --tail 100 nats".to_owned(),
-            "重新启动：docker compose restart nats".to_owned(),
+            format!("看总线状态：{}；{}", on.state("nats"), on.logs("nats", 100)),
+            format!("重新启动：{}", on.restart("nats")),
             "启动失败，先检查磁盘空间，再联系工程师。不要删除它的数据卷。".to_owned(),
         ],
         afterwards: None,
     }
 }
 
-fn cards_set_aside(count: i64) -> Words {
+fn cards_set_aside(count: i64, on: &Operated) -> Words {
     Words {
         title: "有提醒卡片没有送到".to_owned(),
         what: format!("最近一小时有 {count} 张提醒卡片被搁置：群不接收，或无法确认是否已送达。"),
@@ -149,9 +160,9 @@ fn cards_set_aside(count: i64) -> Words {
         steps: vec![
             LOOK_IN_THE_SHEET.to_owned(),
             "检查飞书机器人是否还在各个提醒群里、群是否已解散。".to_owned(),
-            "查原因：docker compose logs feishu-alerter".to_owned(),
+            format!("查原因：{}", on.logs("feishu-alerter", 1_000)),
         ],
-        afterwards: Some("一小时内没有新的搁置。已搁置的不会补发。"),
+        afterwards: Some("一小时内没有新的搁置。已搁置的不会补发。".to_owned()),
     }
 }
 
@@ -171,11 +182,11 @@ fn blind(service: &str) -> Option<String> {
     matches!(service, "ingest" | "room-state").then(|| EVERYBODY_LOOKS.to_owned())
 }
 
-fn restart_steps(service: &str) -> Vec<String> {
+fn restart_steps(service: &str, on: &Operated) -> Vec<String> {
     vec![
-        format!("看它是否在运行：docker compose ps {service}"),
-        format!("看最后的日志：docker compose logs --tail 100 {service}"),
-        format!("重新启动：docker compose restart {service}"),
+        format!("看它是否在运行：{}", on.state(service)),
+        format!("看最后的日志：{}", on.logs(service, 100)),
+        format!("重新启动：{}", on.restart(service)),
     ]
 }
 
@@ -215,26 +226,29 @@ fn verification_asked(kind: VerificationKind) -> Words {
     }
 }
 
-fn payloads_missing(gateway: &str, count: i64) -> Words {
+fn payloads_missing(gateway: &str, count: i64, on: &Operated) -> Words {
     Words {
         title: format!("有消息取不到内容：{gateway}"),
         what: format!("最近一小时微信网关「{gateway}」通知了 {count} 条消息，但多次都取不到内容。"),
         impact: "不知道是哪个群、说了什么：可能有客户被漏掉。这段时间的等待标为「待核实」，不算进考核。",
         steps: vec![
             "请各负责人翻看一下自己的群里刚才的消息。".to_owned(),
-            "看网关是否繁忙或刚重启过：docker compose logs --tail 100 gateway".to_owned(),
-            "反复出现，请把 docker compose logs ingest 发给工程师。".to_owned(),
+            format!("看网关是否繁忙或刚重启过：{}", gateways_logs(on)),
+            format!("反复出现，请把 ingest 的日志发给工程师：{}", on.logs("ingest", 1_000)),
         ],
-        afterwards: Some("一小时内没有新的。取不到的内容不会再补上。"),
+        afterwards: Some("一小时内没有新的。取不到的内容不会再补上。".to_owned()),
     }
 }
 
-fn gateway_lost(gateway: &str, state: &str) -> Words {
+fn gateway_lost(gateway: &str, state: &str, on: &Operated) -> Words {
+    let runs = format!("看网关是否在运行：{}", on.state("gateway"));
     let (state, first) = match state {
-        "auth_failed" => ("令牌被拒绝", "检查配置里的网关令牌（ingest.gateway.token）与网关是否一致。"),
-        "occupied" => ("被另一个客户端占用", "停掉多余的 ingest，或等半分钟让旧连接断开。"),
-        "suspect" => ("没有响应", "看网关是否在运行：docker compose ps gateway"),
-        _ => ("未连接", "看网关是否在运行：docker compose ps gateway"),
+        "auth_failed" => {
+            ("令牌被拒绝", "检查配置里的网关令牌（ingest.gateway.token）与网关是否一致。".to_owned())
+        }
+        "occupied" => ("被另一个客户端占用", "停掉多余的 ingest，或等半分钟让旧连接断开。".to_owned()),
+        "suspect" => ("没有响应", runs),
+        _ => ("未连接", runs),
     };
     Words {
         title: format!("微信网关断开：{gateway}"),
@@ -242,18 +256,35 @@ fn gateway_lost(gateway: &str, state: &str) -> Words {
         impact: HELD,
         steps: vec![
             EVERYBODY_LOOKS.to_owned(),
-            first.to_owned(),
-            "看最后的日志：docker compose logs --tail 100 gateway".to_owned(),
-            "重新启动：docker compose restart gateway".to_owned(),
+            first,
+            format!("看最后的日志：{}", gateways_logs(on)),
+            restart_of_gateway(on),
         ],
         afterwards: None,
     }
 }
 
-fn lagging(consumer: &str, pending: u64) -> Words {
+/// A home has no gateway of its own, except in the demo: it runs wherever its operators put it.
+fn gateways_logs(on: &Operated) -> String {
+    match on {
+        Operated::Containers => on.logs("gateway", 100),
+        Operated::Home { .. } => "网关所在机器上的日志".to_owned(),
+    }
+}
+
+fn restart_of_gateway(on: &Operated) -> String {
+    match on {
+        Operated::Containers => format!("重新启动：{}", on.restart("gateway")),
+        Operated::Home { .. } => "在网关所在的机器上重新启动网关。".to_owned(),
+    }
+}
+
+fn lagging(consumer: &str, pending: u64, on: &Operated) -> Words {
     let service = service_of(consumer);
     let more = match service {
-        "room-state" => "长时间追不上：docker compose up -d --scale room-state=2，并联系工程师。",
+        "room-state" if *on == Operated::Containers => {
+            "长时间追不上：docker compose up -d --scale room-state=2，并联系工程师。"
+        }
         _ => "长时间追不上，请联系工程师。",
     };
     Words {
@@ -262,7 +293,10 @@ fn lagging(consumer: &str, pending: u64) -> Words {
         impact: impact_of(service),
         steps: vec![
             "正在补历史消息（huiyin import）时属于正常，等它追上。".to_owned(),
-            "看机器和数据库是否繁忙：docker stats".to_owned(),
+            format!(
+                "看机器和数据库是否繁忙：{}",
+                if *on == Operated::Containers { "docker stats" } else { "top" }
+            ),
             more.to_owned(),
         ],
         afterwards: None,
@@ -288,7 +322,7 @@ fn reason(of: &str) -> &str {
     }
 }
 
-fn dead_letters(service: &str, count: i64, reasons: &[String]) -> Words {
+fn dead_letters(service: &str, count: i64, reasons: &[String], on: &Operated) -> Words {
     Words {
         title: format!("有消息无法处理：{service}"),
         what: format!(
@@ -297,25 +331,22 @@ fn dead_letters(service: &str, count: i64, reasons: &[String]) -> Words {
         ),
         impact: "这些消息没有计入等待，可能有客户被漏掉；其他消息不受影响。",
         steps: vec![
-            "查看：docker compose run --rm apply huiyin dead list，再用 … huiyin dead show 序号 看原因。"
-                .to_owned(),
+            format!("查看：{}，再用 … dead show 序号 看原因。", on.huiyin("dead list")),
             "把原因发给工程师；需要时先人工看一下对应的群。".to_owned(),
-            "修好以后重新处理：docker compose run --rm apply huiyin dead replay 序号".to_owned(),
+            format!("修好以后重新处理：{}", on.huiyin("dead replay 序号")),
         ],
-        afterwards: Some(
-            "半小时内没有新的。已另存的仍要处理：docker compose run --rm apply huiyin dead list",
-        ),
+        afterwards: Some(format!("半小时内没有新的。已另存的仍要处理：{}", on.huiyin("dead list"))),
     }
 }
 
-fn feishu_refuses() -> Words {
+fn feishu_refuses(on: &Operated) -> Words {
     Words {
         title: "飞书卡片发不出去".to_owned(),
         what: "飞书拒绝或连不上，提醒卡片在排队。".to_owned(),
         impact: "客户的等待照常计时，但没有人收到提醒；恢复后只补发最新一级。",
         steps: vec![
             LOOK_IN_THE_SHEET.to_owned(),
-            "看原因：docker compose logs --tail 100 feishu-alerter".to_owned(),
+            format!("看原因：{}", on.logs("feishu-alerter", 100)),
             "检查外网、应用是否启用、本月调用次数是否用完。".to_owned(),
         ],
         afterwards: None,
@@ -338,8 +369,8 @@ pub fn section_of_the_file(code: &str) -> String {
 }
 
 /// What the fallback says when our own app cannot: with the titles of whatever else is wrong.
-pub fn fallback(code: &str, others: &[String]) -> String {
-    let words = feishu_refuses();
+pub fn fallback(code: &str, others: &[String], on: &Operated) -> String {
+    let words = feishu_refuses(on);
     let mut lines = vec![format!("【回音】{code} {}", words.title), words.what, words.impact.to_owned()];
     lines.extend(words.steps.iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)));
     if !others.is_empty() {
@@ -359,7 +390,7 @@ mod tests {
     use super::*;
 
     fn steps(trouble: &Trouble) -> String {
-        words(trouble).steps.join("\n")
+        words(trouble, &Operated::Containers).steps.join("\n")
     }
 
     /// A dead consumer is no service of Compose, and only `room-state` may run twice for speed. Seen to fail with the
@@ -370,7 +401,7 @@ mod tests {
         assert!(steps(&lagging("room-state-chat")).contains("--scale room-state=2"));
         assert!(steps(&lagging("room-state-command")).contains("--scale room-state=2"));
         for consumer in ["feishu-alerter-dead", "vika-sync", "feishu-alerter"] {
-            let said = words(&lagging(consumer));
+            let said = words(&lagging(consumer), &Operated::Containers);
             assert!(!said.steps.join("\n").contains("--scale"), "{consumer}");
             assert!(!said.title.contains("-dead"), "{}", said.title);
         }
@@ -380,9 +411,41 @@ mod tests {
     #[test]
     fn dead_letters_are_told_with_reasons_and_commands_for_people() {
         let reasons = ["undecodable", "refused", "panicked", "other"].map(str::to_owned).to_vec();
-        let said = words(&Trouble::DeadLetters { service: "room-state".into(), count: 3, reasons });
+        let trouble = Trouble::DeadLetters { service: "room-state".into(), count: 3, reasons };
+        let said = words(&trouble, &Operated::Containers);
         assert!(said.what.contains("格式读不懂、数据库拒收、处理时程序出错、other"), "{}", said.what);
         assert!(said.steps[0].starts_with("查看：docker compose run --rm apply huiyin dead list"));
+    }
+
+    /// On a machine without containers there is no `docker`. Seen to fail with the words for containers.
+    #[test]
+    fn an_up_is_told_commands_that_work_there() {
+        let huiyin = "/opt/huiyin --home /srv/.huiyin/up";
+        let on = Operated::Home { huiyin: huiyin.to_owned() };
+        let service = || "room-state".to_owned();
+        let gateway = || "main".to_owned();
+        for trouble in [
+            Trouble::Silent { service: service() },
+            Trouble::PartSilent { service: service(), part: "fold".into() },
+            Trouble::Restarting { service: service(), starts: 3 },
+            Trouble::Panicked { service: service(), location: "a.rs:1".into() },
+            Trouble::PayloadsMissing { gateway: gateway(), count: 1 },
+            Trouble::GatewayLost { gateway: gateway(), state: "connecting".into() },
+            Trouble::Lagging { consumer: "room-state-chat".into(), pending: 1 },
+            Trouble::DeadLetters { service: service(), count: 1, reasons: Vec::new() },
+            Trouble::DiskFull { path: "/".into(), service: service(), free_gib: 1, free_percent: 1 },
+            Trouble::FeishuRefuses,
+            Trouble::CardsSetAside { count: 1 },
+            Trouble::BusLost,
+            Trouble::VikaStalled { service: service(), sheet: None },
+            Trouble::VikaColumns { sheet: "今日群聊".into(), columns: Vec::new() },
+        ] {
+            let said = words(&trouble, &on);
+            let all: Vec<String> = said.steps.into_iter().chain(said.afterwards).collect();
+            assert!(!all.join("\n").contains("docker"), "{all:?}");
+        }
+        let letters = Trouble::DeadLetters { service: service(), count: 1, reasons: Vec::new() };
+        assert!(words(&letters, &on).steps[0].contains(&format!("{huiyin} dead list，")));
     }
 
     /// Sending people to a sheet that stands still would hide the customers who wait. Seen to fail with `ingest` left out.

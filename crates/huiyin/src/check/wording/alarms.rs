@@ -4,18 +4,17 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use feishu_alerter::watch::trouble::Trouble;
 use feishu_alerter::watch::wording::words;
+use runtime::operated::Operated;
 
 use super::{Told, told};
 
 pub(in crate::check) const ALARMS_NOT_READ: &str = "数据库读不到，现有报警未检查";
 pub(in crate::check) const NO_ALARMS: &str = "没有正在持续的报警";
 
-pub(in crate::check) fn alarm(trouble: &Trouble, since: DateTime<Tz>) -> Told {
-    let words = words(trouble);
-    told(
-        format!("{} {}（{} 起）：{}", trouble.code(), words.title, since.format("%m-%d %H:%M"), words.what),
-        words.steps.join(" "),
-    )
+pub(in crate::check) fn alarm(trouble: &Trouble, since: DateTime<Tz>, on: &Operated) -> Told {
+    let words = words(trouble, on);
+    let (since, what) = (since.format("%m-%d %H:%M"), words.what.trim_end_matches('。'));
+    told(format!("{} {}（{since} 起）：{what}", trouble.code(), words.title), words.steps.join(" "))
 }
 
 pub(in crate::check) fn unknown_alarm(since: DateTime<Tz>) -> Told {

@@ -171,7 +171,7 @@ pub(in crate::check) fn clock_not_seen(other: &str) -> String {
 pub(in crate::check) fn clock_off(other: &str, ahead: TimeDelta) -> Told {
     let direction = if ahead > TimeDelta::zero() { "快" } else { "慢" };
     told(
-        format!("本机时钟比 {other} {direction} {} 秒", ahead.num_seconds().abs()),
+        format!("本机时钟比 {other} {direction} {}", domain::wording::duration(ahead.abs())),
         "开启时间同步（timedatectl set-ntp true，或 chrony），校准后再查；几处都不一致时错的是本机",
     )
 }

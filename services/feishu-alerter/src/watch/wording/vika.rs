@@ -1,5 +1,7 @@
 //! What operators read when Vika stands still.
 
+use runtime::operated::Operated;
+
 use super::{Words, impact_of};
 use crate::watch::trouble::Trouble;
 
@@ -11,7 +13,10 @@ const COLUMNS: &str =
 const NO_RESTART: &str = "不用重启：改好后会自己恢复，这张卡片变为「已恢复」。";
 
 /// What a card says of a trouble with Vika.
-pub fn words(trouble: &Trouble) -> Words {
+pub fn words(trouble: &Trouble, on: &Operated) -> Words {
+    let restored = format!("把列改回原来的名字和类型；删掉的列用 {} 补上。", on.huiyin("init-vika"));
+    let look = format!("看原因：{}", on.logs("vika-sync vika-reconcile", 100));
+    let look_for_row = format!("看原因：日志里找 Vika refuses a row（{}）", on.logs("vika-sync", 200));
     let (title, what, impact, steps) = match trouble {
         Trouble::VikaFull { sheet } => (
             format!("维格表行数已满：{sheet}"),
@@ -33,14 +38,14 @@ pub fn words(trouble: &Trouble) -> Words {
             format!("维格表的列被改动：{sheet}"),
             format!("「{sheet}」的列不见了、改了名或改了类型：{}。", columns.join("、")),
             COLUMNS,
-            vec!["把列改回原来的名字和类型；删掉的列用 huiyin init-vika 补上。", NO_RESTART],
+            vec![&restored, NO_RESTART],
         ),
         Trouble::VikaRows { sheet, rooms } => (
             format!("维格表不收个别行：{sheet}"),
             format!("「{sheet}」拒绝写入这些群的行：{}。", rooms.join("、")),
             "这些群在表里看不到或不再更新，负责人请直接看微信群；其他群和提醒卡片照常。",
             vec![
-                "看原因：日志里找 Vika refuses a row（docker compose logs --tail 200 vika-sync）",
+                &look_for_row,
                 "十分钟后会再试，以后越来越慢；群名里有特殊字符时，改掉群名通常就好。",
                 NO_RESTART,
             ],
@@ -49,10 +54,7 @@ pub fn words(trouble: &Trouble) -> Words {
             format!("维格表停滞：{service}"),
             format!("{service} 已有五分钟以上没能读写{}。", named(sheet.as_deref())),
             impact_of(service),
-            vec![
-                "检查外网，和维格表网页是否打得开。",
-                "看原因：docker compose logs --tail 100 vika-sync vika-reconcile",
-            ],
+            vec!["检查外网，和维格表网页是否打得开。", &look],
         ),
         _ => (
             "维格表本月调用次数用完".to_owned(),

@@ -1,0 +1,582 @@
+//! Which Huiyin an operator's command is about: what runs in a home of `huiyin up` or `huiyin demo` on this machine, or
+//! a deployment that a configuration file describes. Decided here for all commands, and only here.
+//!
+//! 1. `--home FOLDER` is that home, with the configuration that it runs with; `--config` beside it names another one.
+//! 2. `--config FILE`, or else `HUIYIN_CONFIG`, is the deployment that the file describes, unless a home of the working
+//!    folder runs with that very file: then its sections `database` and `bus` are not used, and the home is meant.
+//! 3. With none of them named it is what runs in a home of the working folder, `.huiyin` or `.huiyin/up`. If something
+//!    runs in both, the command asks which.
+//! 4. If nothing runs there it is the deployment of `config/huiyin.json`, unless `huiyin up` last ran with that file, and
+//!    does not now.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use runtime::Config;
+use runtime::config::{ConfigError, Scope, Servers, Source, load_complete, load_within, names_bus};
+use runtime::main_wrapper::{DEFAULT_CONFIG, named_config};
+
+use crate::failure::{Failure, Result};
+use crate::local::{Home, Record, RunBy};
+
+/// Where `huiyin demo` keeps everything unless told otherwise.
+pub(crate) const DEMO_HOME: &str = ".huiyin";
+/// Where `huiyin up` keeps everything unless told otherwise.
+pub(crate) const UP_HOME: &str = ".huiyin/up";
+/// The sections that lead to servers, which in a home are its own.
+const SERVERS: [&str; 2] = ["database", "bus"];
+
+/// One Huiyin: its configuration, and where that came from.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    source: Source,
+    /// Of a home: what the configuration does not say.
+    servers: Option<Servers>,
+    monitor: Option<String>,
+}
+
+impl Installation {
+    /// What a configuration file describes.
+    pub const fn deployment(source: Source) -> Self {
+        Self { source, servers: None, monitor: None }
+    }
+
+    fn of_home(record: &Record, config: Option<&Path>) -> Self {
+        Self {
+            servers: Some(record.servers()),
+            monitor: Some(record.monitor.clone()),
+            ..Self::deployment(source_of(record, config))
+        }
+    }
+
+    /// The configuration, of which only these places are used. Whatever is wrong elsewhere is not told.
+    pub(crate) fn config(&self, places: &[&str]) -> Result<Config> {
+        if places.iter().any(|place| SERVERS.iter().any(|section| place.starts_with(section))) {
+            self.expect_servers()?;
+        }
+        Ok(load_within(&self.source, Scope::Places(places), self.servers.as_ref())?)
+    }
+
+    /// A configuration for `huiyin up` says nothing of servers: whoever needs them was meant to be shown a home.
+    pub(crate) fn expect_servers(&self) -> Result<()> {
+        if self.is_home() || names_bus(&self.source) {
+            return Ok(());
+        }
+        Err(Failure::Failed(anyhow!(words::no_servers(self.file()))))
+    }
+
+    /// The whole configuration, of whose secrets only these are used, besides those of database and bus.
+    pub(crate) fn whole_config(&self, secrets: &[&str]) -> std::result::Result<Config, ConfigError> {
+        load_within(&self.source, Scope::Secrets(&self.used(secrets)), self.servers.as_ref())
+    }
+
+    /// These secrets and, where the configuration says where they are, those of database and bus.
+    pub(crate) fn used(&self, secrets: &[&str]) -> Vec<String> {
+        let servers =
+            SERVERS.iter().filter(|_| !self.is_home()).map(|section| format!("{section}.passwords."));
+        servers.chain(secrets.iter().map(|place| (*place).to_owned())).collect()
+    }
+
+    /// The configuration for whoever sets up database and bus, and so must know the passwords of all users.
+    pub(crate) fn complete_config(&self, scope: Scope<'_>) -> Result<Config> {
+        let servers = self.servers.as_ref();
+        Ok(match servers {
+            Some(_) => load_within(&self.source, scope, servers)?,
+            None => load_complete(&self.source, scope)?,
+        })
+    }
+
+    /// Where the configuration comes from.
+    pub(crate) const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The configuration file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.source.file
+    }
+
+    /// Whether database and bus are a home's, whatever its configuration says of them.
+    pub(crate) const fn is_home(&self) -> bool {
+        self.servers.is_some()
+    }
+
+    /// Root of nats-server's monitoring pages, where a home says so.
+    pub(crate) fn monitor(&self) -> Option<&str> {
+        self.monitor.as_deref()
+    }
+}
+
+/// The demo's configuration is not open to the environment, neither when it runs nor afterwards.
+fn source_of(record: &Record, config: Option<&Path>) -> Source {
+    Source {
+        file: config.unwrap_or(&record.config).to_owned(),
+        environment: config.is_some() || record.run_by == RunBy::Up,
+    }
+}
+
+/// Where a backup is brought back to.
+pub(crate) enum Destination {
+    /// A deployment's database.
+    Deployment(Installation),
+    /// A home in which nothing runs.
+    Home {
+        /// Its folder.
+        folder: PathBuf,
+        /// Where its configuration is, if that is known.
+        config: Option<Installation>,
+    },
+}
+
+/// Which Huiyin was named on the command line or by the environment. Nothing is looked for until a command asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    home: Option<PathBuf>,
+    config: Option<PathBuf>,
+    variable: Option<PathBuf>,
+    /// The folder that homes and files are looked for in where none is named.
+    here: PathBuf,
+}
+
+/// A home that was looked at.
+type Found = (PathBuf, Home);
+
+impl Target {
+    /// As the command line has it.
+    pub(crate) fn named(home: Option<PathBuf>, config: Option<PathBuf>) -> Self {
+        Self { home, config, variable: named_config(), here: PathBuf::new() }
+    }
+
+    /// The folder for a command that runs in a home.
+    pub(crate) fn home_or(&self, usual: &str) -> PathBuf {
+        self.home.clone().unwrap_or_else(|| usual.into())
+    }
+
+    /// The configuration file for a command that runs services itself.
+    pub(crate) fn source(&self) -> Source {
+        let file = self.file().map_or_else(|| DEFAULT_CONFIG.into(), Path::to_owned);
+        Source { file, environment: true }
+    }
+
+    /// For a command that needs database or bus.
+    pub(crate) fn running(&self) -> Result<Installation> {
+        if let Some(home) = &self.home {
+            return self.in_home(home, Home::look(home)?);
+        }
+        let homes = self.homes_here()?;
+        if let Some(file) = self.file() {
+            let record = self.run_with(file, &homes);
+            return Ok(
+                record.map_or_else(|| self.deployment(file), |record| Installation::of_home(record, None))
+            );
+        }
+        match only_one(&homes)? {
+            Some((folder, home)) => {
+                let found = self.in_home(folder, home.clone())?;
+                eprintln!("· {}", words::found(folder, home));
+                Ok(found)
+            }
+            None => self.usual_deployment(&homes),
+        }
+    }
+
+    /// For a command that needs the configuration alone: nothing need run.
+    pub(crate) fn configured(&self) -> Result<Installation> {
+        let config = self.config.as_deref();
+        if let Some(home) = &self.home {
+            return Ok(match Home::look(home)? {
+                Home::Running(record) | Home::Stopped(record) => Installation::of_home(&record, config),
+                Home::Unknown | Home::Starting => Installation::deployment(self.source()),
+            });
+        }
+        if let Some(file) = self.file() {
+            let homes = self.homes_here()?;
+            let record = self.run_with(file, &homes);
+            return Ok(
+                record.map_or_else(|| self.deployment(file), |record| Installation::of_home(record, None))
+            );
+        }
+        let homes = self.homes_here()?;
+        if let Some((folder, Home::Running(record))) = only_one(&homes)? {
+            eprintln!("· {}", words::found(folder, &Home::Running(record.clone())));
+            return Ok(Installation::of_home(record, None));
+        }
+        let usual = self.here.join(DEFAULT_CONFIG);
+        if usual.exists() {
+            return Ok(self.deployment(Path::new(DEFAULT_CONFIG)));
+        }
+        let last = homes.iter().find_map(|(_, home)| match home {
+            Home::Stopped(record) if record.run_by == RunBy::Up => Some(record),
+            _ => None,
+        });
+        last.map(|record| Installation::of_home(record, None)).ok_or_else(|| Failure::Usage(words::nowhere()))
+    }
+
+    /// For a restore: a home must be named, and nothing may run in it.
+    pub(crate) fn destination(&self) -> Result<Destination> {
+        let Some(folder) = &self.home else {
+            let homes = self.homes_here()?;
+            let running = match self.file() {
+                Some(file) => homes.iter().find(|(_, home)| self.is_run_with(file, home)),
+                None => only_one(&homes)?,
+            };
+            return match running {
+                Some((folder, _)) => Err(Failure::Failed(anyhow!(words::stop_first(folder)))),
+                None => match self.file() {
+                    Some(file) => Ok(Destination::Deployment(self.deployment(file))),
+                    None => self.usual_deployment(&homes).map(Destination::Deployment),
+                },
+            };
+        };
+        let record = match Home::look(folder)? {
+            Home::Running(_) | Home::Starting => {
+                return Err(Failure::Failed(anyhow!(words::stop_first(folder))));
+            }
+            Home::Stopped(record) if record.run_by == RunBy::Demo => {
+                return Err(Failure::Usage(words::demo_begins_afresh(folder)));
+            }
+            Home::Stopped(record) => Some(record),
+            Home::Unknown => None,
+        };
+        let file = self
+            .config
+            .clone()
+            .or_else(|| record.map(|record| record.config))
+            .or_else(|| self.variable.clone());
+        let config = file.map(|file| Installation::deployment(Source { file, environment: true }));
+        Ok(Destination::Home { folder: folder.clone(), config })
+    }
+
+    /// The file that was named.
+    fn file(&self) -> Option<&Path> {
+        self.config.as_deref().or(self.variable.as_deref())
+    }
+
+    fn deployment(&self, file: &Path) -> Installation {
+        Installation::deployment(Source { file: self.here.join(file), environment: true })
+    }
+
+    fn in_home(&self, folder: &Path, home: Home) -> Result<Installation> {
+        let problem = match home {
+            Home::Running(record) => return Ok(Installation::of_home(&record, self.config.as_deref())),
+            Home::Starting => words::starting(folder),
+            Home::Stopped(record) => words::stopped(folder, record.run_by),
+            Home::Unknown => words::no_home(folder),
+        };
+        Err(Failure::Failed(anyhow!(problem)))
+    }
+
+    /// The homes of the working folder. Somebody else's, which cannot be read, stands in the way of nobody who has named
+    /// something.
+    fn homes_here(&self) -> Result<Vec<Found>> {
+        let look = |folder: &str| {
+            let home = match Home::look(&self.here.join(folder)) {
+                Err(_) if self.file().is_some() => Home::Unknown,
+                looked => looked?,
+            };
+            Ok((PathBuf::from(folder), home))
+        };
+        [DEMO_HOME, UP_HOME].into_iter().map(look).collect()
+    }
+
+    /// What runs with this very file.
+    fn run_with<'h>(&self, file: &Path, homes: &'h [Found]) -> Option<&'h Record> {
+        homes.iter().find_map(|(_, home)| match home {
+            Home::Running(record) if self.is_run_with(file, home) => Some(record),
+            _ => None,
+        })
+    }
+
+    fn is_run_with(&self, file: &Path, home: &Home) -> bool {
+        matches!(home, Home::Running(record) if same_file(&record.config, &self.here.join(file)))
+    }
+
+    fn usual_deployment(&self, homes: &[Found]) -> Result<Installation> {
+        let usual = self.here.join(DEFAULT_CONFIG);
+        let stopped = homes.iter().find_map(|(folder, home)| match home {
+            Home::Stopped(record)
+                if record.run_by == RunBy::Up && (!usual.exists() || same_file(&record.config, &usual)) =>
+            {
+                Some(words::stopped_here(folder))
+            }
+            _ => None,
+        });
+        match stopped {
+            Some(stopped) => Err(Failure::Failed(anyhow!(stopped))),
+            None if usual.exists() => Ok(self.deployment(Path::new(DEFAULT_CONFIG))),
+            None => Err(Failure::Usage(words::nowhere())),
+        }
+    }
+}
+
+/// The home in which something runs, or is starting; both are not to be guessed between.
+fn only_one(homes: &[Found]) -> Result<Option<&Found>> {
+    let alive: Vec<&Found> =
+        homes.iter().filter(|(_, home)| matches!(home, Home::Running(_) | Home::Starting)).collect();
+    match alive.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        several => Err(Failure::Usage(words::which(several.iter().map(|(folder, _)| folder.as_path())))),
+    }
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// One line for each way in which no Huiyin is found.
+mod words {
+    use std::path::Path;
+
+    use runtime::main_wrapper::DEFAULT_CONFIG;
+
+    use super::{DEMO_HOME, UP_HOME};
+    use crate::local::{Home, RunBy};
+
+    pub(super) fn found(folder: &Path, home: &Home) -> String {
+        let by = if let Home::Running(record) = home { record.run_by } else { RunBy::Up };
+        format!("about `{by}`, which runs in {}", folder.display())
+    }
+
+    pub(super) fn which<'f>(folders: impl Iterator<Item = &'f Path>) -> String {
+        let named: Vec<String> = folders.map(|folder| format!("--home {}", folder.display())).collect();
+        format!("more than one Huiyin runs here: say which is meant, with {}", named.join(" or "))
+    }
+
+    pub(super) fn no_home(folder: &Path) -> String {
+        let folder = folder.display();
+        format!(
+            "{folder}: expected the home of a running `huiyin up` or `huiyin demo`, and nothing was ever up there"
+        )
+    }
+
+    pub(super) fn stopped(folder: &Path, run_by: RunBy) -> String {
+        let home = folder.display();
+        format!("{home}: nothing runs there now, and this command needs it running: `{run_by} --home {home}`")
+    }
+
+    pub(super) fn stopped_here(folder: &Path) -> String {
+        let home = folder.display();
+        format!(
+            "`huiyin up` does not run in {home}, and this command needs it running (where {DEFAULT_CONFIG} describes a \
+             deployment by now, name it with --config)"
+        )
+    }
+
+    pub(super) fn no_servers(file: &Path) -> String {
+        format!(
+            "{} names no bus, so it is one for `huiyin up`: nothing in {DEMO_HOME} or {UP_HOME} runs with it; start it, or \
+             name its home with --home",
+            file.display()
+        )
+    }
+
+    pub(super) fn starting(folder: &Path) -> String {
+        format!("{}: it is just starting there: try again in a moment", folder.display())
+    }
+
+    pub(super) fn stop_first(folder: &Path) -> String {
+        let home = folder.display();
+        format!("{home}: stop what runs there first (Ctrl-C), then restore with --home {home}")
+    }
+
+    pub(super) fn demo_begins_afresh(folder: &Path) -> String {
+        format!("{}: a demo begins afresh at each start: name another folder", folder.display())
+    }
+
+    pub(super) fn nowhere() -> String {
+        format!(
+            "there is no file {DEFAULT_CONFIG}, and nothing runs in {DEMO_HOME} or {UP_HOME}: name a home with --home or \
+             a configuration with --config"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use serde_json::{Value, json};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A working folder with homes and configurations in it.
+    struct Here {
+        folder: TempDir,
+        /// Held as a running process holds its home.
+        held: Vec<File>,
+    }
+
+    impl Here {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap(), held: Vec::new() }
+        }
+
+        fn config(&self, file: &str, text: &Value) -> PathBuf {
+            let file = self.folder.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, text.to_string()).unwrap();
+            file
+        }
+
+        fn home(&self, home: &str, run_by: RunBy, config: &Path) -> PathBuf {
+            let home = self.folder.path().join(home);
+            fs::create_dir_all(&home).unwrap();
+            let record = json!({
+                "run_by": run_by, "pid": std::process::id(), "config": config, "monitor": "http://127.0.0.1:1",
+                "database": { "host": "/private", "name": "huiyin" },
+                "bus": { "url": "nats://private" },
+            });
+            fs::write(home.join("home.json"), record.to_string()).unwrap();
+            home
+        }
+
+        fn alive(&mut self, home: &Path) {
+            let path = home.join("lock");
+            fs::write(&path, std::process::id().to_string()).unwrap();
+            let file = File::open(&path).unwrap();
+            file.lock().unwrap();
+            self.held.push(file);
+        }
+
+        fn target(&self, home: Option<&Path>, config: Option<&Path>, variable: Option<&Path>) -> Target {
+            Target {
+                home: home.map(Into::into),
+                config: config.map(Into::into),
+                variable: variable.map(Into::into),
+                here: self.folder.path().to_owned(),
+            }
+        }
+    }
+
+    fn of_a_deployment() -> Value {
+        json!({ "bus": { "url": "nats://nats:4222" }, "database": { "host": "postgres" } })
+    }
+
+    /// One line, and the exit code's kind.
+    fn refused<T>(asked: Result<T>) -> String {
+        let line = match asked {
+            Ok(_) => panic!("something was found"),
+            Err(Failure::Usage(line)) => format!("usage: {line}"),
+            Err(Failure::Failed(error)) => format!("failed: {error:#}"),
+            Err(other) => format!("{other:?}"),
+        };
+        assert_eq!(line.lines().count(), 1, "{line}");
+        line
+    }
+
+    fn bus(installation: &Installation) -> &str {
+        installation.servers.as_ref().map_or("configured", |servers| servers.bus.url.as_str())
+    }
+
+    #[test]
+    fn with_nothing_named_the_one_that_runs_here_is_meant() {
+        let mut here = Here::new();
+        let line = refused(here.target(None, None, None).running());
+        assert!(line.contains("usage: there is no file config/huiyin.json"), "{line}");
+        let company = here.config("company.json", &json!({}));
+        let (up, demo) =
+            (here.home(UP_HOME, RunBy::Up, &company), here.home(DEMO_HOME, RunBy::Demo, &company));
+        here.alive(&up);
+        let found = here.target(None, None, None).running().unwrap();
+        assert_eq!((bus(&found), found.file()), ("nats://private", company.as_path()));
+        here.alive(&demo);
+        let line = refused(here.target(None, None, None).running());
+        assert!(line.contains("usage: ") && line.contains("--home .huiyin or --home .huiyin/up"), "{line}");
+        let named = here.target(Some(&demo), None, None).running().unwrap();
+        assert!(!named.source().environment, "a demo's configuration is not open to the environment");
+    }
+
+    /// Seen to fail with the file's own sections taken although `huiyin up` runs with it.
+    #[test]
+    fn a_configuration_that_is_named_is_a_deployment_unless_a_home_runs_with_it() {
+        let mut here = Here::new();
+        let (ours, other) =
+            (here.config("ours.json", &json!({})), here.config("other.json", &of_a_deployment()));
+        let up = here.home(UP_HOME, RunBy::Up, &ours);
+        here.alive(&up);
+        for target in [here.target(None, Some(&ours), None), here.target(None, None, Some(&ours))] {
+            assert_eq!(bus(&target.running().unwrap()), "nats://private");
+        }
+        for target in [here.target(None, Some(&other), None), here.target(None, Some(&other), Some(&ours))] {
+            let found = target.running().unwrap();
+            assert_eq!((bus(&found), found.file()), ("configured", other.as_path()));
+        }
+        // A home that is named is meant, whatever the environment says; --config beside it is its configuration.
+        let found = here.target(Some(&up), None, Some(&other)).running().unwrap();
+        assert_eq!((bus(&found), found.file()), ("nats://private", ours.as_path()));
+        let found = here.target(Some(&up), Some(&other), None).running().unwrap();
+        assert_eq!((bus(&found), found.file()), ("nats://private", other.as_path()));
+    }
+
+    #[test]
+    fn what_does_not_run_is_said_in_one_line() {
+        let here = Here::new();
+        let usual = here.config(DEFAULT_CONFIG, &json!({}));
+        let nowhere = here.folder.path().join("nowhere");
+        let line = refused(here.target(Some(&nowhere), None, None).running());
+        assert!(line.contains("failed: ") && line.contains("nothing was ever up there"), "{line}");
+        // A configuration that names no servers can only be `up`'s.
+        let found = here.target(None, None, None).running().unwrap();
+        assert!(refused(found.config(&["bus.url"])).contains("names no bus, so it is one for `huiyin up`"));
+        let up = here.home(UP_HOME, RunBy::Up, &usual);
+        let line = refused(here.target(None, None, None).running());
+        assert!(line.contains("`huiyin up` does not run in .huiyin/up"), "{line}");
+        let line = refused(here.target(Some(&up), None, None).running());
+        assert!(line.contains("nothing runs there now") && line.contains("`huiyin up --home"), "{line}");
+        // What asks for the configuration alone asks for no more.
+        assert_eq!(here.target(Some(&up), None, None).configured().unwrap().file(), usual);
+        assert_eq!(here.target(None, None, None).configured().unwrap().file(), usual);
+    }
+
+    /// Seen to fail with the home's error told.
+    #[test]
+    fn a_home_that_cannot_be_read_is_in_nobodys_way() {
+        let here = Here::new();
+        let company = here.config("company.json", &of_a_deployment());
+        let home = here.home(DEMO_HOME, RunBy::Demo, &company);
+        fs::write(home.join("home.json"), "{}").unwrap();
+        assert_eq!(here.target(None, Some(&company), None).running().unwrap().file(), company);
+        let line = refused(here.target(None, None, None).running());
+        assert!(line.contains("home.json is damaged"), "{line}");
+    }
+
+    #[test]
+    fn a_home_that_another_process_has_just_taken_is_not_guessed_at() {
+        let mut here = Here::new();
+        let company = here.config("company.json", &json!({}));
+        let up = here.home(UP_HOME, RunBy::Up, &company);
+        let record = fs::read_to_string(up.join("home.json")).unwrap();
+        let earlier = record.replace(&format!("\"pid\":{}", std::process::id()), "\"pid\":1");
+        fs::write(up.join("home.json"), earlier).unwrap();
+        here.alive(&up);
+        let line = refused(here.target(None, None, None).running());
+        assert!(line.contains("it is just starting"), "{line}");
+    }
+
+    #[test]
+    fn a_restore_never_goes_into_what_runs() {
+        let mut here = Here::new();
+        let company = here.config("company.json", &of_a_deployment());
+        let (up, demo) =
+            (here.home(UP_HOME, RunBy::Up, &company), here.home(DEMO_HOME, RunBy::Demo, &company));
+        let deployment = here.target(None, Some(&company), None).destination();
+        assert!(matches!(deployment, Ok(Destination::Deployment(_))));
+        assert!(matches!(here.target(Some(&up), None, None).destination(), Ok(Destination::Home { .. })));
+        let line = refused(here.target(Some(&demo), None, None).destination());
+        assert!(line.contains("a demo begins afresh"), "{line}");
+        here.alive(&up);
+        for target in [
+            here.target(Some(&up), None, None),
+            here.target(None, None, None),
+            here.target(None, Some(&company), None),
+        ] {
+            let line = refused(target.destination());
+            assert!(line.contains("stop what runs there first"), "{line}");
+        }
+    }
+}
