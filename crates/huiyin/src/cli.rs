@@ -124,14 +124,9 @@ async fn run(command: Command, target: &Target) -> Result<()> {
             let options = demo::Options { home, tools: None, headless, without_gateway };
             Ok(demo::run(&options).await?)
         }
-<<<<<<< HEAD
-        Command::Up(UpArgs { home }) => {
-            Box::pin(up::run(&up::Options { home, config: source.file.clone() })).await
-=======
         Command::Up => {
             let options = up::Options { home: target.home_or(UP_HOME), config: target.source().file };
-            Ok(up::run(&options).await?)
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
+            Box::pin(up::run(&options)).await
         }
         Command::Apply(args) => apply::run(&args, target).await,
         Command::Secrets(args) => secrets::run(&args),

@@ -18,12 +18,8 @@ use serde_json::{Value, json};
 use crate::apply::declare_streams;
 use crate::failure::{self, Failure};
 use crate::golive;
-<<<<<<< HEAD
-use crate::local::{Health, Local, Services, say};
-=======
-use crate::local::{Local, RunBy, Services};
+use crate::local::{Health, Local, RunBy, Services, say};
 use crate::pasted::tell_services;
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -43,7 +39,6 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
     let health = Health::default();
     serve_health(&config, &health).await?;
     std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
-<<<<<<< HEAD
     let (local, services) = tokio::select! {
         begun = begin(options, config, &health) => begun?,
         () = shutdown.wait() => {
@@ -66,10 +61,7 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
 /// Starts servers and services; what was started ends when this is dropped.
 async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(Local, Services)> {
     let local = Local::start(&Settings::in_home(&options.home), &say).await?;
-=======
-    let local = Local::start(&Settings::in_home(&options.home), &progress).await?;
     local.tell(RunBy::Up, &options.config)?;
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;

@@ -21,11 +21,8 @@ mod process;
 mod secret;
 mod settings;
 mod stack;
-<<<<<<< HEAD
 pub mod supervise;
-=======
 mod telling;
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 pub mod testing;
 mod version;
 
@@ -35,10 +32,6 @@ pub use lock::holder;
 pub use nats::PrivateNats;
 pub use postgres::{PrivatePostgres, SOCKET_PORT};
 pub use settings::{Durability, Progress, Settings, silent};
-<<<<<<< HEAD
 pub use stack::{Stack, check_owners};
-=======
-pub use stack::Stack;
 pub use telling::{TELL_EVERY, telling};
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 pub use version::Version;

@@ -19,12 +19,8 @@ use local_stack::supervise::GaveUp;
 use runtime::{Clock, Shutdown};
 use store::role::Role;
 
-<<<<<<< HEAD
-use crate::local::{self, Health, Local, Services, say};
-=======
-use crate::local::{Local, RunBy, Services, write_private};
+use crate::local::{self, Health, Local, RunBy, Services, say, write_private};
 use crate::pasted::tell_services;
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 pub use company::sample;
 pub use info::Info;
 use world::World;
@@ -106,10 +102,12 @@ impl Demo {
         let services = Services::start(&local, &config, &clock, &health);
         world.until_listening().await?;
         let db = local.connect_options(Role::Reader);
-<<<<<<< HEAD
         let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &health)?).await?;
-        let info = Info::of(&local, &world, &config, page.address(), options.without_gateway);
-        info.write(&options.home)?;
+        let info = Info::of(&local, &world, &config, page.address(), options);
+        info.write()?;
+        let file = options.home.join(CONFIG);
+        write_private(&file, &format!("{written:#}\n"))?;
+        local.tell(RunBy::Demo, &file)?;
         Ok(Self { info, clock, local, world, services, health, page })
     }
 
@@ -125,15 +123,6 @@ impl Demo {
             gave_up = self.local.keep(&self.health) => gave_up,
             gave_up = gateway => gave_up,
         }
-=======
-        let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &services)?).await?;
-        let info = Info::of(&local, &world, &config, page.address(), options);
-        info.write()?;
-        let file = options.home.join(CONFIG);
-        write_private(&file, &format!("{written:#}\n"))?;
-        local.tell(RunBy::Demo, &file)?;
-        Ok(Self { info, clock, local, world, services, page })
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
     }
 
     /// Stops everything, in the order that loses nothing.

@@ -1,12 +1,9 @@
 //! Everything in one process, over a private Postgres and a private `nats-server`: for a machine without a container
 //! engine. Each service still logs in with its own role, so that ownership is as real as with containers.
 
-<<<<<<< HEAD
 mod children;
 mod health;
-=======
 mod home;
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 mod secrets;
 mod services;
 
@@ -22,14 +19,11 @@ use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
 use store::sqlx::{ConnectOptions, Connection, PgConnection};
 
-<<<<<<< HEAD
 pub use children::keep;
 pub(crate) use children::say;
 pub use health::Health;
-=======
 pub(crate) use home::write_private;
 pub use home::{Home, Record, RunBy};
->>>>>>> 48df0ace57af96880f11291c7eb68fb194312887
 pub use secrets::Secrets;
 pub use services::Services;
 
