@@ -66,7 +66,10 @@ impl About {
                 let open = subject.state().is_open();
                 // A card that only asks for an owner; one of a rung is wanted anyway.
                 let only_asks = card.asks_owner && !card.is_of_a_rung();
-                open && !(only_asks && subject.room.state.owner.is_some())
+                // One that stayed behind in doubt while a higher one went out.
+                let overtaken =
+                    parse(&card.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
+                open && !overtaken && !(only_asks && subject.room.state.owner.is_some())
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::calendar::Calendar;
 use domain::id::WaitId;
 use domain::wait::{Ending, Wait};
+use store::alerts::changes::{Made, Rank};
 use store::rooms::waits::{StoredWait, Which, list};
 use store::sqlx::{self, PgConnection};
 
@@ -49,6 +50,29 @@ impl Fates {
             }
         }
         Some(stored)
+    }
+}
+
+/// The highest card of each wait in each chat. A wait is one thing in a chat: the other cards are lines that point to it.
+#[derive(Debug, Default)]
+pub struct Tops<'m>(BTreeMap<(&'m str, WaitId), Rank>);
+
+impl<'m> Tops<'m> {
+    /// Of these cards, by the waits that they follow. Only what surely stands in a chat takes the place of another; a
+    /// message without a button, which cannot be changed either, does not.
+    pub fn of(cards: &'m [Made], fates: &Fates) -> Self {
+        let mut tops = Self::default();
+        for card in cards.iter().filter(|card| card.stands) {
+            let Some(stored) = fates.of(&card.wait) else { continue };
+            let top = tops.0.entry((&card.chat, stored.wait.id.clone())).or_insert(card.rank);
+            *top = card.rank.max(*top);
+        }
+        tops
+    }
+
+    /// Whether a higher card of the wait that it follows stands in its chat.
+    pub fn overtake(&self, card: &'m Made, follows: &WaitId) -> bool {
+        self.0.get(&(card.chat.as_str(), follows.clone())).is_some_and(|top| card.rank < *top)
     }
 }
 

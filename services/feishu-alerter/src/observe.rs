@@ -22,11 +22,12 @@ use store::rooms::waits::{Which, list};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
+use crate::card::CardState;
 use crate::changes::{Causes, Changes};
 use crate::compose::{absence, departure_state};
 use crate::departure;
 use crate::failure::Failure;
-use crate::fate::{Fates, card_state};
+use crate::fate::{Fates, Tops, card_state};
 use crate::grounds::Grounds;
 use crate::rules::RulesCache;
 
@@ -191,8 +192,12 @@ async fn wanted(
     let waits: BTreeSet<WaitId> = cards.iter().map(|card| card.wait.clone()).collect();
     let fates = Fates::read(connection, waits).await?;
     let unseen = unseen(connection, rooms.values(), &cards, &fates).await?;
-    let shown = cards.into_iter().filter_map(|card| {
+    let tops = Tops::of(&cards, &fates);
+    let shown = cards.iter().filter_map(|card| {
         let stored = fates.of(&card.wait)?;
+        if tops.overtake(card, &stored.wait.id) {
+            return Some((card.id, stored.wait.id.clone(), CardState::Escalated));
+        }
         let excluded = rooms.get(&stored.room).is_some_and(|room| room.excluded);
         let unverified = unseen.get(&card.room).is_some_and(|unseen| unseen.touches(&stored.wait, now));
         let state = card_state(stored, excluded, unverified, Calendar::Always);

@@ -9,26 +9,28 @@ use std::time::Duration;
 pub const OVERDUE: &str = "超时提醒⏰";
 /// Title of the card that asks for an owner.
 pub const OWNER_WANTED: &str = "请指定负责人⏰";
-/// Titles of closed waits.
-pub const ANSWERED: &str = "已回复";
+/// A line in the place of a card that a higher level's followed.
+pub const ESCALATED: &str = "⏫ 已升级";
+/// Titles of closed waits. Each begins with an icon, since no colour is left that no level may have.
+pub const ANSWERED: &str = "✅ 已回复";
 /// The wait was cancelled by somebody.
-pub const CANCELLED: &str = "不用回复";
+pub const CANCELLED: &str = "☑️ 不用回复";
 /// The customer took the message back.
-pub const WITHDRAWN: &str = "客户已撤回";
+pub const WITHDRAWN: &str = "↩️ 客户已撤回";
 /// Our account has left the room, so nobody knows.
-pub const UNOBSERVED: &str = "已停止计时";
+pub const UNOBSERVED: &str = "⏹️ 已停止计时";
 /// Somebody said that there was a reply while nobody saw it.
-pub const CONFIRMED: &str = "已确认回复";
+pub const CONFIRMED: &str = "✅ 已确认回复";
 /// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
 pub const TO_VERIFY: &str = "请核实是否已回复⏰";
 /// Title when our account left a room.
 pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
-pub const RETURNED: &str = "助手账号已回到群里";
+pub const RETURNED: &str = "✅ 助手账号已回到群里";
 /// Judged anew, nobody was waiting.
-pub const VOID: &str = "无需回复";
+pub const VOID: &str = "☑️ 无需回复";
 /// The rules exclude the room.
-pub const EXCLUDED: &str = "不再提醒";
+pub const EXCLUDED: &str = "🔕 不再提醒";
 
 /// Tag beside the title while nobody has answered.
 pub const TAG_OPEN: &str = "未处理";
@@ -111,6 +113,11 @@ pub fn waited(threshold: Duration) -> String {
 /// "客户提问已过 20 分钟", where nobody knows whether the customer still waits.
 pub fn asked(threshold: Duration) -> String {
     format!("客户提问已过 {}", span(threshold))
+}
+
+/// "陈小样 09:30 起等待，后续见后面的卡片"
+pub fn escalated_since(customer: &str, since: &str) -> String {
+    format!("{customer} {since} 起等待，后续见后面的卡片")
 }
 
 /// The level beside the waiting time: "【橙色】".

@@ -100,6 +100,14 @@ pub async fn lock_rooms(connection: &mut PgConnection, rooms: &[String]) -> Resu
     Ok(locked)
 }
 
+/// Locks one room (its key in text form) against whoever takes it in, and waits for them.
+pub async fn lock_room(connection: &mut PgConnection, room: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("select from alert_rooms where room = $1 for update", room)
+        .fetch_optional(connection)
+        .await?;
+    Ok(())
+}
+
 /// The newest capture gap's number; 0 while there has been none. Numbers rise, but a lower one may be committed later:
 /// only one process writes the gaps of a gateway, one at a time.
 pub async fn newest_gap(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {

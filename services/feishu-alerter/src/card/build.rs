@@ -13,6 +13,8 @@ use crate::feishu::OutgoingMessage;
 use crate::uuid::CardUuid;
 use crate::wording;
 
+/// The template of a closed card: without colour. Every other one may be a level's.
+const CLOSED: &str = "default";
 /// Longest name of a customer, room or person, in characters.
 const NAME_CHARS: usize = 40;
 /// Longest name of a room in a title, in characters.
@@ -64,6 +66,9 @@ pub fn answer_with_toast(kind: Toast, words: &str) -> Value {
 }
 
 fn card(facts: &CardFacts, form: Form) -> Value {
+    if facts.state == CardState::Escalated {
+        return line(facts);
+    }
     let mut elements = vec![markdown(&names(facts, form))];
     if form != Form::Minimal {
         elements.extend(notes(facts).map(|note| markdown(&note)));
@@ -78,6 +83,18 @@ fn card(facts: &CardFacts, form: Form) -> Value {
         "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
         "header": header(facts),
         "body": {"elements": elements},
+    })
+}
+
+/// A card without a title, in one line. It must be true for ever: how the wait goes on is said by the card that it points to.
+fn line(facts: &CardFacts) -> Value {
+    let what = wording::in_room(wording::ESCALATED, &escaped(&facts.room));
+    let since = wording::escalated_since(&escaped(&facts.customer), &time(facts, facts.waiting_since));
+    let words = format!("**{what}** {since}");
+    json!({
+        "schema": "2.0",
+        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
+        "body": {"elements": [{"tag": "markdown", "text_size": "notation", "content": words}]},
     })
 }
 
@@ -96,14 +113,14 @@ pub(crate) fn folded_marker(marker: &CardUuid) -> Value {
 }
 
 fn header(facts: &CardFacts) -> Value {
-    let colour = if matches!(facts.state, CardState::Waiting { .. }) { facts.level } else { Colour::Grey };
+    let template = if facts.state.is_open() { facts.level.name() } else { CLOSED };
     let mut tags = Vec::new();
     if facts.awaits_reply() && facts.unverified {
         tags.push(tag(wording::TAG_UNVERIFIED, Colour::Grey));
     } else if facts.awaits_reply() {
         tags.push(tag(wording::TAG_OPEN, facts.level));
     }
-    json!({"template": colour.name(), "title": {"tag": "plain_text", "content": title(facts)},
+    json!({"template": template, "title": {"tag": "plain_text", "content": title(facts)},
         "text_tag_list": tags})
 }
 
@@ -117,6 +134,7 @@ fn tag(words: &str, colour: Colour) -> Value {
 fn title(facts: &CardFacts) -> String {
     let what = match &facts.state {
         CardState::Waiting { .. } => return waiting_title(facts),
+        CardState::Escalated => wording::ESCALATED,
         CardState::Answered { .. } => wording::ANSWERED,
         CardState::Cancelled { .. } => wording::CANCELLED,
         CardState::Confirmed { .. } => wording::CONFIRMED,
@@ -149,7 +167,7 @@ fn titled_room(facts: &CardFacts) -> String {
 /// How it ended, or that it went on; nothing while it simply waits.
 fn outcome(facts: &CardFacts) -> Option<String> {
     match &facts.state {
-        CardState::Waiting { .. } => None,
+        CardState::Waiting { .. } | CardState::Escalated => None,
         CardState::Answered { by, .. } if facts.unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),

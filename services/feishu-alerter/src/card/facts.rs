@@ -92,6 +92,9 @@ pub enum CardState {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unverified: bool,
     },
+    /// A card of a higher rung stands in the same chat: this one is a line that points to it, and never changes again as
+    /// long as the wait is the same.
+    Escalated,
     /// Somebody answered.
     Answered {
         /// Display name.

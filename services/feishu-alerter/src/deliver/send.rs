@@ -8,7 +8,8 @@ use domain::Timestamp;
 use domain::golive::Phase;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
-use store::alerts::schedule::is_due;
+use store::alerts::changes::overtake;
+use store::alerts::schedule::{is_due, lock_room};
 use store::alerts::sending::{
     AttemptKey, End, Frozen, freeze, lock_attempt, lock_head, mark_refused, mark_retry, mark_sending,
     mark_sent, put_off, set_aside,
@@ -161,14 +162,32 @@ impl Deliverer {
         let mut connection = self.ctx.db.acquire().await?;
         match outcome {
             Ok(sent) => {
-                let shown = as_json(&CardState::WAITING)?;
-                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &shown, now).await?;
+                self.record_sent(&mut connection, card, &sent, now).await?;
                 metrics::counter!("alerts_sent_total").increment(1);
                 metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
                 Ok(())
             }
             Err(error) => self.record_failure(&mut connection, attempt, &error, now).await,
         }
+    }
+
+    /// From now on the card stands for its wait in this chat, and those before it shrink.
+    async fn record_sent(
+        &self,
+        connection: &mut PgConnection,
+        card: &Card,
+        sent: &Sent,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let mut tx = connection.begin().await?;
+        if card.alarm.is_none() {
+            lock_room(&mut tx, &card.room.to_string()).await?;
+        }
+        let shown = as_json(&CardState::WAITING)?;
+        if mark_sent(&mut tx, card.id, sent.message_id.as_str(), &shown, now).await? {
+            overtake(&mut tx, card.id, &as_json(&CardState::Escalated)?, now).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn record_failure(

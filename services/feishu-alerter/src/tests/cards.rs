@@ -48,6 +48,7 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
 fn states() -> Vec<CardState> {
     vec![
         CardState::WAITING,
+        CardState::Escalated,
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
         CardState::Cancelled { by: "小林".to_owned() },
         CardState::Confirmed { by: "小林".to_owned() },
@@ -171,14 +172,15 @@ async fn the_card_that_asks_for_an_owner() {
 }
 
 #[tokio::test]
-async fn the_closed_cards_are_grey_and_name_who_and_how_long() {
+async fn the_closed_cards_have_no_level_s_colour_and_name_who_and_how_long() {
     let stage = stage().await;
     let closed = |state| json(&render(&CardFacts { state, ..facts(&stage.hand) }, Form::Full));
     let answered = closed(CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) });
     insta::assert_json_snapshot!(answered);
     let cancelled = closed(CardState::Cancelled { by: "小林".to_owned() });
-    assert_eq!(cancelled["header"]["title"]["content"], "不用回复：样例公司-王小样客户群");
-    assert_eq!(cancelled["header"]["template"], "grey");
+    assert_eq!(cancelled["header"]["title"]["content"], "☑️ 不用回复：样例公司-王小样客户群");
+    assert_eq!(cancelled["header"]["template"], "default");
+    assert!(Colour::ALL.iter().all(|level| level.name() != "default"), "no level looks like a closed card");
     assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
     for card in [answered, cancelled] {
         assert!(!card.to_string().contains("\"button\""), "a closed card has nothing to press");
@@ -206,7 +208,7 @@ async fn a_card_about_a_departure_says_where_and_by_whom_and_has_no_button() {
     let back = json(&render(&CardFacts { state: CardState::Returned, ..left }, Form::Full));
     assert_eq!(
         (&back["header"]["title"]["content"], &back["header"]["template"]),
-        (&"助手账号已回到群里：样例公司-王小样客户群".into(), &"grey".into())
+        (&"✅ 助手账号已回到群里：样例公司-王小样客户群".into(), &"default".into())
     );
 }
 
@@ -250,7 +252,8 @@ async fn nothing_of_a_stranger_is_markup_in_any_form() {
 async fn the_marker_is_folded_away_and_title_and_preview_name_the_room() {
     let stage = stage().await;
     for kind in [CardKind::Overdue, CardKind::OwnerWanted, CardKind::AccountLeft { by: None }] {
-        for state in states() {
+        // A line has neither a title nor a marker.
+        for state in states().into_iter().filter(|state| *state != CardState::Escalated) {
             let facts = CardFacts { kind: kind.clone(), state, ..facts(&stage.hand) };
             let card = json(&render(&facts, Form::Full));
             for words in [&card["header"]["title"]["content"], &card["config"]["summary"]["content"]] {
@@ -278,4 +281,12 @@ async fn a_card_is_the_same_whenever_it_is_drawn_that_day() {
     let before = facts(&stage.hand);
     let after = CardFacts { made_at: before.made_at + TimeDelta::hours(1), ..before.clone() };
     assert_eq!(render(&before, Form::Full), render(&after, Form::Full));
+}
+
+#[tokio::test]
+async fn a_card_that_was_escalated_is_one_line_without_buttons() {
+    let stage = stage().await;
+    let facts = CardFacts { state: CardState::Escalated, ..facts(&stage.hand) };
+    let card = json(&render(&facts, Form::Full));
+    insta::assert_json_snapshot!(card);
 }

@@ -12,5 +12,6 @@ mod owners;
 mod presses;
 mod refusals;
 mod replicas;
+mod shrinking;
 mod support;
 mod watch;

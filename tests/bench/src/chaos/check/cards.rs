@@ -29,6 +29,8 @@ struct Row {
     wait: String,
     rung: String,
     chat: String,
+    /// By threshold, asks for an owner before the rung, and age: the order of the cards of one wait in one chat.
+    rank: (i64, bool, i64),
     follows: String,
     state: String,
     message_id: Option<String>,
@@ -40,7 +42,7 @@ struct Row {
 pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let messages = in_chats(scene.world).await?;
     let rows = sqlx::query(
-        "select wait, rung, chat, follows, state, message_id, changeable, \
+        "select wait, rung, chat, threshold_seconds, id, follows, state, message_id, changeable, \
                 wanted is not distinct from shown as true_to_wait from alert_cards",
     )
     .fetch_all(&scene.world.admin)
@@ -55,9 +57,11 @@ pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
 }
 
 fn read(row: &PgRow) -> Row {
+    let rung: String = row.get("rung");
     Row {
         wait: row.get("wait"),
-        rung: row.get("rung"),
+        rank: (row.get("threshold_seconds"), rung.parse::<u64>().is_ok(), row.get("id")),
+        rung,
         chat: row.get("chat"),
         follows: row.get("follows"),
         state: row.get("state"),
@@ -157,10 +161,20 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
     problems
 }
 
-/// A card of an open wait has its button; one of a closed wait has none and names the fate.
+/// In each chat one card stands for a wait. It has its button while the wait is open; when it is closed it has none and
+/// names the fate. Those before it are lines.
 fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<String> {
     let by_id: BTreeMap<&str, &Value> =
         messages.iter().filter_map(|message| Some((message["message_id"].as_str()?, message))).collect();
+    let mut tops: BTreeMap<(&str, &str), (i64, bool, i64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.state == "sent") {
+        let Some(stored) = heir(scene, &row.wait) else { continue };
+        let message = row.message_id.as_deref().and_then(|id| by_id.get(id));
+        if message.is_some_and(|message| message["msg_type"] == "interactive") {
+            let top = tops.entry((&row.chat, &stored.wait.id.0)).or_insert(row.rank);
+            *top = row.rank.max(*top);
+        }
+    }
     let mut problems = Vec::new();
     for row in rows.iter().filter(|row| row.state == "sent" && row.changeable) {
         let Some(message) = row.message_id.as_deref().and_then(|id| by_id.get(id)) else { continue };
@@ -170,7 +184,9 @@ fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<Strin
         }
         let title = message["card"]["header"]["title"]["content"].as_str().unwrap_or_default();
         let fate = fate(stored);
+        let stands = tops.get(&(row.chat.as_str(), stored.wait.id.0.as_str())) == Some(&row.rank);
         let right = match fate {
+            _ if !stands => message["card"]["header"].is_null() && button(message).is_none(),
             None => button(message).is_some(),
             Some(fate) => button(message).is_none() && title.contains(fate),
         };
