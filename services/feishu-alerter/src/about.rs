@@ -4,6 +4,7 @@
 use domain::Timestamp;
 use domain::rules::Rules;
 use runtime::Config;
+use runtime::config::Feishu;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::alerts::cards::Card;
@@ -59,28 +60,27 @@ impl About {
     }
 
     /// Whether there is still something to say.
-    pub fn is_wanted(&self, card: &Card) -> bool {
+    pub fn is_wanted(&self, card: &Card, feishu: &Feishu) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Room(subject) => {
-                let open = subject.state().is_open();
-                // A card that only asks for an owner; one of a rung is wanted anyway.
-                let only_asks = card.asks_owner && !card.is_of_a_rung();
                 // One that stayed behind in doubt while a higher one went out.
                 let overtaken =
                     parse(&card.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
-                open && !overtaken && !(only_asks && subject.room.state.owner.is_some())
+                subject.shown_by(card, feishu).is_open() && !overtaken
             }
         }
     }
 
     /// What a card shows that is sent now.
-    pub fn first(&self, card: &Card) -> Result<Value, Failure> {
+    pub fn first(&self, card: &Card, feishu: &Feishu) -> Result<Value, Failure> {
         match self {
             Self::Alarm => Ok(card.wanted.clone()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.about, compose::About::Wait { unverified: true, .. });
-                as_json(&CardState::Waiting { unverified })
+                let state = subject.shown_by(card, feishu);
+                let open = CardState::Waiting { unverified, owner: None };
+                as_json(if state.is_open() { &state } else { &open })
             }
         }
     }

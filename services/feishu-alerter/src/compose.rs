@@ -19,7 +19,7 @@ use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
 use crate::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::fate::{Fates, card_state};
+use crate::fate::{Fates, card_state, in_chat};
 use crate::feishu::OpenId;
 use crate::uuid::CardUuid;
 
@@ -63,7 +63,16 @@ impl Subject {
         Ok(Some(Self { about: About::Wait { stored: Box::new(stored), unverified }, room }))
     }
 
-    /// What its cards show.
+    /// What this card of it shows.
+    pub fn shown_by(&self, card: &Card, feishu: &Feishu) -> CardState {
+        let owner = self.room.state.owner.as_ref();
+        match &self.about {
+            About::Wait { .. } => in_chat(self.state(), owner, &card.chat, card.only_asks(), feishu),
+            About::Departure(_) => self.state(),
+        }
+    }
+
+    /// What became of it.
     pub fn state(&self) -> CardState {
         match &self.about {
             About::Wait { stored, unverified } => {
@@ -98,7 +107,9 @@ impl Subject {
             waiting_since,
             last_lines: self.last_lines(),
             unverified: match (&state, &self.about) {
-                (CardState::Waiting { unverified }, _) | (_, About::Wait { unverified, .. }) => *unverified,
+                (CardState::Waiting { unverified, .. }, _) | (_, About::Wait { unverified, .. }) => {
+                    *unverified
+                }
                 (_, About::Departure(_)) => false,
             },
             state,
@@ -110,7 +121,8 @@ impl Subject {
     fn who_and_when(&self, card: &Card) -> (CardKind, String, Timestamp) {
         match &self.about {
             About::Wait { stored, .. } => {
-                let kind = if card.asks_owner { CardKind::OwnerWanted } else { CardKind::Overdue };
+                let asks = card.asks_owner && self.owner().is_none();
+                let kind = if asks { CardKind::OwnerWanted } else { CardKind::Overdue };
                 (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
             }
             About::Departure(absence) => {

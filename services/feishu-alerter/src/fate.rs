@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::calendar::Calendar;
-use domain::id::WaitId;
+use domain::id::{StaffName, WaitId};
 use domain::wait::{Ending, Wait};
+use runtime::config::Feishu;
 use store::alerts::changes::{Made, Rank};
 use store::rooms::waits::{StoredWait, Which, list};
 use store::sqlx::{self, PgConnection};
@@ -76,13 +77,37 @@ impl<'m> Tops<'m> {
     }
 }
 
+/// What a card shows in its chat, given what became of its wait. Only the owner of the room is to answer: in the chat of
+/// somebody else it says who that is. `only_asks`: it is there for nothing but to ask for an owner.
+pub fn in_chat(
+    fate: CardState,
+    owner: Option<&StaffName>,
+    chat: &str,
+    only_asks: bool,
+    feishu: &Feishu,
+) -> CardState {
+    let (CardState::Waiting { unverified, .. }, Some(owner)) = (&fate, owner) else { return fate };
+    let name = owner.as_str().to_owned();
+    if chat == feishu.public_chat {
+        if only_asks {
+            return CardState::OwnerFound { owner: name };
+        }
+        return CardState::Waiting { unverified: *unverified, owner: Some(name) };
+    }
+    if feishu.chats.get(owner).is_some_and(|own| own == chat) {
+        fate
+    } else {
+        CardState::HandedOver { to: name }
+    }
+}
+
 /// What the cards of a wait show. `excluded`: the rules exclude its room; `unverified`: it overlaps a capture gap.
 pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, calendar: Calendar) -> CardState {
     if stored.void {
         return CardState::Void;
     }
     let Some(outcome) = &stored.wait.outcome else {
-        return if excluded { CardState::Excluded } else { CardState::Waiting { unverified } };
+        return if excluded { CardState::Excluded } else { CardState::Waiting { unverified, owner: None } };
     };
     match &outcome.how {
         Ending::Answered { name, .. } => CardState::Answered {

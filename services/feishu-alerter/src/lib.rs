@@ -11,6 +11,7 @@ mod about;
 pub mod callback;
 pub mod card;
 mod changes;
+mod climb;
 mod compose;
 mod decide;
 mod deliver;

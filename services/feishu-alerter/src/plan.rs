@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use runtime::Context;
 use runtime::telemetry::chain;
+use store::alerts::schedule::rooms_with_waits;
 use tokio::sync::Notify;
 
 use crate::changes::Changes;
@@ -26,8 +27,9 @@ pub async fn run(
     made: Arc<Notify>,
 ) {
     let (decider, notice) = (Decider::new(), Notice::default());
+    let mut known = false;
     while !ctx.shutdown.requested() {
-        match turn(&ctx, &rules, &pending, &decider, &notice).await {
+        match turn(&ctx, &rules, &pending, &decider, &notice, &mut known).await {
             Ok(()) => ctx.health.beat("plan"),
             Err(failure) => {
                 tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
@@ -47,7 +49,13 @@ async fn turn(
     pending: &Changes,
     decider: &Decider,
     notice: &Notice,
+    known: &mut bool,
 ) -> Result<(), Failure> {
+    if !*known {
+        // Since the last run the configuration may have given people other chats.
+        pending.add(rooms_with_waits(&mut *ctx.db.acquire().await?).await?);
+        *known = true;
+    }
     observe(ctx, rules, pending).await?;
     let held = held(&mut *ctx.db.acquire().await?, &ctx.config, ctx.clock.now()).await?;
     notice.note(held);

@@ -11,6 +11,10 @@ pub const OVERDUE: &str = "超时提醒⏰";
 pub const OWNER_WANTED: &str = "请指定负责人⏰";
 /// A line in the place of a card that a higher level's followed.
 pub const ESCALATED: &str = "⏫ 已升级";
+/// Somebody else owns the room.
+pub const HANDED_OVER: &str = "➡️ 已转交";
+/// Somebody owns the room for which an owner was asked.
+pub const OWNER_FOUND: &str = "✅ 已指定负责人";
 /// Titles of closed waits. Each begins with an icon, since no colour is left that no level may have.
 pub const ANSWERED: &str = "✅ 已回复";
 /// The wait was cancelled by somebody.
@@ -143,6 +147,16 @@ pub fn confirmed_by(who: &str) -> String {
 /// Our account is back in the room.
 pub fn returned() -> String {
     "助手账号已回到群里，恢复计时".to_owned()
+}
+
+/// "已转交给 小周，由 TA 继续跟进"
+pub fn handed_over_to(who: &str) -> String {
+    format!("已转交给 {who}，由 TA 继续跟进")
+}
+
+/// "负责人是 小周，提醒已发给 TA"
+pub fn owner_found(who: &str) -> String {
+    format!("负责人是 {who}，后续提醒直接发给 TA")
 }
 
 /// "小林 标记为不用回复"

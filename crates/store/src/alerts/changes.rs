@@ -24,6 +24,8 @@ pub struct Made {
     pub rank: Rank,
     /// It surely stands in its chat, as a card.
     pub stands: bool,
+    /// It is there for nothing but to ask for an owner.
+    pub only_asks: bool,
 }
 
 /// The order of the cards of one wait in one chat: by threshold, an ask for an owner before the rung, and what was made
@@ -44,7 +46,7 @@ pub async fn cards_of(
     let rows = sqlx::query!(
         r#"
         select id, room, about, wait, chat, threshold_seconds, rung ~ '^[0-9]+$' as "of_a_rung!",
-               state = 'sent' and form <> 'plain_text' as "stands!"
+               state = 'sent' and form <> 'plain_text' as "stands!", ask_day is not null as "asks!"
         from alert_cards
         where room = any ($1) and created_at >= $2
         order by id
@@ -61,7 +63,8 @@ pub async fn cards_of(
             let rank =
                 Rank { threshold_seconds: row.threshold_seconds, of_a_rung: row.of_a_rung, id: row.id };
             let (wait, chat, stands) = (WaitId(row.wait), row.chat, row.stands);
-            Made { id: row.id, room: row.room, about, wait, chat, rank, stands }
+            let only_asks = row.asks && !row.of_a_rung;
+            Made { id: row.id, room: row.room, about, wait, chat, rank, stands, only_asks }
         })
         .collect())
 }

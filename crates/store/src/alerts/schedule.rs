@@ -48,6 +48,11 @@ pub async fn rooms_to_observe(
     .await
 }
 
+/// The rooms (keys in text form) in which somebody waits.
+pub async fn rooms_with_waits(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!("select distinct room from alert_schedule order by room").fetch_all(connection).await
+}
+
 /// Those of these rooms (keys in text form) that were not taken in with at least this version, without those that are put
 /// off. It reads these and no others.
 pub async fn unobserved(

@@ -135,6 +135,8 @@ fn title(facts: &CardFacts) -> String {
     let what = match &facts.state {
         CardState::Waiting { .. } => return waiting_title(facts),
         CardState::Escalated => wording::ESCALATED,
+        CardState::HandedOver { .. } => wording::HANDED_OVER,
+        CardState::OwnerFound { .. } => wording::OWNER_FOUND,
         CardState::Answered { .. } => wording::ANSWERED,
         CardState::Cancelled { .. } => wording::CANCELLED,
         CardState::Confirmed { .. } => wording::CONFIRMED,
@@ -168,6 +170,8 @@ fn titled_room(facts: &CardFacts) -> String {
 fn outcome(facts: &CardFacts) -> Option<String> {
     match &facts.state {
         CardState::Waiting { .. } | CardState::Escalated => None,
+        CardState::HandedOver { to } => Some(wording::handed_over_to(&name(to))),
+        CardState::OwnerFound { owner } => Some(wording::owner_found(&name(owner))),
         CardState::Answered { by, .. } if facts.unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),
@@ -229,7 +233,8 @@ fn mention_id(id: &str) -> String {
 
 /// What the reader is to do besides answering.
 fn notes(facts: &CardFacts) -> impl Iterator<Item = String> {
-    let wants_owner = facts.kind == CardKind::OwnerWanted && facts.state.is_open();
+    // Whichever card stands for the wait: the one that asked has shrunk by then.
+    let wants_owner = facts.awaits_reply() && facts.owner.is_none();
     let assign = wants_owner.then(|| wording::ASSIGN_ONE.to_owned());
     let verify = (facts.awaits_reply() && facts.unverified).then(|| wording::UNVERIFIED_NOTE.to_owned());
     let away = facts.state.is_open() && matches!(facts.kind, CardKind::AccountLeft { .. });

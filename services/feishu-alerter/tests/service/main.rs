@@ -4,6 +4,7 @@ mod closing;
 mod crashes;
 mod first_day;
 mod gaps;
+mod handover;
 mod holding;
 mod idle;
 mod ladder;

@@ -51,6 +51,7 @@ pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let mut problems = none_twice(&rows, &messages);
     problems.extend(none_lost(&rows, &messages));
     problems.extend(none_missing(scene, &rows));
+    problems.extend(none_untold(scene, &rows));
     problems.extend(none_untrue(scene, &rows, &messages));
     let set_aside = rows.iter().filter(|row| is_set_aside(row)).count();
     Ok((problems, Tally { cards: messages.len(), set_aside, ..Tally::default() }))
@@ -183,7 +184,7 @@ fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<Strin
             continue;
         }
         let title = message["card"]["header"]["title"]["content"].as_str().unwrap_or_default();
-        let fate = fate(stored);
+        let fate = fate(stored).or_else(|| elsewhere(scene, row, stored));
         let stands = tops.get(&(row.chat.as_str(), stored.wait.id.0.as_str())) == Some(&row.rank);
         let right = match fate {
             _ if !stands => message["card"]["header"].is_null() && button(message).is_none(),
@@ -193,6 +194,38 @@ fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<Strin
         if !right || !row.true_to_wait || row.follows != stored.wait.id.0 {
             problems
                 .push(format!("cards: {} rung {} shows `{title}`, should be {fate:?}", row.wait, row.rung));
+        }
+    }
+    problems.truncate(SHOWN);
+    problems
+}
+
+/// What the title of a card of an open wait says when its chat is not to answer any more.
+fn elsewhere(scene: &Scene<'_>, row: &Row, stored: &StoredWait) -> Option<&'static str> {
+    let feishu = &scene.world.config.feishu;
+    let room = scene.rooms.iter().find(|room| room.room == stored.room)?;
+    let owner = room.state.owner.as_ref()?;
+    if row.chat == feishu.public_chat {
+        return row.rung.starts_with("owner-").then_some(wording::OWNER_FOUND);
+    }
+    (feishu.chats.get(owner) != Some(&row.chat)).then_some(wording::HANDED_OVER)
+}
+
+/// Whoever owns the room was told of the highest rung that anybody was told of.
+fn none_untold(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
+    let feishu = &scene.world.config.feishu;
+    let told = |row: &&Row| row.state == "sent" || is_set_aside(row);
+    let mut problems = Vec::new();
+    for stored in scene.waits.values() {
+        let live = stored.replaced_by.is_none() && !stored.void && stored.wait.outcome.is_none();
+        let room = scene.rooms.iter().find(|room| room.room == stored.room).filter(|_| live);
+        let Some(owner) = room.and_then(|room| room.state.owner.as_ref()) else { continue };
+        let chat = feishu.chats.get(owner).unwrap_or(&feishu.public_chat);
+        let of_wait = rows.iter().filter(|row| row.follows == stored.wait.id.0).filter(told);
+        let rungs = || of_wait.clone().filter_map(|row| Some((row.rung.parse::<u64>().ok()?, &row.chat)));
+        let Some(highest) = rungs().map(|(rung, _)| rung).max() else { continue };
+        if !rungs().any(|(rung, there)| rung == highest && there == chat) {
+            problems.push(format!("cards: {owner} was not told of wait {} rung {highest}", stored.wait.id));
         }
     }
     problems.truncate(SHOWN);
