@@ -60,25 +60,25 @@ impl About {
     }
 
     /// Whether there is still something to say.
-    pub fn is_wanted(&self, card: &Card, feishu: &Feishu) -> bool {
+    pub fn is_wanted(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Room(subject) => {
                 // One that stayed behind in doubt while a higher one went out.
                 let overtaken =
                     parse(&card.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
-                subject.shown_by(card, feishu).is_open() && !overtaken
+                subject.shown_by(card, feishu, now).is_open() && !overtaken
             }
         }
     }
 
     /// What a card shows that is sent now.
-    pub fn first(&self, card: &Card, feishu: &Feishu) -> Result<Value, Failure> {
+    pub fn first(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> Result<Value, Failure> {
         match self {
             Self::Alarm => Ok(card.wanted.clone()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.about, compose::About::Wait { unverified: true, .. });
-                let state = subject.shown_by(card, feishu);
+                let state = subject.shown_by(card, feishu, now);
                 let open = CardState::Waiting { unverified, owner: None };
                 as_json(if state.is_open() { &state } else { &open })
             }

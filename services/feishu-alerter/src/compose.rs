@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::calendar::Calendar;
 use domain::gap::Unseen;
 use domain::id::{StaffName, WaitId};
 use domain::presence::Absence;
@@ -64,20 +63,18 @@ impl Subject {
     }
 
     /// What this card of it shows.
-    pub fn shown_by(&self, card: &Card, feishu: &Feishu) -> CardState {
+    pub fn shown_by(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
         match &self.about {
-            About::Wait { .. } => in_chat(self.state(), owner, &card.chat, card.only_asks(), feishu),
-            About::Departure(_) => self.state(),
+            About::Wait { .. } => in_chat(self.state(now), owner, &card.chat, card.only_asks(), feishu),
+            About::Departure(_) => self.state(now),
         }
     }
 
     /// What became of it.
-    pub fn state(&self) -> CardState {
+    pub fn state(&self, now: Timestamp) -> CardState {
         match &self.about {
-            About::Wait { stored, unverified } => {
-                card_state(stored, self.room.excluded, *unverified, Calendar::Always)
-            }
+            About::Wait { stored, unverified } => card_state(stored, self.room.excluded, *unverified, now),
             About::Departure(absence) => departure_state(&self.room, absence.as_ref()),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::wait::{Ending, Wait};
@@ -12,6 +13,7 @@ use store::rooms::waits::{StoredWait, Which, list};
 use store::sqlx::{self, PgConnection};
 
 use crate::card::CardState;
+use crate::pressed;
 
 /// Waits with all those that took their place.
 #[derive(Debug, Default)]
@@ -101,8 +103,9 @@ pub fn in_chat(
     }
 }
 
-/// What the cards of a wait show. `excluded`: the rules exclude its room; `unverified`: it overlaps a capture gap.
-pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, calendar: Calendar) -> CardState {
+/// What became of a wait at a moment, as its cards show it. `excluded`: the rules exclude its room; `unverified`: it
+/// overlaps a capture gap.
+pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, now: Timestamp) -> CardState {
     if stored.void {
         return CardState::Void;
     }
@@ -112,9 +115,12 @@ pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, calenda
     match &outcome.how {
         Ending::Answered { name, .. } => CardState::Answered {
             by: domain::wording::name(name).to_owned(),
-            after: waited(&stored.wait, calendar),
+            after: waited(&stored.wait, Calendar::Always),
         },
-        Ending::Cancelled { by, .. } => CardState::Cancelled { by: by.clone() },
+        Ending::Cancelled { by, command, .. } => {
+            let until = pressed::cancel_of(command).map(|_| outcome.at + pressed::UNDO_WITHIN);
+            CardState::Cancelled { by: by.clone(), undo_until: until.filter(|until| now < *until) }
+        }
         Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },
         Ending::Withdrawn => CardState::Withdrawn,
         Ending::Unobserved => CardState::Unobserved,

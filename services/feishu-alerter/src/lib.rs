@@ -25,6 +25,7 @@ mod names;
 mod observe;
 mod plan;
 mod press;
+mod pressed;
 mod receivers;
 mod retention;
 mod rules;

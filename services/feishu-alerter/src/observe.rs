@@ -193,7 +193,7 @@ async fn wanted(
         let room = rooms.get(&stored.room);
         let excluded = room.is_some_and(|room| room.excluded);
         let unverified = unseen.get(&card.room).is_some_and(|unseen| unseen.touches(&stored.wait, now));
-        let fate = card_state(stored, excluded, unverified, Calendar::Always);
+        let fate = card_state(stored, excluded, unverified, now);
         let owner = room.and_then(|room| room.state.owner.as_ref());
         let state = in_chat(fate, owner, &card.chat, card.only_asks, feishu);
         Some((card.id, stored.wait.id.clone(), state))

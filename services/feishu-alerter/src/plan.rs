@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use runtime::Context;
 use runtime::telemetry::chain;
+use store::alerts::changes::end_undo;
 use store::alerts::schedule::rooms_with_waits;
 use tokio::sync::Notify;
 
@@ -57,6 +58,7 @@ async fn turn(
         *known = true;
     }
     observe(ctx, rules, pending).await?;
+    end_undo(&mut *ctx.db.acquire().await?, ctx.clock.now()).await?;
     let held = held(&mut *ctx.db.acquire().await?, &ctx.config, ctx.clock.now()).await?;
     notice.note(held);
     if held.is_none() {

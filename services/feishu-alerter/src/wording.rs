@@ -86,12 +86,21 @@ pub const CONFIRM_TITLE: &str = "确认不用回复？";
 /// The question.
 pub const CONFIRM_TEXT: &str = "这次等待会结束（表格里记为「已取消」），不再提醒，也不计入回复时间。";
 
+/// The button of a wait that was just cancelled on a card.
+pub const UNDO: &str = "撤销「不用回复」";
+
 /// Answers to a press.
 pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
 /// 已回复 was pressed.
 pub const TOAST_CONFIRMED: &str = "已记录：已回复，不再提醒";
 /// 已回复 was pressed where nothing can have been missed.
 pub const TOAST_NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
+/// 撤销 was pressed.
+pub const TOAST_UNDONE: &str = "已撤销：继续计时和提醒";
+/// 撤销 was pressed too late.
+pub const TOAST_UNDO_LATE: &str = "超过 10 分钟，不能撤销了；客户再说话会重新开始计时";
+/// 撤销 was pressed where nothing is left to be taken back.
+pub const TOAST_NOTHING_TO_UNDO: &str = "没有可撤销的「不用回复」";
 /// The wait had ended before.
 pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
 /// A button of an old card.

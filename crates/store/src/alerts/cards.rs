@@ -147,6 +147,8 @@ pub struct Card {
     pub pressed_by: Option<String>,
     /// Who pressed first that it was answered.
     pub confirmed_by: Option<String>,
+    /// How often a press that it needs no reply was taken back.
+    pub undone: i32,
 }
 
 impl Card {
@@ -168,7 +170,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
         select about, alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds,
                colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
-               message_id, sent_at, wanted, change_attempts, pressed_by, confirmed_by
+               message_id, sent_at, wanted, change_attempts, pressed_by, confirmed_by, undone
         from alert_cards
         where id = $1
         "#,
@@ -205,6 +207,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
             change_attempts: row.change_attempts,
             pressed_by: row.pressed_by,
             confirmed_by: row.confirmed_by,
+            undone: row.undone,
         })
     })
     .transpose()

@@ -135,6 +135,23 @@ pub async fn overtake(
     Ok(done.rows_affected())
 }
 
+/// Takes the button away from closed cards whose press can be taken back no more.
+pub async fn end_undo(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        update alert_cards set wanted = wanted - 'undo_until', change_attempts = 0, next_change_at = $1
+        where id in (select id from alert_cards
+                     where wanted -> 'undo_until' is not null and (wanted ->> 'undo_until')::timestamptz <= $1
+                     order by id
+                     for update skip locked)
+        "#,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Locks the sent card of a chat that is to be changed next.
 pub async fn lock_next(
     connection: &mut PgConnection,

@@ -8,7 +8,7 @@ use domain::wording::colour_in_words;
 
 use super::facts::{CardFacts, CardKind, CardState, Form, LastLine};
 use super::{CARD_BYTES_MAX, text};
-use crate::callback::{ACT_ANSWERED, ACT_NO_REPLY_NEEDED};
+use crate::callback::{ACT_ANSWERED, ACT_NO_REPLY_NEEDED, ACT_UNDO};
 use crate::feishu::OutgoingMessage;
 use crate::uuid::CardUuid;
 use crate::wording;
@@ -174,7 +174,7 @@ fn outcome(facts: &CardFacts) -> Option<String> {
         CardState::OwnerFound { owner } => Some(wording::owner_found(&name(owner))),
         CardState::Answered { by, .. } if facts.unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
-        CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),
+        CardState::Cancelled { by, .. } => Some(wording::cancelled_by(&name(by))),
         CardState::Confirmed { by } => Some(wording::confirmed_by(&name(by))),
         CardState::Returned => Some(wording::returned()),
         CardState::Withdrawn => Some(wording::withdrawn()),
@@ -258,30 +258,40 @@ fn spoken(facts: &CardFacts, line: &LastLine) -> String {
 }
 
 fn buttons(facts: &CardFacts) -> Vec<Value> {
+    if let CardState::Cancelled { undo_until: Some(_), .. } = facts.state {
+        return vec![button(facts, ("default", wording::UNDO, ACT_UNDO), None)];
+    }
     if !facts.awaits_reply() {
         return Vec::new();
     }
     let answered = button(
         facts,
         ("primary", wording::ANSWERED_UNSEEN, ACT_ANSWERED),
-        (wording::ANSWERED_TITLE, wording::ANSWERED_TEXT),
+        Some((wording::ANSWERED_TITLE, wording::ANSWERED_TEXT)),
     );
     let not_needed = button(
         facts,
         ("default", wording::NO_REPLY_NEEDED, ACT_NO_REPLY_NEEDED),
-        (wording::CONFIRM_TITLE, wording::CONFIRM_TEXT),
+        Some((wording::CONFIRM_TITLE, wording::CONFIRM_TEXT)),
     );
     if facts.unverified { vec![answered, not_needed] } else { vec![not_needed] }
 }
 
-/// A button by its type, words and act, and by the question before it takes effect.
-fn button(facts: &CardFacts, (kind, label, act): (&str, &str, &str), (title, text): (&str, &str)) -> Value {
+/// A button by its type, words and act, and by the question before it takes effect, if there is one.
+fn button(
+    facts: &CardFacts,
+    (kind, label, act): (&str, &str, &str),
+    question: Option<(&str, &str)>,
+) -> Value {
     let words = |content: &str| json!({"tag": "plain_text", "content": content});
-    json!({
+    let mut button = json!({
         "tag": "button", "type": kind, "text": words(label),
-        "confirm": {"title": words(title), "text": words(text)},
         "behaviors": [{"type": "callback", "value": {"k": facts.marker.as_str(), "act": act}}],
-    })
+    });
+    if let Some((title, text)) = question {
+        button["confirm"] = json!({"title": words(title), "text": words(text)});
+    }
+    button
 }
 
 /// The same as text, for a chat that takes no card. The marker is in it, as in every card.

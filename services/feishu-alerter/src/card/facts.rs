@@ -119,6 +119,9 @@ pub enum CardState {
     Cancelled {
         /// Display name.
         by: String,
+        /// It was said on a card, and until then it can be taken back there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo_until: Option<DateTime<Utc>>,
     },
     /// Somebody said that there was a reply while nobody saw it.
     Confirmed {

@@ -103,7 +103,7 @@ impl Deliverer {
         let Some(card) = get(tx, id).await? else { return Ok(Head::None) };
         let about = About::read(tx, &card, now).await?;
         let Some(about) =
-            about.filter(|about| card.in_doubt || about.is_wanted(&card, &self.ctx.config.feishu))
+            about.filter(|about| card.in_doubt || about.is_wanted(&card, &self.ctx.config.feishu, now))
         else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             set_aside(tx, id, End::Obsolete, None, now).await?;
@@ -149,7 +149,7 @@ impl Deliverer {
         let history = self.rules.get(connection).await?;
         let (rules, config) = (history.at(now), &*self.ctx.config);
         let making = Making { rules, config, form: Form::from_name(&card.form), now };
-        let shown = about.first(card, &config.feishu)?;
+        let shown = about.first(card, &config.feishu, now)?;
         let Some(message) = about.message(card, uuid.clone(), &shown, making)? else { return Ok(None) };
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
         let (through, texts_since) = (about.through(), about.texts_since(making));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use chrono_tz::Asia::Shanghai;
 use serde_json::Value;
 
@@ -50,7 +50,10 @@ fn states() -> Vec<CardState> {
         CardState::WAITING,
         CardState::Escalated,
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
-        CardState::Cancelled { by: "小林".to_owned() },
+        CardState::Cancelled { by: "小林".to_owned(), undo_until: None },
+        CardState::Cancelled { by: "小林".to_owned(), undo_until: Some(DateTime::UNIX_EPOCH) },
+        CardState::HandedOver { to: "小周".to_owned() },
+        CardState::OwnerFound { owner: "小周".to_owned() },
         CardState::Confirmed { by: "小林".to_owned() },
         CardState::Returned,
         CardState::Withdrawn,
@@ -114,7 +117,10 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
             line.speaker.clone_from(&awful);
             line.text.clone_from(&awful);
         }
-        for state in [CardState::WAITING, CardState::Cancelled { by: awful.clone() }] {
+        for state in [
+            CardState::WAITING,
+            CardState::Cancelled { by: awful.clone(), undo_until: Some(DateTime::UNIX_EPOCH) },
+        ] {
             facts.state = state;
             let message = render(&facts, form);
             assert!(request_bytes(&message) < CARD_BYTES_MAX, "{}", request_bytes(&message));
@@ -177,7 +183,7 @@ async fn the_closed_cards_have_no_level_s_colour_and_name_who_and_how_long() {
     let closed = |state| json(&render(&CardFacts { state, ..facts(&stage.hand) }, Form::Full));
     let answered = closed(CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) });
     insta::assert_json_snapshot!(answered);
-    let cancelled = closed(CardState::Cancelled { by: "小林".to_owned() });
+    let cancelled = closed(CardState::Cancelled { by: "小林".to_owned(), undo_until: None });
     assert_eq!(cancelled["header"]["title"]["content"], "☑️ 不用回复：样例公司-王小样客户群");
     assert_eq!(cancelled["header"]["template"], "default");
     assert!(Colour::ALL.iter().all(|level| level.name() != "default"), "no level looks like a closed card");

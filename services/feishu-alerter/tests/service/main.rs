@@ -15,4 +15,5 @@ mod refusals;
 mod replicas;
 mod shrinking;
 mod support;
+mod undo;
 mod watch;

@@ -188,8 +188,8 @@ fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<Strin
         let stands = tops.get(&(row.chat.as_str(), stored.wait.id.0.as_str())) == Some(&row.rank);
         let right = match fate {
             _ if !stands => message["card"]["header"].is_null() && button(message).is_none(),
-            None => button(message).is_some(),
-            Some(fate) => button(message).is_none() && title.contains(fate),
+            None => act(message).is_some_and(|act| act != "undo"),
+            Some(fate) => title.contains(fate) && button_is_right(scene, stored, message),
         };
         if !right || !row.true_to_wait || row.follows != stored.wait.id.0 {
             problems
@@ -198,6 +198,25 @@ fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<Strin
     }
     problems.truncate(SHOWN);
     problems
+}
+
+/// What the first button of a card asks for.
+fn act(message: &Value) -> Option<String> {
+    button(message).map(|button| button.act)
+}
+
+/// Whether a card of a wait that has ended, or that somebody else is to answer, has the button that it should: none, or
+/// for a while the one that takes a press back.
+fn button_is_right(scene: &Scene<'_>, stored: &StoredWait, message: &Value) -> bool {
+    let pressed = stored.wait.outcome.as_ref().filter(|outcome| {
+        matches!(&outcome.how, Ending::Cancelled { command, .. } if command.as_str().starts_with("feishu:"))
+    });
+    let act = act(message);
+    let Some(pressed) = pressed else { return act.is_none() };
+    let since = scene.world.clock.now() - pressed.at;
+    let (limit, about) = (chrono::TimeDelta::minutes(10), chrono::TimeDelta::seconds(5));
+    let is_undo = act.as_deref() == Some("undo");
+    (is_undo && since < limit + about) || (act.is_none() && since > limit - about)
 }
 
 /// What the title of a card of an open wait says when its chat is not to answer any more.
