@@ -30,6 +30,7 @@ mod receivers;
 mod retention;
 mod rules;
 mod truth;
+mod unanswered;
 pub mod uuid;
 pub mod watch;
 pub mod wording;

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::observe::observe;
 use crate::rules::RulesCache;
 use crate::truth::{Notice, held};
+use crate::unanswered::Mornings;
 
 /// The longest pause between two looks.
 const TICK: Duration = Duration::from_secs(1);
@@ -27,10 +28,10 @@ pub async fn run(
     changed: Arc<Notify>,
     made: Arc<Notify>,
 ) {
-    let (decider, notice) = (Decider::new(), Notice::default());
+    let (decider, notice, mornings) = (Decider::new(), Notice::default(), Mornings::default());
     let mut known = false;
     while !ctx.shutdown.requested() {
-        match turn(&ctx, &rules, &pending, &decider, &notice, &mut known).await {
+        match turn(&ctx, &rules, &pending, &decider, &notice, &mornings, &mut known).await {
             Ok(()) => ctx.health.beat("plan"),
             Err(failure) => {
                 tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
@@ -50,6 +51,7 @@ async fn turn(
     pending: &Changes,
     decider: &Decider,
     notice: &Notice,
+    mornings: &Mornings,
     known: &mut bool,
 ) -> Result<(), Failure> {
     if !*known {
@@ -63,6 +65,7 @@ async fn turn(
     notice.note(held);
     if held.is_none() {
         decider.run(ctx, rules).await?;
+        mornings.run(ctx, rules).await?;
     }
     Ok(())
 }

@@ -168,6 +168,26 @@ pub fn owner_found(who: &str) -> String {
     format!("负责人是 {who}，后续提醒直接发给 TA")
 }
 
+/// "📋 还有 3 位客户没有回复"
+pub fn unanswered_title(count: i64) -> String {
+    format!("📋 还有 {count} 位客户没有回复")
+}
+
+/// "**群聊** 客户，负责人 小林，已等 2 天 3 小时", names already made safe.
+pub fn unanswered_line(room: &str, customer: &str, owner: &str, waited: Duration) -> String {
+    format!("• {room}：{customer}，负责人 {owner}，已等 {}", span(waited))
+}
+
+/// "还有 5 个"
+pub fn and_more(count: i64) -> String {
+    format!("还有 {count} 个")
+}
+
+/// What the list is and until when it counts.
+pub fn unanswered_note(at: &str) -> String {
+    format!("截至 {at}。这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
+}
+
 /// "小林 标记为不用回复"
 pub fn cancelled_by(who: &str) -> String {
     format!("{who} 标记为不用回复")

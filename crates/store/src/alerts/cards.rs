@@ -16,6 +16,8 @@ pub enum About {
     Wait,
     /// Our account left the room.
     Departure,
+    /// All who wait although every card of theirs has gone out.
+    Unanswered,
 }
 
 impl About {
@@ -24,12 +26,14 @@ impl About {
         match self {
             Self::Wait => "wait",
             Self::Departure => "departure",
+            Self::Unanswered => "unanswered",
         }
     }
 
-    /// From what the database holds, which its check keeps to these two.
+    /// From what the database holds, which its check keeps to these.
     pub(super) fn parse(text: &str) -> Self {
-        if text == Self::Departure.as_str() { Self::Departure } else { Self::Wait }
+        let others = [Self::Departure, Self::Unanswered];
+        others.into_iter().find(|about| about.as_str() == text).unwrap_or(Self::Wait)
     }
 }
 

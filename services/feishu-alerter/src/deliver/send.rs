@@ -101,7 +101,8 @@ impl Deliverer {
     /// Looks again at a locked card: it is set aside, left where it is, or made ready with its attempt noted.
     async fn look(&self, tx: &mut PgConnection, id: i64, now: Timestamp) -> Result<Head, Failure> {
         let Some(card) = get(tx, id).await? else { return Ok(Head::None) };
-        let about = About::read(tx, &card, now).await?;
+        let history = self.rules.get(tx).await?;
+        let about = About::read(tx, &card, history.at(now), now).await?;
         let Some(about) =
             about.filter(|about| card.in_doubt || about.is_wanted(&card, &self.ctx.config.feishu, now))
         else {

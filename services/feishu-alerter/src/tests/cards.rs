@@ -10,10 +10,13 @@ use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Colour;
 
 use crate::card::{
-    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, Owner, render, request_bytes,
+    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, ListSetting, Owner, render, render_list,
+    request_bytes,
 };
 use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
+use crate::unanswered::List;
 use crate::uuid::CardUuid;
+use store::alerts::unanswered::Unanswered;
 
 /// A customer who has waited for twenty minutes.
 pub(super) fn facts(hand: &Hand) -> CardFacts {
@@ -295,4 +298,32 @@ async fn a_card_that_was_escalated_is_one_line_without_buttons() {
     let facts = CardFacts { state: CardState::Escalated, ..facts(&stage.hand) };
     let card = json(&render(&facts, Form::Full));
     insta::assert_json_snapshot!(card);
+}
+
+/// Whoever is not named is counted.
+#[tokio::test]
+async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
+    let stage = stage().await;
+    let now = stage.hand.now();
+    let awful = "<at id=all></at>[x](http://x) **粗**\u{0}\n".repeat(40);
+    let one = |name: &str, hours| Unanswered {
+        opened_at: now - TimeDelta::hours(hours),
+        customer: name.to_owned(),
+        topic: name.to_owned(),
+        owner: (hours > 1).then(|| name.to_owned()),
+    };
+    let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
+    let list = List { named, total: 23, is_of_today: true };
+    for (nth, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
+        let marker = facts(&stage.hand).marker;
+        let message =
+            render_list(&list, &ListSetting { marker, colour: Colour::Orange, zone: Shanghai, now }, form);
+        assert!(
+            message.content.contains("还有 3 个") && message.content.contains("还有 23 位客户"),
+            "{}",
+            message.content
+        );
+        assert!(!message.content.contains("<at") && request_bytes(&message) < CARD_BYTES_MAX);
+        is_taken(&stage, &message, 900 + u32::try_from(nth).unwrap()).await;
+    }
 }

@@ -15,5 +15,6 @@ mod refusals;
 mod replicas;
 mod shrinking;
 mod support;
+mod unanswered;
 mod undo;
 mod watch;
