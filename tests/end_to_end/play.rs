@@ -37,6 +37,13 @@ pub struct Card {
     pub text: String,
 }
 
+impl Card {
+    /// Whether it is about this, and has not shrunk to a line.
+    fn is_about(&self, about: &str) -> bool {
+        !self.colour.is_empty() && self.text.contains(about)
+    }
+}
+
 /// A running demo and what it takes to play on it.
 pub struct Play {
     demo: Demo,
@@ -218,11 +225,20 @@ impl Play {
         .await
     }
 
-    /// Waits until every card about a room in a chat is as it should be; there must be one.
+    /// Waits until a chat has exactly cards of these colours; a line has none.
+    pub async fn until_colours(&self, chat: &str, expected: &[&str], why: &str) -> Result<()> {
+        until(&format!("{chat} shows {expected:?}: {why}"), || async {
+            let cards = self.cards(chat).await?;
+            Ok(cards.iter().map(|card| card.colour.as_str()).eq(expected.iter().copied()))
+        })
+        .await
+    }
+
+    /// Waits until every card about a room in a chat is as it should be; there must be one. Lines do not count.
     pub async fn all_cards(&self, chat: &str, about: &str, is: impl Fn(&Card) -> bool) -> Result<()> {
         until(&format!("every card about {about} in {chat} has changed"), || async {
             let cards: Vec<Card> =
-                self.cards(chat).await?.into_iter().filter(|card| card.text.contains(about)).collect();
+                self.cards(chat).await?.into_iter().filter(|card| card.is_about(about)).collect();
             Ok(!cards.is_empty() && cards.iter().all(&is))
         })
         .await

@@ -21,7 +21,7 @@ pub(crate) const STATES: [(&str, &str); 9] = [
     ("sent", "已发送"),
     ("parked", "搁置：不知道是否送达"),
     ("dead", "失败：群不接收"),
-    ("obsolete", "未发：等待已结束"),
+    ("obsolete", "未发：等待已结束或已转交"),
     ("superseded", "未发：已发更高一级"),
     ("skipped", "未发：上线前已过时间"),
 ];

@@ -2,18 +2,20 @@
 //! both.
 
 use domain::Timestamp;
-use domain::rules::Rules;
+use domain::rules::{Colour, Rules};
 use runtime::Config;
+use runtime::config::Feishu;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::alerts::cards::Card;
+use store::alerts::cards::{self, Card};
 use store::sqlx::PgConnection;
 
-use crate::card::{CardState, Form, render};
+use crate::card::{CardState, Form, ListSetting, render, render_list};
 use crate::compose::{self, Subject};
 use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::feishu::OutgoingMessage;
+use crate::unanswered::List;
 use crate::uuid::CardUuid;
 use crate::watch::card::{Setting, Shown};
 
@@ -23,6 +25,8 @@ pub enum About {
     Room(Box<Subject>),
     /// An alarm: everything that it shows is in the card's own row.
     Alarm,
+    /// All who wait although every card of theirs has gone out.
+    Unanswered(List),
 }
 
 /// By what a card is made.
@@ -50,34 +54,41 @@ impl About {
     pub async fn read(
         connection: &mut PgConnection,
         card: &Card,
+        rules: &Rules,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
         if card.alarm.is_some() {
             return Ok(Some(Self::Alarm));
         }
+        if card.about == cards::About::Unanswered {
+            return Ok(Some(Self::Unanswered(List::read(connection, card, rules, now).await?)));
+        }
         Ok(Subject::read(connection, card, now).await?.map(|subject| Self::Room(Box::new(subject))))
     }
 
     /// Whether there is still something to say.
-    pub fn is_wanted(&self, card: &Card) -> bool {
+    pub fn is_wanted(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
+            Self::Unanswered(list) => !list.named.is_empty() && list.is_of_today,
             Self::Room(subject) => {
-                let open = subject.state().is_open();
-                // A card that only asks for an owner; one of a rung is wanted anyway.
-                let only_asks = card.asks_owner && !card.is_of_a_rung();
-                open && !(only_asks && subject.room.state.owner.is_some())
+                // One that stayed behind in doubt while a higher one went out.
+                let overtaken =
+                    parse(&card.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
+                subject.shown_by(card, feishu, now).is_open() && !overtaken
             }
         }
     }
 
     /// What a card shows that is sent now.
-    pub fn first(&self, card: &Card) -> Result<Value, Failure> {
+    pub fn first(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> Result<Value, Failure> {
         match self {
-            Self::Alarm => Ok(card.wanted.clone()),
+            Self::Alarm | Self::Unanswered(_) => Ok(card.wanted.clone()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.about, compose::About::Wait { unverified: true, .. });
-                as_json(&CardState::Waiting { unverified })
+                let state = subject.shown_by(card, feishu, now);
+                let open = CardState::Waiting { unverified, owner: None };
+                as_json(if state.is_open() { &state } else { &open })
             }
         }
     }
@@ -85,7 +96,7 @@ impl About {
     /// The last entry of the room, which the reader of the card sees.
     pub fn through(&self) -> Option<&str> {
         match self {
-            Self::Alarm => None,
+            Self::Alarm | Self::Unanswered(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -112,6 +123,11 @@ impl About {
                 let mut facts = subject.facts(card, uuid, state, rules, &config.feishu, now);
                 facts.last_lines.retain(|line| making.keeps(line.at));
                 Some(render(&facts, form))
+            }
+            Self::Unanswered(list) => {
+                let colour = Colour::from_name(&card.colour).unwrap_or(Colour::Grey);
+                let setting = ListSetting { marker: uuid, colour, zone: rules.time_zone, now };
+                Some(render_list(list, &setting, form))
             }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;

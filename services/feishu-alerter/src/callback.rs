@@ -34,6 +34,9 @@ pub const ACT_NO_REPLY_NEEDED: &str = "no_reply_needed";
 /// The `act` of the button 已回复. Cards already sent carry it: it must not change.
 pub const ACT_ANSWERED: &str = "answered";
 
+/// The `act` of the button 撤销. Cards already sent carry it: it must not change.
+pub const ACT_UNDO: &str = "undo";
+
 /// What callbacks of our app are made with.
 #[derive(Debug, Clone)]
 pub struct CallbackSecrets {
@@ -95,6 +98,8 @@ pub enum Button {
     NoReplyNeeded(CardUuid),
     /// 已回复 on this card: its wait was answered while nobody saw it.
     Answered(CardUuid),
+    /// 撤销 on this card: what was said of its wait on some card, that it needs no reply, is taken back.
+    Undo(CardUuid),
     /// A button that we do not have, or have no longer: the person is told so.
     Unknown,
 }
@@ -336,6 +341,7 @@ impl Event {
         let button = match ButtonValue::deserialize(&press.action.value) {
             Ok(value) if value.act == ACT_NO_REPLY_NEEDED => Button::NoReplyNeeded(value.k),
             Ok(value) if value.act == ACT_ANSWERED => Button::Answered(value.k),
+            Ok(value) if value.act == ACT_UNDO => Button::Undo(value.k),
             _ => Button::Unknown,
         };
         Ok(CardAction {

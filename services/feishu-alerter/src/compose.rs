@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::calendar::Calendar;
 use domain::gap::Unseen;
 use domain::id::{StaffName, WaitId};
 use domain::presence::Absence;
@@ -19,7 +18,7 @@ use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
 use crate::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::fate::{Fates, card_state};
+use crate::fate::{Fates, card_state, in_chat};
 use crate::feishu::OpenId;
 use crate::uuid::CardUuid;
 
@@ -63,12 +62,19 @@ impl Subject {
         Ok(Some(Self { about: About::Wait { stored: Box::new(stored), unverified }, room }))
     }
 
-    /// What its cards show.
-    pub fn state(&self) -> CardState {
+    /// What this card of it shows.
+    pub fn shown_by(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> CardState {
+        let owner = self.room.state.owner.as_ref();
         match &self.about {
-            About::Wait { stored, unverified } => {
-                card_state(stored, self.room.excluded, *unverified, Calendar::Always)
-            }
+            About::Wait { .. } => in_chat(self.state(now), owner, &card.chat, card.only_asks(), feishu),
+            About::Departure(_) => self.state(now),
+        }
+    }
+
+    /// What became of it.
+    pub fn state(&self, now: Timestamp) -> CardState {
+        match &self.about {
+            About::Wait { stored, unverified } => card_state(stored, self.room.excluded, *unverified, now),
             About::Departure(absence) => departure_state(&self.room, absence.as_ref()),
         }
     }
@@ -98,7 +104,9 @@ impl Subject {
             waiting_since,
             last_lines: self.last_lines(),
             unverified: match (&state, &self.about) {
-                (CardState::Waiting { unverified }, _) | (_, About::Wait { unverified, .. }) => *unverified,
+                (CardState::Waiting { unverified, .. }, _) | (_, About::Wait { unverified, .. }) => {
+                    *unverified
+                }
                 (_, About::Departure(_)) => false,
             },
             state,
@@ -110,7 +118,8 @@ impl Subject {
     fn who_and_when(&self, card: &Card) -> (CardKind, String, Timestamp) {
         match &self.about {
             About::Wait { stored, .. } => {
-                let kind = if card.asks_owner { CardKind::OwnerWanted } else { CardKind::Overdue };
+                let asks = card.asks_owner && self.owner().is_none();
+                let kind = if asks { CardKind::OwnerWanted } else { CardKind::Overdue };
                 (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
             }
             About::Departure(absence) => {

@@ -12,6 +12,7 @@ use domain::ladder::{Due, RungId, Skipped, due, next_due};
 use domain::rules::Colour;
 use domain::wait::Wait;
 use runtime::Context;
+use runtime::config::Feishu;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::alerts::cards::{About, Fate, NewCard, asked_for_owner, insert, supersede};
@@ -21,10 +22,11 @@ use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
 use crate::card::CardState;
+use crate::climb::{Handover, climbs};
 use crate::compose::is_unverified;
 use crate::failure::Failure;
+use crate::fate::in_chat;
 use crate::grounds::Grounds;
-use crate::observe::sent_rungs;
 use crate::receivers::{is_unreachable, receivers};
 use crate::rules::RulesCache;
 
@@ -45,6 +47,7 @@ struct Known<'a> {
     room: &'a Room,
     grounds: &'a Grounds,
     unverified: bool,
+    feishu: &'a Feishu,
 }
 
 impl Decider {
@@ -87,21 +90,24 @@ impl Decider {
         let Some(room) = room else {
             return Ok(forget(connection, id).await?);
         };
-        let mut sent = sent_rungs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
+        let mut climb = climbs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
         let (ladder, view) = grounds.of(&stored, &room);
-        let passed = due(ladder, Calendar::Always, view, &sent, grounds.now);
+        let passed = due(ladder, Calendar::Always, view, climb.dealt_with(), grounds.now);
         let unverified = is_unverified(connection, &room, &stored.wait, grounds.now).await?;
-        let known = Known { wait: &stored.wait, room: &room, grounds, unverified };
+        let feishu = &ctx.config.feishu;
+        let known = Known { wait: &stored.wait, room: &room, grounds, unverified, feishu };
         if let Some(skipped) = passed.skipped {
             known.note_skipped(connection, &skipped).await?;
-            sent.insert(skipped.step.rung);
+            climb.deal_with(skipped.step.rung);
         }
         if let Some(due) = passed.due {
             self.make(ctx, connection, &known, &due).await?;
             // Passed, with a card or without one: the next look is for the rung after it.
-            sent.insert(due.rung);
+            climb.deal_with(due.rung);
+        } else if let Some(handover) = climb.handover(&room, grounds, feishu) {
+            known.hand_over(connection, &handover).await?;
         }
-        let next = next_due(ladder, Calendar::Always, view, &sent);
+        let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
         Ok(set_next_due(connection, id, next).await?)
     }
 
@@ -169,13 +175,29 @@ impl Known<'_> {
         let live = self.grounds.phase.live;
         let fate = if live { Fate::Pending } else { Fate::Rehearsed };
         let card = NewCard { ask_day, fate, ..self.card(due.rung, due.colour, rung, chat) };
+        self.make(connection, &card, live).await
+    }
+
+    /// Due now: there was nobody to be told when its rung passed.
+    async fn hand_over(&self, connection: &mut PgConnection, handover: &Handover) -> Result<(), Failure> {
+        let name = handover.rung.to_string();
+        let card = self.card(handover.rung, handover.colour, &name, &handover.chat);
+        self.make(connection, &NewCard { due_at: self.grounds.now, ..card }, true).await
+    }
+
+    async fn make(
+        &self,
+        connection: &mut PgConnection,
+        card: &NewCard<'_>,
+        live: bool,
+    ) -> Result<(), Failure> {
         if live {
             metrics::counter!("alerts_decided_total").increment(1);
         } else {
             metrics::counter!("alerts_rehearsed_total").increment(1);
         }
-        tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung, live, "an alert is due");
-        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
+        tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung = card.rung, live, "an alert is due");
+        Ok(insert(connection, card, &self.shown_by(card)?, self.grounds.now).await?)
     }
 
     async fn insert_superseded(
@@ -188,11 +210,14 @@ impl Known<'_> {
         let name = rung.to_string();
         let card = NewCard { fate: Fate::Superseded, ..self.card(rung, due.colour, &name, chat) };
         metrics::counter!("alerts_superseded_total").increment(1);
-        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
+        Ok(insert(connection, &card, &self.shown_by(&card)?, self.grounds.now).await?)
     }
 
-    fn waiting(&self) -> Result<Value, Failure> {
-        as_json(&CardState::Waiting { unverified: self.unverified })
+    fn shown_by(&self, card: &NewCard<'_>) -> Result<Value, Failure> {
+        let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
+        let only_asks = card.ask_day.is_some() && card.rung.parse::<RungId>().is_err();
+        let owner = self.room.state.owner.as_ref();
+        as_json(&in_chat(waiting, owner, card.chat, only_asks, self.feishu))
     }
 
     /// For whoever asks why no card came. It is nobody's card, so it has no chat.
@@ -209,7 +234,7 @@ impl Known<'_> {
             reason = because.as_str(),
             "no card: its time had passed before"
         );
-        Ok(insert(connection, &card, &self.waiting()?, self.grounds.now).await?)
+        Ok(insert(connection, &card, &self.shown_by(&card)?, self.grounds.now).await?)
     }
 
     fn card<'n>(&'n self, threshold: RungId, colour: Colour, rung: &'n str, chat: &'n str) -> NewCard<'n> {

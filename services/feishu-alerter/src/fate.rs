@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::calendar::Calendar;
-use domain::id::WaitId;
+use domain::id::{StaffName, WaitId};
 use domain::wait::{Ending, Wait};
+use runtime::config::Feishu;
+use store::alerts::changes::{Made, Rank};
 use store::rooms::waits::{StoredWait, Which, list};
 use store::sqlx::{self, PgConnection};
 
 use crate::card::CardState;
+use crate::pressed;
 
 /// Waits with all those that took their place.
 #[derive(Debug, Default)]
@@ -52,20 +56,71 @@ impl Fates {
     }
 }
 
-/// What the cards of a wait show. `excluded`: the rules exclude its room; `unverified`: it overlaps a capture gap.
-pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, calendar: Calendar) -> CardState {
+/// The highest card of each wait in each chat. A wait is one thing in a chat: the other cards are lines that point to it.
+#[derive(Debug, Default)]
+pub struct Tops<'m>(BTreeMap<(&'m str, WaitId), Rank>);
+
+impl<'m> Tops<'m> {
+    /// Of these cards, by the waits that they follow. Only what surely stands in a chat takes the place of another; a
+    /// message without a button, which cannot be changed either, does not.
+    pub fn of(cards: &'m [Made], fates: &Fates) -> Self {
+        let mut tops = Self::default();
+        for card in cards.iter().filter(|card| card.stands) {
+            let Some(stored) = fates.of(&card.wait) else { continue };
+            let top = tops.0.entry((&card.chat, stored.wait.id.clone())).or_insert(card.rank);
+            *top = card.rank.max(*top);
+        }
+        tops
+    }
+
+    /// Whether a higher card of the wait that it follows stands in its chat.
+    pub fn overtake(&self, card: &'m Made, follows: &WaitId) -> bool {
+        self.0.get(&(card.chat.as_str(), follows.clone())).is_some_and(|top| card.rank < *top)
+    }
+}
+
+/// What a card shows in its chat, given what became of its wait. Only the owner of the room is to answer: in the chat of
+/// somebody else it says who that is. `only_asks`: it is there for nothing but to ask for an owner.
+pub fn in_chat(
+    fate: CardState,
+    owner: Option<&StaffName>,
+    chat: &str,
+    only_asks: bool,
+    feishu: &Feishu,
+) -> CardState {
+    let (CardState::Waiting { unverified, .. }, Some(owner)) = (&fate, owner) else { return fate };
+    let name = owner.as_str().to_owned();
+    if chat == feishu.public_chat {
+        if only_asks {
+            return CardState::OwnerFound { owner: name };
+        }
+        return CardState::Waiting { unverified: *unverified, owner: Some(name) };
+    }
+    if feishu.chats.get(owner).is_some_and(|own| own == chat) {
+        fate
+    } else {
+        CardState::HandedOver { to: name }
+    }
+}
+
+/// What became of a wait at a moment, as its cards show it. `excluded`: the rules exclude its room; `unverified`: it
+/// overlaps a capture gap.
+pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, now: Timestamp) -> CardState {
     if stored.void {
         return CardState::Void;
     }
     let Some(outcome) = &stored.wait.outcome else {
-        return if excluded { CardState::Excluded } else { CardState::Waiting { unverified } };
+        return if excluded { CardState::Excluded } else { CardState::Waiting { unverified, owner: None } };
     };
     match &outcome.how {
         Ending::Answered { name, .. } => CardState::Answered {
             by: domain::wording::name(name).to_owned(),
-            after: waited(&stored.wait, calendar),
+            after: waited(&stored.wait, Calendar::Always),
         },
-        Ending::Cancelled { by, .. } => CardState::Cancelled { by: by.clone() },
+        Ending::Cancelled { by, command, .. } => {
+            let until = pressed::cancel_of(command).map(|_| outcome.at + pressed::UNDO_WITHIN);
+            CardState::Cancelled { by: by.clone(), undo_until: until.filter(|until| now < *until) }
+        }
         Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },
         Ending::Withdrawn => CardState::Withdrawn,
         Ending::Unobserved => CardState::Unobserved,

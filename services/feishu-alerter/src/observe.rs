@@ -8,11 +8,11 @@ use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::gap::Unseen;
 use domain::id::{RoomKey, WaitId};
-use domain::ladder::{RungId, next_due};
+use domain::ladder::next_due;
 use runtime::Context;
+use runtime::config::Feishu;
 use runtime::telemetry::chain;
 use store::alerts::cards::About;
-use store::alerts::cards::rungs;
 use store::alerts::changes::{Made, Wanted, cards_of, want};
 use store::alerts::schedule::{
     Planned, lock_rooms, mark_observed, newest_gap, plan, put_room_off, rooms_to_observe, unobserved,
@@ -22,11 +22,13 @@ use store::rooms::waits::{Which, list};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
+use crate::card::CardState;
 use crate::changes::{Causes, Changes};
+use crate::climb::climbs;
 use crate::compose::{absence, departure_state};
 use crate::departure;
 use crate::failure::Failure;
-use crate::fate::{Fates, card_state};
+use crate::fate::{Fates, Tops, card_state, in_chat};
 use crate::grounds::Grounds;
 use crate::rules::RulesCache;
 
@@ -133,9 +135,9 @@ async fn batch(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<V
         .collect();
     departure::tell(&mut tx, &ctx.config.feishu, rooms.values(), grounds.phase, now).await?;
     // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
-    let wanted = wanted(&mut tx, &rooms, &locked, now).await?;
+    let wanted = wanted(&mut tx, &ctx.config.feishu, &rooms, &locked, now).await?;
     want(&mut tx, &wanted, now).await?;
-    let planned = planned(&mut tx, grounds, &rooms, &locked, now).await?;
+    let planned = planned(&mut tx, &ctx.config.feishu, grounds, &rooms, &locked).await?;
     plan(&mut tx, &locked, &planned, grounds.version()).await?;
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();
     mark_observed(&mut tx, &versions, gap).await?;
@@ -146,41 +148,32 @@ async fn batch(ctx: &Context, grounds: &Grounds, changed: &[String]) -> Result<V
 /// The open waits of rooms that are not excluded, with when each needs a look.
 async fn planned(
     connection: &mut PgConnection,
+    feishu: &Feishu,
     grounds: &Grounds,
     rooms: &BTreeMap<RoomKey, Room>,
     keys: &[String],
-    now: Timestamp,
 ) -> Result<Vec<Planned>, Failure> {
+    let now = grounds.now;
     let mut open = list(connection, Which::OfRooms(keys, now)).await?;
     open.retain(|stored| stored.wait.outcome.is_none());
     let ids: Vec<WaitId> = open.iter().map(|stored| stored.wait.id.clone()).collect();
-    let mut sent = sent_rungs(connection, &ids).await?;
+    let mut climbs = climbs(connection, &ids).await?;
     let planned = open.into_iter().filter_map(|stored| {
         let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
-        let sent = sent.remove(&stored.wait.id).unwrap_or_default();
+        let climb = climbs.remove(&stored.wait.id).unwrap_or_default();
         let (ladder, view) = grounds.of(&stored, room);
-        let next_due_at = next_due(ladder, Calendar::Always, view, &sent);
+        let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
+        // Whoever owns the room since does not wait for the next rung, which may never come.
+        let handed_over = climb.handover(room, grounds, feishu).map(|_| now);
+        let next_due_at = handed_over.into_iter().chain(next).min();
         Some(Planned { next_due_at, room: stored.room, wait: stored.wait.id })
     });
     Ok(planned.collect())
 }
 
-/// The rungs that count as sent, by wait: those of the waits that it took the place of are among them.
-pub async fn sent_rungs(
-    connection: &mut PgConnection,
-    waits: &[WaitId],
-) -> Result<BTreeMap<WaitId, BTreeSet<RungId>>, Failure> {
-    let mut sent: BTreeMap<WaitId, BTreeSet<RungId>> = BTreeMap::new();
-    for (wait, rung) in rungs(connection, waits).await? {
-        if let Ok(rung) = rung.parse() {
-            sent.entry(wait).or_default().insert(rung);
-        }
-    }
-    Ok(sent)
-}
-
 async fn wanted(
     connection: &mut PgConnection,
+    feishu: &Feishu,
     rooms: &BTreeMap<RoomKey, Room>,
     keys: &[String],
     now: Timestamp,
@@ -191,11 +184,18 @@ async fn wanted(
     let waits: BTreeSet<WaitId> = cards.iter().map(|card| card.wait.clone()).collect();
     let fates = Fates::read(connection, waits).await?;
     let unseen = unseen(connection, rooms.values(), &cards, &fates).await?;
-    let shown = cards.into_iter().filter_map(|card| {
+    let tops = Tops::of(&cards, &fates);
+    let shown = cards.iter().filter_map(|card| {
         let stored = fates.of(&card.wait)?;
-        let excluded = rooms.get(&stored.room).is_some_and(|room| room.excluded);
+        if tops.overtake(card, &stored.wait.id) {
+            return Some((card.id, stored.wait.id.clone(), CardState::Escalated));
+        }
+        let room = rooms.get(&stored.room);
+        let excluded = room.is_some_and(|room| room.excluded);
         let unverified = unseen.get(&card.room).is_some_and(|unseen| unseen.touches(&stored.wait, now));
-        let state = card_state(stored, excluded, unverified, Calendar::Always);
+        let fate = card_state(stored, excluded, unverified, now);
+        let owner = room.and_then(|room| room.state.owner.as_ref());
+        let state = in_chat(fate, owner, &card.chat, card.only_asks, feishu);
         Some((card.id, stored.wait.id.clone(), state))
     });
     let told = departures.into_iter().filter_map(|card| {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use runtime::Context;
 use runtime::telemetry::chain;
+use store::alerts::changes::end_undo;
+use store::alerts::schedule::rooms_with_waits;
 use tokio::sync::Notify;
 
 use crate::changes::Changes;
@@ -13,6 +15,7 @@ use crate::failure::Failure;
 use crate::observe::observe;
 use crate::rules::RulesCache;
 use crate::truth::{Notice, held};
+use crate::unanswered::Mornings;
 
 /// The longest pause between two looks.
 const TICK: Duration = Duration::from_secs(1);
@@ -25,9 +28,10 @@ pub async fn run(
     changed: Arc<Notify>,
     made: Arc<Notify>,
 ) {
-    let (decider, notice) = (Decider::new(), Notice::default());
+    let (decider, notice, mornings) = (Decider::new(), Notice::default(), Mornings::default());
+    let mut known = false;
     while !ctx.shutdown.requested() {
-        match turn(&ctx, &rules, &pending, &decider, &notice).await {
+        match turn(&ctx, &rules, &pending, &decider, &notice, &mornings, &mut known).await {
             Ok(()) => ctx.health.beat("plan"),
             Err(failure) => {
                 tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
@@ -47,12 +51,21 @@ async fn turn(
     pending: &Changes,
     decider: &Decider,
     notice: &Notice,
+    mornings: &Mornings,
+    known: &mut bool,
 ) -> Result<(), Failure> {
+    if !*known {
+        // Since the last run the configuration may have given people other chats.
+        pending.add(rooms_with_waits(&mut *ctx.db.acquire().await?).await?);
+        *known = true;
+    }
     observe(ctx, rules, pending).await?;
+    end_undo(&mut *ctx.db.acquire().await?, ctx.clock.now()).await?;
     let held = held(&mut *ctx.db.acquire().await?, &ctx.config, ctx.clock.now()).await?;
     notice.note(held);
     if held.is_none() {
         decider.run(ctx, rules).await?;
+        mornings.run(ctx, rules).await?;
     }
     Ok(())
 }

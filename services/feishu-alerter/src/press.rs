@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Timestamp;
 use domain::id::{CommandId, EntryId};
+use domain::wait::Ending;
 use events::command::{Command, Via, Wish};
 use events::{encode, subject};
 use runtime::Context;
@@ -22,7 +23,7 @@ use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use store::alerts::cards::{Card, get};
-use store::alerts::presses::{card_by_uuid, note_press, take_event};
+use store::alerts::presses::{card_by_uuid, let_press_again, note_press, take_event};
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
@@ -31,6 +32,7 @@ use crate::card::{CardState, Toast, answer_with_toast};
 use crate::compose::{About, Subject};
 use crate::feishu::FeishuClient;
 use crate::names::Names;
+use crate::pressed::{self, Cancel};
 use crate::uuid::CardUuid;
 use crate::wording;
 
@@ -45,6 +47,14 @@ pub struct Presses {
     secrets: CallbackSecrets,
     names: Names,
     listener: TcpListener,
+}
+
+/// Which button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pressed {
+    NoReplyNeeded,
+    Answered,
+    Undo,
 }
 
 struct Endpoint {
@@ -130,9 +140,10 @@ impl Endpoint {
         if !take_event(&mut connection, &action.event_id, now).await? {
             return Ok(None);
         }
-        let (uuid, answered) = match &action.button {
-            Button::NoReplyNeeded(uuid) => (uuid, false),
-            Button::Answered(uuid) => (uuid, true),
+        let (uuid, pressed) = match &action.button {
+            Button::NoReplyNeeded(uuid) => (uuid, Pressed::NoReplyNeeded),
+            Button::Answered(uuid) => (uuid, Pressed::Answered),
+            Button::Undo(uuid) => (uuid, Pressed::Undo),
             Button::Unknown => return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN))),
         };
         let Some((card, subject)) = card_of(&mut connection, uuid, now).await? else {
@@ -144,23 +155,64 @@ impl Endpoint {
             metrics::counter!("feishu_presses_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
-        if let Some(words) = pointless(&card, &subject, answered) {
-            return Ok(Some(answer_with_toast(Toast::Info, &words)));
-        }
-        let by = self.names.of(&action.operator, &self.ctx.config.feishu.people).await;
-        let Some(through) = &card.through else {
-            return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
+        let by = self.names.of(&action.operator, &self.ctx.config.feishu.people);
+        let (kind, words) = match pressed {
+            Pressed::Undo => self.undo(&subject, by, now).await?,
+            Pressed::NoReplyNeeded | Pressed::Answered => {
+                self.end(uuid, &card, &subject, pressed == Pressed::Answered, by, now).await?
+            }
         };
-        self.ask(command_id(uuid, answered), &subject, &by, wish(&card, through, answered)).await?;
+        Ok(Some(answer_with_toast(kind, &words)))
+    }
+
+    /// Asks that the card's wait be ended.
+    async fn end(
+        &self,
+        uuid: &CardUuid,
+        card: &Card,
+        subject: &Subject,
+        answered: bool,
+        by: impl Future<Output = String> + Send,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        if let Some(words) = pointless(card, subject, answered, now) {
+            return Ok((Toast::Info, words));
+        }
+        let Some(through) = &card.through else {
+            return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
+        };
+        let by = by.await;
+        let cancel = Cancel { card: uuid.clone(), undone: card.undone };
+        let command = if answered { pressed::answered(uuid) } else { cancel.command() };
+        self.ask(command, subject, &by, wish(card, through, answered)).await?;
         let mut connection = self.ctx.db.acquire().await?;
-        let first = note_press(&mut connection, card.id, &by, answered, now).await?;
+        let first = note_press(&mut connection, card.id, &by, answered, card.undone, now).await?;
         metrics::counter!("feishu_presses_total").increment(1);
         let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
-        Ok(Some(if first == by {
-            answer_with_toast(Toast::Success, done)
+        Ok(if first == by {
+            (Toast::Success, done.to_owned())
         } else {
-            answer_with_toast(Toast::Info, &wording::toast_handled_by(&first))
-        }))
+            (Toast::Info, wording::toast_handled_by(&first))
+        })
+    }
+
+    /// Asks that the press be taken back that ended the card's wait, whichever card that was on.
+    async fn undo(
+        &self,
+        subject: &Subject,
+        by: impl Future<Output = String> + Send,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        let (command, cancel) = match undoable(subject, now) {
+            Ok(found) => found,
+            Err(words) => return Ok((Toast::Info, words.to_owned())),
+        };
+        // Before the wait is open again: its button would still say who pressed it.
+        let_press_again(&mut *self.ctx.db.acquire().await?, cancel.card.as_str(), cancel.undone + 1).await?;
+        let wish = Wish::UndoCancel { cancel: command.clone() };
+        self.ask(pressed::undo(&command), subject, &by.await, wish).await?;
+        metrics::counter!("feishu_presses_total").increment(1);
+        Ok((Toast::Success, wording::TOAST_UNDONE.to_owned()))
     }
 
     async fn ask(&self, id: CommandId, subject: &Subject, by: &str, wish: Wish) -> anyhow::Result<()> {
@@ -180,12 +232,6 @@ impl Endpoint {
         self.ctx.bus.publish(&outgoing).await?;
         Ok(())
     }
-}
-
-/// The same button of the same card gives the same command, however often it is pressed. The two buttons give two, so
-/// that the refusal of one does not swallow the other; whichever is decided first ends the wait.
-fn command_id(uuid: &CardUuid, answered: bool) -> CommandId {
-    CommandId(if answered { format!("feishu:{uuid}:answered") } else { format!("feishu:{uuid}") })
 }
 
 fn wish(card: &Card, through: &str, answered: bool) -> Wish {
@@ -219,17 +265,31 @@ fn pressed_by(card: &Card, answered: bool) -> Option<&String> {
 }
 
 /// What somebody reads who presses when there is nothing left to do, or when it cannot be so.
-fn pointless(card: &Card, subject: &Subject, answered: bool) -> Option<String> {
+fn pointless(card: &Card, subject: &Subject, answered: bool, now: Timestamp) -> Option<String> {
     let About::Wait { unverified, .. } = subject.about else {
         return Some(wording::TOAST_UNKNOWN.to_owned());
     };
-    match subject.state() {
+    match subject.state(now) {
         CardState::Waiting { .. } => match pressed_by(card, answered) {
             Some(by) => Some(wording::toast_handled_by(by)),
             None => (answered && !unverified).then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
         },
-        CardState::Cancelled { by } | CardState::Confirmed { by } => Some(wording::toast_handled_by(&by)),
+        CardState::Cancelled { by, .. } | CardState::Confirmed { by } => Some(wording::toast_handled_by(&by)),
         _ => Some(wording::TOAST_ALREADY.to_owned()),
+    }
+}
+
+/// The press of 不用回复 that ended the wait, with its command; or what somebody reads who comes too late or for nothing.
+/// What was ended in another way is not taken back here.
+fn undoable(subject: &Subject, now: Timestamp) -> Result<(CommandId, Cancel), &'static str> {
+    let About::Wait { stored, .. } = &subject.about else { return Err(wording::TOAST_UNKNOWN) };
+    let ended = stored.wait.outcome.as_ref().map(|outcome| &outcome.how);
+    let Some(Ending::Cancelled { command, .. }) = ended else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
+    let Some(cancel) = pressed::cancel_of(command) else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
+    match subject.state(now) {
+        CardState::Cancelled { undo_until: Some(_), .. } => Ok((command.clone(), cancel)),
+        CardState::Cancelled { .. } => Err(wording::TOAST_UNDO_LATE),
+        _ => Err(wording::TOAST_NOTHING_TO_UNDO),
     }
 }
 

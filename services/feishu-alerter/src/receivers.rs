@@ -9,12 +9,17 @@ use runtime::config::Feishu;
 /// An owner without a chat of their own is told in the public chat, where somebody can pass it on.
 pub fn receivers<'c>(feishu: &'c Feishu, owner: Option<&StaffName>, audience: Audience) -> Vec<&'c str> {
     let public = feishu.public_chat.as_str();
-    let private = owner.map(|owner| feishu.chats.get(owner).map_or(public, String::as_str));
+    let private = owner.map(|owner| chat_of(feishu, owner));
     let mut chats: Vec<&str> = private.into_iter().collect();
     if audience == Audience::OwnerAndPublic && !chats.contains(&public) {
         chats.push(public);
     }
     chats
+}
+
+/// The chat in which an owner is told.
+pub fn chat_of<'c>(feishu: &'c Feishu, owner: &StaffName) -> &'c str {
+    feishu.chats.get(owner).unwrap_or(&feishu.public_chat)
 }
 
 /// Whether cards for this owner go to the public chat for want of one of their own.

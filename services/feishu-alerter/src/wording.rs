@@ -11,26 +11,32 @@ use chrono::TimeDelta;
 pub const OVERDUE: &str = "超时提醒⏰";
 /// Title of the card that asks for an owner.
 pub const OWNER_WANTED: &str = "请指定负责人⏰";
-/// Titles of closed waits.
-pub const ANSWERED: &str = "已回复";
+/// A line in the place of a card that a higher level's followed.
+pub const ESCALATED: &str = "⏫ 已升级";
+/// Somebody else owns the room.
+pub const HANDED_OVER: &str = "➡️ 已转交";
+/// Somebody owns the room for which an owner was asked.
+pub const OWNER_FOUND: &str = "✅ 已指定负责人";
+/// Titles of closed waits. Each begins with an icon, since no colour is left that no level may have.
+pub const ANSWERED: &str = "✅ 已回复";
 /// The wait was cancelled by somebody.
-pub const CANCELLED: &str = "不用回复";
+pub const CANCELLED: &str = "☑️ 不用回复";
 /// The customer took the message back.
-pub const WITHDRAWN: &str = "客户已撤回";
+pub const WITHDRAWN: &str = "↩️ 客户已撤回";
 /// Our account has left the room, so nobody knows.
-pub const UNOBSERVED: &str = "已停止计时";
+pub const UNOBSERVED: &str = "⏹️ 已停止计时";
 /// Somebody said that there was a reply while nobody saw it.
-pub const CONFIRMED: &str = "已确认回复";
+pub const CONFIRMED: &str = "✅ 已确认回复";
 /// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
 pub const TO_VERIFY: &str = "请核实是否已回复⏰";
 /// Title when our account left a room.
 pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
-pub const RETURNED: &str = "助手账号已回到群里";
+pub const RETURNED: &str = "✅ 助手账号已回到群里";
 /// Judged anew, nobody was waiting.
-pub const VOID: &str = "无需回复";
+pub const VOID: &str = "☑️ 无需回复";
 /// The rules exclude the room.
-pub const EXCLUDED: &str = "不再提醒";
+pub const EXCLUDED: &str = "🔕 不再提醒";
 
 /// Tag beside the title while nobody has answered.
 pub const TAG_OPEN: &str = "未处理";
@@ -82,12 +88,21 @@ pub const CONFIRM_TITLE: &str = "确认不用回复？";
 /// The question.
 pub const CONFIRM_TEXT: &str = "这次等待会结束（表格里记为「已取消」），不再提醒，也不计入回复时间。";
 
+/// The button of a wait that was just cancelled on a card.
+pub const UNDO: &str = "撤销「不用回复」";
+
 /// Answers to a press.
 pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
 /// 已回复 was pressed.
 pub const TOAST_CONFIRMED: &str = "已记录：已回复，不再提醒";
 /// 已回复 was pressed where nothing can have been missed.
 pub const TOAST_NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
+/// 撤销 was pressed.
+pub const TOAST_UNDONE: &str = "已撤销：继续计时和提醒";
+/// 撤销 was pressed too late.
+pub const TOAST_UNDO_LATE: &str = "超过 10 分钟，不能撤销了；客户再说话会重新开始计时";
+/// 撤销 was pressed where nothing is left to be taken back.
+pub const TOAST_NOTHING_TO_UNDO: &str = "没有可撤销的「不用回复」";
 /// The wait had ended before.
 pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
 /// A button of an old card.
@@ -115,6 +130,11 @@ pub fn asked(threshold: Duration) -> String {
     format!("客户提问已过 {}", span(threshold))
 }
 
+/// "陈小样 09:30 起等待，后续见后面的卡片"
+pub fn escalated_since(customer: &str, since: &str) -> String {
+    format!("{customer} {since} 起等待，后续见后面的卡片")
+}
+
 /// The level beside the waiting time: "【橙色】".
 pub fn level(colour: &str) -> String {
     format!("【{colour}】")
@@ -138,6 +158,36 @@ pub fn confirmed_by(who: &str) -> String {
 /// Our account is back in the room.
 pub fn returned() -> String {
     "助手账号已回到群里，恢复计时".to_owned()
+}
+
+/// "已转交给 小周，由 TA 继续跟进"
+pub fn handed_over_to(who: &str) -> String {
+    format!("已转交给 {who}，由 TA 继续跟进")
+}
+
+/// "负责人是 小周，提醒已发给 TA"
+pub fn owner_found(who: &str) -> String {
+    format!("负责人是 {who}，后续提醒直接发给 TA")
+}
+
+/// "📋 还有 3 位客户没有回复"
+pub fn unanswered_title(count: i64) -> String {
+    format!("📋 还有 {count} 位客户没有回复")
+}
+
+/// "**群聊** 客户，负责人 小林，已等 2 天 3 小时", names already made safe.
+pub fn unanswered_line(room: &str, customer: &str, owner: &str, waited: Duration) -> String {
+    format!("• {room}：{customer}，负责人 {owner}，已等 {}", span(waited))
+}
+
+/// "还有 5 个"
+pub fn and_more(count: i64) -> String {
+    format!("还有 {count} 个")
+}
+
+/// What the list is and until when it counts.
+pub fn unanswered_note(at: &str) -> String {
+    format!("截至 {at}。这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
 }
 
 /// "小林 标记为不用回复"

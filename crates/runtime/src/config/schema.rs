@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use domain::calendar::TimeOfDay;
 use domain::span::Span;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +19,8 @@ const LISTEN: &str = "address-and-port";
 const ADDRESS: &str = "ip-address";
 /// The format of a time zone's name.
 const ZONE: &str = "time-zone";
+/// The format of a time of the day.
+const TIME: &str = "time-of-day";
 
 /// The schema of a configuration file: every secret may also be given as `NAME_file`, and everything that the embedded
 /// defaults or the environment provide may be left out.
@@ -34,6 +37,7 @@ fn generated() -> Value {
         ("/$defs/Span", SPAN),
         ("/$defs/Ingest/properties/listen", LISTEN),
         ("/$defs/Feishu/properties/listen", LISTEN),
+        ("/$defs/Feishu/properties/unanswered_at", TIME),
         ("/properties/health_listen", LISTEN),
         ("/$defs/Http/properties/trusted_proxies/items", ADDRESS),
         ("/$defs/Rules/properties/time_zone", ZONE),
@@ -94,6 +98,7 @@ impl Shape {
             .with_format(LISTEN, |text| text.parse::<SocketAddr>().is_ok())
             .with_format(ADDRESS, |text| text.parse::<IpAddr>().is_ok())
             .with_format(ZONE, |text| text.parse::<chrono_tz::Tz>().is_ok())
+            .with_format(TIME, |text| text.parse::<TimeOfDay>().is_ok())
             .should_validate_formats(true)
             .build(&self.root)
             .map_err(|error| error.to_string())
@@ -185,6 +190,7 @@ impl Shape {
             Some(LISTEN) => return "an IP address and port like \"127.0.0.1:8080\"".to_owned(),
             Some(ADDRESS) => return "an IP address like \"10.0.0.1\"".to_owned(),
             Some(ZONE) => return "an IANA time zone like \"Asia/Shanghai\"".to_owned(),
+            Some(TIME) => return "a time of the day like \"09:00\"".to_owned(),
             _ => {}
         }
         if node["description"] == "source:contact-id" {
@@ -223,6 +229,7 @@ impl Shape {
             (_, Some(LISTEN)) => json!("127.0.0.1:0"),
             (_, Some(ADDRESS)) => json!("127.0.0.1"),
             (_, Some(ZONE)) => json!("UTC"),
+            (_, Some(TIME)) => json!("09:00"),
             (Some("string"), _) => json!("x:x"),
             (Some("integer"), _) => json!(node["minimum"].as_i64().unwrap_or(0)),
             (Some("boolean"), _) => json!(false),

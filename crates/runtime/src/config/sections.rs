@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use domain::Timestamp;
+use domain::calendar::TimeOfDay;
 use domain::id::StaffName;
 use domain::rules::Rules;
 use domain::span::Span;
@@ -210,6 +211,15 @@ pub struct Feishu {
     /// Names shown for people who click, by their `ou_…` id.
     #[serde(default)]
     pub people: BTreeMap<String, String>,
+    /// When, on a working day, the public chat gets the list of all who still wait after their last reminder, in the zone
+    /// of the rules.
+    #[serde(default = "nine")]
+    #[schemars(with = "String")]
+    pub unanswered_at: TimeOfDay,
+}
+
+const fn nine() -> TimeOfDay {
+    TimeOfDay::NINE
 }
 
 /// How long what was said is kept.

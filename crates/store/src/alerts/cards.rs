@@ -16,6 +16,8 @@ pub enum About {
     Wait,
     /// Our account left the room.
     Departure,
+    /// All who wait although every card of theirs has gone out.
+    Unanswered,
 }
 
 impl About {
@@ -24,12 +26,14 @@ impl About {
         match self {
             Self::Wait => "wait",
             Self::Departure => "departure",
+            Self::Unanswered => "unanswered",
         }
     }
 
-    /// From what the database holds, which its check keeps to these two.
+    /// From what the database holds, which its check keeps to these.
     pub(super) fn parse(text: &str) -> Self {
-        if text == Self::Departure.as_str() { Self::Departure } else { Self::Wait }
+        let others = [Self::Departure, Self::Unanswered];
+        others.into_iter().find(|about| about.as_str() == text).unwrap_or(Self::Wait)
     }
 }
 
@@ -147,12 +151,19 @@ pub struct Card {
     pub pressed_by: Option<String>,
     /// Who pressed first that it was answered.
     pub confirmed_by: Option<String>,
+    /// How often a press that it needs no reply was taken back.
+    pub undone: i32,
 }
 
 impl Card {
     /// Whether it tells of a rung that was passed, and not only that an owner is missing or our account left.
     pub fn is_of_a_rung(&self) -> bool {
         self.alarm.is_none() && self.rung.parse::<RungId>().is_ok()
+    }
+
+    /// Whether it is there for nothing but to ask for an owner.
+    pub fn only_asks(&self) -> bool {
+        self.asks_owner && !self.is_of_a_rung()
     }
 }
 
@@ -163,7 +174,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
         select about, alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds,
                colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
-               message_id, sent_at, wanted, change_attempts, pressed_by, confirmed_by
+               message_id, sent_at, wanted, change_attempts, pressed_by, confirmed_by, undone
         from alert_cards
         where id = $1
         "#,
@@ -200,13 +211,14 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
             change_attempts: row.change_attempts,
             pressed_by: row.pressed_by,
             confirmed_by: row.confirmed_by,
+            undone: row.undone,
         })
     })
     .transpose()
 }
 
 /// Makes a card that shows `wanted`. One of the same wait, rung and chat stands: nothing is made, unless it was dropped
-/// as obsolete without ever going out, in which case it gets another chance under another uuid. An ask for an owner that
+/// as obsolete or superseded without ever going out, in which case it gets another chance under another uuid. An ask for an owner that
 /// was rehearsed or skipped was never made: it may be made in earnest.
 pub async fn insert(
     connection: &mut PgConnection,
@@ -226,7 +238,7 @@ pub async fn insert(
             payload = null, uuid = null, through = null, attempts = 0, first_attempt_at = null, form = 'full',
             follows = excluded.follows, ask_day = excluded.ask_day, skipped_because = excluded.skipped_because,
             failing_since = null
-        where alert_cards.state = 'obsolete'
+        where alert_cards.state = 'obsolete' or alert_cards.state = 'superseded' and excluded.state = 'pending'
            or alert_cards.state in ('rehearsed', 'skipped') and excluded.state = 'pending'
               and alert_cards.rung !~ '^[0-9]+$'
         "#,
@@ -286,23 +298,51 @@ pub async fn asked_for_owner(
     .await
 }
 
-/// The rungs of these waits (and of those they took the place of) that went out, will go out, or were skipped:
-/// (wait, rung).
-pub async fn rungs(
+/// A rung that was dealt with in a chat.
+#[derive(Debug, Clone)]
+pub struct DealtWith {
+    /// The wait, or the one that took its place.
+    pub follows: WaitId,
+    /// The rung.
+    pub rung: String,
+    /// The chat.
+    pub chat: String,
+    /// The rung's colour, by Feishu's name.
+    pub colour: String,
+    /// When the card was due.
+    pub due_at: Timestamp,
+    /// A card went out, will go out, or would have if the chat took it; otherwise the rung was skipped or superseded.
+    pub told: bool,
+}
+
+/// The rungs of these waits (and of those they took the place of) that were dealt with, by chat.
+pub async fn dealt_with(
     connection: &mut PgConnection,
     waits: &[WaitId],
-) -> Result<Vec<(WaitId, String)>, sqlx::Error> {
+) -> Result<Vec<DealtWith>, sqlx::Error> {
     let waits: Vec<&str> = waits.iter().map(WaitId::as_str).collect();
     let rows = sqlx::query!(
         r#"
-        select distinct follows, rung from alert_cards
+        select follows, rung, chat, colour, due_at,
+               state in ('pending', 'sending', 'sent', 'parked', 'dead') as "told!"
+        from alert_cards
         where follows = any ($1) and state <> 'obsolete' and rung ~ '^[0-9]+$'
         "#,
         &waits as _,
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (WaitId(row.follows), row.rung)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| DealtWith {
+            follows: WaitId(row.follows),
+            rung: row.rung,
+            chat: row.chat,
+            colour: row.colour,
+            due_at: row.due_at,
+            told: row.told,
+        })
+        .collect())
 }
 
 /// How many cards wait, since when the oldest does, and how many were set aside.

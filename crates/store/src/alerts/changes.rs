@@ -18,6 +18,23 @@ pub struct Made {
     pub about: About,
     /// The wait that it was made for; for a departure, the entry that says so.
     pub wait: WaitId,
+    /// The chat that gets it.
+    pub chat: String,
+    /// Where it stands among the cards of its wait in its chat.
+    pub rank: Rank,
+    /// It surely stands in its chat, as a card.
+    pub stands: bool,
+    /// It is there for nothing but to ask for an owner.
+    pub only_asks: bool,
+}
+
+/// The order of the cards of one wait in one chat: by threshold, an ask for an owner before the rung, and what was made
+/// later after what was made before (two waits that became one have a card of the same rung each).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    threshold_seconds: i64,
+    of_a_rung: bool,
+    id: i64,
 }
 
 /// The cards of these rooms (keys in text form) that were made since a moment.
@@ -27,7 +44,13 @@ pub async fn cards_of(
     since: Timestamp,
 ) -> Result<Vec<Made>, sqlx::Error> {
     let rows = sqlx::query!(
-        "select id, room, about, wait from alert_cards where room = any ($1) and created_at >= $2 order by id",
+        r#"
+        select id, room, about, wait, chat, threshold_seconds, rung ~ '^[0-9]+$' as "of_a_rung!",
+               state = 'sent' and form <> 'plain_text' as "stands!", ask_day is not null as "asks!"
+        from alert_cards
+        where room = any ($1) and created_at >= $2
+        order by id
+        "#,
         rooms,
         since,
     )
@@ -37,7 +60,11 @@ pub async fn cards_of(
         .into_iter()
         .map(|row| {
             let about = About::parse(&row.about);
-            Made { id: row.id, room: row.room, about, wait: WaitId(row.wait) }
+            let rank =
+                Rank { threshold_seconds: row.threshold_seconds, of_a_rung: row.of_a_rung, id: row.id };
+            let (wait, chat, stands) = (WaitId(row.wait), row.chat, row.stands);
+            let only_asks = row.asks && !row.of_a_rung;
+            Made { id: row.id, room: row.room, about, wait, chat, rank, stands, only_asks }
         })
         .collect())
 }
@@ -78,6 +105,51 @@ pub async fn want(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// What the cards of a wait in the chat of card `id` are to show that this one, which was just sent, overtakes. Called
+/// under the lock of the card's room, or whoever reads the room's cards meanwhile writes back what they showed before.
+pub async fn overtake(
+    connection: &mut PgConnection,
+    id: i64,
+    wanted: &Value,
+    now: Timestamp,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        update alert_cards lower set wanted = $2, change_attempts = 0, next_change_at = $3
+        from alert_cards higher
+        where higher.id = $1 and higher.about = 'wait' and higher.alarm is null and higher.state = 'sent'
+          and higher.form <> 'plain_text'
+          and lower.follows = higher.follows and lower.chat = higher.chat and lower.about = 'wait' and lower.alarm is null
+          and (lower.threshold_seconds, lower.rung ~ '^[0-9]+$', lower.id)
+              < (higher.threshold_seconds, higher.rung ~ '^[0-9]+$', higher.id)
+          and lower.wanted is distinct from $2
+        "#,
+        id,
+        wanted,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Takes the button away from closed cards whose press can be taken back no more.
+pub async fn end_undo(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        update alert_cards set wanted = wanted - 'undo_until', change_attempts = 0, next_change_at = $1
+        where id in (select id from alert_cards
+                     where wanted -> 'undo_until' is not null and (wanted ->> 'undo_until')::timestamptz <= $1
+                     order by id
+                     for update skip locked)
+        "#,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Locks the sent card of a chat that is to be changed next.

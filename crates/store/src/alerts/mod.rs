@@ -9,5 +9,6 @@ pub mod retention;
 pub mod schedule;
 pub mod sending;
 pub mod truth;
+pub mod unanswered;
 pub mod waiting;
 pub mod watch;

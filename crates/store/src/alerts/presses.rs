@@ -31,28 +31,46 @@ pub async fn card_by_uuid(connection: &mut PgConnection, uuid: &str) -> Result<O
 }
 
 /// Notes who pressed one of a card's buttons, and gives whoever pressed that one first. `answered` tells the button that
-/// says so from the one that asks for no reply.
+/// says so from the one that asks for no reply. What was taken back meanwhile (`undone` has grown) is not noted.
 pub async fn note_press(
     connection: &mut PgConnection,
     id: i64,
     by: &str,
     answered: bool,
+    undone: i32,
     now: Timestamp,
 ) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         update alert_cards
-        set pressed_by = case when $4 then pressed_by else coalesce(pressed_by, $2) end,
+        set pressed_by = case when $4 or undone <> $5 then pressed_by else coalesce(pressed_by, $2) end,
             confirmed_by = case when $4 then coalesce(confirmed_by, $2) else confirmed_by end,
             pressed_at = coalesce(pressed_at, $3)
         where id = $1
-        returning case when $4 then confirmed_by else pressed_by end as "by!"
+        returning coalesce(case when $4 then confirmed_by else pressed_by end, $2) as "by!"
         "#,
         id,
         by,
         now,
         answered,
+        undone,
     )
     .fetch_one(connection)
     .await
+}
+
+/// Lets 不用回复 be pressed again on the card with this uuid, for the `undone`th time after a press was taken back.
+pub async fn let_press_again(
+    connection: &mut PgConnection,
+    uuid: &str,
+    undone: i32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update alert_cards set pressed_by = null, undone = $2 where uuid = $1 and undone < $2",
+        uuid,
+        undone,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -48,6 +48,11 @@ pub async fn rooms_to_observe(
     .await
 }
 
+/// The rooms (keys in text form) in which somebody waits.
+pub async fn rooms_with_waits(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!("select distinct room from alert_schedule order by room").fetch_all(connection).await
+}
+
 /// Those of these rooms (keys in text form) that were not taken in with at least this version, without those that are put
 /// off. It reads these and no others.
 pub async fn unobserved(
@@ -98,6 +103,14 @@ pub async fn lock_rooms(connection: &mut PgConnection, rooms: &[String]) -> Resu
         .fetch_all(connection)
         .await?;
     Ok(locked)
+}
+
+/// Locks one room (its key in text form) against whoever takes it in, and waits for them.
+pub async fn lock_room(connection: &mut PgConnection, room: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("select from alert_rooms where room = $1 for update", room)
+        .fetch_optional(connection)
+        .await?;
+    Ok(())
 }
 
 /// The newest capture gap's number; 0 while there has been none. Numbers rise, but a lower one may be committed later:

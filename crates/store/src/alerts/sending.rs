@@ -167,15 +167,15 @@ pub async fn put_off(
 }
 
 /// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it. Whichever attempt
-/// learns it first is right: all of them were made under one uuid.
+/// learns it first is right: all of them were made under one uuid. `false`: another one was first.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
     message_id: &str,
     shown: &Value,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
         r#"
         update alert_cards
         set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
@@ -189,7 +189,7 @@ pub async fn mark_sent(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// Records at `now` that an attempt failed and another is to be made. If `in_doubt` is false, surely nothing was sent so

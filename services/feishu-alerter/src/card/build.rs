@@ -8,11 +8,13 @@ use domain::wording::colour_in_words;
 
 use super::facts::{CardFacts, CardKind, CardState, Form, LastLine};
 use super::{CARD_BYTES_MAX, text};
-use crate::callback::{ACT_ANSWERED, ACT_NO_REPLY_NEEDED};
+use crate::callback::{ACT_ANSWERED, ACT_NO_REPLY_NEEDED, ACT_UNDO};
 use crate::feishu::OutgoingMessage;
 use crate::uuid::CardUuid;
 use crate::wording;
 
+/// The template of a closed card: without colour. Every other one may be a level's.
+const CLOSED: &str = "default";
 /// Longest name of a customer, room or person, in characters.
 const NAME_CHARS: usize = 40;
 /// Longest name of a room in a title, in characters.
@@ -64,6 +66,9 @@ pub fn answer_with_toast(kind: Toast, words: &str) -> Value {
 }
 
 fn card(facts: &CardFacts, form: Form) -> Value {
+    if facts.state == CardState::Escalated {
+        return line(facts);
+    }
     let mut elements = vec![markdown(&names(facts, form))];
     if form != Form::Minimal {
         elements.extend(notes(facts).map(|note| markdown(&note)));
@@ -78,6 +83,18 @@ fn card(facts: &CardFacts, form: Form) -> Value {
         "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
         "header": header(facts),
         "body": {"elements": elements},
+    })
+}
+
+/// A card without a title, in one line. It must be true for ever: how the wait goes on is said by the card that it points to.
+fn line(facts: &CardFacts) -> Value {
+    let what = wording::in_room(wording::ESCALATED, &escaped(&facts.room));
+    let since = wording::escalated_since(&escaped(&facts.customer), &time(facts, facts.waiting_since));
+    let words = format!("**{what}** {since}");
+    json!({
+        "schema": "2.0",
+        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
+        "body": {"elements": [{"tag": "markdown", "text_size": "notation", "content": words}]},
     })
 }
 
@@ -96,14 +113,14 @@ pub(crate) fn folded_marker(marker: &CardUuid) -> Value {
 }
 
 fn header(facts: &CardFacts) -> Value {
-    let colour = if matches!(facts.state, CardState::Waiting { .. }) { facts.level } else { Colour::Grey };
+    let template = if facts.state.is_open() { facts.level.name() } else { CLOSED };
     let mut tags = Vec::new();
     if facts.awaits_reply() && facts.unverified {
         tags.push(tag(wording::TAG_UNVERIFIED, Colour::Grey));
     } else if facts.awaits_reply() {
         tags.push(tag(wording::TAG_OPEN, facts.level));
     }
-    json!({"template": colour.name(), "title": {"tag": "plain_text", "content": title(facts)},
+    json!({"template": template, "title": {"tag": "plain_text", "content": title(facts)},
         "text_tag_list": tags})
 }
 
@@ -117,6 +134,9 @@ fn tag(words: &str, colour: Colour) -> Value {
 fn title(facts: &CardFacts) -> String {
     let what = match &facts.state {
         CardState::Waiting { .. } => return waiting_title(facts),
+        CardState::Escalated => wording::ESCALATED,
+        CardState::HandedOver { .. } => wording::HANDED_OVER,
+        CardState::OwnerFound { .. } => wording::OWNER_FOUND,
         CardState::Answered { .. } => wording::ANSWERED,
         CardState::Cancelled { .. } => wording::CANCELLED,
         CardState::Confirmed { .. } => wording::CONFIRMED,
@@ -149,10 +169,12 @@ fn titled_room(facts: &CardFacts) -> String {
 /// How it ended, or that it went on; nothing while it simply waits.
 fn outcome(facts: &CardFacts) -> Option<String> {
     match &facts.state {
-        CardState::Waiting { .. } => None,
+        CardState::Waiting { .. } | CardState::Escalated => None,
+        CardState::HandedOver { to } => Some(wording::handed_over_to(&name(to))),
+        CardState::OwnerFound { owner } => Some(wording::owner_found(&name(owner))),
         CardState::Answered { by, .. } if facts.unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
-        CardState::Cancelled { by } => Some(wording::cancelled_by(&name(by))),
+        CardState::Cancelled { by, .. } => Some(wording::cancelled_by(&name(by))),
         CardState::Confirmed { by } => Some(wording::confirmed_by(&name(by))),
         CardState::Returned => Some(wording::returned()),
         CardState::Withdrawn => Some(wording::withdrawn()),
@@ -211,7 +233,8 @@ fn mention_id(id: &str) -> String {
 
 /// What the reader is to do besides answering.
 fn notes(facts: &CardFacts) -> impl Iterator<Item = String> {
-    let wants_owner = facts.kind == CardKind::OwnerWanted && facts.state.is_open();
+    // Whichever card stands for the wait: the one that asked has shrunk by then.
+    let wants_owner = facts.awaits_reply() && facts.owner.is_none();
     let assign = wants_owner.then(|| wording::ASSIGN_ONE.to_owned());
     let verify = (facts.awaits_reply() && facts.unverified).then(|| wording::UNVERIFIED_NOTE.to_owned());
     let away = facts.state.is_open() && matches!(facts.kind, CardKind::AccountLeft { .. });
@@ -235,30 +258,40 @@ fn spoken(facts: &CardFacts, line: &LastLine) -> String {
 }
 
 fn buttons(facts: &CardFacts) -> Vec<Value> {
+    if let CardState::Cancelled { undo_until: Some(_), .. } = facts.state {
+        return vec![button(facts, ("default", wording::UNDO, ACT_UNDO), None)];
+    }
     if !facts.awaits_reply() {
         return Vec::new();
     }
     let answered = button(
         facts,
         ("primary", wording::ANSWERED_UNSEEN, ACT_ANSWERED),
-        (wording::ANSWERED_TITLE, wording::ANSWERED_TEXT),
+        Some((wording::ANSWERED_TITLE, wording::ANSWERED_TEXT)),
     );
     let not_needed = button(
         facts,
         ("default", wording::NO_REPLY_NEEDED, ACT_NO_REPLY_NEEDED),
-        (wording::CONFIRM_TITLE, wording::CONFIRM_TEXT),
+        Some((wording::CONFIRM_TITLE, wording::CONFIRM_TEXT)),
     );
     if facts.unverified { vec![answered, not_needed] } else { vec![not_needed] }
 }
 
-/// A button by its type, words and act, and by the question before it takes effect.
-fn button(facts: &CardFacts, (kind, label, act): (&str, &str, &str), (title, text): (&str, &str)) -> Value {
+/// A button by its type, words and act, and by the question before it takes effect, if there is one.
+fn button(
+    facts: &CardFacts,
+    (kind, label, act): (&str, &str, &str),
+    question: Option<(&str, &str)>,
+) -> Value {
     let words = |content: &str| json!({"tag": "plain_text", "content": content});
-    json!({
+    let mut button = json!({
         "tag": "button", "type": kind, "text": words(label),
-        "confirm": {"title": words(title), "text": words(text)},
         "behaviors": [{"type": "callback", "value": {"k": facts.marker.as_str(), "act": act}}],
-    })
+    });
+    if let Some((title, text)) = question {
+        button["confirm"] = json!({"title": words(title), "text": words(text)});
+    }
+    button
 }
 
 /// The same as text, for a chat that takes no card. The marker is in it, as in every card.

@@ -91,7 +91,23 @@ pub enum CardState {
         /// The wait overlaps a capture gap: the card asks whether there was a reply.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unverified: bool,
+        /// The room's owner, where others read along: when somebody else owns the room the card names them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
     },
+    /// The chat's person does not own the room any more.
+    HandedOver {
+        /// Who does, by roster label.
+        to: String,
+    },
+    /// It asked for an owner, and there is one.
+    OwnerFound {
+        /// Who, by roster label.
+        owner: String,
+    },
+    /// A card of a higher rung stands in the same chat: this one is a line that points to it, and never changes again as
+    /// long as the wait is the same.
+    Escalated,
     /// Somebody answered.
     Answered {
         /// Display name.
@@ -103,6 +119,9 @@ pub enum CardState {
     Cancelled {
         /// Display name.
         by: String,
+        /// It was said on a card, and until then it can be taken back there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo_until: Option<DateTime<Utc>>,
     },
     /// Somebody said that there was a reply while nobody saw it.
     Confirmed {
@@ -123,7 +142,7 @@ pub enum CardState {
 
 impl CardState {
     /// A customer of whom nothing was missed.
-    pub const WAITING: Self = Self::Waiting { unverified: false };
+    pub const WAITING: Self = Self::Waiting { unverified: false, owner: None };
 
     /// Whether the customer still waits, or our account is still away.
     pub fn is_open(&self) -> bool {

@@ -101,8 +101,9 @@ impl Deliverer {
         if too_old || form == Form::PlainText {
             return Ok(None);
         }
-        let Some(about) = About::read(connection, card, now).await? else { return Ok(None) };
         let history = self.rules.get(connection).await?;
+        let about = About::read(connection, card, history.at(now), now).await?;
+        let Some(about) = about else { return Ok(None) };
         let making = Making { rules: history.at(now), config: &self.ctx.config, form, now };
         let message = about.message(card, uuid, &card.wanted, making)?;
         Ok(message.map(|message| (MessageId::new(message_id), message)))

@@ -8,7 +8,8 @@ use domain::Timestamp;
 use domain::golive::Phase;
 use serde_json::Value;
 use store::alerts::cards::{Card, get};
-use store::alerts::schedule::is_due;
+use store::alerts::changes::overtake;
+use store::alerts::schedule::{is_due, lock_room};
 use store::alerts::sending::{
     AttemptKey, End, Frozen, freeze, lock_attempt, lock_head, mark_refused, mark_retry, mark_sending,
     mark_sent, put_off, set_aside,
@@ -100,8 +101,11 @@ impl Deliverer {
     /// Looks again at a locked card: it is set aside, left where it is, or made ready with its attempt noted.
     async fn look(&self, tx: &mut PgConnection, id: i64, now: Timestamp) -> Result<Head, Failure> {
         let Some(card) = get(tx, id).await? else { return Ok(Head::None) };
-        let about = About::read(tx, &card, now).await?;
-        let Some(about) = about.filter(|about| card.in_doubt || about.is_wanted(&card)) else {
+        let history = self.rules.get(tx).await?;
+        let about = About::read(tx, &card, history.at(now), now).await?;
+        let Some(about) =
+            about.filter(|about| card.in_doubt || about.is_wanted(&card, &self.ctx.config.feishu, now))
+        else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             set_aside(tx, id, End::Obsolete, None, now).await?;
             return Ok(Head::SetAside);
@@ -146,7 +150,7 @@ impl Deliverer {
         let history = self.rules.get(connection).await?;
         let (rules, config) = (history.at(now), &*self.ctx.config);
         let making = Making { rules, config, form: Form::from_name(&card.form), now };
-        let shown = about.first(card)?;
+        let shown = about.first(card, &config.feishu, now)?;
         let Some(message) = about.message(card, uuid.clone(), &shown, making)? else { return Ok(None) };
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
         let (through, texts_since) = (about.through(), about.texts_since(making));
@@ -161,14 +165,32 @@ impl Deliverer {
         let mut connection = self.ctx.db.acquire().await?;
         match outcome {
             Ok(sent) => {
-                let shown = as_json(&CardState::WAITING)?;
-                mark_sent(&mut connection, card.id, sent.message_id.as_str(), &shown, now).await?;
+                self.record_sent(&mut connection, card, &sent, now).await?;
                 metrics::counter!("alerts_sent_total").increment(1);
                 metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
                 Ok(())
             }
             Err(error) => self.record_failure(&mut connection, attempt, &error, now).await,
         }
+    }
+
+    /// From now on the card stands for its wait in this chat, and those before it shrink.
+    async fn record_sent(
+        &self,
+        connection: &mut PgConnection,
+        card: &Card,
+        sent: &Sent,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let mut tx = connection.begin().await?;
+        if card.alarm.is_none() {
+            lock_room(&mut tx, &card.room.to_string()).await?;
+        }
+        let shown = as_json(&CardState::WAITING)?;
+        if mark_sent(&mut tx, card.id, sent.message_id.as_str(), &shown, now).await? {
+            overtake(&mut tx, card.id, &as_json(&CardState::Escalated)?, now).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn record_failure(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use chrono_tz::Asia::Shanghai;
 use serde_json::Value;
 
@@ -10,10 +10,13 @@ use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Colour;
 
 use crate::card::{
-    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, Owner, render, request_bytes,
+    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, ListSetting, Owner, render, render_list,
+    request_bytes,
 };
 use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
+use crate::unanswered::List;
 use crate::uuid::CardUuid;
+use store::alerts::unanswered::Unanswered;
 
 /// A customer who has waited for twenty minutes.
 pub(super) fn facts(hand: &Hand) -> CardFacts {
@@ -48,8 +51,12 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
 fn states() -> Vec<CardState> {
     vec![
         CardState::WAITING,
+        CardState::Escalated,
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
-        CardState::Cancelled { by: "小林".to_owned() },
+        CardState::Cancelled { by: "小林".to_owned(), undo_until: None },
+        CardState::Cancelled { by: "小林".to_owned(), undo_until: Some(DateTime::UNIX_EPOCH) },
+        CardState::HandedOver { to: "小周".to_owned() },
+        CardState::OwnerFound { owner: "小周".to_owned() },
         CardState::Confirmed { by: "小林".to_owned() },
         CardState::Returned,
         CardState::Withdrawn,
@@ -113,7 +120,10 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
             line.speaker.clone_from(&awful);
             line.text.clone_from(&awful);
         }
-        for state in [CardState::WAITING, CardState::Cancelled { by: awful.clone() }] {
+        for state in [
+            CardState::WAITING,
+            CardState::Cancelled { by: awful.clone(), undo_until: Some(DateTime::UNIX_EPOCH) },
+        ] {
             facts.state = state;
             let message = render(&facts, form);
             assert!(request_bytes(&message) < CARD_BYTES_MAX, "{}", request_bytes(&message));
@@ -171,14 +181,15 @@ async fn the_card_that_asks_for_an_owner() {
 }
 
 #[tokio::test]
-async fn the_closed_cards_are_grey_and_name_who_and_how_long() {
+async fn the_closed_cards_have_no_level_s_colour_and_name_who_and_how_long() {
     let stage = stage().await;
     let closed = |state| json(&render(&CardFacts { state, ..facts(&stage.hand) }, Form::Full));
     let answered = closed(CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) });
     insta::assert_json_snapshot!(answered);
-    let cancelled = closed(CardState::Cancelled { by: "小林".to_owned() });
-    assert_eq!(cancelled["header"]["title"]["content"], "不用回复：样例公司-王小样客户群");
-    assert_eq!(cancelled["header"]["template"], "grey");
+    let cancelled = closed(CardState::Cancelled { by: "小林".to_owned(), undo_until: None });
+    assert_eq!(cancelled["header"]["title"]["content"], "☑️ 不用回复：样例公司-王小样客户群");
+    assert_eq!(cancelled["header"]["template"], "default");
+    assert!(Colour::ALL.iter().all(|level| level.name() != "default"), "no level looks like a closed card");
     assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
     for card in [answered, cancelled] {
         assert!(!card.to_string().contains("\"button\""), "a closed card has nothing to press");
@@ -206,7 +217,7 @@ async fn a_card_about_a_departure_says_where_and_by_whom_and_has_no_button() {
     let back = json(&render(&CardFacts { state: CardState::Returned, ..left }, Form::Full));
     assert_eq!(
         (&back["header"]["title"]["content"], &back["header"]["template"]),
-        (&"助手账号已回到群里：样例公司-王小样客户群".into(), &"grey".into())
+        (&"✅ 助手账号已回到群里：样例公司-王小样客户群".into(), &"default".into())
     );
 }
 
@@ -250,7 +261,8 @@ async fn nothing_of_a_stranger_is_markup_in_any_form() {
 async fn the_marker_is_folded_away_and_title_and_preview_name_the_room() {
     let stage = stage().await;
     for kind in [CardKind::Overdue, CardKind::OwnerWanted, CardKind::AccountLeft { by: None }] {
-        for state in states() {
+        // A line has neither a title nor a marker.
+        for state in states().into_iter().filter(|state| *state != CardState::Escalated) {
             let facts = CardFacts { kind: kind.clone(), state, ..facts(&stage.hand) };
             let card = json(&render(&facts, Form::Full));
             for words in [&card["header"]["title"]["content"], &card["config"]["summary"]["content"]] {
@@ -278,4 +290,40 @@ async fn a_card_is_the_same_whenever_it_is_drawn_that_day() {
     let before = facts(&stage.hand);
     let after = CardFacts { made_at: before.made_at + TimeDelta::hours(1), ..before.clone() };
     assert_eq!(render(&before, Form::Full), render(&after, Form::Full));
+}
+
+#[tokio::test]
+async fn a_card_that_was_escalated_is_one_line_without_buttons() {
+    let stage = stage().await;
+    let facts = CardFacts { state: CardState::Escalated, ..facts(&stage.hand) };
+    let card = json(&render(&facts, Form::Full));
+    insta::assert_json_snapshot!(card);
+}
+
+/// Whoever is not named is counted.
+#[tokio::test]
+async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
+    let stage = stage().await;
+    let now = stage.hand.now();
+    let awful = "<at id=all></at>[x](http://x) **粗**\u{0}\n".repeat(40);
+    let one = |name: &str, hours| Unanswered {
+        opened_at: now - TimeDelta::hours(hours),
+        customer: name.to_owned(),
+        topic: name.to_owned(),
+        owner: (hours > 1).then(|| name.to_owned()),
+    };
+    let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
+    let list = List { named, total: 23, is_of_today: true };
+    for (nth, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
+        let marker = facts(&stage.hand).marker;
+        let message =
+            render_list(&list, &ListSetting { marker, colour: Colour::Orange, zone: Shanghai, now }, form);
+        assert!(
+            message.content.contains("还有 3 个") && message.content.contains("还有 23 位客户"),
+            "{}",
+            message.content
+        );
+        assert!(!message.content.contains("<at") && request_bytes(&message) < CARD_BYTES_MAX);
+        is_taken(&stage, &message, 900 + u32::try_from(nth).unwrap()).await;
+    }
 }

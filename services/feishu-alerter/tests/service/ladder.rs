@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::company::{CHEN, LI, WANG, says};
 
-use crate::support::{Scene, TO_ALL, TO_LI, TO_WANG, colours};
+use crate::support::{LINE, Scene, TO_ALL, TO_LI, TO_WANG, colours};
 
 #[tokio::test]
 async fn each_rung_reaches_its_chats_in_its_colour() -> Result<()> {
@@ -17,15 +17,15 @@ async fn each_rung_reaches_its_chats_in_its_colour() -> Result<()> {
         assert!(first.text.contains(words), "{words} in {}", first.text);
     }
     scene.advance(5);
-    scene.until_colours(TO_WANG, &["turquoise", "yellow"]).await?;
+    scene.until_colours(TO_WANG, &[LINE, "yellow"]).await?;
     scene.advance(10);
-    scene.until_colours(TO_WANG, &["turquoise", "yellow", "orange"]).await?;
+    scene.until_colours(TO_WANG, &[LINE, LINE, "orange"]).await?;
     assert!(scene.cards(TO_ALL).await?.is_empty(), "not before the rung that says so");
     scene.advance(10);
-    scene.until_colours(TO_WANG, &["turquoise", "yellow", "orange", "red"]).await?;
+    scene.until_colours(TO_WANG, &[LINE, LINE, LINE, "red"]).await?;
     scene.until_colours(TO_ALL, &["red"]).await?;
     scene.advance(10);
-    let repeated = scene.until_colours(TO_ALL, &["red", "grey"]).await?;
+    let repeated = scene.until_colours(TO_ALL, &[LINE, "grey"]).await?;
     assert!(repeated[1].title.contains("已等 40 分钟"), "{}", repeated[1].title);
     assert!(scene.cards(TO_LI).await?.is_empty());
     scene.stop(alerter).await

@@ -5,7 +5,7 @@ use domain::id::EntryId;
 use events::command::Wish;
 use testkit::company::{CHEN, WANG, says};
 
-use crate::support::{Scene, TO_ALL, TO_WANG, colours, room};
+use crate::support::{CLOSED, LINE, Scene, TO_ALL, TO_WANG, colours, room};
 
 fn cancel(through: &events::chat::ChatMessage) -> Wish {
     Wish::Cancel { wait: None, through: EntryId(through.key().to_string()), reason: "测试".into() }
@@ -39,7 +39,7 @@ async fn a_room_without_owner_asks_for_one_once_a_day() -> Result<()> {
     until_next_rung(&scene, 20).await?;
     assert_eq!(scene.cards(TO_ALL).await?.len(), 1, "asked today already");
     scene.advance(20);
-    let cards = scene.until_colours(TO_ALL, &["turquoise", "red"]).await?;
+    let cards = scene.until_colours(TO_ALL, &[LINE, "red"]).await?;
     assert!(
         cards[1].title.starts_with("超时提醒⏰"),
         "from this rung on the public chat is told: {}",
@@ -52,7 +52,7 @@ async fn a_room_without_owner_asks_for_one_once_a_day() -> Result<()> {
     scene.publish(&says("r1", CHEN, scene.now(), "还是没有人吗？")).await?;
     scene.until_waits("r1", 2).await?;
     scene.advance(5);
-    let cards = scene.until_colours(TO_ALL, &["grey", "grey", "turquoise"]).await?;
+    let cards = scene.until_colours(TO_ALL, &[LINE, CLOSED, "turquoise"]).await?;
     assert!(cards[2].title.starts_with("请指定负责人⏰"), "another day: {}", cards[2].title);
     scene.stop(alerter).await
 }
@@ -84,7 +84,7 @@ async fn a_late_look_at_a_room_without_owner_gives_one_card() -> Result<()> {
     let card = scene.until_colours(TO_ALL, &["red"]).await?.remove(0);
     assert!(card.title.starts_with("请指定负责人⏰"), "{}", card.title);
     scene.advance(8);
-    let cards = scene.until_colours(TO_ALL, &["red", "grey"]).await?;
+    let cards = scene.until_colours(TO_ALL, &[LINE, "grey"]).await?;
     assert!(cards[1].title.starts_with("超时提醒⏰"), "{}", cards[1].title);
     scene.stop(alerter).await
 }
@@ -99,7 +99,7 @@ async fn an_owner_without_a_chat_is_told_in_public() -> Result<()> {
     let card = scene.until_colours(TO_ALL, &["turquoise"]).await?.remove(0);
     assert!(card.text.contains("王小售"), "{}", card.text);
     scene.advance(30);
-    scene.until_colours(TO_ALL, &["turquoise", "red"]).await?;
+    scene.until_colours(TO_ALL, &[LINE, "red"]).await?;
     assert_eq!(colours(&scene.cards(TO_WANG).await?), [""; 0]);
     scene.stop(alerter).await
 }

@@ -27,6 +27,10 @@ pub const TO_LI: &str = "oc_li";
 pub const TO_ALL: &str = "oc_public";
 /// 周经理, who presses buttons.
 pub const MANAGER: &str = "ou_manager";
+/// In the place of a colour, for a card that shrank to a line.
+pub const LINE: &str = "line";
+/// The template of closed cards, which no level has.
+pub const CLOSED: &str = "default";
 
 /// Everything but the alerter, running.
 pub struct Scene {
@@ -90,10 +94,15 @@ impl Seen {
         let card = &message["card"];
         let text = message["content"].as_str().unwrap_or_default().to_owned();
         let words = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let header = &card["header"];
+        let is_line = card["body"].is_object() && header.is_null();
+        let colour = if is_line { LINE.to_owned() } else { words(&header["template"]) };
+        let title =
+            if is_line { &card["body"]["elements"][0]["content"] } else { &header["title"]["content"] };
         Self {
             message_id: words(&message["message_id"]),
-            colour: words(&card["header"]["template"]),
-            title: words(&card["header"]["title"]["content"]),
+            colour,
+            title: words(title),
             has_button: text.contains("\"behaviors\""),
             text,
         }
@@ -302,15 +311,27 @@ impl Scene {
         self.cards(chat).await
     }
 
-    /// Waits until every card of a chat has this title, with or without the room after it.
+    /// Waits until every card of a chat that is no line has this title, with or without an icon before it and the room
+    /// after it, and gives those.
     pub async fn until_titled(&self, chat: &str, title: &str) -> Result<Vec<Seen>> {
         until(&format!("every card of {chat} is titled {title}"), || async move {
-            let cards = self.cards(chat).await?;
-            let titled = |card: &Seen| card.title.split('：').next() == Some(title) || card.title == title;
+            let cards = self.whole(chat).await?;
+            let titled = |card: &Seen| {
+                let (icon, rest) = card.title.split_once(' ').unwrap_or(("", &card.title));
+                let words = if icon.contains(char::is_alphanumeric) { &card.title } else { rest };
+                words.split('：').next() == Some(title) || card.title == title
+            };
             Ok(!cards.is_empty() && cards.iter().all(titled))
         })
         .await?;
-        self.cards(chat).await
+        self.whole(chat).await
+    }
+
+    /// The cards of a chat that did not shrink, oldest first.
+    async fn whole(&self, chat: &str) -> Result<Vec<Seen>> {
+        let mut cards = self.cards(chat).await?;
+        cards.retain(|card| card.colour != LINE);
+        Ok(cards)
     }
 
     /// A number from the database, asked as the superuser.

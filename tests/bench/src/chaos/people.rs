@@ -20,10 +20,19 @@ pub struct Deeds {
     pub accepted: AtomicUsize,
     /// Messages answered as accepted or as repeated, over all tries.
     pub answers: AtomicUsize,
-    /// Presses that were answered with success, by the card's uuid.
-    pub pressed: Mutex<Vec<String>>,
+    /// Presses that were answered with success.
+    pub pressed: Mutex<Vec<Pressed>>,
     /// Ticks and edits that Vika took.
     pub edits: AtomicUsize,
+}
+
+/// A button of a card.
+#[derive(Debug, Clone)]
+pub struct Pressed {
+    /// The card's uuid.
+    pub uuid: String,
+    /// What the button asks for.
+    pub act: String,
 }
 
 /// The row that a system sends.
@@ -135,10 +144,13 @@ pub async fn cards(world: &World) -> Result<Vec<Value>> {
     Ok(shown["messages"].as_array().cloned().unwrap_or_default())
 }
 
-/// The uuid that a card's button carries; `None`: it has no button.
-pub fn button(message: &Value) -> Option<&str> {
+/// The first button of a card; `None`: it has none.
+pub fn button(message: &Value) -> Option<Pressed> {
     let elements = message["card"]["body"]["elements"].as_array()?;
-    elements.iter().find_map(|element| element["behaviors"][0]["value"]["k"].as_str())
+    elements.iter().find_map(|element| {
+        let value = &element["behaviors"][0]["value"];
+        Some(Pressed { uuid: value["k"].as_str()?.to_owned(), act: value["act"].as_str()?.to_owned() })
+    })
 }
 
 async fn press(world: &World, deeds: &Deeds, card: usize, person: usize, replica: usize) -> Result<()> {
@@ -153,8 +165,7 @@ async fn press(world: &World, deeds: &Deeds, card: usize, person: usize, replica
     let Ok(answer) = answer else { return Ok(()) };
     let answer: Value = answer.json().await.unwrap_or_default();
     if answer["answer"]["toast"]["type"] == "success" {
-        let uuid = button(card).unwrap_or_default().to_owned();
-        deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).push(uuid);
+        deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).extend(button(card));
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ struct Row {
     wait: String,
     rung: String,
     chat: String,
+    /// By threshold, asks for an owner before the rung, and age: the order of the cards of one wait in one chat.
+    rank: (i64, bool, i64),
     follows: String,
     state: String,
     message_id: Option<String>,
@@ -40,7 +42,7 @@ struct Row {
 pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let messages = in_chats(scene.world).await?;
     let rows = sqlx::query(
-        "select wait, rung, chat, follows, state, message_id, changeable, \
+        "select wait, rung, chat, threshold_seconds, id, follows, state, message_id, changeable, \
                 wanted is not distinct from shown as true_to_wait from alert_cards",
     )
     .fetch_all(&scene.world.admin)
@@ -49,15 +51,18 @@ pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let mut problems = none_twice(&rows, &messages);
     problems.extend(none_lost(&rows, &messages));
     problems.extend(none_missing(scene, &rows));
+    problems.extend(none_untold(scene, &rows));
     problems.extend(none_untrue(scene, &rows, &messages));
     let set_aside = rows.iter().filter(|row| is_set_aside(row)).count();
     Ok((problems, Tally { cards: messages.len(), set_aside, ..Tally::default() }))
 }
 
 fn read(row: &PgRow) -> Row {
+    let rung: String = row.get("rung");
     Row {
         wait: row.get("wait"),
-        rung: row.get("rung"),
+        rank: (row.get("threshold_seconds"), rung.parse::<u64>().is_ok(), row.get("id")),
+        rung,
         chat: row.get("chat"),
         follows: row.get("follows"),
         state: row.get("state"),
@@ -157,10 +162,20 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
     problems
 }
 
-/// A card of an open wait has its button; one of a closed wait has none and names the fate.
+/// In each chat one card stands for a wait. It has its button while the wait is open; when it is closed it has none and
+/// names the fate. Those before it are lines.
 fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<String> {
     let by_id: BTreeMap<&str, &Value> =
         messages.iter().filter_map(|message| Some((message["message_id"].as_str()?, message))).collect();
+    let mut tops: BTreeMap<(&str, &str), (i64, bool, i64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.state == "sent") {
+        let Some(stored) = heir(scene, &row.wait) else { continue };
+        let message = row.message_id.as_deref().and_then(|id| by_id.get(id));
+        if message.is_some_and(|message| message["msg_type"] == "interactive") {
+            let top = tops.entry((&row.chat, &stored.wait.id.0)).or_insert(row.rank);
+            *top = row.rank.max(*top);
+        }
+    }
     let mut problems = Vec::new();
     for row in rows.iter().filter(|row| row.state == "sent" && row.changeable) {
         let Some(message) = row.message_id.as_deref().and_then(|id| by_id.get(id)) else { continue };
@@ -169,14 +184,67 @@ fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<Strin
             continue;
         }
         let title = message["card"]["header"]["title"]["content"].as_str().unwrap_or_default();
-        let fate = fate(stored);
+        let fate = fate(stored).or_else(|| elsewhere(scene, row, stored));
+        let stands = tops.get(&(row.chat.as_str(), stored.wait.id.0.as_str())) == Some(&row.rank);
         let right = match fate {
-            None => button(message).is_some(),
-            Some(fate) => button(message).is_none() && title.contains(fate),
+            _ if !stands => message["card"]["header"].is_null() && button(message).is_none(),
+            None => act(message).is_some_and(|act| act != "undo"),
+            Some(fate) => title.contains(fate) && button_is_right(scene, stored, message),
         };
         if !right || !row.true_to_wait || row.follows != stored.wait.id.0 {
             problems
                 .push(format!("cards: {} rung {} shows `{title}`, should be {fate:?}", row.wait, row.rung));
+        }
+    }
+    problems.truncate(SHOWN);
+    problems
+}
+
+/// What the first button of a card asks for.
+fn act(message: &Value) -> Option<String> {
+    button(message).map(|button| button.act)
+}
+
+/// Whether a card of a wait that has ended, or that somebody else is to answer, has the button that it should: none, or
+/// for a while the one that takes a press back.
+fn button_is_right(scene: &Scene<'_>, stored: &StoredWait, message: &Value) -> bool {
+    let pressed = stored.wait.outcome.as_ref().filter(|outcome| {
+        matches!(&outcome.how, Ending::Cancelled { command, .. } if command.as_str().starts_with("feishu:"))
+    });
+    let act = act(message);
+    let Some(pressed) = pressed else { return act.is_none() };
+    let since = scene.world.clock.now() - pressed.at;
+    let (limit, about) = (chrono::TimeDelta::minutes(10), chrono::TimeDelta::seconds(5));
+    let is_undo = act.as_deref() == Some("undo");
+    (is_undo && since < limit + about) || (act.is_none() && since > limit - about)
+}
+
+/// What the title of a card of an open wait says when its chat is not to answer any more.
+fn elsewhere(scene: &Scene<'_>, row: &Row, stored: &StoredWait) -> Option<&'static str> {
+    let feishu = &scene.world.config.feishu;
+    let room = scene.rooms.iter().find(|room| room.room == stored.room)?;
+    let owner = room.state.owner.as_ref()?;
+    if row.chat == feishu.public_chat {
+        return row.rung.starts_with("owner-").then_some(wording::OWNER_FOUND);
+    }
+    (feishu.chats.get(owner) != Some(&row.chat)).then_some(wording::HANDED_OVER)
+}
+
+/// Whoever owns the room was told of the highest rung that anybody was told of.
+fn none_untold(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
+    let feishu = &scene.world.config.feishu;
+    let told = |row: &&Row| row.state == "sent" || is_set_aside(row);
+    let mut problems = Vec::new();
+    for stored in scene.waits.values() {
+        let live = stored.replaced_by.is_none() && !stored.void && stored.wait.outcome.is_none();
+        let room = scene.rooms.iter().find(|room| room.room == stored.room).filter(|_| live);
+        let Some(owner) = room.and_then(|room| room.state.owner.as_ref()) else { continue };
+        let chat = feishu.chats.get(owner).unwrap_or(&feishu.public_chat);
+        let of_wait = rows.iter().filter(|row| row.follows == stored.wait.id.0).filter(told);
+        let rungs = || of_wait.clone().filter_map(|row| Some((row.rung.parse::<u64>().ok()?, &row.chat)));
+        let Some(highest) = rungs().map(|(rung, _)| rung).max() else { continue };
+        if !rungs().any(|(rung, there)| rung == highest && there == chat) {
+            problems.push(format!("cards: {owner} was not told of wait {} rung {highest}", stored.wait.id));
         }
     }
     problems.truncate(SHOWN);

@@ -128,8 +128,23 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
     problems.extend(asked.difference(&decided).map(|id| format!("commands: {id} was never decided")));
     problems.extend(decided.difference(&asked).map(|id| format!("commands: {id} was never asked")));
     let pressed = scene.deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let lost = pressed.into_iter().filter(|uuid| !decided.contains(&format!("feishu:{uuid}")));
-    problems.extend(lost.map(|uuid| format!("commands: the press of {uuid} was confirmed and is lost")));
+    let waits: BTreeMap<String, String> =
+        sqlx::query_as("select uuid, follows from alert_cards where uuid is not null")
+            .fetch_all(&scene.world.admin)
+            .await?
+            .into_iter()
+            .collect();
+    // What is taken back may have been pressed on another card of the wait.
+    let undone: BTreeSet<Option<&String>> = decided
+        .iter()
+        .filter_map(|id| id.strip_prefix("feishu:")?.strip_suffix(":undo")?.split(':').next())
+        .map(|uuid| waits.get(uuid))
+        .collect();
+    let lost = pressed.into_iter().filter(|pressed| match pressed.act.as_str() {
+        "undo" => !undone.contains(&waits.get(&pressed.uuid)),
+        _ => !decided.contains(&format!("feishu:{}", pressed.uuid)),
+    });
+    problems.extend(lost.map(|pressed| format!("commands: {pressed:?} was confirmed and is lost")));
     problems.truncate(SHOWN);
     Ok(problems)
 }

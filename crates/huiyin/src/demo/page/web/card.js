@@ -38,6 +38,7 @@ function header (head) {
 
 /** A class of colours.css; anything else would be a class of a stranger's choosing. */
 function colour (name) {
+  if (name === 'default') return 'none'
   return Object.hasOwn(COLOUR, name) ? name : 'grey'
 }
 

@@ -1,0 +1,84 @@
+//! Who waits although every card of theirs has gone out, and the card that lists them.
+
+use chrono::NaiveDate;
+use domain::Timestamp;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::cards::About;
+
+/// What such a card has in the place of a wait and of a room.
+pub const SUBJECT: &str = "list:unanswered";
+
+/// Somebody who waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// Their display name.
+    pub customer: String,
+    /// The room's name; empty when unknown.
+    pub topic: String,
+    /// The room's owner, if there is one.
+    pub owner: Option<String>,
+}
+
+/// Those who have waited longest, at most `most`, and how many there are in all. Nobody of imported history, and nobody in
+/// an excluded room: no card was ever due for them.
+pub async fn list(connection: &mut PgConnection, most: i64) -> Result<(Vec<Unanswered>, i64), sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state ->> 'owner' as owner,
+               count(*) over () as "total!"
+        from alert_schedule schedule
+             join waits using (wait)
+             join rooms on rooms.room = waits.room
+        where schedule.next_due_at is null and waits.state = 'open' and waits.replaced_by is null
+              and waits.alarm_since is not null and rooms.excluded_since is null
+        order by waits.opened_at, waits.wait
+        limit $1
+        "#,
+        most,
+    )
+    .fetch_all(connection)
+    .await?;
+    let total = rows.first().map_or(0, |row| row.total);
+    let listed = rows.into_iter().map(|row| Unanswered {
+        opened_at: row.opened_at,
+        customer: row.customer_name,
+        topic: row.topic,
+        owner: row.owner,
+    });
+    Ok((listed.collect(), total))
+}
+
+/// Makes the card of a day for a chat, due since `due_at`; one that was made already stands, whatever became of it.
+pub async fn insert(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    chat: &str,
+    colour: &str,
+    wanted: &Value,
+    due_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        r#"
+        insert into alert_cards (wait, follows, room, rung, chat, about, threshold_seconds, colour, due_at, created_at,
+                                 state, next_attempt_at, wanted, next_change_at)
+        values ($1, $1, $1, $2, $3, $4, 0, $5, $6, $7, 'pending', $7, $8, $7)
+        on conflict (wait, rung, chat) do nothing
+        "#,
+        SUBJECT,
+        day.to_string(),
+        chat,
+        About::Unanswered.as_str(),
+        colour,
+        due_at,
+        now,
+        wanted,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

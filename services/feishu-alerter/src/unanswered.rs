@@ -1,0 +1,93 @@
+//! Nobody waits unseen after the ladder's end: on every working morning the public chat gets a list of all for whom no
+//! card is due any more, until they are answered or cancelled.
+//!
+//! It is a card of the outbox like all others, one a day by its key. Who is on it is read when it is sent: it says until
+//! when, and is true for ever.
+
+use std::sync::{Mutex, PoisonError};
+
+use chrono::NaiveDate;
+use domain::Timestamp;
+use domain::calendar::is_working_day;
+use domain::rules::{Colour, Rules};
+use runtime::Context;
+use runtime::config::Feishu;
+use store::alerts::cards::Card;
+use store::alerts::unanswered::{Unanswered, insert, list};
+use store::sqlx::{self, PgConnection};
+
+use crate::card::CardState;
+use crate::decide::as_json;
+use crate::failure::Failure;
+use crate::grounds::Grounds;
+use crate::rules::RulesCache;
+
+/// How many are named. Whoever is not is counted.
+const MOST: i64 = 20;
+/// It says that something is wrong, and blames nobody.
+const COLOUR: Colour = Colour::Orange;
+
+/// Who stands on a list.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// Those who have waited longest, longest first.
+    pub named: Vec<Unanswered>,
+    /// All of them.
+    pub total: i64,
+    /// The day that it is for is not over.
+    pub is_of_today: bool,
+}
+
+/// Looks once a day.
+#[derive(Debug, Default)]
+pub struct Mornings {
+    /// The last day whose list was looked for.
+    last: Mutex<Option<NaiveDate>>,
+}
+
+impl Mornings {
+    /// Makes the list of this morning, if it is time. Called when the truth is known to be up to date.
+    pub async fn run(&self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
+        let now = ctx.clock.now();
+        let mut connection = ctx.db.acquire().await?;
+        let grounds = Grounds::read(&mut connection, rules, now).await?;
+        let feishu = &ctx.config.feishu;
+        let Some((day, at)) = morning(grounds.rules(), feishu, now) else { return Ok(()) };
+        if *self.last.lock().unwrap_or_else(PoisonError::into_inner) == Some(day) {
+            return Ok(());
+        }
+        // What came before go-live is no news; what was to come in a rehearsal does not come.
+        let told = grounds.phase.live && grounds.phase.since.is_none_or(|since| at >= since);
+        if told && !list(&mut connection, 1).await?.0.is_empty() {
+            let wanted = as_json(&CardState::WAITING)?;
+            let made =
+                insert(&mut connection, day, &feishu.public_chat, COLOUR.name(), &wanted, at, now).await?;
+            if made {
+                tracing::info!(%day, "a list of all who still wait is due");
+            }
+        }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(day);
+        Ok(())
+    }
+}
+
+impl List {
+    /// Those who wait now, for the card of a day.
+    pub async fn read(
+        connection: &mut PgConnection,
+        card: &Card,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Self, sqlx::Error> {
+        let (named, total) = list(connection, MOST).await?;
+        let today = now.with_timezone(&rules.time_zone).date_naive();
+        Ok(Self { named, total, is_of_today: card.rung == today.to_string() })
+    }
+}
+
+/// The working day that it is, and the moment of its list, once that has come. A late look is made up for on the same day.
+fn morning(rules: &Rules, feishu: &Feishu, now: Timestamp) -> Option<(NaiveDate, Timestamp)> {
+    let day = now.with_timezone(&rules.time_zone).date_naive();
+    let at = feishu.unanswered_at.on(day, rules.time_zone)?;
+    (is_working_day(day) && now >= at).then_some((day, at))
+}

@@ -1,0 +1,220 @@
+//! Whoever owns a room hears of its wait at once, and nobody else is asked to answer.
+
+use anyhow::Result;
+use domain::id::StaffName;
+use events::command::Wish;
+use serde_json::json;
+use store::role::Role;
+use testkit::company::{CHEN, LI, Person, WANG, says};
+
+use crate::support::{CLOSED, LINE, Scene, Seen, TO_ALL, TO_LI, TO_WANG, room};
+
+impl Scene {
+    /// A manager gives a room to somebody, which is in force when this returns.
+    async fn hand_over(&self, id: &str, to: Person) -> Result<()> {
+        let stage = if to.id == LI.id { "after-sales" } else { "pre-sales" };
+        let wish = Wish::Assign { owner: to.name.into(), stage: stage.into(), approved: true };
+        let decided = self.count("select count(*) from commands").await?;
+        self.wish(&format!("assign-{decided}"), room(id), wish).await?;
+        self.until_count("select count(*) from commands", decided + 1).await
+    }
+}
+
+fn says_whose(card: &Seen, title: &str, owner: &str) {
+    assert!(card.title.contains(title), "{title} in {}", card.title);
+    assert!(card.text.contains(owner), "{owner} in {}", card.text);
+}
+
+/// Seen to fail without `handover`: nothing comes any more, and the public card names who has left.
+#[tokio::test]
+async fn after_the_last_rung_a_new_owner_is_told_once_and_the_old_one_reads_who_it_is() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(75);
+    scene.until_colours(TO_WANG, &["grey"]).await?;
+    scene.until_colours(TO_ALL, &["grey"]).await?;
+    scene.until_count("select count(*) from alert_schedule where next_due_at is null", 1).await?;
+    scene.hand_over("r1", LI).await?;
+    let told = scene.until_colours(TO_LI, &["grey"]).await?.remove(0);
+    assert!(told.has_button && told.title.contains("已等 1 小时 10 分钟"), "{}", told.title);
+    let former = scene.until_colours(TO_WANG, &[CLOSED]).await?.remove(0);
+    says_whose(&former, "已转交", "已转交给 李小后");
+    assert!(!former.has_button, "{}", former.text);
+    testkit::until("the public card names the new owner", || async {
+        let cards = scene.cards(TO_ALL).await?;
+        Ok(cards.len() == 1 && cards[0].text.contains("李小后") && cards[0].has_button)
+    })
+    .await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.cards(TO_LI).await?.len(), 1);
+    scene.publish(&says("r1", LI, scene.now(), "开好了")).await?;
+    for chat in [TO_WANG, TO_LI, TO_ALL] {
+        assert_eq!(scene.until_titled(chat, "已回复").await?.len(), 1, "{chat}");
+    }
+    scene.stop(alerter).await
+}
+
+/// What is given back is only made true again. Seen to fail with the chats that were told left out of `handover`: cards
+/// that the outbox swallows, and with `wanted` computed without the owner: both are live.
+#[tokio::test]
+async fn handing_back_and_forth_makes_one_card_a_chat_and_rung() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(6);
+    let first = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+    for _ in 0..2 {
+        scene.hand_over("r1", LI).await?;
+        scene.until_colours(TO_LI, &["turquoise"]).await?;
+        scene.until_colours(TO_WANG, &[CLOSED]).await?;
+        scene.hand_over("r1", WANG).await?;
+        let restored = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+        assert_eq!((&restored.message_id, &restored.title), (&first.message_id, &first.title));
+        assert!(restored.has_button, "{}", restored.text);
+        scene.until_colours(TO_LI, &[CLOSED]).await?;
+    }
+    // What rose meanwhile is told to whoever comes back.
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &[LINE, "yellow"]).await?;
+    scene.until_colours(TO_LI, &[CLOSED]).await?;
+    scene.hand_over("r1", LI).await?;
+    scene.until_colours(TO_LI, &[LINE, "yellow"]).await?;
+    scene.until_colours(TO_WANG, &[LINE, CLOSED]).await?;
+    scene.stop(alerter).await
+}
+
+/// The next rung is due at the same moment: one card, of that one.
+#[tokio::test]
+async fn a_rung_that_is_due_takes_the_place_of_the_handover() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    alerter.stop().await?;
+    scene.hand_over("r1", LI).await?;
+    scene.advance(5);
+    let alerter = scene.alerter().await?;
+    scene.until_colours(TO_LI, &["yellow"]).await?;
+    scene.until_colours(TO_WANG, &[CLOSED]).await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.cards(TO_LI).await?.len(), 1);
+    scene.stop(alerter).await
+}
+
+/// What has not gone out to the former owner goes out no more. Seen to fail with `is_wanted` asking for the wait alone.
+#[tokio::test]
+async fn a_card_that_waits_for_the_former_owner_is_dropped() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.fault("send", TO_WANG, 1, json!({ "kind": "rate_limited", "reset": 100 })).await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene.hand_over("r1", LI).await?;
+    scene.until_colours(TO_LI, &["turquoise"]).await?;
+    scene.advance(2);
+    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
+    // And comes if the room does.
+    scene.hand_over("r1", WANG).await?;
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.until_colours(TO_LI, &[CLOSED]).await?;
+    scene.stop(alerter).await
+}
+
+/// The chats stand in the configuration, which is read at the start. Seen to fail without the rooms that a start adds.
+#[tokio::test]
+async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let chats = scene.stack.config.feishu.chats.clone();
+    scene.stack.config.feishu.chats.remove(&StaffName("王小售".into()));
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(75);
+    scene.until_colours(TO_ALL, &["grey"]).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    alerter.stop().await?;
+    scene.stack.config.feishu.chats = chats;
+    let alerter = scene.alerter().await?;
+    scene.until_colours(TO_WANG, &["grey"]).await?;
+    scene.until_looked().await?;
+    assert_eq!((scene.cards(TO_WANG).await?.len(), scene.cards(TO_ALL).await?.len()), (1, 1));
+    scene.stop(alerter).await
+}
+
+/// Seen to fail with the phase and the exclusion left out of `handover`.
+#[tokio::test]
+async fn a_handover_presses_nobody_for_a_time_before_go_live_or_in_an_excluded_room() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    for id in ["r1", "r2"] {
+        scene.asks(id, WANG).await?;
+    }
+    scene.advance(75);
+    scene.until_colours(TO_WANG, &["grey", "grey"]).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 4).await?;
+    scene.stack.config.rules.excluded_rooms.rooms = vec![room("r2")];
+    scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
+    scene.until_count("select count(*) from rooms where excluded_since is not null", 1).await?;
+    scene.hand_over("r2", LI).await?;
+    scene.stack.go_live(false, scene.now()).await?;
+    scene.hand_over("r1", LI).await?;
+    scene.until_looked().await?;
+    scene.stack.go_live(true, scene.now() + chrono::TimeDelta::seconds(1)).await?;
+    scene.advance(1);
+    scene.stack.config.rules.excluded_rooms.rooms.clear();
+    scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
+    scene.until_count("select count(*) from rooms where excluded_since is not null", 0).await?;
+    scene.until_looked().await?;
+    assert!(scene.cards(TO_LI).await?.is_empty());
+    assert_eq!(scene.count("select count(*) from alert_cards where chat = 'oc_li'").await?, 0);
+    scene.stop(alerter).await
+}
+
+/// Whether the wait is still open is not known: the card is not even made.
+#[tokio::test]
+async fn a_handover_waits_while_folding_is_behind() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    for id in ["r1", "r2"] {
+        scene.asks(id, WANG).await?;
+    }
+    scene.advance(75);
+    scene.until_colours(TO_WANG, &["grey", "grey"]).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 4).await?;
+    alerter.stop().await?;
+    for id in ["r1", "r2"] {
+        scene.hand_over(id, LI).await?;
+    }
+    scene.rooms.take().unwrap().stop().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
+    scene.advance(1);
+    let alerter = scene.alerter().await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from alert_cards where chat = 'oc_li'").await?, 0);
+    scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
+    let told = scene.until_colours(TO_LI, &["grey"]).await?.remove(0);
+    assert!(told.title.contains("示例公司-r2"), "{}", told.title);
+    scene.until_looked().await?;
+    assert_eq!(scene.cards(TO_LI).await?.len(), 1, "the other was answered");
+    scene.stop(alerter).await
+}
+
+/// Seen to fail: asked for an owner, the card went on asking when there was one.
+#[tokio::test]
+async fn a_card_that_asked_for_an_owner_says_who_it_is() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.publish(&says("r1", CHEN, scene.now(), "有人吗？")).await?;
+    scene.until_waits("r1", 1).await?;
+    scene.advance(5);
+    scene.until_colours(TO_ALL, &["turquoise"]).await?;
+    scene.hand_over("r1", WANG).await?;
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    let found = scene.until_colours(TO_ALL, &[CLOSED]).await?.remove(0);
+    says_whose(&found, "已指定负责人", "王小售");
+    assert!(!found.has_button && !found.text.contains("群聊总表"), "{}", found.text);
+    scene.stop(alerter).await
+}

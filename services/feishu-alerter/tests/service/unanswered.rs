@@ -1,0 +1,161 @@
+//! Who waits on after the ladder's end stands on a list, every working morning.
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Asia::Shanghai;
+use domain::calendar::{TimeOfDay, is_working_day};
+use feishu_alerter::point;
+use testkit::company::{LI, WANG, says};
+
+use crate::support::{Scene, Seen, TO_ALL, room};
+
+/// The next list's moment after the next `days` days.
+fn morning_after(now: DateTime<Utc>, days: i64) -> Result<DateTime<Utc>> {
+    let first = now.with_timezone(&Shanghai).date_naive() + TimeDelta::days(days);
+    let day = first.iter_days().find(|day| is_working_day(*day)).context("a working day")?;
+    TimeOfDay::NINE.on(day, Shanghai).context("nine in the morning")
+}
+
+impl Scene {
+    /// Moves the clock to a moment.
+    fn move_to(&self, at: DateTime<Utc>) -> Result<()> {
+        self.stack.clock.advance((at - self.now()).to_std()?);
+        Ok(())
+    }
+
+    /// The lists in the public chat, oldest first.
+    async fn lists(&self) -> Result<Vec<Seen>> {
+        let mut cards = self.cards(TO_ALL).await?;
+        cards.retain(|card| card.title.contains("没有回复"));
+        Ok(cards)
+    }
+
+    async fn until_lists(&self, count: usize) -> Result<Vec<Seen>> {
+        testkit::until(&format!("{count} lists"), || async { Ok(self.lists().await?.len() == count) })
+            .await?;
+        self.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+        self.lists().await
+    }
+
+    /// Waits until the only open waits that no card is due for are so many.
+    async fn until_at_the_end(&self, count: i64) -> Result<()> {
+        self.until_count("select count(*) from alert_schedule where next_due_at is null", count).await
+    }
+}
+
+/// Seen to fail without the look at each morning, and with the day left out of the card's key.
+#[tokio::test]
+async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.move_to(morning_after(scene.now(), 1)? - TimeDelta::hours(3))?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(75);
+    scene.until_at_the_end(1).await?;
+    // Ten minutes old at nine, so that a card is still to come.
+    scene.advance(95);
+    scene.asks("r2", LI).await?;
+    scene.until_looked().await?;
+    assert!(scene.lists().await?.is_empty(), "not before nine");
+    scene.advance(11);
+    let first = scene.until_lists(1).await?.remove(0);
+    assert_eq!(first.title, "📋 还有 1 位客户没有回复");
+    for words in ["示例公司-r1", "陈小样", "负责人 王小售", "已等 3 小时 1 分钟", "截至"]
+    {
+        assert!(first.text.contains(words), "{words} in {}", first.text);
+    }
+    assert!(!first.text.contains("示例公司-r2") && !first.has_button, "{}", first.text);
+
+    // Once a day, whoever looks: this one has not looked today.
+    scene.advance(120);
+    scene.until_at_the_end(2).await?;
+    let other = scene.alerter().await?;
+    scene.until_looked().await?;
+    assert_eq!(scene.lists().await?, [first]);
+    other.stop().await?;
+
+    scene.move_to(morning_after(scene.now(), 1)?)?;
+    let second = scene.until_lists(2).await?.remove(1);
+    assert_eq!(second.title, "📋 还有 2 位客户没有回复");
+    let place = |name: &str| second.text.find(name).context("is named");
+    assert!(place("示例公司-r1")? < place("示例公司-r2")?, "the longest wait first: {}", second.text);
+
+    for (id, person) in [("r1", WANG), ("r2", LI)] {
+        scene.publish(&says(id, person, scene.now(), "开好了")).await?;
+    }
+    scene.until_count("select count(*) from alert_schedule", 0).await?;
+    scene.move_to(morning_after(scene.now(), 1)?)?;
+    scene.until_looked().await?;
+    assert_eq!(scene.lists().await?.len(), 2, "nobody waits: no list");
+    assert_eq!(scene.count("select count(*) from alert_cards where about = 'unanswered'").await?, 2);
+    scene.stop(alerter).await
+}
+
+/// Seen to fail with the phase left out of `Mornings::run`, and with excluded rooms left on the list.
+#[tokio::test]
+async fn no_list_in_a_rehearsal_on_a_free_day_or_of_an_excluded_room() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    // A Friday noon.
+    let friday = scene.now().with_timezone(&Shanghai).date_naive().iter_days().skip(1);
+    let friday =
+        friday.into_iter().find(|day| !is_working_day(*day + TimeDelta::days(1)) && is_working_day(*day));
+    let nine = TimeOfDay::NINE.on(friday.context("a Friday")?, Shanghai).context("nine")?;
+    scene.move_to(nine + TimeDelta::hours(3))?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(75);
+    scene.until_at_the_end(1).await?;
+    for days in 1..=2 {
+        scene.move_to(nine + TimeDelta::days(days) + TimeDelta::hours(1))?;
+        scene.until_looked().await?;
+    }
+    assert!(scene.lists().await?.is_empty(), "Saturday and Sunday");
+
+    scene.stack.go_live(false, scene.now()).await?;
+    scene.move_to(nine + TimeDelta::days(3))?;
+    scene.until_looked().await?;
+    // What was to come before go-live is no news afterwards.
+    scene.advance(5);
+    scene.stack.go_live(true, scene.now()).await?;
+    scene.advance(5);
+    scene.until_looked().await?;
+    assert!(scene.lists().await?.is_empty(), "in a rehearsal");
+
+    scene.stack.config.rules.excluded_rooms.rooms = vec![room("r1")];
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    scene.until_count("select count(*) from rooms where excluded_since is not null", 1).await?;
+    scene.move_to(nine + TimeDelta::days(4))?;
+    scene.until_looked().await?;
+    assert!(scene.lists().await?.is_empty(), "an excluded room");
+    scene.stack.config.rules.excluded_rooms.rooms.clear();
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    scene.until_count("select count(*) from rooms where excluded_since is not null", 0).await?;
+    scene.until_looked().await?;
+    scene.move_to(nine + TimeDelta::days(5))?;
+    assert!(scene.until_lists(1).await?[0].text.contains("示例公司-r1"));
+    scene.stop(alerter).await
+}
+
+/// As for every card: killed with it in the air, it is there once, with the bytes of the first attempt.
+#[tokio::test]
+async fn killed_while_it_is_sent_the_list_is_there_once() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    let nine = morning_after(scene.now(), 1)?;
+    scene.move_to(nine - TimeDelta::hours(3))?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(75);
+    scene.until_at_the_end(1).await?;
+    scene.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+    let reached = alerter.faults.arm(point::BEFORE_RECORD);
+    scene.move_to(nine)?;
+    reached.await;
+    alerter.kill().await;
+    let alerter = scene.alerter().await?;
+    scene.advance(2);
+    scene
+        .until_count("select count(*) from alert_cards where about = 'unanswered' and state = 'sent'", 1)
+        .await?;
+    assert_eq!(scene.lists().await?.len(), 1);
+    scene.stop(alerter).await
+}
