@@ -248,6 +248,13 @@ async fn after_a_restore_no_tick_becomes_an_assignment_and_our_columns_are_writt
     }
     until_known(&world, 2).await?;
     let reconcile = world.reconcile().await?;
+    until("what stands in the row that the backup does not know was compared", || async {
+        let compared: i64 = store::sqlx::query_scalar("select count(*) from vika_reconcile_compared")
+            .fetch_one(&world.stack.admin)
+            .await?;
+        Ok(compared == 1)
+    })
+    .await?;
     for row in &rows {
         world.edit(all, &row[""], [(AllRooms::NotTimed, Cell::Tick(true))]).await?;
     }
