@@ -335,6 +335,11 @@ mod words {
 
     use super::{DEMO_HOME, UP_HOME};
     use crate::local::{Home, RunBy};
+    use crate::pasted::in_shell;
+
+    fn home_in_shell(folder: &Path) -> String {
+        in_shell(&folder.display().to_string())
+    }
 
     pub(super) fn found(folder: &Path, home: &Home) -> String {
         let by = if let Home::Running(record) = home { record.run_by } else { RunBy::Up };
@@ -342,7 +347,7 @@ mod words {
     }
 
     pub(super) fn which<'f>(folders: impl Iterator<Item = &'f Path>) -> String {
-        let named: Vec<String> = folders.map(|folder| format!("--home {}", folder.display())).collect();
+        let named: Vec<String> = folders.map(|folder| format!("--home {}", home_in_shell(folder))).collect();
         format!("more than one Huiyin runs here: say which is meant, with {}", named.join(" or "))
     }
 
@@ -354,8 +359,10 @@ mod words {
     }
 
     pub(super) fn stopped(folder: &Path, run_by: RunBy) -> String {
-        let home = folder.display();
-        format!("{home}: nothing runs there now, and this command needs it running: `{run_by} --home {home}`")
+        let (folder, home) = (folder.display(), home_in_shell(folder));
+        format!(
+            "{folder}: nothing runs there now, and this command needs it running: `{run_by} --home {home}`"
+        )
     }
 
     pub(super) fn stopped_here(folder: &Path) -> String {
@@ -379,8 +386,8 @@ mod words {
     }
 
     pub(super) fn stop_first(folder: &Path) -> String {
-        let home = folder.display();
-        format!("{home}: stop what runs there first (Ctrl-C), then restore with --home {home}")
+        let (folder, home) = (folder.display(), home_in_shell(folder));
+        format!("{folder}: stop what runs there first (Ctrl-C), then restore with --home {home}")
     }
 
     pub(super) fn demo_begins_afresh(folder: &Path) -> String {

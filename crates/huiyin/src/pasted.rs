@@ -28,7 +28,7 @@ pub(crate) fn tell_services(config: &mut Config, home: &Path) {
 }
 
 /// A word as a shell reads it.
-fn in_shell(word: &str) -> String {
+pub(crate) fn in_shell(word: &str) -> String {
     if !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || PLAIN.contains(c)) {
         return word.to_owned();
     }

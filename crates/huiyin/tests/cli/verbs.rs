@@ -9,7 +9,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use local_stack::Settings;
 use serde_json::{Value, json};
 use store::role::Role;
 use store::sqlx::{self, Connection as _, PgConnection};
@@ -50,8 +49,7 @@ fn open_folder() -> Result<TempDir> {
 /// The programs that were fetched for all tests, in a home.
 fn with_tools(home: &Path) -> Result<()> {
     fs::create_dir_all(home)?;
-    let Settings { tools, .. } = local_stack::testing::settings(home)?;
-    std::os::unix::fs::symlink(tools.context("a folder for tools")?, home.join("tools"))?;
+    std::os::unix::fs::symlink(local_stack::testing::shared_tools()?, home.join("tools"))?;
     Ok(())
 }
 

@@ -42,6 +42,8 @@ type Embedded = (&'static str, &'static str);
 /// Characters of a folder's name that stand for its contents.
 const HASH_LENGTH: usize = 12;
 
+/// Where npm puts packages.
+const MODULES: &str = "node_modules";
 /// Written after a whole installation; what is installed without it is a leftover.
 const STAMP: &str = "installed";
 
@@ -83,7 +85,12 @@ pub async fn prepare(work_dir: &Path, progress: impl Fn(&str)) -> Result<Prepare
     let stamp = folder.join(STAMP);
     if !stamp.exists() {
         progress("installing the Wechaty gateway's npm packages (once, about half a minute)");
-        let doing = || format!("installing the gateway's npm packages, {} there", packages_in(&folder));
+        let doing = || {
+            format!(
+                "installing the gateway's npm packages, {} files laid out",
+                files_in(&folder.join(MODULES))
+            )
+        };
         telling(&progress, doing, npm_ci(&folder)).await?;
         fs::write(&stamp, "").map_err(io_error("write the gateway's stamp"))?;
     }
@@ -118,9 +125,15 @@ async fn version_of(program: &'static str) -> Result<String, GatewayError> {
     }
 }
 
-/// How many packages npm has laid out so far, those of scopes counted by scope.
-fn packages_in(folder: &Path) -> usize {
-    fs::read_dir(folder.join("node_modules")).map_or(0, Iterator::count)
+/// How many files lie in a folder and below.
+fn files_in(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files_in(&entry.path()),
+            _ => 1,
+        })
+        .sum()
 }
 
 /// `npm ci` starts from an empty `node_modules`, so that a broken-off installation leaves nothing behind.

@@ -16,6 +16,7 @@ use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell, oneshot};
 
+use crate::account::Account;
 use crate::error::{Error, IoContext as _};
 use crate::{Durability, NatsBinary, PrivateNats, PrivatePostgres, Settings, Stack, place, silent};
 
@@ -135,6 +136,12 @@ impl Servers {
 pub fn settings(home: impl Into<PathBuf>) -> Result<Settings, Error> {
     let tools = Some(folder::tools()?);
     Ok(Settings { tools, durability: Durability::Fast, ..Settings::in_home(home) })
+}
+
+/// The folder of the programs that are shared over runs, where also the account of Postgres can enter it: for a test that
+/// starts `huiyin` itself, which looks for them in its home.
+pub fn shared_tools() -> Result<PathBuf, Error> {
+    place::reachable(&folder::tools()?, &Account::for_postgres(None)?, &silent)
 }
 
 /// Runs the future on a thread and a runtime of its own: a test's runtime may have its clock paused, which
