@@ -3,6 +3,8 @@
 use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
+use domain::rules::Colour;
+use domain::wording;
 use reqwest::{Client, Method, RequestBuilder};
 use runtime::Config;
 use serde_json::{Value, json};
@@ -100,7 +102,8 @@ impl Sources {
             None => self.people.clone(),
         };
         Ok(json!({
-            "world": world, "company": self.config, "gateway": self.places.control.is_some(), "tables": tables::shown()
+            "world": world, "company": self.config, "gateway": self.places.control.is_some(), "views": tables::shown(),
+            "colours": colours()
         }))
     }
 
@@ -124,8 +127,8 @@ impl Sources {
                 .iter()
                 .map(|said| {
                     json!({
-                        "talker": said.sender.key.id, "name": domain::wording::name(&said.sender.name), "at": said.at,
-                        "text": domain::wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
+                        "talker": said.sender.key.id, "name": wording::name(&said.sender.name), "at": said.at,
+                        "text": wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
                     })
                 })
                 .collect();
@@ -216,6 +219,12 @@ async fn ask(part: &'static str, request: RequestBuilder) -> Result<Value> {
 fn gone(part: &str, error: &dyn Display) -> anyhow::Error {
     tracing::warn!(part, %error, "a part of the demo does not answer");
     anyhow::anyhow!("演示的一部分没有应答：{part}")
+}
+
+/// The colours by the word with which 当前级别 begins.
+fn colours() -> Value {
+    let colours = Colour::ALL.iter().map(|colour| (wording::colour(*colour).to_owned(), json!(colour)));
+    Value::Object(colours.collect())
 }
 
 /// What the page may know of the configuration: no secrets.

@@ -11,7 +11,7 @@ export function cardNode (card, { nameOf, as, press }) {
   const closed = callbackButtons(card) === 0
   return el('div', { class: closed ? 'card closed' : 'card' },
     header(card.header),
-    el('div', { class: 'card-body' }, ...elements.map(element => draw(element, { nameOf, as, press, counter }))))
+    elements.length ? el('div', { class: 'card-body' }, ...elements.map(element => draw(element, { nameOf, as, press, counter }))) : '')
 }
 
 /** How many buttons of a card call back; a card without is done with. */
