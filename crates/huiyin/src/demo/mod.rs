@@ -90,7 +90,8 @@ impl Demo {
         let services = Services::start(&local, &config, &clock);
         world.until_listening().await?;
         let db = local.connect_options(Role::Reader);
-        let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &services)?).await?;
+        let sources = page::Sources::of(&world, &config, db, &services, &clock)?;
+        let page = page::Page::on_loopback(sources).await?;
         let info = Info::of(&local, &world, &config, page.address(), options.without_gateway);
         info.write(&options.home)?;
         Ok(Self { info, clock, local, world, services, page })

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use domain::rules::Colour;
 use domain::wording;
 use reqwest::{Client, Method, RequestBuilder};
-use runtime::Config;
+use runtime::{Clock, Config};
 use serde_json::{Value, json};
 use store::sqlx::PgPool;
 use store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -30,6 +30,7 @@ pub struct Sources {
     people: Value,
     config: Value,
     failures: Failures,
+    clock: Clock,
 }
 
 /// Why services failed last.
@@ -56,7 +57,13 @@ pub struct Places {
 
 impl Sources {
     /// Of a demo about to be shown.
-    pub fn of(world: &World, config: &Config, db: PgConnectOptions, services: &Services) -> Result<Self> {
+    pub fn of(
+        world: &World,
+        config: &Config,
+        db: PgConnectOptions,
+        services: &Services,
+        clock: &Clock,
+    ) -> Result<Self> {
         let places = Places {
             vika: world.outside.vika.url.clone(),
             manager_token: world.keys.manager.clone(),
@@ -66,24 +73,20 @@ impl Sources {
             webhook: format!("http://{}/v1/messages", world.ingest),
             webhook_token: world.secrets.get("ingest"),
         };
-        Self::new(places, world.people.clone(), config, db, services.failures())
+        let failures = services.failures();
+        Ok(Self {
+            failures,
+            clock: clock.clone(),
+            ..Self::elsewhere(places, world.people.clone(), config, db)?
+        })
     }
 
     /// Of services that run elsewhere and fail for themselves.
     pub fn elsewhere(places: Places, people: Value, config: &Config, db: PgConnectOptions) -> Result<Self> {
-        Self::new(places, people, config, db, Failures::default())
-    }
-
-    fn new(
-        places: Places,
-        people: Value,
-        config: &Config,
-        db: PgConnectOptions,
-        failures: Failures,
-    ) -> Result<Self> {
         let db = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(db);
         let http = runtime::http::client()?;
-        Ok(Self { db, http, places, people, config: shown_config(config), failures })
+        let (failures, clock) = (Failures::default(), Clock::system());
+        Ok(Self { db, http, places, people, config: shown_config(config), failures, clock })
     }
 
     /// A call of the mock account's control port.
@@ -114,7 +117,7 @@ impl Sources {
         let failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Ok(
             json!({ "rooms": self.conversations().await.map_err(|error| gone(DATABASE, &error))?, "sheets": sheets, "cards": messages, "failures": failures,
-            "now": runtime::Clock::system().now() }),
+            "now": self.clock.now() }),
         )
     }
 
@@ -158,7 +161,7 @@ impl Sources {
                 "id": talker, "name": person["name"], "corporation": person["corporation"],
                 "coworker": person["coworker"]
             },
-            "sent_at": runtime::Clock::system().now(), "kind": "text", "text": text
+            "sent_at": self.clock.now(), "kind": "text", "text": text
         });
         let request = self.http.post(&self.places.webhook).bearer_auth(&self.places.webhook_token).json(&row);
         ask(INGEST, request).await
@@ -259,6 +262,7 @@ impl Sources {
             people: json!({ "rooms": [], "contacts": [] }),
             config: json!({}),
             failures: Failures::default(),
+            clock: Clock::system(),
         }
     }
 }
