@@ -68,6 +68,8 @@ pub struct Browser {
 impl Browser {
     /// Starts one; its pictures go into `pictures`.
     pub async fn start(pictures: &Path) -> Result<Self> {
+        // Those of a former run would be taken for this one's.
+        std::fs::remove_dir_all(pictures).ok();
         std::fs::create_dir_all(pictures)?;
         let profile = tempfile::Builder::new().prefix("huiyin-chromium-").tempdir()?;
         let mut process = Command::new("sh")

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use browser::Browser;
 use huiyin::demo::{Demo, Options};
 use runtime::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The whole test has to end within this time.
@@ -40,16 +40,24 @@ const RUNG_SECONDS: u64 = 10;
 async fn who_waits_is_seen_reminded_of_and_answered_on_the_page() -> Result<()> {
     let played = async {
         let mut play = Play::start().await?;
-        rooms_get_owners(&mut play).await?;
-        waits_stand_on_top(&mut play).await?;
-        the_ladder_is_climbed(&mut play).await?;
-        a_room_is_handed_over(&mut play).await?;
-        a_reply_ends_a_wait(&mut play).await?;
-        a_press_ends_a_wait(&mut play).await?;
-        a_phone_shows_one_part_at_a_time(&mut play).await?;
-        play.stop().await
+        let outcome = everything(&mut play).await;
+        if outcome.is_err() {
+            println!("services that failed: {}", play.failures().await?);
+        }
+        let stopped = play.stop().await;
+        outcome.and(stopped)
     };
     tokio::time::timeout(ALL_WITHIN, played).await.context("the page was too slow")?
+}
+
+async fn everything(play: &mut Play) -> Result<()> {
+    rooms_get_owners(play).await?;
+    waits_stand_on_top(play).await?;
+    the_ladder_is_climbed(play).await?;
+    a_room_is_handed_over(play).await?;
+    a_reply_ends_a_wait(play).await?;
+    a_press_ends_a_wait(play).await?;
+    a_phone_shows_one_part_at_a_time(play).await
 }
 
 /// Nobody's rooms leave their view as soon as somebody owns them.
@@ -184,6 +192,13 @@ impl Play {
         self.demo.stop().await;
         ensure!(complaints.is_empty(), "the browser complains: {complaints:?}");
         Ok(())
+    }
+
+    /// Which services of the demo failed, and why.
+    async fn failures(&self) -> Result<Value> {
+        let url = format!("{}api/state", self.demo.info.page);
+        let state: Value = runtime::http::client()?.get(url).send().await?.json().await?;
+        Ok(state["failures"].clone())
     }
 
     /// Moves the time of services, simulators and page.

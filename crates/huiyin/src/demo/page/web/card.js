@@ -4,18 +4,25 @@ import { el } from './dom.js'
 import { markdown } from './markdown.js'
 import { COLOUR } from './words.js'
 
+/** The header of a card that is done with. */
+const UNCOLOURED = 'default'
+
 /** A card's node. `press(index, confirm)` is called with the button's place among those that call back. */
 export function cardNode (card, { nameOf, as, press }) {
   const counter = { buttons: 0 }
   const elements = card.body?.elements ?? card.elements ?? []
-  const closed = callbackButtons(card) === 0
-  return el('div', { class: closed ? 'card closed' : 'card' },
+  return el('div', { class: isOpen(card) ? 'card' : 'card closed' },
     header(card.header),
     elements.length ? el('div', { class: 'card-body' }, ...elements.map(element => draw(element, { nameOf, as, press, counter }))) : '')
 }
 
-/** How many buttons of a card call back; a card without is done with. */
-export function callbackButtons (card) {
+/** Whether a card waits for somebody: it has a level's colour, and a button to press. */
+export function isOpen (card) {
+  return callbackButtons(card) > 0 && card.header?.template !== UNCOLOURED
+}
+
+/** How many buttons of a card call back. */
+function callbackButtons (card) {
   const count = node => {
     const own = node.tag === 'button' && callsBack(node) ? 1 : 0
     return [...(node.elements ?? []), ...(node.columns ?? []), ...(node.actions ?? [])]
@@ -38,6 +45,7 @@ function header (head) {
 
 /** A class of colours.css; anything else would be a class of a stranger's choosing. */
 function colour (name) {
+  if (name === UNCOLOURED) return 'none'
   return Object.hasOwn(COLOUR, name) ? name : 'grey'
 }
 

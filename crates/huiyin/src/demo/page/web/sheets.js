@@ -108,7 +108,7 @@ function columns (view, sheet) {
   return [...declared.filter(column => !column.helper), ...added, ...declared.filter(column => column.helper && helpers)]
 }
 
-function showTable (view, sheet, rows) {
+function showTable (view, sheet, found) {
   const shown = columns(view, sheet)
   const key = column => column.id
   keyed(byId('table').querySelector('thead tr'), shown, {
@@ -116,7 +116,7 @@ function showTable (view, sheet, rows) {
     create: column => el('th', { scope: 'col', class: kindOf(column), title: column.editable ? null : words.READ_ONLY },
       column.editable ? el('span', { class: 'pen', 'aria-hidden': 'true', text: '✎' }) : '', column.name),
   })
-  keyed(byId('table').querySelector('tbody'), rows, {
+  keyed(byId('table').querySelector('tbody'), found, {
     key: row => row.recordId,
     create: () => el('tr'),
     update: (node, row) => {
