@@ -4,9 +4,6 @@ import { el } from './dom.js'
 import { markdown } from './markdown.js'
 import { COLOUR } from './words.js'
 
-/** The header of a card that is done with. */
-const UNCOLOURED = 'default'
-
 /** A card's node. `press(index, confirm)` is called with the button's place among those that call back. */
 export function cardNode (card, { nameOf, as, press }) {
   const counter = { buttons: 0 }
@@ -18,7 +15,7 @@ export function cardNode (card, { nameOf, as, press }) {
 
 /** Whether a card waits for somebody: it has a level's colour, and a button to press. */
 export function isOpen (card) {
-  return callbackButtons(card) > 0 && card.header?.template !== UNCOLOURED
+  return callbackButtons(card) > 0 && card.header?.template !== 'default'
 }
 
 /** How many buttons of a card call back. */
@@ -45,7 +42,7 @@ function header (head) {
 
 /** A class of colours.css; anything else would be a class of a stranger's choosing. */
 function colour (name) {
-  if (name === UNCOLOURED) return 'none'
+  if (name === 'default') return 'none'
   return Object.hasOwn(COLOUR, name) ? name : 'grey'
 }
 
