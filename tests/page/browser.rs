@@ -1,5 +1,5 @@
-//! A headless Chromium, driven by its DevTools protocol over a pipe: no port that another could reach, and no driver of
-//! another version beside it.
+//! A headless Chromium, driven by the protocol of its developer tools over a pipe: no port that another could reach, and
+//! no driver of another version beside it.
 //!
 //! It acts with mouse and keys, so that what is covered, outside the window or too small cannot be pressed here either.
 

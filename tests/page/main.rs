@@ -47,7 +47,7 @@ async fn who_waits_is_seen_reminded_of_and_answered_on_the_page() -> Result<()> 
         let stopped = play.stop().await;
         outcome.and(stopped)
     };
-    tokio::time::timeout(ALL_WITHIN, played).await.context("the page was too slow")?
+    tokio::time::timeout(ALL_WITHIN, Box::pin(played)).await.context("the page was too slow")?
 }
 
 async fn everything(play: &mut Play) -> Result<()> {

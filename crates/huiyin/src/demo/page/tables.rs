@@ -166,7 +166,7 @@ impl<T: Table> Sheet<T> {
         let columns: Vec<Value> = (self.shown.iter().map(|column| describe(column, false)))
             .chain(self.helpers.iter().map(|column| describe(column, true)))
             .collect();
-        let conditions: Vec<Value> = view.conditions.iter().map(|condition| condition.describe()).collect();
+        let conditions: Vec<Value> = view.conditions.iter().map(Condition::describe).collect();
         json!({
             "sheet": self.name, "title": view.title, "columns": columns, "order": self.order.describe(),
             "conditions": conditions
