@@ -40,6 +40,8 @@ pub const NO_SUCH_ROOM: &str = "房间不存在";
 /// A tick on 消除未回覆记录 was put in force.
 pub const CANCELLED: &str = "已消除未回覆记录";
 
+/// 等待状态: a customer waits.
+pub const WAITING: &str = "等待中";
 /// 等待状态 and 采集状态: messages may be missing.
 pub const TO_BE_VERIFIED: &str = "待核实";
 /// A 已回复 was put in force.
@@ -50,7 +52,7 @@ pub fn wait_state(wait: Option<&Wait>, unverified: bool) -> &'static str {
     match wait.map(|wait| wait.outcome.as_ref().map(|outcome| &outcome.how)) {
         None => "无等待",
         Some(None) if unverified => TO_BE_VERIFIED,
-        Some(None) => "等待中",
+        Some(None) => WAITING,
         // That there was a reply is known; how soon is not.
         Some(Some(Ending::Answered { .. })) if unverified => "已回复（用时待核实）",
         Some(Some(Ending::Answered { .. })) => "已回复",
@@ -61,12 +63,12 @@ pub fn wait_state(wait: Option<&Wait>, unverified: bool) -> &'static str {
     }
 }
 
-/// 判定原因.
+/// 判定原因 of a message that nobody has dealt with yet.
 pub fn verdict(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::AsksForReply { why: Why::Text } => "客户发来文字，等待回复".to_owned(),
-        Verdict::AsksForReply { why: Why::Sent(kind) } => format!("客户发来{}，等待回复", shown(*kind, "")),
-        Verdict::AnswersQuestion { phrase } => format!("「{phrase}」回答了员工的提问，等待回复"),
+        Verdict::AsksForReply { .. } | Verdict::AnswersQuestion { .. } => {
+            format!("{}，等待回复", asked(verdict))
+        }
         Verdict::ClosingNothing { phrase, manner: Manner::Courtesy } => {
             format!("「{phrase}」是结束语，不需要回复")
         }
@@ -82,11 +84,45 @@ pub fn verdict(verdict: &Verdict) -> String {
     }
 }
 
-/// 判定原因, with what was ignored after it.
-pub fn reason(verdict: Option<&Verdict>, ignored: Option<Ignored>) -> String {
-    let judged = verdict.map(self::verdict);
+/// What about a message asks for a reply; empty if nothing does.
+fn asked(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::AsksForReply { why: Why::Text } => "客户发来文字".to_owned(),
+        Verdict::AsksForReply { why: Why::Sent(kind) } => format!("客户发来{}", shown(*kind, "")),
+        Verdict::AnswersQuestion { phrase } => format!("「{phrase}」回答了员工的提问"),
+        _ => String::new(),
+    }
+}
+
+/// How a wait ended, in a sentence.
+fn ended(ending: &Ending) -> String {
+    match ending {
+        Ending::Answered { name, .. } => format!("{}已回复", self::name(name)),
+        Ending::Confirmed { by, .. } => format!("{}确认已回复", self::name(by)),
+        Ending::Cancelled { by, .. } => format!("{}标记为不用回复", self::name(by)),
+        Ending::Withdrawn => "客户已撤回，不需要回复".to_owned(),
+        Ending::Unobserved => "助手账号已被移出群，停止计时".to_owned(),
+    }
+}
+
+/// 判定原因: a room's last verdict, what became of the wait that it opened, and what was ignored after it.
+///
+/// `last` is the room's last wait; `None`: it ended on a day that is not looked at any more.
+pub fn reason(verdict: Option<&Verdict>, last: Option<&Wait>, ignored: Option<Ignored>) -> String {
+    let judged = verdict.map(|verdict| judged(verdict, last));
     let passed_over = ignored.map(|ignored| format!("最后一条是{}，不计", self::ignored(ignored)));
     judged.into_iter().chain(passed_over).collect::<Vec<_>>().join("；")
+}
+
+fn judged(verdict: &Verdict, last: Option<&Wait>) -> String {
+    match last.map(|wait| wait.outcome.as_ref().map(|outcome| &outcome.how)) {
+        _ if !verdict.opens() => self::verdict(verdict),
+        Some(None) => self::verdict(verdict),
+        // What was taken back leaves no verdict: the one at hand is of an earlier message.
+        Some(Some(Ending::Withdrawn)) => ended(&Ending::Withdrawn),
+        Some(Some(how)) => format!("{}，{}", asked(verdict), ended(how)),
+        None => format!("{}，等待已结束", asked(verdict)),
+    }
 }
 
 /// What changes nothing.
@@ -256,11 +292,11 @@ mod tests {
     fn what_was_ignored_stands_behind_the_verdict() {
         let verdict = Verdict::AsksForReply { why: Why::Text };
         assert_eq!(
-            reason(Some(&verdict), Some(Ignored::AutoReply)),
-            "客户发来文字，等待回复；最后一条是自动回复，不计"
+            reason(Some(&verdict), None, Some(Ignored::AutoReply)),
+            "客户发来文字，等待已结束；最后一条是自动回复，不计"
         );
-        assert_eq!(reason(None, Some(Ignored::Pat)), "最后一条是拍一拍，不计");
-        assert_eq!(reason(None, None), "");
+        assert_eq!(reason(None, None, Some(Ignored::Pat)), "最后一条是拍一拍，不计");
+        assert_eq!(reason(None, None, None), "");
     }
 
     #[test]

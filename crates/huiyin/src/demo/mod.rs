@@ -102,7 +102,8 @@ impl Demo {
         let services = Services::start(&local, &config, &clock, &health);
         world.until_listening().await?;
         let db = local.connect_options(Role::Reader);
-        let page = page::Page::on_loopback(page::Sources::of(&world, &config, db, &health)?).await?;
+        let sources = page::Sources::of(&world, &config, db, &health, &clock)?;
+        let page = page::Page::on_loopback(sources).await?;
         let info = Info::of(&local, &world, &config, page.address(), options);
         info.write()?;
         let file = options.home.join(CONFIG);

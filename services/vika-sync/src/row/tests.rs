@@ -1,7 +1,7 @@
 //! Rows by examples.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::closing::{Verdict, Why};
+use domain::closing::{Manner, Verdict, Why};
 use domain::fold::{DayCounts, FoldState, LastSpeaker};
 use domain::gap::Gap;
 use domain::id::{EntryId, PersonKey, RoomKey, StaffName, WaitId};
@@ -174,6 +174,33 @@ fn who_has_no_name_is_called_so() {
         assert_eq!(cell(&row, Today::LastSpeaker), Cell::Text("客户:未知成员".into()));
         let lines = Cell::Text("王小售：稍等\n未知成员：什么时候发货？".into());
         assert_eq!(cell(&row, Today::LastThreeLines), lines);
+    }
+}
+
+/// Seen to fail: the verdict went on saying 等待回复 after each of these.
+#[test]
+fn the_reason_says_how_a_closed_wait_ended() {
+    let by = || "顾样山".to_owned();
+    let command = || domain::id::CommandId("c".into());
+    let answered = wait(morning(), Some(morning())).wait.outcome.unwrap().how;
+    for (how, reason) in [
+        (answered, "客户发来文字，王小售已回复"),
+        (Ending::Confirmed { by: by(), command: command() }, "客户发来文字，顾样山确认已回复"),
+        (
+            Ending::Cancelled { by: by(), reason: String::new(), command: command() },
+            "客户发来文字，顾样山标记为不用回复",
+        ),
+        (Ending::Withdrawn, "客户已撤回，不需要回复"),
+        (Ending::Unobserved, "客户发来文字，助手账号已被移出群，停止计时"),
+    ] {
+        let mut world = waiting(12);
+        world.room.state.open = None;
+        let outcome = Outcome { at: world.now, how, owner: None, stage: Stage::PreSales };
+        world.waits[1].wait.outcome = Some(outcome);
+        assert_eq!(cell(&world.today(), Today::Verdict), Cell::text(reason));
+        let closing = Verdict::ClosingNothing { phrase: "谢谢".into(), manner: Manner::Courtesy };
+        world.room.state.verdict = Some(closing);
+        assert_eq!(cell(&world.today(), Today::Verdict), Cell::text("「谢谢」是结束语，不需要回复"));
     }
 }
 

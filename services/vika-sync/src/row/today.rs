@@ -41,7 +41,11 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
         (Today::Topic, text(short_topic(room)), Steady),
         (Today::FullTopic, text(room.topic.clone()), Steady),
         (Today::Stage, text(state.stage.to_string()), Steady),
-        (Today::Verdict, text(wording::reason(state.verdict.as_ref(), state.ignored)), Steady),
+        (
+            Today::Verdict,
+            text(wording::reason(state.verdict.as_ref(), last_wait(facts), state.ignored)),
+            Steady,
+        ),
         (Today::CaptureState, text(capture_state(facts, day)), Steady),
         (Today::SystemInfo, Cell::text(info), Steady),
         (Today::UpdatedAt, Cell::Time(facts.now), Along),
@@ -68,9 +72,14 @@ fn conversation(facts: &Facts<'_>) -> Cells {
     cells.into_iter().map(|(column, text)| (column, Cell::Text(text), Refresh::Steady)).collect()
 }
 
+/// The wait that stands open, or else the one that ended last.
+fn last_wait<'a>(facts: &Facts<'a>) -> Option<&'a Wait> {
+    facts.room.state.open.as_ref().or_else(|| facts.waits.last().map(|stored| &stored.wait))
+}
+
 fn waiting(facts: &Facts<'_>) -> Cells {
     let open = facts.room.state.open.as_ref();
-    let last = open.or_else(|| facts.waits.last().map(|stored| &stored.wait));
+    let last = last_wait(facts);
     let unverified = last.is_some_and(|wait| facts.unseen.touches(wait, facts.now));
     let elapsed = open.map(|open| CALENDAR.working_time(open.opened.at, facts.now));
     let level = elapsed

@@ -3,8 +3,10 @@
 use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
+use domain::rules::Colour;
+use domain::wording;
 use reqwest::{Client, Method, RequestBuilder};
-use runtime::Config;
+use runtime::{Clock, Config};
 use serde_json::{Value, json};
 use store::sqlx::PgPool;
 use store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -28,6 +30,7 @@ pub struct Sources {
     people: Value,
     config: Value,
     health: Health,
+    clock: Clock,
 }
 
 /// Where the page passes things on to, and with which tokens.
@@ -51,7 +54,13 @@ pub struct Places {
 
 impl Sources {
     /// Of a demo about to be shown.
-    pub fn of(world: &World, config: &Config, db: PgConnectOptions, health: &Health) -> Result<Self> {
+    pub fn of(
+        world: &World,
+        config: &Config,
+        db: PgConnectOptions,
+        health: &Health,
+        clock: &Clock,
+    ) -> Result<Self> {
         let places = Places {
             vika: world.outside.vika.url.clone(),
             manager_token: world.keys.manager.clone(),
@@ -61,12 +70,12 @@ impl Sources {
             webhook: format!("http://{}/v1/messages", world.ingest),
             webhook_token: world.secrets.get("ingest"),
         };
-        Self::new(places, world.people.clone(), config, db, health.clone())
+        Self::new(places, world.people.clone(), config, db, (health.clone(), clock.clone()))
     }
 
     /// Of services that run elsewhere and fail for themselves.
     pub fn elsewhere(places: Places, people: Value, config: &Config, db: PgConnectOptions) -> Result<Self> {
-        Self::new(places, people, config, db, Health::default())
+        Self::new(places, people, config, db, (Health::default(), Clock::system()))
     }
 
     fn new(
@@ -74,11 +83,11 @@ impl Sources {
         people: Value,
         config: &Config,
         db: PgConnectOptions,
-        health: Health,
+        (health, clock): (Health, Clock),
     ) -> Result<Self> {
         let db = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(db);
         let http = runtime::http::client()?;
-        Ok(Self { db, http, places, people, config: shown_config(config), health })
+        Ok(Self { db, http, places, people, config: shown_config(config), health, clock })
     }
 
     /// A call of the mock account's control port.
@@ -97,7 +106,8 @@ impl Sources {
             None => self.people.clone(),
         };
         Ok(json!({
-            "world": world, "company": self.config, "gateway": self.places.control.is_some(), "tables": tables::shown()
+            "world": world, "company": self.config, "gateway": self.places.control.is_some(), "views": tables::shown(),
+            "colours": colours()
         }))
     }
 
@@ -108,7 +118,7 @@ impl Sources {
         let failures = self.health.failures();
         Ok(
             json!({ "rooms": self.conversations().await.map_err(|error| gone(DATABASE, &error))?, "sheets": sheets, "cards": messages, "failures": failures,
-            "now": runtime::Clock::system().now() }),
+            "now": self.clock.now() }),
         )
     }
 
@@ -121,8 +131,8 @@ impl Sources {
                 .iter()
                 .map(|said| {
                     json!({
-                        "talker": said.sender.key.id, "name": domain::wording::name(&said.sender.name), "at": said.at,
-                        "text": domain::wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
+                        "talker": said.sender.key.id, "name": wording::name(&said.sender.name), "at": said.at,
+                        "text": wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
                     })
                 })
                 .collect();
@@ -152,7 +162,7 @@ impl Sources {
                 "id": talker, "name": person["name"], "corporation": person["corporation"],
                 "coworker": person["coworker"]
             },
-            "sent_at": runtime::Clock::system().now(), "kind": "text", "text": text
+            "sent_at": self.clock.now(), "kind": "text", "text": text
         });
         let request = self.http.post(&self.places.webhook).bearer_auth(&self.places.webhook_token).json(&row);
         ask(INGEST, request).await
@@ -215,6 +225,12 @@ fn gone(part: &str, error: &dyn Display) -> anyhow::Error {
     anyhow::anyhow!("演示的一部分没有应答：{part}")
 }
 
+/// The colours by the word with which 当前级别 begins.
+fn colours() -> Value {
+    let colours = Colour::ALL.iter().map(|colour| (wording::colour(*colour).to_owned(), json!(colour)));
+    Value::Object(colours.collect())
+}
+
 /// What the page may know of the configuration: no secrets.
 fn shown_config(config: &Config) -> Value {
     json!({
@@ -247,6 +263,7 @@ impl Sources {
             people: json!({ "rooms": [], "contacts": [] }),
             config: json!({}),
             health: Health::default(),
+            clock: Clock::system(),
         }
     }
 }

@@ -34,7 +34,7 @@ async fn the_scene_says_which_columns_managers_write() {
     let http = runtime::http::client().unwrap();
     let answer = http.get(format!("http://{address}/api/scene")).send().await.unwrap();
     let scene: serde_json::Value = answer.json().await.unwrap();
-    assert_eq!(scene["tables"][0]["title"], "今日群聊");
+    assert_eq!(scene["views"][0]["title"], "今日群聊");
     assert_eq!(scene["gateway"], false);
 }
 

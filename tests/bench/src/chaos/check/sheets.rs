@@ -131,6 +131,8 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
     let owner = state.owner.as_ref().map(ToString::to_string).unwrap_or_default();
     let lines: Vec<String> =
         room.last_lines.iter().map(|line| format!("{}：{}", line.name, line.text)).collect();
+    let last = live.last().copied();
+    let reason = wording::reason(state.verdict.as_ref(), last, state.ignored);
     let ladder = scene.world.config.rules.ladder(state.stage);
     let level = state.open.as_ref().and_then(|open| {
         let waited = scene.world.clock.now() - open.opened.at;
@@ -144,11 +146,11 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
         ("完整群聊名", room.topic.clone()),
         ("负责人", owner),
         ("群聊阶段", state.stage.to_string()),
-        ("等待状态", wording::wait_state(live.last().copied(), false).to_owned()),
+        ("等待状态", wording::wait_state(last, false).to_owned()),
         ("当前级别", level.unwrap_or_default()),
         ("最后一句话", room.last_lines.last().map(|line| line.text.clone()).unwrap_or_default()),
         ("最近三句", lines.join("\n")),
-        ("判定原因", wording::reason(state.verdict.as_ref(), state.ignored)),
+        ("判定原因", reason),
     ];
     if let Some(day) = day(scene, room) {
         let counts = state.day.on(day);

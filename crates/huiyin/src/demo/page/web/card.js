@@ -8,14 +8,18 @@ import { COLOUR } from './words.js'
 export function cardNode (card, { nameOf, as, press }) {
   const counter = { buttons: 0 }
   const elements = card.body?.elements ?? card.elements ?? []
-  const closed = callbackButtons(card) === 0
-  return el('div', { class: closed ? 'card closed' : 'card' },
+  return el('div', { class: isOpen(card) ? 'card' : 'card closed' },
     header(card.header),
-    el('div', { class: 'card-body' }, ...elements.map(element => draw(element, { nameOf, as, press, counter }))))
+    elements.length ? el('div', { class: 'card-body' }, ...elements.map(element => draw(element, { nameOf, as, press, counter }))) : '')
 }
 
-/** How many buttons of a card call back; a card without is done with. */
-export function callbackButtons (card) {
+/** Whether a card waits for somebody: it has a level's colour, and a button to press. */
+export function isOpen (card) {
+  return callbackButtons(card) > 0 && card.header?.template !== 'default'
+}
+
+/** How many buttons of a card call back. */
+function callbackButtons (card) {
   const count = node => {
     const own = node.tag === 'button' && callsBack(node) ? 1 : 0
     return [...(node.elements ?? []), ...(node.columns ?? []), ...(node.actions ?? [])]

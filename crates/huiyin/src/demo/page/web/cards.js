@@ -1,7 +1,7 @@
 // The Feishu groups: which there are, what stands in each, and who presses a button.
 
 import * as api from './api.js'
-import { callbackButtons, cardNode } from './card.js'
+import * as cards from './card.js'
 import { byId, el, keepEnd, keyed, setAttribute, setText } from './dom.js'
 import { clock, known } from './model.js'
 import { act } from './notice.js'
@@ -53,7 +53,7 @@ export function uncovered () {
 }
 
 function isOpen (message) {
-  return !message.recalled && callbackButtons(message.card) > 0
+  return !message.recalled && Boolean(message.card) && cards.isOpen(message.card)
 }
 
 function showChats () {
@@ -109,7 +109,7 @@ function time (at) {
 function body (message, presser) {
   if (message.recalled) return el('p', { class: 'words', text: words.RECALLED })
   const press = (index, confirm) => ask(message, presser, index, confirm)
-  if (message.card) return cardNode(message.card, { nameOf, as: words.AS(nameOf(presser)), press })
+  if (message.card) return cards.cardNode(message.card, { nameOf, as: words.AS(nameOf(presser)), press })
   return el('p', { class: 'words', text: textOf(message.content) })
 }
 

@@ -2,6 +2,7 @@
 
 import * as api from './api.js'
 import { el, flash, setAttribute, setText } from './dom.js'
+import { known } from './model.js'
 import { act } from './notice.js'
 import * as words from './words.js'
 
@@ -41,8 +42,13 @@ export function showCell (node, { column, row }) {
 function showText (node, column, text) {
   const shown = column.type === 'Checkbox' ? (text ? '✓' : '') : text
   if (setText(node, shown)) setAttribute(node, 'title', shown.length > 12 || shown.includes('\n') ? shown : null)
-  if (column.look === 'level') node.className = text ? `text pill c-${words.LEVEL[text] ?? 'none'}` : 'text'
+  if (column.look === 'level') node.className = text ? `text pill c-${levelColour(text)}` : 'text'
   if (column.look === 'state') node.className = text ? `text pill s-${words.WAIT_STATE[text] ?? 'none'}` : 'text'
+}
+
+/** A level is its colour and what was passed: 黄 10 分钟, 青 10 秒. */
+function levelColour (text) {
+  return known.scene.colours[text.split(' ')[0]] ?? 'none'
 }
 
 function editor (node, column, place) {

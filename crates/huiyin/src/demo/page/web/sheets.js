@@ -5,12 +5,13 @@ import { arrowKeys, byId, el, keyed, setAttribute, setText } from './dom.js'
 import { known } from './model.js'
 import * as words from './words.js'
 
-let chosen = 'today'
+/** The place of the view on show. */
+let chosen = 0
 let fresh = true
 
-/** The declared views: which columns in which order, and who writes them. */
+/** The declared views: which columns and rows in which order, and who writes them. */
 function views () {
-  return known.scene.tables
+  return known.scene.views
 }
 
 /** The simulator's dump of a sheet; undefined while it is not there. */
@@ -32,38 +33,66 @@ export function begin () {
 
 export function show () {
   showTabs()
-  const view = views().find(view => view.sheet === chosen)
+  const view = views()[chosen]
   const sheet = dump(view)
-  setText(byId('sheet-hint'), words.HINT[chosen])
-  if (sheet) showTable(view, sheet)
+  const found = sheet && rows(view, sheet)
+  setText(byId('sheet-hint'), view.conditions.length ? words.VIEW_HINT[view.title] : words.HINT[view.sheet])
+  if (sheet) showTable(view, sheet, found)
   const empty = byId('table-empty')
-  empty.hidden = Boolean(sheet?.rows.length)
-  setText(empty, words.NO_ROWS[chosen])
+  empty.hidden = Boolean(found?.length)
+  setText(empty, view.conditions.length ? words.NONE_IN_VIEW : words.NO_ROWS[view.sheet])
   fresh = false
+}
+
+/** The rows of a view, in its order. */
+function rows (view, sheet) {
+  const text = cellText(sheet)
+  const kept = sheet.rows.filter(row => view.conditions.every(one => fulfils(text(row, one.column), one)))
+  return ordered(view.order, kept, text)
+}
+
+/** What a cell of a sheet says; empty where the column is missing. */
+function cellText (sheet) {
+  const places = new Map(sheet.columns.map((column, index) => [column.name, index]))
+  return (row, column) => row.cells[places.get(column)] ?? ''
+}
+
+function fulfils (text, condition) {
+  return condition.is_not === undefined ? text === condition.is : text !== condition.is_not
+}
+
+function ordered (order, rows, text) {
+  if (order.by === 'newest') return [...rows].reverse()
+  if (order.by !== 'longest') return rows
+  const since = row => order.of.includes(text(row, order.state)) ? row.values[order.since] ?? Infinity : Infinity
+  // Rows that are not in the state stay as they are: two infinities have no difference.
+  return [...rows].sort((one, other) => (since(one) - since(other)) || 0)
 }
 
 function showTabs () {
   keyed(byId('sheet-tabs'), views(), {
-    key: view => view.sheet,
-    create: view => el('button', { type: 'button', role: 'tab', 'aria-controls': 'table-box', click: () => open(view.sheet) },
+    key: view => view.title,
+    create: view => el('button', { type: 'button', role: 'tab', 'aria-controls': 'table-box', click: () => open(view) },
       el('span', { text: view.title }), el('span', { class: 'count' })),
     update: (node, view) => {
-      const selected = view.sheet === chosen
+      const selected = view === views()[chosen]
+      const sheet = dump(view)
       setAttribute(node, 'aria-selected', String(selected))
       node.tabIndex = selected ? 0 : -1
-      setText(node.querySelector('.count'), String(dump(view)?.rows.length ?? 0))
+      setText(node.querySelector('.count'), String(sheet ? rows(view, sheet).length : 0))
     },
   })
 }
 
-function open (sheet) {
-  if (sheet === chosen) return
-  chosen = sheet
+function open (view) {
+  if (view === views()[chosen]) return
+  chosen = views().indexOf(view)
   fresh = true
   byId('table').querySelector('thead tr').replaceChildren()
   byId('table').querySelector('tbody').replaceChildren()
   byId('table-box').scrollTo(0, 0)
   show()
+  byId('sheet-tabs').querySelector('[aria-selected=true]').scrollIntoView({ block: 'nearest', inline: 'nearest' })
 }
 
 /** The view's columns with what the sheet says about each; then those that a manager has added. */
@@ -79,7 +108,7 @@ function columns (view, sheet) {
   return [...declared.filter(column => !column.helper), ...added, ...declared.filter(column => column.helper && helpers)]
 }
 
-function showTable (view, sheet) {
+function showTable (view, sheet, found) {
   const shown = columns(view, sheet)
   const key = column => column.id
   keyed(byId('table').querySelector('thead tr'), shown, {
@@ -87,8 +116,7 @@ function showTable (view, sheet) {
     create: column => el('th', { scope: 'col', class: kindOf(column), title: column.editable ? null : words.READ_ONLY },
       column.editable ? el('span', { class: 'pen', 'aria-hidden': 'true', text: '✎' }) : '', column.name),
   })
-  const rows = view.newest_first ? [...sheet.rows].reverse() : sheet.rows
-  keyed(byId('table').querySelector('tbody'), rows, {
+  keyed(byId('table').querySelector('tbody'), found, {
     key: row => row.recordId,
     create: () => el('tr'),
     update: (node, row) => {

@@ -21,6 +21,13 @@ export const HINT = {
   system_log: '经理的每次修改是否生效，原因是什么。这张表只读，最新的在最上面。',
 }
 
+/** By the title of a view. */
+export const VIEW_HINT = {
+  待核准列表: '同事提了转售后、还没有核准的群。同意就勾选「核准进入售后阶段」；不同意就把负责人和阶段改回去。',
+  无负责人群聊列表: '还不知道由谁负责的群，客户等久了会在公共群问。在「负责人」一格填上名单里的人。',
+}
+export const NONE_IN_VIEW = '没有这样的群。'
+
 export const CUSTOMER = '客户'
 export const TEAM = { pre_sales: '售前', after_sales: '售后', other: '其他' }
 export const STAGE = { 'pre-sales': '售前', 'after-sales': '售后' }
@@ -39,11 +46,6 @@ export const NEXT_CARD = (time, colour) => `${time} 后发${colour}卡片`
 export const COLOUR = {
   blue: '蓝色', wathet: '浅蓝', turquoise: '青色', green: '绿色', yellow: '黄色', orange: '橙色', red: '红色',
   carmine: '洋红', violet: '紫罗兰', purple: '紫色', indigo: '靛青', grey: '灰色',
-}
-/** 当前级别 in the table, as the domain writes it. */
-export const LEVEL = {
-  蓝: 'blue', 浅蓝: 'wathet', 青: 'turquoise', 绿: 'green', 黄: 'yellow', 橙: 'orange', 红: 'red', 洋红: 'carmine',
-  紫罗兰: 'violet', 紫: 'purple', 靛: 'indigo', 灰: 'grey',
 }
 /** 等待状态 in the table. */
 export const WAIT_STATE = {
