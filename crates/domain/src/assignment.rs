@@ -228,22 +228,22 @@ mod tests {
     #[test]
     fn what_stands_is_asked_about_only_where_it_differs() {
         let owner = StaffName("王小售".into());
-        let (owned, free) = (
+        let (taken, free) = (
             Current { owner: Some(&owner), stage: Stage::PreSales },
             Current { owner: None, stage: Stage::PreSales },
         );
         let rules = rules();
         for (current, name, stage) in
-            [(&owned, " 王小售 ", "pre-sales"), (&free, "", "pre-sales"), (&free, "  ", "pre-sales")]
+            [(&taken, " 王小售 ", "pre-sales"), (&free, "", "pre-sales"), (&free, "  ", "pre-sales")]
         {
             assert_eq!(compare(current, name, stage, &rules), None, "{name} {stage}");
         }
         for (current, name, stage) in [
-            (&owned, "李小后", "pre-sales"),
-            (&owned, "", "pre-sales"),
-            (&owned, "没有这个人", "pre-sales"),
-            (&owned, "王小售", "after-sales"),
-            (&owned, "王小售", ""),
+            (&taken, "李小后", "pre-sales"),
+            (&taken, "", "pre-sales"),
+            (&taken, "没有这个人", "pre-sales"),
+            (&taken, "王小售", "after-sales"),
+            (&taken, "王小售", ""),
             (&free, "王小售", "pre-sales"),
         ] {
             let asked = compare(current, name, stage, &rules).expect("it differs");

@@ -132,14 +132,14 @@ async fn edits_made_while_columns_were_wrong_are_heard_within_a_minute_of_their_
     let record = |row: &Shown| RecordId::try_from(row[""].clone());
     let tick = today_ids.fields([(Today::Cancel, Cell::Tick(true))]);
     manager.update(today, &[(record(&row)?, tick)]).await?;
-    let owner = all_ids.fields([(AllRooms::Owner, Cell::text("王小售"))]);
-    manager.update(all, &[(record(&owned)?, owner)]).await?;
+    let chosen = all_ids.fields([(AllRooms::Owner, Cell::text("王小售"))]);
+    manager.update(all, &[(record(&owned)?, chosen)]).await?;
     world.stack.clock.advance(std::time::Duration::from_mins(20));
     for sheet in [today, all] {
         let order = json!({"sheet": sheet, "column": "改于", "action": "rename", "to": "经理修改时间"});
         world.order("columns", order).await?;
     }
-    world.stack.clock.advance(std::time::Duration::from_secs(60));
+    world.stack.clock.advance(std::time::Duration::from_mins(1));
     world.until_shows(today, "r1", &[("等待状态", "已取消"), ("消除未回覆记录", "")]).await?;
     world.until_shows(all, "r1", &[("生效负责人", "王小售")]).await?;
     for service in [reconcile, sync, room_state] {
