@@ -39,7 +39,7 @@ const RUNG_SECONDS: u64 = 10;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_is_seen_reminded_of_and_answered_on_the_page() -> Result<()> {
     let played = async {
-        let mut play = Play::start().await?;
+        let mut play = Box::pin(Play::start()).await?;
         let outcome = everything(&mut play).await;
         if outcome.is_err() {
             println!("services that failed: {}", play.failures().await?);
