@@ -101,7 +101,7 @@ fn ready_config(file: &Path) -> failure::Result<Config> {
     {
         return Err(Failure::Usage(nowhere(file)));
     }
-    let config = company_config(file, &[]).map_err(|error| match error.downcast() {
+    let config = company_config(file).map_err(|error| match error.downcast() {
         Ok(wrong) => Failure::Config(wrong),
         Err(error) => Failure::Failed(error),
     })?;
@@ -126,8 +126,8 @@ fn nowhere(file: &Path) -> String {
     )
 }
 
-/// The company's configuration, with the secrets that are `used` (none named: all of them); the private servers take the place of what it says of database and bus.
-pub(crate) fn company_config(file: &Path, used: &[String]) -> Result<Config> {
+/// The company's configuration; the private servers take the place of what it says of database and bus.
+fn company_config(file: &Path) -> Result<Config> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("reading the configuration {}", file.display()))?;
     let mut value: Value =
@@ -136,5 +136,5 @@ pub(crate) fn company_config(file: &Path, used: &[String]) -> Result<Config> {
     value["database"] = json!({ "passwords": {} });
     let folder = file.parent().unwrap_or(Path::new("."));
     let name = file.display().to_string();
-    Ok(runtime::config::load_text_using(&value.to_string(), &name, folder, true, used)?)
+    Ok(runtime::config::load_text(&value.to_string(), &name, folder, true)?)
 }

@@ -188,19 +188,6 @@ pub fn load_text(text: &str, name: &str, folder: &Path, environment: bool) -> Re
     load_with(text, name, folder, variables)
 }
 
-/// The same for whoever uses the secrets at, or below, these places, as with [`load_using`]; none named: all of them.
-pub fn load_text_using(
-    text: &str,
-    name: &str,
-    folder: &Path,
-    environment: bool,
-    used: &[String],
-) -> Result<Config, ConfigError> {
-    let variables = if environment { variables() } else { Vec::new() };
-    let scope = if used.is_empty() { Scope::Everything } else { Scope::Secrets(used) };
-    resolve(text, name, folder, scope, variables, |_| Vec::new())
-}
-
 /// The same with the environment's variables handed in, of which those that begin with `HUIYIN_` count.
 pub fn load_with(
     text: &str,
