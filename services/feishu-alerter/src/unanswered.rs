@@ -1,8 +1,9 @@
 //! Nobody waits unseen after the ladder's end: on every working morning the public chat gets a list of all for whom no
 //! card is due any more, until they are answered or cancelled.
 //!
-//! It is a card of the outbox like all others, one a day by its key. Who is on it is read when it is sent: it says until
-//! when, and is true for ever.
+//! It is a card of the outbox like all others, one a day by its key. Who is on it is read when it is sent, without those
+//! whose last card was due since the morning, so that a late look gives the same: it says until when, and is true for
+//! ever.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -58,7 +59,7 @@ impl Mornings {
         }
         // What came before go-live is no news; what was to come in a rehearsal does not come.
         let told = grounds.phase.live && grounds.phase.since.is_none_or(|since| at >= since);
-        if told && !list(&mut connection, 1).await?.0.is_empty() {
+        if told && !list(&mut connection, at, 1).await?.0.is_empty() {
             let wanted = as_json(&CardState::WAITING)?;
             let made =
                 insert(&mut connection, day, &feishu.public_chat, COLOUR.name(), &wanted, at, now).await?;
@@ -79,7 +80,7 @@ impl List {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
-        let (named, total) = list(connection, MOST).await?;
+        let (named, total) = list(connection, card.due_at, MOST).await?;
         let today = now.with_timezone(&rules.time_zone).date_naive();
         Ok(Self { named, total, is_of_today: card.rung == today.to_string() })
     }

@@ -23,9 +23,14 @@ pub struct Unanswered {
     pub owner: Option<String>,
 }
 
-/// Those who have waited longest, at most `most`, and how many there are in all. Nobody of imported history, and nobody in
+/// Of those for whom the last card was due at or before a moment: those who have waited longest, at most `most`, and how
+/// many there are in all. Nobody of imported history, and nobody in
 /// an excluded room: no card was ever due for them.
-pub async fn list(connection: &mut PgConnection, most: i64) -> Result<(Vec<Unanswered>, i64), sqlx::Error> {
+pub async fn list(
+    connection: &mut PgConnection,
+    ended_by: Timestamp,
+    most: i64,
+) -> Result<(Vec<Unanswered>, i64), sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         select waits.opened_at, waits.customer_name, rooms.topic, rooms.state ->> 'owner' as owner,
@@ -33,12 +38,21 @@ pub async fn list(connection: &mut PgConnection, most: i64) -> Result<(Vec<Unans
         from alert_schedule schedule
              join waits using (wait)
              join rooms on rooms.room = waits.room
+             -- A new owner's card of a rung is due later than the rung was.
+             cross join lateral (
+                 select max(due_at) as at
+                 from (select min(due_at) as due_at from alert_cards card
+                       where card.follows = waits.wait and card.state <> 'obsolete' and card.rung ~ '^[0-9]+$'
+                       group by card.rung) as rungs
+             ) as last_rung
         where schedule.next_due_at is null and waits.state = 'open' and waits.replaced_by is null
               and waits.alarm_since is not null and rooms.excluded_since is null
+              and coalesce(last_rung.at, waits.opened_at) <= $2
         order by waits.opened_at, waits.wait
         limit $1
         "#,
         most,
+        ended_by,
     )
     .fetch_all(connection)
     .await?;

@@ -55,8 +55,8 @@ async fn after_the_last_rung_a_new_owner_is_told_once_and_the_old_one_reads_who_
     scene.stop(alerter).await
 }
 
-/// What is given back is only made true again. Seen to fail with the chats that were told left out of `handover`: cards
-/// that the outbox swallows, and with `wanted` computed without the owner: both are live.
+/// What is given back is only made true again. Seen to fail without `handover`, and with `in_chat` looking at no owner:
+/// both chats' cards are live.
 #[tokio::test]
 async fn handing_back_and_forth_makes_one_card_a_chat_and_rung() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -68,8 +68,7 @@ async fn a_card_in_doubt_takes_no_other_s_place() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Nobody was there to record that it was sent. Seen to fail with `overtake` after the commit of `mark_sent` and the
-/// process killed in between.
+/// Nobody was there to record that it was sent. Seen to fail without `overtake`.
 #[tokio::test]
 async fn killed_after_the_sending_the_former_card_shrinks_all_the_same() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Asia::Shanghai;
 use domain::calendar::{TimeOfDay, is_working_day};
 use feishu_alerter::point;
+use store::sqlx;
 use testkit::company::{LI, WANG, says};
 
 use crate::support::{Scene, Seen, TO_ALL, room};
@@ -37,13 +38,31 @@ impl Scene {
         self.lists().await
     }
 
+    /// Once everything was looked at, no list was made, sent or not, but for so many.
+    async fn only_lists(&self, count: i64, why: &str) -> Result<()> {
+        // After a leap of the clock cards are held back until folding is known to be up to date.
+        testkit::until("folding is up to date", || async {
+            let fresh = "select count(*) from fold_progress where caught_up_at >= $1";
+            let fresh: i64 = sqlx::query_scalar(fresh)
+                .bind(self.now() - TimeDelta::seconds(5))
+                .fetch_one(&self.stack.admin)
+                .await?;
+            Ok(fresh == 2)
+        })
+        .await?;
+        self.until_looked().await?;
+        let made = self.count("select count(*) from alert_cards where about = 'unanswered'").await?;
+        anyhow::ensure!(made == count, "{made} lists: {why}");
+        Ok(())
+    }
+
     /// Waits until the only open waits that no card is due for are so many.
     async fn until_at_the_end(&self, count: i64) -> Result<()> {
         self.until_count("select count(*) from alert_schedule where next_due_at is null", count).await
     }
 }
 
-/// Seen to fail without the look at each morning, and with the day left out of the card's key.
+/// Seen to fail without the look at each morning.
 #[tokio::test]
 async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -55,8 +74,7 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     // Ten minutes old at nine, so that a card is still to come.
     scene.advance(95);
     scene.asks("r2", LI).await?;
-    scene.until_looked().await?;
-    assert!(scene.lists().await?.is_empty(), "not before nine");
+    scene.only_lists(0, "not before nine").await?;
     scene.advance(11);
     let first = scene.until_lists(1).await?.remove(0);
     assert_eq!(first.title, "📋 还有 1 位客户没有回复");
@@ -85,13 +103,11 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     }
     scene.until_count("select count(*) from alert_schedule", 0).await?;
     scene.move_to(morning_after(scene.now(), 1)?)?;
-    scene.until_looked().await?;
-    assert_eq!(scene.lists().await?.len(), 2, "nobody waits: no list");
-    assert_eq!(scene.count("select count(*) from alert_cards where about = 'unanswered'").await?, 2);
+    scene.only_lists(2, "nobody waits").await?;
     scene.stop(alerter).await
 }
 
-/// Seen to fail with the phase left out of `Mornings::run`, and with excluded rooms left on the list.
+/// Seen to fail with the phase left out of `Mornings::run`, and with every day taken for a working day.
 #[tokio::test]
 async fn no_list_in_a_rehearsal_on_a_free_day_or_of_an_excluded_room() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -107,26 +123,23 @@ async fn no_list_in_a_rehearsal_on_a_free_day_or_of_an_excluded_room() -> Result
     scene.until_at_the_end(1).await?;
     for days in 1..=2 {
         scene.move_to(nine + TimeDelta::days(days) + TimeDelta::hours(1))?;
-        scene.until_looked().await?;
+        scene.only_lists(0, "Saturday and Sunday").await?;
     }
-    assert!(scene.lists().await?.is_empty(), "Saturday and Sunday");
 
     scene.stack.go_live(false, scene.now()).await?;
     scene.move_to(nine + TimeDelta::days(3))?;
-    scene.until_looked().await?;
+    scene.only_lists(0, "in a rehearsal").await?;
     // What was to come before go-live is no news afterwards.
     scene.advance(5);
     scene.stack.go_live(true, scene.now()).await?;
     scene.advance(5);
-    scene.until_looked().await?;
-    assert!(scene.lists().await?.is_empty(), "in a rehearsal");
+    scene.only_lists(0, "due before go-live").await?;
 
     scene.stack.config.rules.excluded_rooms.rooms = vec![room("r1")];
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     scene.until_count("select count(*) from rooms where excluded_since is not null", 1).await?;
     scene.move_to(nine + TimeDelta::days(4))?;
-    scene.until_looked().await?;
-    assert!(scene.lists().await?.is_empty(), "an excluded room");
+    scene.only_lists(0, "an excluded room").await?;
     scene.stack.config.rules.excluded_rooms.rooms.clear();
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     scene.until_count("select count(*) from rooms where excluded_since is not null", 0).await?;
