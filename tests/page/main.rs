@@ -54,9 +54,12 @@ async fn everything(play: &mut Play) -> Result<()> {
     rooms_get_owners(play).await?;
     waits_stand_on_top(play).await?;
     the_ladder_is_climbed(play).await?;
+    a_wait_is_one_card_in_a_chat(play).await?;
     a_room_is_handed_over(play).await?;
+    the_new_owner_hears_of_it(play).await?;
     a_reply_ends_a_wait(play).await?;
     a_press_ends_a_wait(play).await?;
+    a_press_is_taken_back(play).await?;
     a_phone_shows_one_part_at_a_time(play).await
 }
 
@@ -110,6 +113,15 @@ async fn the_ladder_is_climbed(play: &mut Play) -> Result<()> {
     play.browser.picture("3-escalated").await
 }
 
+/// The cards of the rungs below have shrunk to lines without buttons.
+async fn a_wait_is_one_card_in_a_chat(play: &mut Play) -> Result<()> {
+    play.card("周例安", ".card.closed", "已升级").await?;
+    let one = "document.querySelectorAll('.stream .card:not(.closed)').length === 1 \
+               && document.querySelectorAll('.stream .card button').length === 1";
+    play.browser.until("one card and one button are left", one).await?;
+    play.browser.picture("3-one-card").await
+}
+
 /// Into after-sales, which a manager has to approve.
 async fn a_room_is_handed_over(play: &mut Play) -> Result<()> {
     play.view("待核准列表", &[]).await?;
@@ -125,6 +137,13 @@ async fn a_room_is_handed_over(play: &mut Play) -> Result<()> {
     play.row(GALAXY, "生效负责人", "沈演冬").await?;
     play.row(GALAXY, "系统信息", "已成功更新至售后阶段").await?;
     play.open("今日群聊").await
+}
+
+async fn the_new_owner_hears_of_it(play: &mut Play) -> Result<()> {
+    play.card("沈演冬", ".card:not(.closed)", GALAXY).await?;
+    play.card("周例安", ".card.closed", "已转交给 沈演冬").await?;
+    play.browser.until("nothing is left to press", "!find('.stream button')").await?;
+    play.browser.picture("4-handed-over").await
 }
 
 async fn a_reply_ends_a_wait(play: &mut Play) -> Result<()> {
@@ -147,6 +166,14 @@ async fn a_press_ends_a_wait(play: &mut Play) -> Result<()> {
     play.browser.until("the row says who and why", cancelled).await?;
     play.card("公共群", ".card.closed", "顾样山 标记为不用回复").await?;
     play.browser.picture("6-no-reply-needed").await
+}
+
+async fn a_press_is_taken_back(play: &mut Play) -> Result<()> {
+    play.browser.press(".card.closed button", "撤销").await?;
+    play.row(GALAXY, "等待状态", "等待中").await?;
+    play.row(GALAXY, "判定原因", "客户发来文字，等待回复").await?;
+    play.card("公共群", ".card:not(.closed)", GALAXY).await?;
+    play.browser.picture("6-taken-back").await
 }
 
 async fn a_phone_shows_one_part_at_a_time(play: &mut Play) -> Result<()> {
