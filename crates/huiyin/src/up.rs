@@ -10,10 +10,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use local_stack::Settings;
 use runtime::bus::{Bus, Login, User};
-use runtime::config::VikaSheets;
+use runtime::config::{Source, VikaSheets};
 use runtime::serve::{Limits, Server};
 use runtime::{Clock, Config, Shutdown, telemetry};
-use serde_json::{Value, json};
 
 use crate::apply::declare_streams;
 use crate::failure::{self, Failure};
@@ -101,10 +100,8 @@ fn ready_config(file: &Path) -> failure::Result<Config> {
     {
         return Err(Failure::Usage(nowhere(file)));
     }
-    let config = company_config(file).map_err(|error| match error.downcast() {
-        Ok(wrong) => Failure::Config(wrong),
-        Err(error) => Failure::Failed(error),
-    })?;
+    let source = Source { file: file.to_owned(), environment: true };
+    let config = runtime::config::load_without_servers(&source).map_err(Failure::Config)?;
     let VikaSheets { today, all_rooms, system_log } = &config.vika.sheets;
     if config.vika.enabled && [today, all_rooms, system_log].into_iter().any(String::is_empty) {
         return Err(Failure::Usage(format!(
@@ -124,17 +121,4 @@ fn nowhere(file: &Path) -> String {
          config/huiyin.json); copy config/default.json there and put the company's own values in",
         looked.display()
     )
-}
-
-/// The company's configuration; the private servers take the place of what it says of database and bus.
-fn company_config(file: &Path) -> Result<Config> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("reading the configuration {}", file.display()))?;
-    let mut value: Value =
-        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
-    value["bus"] = json!({ "url": "nats://private" });
-    value["database"] = json!({ "passwords": {} });
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let name = file.display().to_string();
-    Ok(runtime::config::load_text(&value.to_string(), &name, folder, true)?)
 }

@@ -57,14 +57,15 @@ impl Stack {
     }
 }
 
-/// Refuses a home that somebody else's files stand in: copied as root, or begun under another account. Root can use any.
+/// Refuses a home that somebody else's files stand in: copied as root, or begun under another account. Root could use any,
+/// and what it writes there is nobody else's any more.
 ///
 /// # Errors
 /// [`Error::Unusable`] with the remedy.
 pub fn check_owners(home: &Path) -> Result<(), Error> {
     let own = Account::own();
     if own.uid == 0 {
-        return Ok(());
+        return check_top(home);
     }
     let foreign = OURS.iter().map(|part| home.join(part)).find_map(|path| {
         let owner = fs::symlink_metadata(&path).ok()?.uid();
@@ -72,4 +73,16 @@ pub fn check_owners(home: &Path) -> Result<(), Error> {
     });
     let Some((folder, owner)) = foreign else { return Ok(()) };
     Err(Error::Unusable { folder, problem: place::wrong_owner(owner, &own, home) })
+}
+
+fn check_top(home: &Path) -> Result<(), Error> {
+    let Some(owner) = fs::symlink_metadata(home).ok().map(|top| top.uid()).filter(|owner| *owner != 0) else {
+        return Ok(());
+    };
+    let problem = format!(
+        "it belongs to user id {owner}, and files that root writes there could not be used by that account: run this as it \
+         (`sudo -u '#{owner}' …`), or give the folder to root with `chown root {}`",
+        home.display()
+    );
+    Err(Error::Unusable { folder: home.to_owned(), problem })
 }

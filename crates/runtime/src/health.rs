@@ -197,7 +197,7 @@ async fn healthz(State(health): State<Health>) -> Response {
 }
 
 /// Live and ready: 200, or 503 with what is amiss.
-pub async fn readyz(State(health): State<Health>) -> Response {
+async fn readyz(State(health): State<Health>) -> Response {
     answer(&health.silent(), &health.lacking().await)
 }
 

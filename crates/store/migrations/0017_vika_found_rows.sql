@@ -3,6 +3,9 @@ alter table vika_sync_rows add column found boolean not null default false;
 
 create index vika_sync_rows_found on vika_sync_rows (sheet) where found;
 
+-- Rows that Vika refuses, which every round of `vika-sync` asks for.
+create index vika_sync_rows_refused on vika_sync_rows (sheet) where refused is not null;
+
 -- Found rows whose managers' columns were compared with what is in force.
 create table vika_reconcile_compared (
     sheet  text        not null,

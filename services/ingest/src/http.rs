@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use runtime::Context;
-use runtime::health::readyz;
 use runtime::serve::{Limits, Server};
 use tokio::net::TcpListener;
 
@@ -40,12 +42,19 @@ pub async fn serve(
     contacts: Contacts,
     order: Arc<CaptureOrder>,
 ) {
-    let health = ctx.health.clone();
     let (shutdown, gate) = (ctx.shutdown.clone(), Arc::new(Gate::of(&ctx.config.ingest.webhook_tokens)));
     let server = Server::new("ingest", LIMITS).behind(&ctx.config.http.trusted_proxies);
     let router = Router::new()
         .merge(webhook::router(ctx.clone(), gate.clone(), contacts, order))
         .merge(page::router(ctx, capture, gate))
-        .merge(Router::new().route("/healthz", get(readyz)).with_state(health));
+        .merge(Router::new().route("/healthz", get(healthz)).with_state(ctx));
     server.serve(listener, router, async move { shutdown.wait().await }).await;
+}
+
+/// Whether messages are taken, for whoever hands them on: anybody may ask, so that nothing else is told. While Postgres is
+/// away they are taken all the same.
+async fn healthz(State(ctx): State<Context>) -> Response {
+    let ok = ctx.bus.is_connected() && ctx.health.silent().is_empty();
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(serde_json::json!({ "ok": ok }))).into_response()
 }

@@ -232,7 +232,9 @@ async fn create<T: Table>(
             .filter(|known| known.attempted_at.is_none() && there.contains_key(&known.room))
             .map(|known| known.room.clone())
             .collect();
-        mirror::note_found(&mut *tools.ctx.db.acquire().await?, sheet.id(), &strange).await?;
+        if !strange.is_empty() {
+            mirror::note_found(&mut *tools.ctx.db.acquire().await?, sheet.id(), &strange).await?;
+        }
         let mut new = Vec::new();
         for row in batch {
             let Some(desired) = &row.desired else { continue };

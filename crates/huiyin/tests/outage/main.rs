@@ -7,6 +7,7 @@
 
 mod load;
 mod running;
+mod watch;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use load::Load;
 use running::{PATIENCE, Running, programs, until};
+use watch::Watch;
 
 /// The webhook answers within its deadline, and what a busy machine adds.
 const DEADLINE: Duration = Duration::from_secs(12);
@@ -89,20 +91,12 @@ async fn killed_servers_come_back_and_nothing_accepted_is_lost() -> Result<()> {
     let load = Load::start(&up.http, &up.webhook, load::TOKEN);
     for victims in [&["nats-server"][..], &["postgres"], &SERVERS] {
         let before = load.accepted();
-        let dead = up.running.kill(victims)?;
-        until("/healthz is not ok", async || {
-            load::status(&up.http, &up.health, "/healthz").await == Some(503)
-        })
-        .await?;
         let gauges =
             victims.iter().map(|victim| format!("child_up{{child=\"{}\"}} 0", running::shown(victim)));
         let gauges: Vec<String> = gauges.collect();
-        until("the metrics say who is away", async || {
-            let metrics = load::text(&up.http, &up.health, "/metrics").await.unwrap_or_default();
-            gauges.iter().all(|gauge| metrics.contains(gauge))
-        })
-        .await?;
-        assert_eq!(load::status(&up.http, &up.health, "/readyz").await, Some(503));
+        let watch = Watch::start(&up.http, &up.health, gauges.clone());
+        let dead = up.running.kill(victims)?;
+        until("the dead are collected", async || dead.iter().all(|pid| !running::exists(*pid))).await?;
         until("/healthz is ok", async || load::status(&up.http, &up.health, "/healthz").await == Some(200))
             .await?;
         until("everything is ready", async || {
@@ -110,7 +104,10 @@ async fn killed_servers_come_back_and_nothing_accepted_is_lost() -> Result<()> {
         })
         .await?;
         until("messages are accepted again", async || load.accepted() > before + 10).await?;
-        assert!(dead.iter().all(|pid| !running::exists(*pid)), "the dead are collected");
+        let seen = watch.stop().await?;
+        for sign in gauges.iter().map(String::as_str).chain(["/healthz", "/readyz"]) {
+            assert!(seen.contains(sign), "{sign} said nothing of {victims:?}: {seen:?}");
+        }
     }
     let sent = load.stop().await?;
     assert!(sent.slowest < DEADLINE, "an answer took {:?}", sent.slowest);

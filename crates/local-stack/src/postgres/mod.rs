@@ -243,14 +243,28 @@ impl Child for PrivatePostgres {
 
 /// A home that was copied from behind a door that Postgres may not open has a note in the place of its data. Begun with
 /// an empty database it would look like one that lost everything.
+/// Neither may they be gone from where they lay.
 fn expect_data(folder: &Path, former: Option<PathBuf>, place: &Path) -> Result<(), Error> {
-    let Some(former) = former.filter(|former| former != place && !place.join(cluster::DATA).exists()) else {
-        return Ok(());
-    };
+    let Some(former) = former.filter(|_| !place.join(cluster::DATA).exists()) else { return Ok(()) };
+    if former == place {
+        return expect_never_used(folder, place);
+    }
     let problem = format!(
         "the data of the home that it was copied from are in {former}; run `cp -a {former}/. {place}/` as root while that \
          one is stopped",
         former = former.display(),
+        place = place.display()
+    );
+    Err(Error::Unusable { folder: folder.to_owned(), problem })
+}
+
+/// The bus is started after the database, so that what it has left behind shows that there was one.
+fn expect_never_used(folder: &Path, place: &Path) -> Result<(), Error> {
+    if !folder.parent().is_some_and(|home| home.join("nats/store").exists()) {
+        return Ok(());
+    }
+    let problem = format!(
+        "its data lay in {place} and are gone; put a copy of that folder back, or remove the whole home to begin anew",
         place = place.display()
     );
     Err(Error::Unusable { folder: folder.to_owned(), problem })

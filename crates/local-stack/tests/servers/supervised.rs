@@ -213,6 +213,41 @@ async fn data_of_another_owner_or_open_to_others_are_named_with_their_remedy() {
     }
 }
 
+/// Seen to fail without the look: an empty database was made beside a bus that holds what was captured.
+#[tokio::test]
+async fn data_that_lay_elsewhere_and_are_gone_are_not_begun_anew() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root's data lie elsewhere.
+    }
+    let closed = tempfile::tempdir().unwrap();
+    let settings = testing::settings(&closed.path().join("home")).unwrap();
+    let stack = Stack::start(&settings, &silent).await.unwrap();
+    let place = stack.postgres.data_folder().parent().unwrap().to_owned();
+    stack.stop().await;
+    assert!(!place.starts_with(closed.path()), "{}", place.display());
+    fs::remove_dir_all(&place).unwrap();
+    let refusal = Stack::start(&settings, &silent).await.unwrap_err().to_string();
+    assert!(refusal.contains("its data lay in") && refusal.contains("are gone"), "{refusal}");
+    assert!(!place.join("data").exists());
+    let _ = fs::remove_dir_all(&place);
+}
+
+/// Seen to fail without the look: nats-server ran as root, and what it wrote was no longer the owner's.
+#[tokio::test]
+async fn root_is_kept_from_the_home_of_somebody_else() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Nobody else may give files away.
+    }
+    let home = open_home();
+    chown(home.path(), Some(65_534), Some(65_534)).unwrap();
+    let refusal =
+        Stack::start(&testing::settings(home.path()).unwrap(), &silent).await.unwrap_err().to_string();
+    assert!(
+        refusal.contains("belongs to user id 65534") && refusal.contains("sudo -u '#65534'"),
+        "{refusal}"
+    );
+}
+
 /// Seen to fail without the look: the copy began with an empty database.
 #[tokio::test]
 async fn a_copy_without_its_data_is_refused() {

@@ -91,11 +91,20 @@ pub fn load_within(
     servers: Option<&Servers>,
 ) -> Result<Config, ConfigError> {
     let Some(servers) = servers else { return read(source, scope, |_| Vec::new()) };
+    let config = read_without_servers(source, scope)?;
+    Ok(Config { database: servers.database.clone(), bus: servers.bus.clone(), ..config })
+}
+
+/// The same for whoever is about to start servers of its own: stand-ins take the place of both sections.
+pub fn load_without_servers(source: &Source) -> Result<Config, ConfigError> {
+    read_without_servers(source, Scope::Everything)
+}
+
+fn read_without_servers(source: &Source, scope: Scope<'_>) -> Result<Config, ConfigError> {
     let (text, name) = (text_of(source)?, source.file.display().to_string());
     let folder = source.file.parent().unwrap_or(Path::new("."));
     let variables = source.variables().into_iter().filter(|(name, _)| !is_of_servers(name));
-    let config = resolve(&without_servers(&text, &name)?, &name, folder, scope, variables, |_| Vec::new())?;
-    Ok(Config { database: servers.database.clone(), bus: servers.bus.clone(), ..config })
+    resolve(&without_servers(&text, &name)?, &name, folder, scope, variables, |_| Vec::new())
 }
 
 /// A file's text with stand-ins for what it says of the servers.

@@ -20,7 +20,7 @@ mod watchdog;
 pub use files::SecretFile;
 pub use load::{
     Scope, Servers, Source, load, load_complete, load_for, load_text, load_using, load_with, load_within,
-    names_bus, secret_files,
+    load_without_servers, names_bus, secret_files,
 };
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
