@@ -242,7 +242,7 @@ pub fn differs(owner: &str, stage: &str, current: &Current<'_>) -> String {
     let or_none = |text: &str| if text.trim().is_empty() { "空" } else { text.trim() }.to_owned();
     let (written, in_force) = (or_none(owner), or_none(current.owner.map_or("", |owner| owner.as_str())));
     format!(
-        "数据曾重建，请确认：表中是「{written} / {}」，现按「{in_force} / {}」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选；否则请把表中改回",
+        "数据曾重建，请确认：表中是「{written} / {}」，现按「{in_force} / {}」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选（取消的，等这里变了再勾上）；否则请把表中改回",
         or_none(stage),
         current.stage
     )

@@ -11,6 +11,8 @@ create table vika_reconcile_compared (
     sheet  text        not null,
     record text        not null,
     at     timestamptz not null,
+    -- Managers were asked, and have asked for nothing else since.
+    asked  boolean     not null,
     primary key (sheet, record)
 );
 

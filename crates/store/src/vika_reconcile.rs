@@ -132,6 +132,8 @@ pub struct KnownRow {
     pub cells: Cells,
     /// It was in the sheet before anything was known of it.
     pub found: bool,
+    /// What stood in it then was compared, and nothing else was asked for since.
+    pub asked: bool,
 }
 
 /// The rows of these records that `vika-sync` keeps, by record.
@@ -142,8 +144,10 @@ pub async fn known_rows(
 ) -> Result<BTreeMap<String, KnownRow>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select record as "record!", room, seen as "seen: Json<Vec<Seen>>", cells as "cells: Json<Cells>", found
-        from vika_sync_rows
+        select record as "record!", room, seen as "seen: Json<Vec<Seen>>", cells as "cells: Json<Cells>", found,
+               coalesce((select asked from vika_reconcile_compared compared
+                         where compared.sheet = mirror.sheet and compared.record = mirror.record), false) as "asked!"
+        from vika_sync_rows mirror
         where sheet = $1 and record = any ($2)
         "#,
         sheet,
@@ -154,7 +158,8 @@ pub async fn known_rows(
     rows.into_iter()
         .map(|row| {
             let room = parse(&row.room, "room")?;
-            let known = KnownRow { room, seen: row.seen.0, cells: row.cells.0, found: row.found };
+            let (found, asked) = (row.found, row.asked);
+            let known = KnownRow { room, seen: row.seen.0, cells: row.cells.0, found, asked };
             Ok((row.record, known))
         })
         .collect()
@@ -204,21 +209,40 @@ pub async fn not_compared(
     .await
 }
 
-/// Notes that what stands in rows was compared.
+/// Notes that what stands in rows was compared; something stood in those of `asked`.
 pub async fn note_compared(
     connection: &mut PgConnection,
     sheet: &str,
     records: &[String],
+    asked: &[String],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into vika_reconcile_compared (sheet, record, at) select $1, record, $3 from unnest($2::text[]) as new (record)
+        insert into vika_reconcile_compared (sheet, record, at, asked)
+        select $1, record, $4, record = any ($3) from unnest($2::text[]) as new (record)
         on conflict (sheet, record) do nothing
         "#,
         sheet,
         records,
+        asked,
         now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that something else was asked for in a row.
+pub async fn note_answered(
+    connection: &mut PgConnection,
+    sheet: &str,
+    record: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update vika_reconcile_compared set asked = false where sheet = $1 and record = $2 and asked",
+        sheet,
+        record,
     )
     .execute(connection)
     .await?;

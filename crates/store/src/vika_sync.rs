@@ -54,8 +54,8 @@ pub struct MirrorRow {
     pub due_at: Option<Timestamp>,
     /// When its creation was last sent, while the outcome is not known.
     pub attempted_at: Option<Timestamp>,
-    /// How often in a row it was refused, or held something else than was written.
-    pub refusals: i32,
+    /// It was refused by itself and not taken since.
+    pub refused: bool,
 }
 
 /// Rooms (in text form) whose row in a sheet does not reflect them any more: newer ones, rows whose cells change with
@@ -123,7 +123,7 @@ pub async fn mirror(
     let rows = sqlx::query!(
         r#"
         select room, record, cells as "cells: Json<Cells>", seen as "seen: Json<Vec<Seen>>", version, due_at,
-               attempted_at, refusals
+               attempted_at, refused is not null as "refused!"
         from vika_sync_rows
         where sheet = $1 and room = any ($2)
         "#,
@@ -143,7 +143,7 @@ pub async fn mirror(
                 version: row.version,
                 due_at: row.due_at,
                 attempted_at: row.attempted_at,
-                refusals: row.refusals,
+                refused: row.refused,
             };
             (row.room, mirror)
         })
@@ -242,20 +242,23 @@ pub async fn note_creation(
 }
 
 /// Notes that the rows of some rooms are in the sheet and are not known to have been made by us: what managers own in them
-/// may have been set before anything was known of them.
+/// may have been set before anything was known of them. Given are rooms and records.
 pub async fn note_found(
     connection: &mut PgConnection,
     sheet: &str,
-    rooms: &[String],
+    rows: &[(String, String)],
 ) -> Result<(), sqlx::Error> {
+    let (rooms, records): (Vec<&str>, Vec<&str>) =
+        rows.iter().map(|(room, record)| (room.as_str(), record.as_str())).unzip();
     sqlx::query!(
         r#"
-        insert into vika_sync_rows (sheet, room, version, found)
-        select $1, room, -1, true from unnest($2::text[]) as new (room)
-        on conflict (sheet, room) do update set found = true
+        insert into vika_sync_rows (sheet, room, record, version, found)
+        select $1, room, record, -1, true from unnest($2::text[], $3::text[]) as new (room, record)
+        on conflict (sheet, room) do update set record = excluded.record, found = true
         "#,
         sheet,
-        rooms,
+        &rooms as _,
+        &records as _,
     )
     .execute(connection)
     .await?;
@@ -278,7 +281,8 @@ pub async fn note_no_creation(
     Ok(())
 }
 
-/// Sets a row aside that the service refuses by itself.
+/// Sets a row aside that the service refuses, or fails at, by itself. What is known of its creation stays: after a failure it
+/// may be there.
 pub async fn refuse(
     connection: &mut PgConnection,
     sheet: &str,
@@ -291,7 +295,7 @@ pub async fn refuse(
         insert into vika_sync_rows as mirror (sheet, room, version, refused, refused_at, refusals)
         values ($1, $2, -1, $3, $4, 1)
         on conflict (sheet, room) do update
-        set version = -1, attempted_at = null, refused = excluded.refused, refused_at = excluded.refused_at,
+        set version = -1, refused = excluded.refused, refused_at = excluded.refused_at,
             refusals = mirror.refusals + 1
         "#,
         sheet,

@@ -46,7 +46,7 @@ pub async fn serve(
     let server = Server::new("ingest", LIMITS).behind(&ctx.config.http.trusted_proxies);
     let router = Router::new()
         .merge(webhook::router(ctx.clone(), gate.clone(), contacts, order))
-        .merge(page::router(ctx, capture, gate))
+        .merge(page::router(ctx.clone(), capture, gate))
         .merge(Router::new().route("/healthz", get(healthz)).with_state(ctx));
     server.serve(listener, router, async move { shutdown.wait().await }).await;
 }

@@ -46,11 +46,12 @@ pub fn tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
     Verdict::Send(command(edit, known, wish))
 }
 
-/// A row of 群聊总表: owner, stage and approval as they stand, if any of them is another than `before`.
+/// A row of 群聊总表: owner, stage and approval as they stand, if any of them is another than `before`. Where managers were
+/// asked about what stands, an edit that leaves it so is no answer: they are asked once more.
 pub fn assignment(edit: &Edit<Snapshot>, known: Option<&KnownRow>, before: &Snapshot) -> Verdict {
     let Some(known) = known else { return Verdict::UnknownRow };
     if edit.asks == *before {
-        return Verdict::Nothing;
+        return if known.asked { compare(edit, known) } else { Verdict::Nothing };
     }
     let Snapshot { owner, stage, approved } = edit.asks.clone();
     Verdict::Send(command(edit, known, Wish::Assign { owner, stage, approved }))
@@ -117,7 +118,7 @@ mod tests {
 
     fn known(seen: Vec<Seen>) -> KnownRow {
         let room = RoomKey { source: "webhook".into(), id: "r1".into() };
-        KnownRow { room, seen, cells: store::vika_sync::Cells::new(), found: false }
+        KnownRow { room, seen, cells: store::vika_sync::Cells::new(), found: false, asked: false }
     }
 
     fn is_unseen(row: &KnownRow) -> bool {
@@ -154,6 +155,18 @@ mod tests {
         let found = |entries: &[(&str, i64)]| KnownRow { found: true, ..known(seen(entries)) };
         assert!(is_unseen(&found(&[("b", 1_001)])));
         assert!(!is_unseen(&found(&[("b", 1_000)])));
+    }
+
+    /// Seen to fail with such an edit taken for one of another column: unticked and ticked again within a poll, nothing
+    /// came of it.
+    #[test]
+    fn an_edit_that_answers_no_question_is_asked_about_again() {
+        let stands = Snapshot { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
+        let row = KnownRow { found: true, asked: true, ..known(Vec::new()) };
+        let again = assignment(&edit(stands.clone()), Some(&row), &stands);
+        assert!(matches!(again, Verdict::Send(Command { wish: Wish::Compare { .. }, .. })), "{again:?}");
+        let answered = KnownRow { asked: false, ..row };
+        assert_eq!(assignment(&edit(stands.clone()), Some(&answered), &stands), Verdict::Nothing);
     }
 
     #[test]

@@ -26,6 +26,9 @@ use crate::point;
 use crate::read::{LOOK_BACK_MS, Trouble, edits, found_rows};
 use crate::sheet::{Managed, Sheet};
 
+/// How often found rows are looked for, of which there are none on most days.
+const COMPARE_EVERY: TimeDelta = TimeDelta::seconds(20);
+
 /// An edit, what is to be done about it, and what the row's later ones are compared with.
 type Decided<'e> = (&'e EditId, Verdict, Option<&'e Snapshot>);
 
@@ -136,7 +139,7 @@ impl Poller {
 
     async fn poll_today(&mut self, now: Timestamp) -> Result<(), Trouble> {
         let found = edits(&self.ctx, &self.client, &mut self.today, now).await?;
-        self.compare(&self.today, now).await?;
+        compare(&self.ctx, &self.client, &mut self.today, now).await?;
         let Some(found) = found else { return Ok(()) };
         let decided = found
             .edits
@@ -148,7 +151,7 @@ impl Poller {
 
     async fn poll_all_rooms(&mut self, now: Timestamp) -> Result<(), Trouble> {
         let found = edits(&self.ctx, &self.client, &mut self.all_rooms, now).await?;
-        self.compare(&self.all_rooms, now).await?;
+        compare(&self.ctx, &self.client, &mut self.all_rooms, now).await?;
         let Some(found) = found else { return Ok(()) };
         let sheet = &self.all_rooms.guard.sheet;
         let mut decided = Vec::new();
@@ -168,24 +171,6 @@ impl Poller {
         self.carry_out(sheet, decided, found.watermark_ms, AllRooms::TITLE, now).await
     }
 
-    /// Compares what stands in rows that were there before anything was known of them.
-    async fn compare<T: Managed>(&self, sheet: &Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
-        let (records, standing) = found_rows(&self.ctx, &self.client, sheet, now).await?;
-        if records.is_empty() {
-            return Ok(());
-        }
-        let decided: Vec<Decided<'_>> = standing
-            .iter()
-            .map(|(edit, known)| (&edit.id, T::standing(edit, known), T::snapshot(&edit.asks)))
-            .collect();
-        self.send(&decided).await?;
-        let id = &sheet.guard.sheet;
-        let mut tx = self.ctx.db.begin().await?;
-        enter(&mut tx, id, decided, T::TITLE, now).await?;
-        kept::note_compared(&mut tx, id.as_str(), &records, now).await?;
-        Ok(tx.commit().await?)
-    }
-
     /// Puts commands on the bus, then writes down what the edits became.
     async fn carry_out(
         &self,
@@ -195,26 +180,11 @@ impl Poller {
         title: &'static str,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        self.send(&decided).await?;
+        send(&self.ctx, &decided).await?;
         let mut tx = self.ctx.db.begin().await?;
         enter(&mut tx, sheet, decided, title, now).await?;
         kept::advance(&mut tx, sheet.as_str(), watermark_ms, watermark_ms - LOOK_BACK_MS, now).await?;
         Ok(tx.commit().await?)
-    }
-
-    async fn send(&self, decided: &[Decided<'_>]) -> Result<(), Trouble> {
-        for (_, verdict, _) in decided {
-            if let Verdict::Send(command) = verdict {
-                let outgoing = Outgoing {
-                    subject: subject::command(command.wish.kind(), &command.room),
-                    id: command.id.to_string(),
-                    payload: encode(command)?,
-                };
-                self.ctx.bus.publish(&outgoing).await?;
-            }
-        }
-        self.ctx.faults.reach(point::PUBLISHED).await;
-        Ok(())
     }
 
     fn handle<T: Managed>(
@@ -287,6 +257,49 @@ impl Poller {
     }
 }
 
+/// Compares what stands in rows that were there before anything was known of them.
+async fn compare<T: Managed>(
+    ctx: &Context,
+    client: &Client,
+    sheet: &mut Sheet<T>,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    if sheet.compared_at.is_some_and(|at| now - at < COMPARE_EVERY) {
+        return Ok(());
+    }
+    let (records, standing) = found_rows(ctx, client, sheet, now).await?;
+    if records.is_empty() {
+        sheet.compared_at = Some(now);
+        return Ok(());
+    }
+    let decided: Vec<Decided<'_>> = standing
+        .iter()
+        .map(|(edit, known)| (&edit.id, T::standing(edit, known), T::snapshot(&edit.asks)))
+        .collect();
+    send(ctx, &decided).await?;
+    let asked: Vec<String> = standing.iter().map(|(edit, _)| edit.id.record.to_string()).collect();
+    let id = &sheet.guard.sheet;
+    let mut tx = ctx.db.begin().await?;
+    enter(&mut tx, id, decided, T::TITLE, now).await?;
+    kept::note_compared(&mut tx, id.as_str(), &records, &asked, now).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn send(ctx: &Context, decided: &[Decided<'_>]) -> Result<(), Trouble> {
+    for (_, verdict, _) in decided {
+        if let Verdict::Send(command) = verdict {
+            let outgoing = Outgoing {
+                subject: subject::command(command.wish.kind(), &command.room),
+                id: command.id.to_string(),
+                payload: encode(command)?,
+            };
+            ctx.bus.publish(&outgoing).await?;
+        }
+    }
+    ctx.faults.reach(point::PUBLISHED).await;
+    Ok(())
+}
+
 /// Writes down what edits became.
 async fn enter(
     connection: &mut PgConnection,
@@ -299,6 +312,9 @@ async fn enter(
         let became = became(&verdict);
         let edit = (id.record.as_str(), id.stamp_ms);
         kept::note_edit(connection, sheet.as_str(), edit, became, now).await?;
+        if became == Became::Sent {
+            kept::note_answered(connection, sheet.as_str(), edit.0).await?;
+        }
         if let Some(snapshot) = snapshot.filter(|_| became != Became::UnknownRow) {
             kept::keep_snapshot(connection, sheet.as_str(), edit.0, snapshot).await?;
         }

@@ -101,12 +101,20 @@ pub struct Sheet<T: 'static> {
     pub failing_since: Option<Timestamp>,
     /// It is missing, or not visible to our user.
     pub hidden: bool,
+    /// When there was last no found row to be compared.
+    pub compared_at: Option<Timestamp>,
 }
 
 impl<T: Managed> Sheet<T> {
     /// A sheet of which nothing is known yet.
     pub fn new(id: SheetId) -> Self {
-        Self { guard: Guard::new(id, T::READ), paused_until: None, failing_since: None, hidden: false }
+        Self {
+            guard: Guard::new(id, T::READ),
+            paused_until: None,
+            failing_since: None,
+            hidden: false,
+            compared_at: None,
+        }
     }
 
     /// Whether it is left alone at the moment.

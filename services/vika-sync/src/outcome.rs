@@ -80,7 +80,9 @@ pub async fn log(
         let missing = missing(tools, sheet, &columns, batch).await?;
         append(tools, sheet, &columns, &missing, &rooms).await?;
     }
-    sheet.works();
+    if !wanted.is_empty() {
+        sheet.works();
+    }
     Ok(())
 }
 
@@ -129,7 +131,7 @@ async fn append(
         match tools.client.create_once(&sheet.guard.sheet, key, &cells).await {
             Ok(_) => {
                 tools.ctx.faults.reach(point::LOGGED).await;
-                sheet.unshown.retain(|room| !batch.iter().any(|outcome| room_of(outcome) == *room));
+                sheet.unshown.retain(|room, _| !batch.iter().any(|outcome| room_of(outcome) == *room));
             }
             Err(Error::Rejected { .. } | Error::Invalid(_)) if batch.len() > 1 => {
                 batches.extend(batch.into_iter().map(|outcome| vec![outcome]));
@@ -154,7 +156,7 @@ fn refused(sheet: &mut Sheet<SystemLog>, outcome: &PendingOutcome, error: &Error
     let command = outcome.command.id.as_str();
     tracing::error!(command, %error, "Vika refuses a row of 系统信息; the others go on");
     metrics::counter!("vika_rows_refused_total", "sheet" => SystemLog::TITLE).increment(1);
-    sheet.unshown.insert(room_of(outcome));
+    sheet.unshown.insert(room_of(outcome), outcome.command.decided_at);
 }
 
 fn room_of(outcome: &PendingOutcome) -> String {
@@ -201,9 +203,12 @@ pub async fn untick(
     };
     let gone: Vec<&PendingOutcome> =
         ticked.iter().filter(|outcome| !is_of(&stuck, outcome)).copied().collect();
-    let unshown: Vec<String> =
-        ticked.iter().filter(|outcome| is_of(&refused, outcome)).map(|outcome| room_of(outcome)).collect();
-    sheet.unshown.retain(|room| !gone.iter().any(|outcome| room_of(outcome) == *room));
+    let unshown: Vec<(String, Timestamp)> = ticked
+        .iter()
+        .filter(|outcome| is_of(&refused, outcome))
+        .map(|outcome| (room_of(outcome), outcome.command.decided_at))
+        .collect();
+    sheet.unshown.retain(|room, _| !gone.iter().any(|outcome| room_of(outcome) == *room));
     sheet.unshown.extend(unshown);
     note(tools, &gone, Step::Unticked, now).await
 }

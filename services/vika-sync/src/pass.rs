@@ -105,6 +105,6 @@ fn unknown(room: String) -> MirrorRow {
         version: -1,
         due_at: None,
         attempted_at: None,
-        refusals: 0,
+        refused: false,
     }
 }

@@ -35,8 +35,8 @@ pub struct Sheet<T: 'static> {
     pub failures: BTreeMap<String, u32>,
     /// Rooms whose rows it refuses.
     pub refused: BTreeSet<String>,
-    /// Rooms of which what became of an edit cannot be shown in it.
-    pub unshown: BTreeSet<String>,
+    /// Rooms of which what became of an edit cannot be shown in it, with when that was decided.
+    pub unshown: BTreeMap<String, Timestamp>,
 }
 
 impl<T: Table> Sheet<T> {
@@ -55,7 +55,7 @@ impl<T: Table> Sheet<T> {
             at_once: MAX_RECORDS,
             failures: BTreeMap::new(),
             refused: BTreeSet::new(),
-            unshown: BTreeSet::new(),
+            unshown: BTreeMap::new(),
         }
     }
 

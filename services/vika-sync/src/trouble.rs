@@ -1,5 +1,7 @@
 //! What ends a stretch of work early.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::{VikaFailure, VikaProblem};
@@ -8,6 +10,7 @@ use store::rules::RulesError;
 use store::sqlx;
 use vika::tables::Table;
 
+use crate::outcome::HORIZON;
 use crate::sheet::Sheet;
 
 /// Rooms that are named to operators.
@@ -61,7 +64,9 @@ pub fn of_sheet<T: Table>(sheet: &Sheet<T>, now: Timestamp) -> Vec<VikaProblem> 
     if sheet.full_until.is_some() {
         found.push(problem(VikaFailure::SheetFull, Some(T::TITLE), now));
     }
-    let rooms: Vec<String> = sheet.refused.union(&sheet.unshown).take(NAMED).cloned().collect();
+    let unshown = sheet.unshown.iter().filter(|(_, decided_at)| now - **decided_at < HORIZON);
+    let rooms: BTreeSet<&String> = sheet.refused.iter().chain(unshown.map(|(room, _)| room)).collect();
+    let rooms: Vec<String> = rooms.into_iter().take(NAMED).cloned().collect();
     if !rooms.is_empty() {
         found.push(VikaProblem { rooms, ..problem(VikaFailure::Rows, Some(T::TITLE), now) });
     }

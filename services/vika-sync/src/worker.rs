@@ -248,6 +248,8 @@ impl Worker {
         self.handle(looked, |worker| &mut worker.all_rooms)?;
         let looked = look(&self.tools, &mut self.log, now).await;
         self.handle(looked, |worker| &mut worker.log)?;
+        forgive(&mut self.today, now);
+        forgive(&mut self.all_rooms, now);
         Ok(())
     }
 
@@ -397,12 +399,16 @@ async fn look<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> 
     if tools.client.counted_calls() > calls {
         sheet.hidden = false;
     }
+    Ok(())
+}
+
+/// Of a sheet with a row for each room: if nothing waits for it, whatever failed is done, or was given up. Whether it is still
+/// full the next new row tells.
+fn forgive<T: Table>(sheet: &mut Sheet<T>, now: Timestamp) {
     if sheet.todo.is_empty() {
-        // Nothing waits for it: whatever failed is done, or was given up. Whether it is still full the next new row tells.
         sheet.failing_since = None;
         sheet.full_until = sheet.full_until.filter(|until| now < *until);
     }
-    Ok(())
 }
 
 async fn gather<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), Trouble> {

@@ -74,6 +74,7 @@ impl<T: Table> Row<T> {
             version: self.version,
             due_at: self.desired.as_ref().and_then(|desired| desired.due_at),
             attempted_at: None,
+            refused: false,
             ..self.known.clone()
         };
         for (field, cell) in written {
@@ -152,8 +153,7 @@ pub async fn flush<T: Table>(
 
 /// What is sent together. Rows that were refused before come last, each alone.
 fn batches<T: Table>(sheet: &Sheet<T>, changes: Vec<Change<T>>) -> Vec<Vec<Change<T>>> {
-    let (suspects, others): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|(row, _)| row.known.refusals > 0);
+    let (suspects, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(row, _)| row.known.refused);
     let together = others.chunks(sheet.at_once).map(<[_]>::to_vec);
     together.chain(suspects.into_iter().map(|suspect| vec![suspect])).collect()
 }
@@ -226,11 +226,10 @@ async fn create<T: Table>(
             found => found?,
         };
         let now = tools.now();
-        let strange: Vec<String> = batch
+        let strange: Vec<(String, String)> = batch
             .iter()
-            .map(|row| &row.known)
-            .filter(|known| known.attempted_at.is_none() && there.contains_key(&known.room))
-            .map(|known| known.room.clone())
+            .filter(|row| row.known.attempted_at.is_none())
+            .filter_map(|row| Some((row.known.room.clone(), there.get(&row.known.room)?.to_string())))
             .collect();
         if !strange.is_empty() {
             mirror::note_found(&mut *tools.ctx.db.acquire().await?, sheet.id(), &strange).await?;
@@ -404,7 +403,7 @@ async fn failed<T: Table>(
     };
     let failures = sheet.failures.entry(row.known.room.clone()).or_default();
     *failures += 1;
-    let is_suspect = row.known.refusals > 0 || *failures >= ALONE_FAILURES;
+    let is_suspect = row.known.refused || *failures >= ALONE_FAILURES;
     if is_suspect && answers(tools, sheet, key).await {
         return set_aside(tools, sheet, row, &error).await;
     }

@@ -291,7 +291,7 @@ async fn what_stands_in_the_sheets_after_a_lost_database_is_asked_about() -> Res
     let asked = world
         .until_shows(all, "differs", &[("生效负责人", ""), ("负责人", "李小后"), ("群聊阶段", "after-sales")])
         .await?;
-    let question = "数据曾重建，请确认：表中是「李小后 / after-sales」，现按「空 / pre-sales」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选；否则请把表中改回";
+    let question = "数据曾重建，请确认：表中是「李小后 / after-sales」，现按「空 / pre-sales」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选（取消的，等这里变了再勾上）；否则请把表中改回";
     world.until_shows(all, "differs", &[("系统信息", question)]).await?;
     world.until_shows(today, "same", &[("系统信息", ""), ("等待状态", "等待中")]).await?;
     let told = "无法确定勾选时看到的消息，没有消除；仍不用回复的话，请再勾选一次";
