@@ -47,11 +47,11 @@ pub fn tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
 }
 
 /// A row of 群聊总表: owner, stage and approval as they stand, if any of them is another than `before`. Where managers were
-/// asked about what stands, an edit that leaves it so is no answer: they are asked once more.
-pub fn assignment(edit: &Edit<Snapshot>, known: Option<&KnownRow>, before: &Snapshot) -> Verdict {
+/// asked about what stands and is `open`, an edit that leaves it so is no answer: they are asked once more.
+pub fn assignment(edit: &Edit<Snapshot>, known: Option<&KnownRow>, before: &Snapshot, open: bool) -> Verdict {
     let Some(known) = known else { return Verdict::UnknownRow };
     if edit.asks == *before {
-        return if known.asked { compare(edit, known) } else { Verdict::Nothing };
+        return if open { compare(edit, known) } else { Verdict::Nothing };
     }
     let Snapshot { owner, stage, approved } = edit.asks.clone();
     Verdict::Send(command(edit, known, Wish::Assign { owner, stage, approved }))
@@ -86,15 +86,24 @@ fn shown_at(known: &KnownRow, stamp_ms: i64) -> Option<&str> {
 
 /// What the row had when it was made, as far as managers own it: what the first edit is compared with.
 pub fn as_made(known: &KnownRow, columns: &Present<AllRooms>) -> Snapshot {
-    let cell = |column| {
-        let value = columns.id(column).and_then(|id| known.cells.get(id.as_str()));
-        value.map_or(Cell::Empty, Cell::read)
-    };
+    let cell = |column| cell(known, columns, column);
     Snapshot {
         owner: cell(AllRooms::Owner).as_text().to_owned(),
         stage: cell(AllRooms::Stage).as_text().to_owned(),
         approved: cell(AllRooms::Approved).is_ticked(),
     }
+}
+
+/// Whether owner and stage are other ones than the row shows to be in force.
+pub fn differs(asks: &Snapshot, known: &KnownRow, columns: &Present<AllRooms>) -> bool {
+    let in_force = |column| cell(known, columns, column).as_text().to_owned();
+    asks.owner.trim() != in_force(AllRooms::EffectiveOwner)
+        || asks.stage != in_force(AllRooms::EffectiveStage)
+}
+
+fn cell(known: &KnownRow, columns: &Present<AllRooms>, column: AllRooms) -> Cell {
+    let value = columns.id(column).and_then(|id| known.cells.get(id.as_str()));
+    value.map_or(Cell::Empty, Cell::read)
 }
 
 #[cfg(test)]
@@ -162,11 +171,10 @@ mod tests {
     #[test]
     fn an_edit_that_answers_no_question_is_asked_about_again() {
         let stands = Snapshot { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
-        let row = KnownRow { found: true, asked: true, ..known(Vec::new()) };
-        let again = assignment(&edit(stands.clone()), Some(&row), &stands);
+        let row = known(Vec::new());
+        let again = assignment(&edit(stands.clone()), Some(&row), &stands, true);
         assert!(matches!(again, Verdict::Send(Command { wish: Wish::Compare { .. }, .. })), "{again:?}");
-        let answered = KnownRow { asked: false, ..row };
-        assert_eq!(assignment(&edit(stands.clone()), Some(&answered), &stands), Verdict::Nothing);
+        assert_eq!(assignment(&edit(stands.clone()), Some(&row), &stands, false), Verdict::Nothing);
     }
 
     #[test]
@@ -174,7 +182,7 @@ mod tests {
         let snapshot =
             |owner: &str| Snapshot { owner: owner.into(), stage: "pre-sales".into(), approved: false };
         let row = known(Vec::new());
-        let verdict = |asks: &str| assignment(&edit(snapshot(asks)), Some(&row), &snapshot("王小售"));
+        let verdict = |asks: &str| assignment(&edit(snapshot(asks)), Some(&row), &snapshot("王小售"), false);
         assert_eq!(verdict("王小售"), Verdict::Nothing);
         let Verdict::Send(command) = verdict("李小后") else { panic!("a new owner") };
         assert_eq!((command.id.as_str(), command.by.as_str()), ("vika:dstA:recA:1000", "王经理"));

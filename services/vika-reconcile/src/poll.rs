@@ -21,7 +21,7 @@ use store::vika_reconcile::{self as kept, Became, Snapshot};
 use vika::tables::{AllRooms, Table, Today};
 use vika::{CallCount, Client, EditId, Pacing, Pause, SheetId, Token};
 
-use crate::decide::{Verdict, as_made, assignment, tick};
+use crate::decide::{Verdict, as_made, assignment, differs, tick};
 use crate::point;
 use crate::read::{LOOK_BACK_MS, Trouble, edits, found_rows};
 use crate::sheet::{Managed, Sheet};
@@ -157,16 +157,17 @@ impl Poller {
         let mut decided = Vec::new();
         for edit in &found.edits {
             let known = found.known.get(edit.id.record.as_str());
-            let before = match (self.all_rooms.guard.usable(), known) {
+            let (before, open) = match (self.all_rooms.guard.usable(), known) {
                 (Some(columns), Some(known)) => {
                     let mut connection = self.ctx.db.acquire().await?;
                     let held =
                         kept::snapshot(&mut connection, sheet.as_str(), edit.id.record.as_str()).await?;
-                    held.unwrap_or_else(|| as_made(known, columns))
+                    let open = known.asked && differs(&edit.asks, known, columns);
+                    (held.unwrap_or_else(|| as_made(known, columns)), open)
                 }
-                _ => edit.asks.clone(),
+                _ => (edit.asks.clone(), false),
             };
-            decided.push((&edit.id, assignment(edit, known, &before), Some(&edit.asks)));
+            decided.push((&edit.id, assignment(edit, known, &before, open), Some(&edit.asks)));
         }
         self.carry_out(sheet, decided, found.watermark_ms, AllRooms::TITLE, now).await
     }
@@ -272,12 +273,14 @@ async fn compare<T: Managed>(
         sheet.compared_at = Some(now);
         return Ok(());
     }
+    let Some(columns) = sheet.guard.usable() else { return Ok(()) };
     let decided: Vec<Decided<'_>> = standing
         .iter()
-        .map(|(edit, known)| (&edit.id, T::standing(edit, known), T::snapshot(&edit.asks)))
+        .map(|(edit, known)| (&edit.id, T::standing(columns, edit, known), T::snapshot(&edit.asks)))
         .collect();
     send(ctx, &decided).await?;
-    let asked: Vec<String> = standing.iter().map(|(edit, _)| edit.id.record.to_string()).collect();
+    let is_asked = |(_, verdict, _): &&Decided<'_>| became(verdict) == Became::Compared;
+    let asked: Vec<String> = decided.iter().filter(is_asked).map(|(id, ..)| id.record.to_string()).collect();
     let id = &sheet.guard.sheet;
     let mut tx = ctx.db.begin().await?;
     enter(&mut tx, id, decided, T::TITLE, now).await?;

@@ -7,7 +7,7 @@ use store::vika_reconcile::{KnownRow, Snapshot};
 use vika::tables::{AllRooms, Table, Today};
 use vika::{Guard, Present, Record, SheetId};
 
-use crate::decide::{Edit, Verdict, compare, tick};
+use crate::decide::{Edit, Verdict, compare, differs, tick};
 
 /// After this, operators are told that nothing goes on.
 const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
@@ -41,7 +41,7 @@ pub trait Managed: Table {
     fn asks(columns: &Present<Self>, record: &Record) -> Self::Asks;
 
     /// What is to be done about what stands in a row that was there before anything was known of it.
-    fn standing(edit: &Edit<Self::Asks>, known: &KnownRow) -> Verdict;
+    fn standing(columns: &Present<Self>, edit: &Edit<Self::Asks>, known: &KnownRow) -> Verdict;
 
     /// What later edits of the row are compared with.
     fn snapshot(asks: &Self::Asks) -> Option<&Snapshot>;
@@ -58,7 +58,7 @@ impl Managed for Today {
         columns.cell(record, Self::Cancel).is_ticked()
     }
 
-    fn standing(edit: &Edit<bool>, known: &KnownRow) -> Verdict {
+    fn standing(_columns: &Present<Self>, edit: &Edit<bool>, known: &KnownRow) -> Verdict {
         tick(edit, Some(known))
     }
 
@@ -82,8 +82,8 @@ impl Managed for AllRooms {
         }
     }
 
-    fn standing(edit: &Edit<Snapshot>, known: &KnownRow) -> Verdict {
-        compare(edit, known)
+    fn standing(columns: &Present<Self>, edit: &Edit<Snapshot>, known: &KnownRow) -> Verdict {
+        if differs(&edit.asks, known, columns) { compare(edit, known) } else { Verdict::Nothing }
     }
 
     fn snapshot(asks: &Snapshot) -> Option<&Snapshot> {
