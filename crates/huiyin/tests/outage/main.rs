@@ -94,7 +94,7 @@ async fn killed_servers_come_back_and_nothing_accepted_is_lost() -> Result<()> {
         let gauges =
             victims.iter().map(|victim| format!("child_up{{child=\"{}\"}} 0", running::shown(victim)));
         let gauges: Vec<String> = gauges.collect();
-        let watch = Watch::start(&up.http, &up.health, gauges.clone());
+        let watch = Watch::start(&up.http, &up.health, &gauges);
         let dead = up.running.kill(victims)?;
         until("the dead are collected", async || dead.iter().all(|pid| !running::exists(*pid))).await?;
         until("/healthz is ok", async || load::status(&up.http, &up.health, "/healthz").await == Some(200))
