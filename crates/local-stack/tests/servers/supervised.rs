@@ -220,7 +220,7 @@ async fn data_that_lay_elsewhere_and_are_gone_are_not_begun_anew() {
         return; // Only root's data lie elsewhere.
     }
     let closed = tempfile::tempdir().unwrap();
-    let settings = testing::settings(&closed.path().join("home")).unwrap();
+    let settings = testing::settings(closed.path().join("home")).unwrap();
     fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let stack = Stack::start(&settings, &silent).await.unwrap();
     let place = stack.postgres.data_folder().parent().unwrap().to_owned();
