@@ -7,6 +7,7 @@ use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
 use store::alerts::cards::{Listed, newest};
+use store::alerts::unanswered::SUBJECT;
 use store::role::Role;
 
 use crate::apply::{When, connect};
@@ -69,7 +70,11 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
 
 /// When it was due, what became of it, its level, whose it is, and who gets it.
 fn line(card: &Listed, config: &Config) -> String {
-    let room = if card.topic.is_empty() { &card.room } else { &card.topic };
+    let room = match card.topic.as_str() {
+        "" if card.room == SUBJECT => wording::UNANSWERED,
+        "" => &card.room,
+        topic => topic,
+    };
     on_one_line(&format!(
         "{}  {}  {}  {room}  {}{}",
         local(card.due_at, config.rules.time_zone),

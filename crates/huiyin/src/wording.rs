@@ -5,6 +5,8 @@ use domain::wording;
 
 /// The chat that everybody reads.
 pub(crate) const PUBLIC_CHAT: &str = "公共群";
+/// In the place of a room, for the list of all who wait after their last card.
+pub(crate) const UNANSWERED: &str = "未回复清单";
 /// Nothing had to be changed.
 pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.

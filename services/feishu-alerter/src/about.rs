@@ -101,6 +101,11 @@ impl About {
         }
     }
 
+    /// The same of a card that is changed to show this; `None`: it shows no lines.
+    pub fn through_shown(&self, shown: &Value) -> Option<&str> {
+        self.through().filter(|_| parse(shown).is_ok_and(|state: CardState| state.is_open()))
+    }
+
     /// When the oldest of the lines was said that a card made so shows.
     pub fn texts_since(&self, making: Making<'_>) -> Option<Timestamp> {
         let Self::Room(subject) = self else { return None };

@@ -98,8 +98,11 @@ pub fn in_chat(
     }
     if feishu.chats.get(owner).is_some_and(|own| own == chat) {
         fate
-    } else {
+    } else if feishu.chats.values().any(|own| own == chat) {
         CardState::HandedOver { to: name }
+    } else {
+        // It may have been the owner's own, until the configuration gave them another.
+        CardState::OwnerFound { owner: name }
     }
 }
 

@@ -19,6 +19,8 @@ use crate::unanswered::Mornings;
 
 /// The longest pause between two looks.
 const TICK: Duration = Duration::from_secs(1);
+/// Rooms looked at together at the start: far fewer than are remembered by name.
+const ADDED: usize = 10_000;
 
 /// Runs until the shutdown is requested; rings `made` after each look.
 pub async fn run(
@@ -56,7 +58,11 @@ async fn turn(
 ) -> Result<(), Failure> {
     if !*known {
         // Since the last run the configuration may have given people other chats.
-        pending.add(rooms_with_waits(&mut *ctx.db.acquire().await?).await?);
+        let rooms = rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
+        for some in rooms.chunks(ADDED) {
+            pending.add(some.iter().cloned());
+            observe(ctx, rules, pending).await?;
+        }
         *known = true;
     }
     observe(ctx, rules, pending).await?;

@@ -13,9 +13,11 @@ pub const OVERDUE: &str = "超时提醒⏰";
 pub const OWNER_WANTED: &str = "请指定负责人⏰";
 /// A line in the place of a card that a higher level's followed.
 pub const ESCALATED: &str = "⏫ 已升级";
+/// What follows in it after the room.
+pub const SEE_BELOW: &str = "，见后面的卡片";
 /// Somebody else owns the room.
 pub const HANDED_OVER: &str = "➡️ 已转交";
-/// Somebody owns the room for which an owner was asked.
+/// Somebody owns the room for which an owner was asked, or whose card is in a chat that is nobody's any more.
 pub const OWNER_FOUND: &str = "✅ 已指定负责人";
 /// Titles of closed waits. Each begins with an icon, since no colour is left that no level may have.
 pub const ANSWERED: &str = "✅ 已回复";
@@ -97,8 +99,8 @@ pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
 pub const TOAST_CONFIRMED: &str = "已记录：已回复，不再提醒";
 /// 已回复 was pressed where nothing can have been missed.
 pub const TOAST_NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回复客户";
-/// 撤销 was pressed.
-pub const TOAST_UNDONE: &str = "已撤销：继续计时和提醒";
+/// 撤销 was pressed. Whether somebody else's 不用回复 still ends the wait is not known yet.
+pub const TOAST_UNDONE: &str = "已记录：撤销「不用回复」";
 /// 撤销 was pressed too late.
 pub const TOAST_UNDO_LATE: &str = "超过 10 分钟，不能撤销了；客户再说话会重新开始计时";
 /// 撤销 was pressed where nothing is left to be taken back.
@@ -128,11 +130,6 @@ pub fn waited(threshold: Duration) -> String {
 /// "客户提问已过 20 分钟", where nobody knows whether the customer still waits.
 pub fn asked(threshold: Duration) -> String {
     format!("客户提问已过 {}", span(threshold))
-}
-
-/// "陈小样 09:30 起等待，后续见后面的卡片"
-pub fn escalated_since(customer: &str, since: &str) -> String {
-    format!("{customer} {since} 起等待，后续见后面的卡片")
 }
 
 /// The level beside the waiting time: "【橙色】".
@@ -165,24 +162,24 @@ pub fn handed_over_to(who: &str) -> String {
     format!("已转交给 {who}，由 TA 继续跟进")
 }
 
-/// "负责人是 小周，提醒已发给 TA"
+/// "负责人是 小周，由 TA 继续跟进"
 pub fn owner_found(who: &str) -> String {
-    format!("负责人是 {who}，后续提醒直接发给 TA")
+    format!("负责人是 {who}，由 TA 继续跟进")
 }
 
-/// "📋 还有 3 位客户没有回复"
+/// "📋 还有 3 位客户在等回复"
 pub fn unanswered_title(count: i64) -> String {
-    format!("📋 还有 {count} 位客户没有回复")
+    format!("📋 还有 {count} 位客户在等回复")
 }
 
-/// "**群聊** 客户，负责人 小林，已等 2 天 3 小时", names already made safe.
+/// "• 产品交流群：王小样，负责人 小林，已等 51 小时", names already made safe.
 pub fn unanswered_line(room: &str, customer: &str, owner: &str, waited: Duration) -> String {
     format!("• {room}：{customer}，负责人 {owner}，已等 {}", span(waited))
 }
 
-/// "还有 5 个"
+/// "另有 5 位，未列出"
 pub fn and_more(count: i64) -> String {
-    format!("还有 {count} 个")
+    format!("另有 {count} 位，未列出")
 }
 
 /// What the list is and until when it counts.

@@ -158,6 +158,12 @@ impl CommandHandler {
         {
             plan = Plan { decided: Decided::Unchanged, message: words::NOBODY_WAITS.to_owned(), body: None };
         }
+        if let Wish::UndoCancel { cancel } = &command.wish
+            && plan.decided == Decided::Applied
+            && let Some(place) = timeline::find(&mut tx, &command.room, &EntryId::from(cancel)).await?
+        {
+            plan.message = undone(&changed, &place).to_owned();
+        }
         // Decided meanwhile without the lock, since another replica knew of no such room: all of this is undone.
         if !commands::insert(&mut tx, &record(command, &plan, now)).await? {
             return Ok(Vec::new());
@@ -312,6 +318,19 @@ fn cancelled(changed: &[Changed], id: &CommandId) -> bool {
         matches!(folded.wait.outcome.as_ref().map(|outcome| &outcome.how),
             Some(Ending::Cancelled { command, .. } | Ending::Confirmed { command, .. }) if command == id)
     })
+}
+
+/// What came of taking back the cancel that stands at this place: its wait goes on, unless something else ends it.
+fn undone(changed: &[Changed], place: &Position) -> &'static str {
+    let waits = changed.iter().flat_map(|room| &room.waits);
+    let last = waits
+        .filter(|folded| folded.wait.opened < *place)
+        .max_by(|one, other| one.wait.opened.cmp(&other.wait.opened));
+    match last.and_then(|folded| folded.wait.outcome.as_ref()).map(|outcome| &outcome.how) {
+        None => words::CANCEL_UNDONE,
+        Some(Ending::Cancelled { .. }) => words::CANCELLED_TWICE,
+        Some(_) => words::UNDONE_AND_ENDED,
+    }
 }
 
 fn record(command: &Command, plan: &Plan, now: Timestamp) -> StoredCommand {

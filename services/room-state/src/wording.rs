@@ -10,6 +10,10 @@ pub const NOTHING_MISSED: &str = "等待期间采集没有中断，请直接回�
 pub const NO_SUCH_CANCEL: &str = "没有可撤销的「消除未回覆记录」";
 /// A cancel was taken back.
 pub const CANCEL_UNDONE: &str = "已撤销消除，继续计时";
+/// A cancel was taken back, and another one ends the wait.
+pub const CANCELLED_TWICE: &str = "已撤销，但也有别人标记过不用回复，等待仍已结束";
+/// A cancel was taken back, and the wait has ended in another way.
+pub const UNDONE_AND_ENDED: &str = "已撤销消除，但这次等待已经结束";
 /// A command names something that the room does not hold.
 pub const NOT_IN_ROOM: &str = "这个群里找不到当时的消息，请刷新后重试";
 /// A recomputation found that everything was counted by the rules valid now.

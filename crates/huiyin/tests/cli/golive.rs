@@ -72,8 +72,14 @@ async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
         .bind(now)
         .execute(&stack.admin)
         .await?;
+    let list = "insert into alert_cards (about, wait, rung, chat, room, follows, threshold_seconds, colour, due_at, \
+                created_at, state, next_attempt_at, wanted, next_change_at) \
+                values ('unanswered', 'list:unanswered', '2026-11-27', $2, 'list:unanswered', 'list:unanswered', 0, \
+                'orange', $1, $1, 'sent', $1, '{}', $1)";
+    sqlx::query(list).bind(now).bind(&stack.config.feishu.public_chat).execute(&stack.admin).await?;
     let listed = said(&stack, &["cards"]).await?;
-    assert!(listed.contains("以来的卡片：1 张"), "{listed}");
+    assert!(listed.contains("以来的卡片：2 张"), "{listed}");
+    assert!(listed.contains("未回复清单") && !listed.contains("list:"), "{listed}");
     assert!(listed.contains("将会发送  黄色 已等 5 分钟  示例公司 [2J-晨光    → 王小售"), "{listed}");
     let all = said(&stack, &["cards", "--all"]).await?;
     assert!(all.contains("未发：已发更高一级  黄色 已等 10 分钟"), "{all}");

@@ -129,7 +129,7 @@ pub struct Card {
     pub uuid: Option<String>,
     /// What is sent, once frozen.
     pub payload: Option<Value>,
-    /// What its reader has seen of the room, once frozen.
+    /// What its reader has seen of the room: as it was frozen, or when it was last changed to show the room's lines.
     pub through: Option<String>,
     /// It may stand in the chat already.
     pub in_doubt: bool,

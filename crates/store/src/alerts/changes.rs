@@ -180,11 +180,24 @@ pub async fn mark_changing(connection: &mut PgConnection, id: i64) -> Result<(),
     Ok(())
 }
 
-/// Records what a card shows now.
-pub async fn mark_shown(connection: &mut PgConnection, id: i64, shown: &Value) -> Result<(), sqlx::Error> {
-    sqlx::query!("update alert_cards set shown = $2, change_attempts = 0 where id = $1", id, shown)
-        .execute(connection)
-        .await?;
+/// Records what a card shows now. `through`: the last entry of the room that its reader sees; `None`: it shows none, and
+/// what was seen before counts.
+pub async fn mark_shown(
+    connection: &mut PgConnection,
+    id: i64,
+    shown: &Value,
+    through: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        r#"
+        update alert_cards set shown = $2, through = coalesce($3, through), change_attempts = 0 where id = $1
+        "#,
+        id,
+        shown,
+        through,
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

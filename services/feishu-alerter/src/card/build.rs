@@ -86,11 +86,11 @@ fn card(facts: &CardFacts, form: Form) -> Value {
     })
 }
 
-/// A card without a title, in one line. It must be true for ever: how the wait goes on is said by the card that it points to.
+/// A card without a title, in one line. It must be true for ever: who waits since when may be judged anew, and how the wait
+/// goes on is said by the card that it points to.
 fn line(facts: &CardFacts) -> Value {
     let what = wording::in_room(wording::ESCALATED, &escaped(&facts.room));
-    let since = wording::escalated_since(&escaped(&facts.customer), &time(facts, facts.waiting_since));
-    let words = format!("**{what}** {since}");
+    let words = format!("**{what}**{}", wording::SEE_BELOW);
     json!({
         "schema": "2.0",
         "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
@@ -188,6 +188,7 @@ fn outcome(facts: &CardFacts) -> Option<String> {
 fn summary(facts: &CardFacts) -> String {
     match facts.kind {
         CardKind::AccountLeft { .. } => title(facts),
+        _ if facts.state == CardState::Escalated => title(facts),
         _ => format!("{} {}", title(facts), name(&facts.customer)),
     }
 }

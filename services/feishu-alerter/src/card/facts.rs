@@ -100,7 +100,7 @@ pub enum CardState {
         /// Who does, by roster label.
         to: String,
     },
-    /// It asked for an owner, and there is one.
+    /// It asked for an owner, and there is one; or its chat is nobody's any more.
     OwnerFound {
         /// Who, by roster label.
         owner: String,

@@ -25,9 +25,16 @@ const CHANGEABLE_FOR: TimeDelta = TimeDelta::days(14);
 struct Change {
     card: Card,
     message_id: MessageId,
-    message: OutgoingMessage,
+    content: Content,
     /// It is not begun after this.
     ends_at: Timestamp,
+}
+
+/// What a message becomes.
+struct Content {
+    message: OutgoingMessage,
+    /// The last entry of the room that its reader sees then; `None`: it shows no lines.
+    through: Option<String>,
 }
 
 /// What a look gave.
@@ -46,8 +53,9 @@ impl Deliverer {
             Next::PutAside => return Ok(Step::Worked),
             Next::Ready(change) => change,
         };
-        let outcome = self.feishu.update_card(&change.message_id, &change.message, change.ends_at).await;
-        self.record_change(&change.card, outcome).await?;
+        let outcome =
+            self.feishu.update_card(&change.message_id, &change.content.message, change.ends_at).await;
+        self.record_change(&change.card, change.content.through.as_deref(), outcome).await?;
         self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
@@ -78,10 +86,10 @@ impl Deliverer {
         now: Timestamp,
     ) -> Result<Next, Failure> {
         let Some(card) = get(connection, id).await? else { return Ok(Next::None) };
-        if let Some((message_id, message)) = self.change(connection, &card, now).await? {
+        if let Some((message_id, content)) = self.change(connection, &card, now).await? {
             mark_changing(connection, id).await?;
             let ends_at = now + IN_FLIGHT;
-            return Ok(Next::Ready(Box::new(Change { card, message_id, message, ends_at })));
+            return Ok(Next::Ready(Box::new(Change { card, message_id, content, ends_at })));
         }
         give_up(connection, id).await?;
         Ok(Next::PutAside)
@@ -93,7 +101,7 @@ impl Deliverer {
         connection: &mut PgConnection,
         card: &Card,
         now: Timestamp,
-    ) -> Result<Option<(MessageId, OutgoingMessage)>, Failure> {
+    ) -> Result<Option<(MessageId, Content)>, Failure> {
         let form = Form::from_name(&card.form);
         let too_old = card.sent_at.is_none_or(|sent| now - sent >= CHANGEABLE_FOR);
         let uuid = card.uuid.clone().and_then(|uuid| CardUuid::try_from(uuid).ok());
@@ -106,16 +114,22 @@ impl Deliverer {
         let Some(about) = about else { return Ok(None) };
         let making = Making { rules: history.at(now), config: &self.ctx.config, form, now };
         let message = about.message(card, uuid, &card.wanted, making)?;
-        Ok(message.map(|message| (MessageId::new(message_id), message)))
+        let through = about.through_shown(&card.wanted).map(str::to_owned);
+        Ok(message.map(|message| (MessageId::new(message_id), Content { message, through })))
     }
 
-    async fn record_change(&self, card: &Card, outcome: Result<(), FeishuError>) -> Result<(), Failure> {
+    async fn record_change(
+        &self,
+        card: &Card,
+        through: Option<&str>,
+        outcome: Result<(), FeishuError>,
+    ) -> Result<(), Failure> {
         let now = self.ctx.clock.now();
         let mut connection = self.ctx.db.acquire().await?;
         let Err(error) = outcome else {
             metrics::counter!("alerts_changed_total").increment(1);
             // What was sent, not what is wanted by now: if that differs, it is changed once more.
-            return Ok(mark_shown(&mut connection, card.id, &card.wanted).await?);
+            return Ok(mark_shown(&mut connection, card.id, &card.wanted, through).await?);
         };
         tracing::warn!(wait.id = %card.wait, chat.id = card.chat, error = %error, "a card was not changed");
         let form = Form::from_name(&card.form);

@@ -319,7 +319,8 @@ async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
         let message =
             render_list(&list, &ListSetting { marker, colour: Colour::Orange, zone: Shanghai, now }, form);
         assert!(
-            message.content.contains("还有 3 个") && message.content.contains("还有 23 位客户"),
+            message.content.contains("另有 3 位，未列出")
+                && message.content.contains("还有 23 位客户在等回复"),
             "{}",
             message.content
         );

@@ -32,8 +32,12 @@ async fn a_card_shrinks_to_a_line_once_a_higher_one_stands_in_its_chat() -> Resu
     scene.until_colours(TO_ALL, &[LINE, "grey"]).await?;
     let live: Vec<bool> = private.iter().map(|card| card.has_button).collect();
     assert_eq!(live, [false, false, false, false, true], "one of them can be pressed");
-    for words in ["已升级", "示例公司-r1", "起等待"] {
+    for words in ["已升级", "示例公司-r1", "见后面的卡片"] {
         assert!(private[0].title.contains(words), "{words} in {}", private[0].title);
+    }
+    // Who waits since when may be judged anew.
+    for words in ["起等待", "陈小样"] {
+        assert!(!private[0].text.contains(words), "{words} in {}", private[0].text);
     }
     assert!(!private[0].title.contains('\n'), "one line: {}", private[0].title);
 

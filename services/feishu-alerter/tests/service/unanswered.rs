@@ -27,7 +27,7 @@ impl Scene {
     /// The lists in the public chat, oldest first.
     async fn lists(&self) -> Result<Vec<Seen>> {
         let mut cards = self.cards(TO_ALL).await?;
-        cards.retain(|card| card.title.contains("没有回复"));
+        cards.retain(|card| card.title.contains("在等回复"));
         Ok(cards)
     }
 
@@ -77,7 +77,7 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     scene.only_lists(0, "not before nine").await?;
     scene.advance(11);
     let first = scene.until_lists(1).await?.remove(0);
-    assert_eq!(first.title, "📋 还有 1 位客户没有回复");
+    assert_eq!(first.title, "📋 还有 1 位客户在等回复");
     for words in ["示例公司-r1", "陈小样", "负责人 王小售", "已等 3 小时 1 分钟", "截至"]
     {
         assert!(first.text.contains(words), "{words} in {}", first.text);
@@ -94,7 +94,7 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
 
     scene.move_to(morning_after(scene.now(), 1)?)?;
     let second = scene.until_lists(2).await?.remove(1);
-    assert_eq!(second.title, "📋 还有 2 位客户没有回复");
+    assert_eq!(second.title, "📋 还有 2 位客户在等回复");
     let place = |name: &str| second.text.find(name).context("is named");
     assert!(place("示例公司-r1")? < place("示例公司-r2")?, "the longest wait first: {}", second.text);
 

@@ -27,7 +27,7 @@ impl Scene {
 }
 
 const DONE: &str = "已记录：不用回复，不再提醒";
-const UNDONE: &str = "已撤销：继续计时和提醒";
+const UNDONE: &str = "已记录：撤销「不用回复」";
 const LATE: &str = "超过 10 分钟，不能撤销了；客户再说话会重新开始计时";
 const NOTHING: &str = "没有可撤销的「不用回复」";
 
@@ -167,5 +167,29 @@ async fn what_was_asked_meanwhile_joins_the_wait_that_goes_on() -> Result<()> {
     scene.until_colours(TO_WANG, &[LINE, LINE, "yellow"]).await?;
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
     scene.until_colours(TO_WANG, &[LINE, LINE, CLOSED]).await?;
+    scene.stop(alerter).await
+}
+
+/// What a card shows since it was changed was seen by whoever presses it. Seen to fail with the last entry left as the
+/// sending froze it: what was asked meanwhile opens a wait of its own.
+#[tokio::test]
+async fn a_press_ends_what_its_card_shows_since_it_was_changed() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    let live = scene.standing(TO_WANG, "turquoise").await?;
+    assert_eq!(scene.toast(&live).await?, DONE);
+    let closed = scene.standing(TO_WANG, CLOSED).await?;
+    scene.publish(&says("r1", CHEN, scene.now(), "发票也要一张")).await?;
+    scene.until_waits("r1", 2).await?;
+    assert_eq!(scene.toast(&closed).await?, UNDONE);
+    let redrawn = scene.standing(TO_WANG, "turquoise").await?;
+    assert!(redrawn.text.contains("发票也要一张"), "{}", redrawn.text);
+    scene.until_count("select count(*) from alert_cards where wanted is distinct from shown", 0).await?;
+    assert_eq!(scene.toast(&redrawn).await?, DONE);
+    scene.until_count("select count(*) from commands where decision = 'applied'", 3).await?;
+    assert_eq!(scene.count("select count(*) from waits where state = 'open'").await?, 0);
+    scene.standing(TO_WANG, CLOSED).await?;
     scene.stop(alerter).await
 }

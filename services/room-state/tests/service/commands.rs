@@ -7,7 +7,7 @@ use domain::wait::Ending;
 use events::command::{Command, Via, Wish};
 use runtime::bus::Outgoing;
 use store::rooms::commands::{StoredCommand, decided_since};
-use testkit::company::{CHEN, says};
+use testkit::company::{CHEN, WANG, says};
 use testkit::{Stack, until, until_some};
 
 use crate::support::{live, past, publish, room, start, until_entries};
@@ -71,9 +71,39 @@ async fn a_cancel_ends_what_its_author_saw_and_nothing_later() -> Result<()> {
     assert!(waits[1].wait.outcome.is_none(), "what came after is a wait of its own");
 
     let undone = ask(&stack, "c2", room("r1"), Wish::UndoCancel { cancel: CommandId("c1".into()) }).await?;
-    assert_eq!(undone.decision, "applied");
+    assert_eq!((undone.decision.as_str(), undone.message.as_str()), ("applied", "已撤销消除，继续计时"));
     let waits = live(&stack, &room("r1")).await?;
     assert_eq!((waits.len(), waits[0].wait.messages), (1, 2), "undone: one wait again");
+    service.stop().await
+}
+
+/// Seen to fail with the outcome of an undo taken for granted.
+#[tokio::test]
+async fn an_undo_says_so_when_the_wait_has_ended_in_another_way() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    for (id, message) in
+        [("r1", "已撤销，但也有别人标记过不用回复，等待仍已结束"), ("r2", "已撤销消除，但这次等待已经结束")]
+    {
+        let asked = says(id, CHEN, past(&stack, 0), "发货了吗");
+        publish(&stack, std::slice::from_ref(&asked)).await?;
+        until_some("the wait is there", || async { Ok(live(&stack, &room(id)).await?.pop()) }).await?;
+        let first = format!("{id}-first");
+        let through = asked.key().to_string();
+        assert_eq!(ask(&stack, &first, room(id), cancel(&through)).await?.decision, "applied");
+        if id == "r1" {
+            let again = ask(&stack, "r1-second", room(id), cancel(&through)).await?;
+            assert_eq!(again.decision, "unchanged");
+        } else {
+            publish(&stack, &[says(id, WANG, past(&stack, 20), "发了")]).await?;
+            until_entries(&stack, 7).await?;
+        }
+        let undo = Wish::UndoCancel { cancel: CommandId(first) };
+        let undone = ask(&stack, &format!("{id}-undo"), room(id), undo).await?;
+        assert_eq!((undone.decision.as_str(), undone.message.as_str()), ("applied", message));
+        let waits = live(&stack, &room(id)).await?;
+        assert!(waits.len() == 1 && waits[0].wait.outcome.is_some(), "{waits:?}");
+    }
     service.stop().await
 }
 
