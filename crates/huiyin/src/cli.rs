@@ -43,7 +43,8 @@ struct Cli {
 enum Command {
     /// Run the whole path on this machine, with an invented company and a page to play on
     Demo(DemoArgs),
-    /// Run all services on this machine over private servers, with a company's own configuration
+    /// Run all services on this machine over private servers, with a company's own configuration: the one that is named, else
+    /// the one that its home ran with last
     Up,
     /// Put the configuration in force: migrate the database, set up roles and streams, store the rules
     Apply(apply::Args),
@@ -122,10 +123,11 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Demo(DemoArgs { headless, without_gateway }) => {
             let home = target.home_or(DEMO_HOME);
             let options = demo::Options { home, tools: None, headless, without_gateway };
-            Ok(demo::run(&options).await?)
+            demo::run(&options).await
         }
         Command::Up => {
-            let options = up::Options { home: target.home_or(UP_HOME), config: target.source().file };
+            let home = target.home_or(UP_HOME);
+            let options = up::Options { config: target.config_for_up(&home), home };
             Box::pin(up::run(&options)).await
         }
         Command::Apply(args) => apply::run(&args, target).await,

@@ -3,7 +3,8 @@
 //!
 //! 1. `--home FOLDER` is that home, with the configuration that it runs with; `--config` beside it names another one.
 //! 2. `--config FILE`, or else `HUIYIN_CONFIG`, is the deployment that the file describes, unless a home of the working
-//!    folder runs with that very file: then its sections `database` and `bus` are not used, and the home is meant.
+//!    folder runs with that very file: then its sections `database` and `bus` are not used, and the home is meant. While
+//!    that home is starting the command says so; if it has stopped, the file must say itself where the servers are.
 //! 3. With none of them named it is what runs in a home of the working folder, `.huiyin` or `.huiyin/up`. If something
 //!    runs in both, the command asks which.
 //! 4. If nothing runs there it is the deployment of `config/huiyin.json`, unless `huiyin up` last ran with that file, and
@@ -43,8 +44,8 @@ impl Installation {
 
     fn of_home(record: &Record, config: Option<&Path>) -> Self {
         Self {
-            servers: Some(record.servers()),
-            monitor: Some(record.monitor.clone()),
+            servers: record.servers(),
+            monitor: record.monitor.clone(),
             ..Self::deployment(source_of(record, config))
         }
     }
@@ -141,6 +142,16 @@ pub(crate) struct Target {
 /// A home that was looked at.
 type Found = (PathBuf, Home);
 
+/// What a configuration file that was named has to do with the homes of the working folder.
+enum OfFile<'h> {
+    /// One runs with it, or is starting.
+    Alive(&'h Path, &'h Home),
+    /// `huiyin up` ran with it in this one.
+    Stopped(&'h Path),
+    /// Nothing.
+    Deployment,
+}
+
 impl Target {
     /// As the command line has it.
     pub(crate) fn named(home: Option<PathBuf>, config: Option<PathBuf>) -> Self {
@@ -158,6 +169,24 @@ impl Target {
         Source { file, environment: true }
     }
 
+    /// The configuration file for `huiyin up` in a home: without one that is named, the home's own, if it is still there.
+    pub(crate) fn config_for_up(&self, home: &Path) -> PathBuf {
+        if self.file().is_some() {
+            return self.source().file;
+        }
+        let usual = self.here.join(DEFAULT_CONFIG);
+        let last = match Home::look(home) {
+            Ok(Home::Stopped(record)) if record.run_by == RunBy::Up && record.config.exists() => {
+                record.config
+            }
+            _ => return usual,
+        };
+        if !same_file(&last, &usual) {
+            eprintln!("· {}", words::as_last(&last));
+        }
+        last
+    }
+
     /// For a command that needs database or bus.
     pub(crate) fn running(&self) -> Result<Installation> {
         if let Some(home) = &self.home {
@@ -165,10 +194,11 @@ impl Target {
         }
         let homes = self.homes_here()?;
         if let Some(file) = self.file() {
-            let record = self.run_with(file, &homes);
-            return Ok(
-                record.map_or_else(|| self.deployment(file), |record| Installation::of_home(record, None))
-            );
+            return match self.of_file(file, &homes) {
+                OfFile::Alive(folder, home) => self.in_home(folder, home.clone()),
+                OfFile::Stopped(folder) => self.once_of_home(file, words::stopped(folder, RunBy::Up), folder),
+                OfFile::Deployment => Ok(self.deployment(file)),
+            };
         }
         match only_one(&homes)? {
             Some((folder, home)) => {
@@ -176,7 +206,7 @@ impl Target {
                 eprintln!("· {}", words::found(folder, home));
                 Ok(found)
             }
-            None => self.usual_deployment(&homes),
+            None => self.usual_deployment(&homes, words::stopped_here),
         }
     }
 
@@ -185,16 +215,17 @@ impl Target {
         let config = self.config.as_deref();
         if let Some(home) = &self.home {
             return Ok(match Home::look(home)? {
-                Home::Running(record) | Home::Stopped(record) => Installation::of_home(&record, config),
-                Home::Unknown | Home::Starting => Installation::deployment(self.source()),
+                Home::Running(record) | Home::Stopped(record) | Home::Starting(Some(record)) => {
+                    Installation::of_home(&record, config)
+                }
+                Home::Unknown | Home::Starting(None) => Installation::deployment(self.source()),
             });
         }
         if let Some(file) = self.file() {
-            let homes = self.homes_here()?;
-            let record = self.run_with(file, &homes);
-            return Ok(
-                record.map_or_else(|| self.deployment(file), |record| Installation::of_home(record, None))
-            );
+            return Ok(match self.of_file(file, &self.homes_here()?) {
+                OfFile::Alive(_, Home::Running(record)) => Installation::of_home(record, None),
+                _ => self.deployment(file),
+            });
         }
         let homes = self.homes_here()?;
         if let Some((folder, Home::Running(record))) = only_one(&homes)? {
@@ -206,7 +237,9 @@ impl Target {
             return Ok(self.deployment(Path::new(DEFAULT_CONFIG)));
         }
         let last = homes.iter().find_map(|(_, home)| match home {
-            Home::Stopped(record) if record.run_by == RunBy::Up => Some(record),
+            Home::Stopped(record) | Home::Starting(Some(record)) if record.run_by == RunBy::Up => {
+                Some(record)
+            }
             _ => None,
         });
         last.map(|record| Installation::of_home(record, None)).ok_or_else(|| Failure::Usage(words::nowhere()))
@@ -216,20 +249,22 @@ impl Target {
     pub(crate) fn destination(&self) -> Result<Destination> {
         let Some(folder) = &self.home else {
             let homes = self.homes_here()?;
-            let running = match self.file() {
-                Some(file) => homes.iter().find(|(_, home)| self.is_run_with(file, home)),
-                None => only_one(&homes)?,
-            };
-            return match running {
-                Some((folder, _)) => Err(Failure::Failed(anyhow!(words::stop_first(folder)))),
-                None => match self.file() {
-                    Some(file) => Ok(Destination::Deployment(self.deployment(file))),
-                    None => self.usual_deployment(&homes).map(Destination::Deployment),
+            let stop_first = |folder: &Path| Err(Failure::Failed(anyhow!(words::stop_first(folder))));
+            let deployment = match self.file() {
+                Some(file) => match self.of_file(file, &homes) {
+                    OfFile::Alive(folder, _) => return stop_first(folder),
+                    OfFile::Stopped(folder) => self.once_of_home(file, words::name_it(folder), folder),
+                    OfFile::Deployment => Ok(self.deployment(file)),
+                },
+                None => match only_one(&homes)? {
+                    Some((folder, _)) => return stop_first(folder),
+                    None => self.usual_deployment(&homes, words::name_it),
                 },
             };
+            return deployment.map(Destination::Deployment);
         };
         let record = match Home::look(folder)? {
-            Home::Running(_) | Home::Starting => {
+            Home::Running(_) | Home::Starting(_) => {
                 return Err(Failure::Failed(anyhow!(words::stop_first(folder))));
             }
             Home::Stopped(record) if record.run_by == RunBy::Demo => {
@@ -259,7 +294,7 @@ impl Target {
     fn in_home(&self, folder: &Path, home: Home) -> Result<Installation> {
         let problem = match home {
             Home::Running(record) => return Ok(Installation::of_home(&record, self.config.as_deref())),
-            Home::Starting => words::starting(folder),
+            Home::Starting(_) => words::starting(folder),
             Home::Stopped(record) => words::stopped(folder, record.run_by),
             Home::Unknown => words::no_home(folder),
         };
@@ -279,25 +314,45 @@ impl Target {
         [DEMO_HOME, UP_HOME].into_iter().map(look).collect()
     }
 
-    /// What runs with this very file.
-    fn run_with<'h>(&self, file: &Path, homes: &'h [Found]) -> Option<&'h Record> {
-        homes.iter().find_map(|(_, home)| match home {
-            Home::Running(record) if self.is_run_with(file, home) => Some(record),
-            _ => None,
-        })
+    /// Which of the homes has to do with this very file. What starts, nobody knows yet by which, may do so with one that
+    /// names no servers.
+    fn of_file<'h>(&self, file: &Path, homes: &'h [Found]) -> OfFile<'h> {
+        let of = |record: &Record| same_file(&record.config, &self.here.join(file));
+        let alive = homes.iter().find(|(_, home)| match home {
+            Home::Running(record) => of(record),
+            Home::Starting(record) => {
+                record.as_ref().is_some_and(of) || !names_bus(self.deployment(file).source())
+            }
+            Home::Stopped(_) | Home::Unknown => false,
+        });
+        let stopped = |(_, home): &&Found| match home {
+            Home::Stopped(record) => record.run_by == RunBy::Up && of(record),
+            _ => false,
+        };
+        match (alive, homes.iter().find(stopped)) {
+            (Some((folder, home)), _) => OfFile::Alive(folder, home),
+            (None, Some((folder, _))) => OfFile::Stopped(folder),
+            (None, None) => OfFile::Deployment,
+        }
     }
 
-    fn is_run_with(&self, file: &Path, home: &Home) -> bool {
-        matches!(home, Home::Running(record) if same_file(&record.config, &self.here.join(file)))
+    /// By now the file may describe a deployment: it does if it names servers, and then the home is only mentioned.
+    fn once_of_home(&self, file: &Path, remedy: String, folder: &Path) -> Result<Installation> {
+        let deployment = self.deployment(file);
+        if !names_bus(deployment.source()) {
+            return Err(Failure::Failed(anyhow!(remedy)));
+        }
+        eprintln!("· {}", words::once_of_home(file, folder));
+        Ok(deployment)
     }
 
-    fn usual_deployment(&self, homes: &[Found]) -> Result<Installation> {
+    fn usual_deployment(&self, homes: &[Found], remedy: impl Fn(&Path) -> String) -> Result<Installation> {
         let usual = self.here.join(DEFAULT_CONFIG);
         let stopped = homes.iter().find_map(|(folder, home)| match home {
             Home::Stopped(record)
                 if record.run_by == RunBy::Up && (!usual.exists() || same_file(&record.config, &usual)) =>
             {
-                Some(words::stopped_here(folder))
+                Some(remedy(folder))
             }
             _ => None,
         });
@@ -312,7 +367,7 @@ impl Target {
 /// The home in which something runs, or is starting; both are not to be guessed between.
 fn only_one(homes: &[Found]) -> Result<Option<&Found>> {
     let alive: Vec<&Found> =
-        homes.iter().filter(|(_, home)| matches!(home, Home::Running(_) | Home::Starting)).collect();
+        homes.iter().filter(|(_, home)| matches!(home, Home::Running(_) | Home::Starting(_))).collect();
     match alive.as_slice() {
         [] => Ok(None),
         [only] => Ok(Some(only)),
@@ -335,7 +390,7 @@ mod words {
 
     use super::{DEMO_HOME, UP_HOME};
     use crate::local::{Home, RunBy};
-    use crate::pasted::in_shell;
+    use crate::pasted::{about, in_shell};
 
     fn home_in_shell(folder: &Path) -> String {
         in_shell(&folder.display().to_string())
@@ -359,9 +414,11 @@ mod words {
     }
 
     pub(super) fn stopped(folder: &Path, run_by: RunBy) -> String {
-        let (folder, home) = (folder.display(), home_in_shell(folder));
         format!(
-            "{folder}: nothing runs there now, and this command needs it running: `{run_by} --home {home}`"
+            "{}: nothing runs there now, and this command needs it running: `{} {}`",
+            folder.display(),
+            about(folder),
+            run_by.verb()
         )
     }
 
@@ -371,6 +428,27 @@ mod words {
             "`huiyin up` does not run in {home}, and this command needs it running (where {DEFAULT_CONFIG} describes a \
              deployment by now, name it with --config)"
         )
+    }
+
+    pub(super) fn once_of_home(file: &Path, folder: &Path) -> String {
+        format!(
+            "about the servers that {} names; `huiyin up`, which ran with it in {}, does not run now",
+            file.display(),
+            folder.display()
+        )
+    }
+
+    pub(super) fn name_it(folder: &Path) -> String {
+        format!(
+            "nothing was restored: `huiyin up`, which ran in {}, has stopped; to restore into it name it with --home {} (where \
+             its configuration describes a deployment by now, name that with --config)",
+            folder.display(),
+            home_in_shell(folder)
+        )
+    }
+
+    pub(super) fn as_last(config: &Path) -> String {
+        format!("with {}, as the last time in this home (--config names another)", config.display())
     }
 
     pub(super) fn no_servers(file: &Path) -> String {
@@ -440,6 +518,12 @@ mod tests {
             });
             fs::write(home.join("home.json"), record.to_string()).unwrap();
             home
+        }
+
+        /// As it is before the servers are up.
+        fn unsaid(&self, home: &Path, config: &Path) {
+            let record = json!({ "run_by": RunBy::Up, "pid": std::process::id(), "config": config });
+            fs::write(home.join("home.json"), record.to_string()).unwrap();
         }
 
         fn alive(&mut self, home: &Path) {
@@ -534,10 +618,61 @@ mod tests {
         let line = refused(here.target(None, None, None).running());
         assert!(line.contains("`huiyin up` does not run in .huiyin/up"), "{line}");
         let line = refused(here.target(Some(&up), None, None).running());
-        assert!(line.contains("nothing runs there now") && line.contains("`huiyin up --home"), "{line}");
+        assert!(
+            line.contains("nothing runs there now")
+                && line.contains(&format!("{} up`", crate::pasted::about(&up))),
+            "{line}"
+        );
         // What asks for the configuration alone asks for no more.
         assert_eq!(here.target(Some(&up), None, None).configured().unwrap().file(), usual);
         assert_eq!(here.target(None, None, None).configured().unwrap().file(), usual);
+    }
+
+    /// Seen to fail with the file taken for a deployment's while its home was not running yet, or no more.
+    #[test]
+    fn the_file_of_a_home_that_starts_or_has_stopped_leads_to_it() {
+        let mut here = Here::new();
+        let (ours, other) =
+            (here.config("ours.json", &json!({})), here.config("other.json", &of_a_deployment()));
+        let up = here.home(UP_HOME, RunBy::Up, &ours);
+        let named = |here: &Here, file: &Path| here.target(None, Some(file), None);
+        let line = refused(named(&here, &ours).running());
+        assert!(line.contains(".huiyin/up: nothing runs there now"), "{line}");
+        // One that names servers by now is believed.
+        here.config("ours.json", &of_a_deployment());
+        assert_eq!(bus(&named(&here, &ours).running().unwrap()), "configured");
+        here.unsaid(&up, &ours);
+        here.alive(&up);
+        for asked in [named(&here, &ours), here.target(None, None, Some(&ours))] {
+            let line = refused(asked.running());
+            assert!(line.contains(".huiyin/up: it is just starting"), "{line}");
+            let line = refused(asked.destination());
+            assert!(line.contains("stop what runs there first"), "{line}");
+        }
+        assert_eq!(bus(&named(&here, &other).running().unwrap()), "configured");
+        // Nothing was said yet: only one without servers can be what it starts with.
+        fs::remove_file(up.join("home.json")).unwrap();
+        assert_eq!(bus(&named(&here, &ours).running().unwrap()), "configured");
+        here.config("ours.json", &json!({}));
+        let line = refused(named(&here, &ours).running());
+        assert!(line.contains("it is just starting"), "{line}");
+    }
+
+    /// Seen to fail with `config/huiyin.json` whatever the home ran with.
+    #[test]
+    fn an_up_goes_on_with_the_configuration_of_its_home() {
+        let here = Here::new();
+        let (company, other) = (here.config("company.json", &json!({})), here.config("b.json", &json!({})));
+        let usual = here.folder.path().join(DEFAULT_CONFIG);
+        let up = here.home(UP_HOME, RunBy::Up, &company);
+        let demo = here.home(DEMO_HOME, RunBy::Demo, &company);
+        let config = |config, variable, home| here.target(None, config, variable).config_for_up(home);
+        assert_eq!(config(None, None, &up), company);
+        assert_eq!(config(Some(&other), None, &up), other);
+        assert_eq!(config(None, Some(&other), &up), other);
+        assert_eq!(config(None, None, &demo), usual, "which is no company's");
+        fs::remove_file(&company).unwrap();
+        assert_eq!(config(None, None, &up), usual, "the home came from another machine");
     }
 
     /// Seen to fail with the home's error told.
@@ -576,6 +711,14 @@ mod tests {
         assert!(matches!(here.target(Some(&up), None, None).destination(), Ok(Destination::Home { .. })));
         let line = refused(here.target(Some(&demo), None, None).destination());
         assert!(line.contains("a demo begins afresh"), "{line}");
+        // What has stopped is named, not asked to run. Seen to fail with the remedy of all other commands.
+        let own = here.config("own.json", &json!({}));
+        here.home(UP_HOME, RunBy::Up, &own);
+        for target in [here.target(None, None, None), here.target(None, Some(&own), None)] {
+            let line = refused(target.destination());
+            assert!(line.contains("--home .huiyin/up") && !line.contains("needs it running"), "{line}");
+        }
+        here.home(UP_HOME, RunBy::Up, &company);
         here.alive(&up);
         for target in [
             here.target(Some(&up), None, None),

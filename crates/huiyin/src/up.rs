@@ -17,8 +17,8 @@ use runtime::{Clock, Config, Shutdown, telemetry};
 use crate::apply::declare_streams;
 use crate::failure::{self, Failure};
 use crate::golive;
-use crate::local::{Health, Local, RunBy, Services, say};
-use crate::pasted::tell_services;
+use crate::local::{Health, Local, RunBy, Services, claim, say};
+use crate::pasted::{by_config, tell_services};
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
     shutdown.on_signals().context("installing signal handlers")?;
     let health = Health::default();
     serve_health(&config, &health).await?;
-    std::fs::create_dir_all(&options.home).with_context(|| format!("creating {}", options.home.display()))?;
+    claim(&options.home, RunBy::Up, &options.config)?;
     let (local, services) = tokio::select! {
         begun = begin(options, config, &health) => begun?,
         () = shutdown.wait() => {
@@ -69,7 +69,7 @@ async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(L
     }
     let retention = checked.retention.clone();
     let mut config = Config { database: local.database(), bus: local.bus(), ..checked };
-    tell_services(&mut config, &options.home);
+    tell_services(&mut config, &options.home, RunBy::Up);
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
     declare_streams(&bus, &retention).await?;
     say("Starting the services");
@@ -105,9 +105,9 @@ fn ready_config(file: &Path) -> failure::Result<Config> {
     let VikaSheets { today, all_rooms, system_log } = &config.vika.sheets;
     if config.vika.enabled && [today, all_rooms, system_log].into_iter().any(String::is_empty) {
         return Err(Failure::Usage(format!(
-            "vika.sheets: the sheets are not made yet: run `huiyin --config {} init-vika` and put the ids that it prints \
-             there; or set vika.enabled to false",
-            file.display()
+            "vika.sheets: the sheets are not made yet: run `{} init-vika` and put the ids that it prints there; or \
+             set vika.enabled to false",
+            by_config(file)
         )));
     }
     Ok(config)
@@ -117,8 +117,8 @@ fn ready_config(file: &Path) -> failure::Result<Config> {
 fn nowhere(file: &Path) -> String {
     let looked = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     format!(
-        "there is no configuration: looked for {} (`--config` names the file, else HUIYIN_CONFIG, else it is \
-         config/huiyin.json); copy config/default.json there and put the company's own values in",
+        "there is no configuration: looked for {} (`--config` names the file, else HUIYIN_CONFIG, else it is the \
+         one that the home ran with last, else config/huiyin.json); copy config/default.json there and put the company's own values in",
         looked.display()
     )
 }

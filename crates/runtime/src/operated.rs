@@ -9,6 +9,8 @@ pub enum Operated {
     Containers,
     /// `huiyin up` or `huiyin demo`: all of it in one process.
     Home {
+        /// Which of them: `up` or `demo`.
+        verb: &'static str,
         /// What stands before a verb: `/opt/huiyin/huiyin --home /srv/huiyin/.huiyin/up`.
         huiyin: String,
     },
@@ -19,7 +21,7 @@ impl Operated {
     pub fn huiyin(&self, verb: &str) -> String {
         match self {
             Self::Containers => format!("docker compose run --rm apply huiyin {verb}"),
-            Self::Home { huiyin } => format!("{huiyin} {verb}"),
+            Self::Home { huiyin, .. } => format!("{huiyin} {verb}"),
         }
     }
 
@@ -45,9 +47,9 @@ impl Operated {
     pub fn restart(&self, services: &str) -> String {
         match self {
             Self::Containers => format!("docker compose restart {services}"),
-            Self::Home { huiyin } => {
+            Self::Home { verb, huiyin } => {
                 format!(
-                    "在运行它的终端按 Ctrl-C，再运行 {huiyin} up（用 systemd 时 systemctl restart huiyin-up）"
+                    "在运行它的终端按 Ctrl-C，再运行 {huiyin} {verb}（用 systemd 时 systemctl restart huiyin-up）"
                 )
             }
         }

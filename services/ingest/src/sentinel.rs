@@ -394,7 +394,7 @@ mod tests {
     /// Seen to fail with the words for containers.
     #[test]
     fn an_up_is_told_commands_that_work_there() {
-        let on = Operated::Home { huiyin: "/opt/huiyin --home /srv/home".to_owned() };
+        let on = Operated::Home { verb: "up", huiyin: "/opt/huiyin --home /srv/home".to_owned() };
         for word in [Word::Silent, Word::Stuck] {
             let said = text::of(&word, &on);
             assert!(

@@ -22,7 +22,8 @@ use super::archive::{self, Manifest, Tables};
 use crate::apply::{connect, declare_streams, role_passwords};
 use crate::failure::{self, Failure};
 use crate::installation::{Destination, Installation, Target};
-use crate::local::Local;
+use crate::local::{Local, RunBy, claim};
+use crate::pasted::about;
 
 /// What it uses of a deployment's configuration.
 const USED: [&str; 3] = ["database", "bus", "retention"];
@@ -58,6 +59,7 @@ pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     if args.verify {
         return Ok(());
     }
+    make_sure_it_is_known(&manifest)?;
     match target.destination()? {
         Destination::Deployment(_) if args.set_aside => {
             Err(Failure::Usage("--set-aside is for a home: name it with --home".to_owned()))
@@ -84,20 +86,37 @@ async fn into_home(
         None => Retention::default(),
     };
     std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    if let Some(config) = config {
+        claim(folder, RunBy::Up, config.file())?;
+    }
     let progress = |line: &str| println!("· {line}");
     let local = Local::start_bare(&Settings::in_home(folder), &progress).await?;
-    let restored = async {
-        if args.set_aside {
-            let name = format!("huiyin_until_{}", Clock::system().now().format("%Y%m%d_%H%M%S"));
-            local.set_database_aside(&name).await?;
-            println!("database: what was there is kept under the name {name}");
-        }
+    let restored = if args.set_aside {
+        beside(&args.file, manifest, &local, &retention).await
+    } else {
         restore(&args.file, manifest, &local.all_logins(), &retention).await
-    }
-    .await;
+    };
     local.stop().await;
     restored.map_err(|error| hint(error, folder))?;
-    println!("done: huiyin up --home {}", folder.display());
+    println!("done: {} up", about(folder));
+    Ok(())
+}
+
+/// Beside the database that is there, which stays in its place until the other one is whole: a restore that fails or is
+/// interrupted has changed nothing.
+async fn beside(file: &Path, manifest: &Manifest, local: &Local, retention: &Retention) -> Result<()> {
+    let name = format!("huiyin_until_{}", Clock::system().now().format("%Y%m%d_%H%M%S"));
+    let restored = async {
+        restore(file, manifest, &local.second_database().await?, retention).await?;
+        local.exchange_databases(&name).await.context("putting the restored database in its place")
+    }
+    .await;
+    if let Err(error) = restored {
+        // Best effort: the next one begins by removing it.
+        local.drop_second_database().await.ok();
+        return Err(error.context("the home's database is as it was"));
+    }
+    println!("database: what was there is kept under the name {name}");
     Ok(())
 }
 
@@ -129,13 +148,18 @@ impl std::fmt::Display for NotEmpty {
 
 impl std::error::Error for NotEmpty {}
 
-async fn restore(file: &Path, manifest: &Manifest, servers: &Servers, retention: &Retention) -> Result<()> {
+/// Before anything is touched.
+fn make_sure_it_is_known(manifest: &Manifest) -> Result<()> {
     let newest = migrate::needed_version();
     ensure!(
         manifest.schema_version <= newest,
         "the archive is of a newer release: its schema is version {}, this release knows version {newest}",
         manifest.schema_version
     );
+    Ok(())
+}
+
+async fn restore(file: &Path, manifest: &Manifest, servers: &Servers, retention: &Retention) -> Result<()> {
     let bus = Bus::connect(&Login::of(&servers.bus, User::Admin)?, "huiyin-restore").await?;
     let database = &servers.database;
     let mut admin = connect(database, admin_options(database)?).await?;
@@ -143,7 +167,11 @@ async fn restore(file: &Path, manifest: &Manifest, servers: &Servers, retention:
     let put_right = load_shut(&mut admin, file, manifest, database).await?;
     admin.close().await.ok();
     let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();
-    println!("database: {} tables, {rows} rows; schema version {newest}", manifest.tables.len());
+    println!(
+        "database: {} tables, {rows} rows; schema version {}",
+        manifest.tables.len(),
+        migrate::needed_version()
+    );
     println!(
         "cards: {} that were on their way are parked; {} rows of sheets will be written whole",
         put_right.0.parked, put_right.0.rows

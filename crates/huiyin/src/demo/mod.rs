@@ -19,7 +19,8 @@ use local_stack::supervise::GaveUp;
 use runtime::{Clock, Shutdown};
 use store::role::Role;
 
-use crate::local::{self, Health, Local, RunBy, Services, say, write_private};
+use crate::failure;
+use crate::local::{self, Health, Local, RunBy, Services, claim, say, write_private};
 use crate::pasted::tell_services;
 pub use company::sample;
 pub use info::Info;
@@ -58,7 +59,8 @@ pub struct Demo {
 pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// Runs the demo until it is asked to stop, and leaves no process behind.
-pub async fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> failure::Result<()> {
+    claim(&options.home, RunBy::Demo, &options.home.join(CONFIG))?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
     let demo = tokio::select! {
@@ -79,7 +81,7 @@ pub async fn run(options: &Options) -> Result<()> {
     say("Stopping");
     demo.stop().await;
     say("Stopped");
-    Ok(ended?)
+    Ok(ended.map_err(anyhow::Error::from)?)
 }
 
 impl Demo {
@@ -92,7 +94,7 @@ impl Demo {
         let world = World::start(options, local.secrets(), &clock, progress).await?;
         let written = company::written(&world)?;
         let mut config = company::config(&written, &local)?;
-        tell_services(&mut config, &options.home);
+        tell_services(&mut config, &options.home, RunBy::Demo);
         let config = Arc::new(config);
         let now = clock.now();
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;

@@ -1,5 +1,8 @@
 //! What a home says of what runs in it, for commands that are run beside: who runs it, by which configuration file, and
 //! where database and bus are, with every user's password. Its owner alone can read it.
+//!
+//! It is written twice: before the servers start, without their addresses, so that those of an earlier run are never
+//! taken for this one's; and again when they are up. Of which command a home is stays on record when it has stopped.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,8 +14,12 @@ use runtime::config::{Bus, Database, Secret, Servers};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::failure::{self, Failure};
+
 /// The file in a home.
 const FILE: &str = "home.json";
+/// The folder in a home that is there once it has a database.
+const DATA: &str = "postgres";
 
 /// Which command runs, or ran, in a home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +33,17 @@ pub enum RunBy {
 
 impl fmt::Display for RunBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Up => "huiyin up",
-            Self::Demo => "huiyin demo",
-        })
+        write!(f, "huiyin {}", self.verb())
+    }
+}
+
+impl RunBy {
+    /// As it is typed after `huiyin`.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Demo => "demo",
+        }
     }
 }
 
@@ -42,16 +56,16 @@ pub struct Record {
     pid: u32,
     /// The configuration file that it runs with, as an absolute path.
     pub config: PathBuf,
-    database: Database,
-    bus: Bus,
+    database: Option<Database>,
+    bus: Option<Bus>,
     /// Root of nats-server's monitoring pages.
-    pub monitor: String,
+    pub monitor: Option<String>,
 }
 
 impl Record {
-    /// Where its servers are.
-    pub fn servers(&self) -> Servers {
-        Servers { database: self.database.clone(), bus: self.bus.clone() }
+    /// Where its servers are, or were; `None` before they are up.
+    pub fn servers(&self) -> Option<Servers> {
+        Some(Servers { database: self.database.clone()?, bus: self.bus.clone()? })
     }
 }
 
@@ -62,8 +76,8 @@ pub enum Home {
     Unknown,
     /// Nothing runs there now.
     Stopped(Record),
-    /// A process has it, and has not said where its servers are yet.
-    Starting,
+    /// A process has it, and has not said where its servers are yet; with what is known of it, or of an earlier run.
+    Starting(Option<Record>),
     /// It runs.
     Running(Record),
 }
@@ -79,9 +93,10 @@ impl Home {
         Ok(match (holder, record) {
             (None, None) => Self::Unknown,
             (None, Some(record)) => Self::Stopped(record),
-            (Some(pid), Some(record)) if record.pid == pid => Self::Running(record),
-            // What is written there is of an earlier process.
-            (Some(_), _) => Self::Starting,
+            (Some(pid), Some(record)) if record.pid == pid && record.servers().is_some() => {
+                Self::Running(record)
+            }
+            (Some(_), record) => Self::Starting(record),
         })
     }
 }
@@ -102,8 +117,63 @@ fn read(file: &Path) -> Result<Option<Record>> {
     match serde_json::from_str(&text) {
         Ok(record) => Ok(Some(record)),
         Err(_) => {
-            bail!("{shown} is damaged: the next start of `huiyin up` or `huiyin demo` there writes it anew")
+            bail!("{shown} is damaged: the next start of `huiyin up` there writes it anew")
         }
+    }
+}
+
+/// Takes a home for a command, before anything is started or cleared in it. Where something runs nothing is done: the
+/// home's lock refuses the second one in its own words.
+///
+/// # Errors
+/// [`Failure::Usage`] if it is the other command's: a demo deletes what it finds.
+pub(crate) fn claim(folder: &Path, run_by: RunBy, config: &Path) -> failure::Result<()> {
+    if local_stack::holder(folder).is_some() {
+        return Ok(());
+    }
+    local_stack::check_owners(folder).map_err(anyhow::Error::from)?;
+    // A damaged one says nothing; it is written anew.
+    let whose = read(&folder.join(FILE)).ok().flatten().map(|record| record.run_by);
+    let refused = match (run_by, whose) {
+        (RunBy::Demo, Some(RunBy::Up)) => Some(words::of_an_up(folder)),
+        (RunBy::Demo, None) if folder.join(DATA).exists() => Some(words::of_somebody(folder)),
+        (RunBy::Up, Some(RunBy::Demo)) => Some(words::of_a_demo(folder)),
+        _ => None,
+    };
+    if let Some(refused) = refused {
+        return Err(Failure::Usage(refused));
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let config = std::path::absolute(config).context("the configuration file's path")?;
+    let record = json!({ "run_by": run_by, "pid": std::process::id(), "config": config });
+    Ok(write_private(&folder.join(FILE), &format!("{record:#}\n"))?)
+}
+
+mod words {
+    use std::path::Path;
+
+    pub(super) fn of_an_up(folder: &Path) -> String {
+        format!(
+            "{}: `huiyin up` keeps a company's data there, and a demo begins by deleting what it finds: name another \
+             folder with --home",
+            folder.display()
+        )
+    }
+
+    pub(super) fn of_somebody(folder: &Path) -> String {
+        format!(
+            "{}: there is a database of which nothing says that it is a demo's, and a demo begins by deleting what it \
+             finds: name another folder with --home; if no `huiyin up` ever ran there, remove its folders postgres and nats",
+            folder.display()
+        )
+    }
+
+    pub(super) fn of_a_demo(folder: &Path) -> String {
+        format!(
+            "{}: it is a demo's, whose next start would delete everything that `up` captures: name another folder with \
+             --home",
+            folder.display()
+        )
     }
 }
 
@@ -177,8 +247,62 @@ mod tests {
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let Home::Stopped(record) = Home::look(folder.path()).unwrap() else { panic!("nothing holds it") };
         assert!(record.config.is_absolute());
-        let read = record.servers();
+        let read = record.servers().unwrap();
         assert_eq!((read.database, read.bus), (servers().database, servers().bus));
+    }
+
+    fn code(claimed: failure::Result<()>) -> &'static str {
+        match claimed {
+            Ok(()) => "taken",
+            Err(Failure::Usage(line)) if line.lines().count() == 1 => "refused",
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// Seen to fail with a demo that asked nobody, and with an `up` that did not.
+    #[test]
+    fn a_home_stays_with_the_command_that_it_is_of() {
+        let config = Path::new("huiyin.json");
+        for (first, second) in [(RunBy::Up, RunBy::Demo), (RunBy::Demo, RunBy::Up)] {
+            let folder = tempfile::tempdir().unwrap();
+            assert_eq!(code(claim(folder.path(), first, config)), "taken");
+            // Also when it never came up.
+            std::fs::create_dir(folder.path().join(DATA)).unwrap();
+            assert_eq!(code(claim(folder.path(), second, config)), "refused");
+            tell(folder.path(), first, config, &servers(), "http://127.0.0.1:2").unwrap();
+            assert_eq!(code(claim(folder.path(), second, config)), "refused");
+            assert_eq!(code(claim(folder.path(), first, config)), "taken");
+        }
+        // Of before there was a record, or with one that cannot be read.
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(DATA)).unwrap();
+        assert_eq!(code(claim(folder.path(), RunBy::Demo, config)), "refused");
+        std::fs::write(folder.path().join(FILE), "{}").unwrap();
+        assert_eq!(code(claim(folder.path(), RunBy::Demo, config)), "refused");
+        assert_eq!(code(claim(folder.path(), RunBy::Up, config)), "taken");
+    }
+
+    /// In a container every start has the same number. Seen to fail with the earlier record left as it was.
+    #[test]
+    fn what_an_earlier_process_of_the_same_number_said_is_not_taken_for_this_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Path::new("/etc/huiyin.json");
+        tell(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
+        claim(folder.path(), RunBy::Up, config).unwrap();
+        let lock = folder.path().join("lock");
+        std::fs::write(&lock, std::process::id().to_string()).unwrap();
+        let held = std::fs::File::open(&lock).unwrap();
+        held.lock().unwrap();
+        let Home::Starting(Some(record)) = Home::look(folder.path()).unwrap() else {
+            panic!("no address yet")
+        };
+        assert_eq!((record.run_by, record.config.as_path()), (RunBy::Up, config));
+        tell(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
+        assert!(matches!(Home::look(folder.path()).unwrap(), Home::Running(_)));
+        // What runs is left alone.
+        claim(folder.path(), RunBy::Up, Path::new("/other.json")).unwrap();
+        let Home::Running(record) = Home::look(folder.path()).unwrap() else { panic!("it runs") };
+        assert_eq!(record.config, config);
     }
 
     #[test]

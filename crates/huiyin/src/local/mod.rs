@@ -17,18 +17,20 @@ use runtime::bus::{Bus, Login, User, clear, declare, rights};
 use runtime::config::{self, Database, Secret, Servers};
 use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
-use store::sqlx::{ConnectOptions, Connection, PgConnection};
+use store::sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 pub use children::keep;
 pub(crate) use children::say;
 pub use health::Health;
-pub(crate) use home::write_private;
 pub use home::{Home, Record, RunBy};
+pub(crate) use home::{claim, write_private};
 pub use secrets::Secrets;
 pub use services::Services;
 
 /// The database that all services share.
 const DATABASE: &str = "huiyin";
+/// One that is being restored beside it.
+const SECOND: &str = "huiyin_restoring";
 /// What the superuser's password is called in the configuration.
 const ADMIN: &str = "admin";
 
@@ -101,10 +103,31 @@ impl Local {
         Ok(())
     }
 
-    /// Gives the database another name, and makes a new one.
-    pub async fn set_database_aside(&self, name: &str) -> Result<()> {
-        self.stack.postgres.rename_database(DATABASE, name).await?;
-        self.ensure_database().await
+    /// A second database, empty, beside the one that there is; with every login to it.
+    pub async fn second_database(&self) -> Result<Servers> {
+        self.drop_second_database().await?;
+        self.stack.postgres.create_database(SECOND, None).await?;
+        let Servers { database, bus } = self.all_logins();
+        Ok(Servers { database: Database { name: SECOND.to_owned(), ..database }, bus })
+    }
+
+    /// Removes it, if it is there.
+    pub async fn drop_second_database(&self) -> Result<()> {
+        Ok(self.stack.postgres.drop_database(SECOND).await?)
+    }
+
+    /// Puts the second database in the place of the first, which keeps another name: both or neither, whatever happens
+    /// meanwhile. `aside` is a plain word.
+    pub async fn exchange_databases(&self, aside: &str) -> Result<()> {
+        let mut server =
+            self.stack.postgres.superuser().connect().await.context("connecting as the superuser")?;
+        let mut tx = server.begin().await?;
+        for (name, new) in [(DATABASE, aside), (SECOND, DATABASE)] {
+            let rename = format!("alter database {name} rename to {new}");
+            store::sqlx::query(AssertSqlSafe(rename)).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(server.close().await?)
     }
 
     /// Leaves word in the home for commands that are run beside this process: with which configuration it runs, and

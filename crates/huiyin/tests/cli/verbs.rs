@@ -54,8 +54,20 @@ fn with_tools(home: &Path) -> Result<()> {
 }
 
 async fn start(folder: &Path, words: &[&str]) -> Result<Child> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_huiyin"))
-        .args(words)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_huiyin"));
+    command.args(words);
+    until_it_runs(folder, command).await
+}
+
+/// A line that was printed, as a person pastes it into a shell.
+async fn pasted(folder: &Path, line: &str) -> Result<Child> {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &format!("exec {line}")]);
+    until_it_runs(folder, command).await
+}
+
+async fn until_it_runs(folder: &Path, mut command: Command) -> Result<Child> {
+    let mut child = command
         .current_dir(folder)
         .env_clear()
         .stdout(Stdio::piped())
@@ -224,12 +236,23 @@ async fn every_verb_works_on_an_up() -> Result<()> {
     let named = up.here(&["--config", &up.path("config/huiyin.json"), "dead", "list"]).await?;
     assert!(named.code == 0 && named.out.contains("no dead letters"), "{}", named.err);
 
+    let elsewhere = open_folder()?;
     let folder = up.stop().await?;
     for words in [vec!["dead", "list"], vec!["--home", &home, "cards"], vec!["check"]] {
         let stopped = huiyin_in(folder.path(), &words).await?;
         assert!(stopped.code == 1 && stopped.err.contains("needs it running"), "{words:?}: {}", stopped.err);
         assert_eq!(stopped.err.lines().count(), 1, "{}", stopped.err);
     }
+    // The command that is printed starts it anew wherever it is pasted, with the configuration that it had.
+    let told = huiyin_in(elsewhere.path(), &["--home", &home, "cards"]).await?.err;
+    let line = told.split('`').nth(1).with_context(|| told.clone())?;
+    let mut again = pasted(elsewhere.path(), line).await?;
+    stop(&mut again).await?;
+
+    // A demo deletes what it finds. Seen to fail with one that asked nobody.
+    let demo =
+        huiyin_in(folder.path(), &["--home", &home, "demo", "--headless", "--without-gateway"]).await?;
+    assert!(demo.code == 2 && demo.err.contains("keeps a company's data there"), "{}", demo.err);
     Ok(())
 }
 
@@ -245,6 +268,32 @@ async fn timeline(home: &Path) -> Result<i64> {
     let rows = sqlx::query_scalar("select count(*) from timeline").fetch_one(&mut reader).await?;
     reader.close().await?;
     Ok(rows)
+}
+
+fn raise(number: &mut Value) {
+    *number = json!(number.as_i64().unwrap_or_default() + 1_000_000);
+}
+
+/// A copy of an archive whose manifest says something else.
+fn with_manifest(from: &str, to: &str, change: impl Fn(&mut Value)) -> Result<()> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(from)?));
+    let packed = flate2::write::GzEncoder::new(fs::File::create(to)?, flate2::Compression::fast());
+    let mut copy = tar::Builder::new(packed);
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let (mut header, mut bytes) = (entry.header().clone(), Vec::new());
+        std::io::Read::read_to_end(&mut entry, &mut bytes)?;
+        if entry.path()?.ends_with("manifest.json") {
+            let mut manifest = serde_json::from_slice(&bytes)?;
+            change(&mut manifest);
+            bytes = serde_json::to_vec(&manifest)?;
+        }
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        copy.append(&header, bytes.as_slice())?;
+    }
+    copy.into_inner()?.finish()?;
+    Ok(())
 }
 
 /// A backup of an `up` comes back into a home that is new, and into one that has a database already only when asked to.
@@ -266,13 +315,25 @@ async fn a_home_is_brought_back_into_another() -> Result<()> {
 
     let restored = huiyin_in(folder.path(), &["restore", "--home", &new, &archive]).await?;
     assert_eq!(restored.code, 0, "{}{}", restored.out, restored.err);
-    assert!(restored.out.contains(&format!("huiyin up --home {new}")), "{}", restored.out);
+    assert!(restored.out.contains(&format!(" --home {new} up")), "{}", restored.out);
     let again = huiyin_in(folder.path(), &["restore", "--home", &new, &archive]).await?;
     assert!(again.code == 1 && again.err.contains("--set-aside"), "{}", again.err);
     assert_eq!(again.err.lines().count(), 1, "{}", again.err);
     let aside = huiyin_in(folder.path(), &["--home", &new, "restore", "--set-aside", &archive]).await?;
     assert_eq!(aside.code, 0, "{}{}", aside.out, aside.err);
     assert!(aside.out.contains("is kept under the name huiyin_until_"), "{}", aside.out);
+
+    // One that fails changes nothing. Seen to fail with the database set aside first.
+    for (what, says) in [("schema_version", "of a newer release"), ("rows", "came in instead of")] {
+        let wrong = text(&folder.path().join(format!("{what}.tar.gz")));
+        let change = |manifest: &mut Value| match what {
+            "rows" => raise(&mut manifest["tables"][0]["rows"]),
+            _ => raise(&mut manifest[what]),
+        };
+        with_manifest(&archive, &wrong, change)?;
+        let failed = huiyin_in(folder.path(), &["--home", &new, "restore", "--set-aside", &wrong]).await?;
+        assert!(failed.code == 1 && failed.err.contains(says), "{}{}", failed.out, failed.err);
+    }
 
     let mut child = start(folder.path(), &["up", "--home", &new, "--config", &config]).await?;
     assert_eq!(timeline(Path::new(&new)).await?, 1, "restored after {day_is_kept}");

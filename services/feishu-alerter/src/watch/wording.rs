@@ -421,7 +421,7 @@ mod tests {
     #[test]
     fn an_up_is_told_commands_that_work_there() {
         let huiyin = "/opt/huiyin --home /srv/.huiyin/up";
-        let on = Operated::Home { huiyin: huiyin.to_owned() };
+        let on = Operated::Home { verb: "up", huiyin: huiyin.to_owned() };
         let service = || "room-state".to_owned();
         let gateway = || "main".to_owned();
         for trouble in [
