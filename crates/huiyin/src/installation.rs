@@ -521,7 +521,7 @@ mod tests {
         }
 
         /// As it is before the servers are up.
-        fn unsaid(&self, home: &Path, config: &Path) {
+        fn unsaid(home: &Path, config: &Path) {
             let record = json!({ "run_by": RunBy::Up, "pid": std::process::id(), "config": config });
             fs::write(home.join("home.json"), record.to_string()).unwrap();
         }
@@ -641,7 +641,7 @@ mod tests {
         // One that names servers by now is believed.
         here.config("ours.json", &of_a_deployment());
         assert_eq!(bus(&named(&here, &ours).running().unwrap()), "configured");
-        here.unsaid(&up, &ours);
+        Here::unsaid(&up, &ours);
         here.alive(&up);
         for asked in [named(&here, &ours), here.target(None, None, Some(&ours))] {
             let line = refused(asked.running());
