@@ -188,7 +188,12 @@ async fn without_sheets_or_configuration_it_stops_before_it_starts() -> Result<(
     };
     let (code, out, err) = running::output(&words(file.to_str().unwrap())).await?;
     assert_eq!((code, out.as_str(), err.lines().count()), (2, "", 1), "{err}");
-    assert!(err.contains(&format!("run `huiyin --config {} init-vika`", file.display())), "{err}");
+    assert!(err.contains(&format!("huiyin --config {} init-vika`", file.display())), "{err}");
+    for wrong in ["[]", "{\"rules\": {},}", "\u{feff}{}"] {
+        fs::write(&file, wrong)?;
+        let (code, out, err) = running::output(&words(file.to_str().unwrap())).await?;
+        assert_eq!((code, out.as_str()), (2, ""), "{wrong}: {err}");
+    }
     let nowhere = home.path().join("nowhere/huiyin.json");
     let (code, out, err) = running::output(&words(nowhere.to_str().unwrap())).await?;
     assert_eq!((code, out.as_str(), err.lines().count()), (2, "", 1), "{err}");
