@@ -189,7 +189,8 @@ async fn a_press_ends_what_its_card_shows_since_it_was_changed() -> Result<()> {
     scene.until_count("select count(*) from alert_cards where wanted is distinct from shown", 0).await?;
     assert_eq!(scene.toast(&redrawn).await?, DONE);
     scene.until_count("select count(*) from commands where decision = 'applied'", 3).await?;
-    assert_eq!(scene.count("select count(*) from waits where state = 'open'").await?, 0);
+    let open = "select count(*) from waits where state = 'open' and replaced_by is null";
+    assert_eq!(scene.count(open).await?, 0);
     scene.standing(TO_WANG, CLOSED).await?;
     scene.stop(alerter).await
 }
