@@ -250,8 +250,9 @@ async fn every_verb_works_on_an_up() -> Result<()> {
     stop(&mut again).await?;
 
     // A demo deletes what it finds. Seen to fail with one that asked nobody.
+    let words = ["--home", &home, "demo", "--headless", "--without-gateway"];
     let demo =
-        huiyin_in(folder.path(), &["--home", &home, "demo", "--headless", "--without-gateway"]).await?;
+        tokio::time::timeout(UP_WITHIN, huiyin_in(folder.path(), &words)).await.context("it began")??;
     assert!(demo.code == 2 && demo.err.contains("keeps a company's data there"), "{}", demo.err);
     Ok(())
 }
