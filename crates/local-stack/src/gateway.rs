@@ -20,6 +20,7 @@ mod kept;
 #[cfg(test)]
 mod tests;
 
+use crate::process::end_of;
 use crate::supervise::Refusal;
 pub use install::{Prepared, SAMPLE_WORLD, prepare};
 pub use kept::KeptGateway;
@@ -169,11 +170,7 @@ impl NodeGateway {
 
     /// How it ended, if it has; it is collected by this.
     fn end_by_itself(&mut self) -> Option<String> {
-        match self.child.try_wait() {
-            Ok(None) => None,
-            Ok(Some(status)) => Some(status.to_string()),
-            Err(error) => Some(format!("cannot be watched: {error}")),
-        }
+        end_of(self.child.try_wait())
     }
 
     /// `host:port` of gRPC.

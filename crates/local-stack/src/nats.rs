@@ -244,7 +244,7 @@ impl Child for PrivateNats {
     }
 
     async fn death(&self) -> String {
-        process::death(&self.process).await
+        process::death(&self.process, Process::end_by_itself).await
     }
 
     async fn revive(&self) -> Result<(), Refusal> {

@@ -83,12 +83,8 @@ impl Process {
     }
 
     /// How it ended, if it has; it is collected by this.
-    fn end_by_itself(&mut self) -> Option<String> {
-        match self.child.try_wait() {
-            Ok(None) => None,
-            Ok(Some(status)) => Some(status.to_string()),
-            Err(error) => Some(format!("cannot be watched: {error}")),
-        }
+    pub(crate) fn end_by_itself(&mut self) -> Option<String> {
+        end_of(self.child.try_wait())
     }
 
     /// Waits until the child ends by itself.
@@ -140,11 +136,20 @@ impl Process {
     }
 }
 
-/// Resolves with how the server in `slot` ended once it has ended by itself, and empties the slot.
-pub(crate) async fn death(slot: &Mutex<Option<Process>>) -> String {
+/// How a child ended, if it has.
+pub(crate) fn end_of(looked: io::Result<Option<ExitStatus>>) -> Option<String> {
+    match looked {
+        Ok(None) => None,
+        Ok(Some(status)) => Some(status.to_string()),
+        Err(error) => Some(format!("cannot be watched: {error}")),
+    }
+}
+
+/// Resolves with how the process in `slot` ended once it has ended by itself, and empties the slot.
+pub(crate) async fn death<P>(slot: &Mutex<Option<P>>, ended: impl Fn(&mut P) -> Option<String>) -> String {
     loop {
         let mut running = slot.lock().await;
-        if let Some(how) = running.as_mut().and_then(Process::end_by_itself) {
+        if let Some(how) = running.as_mut().and_then(&ended) {
             *running = None;
             return how;
         }

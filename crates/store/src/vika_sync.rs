@@ -1,16 +1,18 @@
 //! What `vika-sync` keeps: the sheets' rows as last confirmed, what became of outcomes, and the ledger of calls.
 
+mod outcomes;
+
 use std::collections::BTreeMap;
 
 use domain::Timestamp;
-use domain::id::RoomKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::rooms::commands::StoredCommand;
-use crate::rooms::parse;
+pub use outcomes::{
+    PendingOutcome, Step, note_outcomes, pending_outcomes, postpone_outcomes, settle_outcomes,
+};
 
 /// Confirmed cells in canonical form, by column id.
 pub type Cells = BTreeMap<String, Value>;
@@ -59,45 +61,27 @@ pub struct MirrorRow {
 }
 
 /// Rooms (in text form) whose row in a sheet does not reflect them any more: newer ones, rows whose cells change with
-/// time, rows never looked at. Rows that were refused are left alone for a while, each time longer: ten minutes at first,
-/// at most five hours and twenty minutes. Rows that held something else than was written come back sooner.
+/// time, rows never looked at; or all rooms. Rows that were refused are left alone for a while, each time longer: ten
+/// minutes at first, at most five hours and twenty minutes. Rows that held something else than was written come back
+/// sooner.
 pub async fn rooms_behind(
     connection: &mut PgConnection,
     sheet: &str,
+    all: bool,
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
         select rooms.room
         from rooms left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
-        where (mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $2)
+        where ($2 or mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $3)
           and (mirror.refused_at is null
                or mirror.refused_at + case when mirror.refused is null then interval '30 seconds' else interval '10 minutes' end
-                  * power(2, least(greatest(mirror.refusals, 1), 6) - 1) <= $2)
+                  * power(2, least(greatest(mirror.refusals, 1), 6) - 1) <= $3)
         order by rooms.room
         "#,
         sheet,
-        now,
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// Every room, in text form, but for those whose row was refused and is left alone; see [`rooms_behind`].
-pub async fn all_rooms(
-    connection: &mut PgConnection,
-    sheet: &str,
-    now: Timestamp,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"
-        select rooms.room
-        from rooms left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
-        where mirror.refused is null
-              or mirror.refused_at + interval '10 minutes' * power(2, least(greatest(mirror.refusals, 1), 6) - 1) <= $2
-        order by rooms.room
-        "#,
-        sheet,
+        all,
         now,
     )
     .fetch_all(connection)
@@ -447,142 +431,6 @@ pub async fn newest_messages(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| (row.room, row.message)).collect())
-}
-
-/// A decision that is not fully shown yet.
-#[derive(Debug, Clone)]
-pub struct PendingOutcome {
-    /// The command with its decision.
-    pub command: StoredCommand,
-    /// Its row in 系统信息 was sent before, and nobody knows what became of it.
-    pub attempted_at: Option<Timestamp>,
-    /// Its row in 系统信息 is there.
-    pub logged: bool,
-    /// Its tick was taken back.
-    pub unticked: bool,
-}
-
-/// Decisions since `horizon` that are not fully shown and not to be left alone at `now`, oldest first.
-pub async fn pending_outcomes(
-    connection: &mut PgConnection,
-    horizon: Timestamp,
-    now: Timestamp,
-    most: i64,
-) -> Result<Vec<PendingOutcome>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"
-        select commands.command, room, kind, at, by_name, via, wish, decision, message, decided_at, shown.attempted_at as "attempted_at?", shown.logged_at as "logged_at?",
-               shown.unticked_at as "unticked_at?"
-        from commands left join vika_sync_outcomes shown on shown.command = commands.command
-        where commands.decided_at >= $1 and kind <> 'recompute' and shown.settled_at is null and (shown.retry_at is null or shown.retry_at <= $2)
-        order by commands.decided_at, commands.command
-        limit $3
-        "#,
-        horizon,
-        now,
-        most,
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let command = StoredCommand {
-                id: domain::id::CommandId(row.command),
-                room: parse::<RoomKey>(&row.room, "room")?,
-                kind: row.kind,
-                at: row.at,
-                by: row.by_name,
-                via: row.via,
-                wish: row.wish,
-                decision: row.decision,
-                message: row.message,
-                decided_at: row.decided_at,
-            };
-            Ok(PendingOutcome {
-                command,
-                attempted_at: row.attempted_at,
-                logged: row.logged_at.is_some(),
-                unticked: row.unticked_at.is_some(),
-            })
-        })
-        .collect()
-}
-
-/// A step of showing an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Its row in 系统信息 is about to be sent.
-    LogSent,
-    /// Its row in 系统信息 is there, or none is wanted.
-    Logged,
-    /// Its tick was taken back, or there is none.
-    Unticked,
-}
-
-/// Notes steps of showing outcomes.
-pub async fn note_outcomes(
-    connection: &mut PgConnection,
-    commands: &[String],
-    step: Step,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let at = |wanted| (step == wanted).then_some(now);
-    sqlx::query!(
-        r#"
-        insert into vika_sync_outcomes as shown (command, attempted_at, logged_at, unticked_at)
-        select command, $2, $3, $4 from unnest($1::text[]) as new (command)
-        on conflict (command) do update
-        set attempted_at = coalesce(excluded.attempted_at, shown.attempted_at),
-            logged_at = coalesce(excluded.logged_at, shown.logged_at),
-            unticked_at = coalesce(excluded.unticked_at, shown.unticked_at)
-        "#,
-        commands,
-        at(Step::LogSent),
-        at(Step::Logged),
-        at(Step::Unticked),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Closes those of some outcomes that are logged and unticked.
-pub async fn settle_outcomes(
-    connection: &mut PgConnection,
-    commands: &[String],
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        r#"
-        update vika_sync_outcomes set settled_at = $2
-        where command = any ($1) and logged_at is not null and unticked_at is not null and settled_at is null
-        "#,
-        commands,
-        now,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Leaves outcomes that are not closed alone until a moment.
-pub async fn postpone_outcomes(
-    connection: &mut PgConnection,
-    commands: &[String],
-    until: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        r#"
-        insert into vika_sync_outcomes (command, retry_at)
-        select command, $2 from unnest($1::text[]) as new (command)
-        on conflict (command) do update set retry_at = excluded.retry_at
-        "#,
-        commands,
-        until,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Adds calls to a month (`2026-11`) and gives the month's sum.

@@ -22,6 +22,18 @@ const TICK: Duration = Duration::from_secs(1);
 /// Rooms looked at together at the start: far fewer than are remembered by name.
 const ADDED: usize = 10_000;
 
+/// What is looked at again and again.
+struct Planner {
+    ctx: Context,
+    rules: Arc<RulesCache>,
+    pending: Arc<Changes>,
+    decider: Decider,
+    notice: Notice,
+    mornings: Mornings,
+    /// Every room with a wait was looked at since the start.
+    known: bool,
+}
+
 /// Runs until the shutdown is requested; rings `made` after each look.
 pub async fn run(
     ctx: Context,
@@ -30,11 +42,19 @@ pub async fn run(
     changed: Arc<Notify>,
     made: Arc<Notify>,
 ) {
-    let (decider, notice, mornings) = (Decider::new(), Notice::default(), Mornings::default());
-    let mut known = false;
-    while !ctx.shutdown.requested() {
-        match turn(&ctx, &rules, &pending, &decider, &notice, &mornings, &mut known).await {
-            Ok(()) => ctx.health.beat("plan"),
+    let shutdown = ctx.shutdown.clone();
+    let mut planner = Planner {
+        ctx,
+        rules,
+        pending,
+        decider: Decider::new(),
+        notice: Notice::default(),
+        mornings: Mornings::default(),
+        known: false,
+    };
+    while !shutdown.requested() {
+        match planner.look().await {
+            Ok(()) => planner.ctx.health.beat("plan"),
             Err(failure) => {
                 tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
             }
@@ -42,36 +62,32 @@ pub async fn run(
         made.notify_one();
         tokio::select! {
             () = changed.notified() => {}
-            _ = ctx.shutdown.sleep(TICK) => {}
+            _ = shutdown.sleep(TICK) => {}
         }
     }
 }
 
-async fn turn(
-    ctx: &Context,
-    rules: &RulesCache,
-    pending: &Changes,
-    decider: &Decider,
-    notice: &Notice,
-    mornings: &Mornings,
-    known: &mut bool,
-) -> Result<(), Failure> {
-    if !*known {
-        // Since the last run the configuration may have given people other chats.
-        let rooms = rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
-        for some in rooms.chunks(ADDED) {
-            pending.add(some.iter().cloned());
-            observe(ctx, rules, pending).await?;
+impl Planner {
+    async fn look(&mut self) -> Result<(), Failure> {
+        let Self { ctx, rules, pending, .. } = &*self;
+        if !self.known {
+            // Since the last run the configuration may have given people other chats.
+            let rooms = rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
+            for some in rooms.chunks(ADDED) {
+                pending.add(some.iter().cloned());
+                observe(ctx, rules, pending).await?;
+            }
         }
-        *known = true;
+        observe(ctx, rules, pending).await?;
+        let now = ctx.clock.now();
+        end_undo(&mut *ctx.db.acquire().await?, now).await?;
+        let held = held(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
+        self.known = true;
+        self.notice.note(held);
+        if held.is_none() {
+            self.decider.run(&self.ctx, &self.rules).await?;
+            self.mornings.run(&self.ctx, &self.rules).await?;
+        }
+        Ok(())
     }
-    observe(ctx, rules, pending).await?;
-    end_undo(&mut *ctx.db.acquire().await?, ctx.clock.now()).await?;
-    let held = held(&mut *ctx.db.acquire().await?, &ctx.config, ctx.clock.now()).await?;
-    notice.note(held);
-    if held.is_none() {
-        decider.run(ctx, rules).await?;
-        mornings.run(ctx, rules).await?;
-    }
-    Ok(())
 }

@@ -1,9 +1,6 @@
 //! Whether the stored truth can be acted upon. No card goes out on a truth that may be stale: the customer may have
 //! been answered in a message that nobody has captured or folded yet.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
 use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::Config;
@@ -82,23 +79,22 @@ fn is_caught_up(progress: &[Progress], fold: Consumer, now: Timestamp) -> bool {
 /// Tells people when cards begin and cease to be held back, once each time.
 #[derive(Debug, Default)]
 pub struct Notice {
-    last: Mutex<Option<Held>>,
+    last: Option<Held>,
 }
 
 impl Notice {
     /// How it stands now.
-    pub fn note(&self, held: Option<Held>) {
+    pub fn note(&mut self, held: Option<Held>) {
         for why in Held::ALL {
             metrics::gauge!("alerts_held", "reason" => why.name()).set(f64::from(held == Some(why)));
         }
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last != held {
+        if self.last != held {
             if let Some(why) = held {
                 tracing::info!(reason = why.name(), "cards are held back");
             } else {
                 tracing::info!("cards go out again");
             }
-            *last = held;
+            self.last = held;
         }
     }
 }

@@ -5,8 +5,6 @@
 //! whose last card was due since the morning, so that a late look gives the same: it says until when, and is true for
 //! ever.
 
-use std::sync::{Mutex, PoisonError};
-
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::calendar::is_working_day;
@@ -43,18 +41,18 @@ pub struct List {
 #[derive(Debug, Default)]
 pub struct Mornings {
     /// The last day whose list was looked for.
-    last: Mutex<Option<NaiveDate>>,
+    last: Option<NaiveDate>,
 }
 
 impl Mornings {
     /// Makes the list of this morning, if it is time. Called when the truth is known to be up to date.
-    pub async fn run(&self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
+    pub async fn run(&mut self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
         let now = ctx.clock.now();
         let mut connection = ctx.db.acquire().await?;
         let grounds = Grounds::read(&mut connection, rules, now).await?;
         let feishu = &ctx.config.feishu;
         let Some((day, at)) = morning(grounds.rules(), feishu, now) else { return Ok(()) };
-        if *self.last.lock().unwrap_or_else(PoisonError::into_inner) == Some(day) {
+        if self.last == Some(day) {
             return Ok(());
         }
         // What came before go-live is no news; what was to come in a rehearsal does not come.
@@ -67,7 +65,7 @@ impl Mornings {
                 tracing::info!(%day, "a list of all who still wait is due");
             }
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(day);
+        self.last = Some(day);
         Ok(())
     }
 }

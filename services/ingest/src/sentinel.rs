@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use async_nats::connection::State as Connection;
 use events::beat::{Beat, BeatKind};
 use events::subject;
 use futures::StreamExt;
@@ -189,7 +188,7 @@ impl Sentinel {
     async fn look(&mut self) {
         let now = Instant::now();
         self.ctx.health.beat("sentinel");
-        if self.ctx.bus.client().connection_state() != Connection::Connected {
+        if !self.ctx.bus.is_connected() {
             self.sight.deaf(now);
             return;
         }

@@ -225,17 +225,16 @@ async fn take_back(
     let mut batches: Vec<&[RecordId]> = stuck.chunks(MAX_RECORDS).collect();
     while let Some(batch) = batches.pop() {
         let changes: Vec<(RecordId, Fields)> = batch.iter().map(off).collect();
-        match (tools.client.update(&sheet.guard.sheet, &changes).await, batch) {
-            (Ok(_), _) => {}
-            (Err(error), [record]) if is_about_rows(tools, sheet, columns, &error).await => {
-                tracing::error!(sheet = Today::TITLE, %record, %error, "a tick cannot be taken back");
-                metrics::counter!("vika_ticks_stuck_total").increment(1);
-                refused.push(record.clone());
-            }
-            (Err(error), several) if is_about_rows(tools, sheet, columns, &error).await => {
-                batches.extend(<[_; 2]>::from(several.split_at(several.len() / 2)));
-            }
-            (Err(other), _) => return Err(other.into()),
+        let Err(error) = tools.client.update(&sheet.guard.sheet, &changes).await else { continue };
+        if !is_about_rows(tools, sheet, columns, &error).await {
+            return Err(error.into());
+        }
+        if let [record] = batch {
+            tracing::error!(sheet = Today::TITLE, %record, %error, "a tick cannot be taken back");
+            metrics::counter!("vika_ticks_stuck_total").increment(1);
+            refused.push(record.clone());
+        } else {
+            batches.extend(<[_; 2]>::from(batch.split_at(batch.len() / 2)));
         }
     }
     Ok(refused)

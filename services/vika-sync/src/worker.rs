@@ -413,12 +413,8 @@ fn forgive<T: Table>(sheet: &mut Sheet<T>, now: Timestamp) {
 
 async fn gather<T: Table>(tools: &Tools, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), Trouble> {
     let mut connection = tools.ctx.db.acquire().await?;
-    if sheet.all {
-        sheet.todo.extend(mirror::all_rooms(&mut connection, sheet.id(), now).await?);
-        sheet.all = false;
-    } else {
-        sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), now).await?);
-    }
+    sheet.todo.extend(mirror::rooms_behind(&mut connection, sheet.id(), sheet.all, now).await?);
+    sheet.all = false;
     sheet.refused = mirror::refused(&mut connection, sheet.id()).await?.into_iter().collect();
     Ok(())
 }

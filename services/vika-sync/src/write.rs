@@ -424,14 +424,13 @@ pub async fn answers<T: Table>(tools: &Tools, sheet: &Sheet<T>, key: Option<Key<
 /// Leaves a row alone for a while, and tells operators of it.
 async fn set_aside<T: Table>(
     tools: &Tools,
-    sheet: &mut Sheet<T>,
+    sheet: &Sheet<T>,
     row: &Row<T>,
     error: &Error,
 ) -> Result<(), Trouble> {
     let room = &row.known.room;
     tracing::error!(sheet = T::TITLE, room.id = room, %error, "Vika refuses a row; the others go on");
     metrics::counter!("vika_rows_refused_total", "sheet" => T::TITLE).increment(1);
-    sheet.refused.insert(room.clone());
     let (reason, now) = (error.to_string(), tools.now());
     Ok(mirror::refuse(&mut *tools.ctx.db.acquire().await?, sheet.id(), room, &reason, now).await?)
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use huiyin::local::Secrets;
+use local_stack::gateway::prepare;
 use local_stack::{Binaries, silent, testing};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -18,6 +19,7 @@ use store::sqlx::{ConnectOptions as _, PgConnection, query_scalar};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 /// The longest that any state is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(45);
@@ -32,6 +34,8 @@ pub struct Running {
     pid: u32,
     told: Lines,
     complaints: Lines,
+    /// Done when the last line is read.
+    readers: Vec<JoinHandle<()>>,
     _home: TempDir,
 }
 
@@ -58,16 +62,13 @@ async fn binaries() -> Result<Binaries> {
     Ok(Binaries::resolve(&testing::settings("unused")?, &silent).await?)
 }
 
-/// Lets a demo in `home` use the gateway that other tests installed. `false`: there is none.
-pub fn share_gateway(home: &Path) -> Result<bool> {
-    let shared = testing::settings("unused")?.tools.context("tools")?.join("wechaty-gateway");
-    let there = shared.is_dir();
-    if there {
-        fs::create_dir(home.join("demo"))?;
-        fs::set_permissions(home.join("demo"), fs::Permissions::from_mode(0o755))?;
-        symlink(shared, home.join("demo/wechaty-gateway"))?;
-    }
-    Ok(there)
+/// Lets a demo in `home` use the gateway that all tests share, which is installed where it is not.
+pub async fn share_gateway(home: &Path) -> Result<()> {
+    let tools = testing::settings("unused")?.tools.context("tools")?;
+    prepare(&tools, |line| println!("{line}")).await?;
+    fs::create_dir(home.join("demo"))?;
+    fs::set_permissions(home.join("demo"), fs::Permissions::from_mode(0o755))?;
+    Ok(symlink(tools.join("wechaty-gateway"), home.join("demo/wechaty-gateway"))?)
 }
 
 fn command(words: &[String], path: &str) -> Command {
@@ -104,10 +105,11 @@ impl Running {
         let mut command = command(&words, path);
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let told = lines(process.stdout.take().context("its output")?);
-        let complaints = lines(process.stderr.take().context("its errors")?);
+        let (told, reads_out) = lines(process.stdout.take().context("its output")?);
+        let (complaints, reads_errors) = lines(process.stderr.take().context("its errors")?);
         let pid = process.id().context("it has ended")?;
-        let mut running = Self { place, process, pid, told, complaints, _home: home };
+        let readers = vec![reads_out, reads_errors];
+        let mut running = Self { place, process, pid, told, complaints, readers, _home: home };
         let end = tokio::time::Instant::now() + PATIENCE;
         while !running.told().iter().any(|line| line.contains(ready)) {
             let ended = running.process.try_wait()?;
@@ -205,8 +207,9 @@ impl Running {
     /// Waits until it ends by itself; its exit code.
     pub async fn ended(&mut self) -> Result<i32> {
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await.context("it goes on")??;
-        // The last line of a dead process is read a moment later.
-        tokio::time::sleep(LOOK_EVERY * 5).await;
+        for reader in self.readers.drain(..) {
+            tokio::time::timeout(PATIENCE, reader).await.context("somebody else holds its terminal")??;
+        }
         ended.code().context("ended by a signal")
     }
 
@@ -242,16 +245,16 @@ fn state(pid: u32) -> Option<(String, char, u32)> {
     (state != 'Z').then_some((name, state, fields.next()?.parse().ok()?))
 }
 
-fn lines(stream: impl AsyncRead + Unpin + Send + 'static) -> Lines {
+fn lines(stream: impl AsyncRead + Unpin + Send + 'static) -> (Lines, JoinHandle<()>) {
     let kept = Lines::default();
     let into = kept.clone();
-    tokio::spawn(async move {
+    let reader = tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             into.lock().unwrap().push(line);
         }
     });
-    kept
+    (kept, reader)
 }
 
 /// Waits for a state, bounded.

@@ -4,10 +4,8 @@
 use tokio::sync::Mutex;
 
 use super::{GatewayError, NodeGateway, Prepared, Settings, prepare};
+use crate::process;
 use crate::supervise::{Child, Refusal};
-
-/// How often a running gateway is looked at, whether it still runs.
-const WATCH_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// A [`NodeGateway`] with what it takes to start it again.
 pub struct KeptGateway {
@@ -60,15 +58,7 @@ impl Child for KeptGateway {
     }
 
     async fn death(&self) -> String {
-        loop {
-            let mut running = self.process.lock().await;
-            if let Some(how) = running.as_mut().and_then(NodeGateway::end_by_itself) {
-                *running = None;
-                return how;
-            }
-            drop(running);
-            tokio::time::sleep(WATCH_EVERY).await;
-        }
+        process::death(&self.process, NodeGateway::end_by_itself).await
     }
 
     async fn revive(&self) -> Result<(), Refusal> {

@@ -19,12 +19,6 @@ impl PrivatePostgres {
         self.administer(statement, || format!("drop the database {name:?}")).await
     }
 
-    /// Gives a database another name. Nobody may be connected to it.
-    pub async fn rename_database(&self, name: &str, new: &str) -> Result<(), Error> {
-        let statement = format!("ALTER DATABASE {} RENAME TO {}", quoted(name), quoted(new));
-        self.administer(statement, || format!("rename the database {name:?}")).await
-    }
-
     async fn administer(&self, statement: String, action: impl Fn() -> String) -> Result<(), Error> {
         let refused = |source| Error::Sql { action: action(), source };
         let mut connection = PgConnection::connect_with(&self.superuser()).await.map_err(refused)?;

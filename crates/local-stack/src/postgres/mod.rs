@@ -233,7 +233,7 @@ impl Child for PrivatePostgres {
     }
 
     async fn death(&self) -> String {
-        process::death(&self.process).await
+        process::death(&self.process, Process::end_by_itself).await
     }
 
     async fn revive(&self) -> Result<(), Refusal> {

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use async_nats::connection::State;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::VikaProblem;
@@ -118,7 +117,7 @@ impl Facts {
     /// Takes everything together.
     pub fn gather(ctx: &Context, heard: &Heard, rows: Rows, now: Timestamp) -> Self {
         Self {
-            bus_connected: ctx.bus.client().connection_state() == State::Connected,
+            bus_connected: ctx.bus.is_connected(),
             gateway: rows.gateway,
             missing: rows.missing,
             letters: rows.letters,

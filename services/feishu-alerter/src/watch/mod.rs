@@ -19,7 +19,6 @@ pub mod wording;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::connection::State;
 use futures::StreamExt;
 use runtime::config::Watchdog;
 use runtime::lease::Lease;
@@ -148,7 +147,7 @@ impl Watch {
         let found = {
             let mut connection = self.ctx.db.acquire().await?;
             let window = self.watchdog.thresholds.restart_window.as_duration();
-            let connected = self.ctx.bus.client().connection_state() == State::Connected;
+            let connected = self.ctx.bus.is_connected();
             heard(&self.ears).listened(connected, Instant::now());
             heard(&self.ears).forget(window, Instant::now());
             let rows = Rows::read(&self.ctx, &mut connection, now).await?;

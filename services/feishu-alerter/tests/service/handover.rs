@@ -19,6 +19,16 @@ impl Scene {
         self.wish(&format!("assign-{decided}"), room(id), wish).await?;
         self.until_count("select count(*) from commands", decided + 1).await
     }
+
+    /// In two rooms of one owner somebody waits for whom the last card went out.
+    async fn two_at_the_top(&mut self) -> Result<()> {
+        for id in ["r1", "r2"] {
+            self.asks(id, WANG).await?;
+        }
+        self.advance(75);
+        self.until_colours(TO_WANG, &["grey", "grey"]).await?;
+        self.until_count("select count(*) from alert_cards where state = 'sent'", 4).await
+    }
 }
 
 fn says_whose(card: &Seen, title: &str, owner: &str) {
@@ -178,12 +188,7 @@ async fn an_owner_s_former_chat_says_whose_the_room_is_and_not_that_it_was_hande
 async fn a_handover_presses_nobody_for_a_time_before_go_live_or_in_an_excluded_room() -> Result<()> {
     let mut scene = Scene::start().await?;
     let alerter = scene.alerter().await?;
-    for id in ["r1", "r2"] {
-        scene.asks(id, WANG).await?;
-    }
-    scene.advance(75);
-    scene.until_colours(TO_WANG, &["grey", "grey"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 4).await?;
+    scene.two_at_the_top().await?;
     scene.stack.config.rules.excluded_rooms.rooms = vec![room("r2")];
     scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
     scene.until_count("select count(*) from rooms where excluded_since is not null", 1).await?;
@@ -207,12 +212,7 @@ async fn a_handover_presses_nobody_for_a_time_before_go_live_or_in_an_excluded_r
 async fn a_handover_waits_while_folding_is_behind() -> Result<()> {
     let mut scene = Scene::start().await?;
     let alerter = scene.alerter().await?;
-    for id in ["r1", "r2"] {
-        scene.asks(id, WANG).await?;
-    }
-    scene.advance(75);
-    scene.until_colours(TO_WANG, &["grey", "grey"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 4).await?;
+    scene.two_at_the_top().await?;
     alerter.stop().await?;
     for id in ["r1", "r2"] {
         scene.hand_over(id, LI).await?;

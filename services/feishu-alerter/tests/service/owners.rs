@@ -57,22 +57,6 @@ async fn a_room_without_owner_asks_for_one_once_a_day() -> Result<()> {
     scene.stop(alerter).await
 }
 
-#[tokio::test]
-async fn an_owner_assigned_meanwhile_hears_of_the_wait_at_once() -> Result<()> {
-    let mut scene = Scene::start().await?;
-    let alerter = scene.alerter().await?;
-    scene.publish(&says("r1", CHEN, scene.now(), "有人吗？")).await?;
-    scene.until_waits("r1", 1).await?;
-    scene.advance(5);
-    scene.until_colours(TO_ALL, &["turquoise"]).await?;
-    let assign = Wish::Assign { owner: "王小售".into(), stage: "pre-sales".into(), approved: false };
-    scene.wish("a1", room("r1"), assign).await?;
-    scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    scene.until_looked().await?;
-    assert_eq!(scene.cards(TO_ALL).await?.len(), 1);
-    scene.stop(alerter).await
-}
-
 /// The rung that tells everybody is the first thing that anybody hears: one card, which asks as well.
 #[tokio::test]
 async fn a_late_look_at_a_room_without_owner_gives_one_card() -> Result<()> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::connection::State;
 use events::chat::ChatMessage;
 use runtime::bus::{BusError, Outgoing};
 use runtime::telemetry::chain;
@@ -108,8 +107,7 @@ impl Outbox {
 
     /// Nothing overtakes what waits already.
     fn may_offer(&self, capture: &Capture) -> bool {
-        let connected = capture.ctx.bus.client().connection_state() == State::Connected;
-        connected && !self.waiting.load(Ordering::Acquire)
+        capture.ctx.bus.is_connected() && !self.waiting.load(Ordering::Acquire)
     }
 
     fn wait(&self) {
@@ -167,7 +165,7 @@ async fn publish_some(capture: &Capture) -> Result<usize, String> {
     if waiting.is_empty() {
         return Ok(0);
     }
-    if capture.ctx.bus.client().connection_state() != State::Connected {
+    if !capture.ctx.bus.is_connected() {
         return Err("no connection to the bus".to_owned());
     }
     let ids: Vec<i64> = waiting.iter().map(|fact| fact.id).collect();
