@@ -14,10 +14,15 @@ use axum::{Json, Router};
 use local_stack::supervise::{Event, What};
 use runtime::health::Health as Parts;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 /// What children and services report. Clones share the reports.
 #[derive(Debug, Clone, Default)]
-pub struct Health(Arc<Mutex<Reports>>);
+pub struct Health {
+    reports: Arc<Mutex<Reports>>,
+    /// Wakes whoever waits for an answer that a child which just died will not give.
+    died: Arc<Notify>,
+}
 
 #[derive(Debug, Default)]
 struct Reports {
@@ -49,7 +54,7 @@ struct Amiss {
 
 impl Health {
     fn reports(&self) -> MutexGuard<'_, Reports> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A child is there, so that its death can be counted from nothing.
@@ -66,6 +71,7 @@ impl Health {
                 self.reports().away.insert(child);
                 metrics::counter!("child_deaths_total", "child" => child).increment(1);
                 metrics::gauge!("child_up", "child" => child).set(0.0);
+                self.died.notify_waiters();
             }
             What::Refused { .. } => {}
             What::Back { .. } => {
@@ -123,14 +129,28 @@ impl Health {
             });
             runs.collect()
         };
+        let asked = running.iter().map(|(name, parts)| async move { (*name, parts.lacking().await) });
+        let answers = self.unless_away(futures::future::join_all(asked)).await;
         let mut amiss = self.live();
         if running.is_empty() {
             amiss.lacking.insert("services", vec!["start"]);
         }
-        let asked = running.iter().map(|(name, parts)| async move { (*name, parts.lacking().await) });
-        let answers = futures::future::join_all(asked).await;
-        amiss.lacking.extend(answers.into_iter().filter(|(_, lacking)| !lacking.is_empty()));
+        amiss.lacking.extend(answers.into_iter().flatten().filter(|(_, lacking)| !lacking.is_empty()));
         amiss.settle()
+    }
+
+    /// The answers, or `None` as soon as a child is away: whoever asks a dead Postgres would wait until it is back, and
+    /// hear that all is well.
+    async fn unless_away<T>(&self, answers: impl Future<Output = T>) -> Option<T> {
+        let died = self.died.notified();
+        if !self.reports().away.is_empty() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = died => None,
+            answers = answers => Some(answers),
+        }
     }
 
     /// `GET /healthz` (live), `GET /readyz` (ready): 200, or 503 with what is amiss; and `GET /metrics`, as `render` has
@@ -183,15 +203,29 @@ mod tests {
         Event { child: "Postgres", what }
     }
 
+    fn died() -> What {
+        What::Died { how: "signal: 9 (SIGKILL)".to_owned(), pause: Duration::from_secs(1) }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_answer_of_a_dead_child() {
+        let health = Health::default();
+        let asked = health.unless_away(std::future::pending::<()>());
+        let died = async { health.note(&event(died())) };
+        assert_eq!(tokio::join!(asked, died).0, None, "it died meanwhile");
+        assert_eq!(health.unless_away(std::future::pending::<()>()).await, None, "it is away");
+        health.note(&event(What::Back { after: Duration::ZERO }));
+        assert_eq!(health.unless_away(async { 1 }).await, Some(1));
+    }
+
     #[tokio::test]
     async fn a_dead_child_and_a_stopped_service_are_amiss_until_they_are_back() {
         let health = Health::default();
         assert!(health.live().ok && !health.ready().await.ok, "nothing has started");
-        let pause = Duration::from_secs(1);
-        health.note(&event(What::Died { how: "signal: 9 (SIGKILL)".to_owned(), pause }));
+        health.note(&event(died()));
         assert!(!health.live().ok && health.live().away.contains("Postgres"));
         assert!(health.failures().contains_key("Postgres"));
-        health.note(&event(What::Back { after: pause }));
+        health.note(&event(What::Back { after: Duration::from_secs(1) }));
         assert!(health.live().ok && health.failures().is_empty());
         health.stopped("ingest", "its port is taken".to_owned());
         assert!(!health.live().ok && health.live().stopped.contains("ingest"));
