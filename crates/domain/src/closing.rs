@@ -24,8 +24,7 @@ pub(crate) use plain::{plain, plain_phrase};
 pub use question::Invitations;
 pub use quote::own_words;
 
-/// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list. Rows of
-/// former releases lack what was added since, and those releases read what we write.
+/// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// What the message is, taken alone.
@@ -34,8 +33,7 @@ pub struct Features {
     pub question: bool,
     /// The version of the company's phrases that were used.
     pub phrases_version: u32,
-    /// The version of the lexicon that was used; 0: that of release 0.1.0, which had none.
-    #[serde(default)]
+    /// The version of the lexicon that was used.
     pub lexicon_version: u32,
     /// What it invites to without asking (asked of staff messages only).
     #[serde(default, skip_serializing_if = "Invitations::is_empty")]

@@ -5,7 +5,6 @@
 //! on that.
 
 mod folder;
-mod stored;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -25,7 +24,6 @@ use crate::wait::{Fate, Wait};
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
 pub struct FoldState {
     /// The room's owner.
     pub owner: Option<StaffName>,

@@ -47,7 +47,6 @@ pub struct Rules {
     pub excluded_rooms: ExcludedRooms,
 }
 
-/// Not written down, since the former release knows no such member and reads the same rules.
 fn is_shipped(auto_replies: &[String]) -> bool {
     auto_replies == shipped_auto_replies()
 }
@@ -96,7 +95,6 @@ pub struct Phrases {
     /// Raised whenever the lists change; stored with each judged text.
     pub version: u32,
     /// Further closing words of this company's customers.
-    // Always written: release 0.1.0 reads these rules too, and asks for it.
     #[serde(default)]
     pub closing: Vec<String>,
     /// What asks for a reply although it is a closing elsewhere: said alone, or between two commas.

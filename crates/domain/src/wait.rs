@@ -7,7 +7,7 @@ use crate::closing::Verdict;
 use crate::id::{CommandId, PersonKey, StaffName, WaitId};
 use crate::role::Role;
 use crate::rules::Stage;
-use crate::timeline::{Claim, Position};
+use crate::timeline::Position;
 
 /// A wait, open or closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub struct Outcome {
 
 /// How a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(tag = "how", rename_all = "snake_case")]
 pub enum Ending {
     /// Staff replied.
     Answered {
@@ -89,55 +89,6 @@ pub enum Ending {
     Withdrawn,
     /// Our account left the room, so that nobody can see whether it was answered.
     Unobserved,
-}
-
-/// How an ending is stored: a confirmation as a cancel with a claim, since release 0.1.0 reads beside us and knows no
-/// other end that somebody decided.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
-enum Stored {
-    Answered {
-        by: PersonKey,
-        name: String,
-        role: Role,
-    },
-    Cancelled {
-        by: String,
-        reason: String,
-        command: CommandId,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        claim: Option<Claim>,
-    },
-    Withdrawn,
-    Unobserved,
-}
-
-impl From<Ending> for Stored {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Answered { by, name, role } => Self::Answered { by, name, role },
-            Ending::Cancelled { by, reason, command } => Self::Cancelled { by, reason, command, claim: None },
-            Ending::Confirmed { by, command } => {
-                Self::Cancelled { by, reason: String::new(), command, claim: Some(Claim::Answered) }
-            }
-            Ending::Withdrawn => Self::Withdrawn,
-            Ending::Unobserved => Self::Unobserved,
-        }
-    }
-}
-
-impl From<Stored> for Ending {
-    fn from(stored: Stored) -> Self {
-        match stored {
-            Stored::Answered { by, name, role } => Self::Answered { by, name, role },
-            Stored::Cancelled { by, command, claim: Some(Claim::Answered), .. } => {
-                Self::Confirmed { by, command }
-            }
-            Stored::Cancelled { by, reason, command, .. } => Self::Cancelled { by, reason, command },
-            Stored::Withdrawn => Self::Withdrawn,
-            Stored::Unobserved => Self::Unobserved,
-        }
-    }
 }
 
 /// What a stored live wait became under a new fold of its stretch of the timeline.

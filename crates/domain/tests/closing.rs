@@ -85,18 +85,6 @@ fn lines_of_a_second_set() {
     holds(include_str!("closing/second.tsv"));
 }
 
-/// Rows of release 0.1.0 hold less; what we write is read by it, too, since it ignores what it does not know.
-#[test]
-fn features_of_former_rows_are_read() {
-    let former = r#"{"class":{"is":"closing","phrase":"好的"},"question":false,"phrases_version":1}"#;
-    let features: Features = serde_json::from_str(former).unwrap();
-    assert!(!judge(&features, MessageKind::Text, Before::default()).opens());
-    let now = Features::of(MessageKind::Text, "好的", &rules());
-    let written = serde_json::to_value(&now).unwrap();
-    assert_eq!(written["class"], serde_json::json!({ "is": "closing", "phrase": "好的" }));
-    assert_eq!(serde_json::from_value::<Features>(written).unwrap(), now);
-}
-
 /// Seen to fail with a company's own lists left out.
 #[test]
 fn a_company_adds_and_takes_away() {

@@ -14,6 +14,14 @@ create table rooms (
     conflicts         bigint      not null default 0,
     -- The rules that `state` was folded with.
     rules_version     bigint      not null default 0,
+    -- Until when, and by which versions, the past keeps being judged although rules that were put in force later reach back
+    -- before it, as JSON of domain::rules::KeptRules: its closed waits have been counted. Null: nothing is kept.
+    rules_kept        jsonb,
+    -- Since when the rules exclude the room; null: they do not. And since when they do not any more; null: they never did.
+    excluded_since    timestamptz,
+    included_since    timestamptz,
+    -- Every text of the timeline before this is blanked, and one that comes late is not stored.
+    text_blanked_to   timestamptz,
     -- The row is the outbox: whoever mirrors a room compares versions.
     version           bigint      not null default 0,
     published_version bigint      not null default 0,
@@ -21,26 +29,39 @@ create table rooms (
     updated_at        timestamptz not null
 ) with (fillfactor = 60); -- updated with every batch: leave room for updates in place
 
--- Every fact about a room. The position is (pos_at, pos_seq, pos_entry, pos_after), as domain::timeline::Position.
+-- Every fact about a room. The position is (pos_at, pos_order, pos_seq, pos_entry, pos_after), as
+-- domain::timeline::Position: `pos_order` is the source's own order between messages of one sent time, `pos_seq` the place
+-- in the order of capture.
 create table timeline (
     room        text        not null,
     entry       text        not null,
     pos_at      timestamptz not null,
+    pos_order   bigint      not null default 0,
     pos_seq     bigint      not null,
     pos_entry   text        not null,
     pos_after   text        not null default '',
     kind        text        not null,
     received_at timestamptz not null,
+    -- What its source said of the time where the message stands elsewhere: see domain::timeline::capture.
+    stamped_at    timestamptz,
+    stamped_order bigint,
     -- A message: who said it, as raw facts.
-    sender      text,
-    sender_name text,
-    corporation text,
-    coworker    boolean,
-    is_self     boolean     not null default false,
-    message     text,
-    body        text,
-    features    jsonb,
-    history     boolean     not null default false,
+    sender       text,
+    sender_name  text,
+    corporation  text,
+    coworker     boolean,
+    is_self      boolean     not null default false,
+    contact_type text,
+    message      text,
+    body         text,
+    features     jsonb,
+    history      boolean     not null default false,
+    -- What was seen in it that may make it change nothing.
+    nature       text,
+    -- Person keys.
+    mentions     jsonb,
+    -- {id, who, text}; the text goes when the entry's own does.
+    quote        jsonb,
     -- Where the recall that takes this message back stands, as JSON of domain::timeline::Position.
     recalled    jsonb,
     -- A recall, or an undone cancel: what it takes back.
@@ -50,13 +71,16 @@ create table timeline (
     undone      boolean     not null default false,
     primary key (room, entry)
 );
-create index timeline_order on timeline (room, pos_at, pos_seq, pos_entry, pos_after);
+create index timeline_order on timeline (room, pos_at, pos_order, pos_seq, pos_entry, pos_after);
 create index timeline_targets on timeline (room, target) where target is not null;
+-- A message's id stands in one room alone: whoever stores entries looks for it in all others.
+create index timeline_messages on timeline using hash (entry) where kind = 'message';
 
 create table waits (
     wait             text primary key,
     room             text        not null,
     opened_at        timestamptz not null,
+    opened_order     bigint      not null default 0,
     opened_seq       bigint      not null,
     customer         text        not null,
     customer_name    text        not null,
@@ -76,9 +100,12 @@ create table waits (
     -- The wholly quiet fold state just before the opening: where a re-fold can start.
     -- Null only in a proposed row of an upsert that keeps what stands there.
     before           jsonb,
+    -- When an import or rules with a past `valid_from` last made the wait, opened it again or moved it to another stage:
+    -- cards that would have been due before are not sent.
+    judged_anew_at   timestamptz,
     updated_at       timestamptz not null
 );
-create index waits_room on waits (room, opened_at, opened_seq, wait);
+create index waits_room on waits (room, opened_at, opened_order, opened_seq, wait);
 create index waits_open on waits (room) where state = 'open' and replaced_by is null;
 create index waits_closed on waits (closed_at) where closed_at is not null;
 
@@ -98,6 +125,8 @@ create table commands (
     decided_at timestamptz not null
 );
 create index commands_room on commands (room, decided_at);
+-- `vika-sync` asks often for decisions that are new to it.
+create index commands_decided on commands (decided_at);
 
 -- How far the fold has come, so that nobody acts on stale truth.
 create table fold_progress (

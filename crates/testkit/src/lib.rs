@@ -135,7 +135,7 @@ impl Stack {
         until: Option<chrono::DateTime<chrono::Utc>>,
     ) -> Result<()> {
         store::sqlx::query(
-            "insert into capture_gaps (gateway, of_source, of_account, since, until, reason)
+            "insert into capture_gaps (gateway, source, account, since, until, reason)
              values ('test', 'webhook', $1, $2, $3, 'test')",
         )
         .bind(account)

@@ -166,25 +166,23 @@ pub async fn put_off(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it. Whichever attempt
-/// learns it first is right: all of them were made under one uuid. `false`: another one was first.
+/// Records that Feishu has the card, showing what was frozen. Whichever attempt learns it first is
+/// right: all of them were made under one uuid. `false`: another one was first.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
     message_id: &str,
-    shown: &Value,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         r#"
         update alert_cards
-        set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
-            next_change_at = $4, failing_since = null
+        set state = 'sent', in_doubt = false, message_id = $2, sent_at = $3, last_code = 0, next_change_at = $3,
+            failing_since = null
         where id = $1 and message_id is null
         "#,
         id,
         message_id,
-        shown,
         now,
     )
     .execute(connection)

@@ -65,7 +65,7 @@ pub async fn coworkers(
         ours as (
             select source || ':' || account as person from gateways where account is not null
             union
-            select of_source || ':' || of_account from capture_gaps where of_account is not null
+            select source || ':' || account from capture_gaps where account is not null
             union
             select sender from timeline where is_self and sender is not null
         )

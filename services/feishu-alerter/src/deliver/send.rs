@@ -186,8 +186,7 @@ impl Deliverer {
         if card.alarm.is_none() {
             lock_room(&mut tx, &card.room.to_string()).await?;
         }
-        let shown = as_json(&CardState::WAITING)?;
-        if mark_sent(&mut tx, card.id, sent.message_id.as_str(), &shown, now).await? {
+        if mark_sent(&mut tx, card.id, sent.message_id.as_str(), now).await? {
             overtake(&mut tx, card.id, &as_json(&CardState::Escalated)?, now).await?;
         }
         Ok(tx.commit().await?)

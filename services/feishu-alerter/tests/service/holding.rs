@@ -53,10 +53,12 @@ async fn while_the_gateway_is_not_live_cards_wait() -> Result<()> {
     .await?;
     scene.until_looked().await?;
     assert_eq!(scene.count("select count(*) from alert_cards").await?, 0, "silent for a minute");
-    sqlx::query("insert into capture_gaps (gateway, since, reason) values ('main', $1, 'test')")
-        .bind(scene.now())
-        .execute(&scene.stack.admin)
-        .await?;
+    sqlx::query(
+        "insert into capture_gaps (gateway, source, since, reason) values ('main', 'wechaty', $1, 'test')",
+    )
+    .bind(scene.now())
+    .execute(&scene.stack.admin)
+    .await?;
     // Live for as long as this test takes.
     sqlx::query("update gateways set last_live_at = $1")
         .bind(scene.now() + chrono::TimeDelta::hours(1))

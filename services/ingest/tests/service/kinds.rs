@@ -353,7 +353,7 @@ async fn a_message_that_cannot_be_had_makes_the_stretch_uncertain() -> Result<()
     })
     .await?;
     let found: Vec<Missed> = store::sqlx::query_as(
-        "select of_account, until, messages from capture_gaps where reason = 'payload_missing'",
+        "select account, until, messages from capture_gaps where reason = 'payload_missing'",
     )
     .fetch_all(&world.stack.admin)
     .await?;

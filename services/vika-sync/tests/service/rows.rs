@@ -151,10 +151,12 @@ async fn minutes_are_written_at_their_steps_and_levels_when_they_change() -> Res
     world.forget_calls().await?;
     world.stack.clock.advance(std::time::Duration::from_mins(3));
     // A new gap of capture makes every row be compared, and a change elsewhere shows that they were.
-    store::sqlx::query("insert into capture_gaps (gateway, since, reason) values ('g', $1, 'cut')")
-        .bind(world.stack.clock.now())
-        .execute(&world.stack.admin)
-        .await?;
+    store::sqlx::query(
+        "insert into capture_gaps (gateway, source, since, reason) values ('g', 'wechaty', $1, 'cut')",
+    )
+    .bind(world.stack.clock.now())
+    .execute(&world.stack.admin)
+    .await?;
     world.publish(&[says("r2", CHEN, world.stack.clock.now(), "有人吗？")]).await?;
     world.until_shows(today, "r2", &[("等待状态", "等待中")]).await?;
     let touched: Vec<_> =

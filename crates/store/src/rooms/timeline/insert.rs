@@ -116,7 +116,7 @@ fn facts(body: &Body) -> Option<Facts> {
     }
 }
 
-/// Display name of who did it. No facts of their own for departures: the release before would not read them.
+/// Display name of who did it.
 fn name(body: &Body) -> Option<&str> {
     match body {
         Body::Message(message) => Some(&message.sender.name),
