@@ -3,6 +3,8 @@
 //! This crate does no I/O, has no async and never reads a clock: `now` is always an argument. Everything here is a
 //! function of facts (timeline entries) and of the rules in force, so that any order of arrival gives the same answer.
 
+#![warn(missing_docs)]
+
 pub mod assignment;
 pub mod calendar;
 pub mod closing;

@@ -4,6 +4,8 @@
 //! columns ignored because somebody renamed them, a rate window that punishes bursts, calls that are never answered.
 //! It knows columns and cells, not rooms or waits, and it must not decide what is written: the services do.
 
+#![warn(missing_docs)]
+
 mod answer;
 pub mod cell;
 mod client;
