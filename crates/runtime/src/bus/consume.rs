@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt};
 
 use super::dead::Dead;
-use super::topology::{BATCH, Consumer, open};
+use super::topology::{Consumer, open};
 use super::{Bus, BusError};
 use crate::Shutdown;
 use crate::health::Health;
@@ -31,6 +31,8 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 const MISSING_PAUSE: Duration = Duration::from_secs(1);
 /// Heartbeats missed in a row before the loop is opened again.
 const MISSED_HEARTBEATS: u32 = 2;
+/// A batch of long messages ends earlier.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Deliveries of one message after which each further one is warned about.
 const MANY_DELIVERIES: i64 = 5;
 
@@ -153,7 +155,7 @@ async fn session<H: Handler>(
     let declared = |source| BusError::Declare { what: format!("consumer {}", consumer.name()), source };
     let mut messages = opened
         .stream()
-        .max_messages_per_batch(BATCH)
+        .max_messages_per_batch(consumer.batch())
         .expires(EXPIRES)
         .heartbeat(HEARTBEAT)
         .messages()
@@ -180,7 +182,7 @@ async fn session<H: Handler>(
         match first {
             Ok(first) => {
                 missed = 0;
-                let batch = gather(first, &mut messages);
+                let batch = gather(first, &mut messages, consumer.batch());
                 let left = batch.last().map_or(0, |last| last.pending);
                 health.behind(consumer.name(), left + batch.len() as u64);
                 handle_batch(bus, consumer, handler, batch).await;
@@ -198,15 +200,19 @@ async fn session<H: Handler>(
     }
 }
 
-/// What is there already, up to a batch; never waits for more.
+/// What is there already, up to `most` messages or [`BATCH_BYTES`]; never waits for more.
 ///
 /// Unconstrained, because the scheduler's budget for one turn of a task would end a batch after some 60 messages as if
 /// there were no more.
-fn gather(first: Message, messages: &mut Stream) -> Vec<Delivery> {
+fn gather(first: Message, messages: &mut Stream, most: usize) -> Vec<Delivery> {
+    let mut bytes = first.payload.len();
     let mut batch: Vec<Delivery> = Delivery::new(first).into_iter().collect();
-    while batch.len() < BATCH {
+    while batch.len() < most && bytes < BATCH_BYTES {
         match tokio::task::unconstrained(messages.next()).now_or_never() {
-            Some(Some(Ok(message))) => batch.extend(Delivery::new(message)),
+            Some(Some(Ok(message))) => {
+                bytes += message.payload.len();
+                batch.extend(Delivery::new(message));
+            }
             // An error here shows again at the next call of `next`.
             _ => break,
         }

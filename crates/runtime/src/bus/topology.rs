@@ -22,9 +22,12 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 /// How long the server waits for an acknowledgement before it delivers again.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 /// Most messages handled in one go.
-pub(super) const BATCH: usize = 500;
+const BATCH: usize = 500;
+/// The same where messages may be far behind: each room that a batch concerns is written once for it.
+const CHAT_BATCH: usize = 4_000;
 /// Deliveries in flight for all replicas of a batch consumer together: a few batches each.
 const BATCH_PENDING: i64 = 4_000;
+const CHAT_PENDING: i64 = 16_000;
 /// The same for consumers of wake-ups, and of the few dead letters.
 const WAKE_PENDING: i64 = 1_024;
 /// Deliveries of a wake-up that keeps failing; then it is the sweep's.
@@ -87,6 +90,14 @@ impl Consumer {
         }
     }
 
+    /// Most messages handled in one go.
+    pub(super) const fn batch(self) -> usize {
+        match self {
+            Self::RoomStateChat => CHAT_BATCH,
+            _ => BATCH,
+        }
+    }
+
     pub(super) fn config(self) -> pull::Config {
         let batches = pull::Config {
             durable_name: Some(self.name().to_owned()),
@@ -99,7 +110,8 @@ impl Consumer {
             ..Default::default()
         };
         match self {
-            Self::RoomStateChat | Self::RoomStateCommand => batches,
+            Self::RoomStateChat => pull::Config { max_ack_pending: CHAT_PENDING, ..batches },
+            Self::RoomStateCommand => batches,
             Self::VikaSync | Self::FeishuAlerter => pull::Config {
                 max_deliver: WAKE_DELIVERIES,
                 max_ack_pending: WAKE_PENDING,

@@ -33,7 +33,7 @@ pub async fn list(
 ) -> Result<(Vec<Unanswered>, i64), sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state ->> 'owner' as owner,
+        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state::jsonb ->> 'owner' as owner,
                count(*) over () as "total!"
         from alert_schedule schedule
              join waits using (wait)

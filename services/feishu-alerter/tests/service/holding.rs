@@ -120,9 +120,8 @@ async fn a_decided_card_waits_until_the_truth_is_known_again() -> Result<()> {
 /// Rooms that this release cannot read, as a later one might have left them.
 async fn unreadable(scene: &Scene, from: i32, to: i32) -> Result<()> {
     sqlx::query(
-        "insert into rooms (room, source, topic, state, last_active_at, version, published_version, created_at,
-                            updated_at)
-         select 'webhook:a' || n, 'webhook', 'a', '\"x\"', $1, 1, 1, $1, $1 from generate_series($2, $3) as n",
+        "insert into rooms (room, source, topic, state, last_active_at, version, created_at, updated_at)
+         select 'webhook:a' || n, 'webhook', 'a', '\"x\"', $1, 1, $1, $1 from generate_series($2, $3) as n",
     )
     .bind(scene.now())
     .bind(from)

@@ -28,8 +28,8 @@ async fn a_look_reads_no_rooms_that_did_not_change() -> Result<()> {
     let mut scene = Scene::start().await?;
     scene.asks("r1", WANG).await?;
     let quiet = format!(
-        "insert into rooms (room, source, topic, state, version, published_version, created_at, updated_at)
-         select 'webhook:quiet-' || n, source, topic, state, 1, 1, created_at, updated_at
+        "insert into rooms (room, source, topic, state, version, created_at, updated_at)
+         select 'webhook:quiet-' || n, source, topic, state, 1, created_at, updated_at
          from rooms, generate_series(1, {ROOMS}) as n where room = 'webhook:r1'"
     );
     sqlx::query(sqlx::AssertSqlSafe(quiet)).execute(&scene.stack.admin).await?;

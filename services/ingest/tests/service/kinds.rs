@@ -169,7 +169,7 @@ async fn a_quoted_reply_is_what_it_says() -> Result<()> {
         assert_eq!(last(&room), "发票什么时候开？");
     }
     let stored: (String, serde_json::Value) = store::sqlx::query_as(
-        "select body, quote from timeline where room = 'wechaty:closing-0' and quote is not null",
+        "select body, fact::jsonb -> 'quote' from timeline where room = 'wechaty:closing-0' and fact::jsonb ? 'quote'",
     )
     .fetch_one(&world.stack.admin)
     .await?;

@@ -149,17 +149,12 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
     Ok(problems)
 }
 
-/// Nothing here deserves a dead letter, and every change was announced.
+/// Nothing here deserves a dead letter.
 pub async fn nothing_set_aside(scene: &Scene<'_>) -> Result<Vec<String>> {
     let bus = scene.world.bus().await?;
     let letters = bus.dead_letters(SHOWN).await?;
-    let mut problems: Vec<String> = letters
+    let problems = letters
         .iter()
-        .map(|letter| format!("dead letter {}: {} {}", letter.subject, letter.reason, letter.explanation))
-        .collect();
-    let silent = super::count(scene, "select count(*) from rooms where version > published_version").await?;
-    if silent > 0 {
-        problems.push(format!("rooms: {silent} changes were not announced"));
-    }
-    Ok(problems)
+        .map(|letter| format!("dead letter {}: {} {}", letter.subject, letter.reason, letter.explanation));
+    Ok(problems.collect())
 }
