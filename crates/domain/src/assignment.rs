@@ -172,8 +172,7 @@ mod tests {
         }
     }
 
-    /// The report's table, row by row. Seen to fail with `approved` no longer asked for, with the team no longer
-    /// compared, and with the stage read after the owner.
+    /// The report's table, row by row.
     #[test]
     fn edits_are_decided_as_in_the_report() {
         let owner = StaffName("王小售".into());
@@ -251,7 +250,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with two slots of `best` swapped.
     #[test]
     fn the_first_owner_is_chosen_in_the_reports_order() {
         let person = |id: &str| PersonKey { source: "test".into(), id: id.into() };

@@ -216,7 +216,6 @@ mod tests {
         Class::Closing { phrase: phrase.to_owned(), manner: Manner::Courtesy }
     }
 
-    /// Seen to fail without full-width folding, without the softeners, and with the longest word no longer tried first.
     #[test]
     fn closings() {
         for (text, phrase) in [
@@ -241,8 +240,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with `?` among the separators, with 吗 among the softeners, and when a closing may be followed by
-    /// anything.
     #[test]
     fn requests() {
         for text in [
@@ -283,7 +280,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail when `?` counts anywhere, and when trailing stickers are left in place.
     #[test]
     fn questions_of_staff() {
         let asks = |text| Features::of(MessageKind::Text, text, &rules()).question;

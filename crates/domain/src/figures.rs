@@ -1,4 +1,4 @@
-//! Performance figures, always computed anew from the durations of single waits: never an average of averages.
+//! Performance figures, always computed from the durations of single waits: never an average of averages.
 
 use chrono::TimeDelta;
 
@@ -26,7 +26,7 @@ pub struct Figures {
     pub answered: usize,
     /// Waits that somebody cancelled.
     pub cancelled: usize,
-    /// Waits that somebody said were answered unseen.
+    /// Waits that somebody said were answered during a capture gap.
     pub confirmed: usize,
     /// Waits whose request was taken back.
     pub withdrawn: usize,

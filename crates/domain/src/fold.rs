@@ -20,7 +20,7 @@ use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
 use crate::timeline::capture::CaptureProgress;
 use crate::timeline::{Entry, Position};
-use crate::wait::{Fate, Wait};
+use crate::wait::{Supersession, Wait};
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,12 +99,12 @@ pub struct Folded {
     /// in `state` too.
     pub waits: Vec<FoldedWait>,
     /// When nobody observed the room any more in this stretch, and when somebody did again, in order.
-    pub turns: Vec<Turn>,
+    pub presence_changes: Vec<PresenceChange>,
 }
 
 /// The observation of a room ended or began again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
+pub struct PresenceChange {
     /// The departure that ended it.
     pub absence: Absence,
     /// When somebody observed it again; `None`: this is the end.
@@ -168,10 +168,10 @@ impl DayCounts {
     }
 }
 
-/// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with their fate.
+/// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with what supersedes them.
 ///
 /// `old_live` holds the waits opened after the state that the fold started from, with the positions of their openings.
-pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(WaitId, Fate)> {
+pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(WaitId, Supersession)> {
     old_live
         .iter()
         .filter(|(id, _)| new.iter().all(|folded| folded.wait.id != *id))
@@ -180,7 +180,7 @@ pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(Wa
                 .iter()
                 .find(|folded| folded.took_over.contains(id))
                 .or_else(|| new.iter().find(|folded| folded.contains(opened)));
-            let fate = heir.map_or(Fate::Void, |heir| Fate::ReplacedBy(heir.wait.id.clone()));
+            let fate = heir.map_or(Supersession::Void, |heir| Supersession::ReplacedBy(heir.wait.id.clone()));
             (id.clone(), fate)
         })
         .collect()

@@ -2,7 +2,7 @@
 //! a wait, and are in no count.
 //!
 //! What was seen in a text is taken once, when its entry is stored, so that judging survives the blanking of old text.
-//! Whether it counts for nothing depends on who said it, which is derived anew each time.
+//! Whether it counts for nothing depends on who said it, which is derived each time.
 
 use serde::{Deserialize, Serialize};
 
@@ -177,7 +177,6 @@ mod tests {
         Nature::of(MessageKind::Text, text, [], &rules())
     }
 
-    /// Seen to fail with mentions left before the words, and with the beginning looked for anywhere.
     #[test]
     fn automatic_replies_are_known_by_how_they_begin() {
         for text in [
@@ -207,7 +206,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with the ids not looked at, and with an address taken for a mention.
     #[test]
     fn words_to_everybody() {
         for text in

@@ -80,7 +80,6 @@ mod tests {
         Absence { entry: EntryId(format!("left{seconds}")), at: at(seconds), by: None }
     }
 
-    /// Seen to fail with any departure taken for the end of the observation.
     #[test]
     fn a_room_is_observed_while_one_account_is_in_it() {
         let mut presence = Presence::default();

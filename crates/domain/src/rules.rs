@@ -16,7 +16,7 @@ use crate::nature::shipped_auto_replies;
 use crate::span::Span;
 
 pub use exclusion::ExcludedRooms;
-pub use history::{Judged, KeptRules, NoRules, RulesHistory, RulesVersion};
+pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -144,7 +144,7 @@ pub struct Rung {
     pub after: Span,
     /// The card's colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
 }
 
@@ -156,7 +156,7 @@ pub struct Repeat {
     pub every: Span,
     /// The cards' colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
     /// No repeat after this much working time since the wait began.
     pub until: Span,

@@ -242,7 +242,6 @@ mod tests {
     use super::*;
     use crate::testing::at;
 
-    /// Seen to fail with the flag raised at two minutes instead of after them.
     #[test]
     fn a_clock_too_far_ahead_is_not_believed() {
         let arrival = at(0);

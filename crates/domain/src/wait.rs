@@ -99,7 +99,7 @@ pub enum Ending {
 
 /// What a stored live wait became under a new fold of its stretch of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum Supersession {
     /// Its opening lies inside this other wait now.
     ReplacedBy(WaitId),
     /// Its opening asks for nothing any more (its author turned out to be staff, say).

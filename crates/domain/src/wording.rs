@@ -277,7 +277,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with blanks and invisible characters taken for a name.
     #[test]
     fn who_has_no_name_is_called_so() {
         for nameless in ["", " ", "\u{3000}\n", "\u{200b}", "\u{3164}\u{2800}", "\u{2005}"] {

@@ -63,29 +63,19 @@ pub struct CallbackHeaders<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verified {
     /// Feishu wants to know whether we are there: answer `{"challenge": …}` within a second.
-    UrlCheck {
-        /// To be echoed.
-        challenge: String,
-    },
+    UrlCheck { challenge: String },
     /// Somebody pressed a button of ours.
     Action(CardAction),
     /// Something genuine that we did not ask for: answer 200 and `{}`, or it is sent again for hours.
-    Other {
-        /// Its type.
-        event_type: String,
-    },
+    Other { event_type: String },
 }
 
-/// A pressed button.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardAction {
     /// Take each one only once.
     pub event_id: String,
-    /// Who pressed.
     pub operator: OpenId,
-    /// On which message.
     pub message_id: MessageId,
-    /// In which chat.
     pub chat_id: ChatId,
     /// Which button of which card.
     pub button: Button,
@@ -142,7 +132,6 @@ impl CallbackError {
     }
 }
 
-/// Checks one callback.
 pub fn verify(
     raw: &[u8],
     headers: CallbackHeaders<'_>,

@@ -26,7 +26,7 @@ struct State {
     /// By the room's key in text form: the version that was announced.
     named: BTreeMap<String, i64>,
     /// Not to be looked at before.
-    put_off: Vec<(Timestamp, String)>,
+    defer: Vec<(Timestamp, String)>,
     scan: Scan,
 }
 
@@ -67,19 +67,18 @@ impl Changes {
     }
 
     /// Leaves a room alone until then.
-    pub fn put_off(&self, room: String, until: Timestamp) {
+    pub fn defer(&self, room: String, until: Timestamp) {
         self.with(|state| {
             state.named.remove(&room);
-            state.put_off.push((until, room));
+            state.defer.push((until, room));
         });
     }
 
     /// The rooms to be looked at now; they are not known here any more.
     pub fn take(&self, now: Timestamp) -> Vec<(String, i64)> {
         self.with(|state| {
-            let (due, later): (Vec<_>, Vec<_>) =
-                state.put_off.drain(..).partition(|(until, _)| *until <= now);
-            state.put_off = later;
+            let (due, later): (Vec<_>, Vec<_>) = state.defer.drain(..).partition(|(until, _)| *until <= now);
+            state.defer = later;
             for (_, room) in due {
                 state.name(room, ANY_VERSION);
             }
@@ -160,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_named_once_by_its_newest_version_and_not_while_it_is_put_off() {
+    fn a_room_is_named_once_by_its_newest_version_and_not_while_it_is_deferredred() {
         let changes = Changes::default();
         for version in [2, 5, 3] {
             changes.note(Some(changed("r1", version)));
         }
         assert_eq!(changes.take(at(0)), [("webhook:r1".to_owned(), 5)]);
         assert_eq!(changes.take(at(0)), []);
-        changes.put_off("webhook:r1".to_owned(), at(30));
+        changes.defer("webhook:r1".to_owned(), at(30));
         assert_eq!(changes.take(at(29)), []);
         assert_eq!(changes.take(at(30)), [("webhook:r1".to_owned(), ANY_VERSION)]);
     }

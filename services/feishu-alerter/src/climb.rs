@@ -7,11 +7,11 @@ use domain::id::WaitId;
 use domain::ladder::RungId;
 use domain::rules::Colour;
 use runtime::config::Feishu;
-use store::alerts::cards::{DealtWith, dealt_with};
+use store::alerts::cards::{self, DealtWith};
 use store::rooms::Room;
 use store::sqlx::{self, PgConnection};
 
-use crate::grounds::Grounds;
+use crate::alert_context::AlertContext;
 use crate::receivers::chat_of;
 
 /// The rungs of one wait, those of the waits that it took the place of among them.
@@ -21,7 +21,7 @@ pub struct Climb {
     highest: Option<Highest>,
 }
 
-/// The highest rung that people were told of.
+/// The highest rung with a card for somebody.
 #[derive(Debug)]
 struct Highest {
     rung: RungId,
@@ -35,7 +35,6 @@ struct Highest {
 pub struct Handover {
     /// The highest rung passed.
     pub rung: RungId,
-    /// Its colour.
     pub colour: Colour,
     /// The new owner's chat.
     pub chat: String,
@@ -47,7 +46,7 @@ pub async fn climbs(
     waits: &[WaitId],
 ) -> Result<BTreeMap<WaitId, Climb>, sqlx::Error> {
     let mut climbs: BTreeMap<WaitId, Climb> = BTreeMap::new();
-    for card in dealt_with(connection, waits).await? {
+    for card in cards::dealt_with(connection, waits).await? {
         climbs.entry(card.follows.clone()).or_default().learn(card);
     }
     Ok(climbs)
@@ -59,7 +58,6 @@ impl Climb {
         &self.dealt_with
     }
 
-    /// Notes one more.
     pub fn deal_with(&mut self, rung: RungId) {
         self.dealt_with.insert(rung);
     }
@@ -67,7 +65,7 @@ impl Climb {
     fn learn(&mut self, card: DealtWith) {
         let Ok(rung) = card.rung.parse() else { return };
         self.dealt_with.insert(rung);
-        if !card.told || self.highest.as_ref().is_some_and(|highest| highest.rung > rung) {
+        if !card.notified || self.highest.as_ref().is_some_and(|highest| highest.rung > rung) {
             return;
         }
         let highest = self.highest.take().filter(|highest| highest.rung == rung);
@@ -82,14 +80,14 @@ impl Climb {
         self.highest = Some(highest);
     }
 
-    /// The card that the room's owner is to get at once, since others were told of the highest rung passed and they were
+    /// The card that the room's owner is to get at once, since others got a card of the highest rung passed and they did
     /// not. Who owned the room before and got that card has it still: it is only made true again.
     ///
     /// None in a rehearsal, and none for a rung that was due before the system went live or while the room was excluded.
-    pub fn handover(&self, room: &Room, grounds: &Grounds, feishu: &Feishu) -> Option<Handover> {
-        let highest = self.highest.as_ref().filter(|_| grounds.phase.live)?;
+    pub fn handover(&self, room: &Room, context: &AlertContext, feishu: &Feishu) -> Option<Handover> {
+        let highest = self.highest.as_ref().filter(|_| context.phase.live)?;
         let chat = chat_of(feishu, room.state.owner.as_ref()?);
-        let since = grounds.phase.since.max(room.included_since);
+        let since = context.phase.since.max(room.included_since);
         if highest.chats.contains(chat) || since.is_some_and(|since| highest.due_at < since) {
             return None;
         }

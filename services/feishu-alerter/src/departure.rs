@@ -1,4 +1,4 @@
-//! Tells people that our account is not in a room any more: once, to the owner and to everybody. Nothing more comes of
+//! Alerts people that our account is not in a room any more: once, to the owner and to everybody. Nothing more comes of
 //! it; when the account is back the same cards say so.
 
 use chrono::TimeDelta;
@@ -7,7 +7,7 @@ use domain::golive::Phase;
 use domain::id::WaitId;
 use domain::rules::{Audience, Colour};
 use runtime::config::Feishu;
-use store::alerts::cards::{About, Fate, NewCard, insert};
+use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
 use store::rooms::Room;
 use store::sqlx::PgConnection;
 
@@ -20,11 +20,11 @@ use crate::receivers::receivers;
 const RUNG: &str = "left";
 /// It says that something is wrong, and blames nobody.
 const COLOUR: Colour = Colour::Orange;
-/// A departure longer ago is no news, as for an alerter that runs for the first time.
-const TELL_WITHIN: TimeDelta = TimeDelta::days(1);
+/// A departure longer ago is not reported, as by an alerter that runs for the first time.
+const REPORTED_WITHIN: TimeDelta = TimeDelta::days(1);
 
 /// Makes the cards of every room among these that nobody observes and that is not excluded; those that are made stay as they are.
-pub async fn tell(
+pub async fn insert_cards(
     connection: &mut PgConnection,
     feishu: &Feishu,
     rooms: impl Iterator<Item = &Room> + Send,
@@ -33,15 +33,15 @@ pub async fn tell(
 ) -> Result<(), Failure> {
     for room in rooms.filter(|room| !room.excluded) {
         let Some(absence) = room.state.presence.unobserved() else { continue };
-        // What was so before the system went live, or went back to rehearsal, was told then or is no news.
-        if now - absence.at > TELL_WITHIN || phase.since.is_some_and(|since| absence.at < since) {
+        // What was so before the system went live, or went back to rehearsal, was reported then or does not matter.
+        if now - absence.at > REPORTED_WITHIN || phase.since.is_some_and(|since| absence.at < since) {
             continue;
         }
         let entry = WaitId(absence.entry.0.clone());
         let owner = room.state.owner.as_ref();
         for chat in receivers(feishu, owner, Audience::OwnerAndPublic) {
             let card = NewCard {
-                about: About::Departure,
+                subject_kind: SubjectKind::Departure,
                 wait: &entry,
                 room: &room.room,
                 rung: RUNG,
@@ -50,9 +50,9 @@ pub async fn tell(
                 threshold_seconds: 0,
                 colour: COLOUR.name(),
                 due_at: absence.at,
-                fate: if phase.live { Fate::Pending } else { Fate::Rehearsed },
+                status: if phase.live { InitialStatus::Pending } else { InitialStatus::Rehearsed },
             };
-            insert(connection, &card, &as_json(&CardState::WAITING)?, now).await?;
+            cards::insert(connection, &card, &as_json(&CardState::WAITING)?, now).await?;
         }
     }
     Ok(())

@@ -1,35 +1,35 @@
 //! The only sender of cards: it decides which alert is due, delivers it to Feishu never twice and never not at all,
-//! and takes the presses of the cards' buttons.
+//! and takes the actions of its buttons.
 //!
 //! It must not write rooms or waits: what a button asks for goes to `room-state` as a command.
 //!
-//! Three convergers and an endpoint: [`plan`] takes in changed rooms and makes cards that are due; [`watch`] looks after
+//! Three loops and an endpoint: [`plan`] takes in changed rooms and makes cards that are due; [`watch`] looks after
 //! Huiyin itself and makes cards of what is wrong with it; [`deliver`] brings the cards out and changes them when their
-//! wait or alarm ends; [`press`] takes the buttons. They share nothing but the store.
+//! wait or alarm ends; [`actions`] takes the buttons. They share nothing but the store.
 
-mod about;
+mod action_ids;
+mod actions;
+mod alert_context;
 pub mod callback;
 pub mod card;
 mod changes;
 mod climb;
-mod compose;
+mod content;
 mod decide;
 mod deliver;
 mod departure;
 mod failure;
-mod fate;
 pub mod feishu;
+mod freshness;
 mod gauges;
-mod grounds;
 mod names;
 mod observe;
 mod plan;
-mod press;
-mod pressed;
 mod receivers;
 mod retention;
 mod rules;
-mod truth;
+mod status;
+mod subject;
 mod unanswered;
 pub mod uuid;
 pub mod watch;
@@ -45,10 +45,10 @@ use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
+use crate::actions::ActionServer;
 use crate::changes::Changes;
 use crate::deliver::Deliverer;
 use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
-use crate::press::Presses;
 use crate::rules::RulesCache;
 
 /// Where tests can end the service; see [`runtime::fault`].
@@ -66,7 +66,7 @@ pub mod point {
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     if !ctx.config.feishu.enabled {
         tracing::info!("feishu.enabled is false: no cards");
-        // Those of former times grow old all the same.
+        // Earlier ones still have to be blanked.
         retention::run(ctx).await;
         return Ok(());
     }
@@ -74,7 +74,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let http =
         runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
-    let presses = Presses::bind(ctx.clone(), client.clone()).await?;
+    let actions = ActionServer::bind(ctx.clone(), client.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
@@ -84,7 +84,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     }
     tasks.spawn("plan", plan::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
     tasks.spawn("deliver", deliver::run(deliverer));
-    tasks.spawn("presses", presses.serve());
+    tasks.spawn("actions", actions.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {

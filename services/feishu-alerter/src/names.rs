@@ -12,7 +12,7 @@ use crate::card::text;
 use crate::feishu::{FeishuClient, OpenId};
 use crate::wording;
 
-/// A press has 2.4 s for everything. Without an answer by then it counts all the same, by an unnamed person.
+/// An action has 2.4 s for everything. Without an answer by then it counts all the same, by an unnamed person.
 const WITHIN: Duration = Duration::from_secs(1);
 /// A look-up that failed is not repeated sooner: a missing scope does not come back by itself.
 const FAILED_FOR: Duration = Duration::from_mins(10);
@@ -32,7 +32,6 @@ enum LookedUp {
     Nameless(Instant),
 }
 
-/// Names people.
 pub struct Names {
     feishu: Arc<FeishuClient>,
     looked_up: Mutex<HashMap<OpenId, Lookup>>,

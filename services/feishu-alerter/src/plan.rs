@@ -1,20 +1,20 @@
-//! The first converger: a wake-up or a second that passed → take in what changed → make the cards that are due.
+//! Planning: a wake-up or a second that passed → take in what changed → make the cards that are due.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::Context;
 use runtime::telemetry::chain;
-use store::alerts::changes::end_undo;
-use store::alerts::schedule::rooms_with_waits;
+use store::alerts::changes;
+use store::alerts::schedule;
 use tokio::sync::Notify;
 
 use crate::changes::Changes;
 use crate::decide::Decider;
 use crate::failure::Failure;
+use crate::freshness::{self, HoldLog};
 use crate::observe::observe;
 use crate::rules::RulesCache;
-use crate::truth::{Notice, held};
 use crate::unanswered::Mornings;
 
 /// The longest pause between two looks.
@@ -28,13 +28,13 @@ struct Planner {
     rules: Arc<RulesCache>,
     pending: Arc<Changes>,
     decider: Decider,
-    notice: Notice,
+    notice: HoldLog,
     mornings: Mornings,
     /// Every room with a wait was looked at since the start.
     known: bool,
 }
 
-/// Runs until the shutdown is requested; rings `made` after each look.
+/// Runs until the shutdown is requested; notifies `made` after each look.
 pub async fn run(
     ctx: Context,
     rules: Arc<RulesCache>,
@@ -48,7 +48,7 @@ pub async fn run(
         rules,
         pending,
         decider: Decider::new(),
-        notice: Notice::default(),
+        notice: HoldLog::default(),
         mornings: Mornings::default(),
         known: false,
     };
@@ -72,7 +72,7 @@ impl Planner {
         let Self { ctx, rules, pending, .. } = &*self;
         if !self.known {
             // Since the last run the configuration may have given people other chats.
-            let rooms = rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
+            let rooms = schedule::rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
             for some in rooms.chunks(ADDED) {
                 pending.add(some.iter().cloned());
                 observe(ctx, rules, pending).await?;
@@ -80,8 +80,8 @@ impl Planner {
         }
         observe(ctx, rules, pending).await?;
         let now = ctx.clock.now();
-        end_undo(&mut *ctx.db.acquire().await?, now).await?;
-        let held = held(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
+        changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
+        let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
         self.known = true;
         self.notice.note(held);
         if held.is_none() {

@@ -6,7 +6,7 @@ use runtime::config::Feishu;
 
 /// The chats that get a rung's card, without repeats. None: nobody owns the room and the rung is not for the public.
 ///
-/// An owner without a chat of their own is told in the public chat, where somebody can pass it on.
+/// An owner without a chat of their own is alerted in the public chat, where somebody can pass it on.
 pub fn receivers<'c>(feishu: &'c Feishu, owner: Option<&StaffName>, audience: Audience) -> Vec<&'c str> {
     let public = feishu.public_chat.as_str();
     let private = owner.map(|owner| chat_of(feishu, owner));
@@ -17,7 +17,7 @@ pub fn receivers<'c>(feishu: &'c Feishu, owner: Option<&StaffName>, audience: Au
     chats
 }
 
-/// The chat in which an owner is told.
+/// The chat in which an owner is alerted.
 pub fn chat_of<'c>(feishu: &'c Feishu, owner: &StaffName) -> &'c str {
     feishu.chats.get(owner).unwrap_or(&feishu.public_chat)
 }

@@ -1,4 +1,4 @@
-//! Nobody waits unseen after the ladder's end: on every working morning the public chat gets a list of all for whom no
+//! Nobody is forgotten after the ladder's end: on every working morning the public chat gets a list of all for whom no
 //! card is due any more, until they are answered or cancelled.
 //!
 //! It is a card of the outbox like all others, one a day by its key. Who is on it is read when it is sent, without those
@@ -12,13 +12,13 @@ use domain::rules::{Colour, Rules};
 use runtime::Context;
 use runtime::config::Feishu;
 use store::alerts::cards::Card;
-use store::alerts::unanswered::{Unanswered, insert, list};
+use store::alerts::unanswered::{self, Unanswered};
 use store::sqlx::{self, PgConnection};
 
+use crate::alert_context::AlertContext;
 use crate::card::CardState;
 use crate::decide::as_json;
 use crate::failure::Failure;
-use crate::grounds::Grounds;
 use crate::rules::RulesCache;
 
 /// How many are named. Whoever is not is counted.
@@ -31,7 +31,6 @@ const COLOUR: Colour = Colour::Orange;
 pub struct List {
     /// Those who have waited longest, longest first.
     pub named: Vec<Unanswered>,
-    /// All of them.
     pub total: i64,
     /// The day that it is for is not over.
     pub is_of_today: bool,
@@ -45,22 +44,30 @@ pub struct Mornings {
 }
 
 impl Mornings {
-    /// Makes the list of this morning, if it is time. Called when the truth is known to be up to date.
+    /// Makes the list of this morning, if it is time. Called when capture and folding are known to be up to date.
     pub async fn run(&mut self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
         let now = ctx.clock.now();
         let mut connection = ctx.db.acquire().await?;
-        let grounds = Grounds::read(&mut connection, rules, now).await?;
+        let context = AlertContext::read(&mut connection, rules, now).await?;
         let feishu = &ctx.config.feishu;
-        let Some((day, at)) = morning(grounds.rules(), feishu, now) else { return Ok(()) };
+        let Some((day, at)) = morning(context.rules(), feishu, now) else { return Ok(()) };
         if self.last == Some(day) {
             return Ok(());
         }
-        // What came before go-live is no news; what was to come in a rehearsal does not come.
-        let told = grounds.phase.live && grounds.phase.since.is_none_or(|since| at >= since);
-        if told && !list(&mut connection, at, 1).await?.0.is_empty() {
+        // What came before go-live is over; what was to come in a rehearsal does not come.
+        let is_due = context.phase.live && context.phase.since.is_none_or(|since| at >= since);
+        if is_due && !unanswered::list(&mut connection, at, 1).await?.0.is_empty() {
             let wanted = as_json(&CardState::WAITING)?;
-            let made =
-                insert(&mut connection, day, &feishu.public_chat, COLOUR.name(), &wanted, at, now).await?;
+            let made = unanswered::insert(
+                &mut connection,
+                day,
+                &feishu.public_chat,
+                COLOUR.name(),
+                &wanted,
+                at,
+                now,
+            )
+            .await?;
             if made {
                 tracing::info!(%day, "a list of all who still wait is due");
             }
@@ -78,7 +85,7 @@ impl List {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
-        let (named, total) = list(connection, card.due_at, MOST).await?;
+        let (named, total) = unanswered::list(connection, card.due_at, MOST).await?;
         let today = now.with_timezone(&rules.time_zone).date_naive();
         Ok(Self { named, total, is_of_today: card.rung == today.to_string() })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
-use domain::gap::Unseen;
+use domain::gap::CoverageGaps;
 use domain::id::{CommandId, EntryId, WaitId};
 use domain::rules::RulesHistory;
 use domain::timeline::{Body, Cancel, Claim, Entry, Position};
@@ -309,7 +309,7 @@ async fn was_unseen(
     let found = waits::list(connection, Which::Ids(std::slice::from_ref(&wait.0))).await?.pop();
     let Some(found) = found.filter(|found| found.room == locked.room) else { return Ok(false) };
     let gaps = store::ingest::gaps::after(connection, found.wait.opened.at).await?;
-    Ok(Unseen::of(&locked.room, &locked.state.presence, &gaps).touches(&found.wait, now))
+    Ok(CoverageGaps::of(&locked.room, &locked.state.presence, &gaps).affects(&found.wait, now))
 }
 
 /// Whether a cancel closed a wait.

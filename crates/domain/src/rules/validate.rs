@@ -229,7 +229,6 @@ mod tests {
         assert_eq!(rules().validate(), Vec::new());
     }
 
-    /// Seen to fail with any single one of its checks taken out.
     #[test]
     fn every_problem_is_reported_at_once_with_its_path() {
         let mut wrong = rules();

@@ -49,13 +49,12 @@ pub fn request_bytes(message: &OutgoingMessage) -> usize {
 pub enum Toast {
     /// Done.
     Success,
-    /// Nothing to do.
     Info,
     /// Not done.
     Error,
 }
 
-/// The answer to a press that only says something.
+/// The answer to an action that only says something.
 pub fn answer_with_toast(kind: Toast, words: &str) -> Value {
     let kind = match kind {
         Toast::Success => "success",
@@ -86,7 +85,7 @@ fn card(facts: &CardFacts, form: Form) -> Value {
     })
 }
 
-/// A card without a title, in one line. It must be true for ever: who waits since when may be judged anew, and how the wait
+/// A card without a title, in one line. It must be true for ever: who waits since when may be judged again, and how the wait
 /// goes on is said by the card that it points to.
 fn line(facts: &CardFacts) -> Value {
     let what = wording::in_room(wording::ESCALATED, &escaped(&facts.room));

@@ -17,13 +17,11 @@ pub struct CardFacts {
     pub marker: CardUuid,
     /// What the card is for.
     pub kind: CardKind,
-    /// The rung's colour.
     pub level: Colour,
     /// The rung's threshold in working time. Not the time waited so far: that would move.
     pub threshold: Duration,
     /// The customer's display name; empty if the card is about no customer.
     pub customer: String,
-    /// The room's name.
     pub room: String,
     /// The owner, if there is one.
     pub owner: Option<Owner>,
@@ -65,7 +63,6 @@ pub enum CardKind {
 /// The person answerable for the room.
 #[derive(Debug, Clone)]
 pub struct Owner {
-    /// Display name.
     pub name: String,
     /// To be mentioned, where the card goes to a group. One id that Feishu does not know fails the whole card.
     pub mention: Option<OpenId>,
@@ -74,11 +71,9 @@ pub struct Owner {
 /// One message of the room as the card shows it.
 #[derive(Debug, Clone)]
 pub struct LastLine {
-    /// Who said it.
     pub speaker: String,
     /// What; non-text already in its bracketed form.
     pub text: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -110,33 +105,28 @@ pub enum CardState {
     Escalated,
     /// Somebody answered.
     Answered {
-        /// Display name.
         by: String,
         /// How long the customer waited, in working time.
         after: Duration,
     },
     /// Somebody said that no reply is needed.
     Cancelled {
-        /// Display name.
         by: String,
         /// It was said on a card, and until then it can be taken back there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo_until: Option<DateTime<Utc>>,
     },
     /// Somebody said that there was a reply while nobody saw it.
-    Confirmed {
-        /// Display name.
-        by: String,
-    },
+    Confirmed { by: String },
     /// Our account is in the room again.
     Returned,
     /// The customer took the message back.
     Withdrawn,
     /// Our account left the room.
     Unobserved,
-    /// Judged anew, nobody was waiting.
+    /// Judged again, nobody was waiting.
     Void,
-    /// The rules exclude the room: nobody is told how it goes on.
+    /// The rules exclude the room: nobody is alerted about it.
     Excluded,
 }
 
@@ -153,7 +143,6 @@ impl CardState {
 /// How much of a card is sent. Each step down is another content and so needs another uuid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Everything.
     Full,
     /// Without the mention, saying so.
     WithoutMention,

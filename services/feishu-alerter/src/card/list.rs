@@ -18,7 +18,6 @@ const NAME_CHARS: usize = 40;
 
 /// How a list is shown.
 pub struct Setting {
-    /// The card's identity.
     pub marker: CardUuid,
     /// The colour of its title.
     pub colour: Colour,

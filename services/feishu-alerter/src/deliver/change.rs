@@ -5,15 +5,15 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use store::alerts::cards::{Card, get};
-use store::alerts::changes::{give_up, lock_next, mark_changing, mark_shown, put_off};
+use store::alerts::cards::{self, Card};
+use store::alerts::changes;
 use store::sqlx::PgConnection;
 
-use super::pace::{CHAT_SPACING, PUT_OFF, next_attempt};
+use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
 use super::send::IN_FLIGHT;
 use super::{Deliverer, Step};
-use crate::about::{About, Making};
 use crate::card::Form;
+use crate::content::{CardContent, RenderContext};
 use crate::failure::Failure;
 use crate::feishu::{FeishuError, MessageId, OutgoingMessage};
 use crate::uuid::CardUuid;
@@ -34,14 +34,14 @@ struct Change {
 struct Content {
     message: OutgoingMessage,
     /// The last entry of the room that its reader sees then; `None`: it shows no lines.
-    through: Option<String>,
+    seen_up_to: Option<String>,
 }
 
 /// What a look gave.
 enum Next {
     None,
     /// This one needs no call, or can be made by no call now.
-    PutAside,
+    Done,
     Ready(Box<Change>),
 }
 
@@ -50,12 +50,12 @@ impl Deliverer {
     pub(super) async fn change_next(&self, chat: &str) -> Result<Step, Failure> {
         let change = match self.prepare_change(chat).await? {
             Next::None => return Ok(Step::Idle),
-            Next::PutAside => return Ok(Step::Worked),
+            Next::Done => return Ok(Step::Worked),
             Next::Ready(change) => change,
         };
         let outcome =
             self.feishu.update_card(&change.message_id, &change.content.message, change.ends_at).await;
-        self.record_change(&change.card, change.content.through.as_deref(), outcome).await?;
+        self.record_change(&change.card, change.content.seen_up_to.as_deref(), outcome).await?;
         self.ctx.clock.sleep(CHAT_SPACING).await;
         Ok(Step::Worked)
     }
@@ -63,7 +63,7 @@ impl Deliverer {
     async fn prepare_change(&self, chat: &str) -> Result<Next, Failure> {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.begin().await?;
-        let Some(id) = lock_next(&mut tx, chat, now).await? else { return Ok(Next::None) };
+        let Some(id) = changes::lock_next(&mut tx, chat, now).await? else { return Ok(Next::None) };
         match self.look_at_change(&mut tx, id, now).await {
             Ok(next) => {
                 tx.commit().await?;
@@ -71,9 +71,9 @@ impl Deliverer {
             }
             Err(failure) if failure.is_of_the_data() => {
                 tx.rollback().await?;
-                failure.tell_unmade(id, chat);
-                put_off(&mut *self.ctx.db.acquire().await?, id, None, now + PUT_OFF).await?;
-                Ok(Next::PutAside)
+                failure.log_unmade(id, chat);
+                changes::defer(&mut *self.ctx.db.acquire().await?, id, None, now + DEFER_FOR).await?;
+                Ok(Next::Done)
             }
             Err(failure) => Err(failure),
         }
@@ -85,14 +85,14 @@ impl Deliverer {
         id: i64,
         now: Timestamp,
     ) -> Result<Next, Failure> {
-        let Some(card) = get(connection, id).await? else { return Ok(Next::None) };
+        let Some(card) = cards::get(connection, id).await? else { return Ok(Next::None) };
         if let Some((message_id, content)) = self.change(connection, &card, now).await? {
-            mark_changing(connection, id).await?;
+            changes::mark_changing(connection, id).await?;
             let ends_at = now + IN_FLIGHT;
             return Ok(Next::Ready(Box::new(Change { card, message_id, content, ends_at })));
         }
-        give_up(connection, id).await?;
-        Ok(Next::PutAside)
+        changes::give_up(connection, id).await?;
+        Ok(Next::Done)
     }
 
     /// The message and what it becomes. `None`: it cannot be changed.
@@ -110,18 +110,18 @@ impl Deliverer {
             return Ok(None);
         }
         let history = self.rules.get(connection).await?;
-        let about = About::read(connection, card, history.at(now), now).await?;
-        let Some(about) = about else { return Ok(None) };
-        let making = Making { rules: history.at(now), config: &self.ctx.config, form, now };
-        let message = about.message(card, uuid, &card.wanted, making)?;
-        let through = about.through_shown(&card.wanted).map(str::to_owned);
-        Ok(message.map(|message| (MessageId::new(message_id), Content { message, through })))
+        let content = CardContent::read(connection, card, history.at(now), now).await?;
+        let Some(content) = content else { return Ok(None) };
+        let rendering = RenderContext { rules: history.at(now), config: &self.ctx.config, form, now };
+        let message = content.message(card, uuid, &card.wanted, rendering)?;
+        let seen_up_to = content.seen_up_to_when_shown(&card.wanted).map(str::to_owned);
+        Ok(message.map(|message| (MessageId::new(message_id), Content { message, seen_up_to })))
     }
 
     async fn record_change(
         &self,
         card: &Card,
-        through: Option<&str>,
+        seen_up_to: Option<&str>,
         outcome: Result<(), FeishuError>,
     ) -> Result<(), Failure> {
         let now = self.ctx.clock.now();
@@ -129,26 +129,26 @@ impl Deliverer {
         let Err(error) = outcome else {
             metrics::counter!("alerts_changed_total").increment(1);
             // What was sent, not what is wanted by now: if that differs, it is changed once more.
-            return Ok(mark_shown(&mut connection, card.id, &card.wanted, through).await?);
+            return Ok(changes::mark_shown(&mut connection, card.id, &card.wanted, seen_up_to).await?);
         };
         tracing::warn!(wait.id = %card.wait, chat.id = card.chat, error = %error, "a card was not changed");
         let form = Form::from_name(&card.form);
         match &error {
             FeishuError::RetrySameUuid { after, .. } => {
                 let next = next_attempt(card.change_attempts + 1, *after, now);
-                put_off(&mut connection, card.id, None, next).await?;
+                changes::defer(&mut connection, card.id, None, next).await?;
             }
             FeishuError::FixCard(_) => match form.simpler().filter(|form| *form != Form::PlainText) {
-                Some(simpler) => put_off(&mut connection, card.id, Some(simpler.name()), now).await?,
-                None => give_up(&mut connection, card.id).await?,
+                Some(simpler) => changes::defer(&mut connection, card.id, Some(simpler.name()), now).await?,
+                None => changes::give_up(&mut connection, card.id).await?,
             },
             FeishuError::Unchangeable(_) | FeishuError::Permanent(_) => {
                 metrics::counter!("alerts_unchangeable_total").increment(1);
-                give_up(&mut connection, card.id).await?;
+                changes::give_up(&mut connection, card.id).await?;
             }
             FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
                 let until = self.stop_everything(&error, now);
-                put_off(&mut connection, card.id, None, until).await?;
+                changes::defer(&mut connection, card.id, None, until).await?;
             }
         }
         Ok(())

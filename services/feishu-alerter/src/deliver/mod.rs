@@ -1,4 +1,4 @@
-//! The second converger: brings cards out and keeps them true.
+//! Delivery: brings cards out and keeps them true.
 //!
 //! A replica claims whole chats and works on each with one worker: cards go out in the order in which they were made,
 //! at a pace that the chat allows. What was sent is compared with what should be shown, so that a change needs no
@@ -7,7 +7,7 @@
 mod change;
 mod pace;
 mod send;
-mod urge;
+mod urgent;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::Context;
 use runtime::telemetry::chain;
-use store::alerts::claims::{claim, release, renew};
+use store::alerts::claims;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::pace::{Pace, Pause};
 use crate::failure::Failure;
 use crate::feishu::FeishuClient;
+use crate::freshness;
 use crate::rules::RulesCache;
-use crate::truth::held;
 
 /// The part of the service that [`runtime::health`] knows it by.
 const PART: &str = "deliver";
@@ -36,12 +36,11 @@ const WORKERS: usize = 8;
 /// How long a claim stands without being renewed: longer than any one call with its retries of the token.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-/// Brings cards out.
 pub struct Deliverer {
     ctx: Context,
     feishu: Arc<FeishuClient>,
     rules: Arc<RulesCache>,
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
     holder: String,
     pace: Pace,
     pause: Pause,
@@ -72,7 +71,7 @@ pub async fn run(deliverer: Deliverer) {
         }
         tokio::select! {
             Some(ended) = workers.join_next() => drop(busy.remove(&finished(ended))),
-            () = deliverer.bell.notified(), if busy.len() < WORKERS => {}
+            () = deliverer.wake.notified(), if busy.len() < WORKERS => {}
             _ = ctx.shutdown.sleep(TICK) => {}
         }
     }
@@ -93,10 +92,10 @@ fn finished(ended: Result<String, tokio::task::JoinError>) -> String {
 }
 
 impl Deliverer {
-    /// Ready to run; `bell` rings when there may be something to do.
-    pub fn new(ctx: Context, feishu: Arc<FeishuClient>, rules: Arc<RulesCache>, bell: Arc<Notify>) -> Self {
+    /// Ready to run; `wake` is notified when there may be something to do.
+    pub fn new(ctx: Context, feishu: Arc<FeishuClient>, rules: Arc<RulesCache>, wake: Arc<Notify>) -> Self {
         let (holder, pace, pause) = (runtime::random::token(), Pace::default(), Pause::default());
-        Self { ctx, feishu, rules, bell, holder, pace, pause }
+        Self { ctx, feishu, rules, wake, holder, pace, pause }
     }
 
     /// Claims chats that nobody works on and in which something can be done.
@@ -120,10 +119,10 @@ impl Deliverer {
     async fn try_claim(&self, busy: &BTreeSet<String>) -> Result<Vec<String>, Failure> {
         let now = self.ctx.clock.now();
         let mut connection = self.ctx.db.acquire().await?;
-        let sending = held(&mut connection, &self.ctx.config, now).await?.is_none();
+        let sending = freshness::hold_reason(&mut connection, &self.ctx.config, now).await?.is_none();
         let mine: Vec<String> = busy.iter().cloned().collect();
         let most = i64::try_from(WORKERS - busy.len()).unwrap_or_default();
-        Ok(claim(&mut connection, &self.holder, &mine, sending, now + LEASE, now, most).await?)
+        Ok(claims::claim(&mut connection, &self.holder, &mine, sending, now + LEASE, now, most).await?)
     }
 
     /// Works on a chat until there is nothing to do, then gives it back.
@@ -149,21 +148,21 @@ impl Deliverer {
     }
 
     async fn release(&self, chat: &str) -> Result<(), Failure> {
-        Ok(release(&mut *self.ctx.db.acquire().await?, chat, &self.holder).await?)
+        Ok(claims::release(&mut *self.ctx.db.acquire().await?, chat, &self.holder).await?)
     }
 
     async fn renew(&self, chat: &str, until: Timestamp) -> Result<bool, Failure> {
-        Ok(renew(&mut *self.ctx.db.acquire().await?, chat, &self.holder, until).await?)
+        Ok(claims::renew(&mut *self.ctx.db.acquire().await?, chat, &self.holder, until).await?)
     }
 
     async fn step(&self, chat: &str) -> Result<Step, Failure> {
         // Before the look and not before the call, so that what was looked at is still true when the call is made.
-        self.pace.turn(&self.ctx.clock).await;
+        self.pace.wait(&self.ctx.clock).await;
         let now = self.ctx.clock.now();
         if self.pause.holds(now) || !self.renew(chat, now + LEASE).await? {
             return Ok(Step::Idle);
         }
-        if self.send_next(chat).await? == Step::Worked || self.urge_next(chat).await? == Step::Worked {
+        if self.send_next(chat).await? == Step::Worked || self.push_urgent_next(chat).await? == Step::Worked {
             return Ok(Step::Worked);
         }
         self.change_next(chat).await

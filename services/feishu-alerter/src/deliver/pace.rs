@@ -15,11 +15,10 @@ pub const CHAT_SPACING: Duration = Duration::from_millis(250);
 const CALL_SPACING: Duration = Duration::from_millis(67);
 /// The pause after the first failure of a card; doubled for each further one.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(1);
-/// The longest pause.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(60);
 
 /// A card that this release cannot make is left alone this long.
-pub const PUT_OFF: TimeDelta = TimeDelta::seconds(30);
+pub const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
 
 /// Gives each call its moment.
 #[derive(Debug, Default)]
@@ -29,7 +28,7 @@ pub struct Pace {
 
 impl Pace {
     /// Waits until the next call may be made.
-    pub async fn turn(&self, clock: &Clock) {
+    pub async fn wait(&self, clock: &Clock) {
         let moment = {
             let mut next = self.next.lock().await;
             let now = Instant::now();

@@ -7,25 +7,22 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
 use serde_json::Value;
-use store::alerts::cards::{Card, get};
-use store::alerts::changes::overtake;
-use store::alerts::schedule::{is_due, lock_room};
-use store::alerts::sending::{
-    AttemptKey, End, Frozen, freeze, lock_attempt, lock_head, mark_refused, mark_retry, mark_sending,
-    mark_sent, put_off, set_aside,
-};
+use store::alerts::cards::{self, Card};
+use store::alerts::changes;
+use store::alerts::schedule;
+use store::alerts::sending::{self, AttemptKey, FinalStatus, Frozen};
 use store::golive;
 use store::sqlx::{Connection, PgConnection};
 
-use super::pace::{CHAT_SPACING, PUT_OFF, next_attempt};
+use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
 use super::{Deliverer, Step};
-use crate::about::{About, Making};
 use crate::card::{CardState, Form};
+use crate::content::{CardContent, RenderContext};
 use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
+use crate::freshness;
 use crate::point;
-use crate::truth::held;
 use crate::uuid::CardUuid;
 
 /// Feishu sends nothing twice under one uuid for an hour. Counted from the first attempt and with room to spare, so
@@ -56,8 +53,7 @@ enum Head {
     /// Nothing can be sent now.
     None,
     /// The card needed no call any more.
-    SetAside,
-    /// To be sent.
+    Done,
     Ready(Box<Attempt>),
 }
 
@@ -66,7 +62,7 @@ impl Deliverer {
     pub(super) async fn send_next(&self, chat: &str) -> Result<Step, Failure> {
         let attempt = match self.prepare(chat).await? {
             Head::None => return Ok(Step::Idle),
-            Head::SetAside => return Ok(Step::Worked),
+            Head::Done => return Ok(Step::Worked),
             Head::Ready(attempt) => attempt,
         };
         self.ctx.faults.reach(point::BEFORE_SEND).await;
@@ -81,8 +77,10 @@ impl Deliverer {
     async fn prepare(&self, chat: &str) -> Result<Head, Failure> {
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.begin().await?;
-        let held = held(&mut tx, &self.ctx.config, now).await?.is_some();
-        let Some(id) = lock_head(&mut tx, chat, PATIENCE, held, now).await? else { return Ok(Head::None) };
+        let held = freshness::hold_reason(&mut tx, &self.ctx.config, now).await?.is_some();
+        let Some(id) = sending::lock_head(&mut tx, chat, PATIENCE, held, now).await? else {
+            return Ok(Head::None);
+        };
         match self.look(&mut tx, id, now).await {
             Ok(found) => {
                 tx.commit().await?;
@@ -90,55 +88,55 @@ impl Deliverer {
             }
             Err(failure) if failure.is_of_the_data() => {
                 tx.rollback().await?;
-                failure.tell_unmade(id, chat);
-                put_off(&mut *self.ctx.db.acquire().await?, id, PATIENCE, now + PUT_OFF).await?;
-                Ok(Head::SetAside)
+                failure.log_unmade(id, chat);
+                sending::defer(&mut *self.ctx.db.acquire().await?, id, PATIENCE, now + DEFER_FOR).await?;
+                Ok(Head::Done)
             }
             Err(failure) => Err(failure),
         }
     }
 
-    /// Looks again at a locked card: it is set aside, left where it is, or made ready with its attempt noted.
+    /// Looks again at a locked card: it gets a final status, stays where it is, or is made ready with its attempt noted.
     async fn look(&self, tx: &mut PgConnection, id: i64, now: Timestamp) -> Result<Head, Failure> {
-        let Some(card) = get(tx, id).await? else { return Ok(Head::None) };
+        let Some(card) = cards::get(tx, id).await? else { return Ok(Head::None) };
         let history = self.rules.get(tx).await?;
-        let about = About::read(tx, &card, history.at(now), now).await?;
-        let Some(about) =
-            about.filter(|about| card.in_doubt || about.is_wanted(&card, &self.ctx.config.feishu, now))
+        let content = CardContent::read(tx, &card, history.at(now), now).await?;
+        let Some(content) = content
+            .filter(|content| card.unconfirmed || content.is_wanted(&card, &self.ctx.config.feishu, now))
         else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
-            set_aside(tx, id, End::Obsolete, None, now).await?;
-            return Ok(Head::SetAside);
+            sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
+            return Ok(Head::Done);
         };
         let phase = golive::history(tx).await?.at(now);
         if let Some(end) = ends_here(&card, phase, now) {
-            set_aside(tx, id, end, None, now).await?;
-            tell(&card, end);
-            return Ok(Head::SetAside);
+            sending::finish(tx, id, end, None, now).await?;
+            log_end(&card, end);
+            return Ok(Head::Done);
         }
         if !phase.live && card.alarm.is_none() {
             return Ok(Head::None);
         }
-        if !card.in_doubt && card.is_of_a_rung() && is_due(tx, &card.follows, now).await? {
+        if !card.unconfirmed && card.is_of_a_rung() && schedule::is_due(tx, &card.follows, now).await? {
             // A higher rung is about to take its place.
             return Ok(Head::None);
         }
-        let Some((uuid, message)) = self.frozen(tx, &card, &about, now).await? else {
-            set_aside(tx, id, End::Obsolete, None, now).await?;
-            return Ok(Head::SetAside);
+        let Some((uuid, message)) = self.frozen(tx, &card, &content, now).await? else {
+            sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
+            return Ok(Head::Done);
         };
         let ends_at = now + IN_FLIGHT;
-        mark_sending(tx, id, now, ends_at).await?;
+        sending::mark_sending(tx, id, now, ends_at).await?;
         Ok(Head::Ready(Box::new(Attempt { card, uuid, message, ends_at })))
     }
 
-    /// The card's bytes: those of the first attempt, or made now and kept for every attempt. `None`: there is nobody to
-    /// tell any more.
+    /// The card's bytes: those of the first attempt, or made now and kept for every attempt. `None`: it is not
+    /// wanted any more.
     async fn frozen(
         &self,
         connection: &mut PgConnection,
         card: &Card,
-        about: &About,
+        content: &CardContent,
         now: Timestamp,
     ) -> Result<Option<(CardUuid, OutgoingMessage)>, Failure> {
         let generation = u32::try_from(card.generation).unwrap_or_default();
@@ -149,13 +147,14 @@ impl Deliverer {
         }
         let history = self.rules.get(connection).await?;
         let (rules, config) = (history.at(now), &*self.ctx.config);
-        let making = Making { rules, config, form: Form::from_name(&card.form), now };
-        let shown = about.first(card, &config.feishu, now)?;
-        let Some(message) = about.message(card, uuid.clone(), &shown, making)? else { return Ok(None) };
+        let rendering = RenderContext { rules, config, form: Form::from_name(&card.form), now };
+        let shown = content.first(card, &config.feishu, now)?;
+        let Some(message) = content.message(card, uuid.clone(), &shown, rendering)? else { return Ok(None) };
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
-        let (through, texts_since) = (about.through(), about.texts_since(making));
-        let frozen = Frozen { uuid: uuid.as_str(), payload: &payload, through, shown: &shown, texts_since };
-        freeze(connection, card.id, &frozen).await?;
+        let (seen_up_to, texts_since) = (content.seen_up_to(), content.texts_since(rendering));
+        let frozen =
+            Frozen { uuid: uuid.as_str(), payload: &payload, seen_up_to, shown: &shown, texts_since };
+        sending::freeze(connection, card.id, &frozen).await?;
         Ok(Some((uuid, message)))
     }
 
@@ -184,10 +183,10 @@ impl Deliverer {
     ) -> Result<(), Failure> {
         let mut tx = connection.begin().await?;
         if card.alarm.is_none() {
-            lock_room(&mut tx, &card.room.to_string()).await?;
+            schedule::lock_room(&mut tx, &card.room.to_string()).await?;
         }
-        if mark_sent(&mut tx, card.id, sent.message_id.as_str(), now).await? {
-            overtake(&mut tx, card.id, &as_json(&CardState::Escalated)?, now).await?;
+        if sending::mark_sent(&mut tx, card.id, sent.message_id.as_str(), now).await? {
+            changes::overtake(&mut tx, card.id, &as_json(&CardState::Escalated)?, now).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -205,37 +204,37 @@ impl Deliverer {
         tracing::warn!(wait.id = %card.wait, chat.id = card.chat, card.attempts = number, error = %error, "a card was not sent");
         let mut tx = connection.begin().await?;
         let key = AttemptKey { id: card.id, uuid: attempt.uuid.as_str(), attempt: number };
-        if !lock_attempt(&mut tx, key).await? {
+        if !sending::lock_attempt(&mut tx, key).await? {
             tracing::warn!(wait.id = %card.wait, chat.id = card.chat, "the attempt was overtaken by another one");
             return Ok(());
         }
-        let in_doubt = card.in_doubt || error.certainty() == Certainty::Unknown;
+        let unconfirmed = card.unconfirmed || error.certainty() == Certainty::Unknown;
         match error {
             FeishuError::RetrySameUuid { after, .. } => {
                 let next = next_attempt(number, *after, now);
-                mark_retry(&mut tx, card.id, in_doubt, code, next, now).await?;
+                sending::mark_retry(&mut tx, card.id, unconfirmed, code, next, now).await?;
             }
             FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
                 let until = self.stop_everything(error, now);
-                mark_retry(&mut tx, card.id, in_doubt, code, until, now).await?;
+                sending::mark_retry(&mut tx, card.id, unconfirmed, code, until, now).await?;
             }
             // This attempt was refused, but an earlier one may stand in the chat: only the same uuid is safe.
-            _ if in_doubt => {
+            _ if unconfirmed => {
                 let next = next_attempt(number, None, now);
-                mark_retry(&mut tx, card.id, in_doubt, code, next, now).await?;
+                sending::mark_retry(&mut tx, card.id, unconfirmed, code, next, now).await?;
             }
             FeishuError::FixCard(_) => match simpler(attempt) {
-                Some(form) => mark_refused(&mut tx, card.id, form.name(), code, now).await?,
-                None => bury(&mut tx, card, code, now).await?,
+                Some(form) => sending::mark_refused(&mut tx, card.id, form.name(), code, now).await?,
+                None => fail(&mut tx, card, code, now).await?,
             },
             FeishuError::Permanent(_) | FeishuError::Unchangeable(_) => {
-                bury(&mut tx, card, code, now).await?;
+                fail(&mut tx, card, code, now).await?;
             }
         }
         Ok(tx.commit().await?)
     }
 
-    /// What every call would meet: no card is to blame, and none is given up for it.
+    /// What every call would meet: no card is to blame, and none fails for it.
     pub(super) fn stop_everything(&self, error: &FeishuError, now: Timestamp) -> Timestamp {
         let quota = matches!(error, FeishuError::QuotaExhausted(_));
         let until = now + if quota { QUOTA_PAUSE } else { APP_PAUSE };
@@ -247,23 +246,23 @@ impl Deliverer {
 
 /// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to
 /// rehearsal, is not sent; if it may stand in the chat already, nobody knows.
-fn ends_here(card: &Card, phase: Phase, now: Timestamp) -> Option<End> {
+fn ends_here(card: &Card, phase: Phase, now: Timestamp) -> Option<FinalStatus> {
     if card.alarm.is_some() {
-        // What is wrong with Huiyin itself is told in rehearsal too.
-        return window_is_over(card, now).then_some(End::Parked);
+        // What is wrong with Huiyin itself is reported in rehearsal too.
+        return window_is_over(card, now).then_some(FinalStatus::Parked);
     }
     let outlived = !phase.live || phase.since.is_some_and(|since| card.due_at < since);
-    match (card.in_doubt, phase.live) {
-        (true, true) if outlived => Some(End::Parked),
-        (true, _) if window_is_over(card, now) => Some(End::Parked),
-        (false, true) if outlived => Some(End::Skipped),
-        (false, false) => Some(End::Rehearsed),
+    match (card.unconfirmed, phase.live) {
+        (true, true) if outlived => Some(FinalStatus::Parked),
+        (true, _) if window_is_over(card, now) => Some(FinalStatus::Parked),
+        (false, true) if outlived => Some(FinalStatus::Skipped),
+        (false, false) => Some(FinalStatus::Rehearsed),
         _ => None,
     }
 }
 
-fn tell(card: &Card, end: End) {
-    if end == End::Parked {
+fn log_end(card: &Card, end: FinalStatus) {
+    if end == FinalStatus::Parked {
         metrics::counter!("alerts_parked_total").increment(1);
         tracing::error!(
             wait.id = %card.wait,
@@ -278,7 +277,7 @@ fn tell(card: &Card, end: End) {
 
 /// Whether the same uuid could send a second message.
 fn window_is_over(card: &Card, now: Timestamp) -> bool {
-    card.in_doubt && card.first_attempt_at.is_some_and(|first| now - first >= UUID_WINDOW)
+    card.unconfirmed && card.first_attempt_at.is_some_and(|first| now - first >= UUID_WINDOW)
 }
 
 /// The next simpler form that is another content.
@@ -290,13 +289,13 @@ fn simpler(attempt: &Attempt) -> Option<Form> {
     }
 }
 
-async fn bury(
+async fn fail(
     connection: &mut PgConnection,
     card: &Card,
     code: Option<i64>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    metrics::counter!("alerts_dead_total").increment(1);
-    tracing::error!(wait.id = %card.wait, card.id = card.id, chat.id = card.chat, code, "a card is dead: the chat does not take it");
-    Ok(set_aside(connection, card.id, End::Dead, code, now).await?)
+    metrics::counter!("alerts_failed_total").increment(1);
+    tracing::error!(wait.id = %card.wait, card.id = card.id, chat.id = card.chat, code, "a card has failed: the chat does not take it");
+    Ok(sending::finish(connection, card.id, FinalStatus::Failed, code, now).await?)
 }

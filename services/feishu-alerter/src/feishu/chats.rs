@@ -16,9 +16,7 @@ const PAGES_MAX: usize = 200;
 /// A group that the bot is in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ChatInfo {
-    /// Its id.
     pub chat_id: ChatId,
-    /// Its name.
     #[serde(default)]
     pub name: String,
     /// `normal`, `dissolved` or `dissolved_save`.

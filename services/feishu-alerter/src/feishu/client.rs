@@ -1,4 +1,4 @@
-//! The calls: send, update, press, upload. Each has a deadline, and a refused token is replaced once.
+//! The calls: send, update, urgent push, upload. Each has a deadline, and a refused token is replaced once.
 
 use chrono::{DateTime, Utc};
 use reqwest::multipart::{Form, Part};
@@ -40,7 +40,6 @@ impl Receiver {
 /// What Feishu says of a message that it has sent, now or under the same uuid before.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Sent {
-    /// The message.
     pub message_id: MessageId,
 }
 
@@ -106,9 +105,13 @@ impl FeishuClient {
         self.call_before(end, || self.request(Method::PATCH, &path).json(&body)).await.map(drop)
     }
 
-    /// Presses people (加急) about a message of ours: a notice that stays until they look. Returns those who cannot be
-    /// pressed: they are not in the chat, or not known. Pressed twice is seen twice, and harmless.
-    pub async fn press(&self, message_id: &MessageId, people: &[OpenId]) -> Result<Vec<String>, FeishuError> {
+    /// Pushes an urgent notice (加急) about a message of ours: a notice that stays until they look. Returns those who cannot be
+    /// reached: they are not in the chat, or not known. Pushed twice is seen twice, and harmless.
+    pub async fn push_urgent(
+        &self,
+        message_id: &MessageId,
+        people: &[OpenId],
+    ) -> Result<Vec<String>, FeishuError> {
         let path = format!("/open-apis/im/v1/messages/{}/urgent_app", path_segment(message_id.as_str()));
         let body = json!({"user_id_list": people});
         let answer = self

@@ -12,7 +12,6 @@ use std::time::Duration;
 pub struct Refusal {
     /// HTTP status.
     pub status: u16,
-    /// The envelope's code.
     pub code: i64,
     /// The card service's code inside 230099, if it could be read.
     pub sub: Option<i64>,
@@ -46,7 +45,6 @@ pub enum RetryCause {
     /// The moment had passed before which the call had to begin.
     #[error("too late to begin")]
     TooLate,
-    /// The deadline passed.
     #[error("no answer in time")]
     Timeout,
     /// The connection died before the answer was whole.
@@ -112,7 +110,6 @@ pub enum FeishuError {
     /// Try again, with the same uuid and nothing changed.
     #[error("to be tried again: {cause}")]
     RetrySameUuid {
-        /// What happened.
         cause: RetryCause,
         /// How long Feishu wants us to wait, if it said so.
         after: Option<Duration>,

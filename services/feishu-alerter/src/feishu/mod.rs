@@ -35,7 +35,6 @@ pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct Credentials {
     /// `cli_…`
     pub app_id: String,
-    /// The app's secret.
     pub app_secret: Secret,
 }
 
@@ -106,14 +105,12 @@ impl MsgType {
 /// A message ready to be frozen and sent: type, and content as the string that the API takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingMessage {
-    /// Card or text.
     pub msg_type: MsgType,
     /// JSON in a string.
     pub content: String,
 }
 
 impl OutgoingMessage {
-    /// A card.
     pub fn card(card: &Value) -> Self {
         Self { msg_type: MsgType::Interactive, content: card.to_string() }
     }

@@ -230,7 +230,7 @@ async fn the_plain_text_says_the_same_and_carries_the_marker() {
     assert!(message.content.contains(facts.marker.as_str()));
 }
 
-/// In a text message there are no entities to hide markup behind. Seen to fail with `<` and `>` alone replaced.
+/// In a text message there are no entities to hide markup behind.
 #[tokio::test]
 async fn nothing_of_a_stranger_is_markup_in_any_form() {
     let stage = stage().await;
@@ -256,7 +256,6 @@ async fn nothing_of_a_stranger_is_markup_in_any_form() {
     assert!(!text.contains("**"), "{text}");
 }
 
-/// Seen to fail with the footer of old, and with the title of old.
 #[tokio::test]
 async fn the_marker_is_folded_away_and_title_and_preview_name_the_room() {
     let stage = stage().await;

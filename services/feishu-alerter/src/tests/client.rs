@@ -57,8 +57,7 @@ async fn without_a_token_nothing_is_done() {
     assert_eq!(stage.calls("send").await, 0);
 }
 
-/// A network that swallows everything, as a broken one does: only the time for connecting ends it. Seen to fail: without
-/// `connect_timeout` the whole call runs out of time, and nobody knows.
+/// A network that swallows everything, as a broken one does: only the time for connecting ends it.
 #[tokio::test]
 async fn a_connection_that_is_never_made_has_done_nothing() {
     let stage = stage().await;

@@ -1,9 +1,9 @@
 //! The outside-facing parts against the fake Feishu, over real HTTP.
 
+mod actions;
 mod alarms;
 mod cards;
 mod client;
-mod presses;
 
 use std::sync::{Arc, Mutex};
 

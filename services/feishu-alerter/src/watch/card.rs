@@ -8,7 +8,7 @@ use runtime::operated::Operated;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::trouble::Trouble;
+use super::alarm_kind::AlarmKind;
 use super::wording;
 use crate::card::{CARD_BYTES_MAX, Form, folded_marker, request_bytes, text};
 use crate::feishu::OutgoingMessage;
@@ -20,11 +20,9 @@ const LINE_CHARS: usize = 300;
 /// What a card of an alarm shows. Its JSON is stored with each card, as what it should show and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// What is wrong.
-    pub trouble: Trouble,
-    /// Since when.
+    #[serde(rename = "trouble")]
+    pub kind: AlarmKind,
     pub since: Timestamp,
-    /// How it stands.
     pub state: State,
 }
 
@@ -37,10 +35,7 @@ pub enum State {
     /// It is wrong still, and a newer card says so.
     Repeated,
     /// It is over.
-    Over {
-        /// Since when.
-        at: Timestamp,
-    },
+    Over { at: Timestamp },
 }
 
 impl Shown {
@@ -52,11 +47,9 @@ impl Shown {
 
 /// How a card is shown.
 pub struct Setting<'a> {
-    /// Operators and links.
     pub watchdog: &'a Watchdog,
     /// The zone that times are shown in.
     pub zone: Tz,
-    /// The card's identity.
     pub marker: CardUuid,
 }
 
@@ -73,12 +66,12 @@ pub fn render(shown: &Shown, setting: &Setting<'_>, form: Form) -> OutgoingMessa
 }
 
 /// "W01 服务没有心跳：room-state"
-pub fn headline(trouble: &Trouble) -> String {
-    format!("{} {}", trouble.code(), wording::words(trouble, &Operated::default()).title)
+pub fn headline(kind: &AlarmKind) -> String {
+    format!("{} {}", kind.code(), wording::alarm_text(kind, &Operated::default()).title)
 }
 
 fn title(shown: &Shown) -> String {
-    let headline = headline(&shown.trouble);
+    let headline = headline(&shown.kind);
     match shown.state {
         State::Active => format!("⚠️ {headline}"),
         State::Repeated => format!("{}：{headline}", wording::REPEATED),
@@ -104,7 +97,7 @@ fn card(shown: &Shown, setting: &Setting<'_>, form: Form) -> Value {
 
 fn header(shown: &Shown) -> Value {
     let (colour, tag, tag_colour) = match shown.state {
-        State::Active => (shown.trouble.colour(), wording::TAG_ACTIVE, shown.trouble.colour().name()),
+        State::Active => (shown.kind.colour(), wording::TAG_ACTIVE, shown.kind.colour().name()),
         State::Repeated => (Colour::Grey, wording::TAG_ACTIVE, "neutral"),
         State::Over { .. } => (Colour::Grey, wording::OVER, "green"),
     };
@@ -119,19 +112,19 @@ fn markdown(content: &str) -> Value {
 
 /// What is said, line by line: (label, lines).
 fn sections(shown: &Shown, setting: &Setting<'_>) -> Vec<(&'static str, Vec<String>)> {
-    let words = wording::words(&shown.trouble, &setting.watchdog.operated);
+    let text = wording::alarm_text(&shown.kind, &setting.watchdog.operated);
     let since = time(setting, shown.since);
     if let State::Over { at } = shown.state {
         let length = (at - shown.since).to_std().unwrap_or_default();
         let lasted = wording::lasted(&crate::wording::span(length), &since, &time(setting, at));
-        let afterwards = words.afterwards;
+        let afterwards = text.afterwards;
         return vec![(wording::OVER, std::iter::once(lasted).chain(afterwards).collect())];
     }
     vec![
-        (wording::WHAT, vec![words.what]),
+        (wording::WHAT, vec![text.what]),
         (wording::SINCE, vec![since]),
-        (wording::IMPACT, vec![words.impact.to_owned()]),
-        (wording::STEPS, numbered(words.steps)),
+        (wording::IMPACT, vec![text.impact.to_owned()]),
+        (wording::STEPS, numbered(text.steps)),
     ]
 }
 
@@ -150,7 +143,7 @@ fn body(shown: &Shown, setting: &Setting<'_>) -> String {
 
 /// The QR code, or why there is none.
 fn code(shown: &Shown) -> Option<Value> {
-    let Trouble::LoginLost { picture, verification: None, .. } = &shown.trouble else { return None };
+    let AlarmKind::LoginLost { picture, verification: None, .. } = &shown.kind else { return None };
     Some(match picture {
         Some(key) => json!({"tag": "img", "img_key": key,
             "alt": {"tag": "plain_text", "content": wording::SCAN_HERE}}),
@@ -158,9 +151,9 @@ fn code(shown: &Shown) -> Option<Value> {
     })
 }
 
-/// Those who are pressed are named as well.
+/// Those who get an urgent push are mentioned as well.
 fn mentions(shown: &Shown, setting: &Setting<'_>, form: Form) -> Option<String> {
-    let named = form == Form::Full && shown.trouble.presses() && !setting.watchdog.operators.is_empty();
+    let named = form == Form::Full && shown.kind.is_urgent() && !setting.watchdog.operators.is_empty();
     let tag = |id: &String| {
         format!("<at id={}></at>", id.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', ""))
     };
@@ -169,13 +162,13 @@ fn mentions(shown: &Shown, setting: &Setting<'_>, form: Form) -> Option<String> 
 
 /// Where there is more.
 fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = String> {
-    let code = shown.trouble.code();
+    let code = shown.kind.code();
     let runbook = match &setting.watchdog.runbook {
         Some(url) => format!("[{}]({url}#{})", section(code, setting), code.to_lowercase()),
         None => section(code, setting),
     };
     let wants_login =
-        shown.is_active() && matches!(shown.trouble, Trouble::LoginLost { verification: None, .. });
+        shown.is_active() && matches!(shown.kind, AlarmKind::LoginLost { verification: None, .. });
     let login = setting.watchdog.login_page.as_ref().filter(|_| wants_login);
     let login = login.map(|url| format!("[{}]({url})", wording::LOGIN_PAGE));
     login.into_iter().chain([runbook])
@@ -195,7 +188,7 @@ fn plain_text(shown: &Shown, setting: &Setting<'_>) -> String {
         lines.push(format!("{label}："));
         lines.extend(section);
     }
-    lines.push(section(shown.trouble.code(), setting));
+    lines.push(section(shown.kind.code(), setting));
     lines.push(format!("{} {}", crate::wording::MARKER, setting.marker));
     lines.join("\n")
 }

@@ -9,14 +9,12 @@ use domain::span::Span;
 use runtime::Context;
 use runtime::config::Watchdog;
 use serde_json::Value;
-use store::alerts::watch::{
-    Alarm, NewAlarm, NewCard, cards_of, change, end, insert_card, open, raise, reopen, repeat_at, want,
-};
+use store::alerts::alarms::{self, Alarm, NewAlarm, NewCard};
 use store::sqlx::PgConnection;
 
+use super::alarm_kind::AlarmKind;
 use super::card::{Shown, State, headline};
-use super::decide::{All, Found};
-use super::trouble::Trouble;
+use super::decide::{Finding, Findings};
 use crate::failure::Failure;
 
 /// What is said of an alarm that lasts changes at most so often.
@@ -25,61 +23,65 @@ const CHANGED_EVERY: TimeDelta = TimeDelta::seconds(30);
 const RENEWED_EVERY: TimeDelta = TimeDelta::days(13);
 
 /// What is wrong again gets a new card if it lasts so long.
-const TOLD_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(5);
+const CARD_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(5);
 
-struct Turn<'a> {
+struct Pass<'a> {
     watchdog: &'a Watchdog,
     now: Timestamp,
 }
 
-/// One turn, in one transaction. Returns what is wrong now, in a line each.
-pub async fn converge(ctx: &Context, watchdog: &Watchdog, mut found: All) -> Result<Vec<Trouble>, Failure> {
-    let turn = Turn { watchdog, now: ctx.clock.now() };
+/// One pass, in one transaction. Returns what is wrong now, in a line each.
+pub async fn converge(
+    ctx: &Context,
+    watchdog: &Watchdog,
+    mut found: Findings,
+) -> Result<Vec<AlarmKind>, Failure> {
+    let pass = Pass { watchdog, now: ctx.clock.now() };
     let mut tx = ctx.db.begin().await?;
     let known: BTreeMap<String, Alarm> =
-        open(&mut tx).await?.into_iter().map(|alarm| (alarm.key.clone(), alarm)).collect();
+        alarms::open(&mut tx).await?.into_iter().map(|alarm| (alarm.key.clone(), alarm)).collect();
     let mut active = Vec::new();
     for (key, alarm) in known {
         match found.remove(&key) {
-            Some(found) => active.push(turn.goes_on(&mut tx, alarm, found).await?),
-            None if alarm.lasts_until.is_some_and(|until| turn.now < until) => {
+            Some(found) => active.push(pass.goes_on(&mut tx, alarm, found).await?),
+            None if alarm.lasts_until.is_some_and(|until| pass.now < until) => {
                 active.push(read(&alarm.trouble)?);
             }
-            None => turn.is_over(&mut tx, alarm).await?,
+            None => pass.is_over(&mut tx, alarm).await?,
         }
     }
     for found in found.into_values() {
-        turn.begins(&mut tx, &found).await?;
-        active.push(found.trouble);
+        pass.begins(&mut tx, &found).await?;
+        active.push(found.kind);
     }
     tx.commit().await?;
     Ok(active)
 }
 
-impl Turn<'_> {
-    async fn begins(&self, connection: &mut PgConnection, found: &Found) -> Result<(), Failure> {
-        let (key, trouble) = (found.trouble.key(), written(&found.trouble)?);
+impl Pass<'_> {
+    async fn begins(&self, connection: &mut PgConnection, found: &Finding) -> Result<(), Failure> {
+        let (key, kind) = (found.kind.key(), written(&found.kind)?);
         let new = NewAlarm {
             key: &key,
             since: found.since.min(self.now),
-            trouble: &trouble,
+            kind: &kind,
             lasts_until: found.until,
-            next_repeat_at: self.now + self.repeat_every(&found.trouble),
+            next_repeat_at: self.now + self.repeat_every(&found.kind),
         };
         let reopened = self.reopen(connection, &new, found).await?;
         let alarm = match reopened {
             Some(alarm) => alarm,
-            None => match raise(connection, &new, self.now).await? {
+            None => match alarms::raise(connection, &new, self.now).await? {
                 Some(alarm) => {
-                    self.card(connection, &alarm, &found.trouble).await?;
+                    self.card(connection, &alarm, &found.kind).await?;
                     alarm
                 }
                 // Another replica, which held the lease before us, was faster.
                 None => return Ok(()),
             },
         };
-        tracing::error!(alarm = alarm.key, "ALARM: {}", headline(&found.trouble));
-        metrics::counter!("watchdog_alarms_total", "code" => found.trouble.code()).increment(1);
+        tracing::error!(alarm = alarm.key, "ALARM: {}", headline(&found.kind));
+        metrics::counter!("watchdog_alarms_total", "code" => found.kind.code()).increment(1);
         self.goes_on(connection, alarm, found.clone()).await.map(drop)
     }
 
@@ -89,41 +91,41 @@ impl Turn<'_> {
         &self,
         connection: &mut PgConnection,
         new: &NewAlarm<'_>,
-        found: &Found,
+        found: &Finding,
     ) -> Result<Option<Alarm>, Failure> {
         let again_since = self.now - delta(self.watchdog.thresholds.reopen_within);
-        let new = NewAlarm { next_repeat_at: self.now + TOLD_AGAIN_AFTER, ..new.clone() };
-        Ok(reopen(connection, &new, found.trouble.presses(), again_since, self.now).await?)
+        let new = NewAlarm { next_repeat_at: self.now + CARD_AGAIN_AFTER, ..new.clone() };
+        Ok(alarms::reopen(connection, &new, found.kind.is_urgent(), again_since, self.now).await?)
     }
 
     async fn goes_on(
         &self,
         connection: &mut PgConnection,
         mut alarm: Alarm,
-        found: Found,
-    ) -> Result<Trouble, Failure> {
-        let mut trouble: Trouble = read(&alarm.trouble)?;
-        let news = trouble != found.trouble || alarm.lasts_until != found.until;
-        let urgent = matches!(found.trouble, Trouble::LoginLost { .. });
-        if news && (urgent || self.now - alarm.changed_at >= CHANGED_EVERY) {
-            trouble = found.trouble;
-            change(connection, alarm.id, &written(&trouble)?, found.until, self.now).await?;
+        found: Finding,
+    ) -> Result<AlarmKind, Failure> {
+        let mut kind: AlarmKind = read(&alarm.trouble)?;
+        let changed = kind != found.kind || alarm.lasts_until != found.until;
+        let urgent = matches!(found.kind, AlarmKind::LoginLost { .. });
+        if changed && (urgent || self.now - alarm.changed_at >= CHANGED_EVERY) {
+            kind = found.kind;
+            alarms::change(connection, alarm.id, &written(&kind)?, found.until, self.now).await?;
         }
         if alarm.next_repeat_at <= self.now {
-            self.card(connection, &alarm, &trouble).await?;
-            alarm.next_repeat_at = self.now + self.repeat_every(&trouble);
-            repeat_at(connection, alarm.id, alarm.next_repeat_at).await?;
+            self.card(connection, &alarm, &kind).await?;
+            alarm.next_repeat_at = self.now + self.repeat_every(&kind);
+            alarms::repeat_at(connection, alarm.id, alarm.next_repeat_at).await?;
         }
-        self.show(connection, &alarm, &trouble).await?;
-        Ok(trouble)
+        self.show(connection, &alarm, &kind).await?;
+        Ok(kind)
     }
 
     async fn is_over(&self, connection: &mut PgConnection, mut alarm: Alarm) -> Result<(), Failure> {
-        let trouble: Trouble = read(&alarm.trouble)?;
-        tracing::info!(alarm = alarm.key, "over: {}", headline(&trouble));
-        end(connection, alarm.id, self.now).await?;
+        let kind: AlarmKind = read(&alarm.trouble)?;
+        tracing::info!(alarm = alarm.key, "over: {}", headline(&kind));
+        alarms::end(connection, alarm.id, self.now).await?;
         alarm.over_at = Some(self.now);
-        self.show(connection, &alarm, &trouble).await
+        self.show(connection, &alarm, &kind).await
     }
 
     /// One more card of an alarm.
@@ -131,9 +133,9 @@ impl Turn<'_> {
         &self,
         connection: &mut PgConnection,
         alarm: &Alarm,
-        trouble: &Trouble,
+        kind: &AlarmKind,
     ) -> Result<(), Failure> {
-        let shown = Shown { trouble: trouble.clone(), since: alarm.since, state: State::Active };
+        let shown = Shown { kind: kind.clone(), since: alarm.since, state: State::Active };
         // Of the alarm's own facts and not of its number, which a restored database would give to another.
         let subject = format!("watch:{}@{}", alarm.key, alarm.raised_at.timestamp_millis());
         let card = NewCard {
@@ -141,11 +143,11 @@ impl Turn<'_> {
             subject: &subject,
             seconds: (self.now - alarm.raised_at).num_seconds(),
             chat: &self.watchdog.operators_chat,
-            colour: trouble.colour().name(),
+            colour: kind.colour().name(),
             wanted: &written(&shown)?,
-            press: trouble.presses() && !self.watchdog.operators.is_empty(),
+            urgent: kind.is_urgent() && !self.watchdog.operators.is_empty(),
         };
-        Ok(insert_card(connection, &card, self.now).await?)
+        Ok(alarms::insert_card(connection, &card, self.now).await?)
     }
 
     /// What each card of an alarm is to show: the last one how it stands, the earlier ones that there is a later one.
@@ -153,9 +155,9 @@ impl Turn<'_> {
         &self,
         connection: &mut PgConnection,
         alarm: &Alarm,
-        trouble: &Trouble,
+        kind: &AlarmKind,
     ) -> Result<(), Failure> {
-        let cards = cards_of(connection, alarm.id).await?;
+        let cards = alarms::cards_of(connection, alarm.id).await?;
         let last = cards.last().map(|(id, _)| *id);
         for (id, wanted) in cards {
             let state = match alarm.over_at {
@@ -164,16 +166,16 @@ impl Turn<'_> {
                 None => State::Repeated,
             };
             let active = state == State::Active;
-            let shown = written(&Shown { trouble: trouble.clone(), since: alarm.since, state })?;
+            let shown = written(&Shown { kind: kind.clone(), since: alarm.since, state })?;
             if shown != wanted {
-                want(connection, id, &shown, active, self.now).await?;
+                alarms::want(connection, id, &shown, active, self.now).await?;
             }
         }
         Ok(())
     }
 
-    fn repeat_every(&self, trouble: &Trouble) -> TimeDelta {
-        if trouble.presses() { delta(self.watchdog.thresholds.login_repeat_every) } else { RENEWED_EVERY }
+    fn repeat_every(&self, kind: &AlarmKind) -> TimeDelta {
+        if kind.is_urgent() { delta(self.watchdog.thresholds.login_repeat_every) } else { RENEWED_EVERY }
     }
 }
 
@@ -185,6 +187,6 @@ fn written(value: &impl serde::Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|error| Failure::Json("alarm", error))
 }
 
-fn read(value: &Value) -> Result<Trouble, Failure> {
+fn read(value: &Value) -> Result<AlarmKind, Failure> {
     serde_json::from_value(value.clone()).map_err(|error| Failure::Json("alarm", error))
 }

@@ -9,11 +9,11 @@ use domain::span::Span;
 use events::beat::{VikaFailure, VikaProblem};
 use runtime::config::Thresholds;
 
-use super::facts::{CARDS_ARE_NEWS_FOR, Facts, LETTERS_ARE_NEWS_FOR, MISSING_ARE_NEWS_FOR};
-use super::trouble::Trouble;
+use super::alarm_kind::AlarmKind;
+use super::facts::{CARDS_RELEVANT_FOR, Facts, LETTERS_RELEVANT_FOR, MISSING_RELEVANT_FOR};
 
 /// How long a panic is shown, if no other follows.
-const PANIC_IS_NEWS_FOR: TimeDelta = TimeDelta::minutes(10);
+const PANIC_RELEVANT_FOR: TimeDelta = TimeDelta::minutes(10);
 /// A state must be seen for this long, in real time, before it is believed: a clock that jumps, a machine that wakes
 /// up, a row that is about to be written raise no alarm.
 const CONFIRMED_AFTER: Duration = Duration::from_secs(3);
@@ -24,9 +24,8 @@ const INGEST: &str = "ingest";
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// What.
-    pub trouble: Trouble,
+pub struct Finding {
+    pub kind: AlarmKind,
     /// Since when, as far as is known.
     pub since: Timestamp,
     /// It happened rather than lasts: it is believed at once and shown until then.
@@ -34,10 +33,10 @@ pub struct Found {
 }
 
 /// By key.
-pub type All = BTreeMap<String, Found>;
+pub type Findings = BTreeMap<String, Finding>;
 
 /// Everything that is wrong.
-pub fn decide(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> All {
+pub fn decide(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Findings {
     let mut found = Vec::new();
     found.extend(services(facts, thresholds, now));
     found.extend(panics(facts, now));
@@ -48,72 +47,73 @@ pub fn decide(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> All {
     found.extend(disks(facts, thresholds, now));
     found.extend(outbox(facts, thresholds, now));
     found.extend(vika(facts, now));
-    found.into_iter().map(|found| (found.trouble.key(), found)).collect()
+    found.into_iter().map(|found| (found.kind.key(), found)).collect()
 }
 
-fn lasting(trouble: Trouble, since: Timestamp) -> Found {
-    Found { trouble, since, until: None }
+fn lasting(kind: AlarmKind, since: Timestamp) -> Finding {
+    Finding { kind, since, until: None }
 }
 
 fn delta(span: Span) -> TimeDelta {
     TimeDelta::seconds(i64::try_from(span.as_seconds()).unwrap_or(i64::MAX / 1_000))
 }
 
-/// Without the bus no beat is heard: what was known of everybody stays as it was, see [`super::heard::Heard::listened`].
-fn services(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
-    let lost = (!facts.bus_connected).then(|| lasting(Trouble::BusLost, now));
+/// Without the bus no beat arrives: what was known of everybody stays as it was, see
+/// [`super::heartbeats::HeartbeatTracker::note_connection`].
+fn services(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
+    let lost = (!facts.bus_connected).then(|| lasting(AlarmKind::BusLost, now));
     let silent_after = delta(thresholds.silent_after);
     let silent = facts.silences.iter().filter(|(_, silence)| *silence >= silent_after);
     let silent = silent
-        .map(|(service, silence)| lasting(Trouble::Silent { service: service.clone() }, now - *silence));
+        .map(|(service, silence)| lasting(AlarmKind::Silent { service: service.clone() }, now - *silence));
     let parts = facts.parts.iter().filter(|(.., silence)| *silence >= silent_after);
     let parts = parts.map(|(service, part, silence)| {
-        let trouble = Trouble::PartSilent { service: service.clone(), part: part.clone() };
-        lasting(trouble, now - *silence)
+        let kind = AlarmKind::PartSilent { service: service.clone(), part: part.clone() };
+        lasting(kind, now - *silence)
     });
     let loops = facts.restarts.iter().filter(|(_, starts, _)| *starts >= thresholds.restarts as usize);
-    let loops = loops.map(|(service, starts, since)| Found {
-        trouble: Trouble::Restarting { service: service.clone(), starts: *starts },
+    let loops = loops.map(|(service, starts, since)| Finding {
+        kind: AlarmKind::Restarting { service: service.clone(), starts: *starts },
         since: now - *since,
         until: Some(now - *since + delta(thresholds.restart_window)),
     });
     lost.into_iter().chain(silent).chain(parts).chain(loops).collect()
 }
 
-fn panics(facts: &Facts, now: Timestamp) -> Vec<Found> {
-    let fresh = facts.panics.iter().filter(|(_, at, _)| now - *at < PANIC_IS_NEWS_FOR);
+fn panics(facts: &Facts, now: Timestamp) -> Vec<Finding> {
+    let fresh = facts.panics.iter().filter(|(_, at, _)| now - *at < PANIC_RELEVANT_FOR);
     fresh
-        .map(|(service, at, location)| Found {
-            trouble: Trouble::Panicked { service: service.clone(), location: location.clone() },
+        .map(|(service, at, location)| Finding {
+            kind: AlarmKind::Panicked { service: service.clone(), location: location.clone() },
             since: *at,
-            until: Some(*at + PANIC_IS_NEWS_FOR),
+            until: Some(*at + PANIC_RELEVANT_FOR),
         })
         .collect()
 }
 
 /// A row that nobody writes any more says nothing: then `ingest` is silent, and that is the alarm.
-fn gateway(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Option<Found> {
+fn gateway(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Option<Finding> {
     let gateway = facts.gateway.as_ref()?;
     let silent_after = delta(thresholds.silent_after);
     let unwritten =
         facts.silences.iter().any(|(service, silence)| service == INGEST && *silence >= silent_after);
     let since = gateway.last_live_at.unwrap_or(gateway.state_since);
     let name = gateway.gateway.clone();
-    let (trouble, after) = match gateway.state.as_str() {
+    let (kind, after) = match gateway.state.as_str() {
         "live" | "stopped" => return None,
         "waiting_login" => (
-            Trouble::LoginLost { gateway: name, picture: None, verification: None },
+            AlarmKind::LoginLost { gateway: name, picture: None, verification: None },
             thresholds.login_lost_after,
         ),
         state => {
-            (Trouble::GatewayLost { gateway: name, state: state.to_owned() }, thresholds.gateway_lost_after)
+            (AlarmKind::GatewayLost { gateway: name, state: state.to_owned() }, thresholds.gateway_lost_after)
         }
     };
-    (!unwritten && now - since >= delta(after)).then(|| lasting(trouble, since))
+    (!unwritten && now - since >= delta(after)).then(|| lasting(kind, since))
 }
 
-/// A consumer can be told of by several; the worst counts.
-fn lags(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
+/// Several services can report one consumer; the worst counts.
+fn lags(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
     let mut worst: BTreeMap<&str, (u64, TimeDelta)> = BTreeMap::new();
     for (consumer, pending, behind) in &facts.lags {
         let entry = worst.entry(consumer).or_insert((0, TimeDelta::zero()));
@@ -121,8 +121,8 @@ fn lags(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
     }
     let late = worst.into_iter().filter(|(_, (_, behind))| *behind >= delta(thresholds.lag_after));
     late.map(|(consumer, (pending, behind))| {
-        let trouble = Trouble::Lagging { consumer: consumer.to_owned(), pending: rounded(pending) };
-        lasting(trouble, now - behind)
+        let kind = AlarmKind::Lagging { consumer: consumer.to_owned(), pending: rounded(pending) };
+        lasting(kind, now - behind)
     })
     .collect()
 }
@@ -133,32 +133,32 @@ fn rounded(number: u64) -> u64 {
     number / magnitude * magnitude
 }
 
-fn letters(facts: &Facts) -> Vec<Found> {
+fn letters(facts: &Facts) -> Vec<Finding> {
     let services: BTreeSet<&str> = facts.letters.iter().map(|letters| letters.service.as_str()).collect();
     services
         .into_iter()
         .filter_map(|service| {
             let of: Vec<_> = facts.letters.iter().filter(|letters| letters.service == service).collect();
             let (first, last) = (of.iter().map(|l| l.first_at).min()?, of.iter().map(|l| l.last_at).max()?);
-            let trouble = Trouble::DeadLetters {
+            let kind = AlarmKind::DeadLetters {
                 service: service.to_owned(),
                 count: of.iter().map(|letters| letters.count).sum(),
                 reasons: of.iter().map(|letters| letters.reason.clone()).collect(),
             };
-            Some(Found { trouble, since: first, until: Some(last + LETTERS_ARE_NEWS_FOR) })
+            Some(Finding { kind, since: first, until: Some(last + LETTERS_RELEVANT_FOR) })
         })
         .collect()
 }
 
-fn missing(facts: &Facts) -> Option<Found> {
+fn missing(facts: &Facts) -> Option<Finding> {
     let (gateway, missing) = (facts.gateway.as_ref()?, facts.missing.as_ref()?);
-    let trouble = Trouble::PayloadsMissing { gateway: gateway.gateway.clone(), count: missing.count };
-    Some(Found { trouble, since: missing.first_at, until: Some(missing.last_at + MISSING_ARE_NEWS_FOR) })
+    let kind = AlarmKind::PayloadsMissing { gateway: gateway.gateway.clone(), count: missing.count };
+    Some(Finding { kind, since: missing.first_at, until: Some(missing.last_at + MISSING_RELEVANT_FOR) })
 }
 
 /// The same path on several machines is one alarm, of the fullest: by what the card says, so that services on one
-/// machine, which tell of it one after the other, do not take turns.
-fn disks(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
+/// machine, which report it one after the other, do not alternate.
+fn disks(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
     let percent = |free: u64, total: u64| free.saturating_mul(100).checked_div(total).unwrap_or(100);
     let mut fullest: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
     for (path, service, free, total) in &facts.disks {
@@ -173,44 +173,44 @@ fn disks(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
         })
         .map(|(path, (free_percent, free_gib, service))| {
             let (path, service) = (path.to_owned(), service.to_owned());
-            lasting(Trouble::DiskFull { path, service, free_gib, free_percent }, now)
+            lasting(AlarmKind::DiskFull { path, service, free_gib, free_percent }, now)
         })
         .collect()
 }
 
-fn outbox(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Found> {
+fn outbox(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding> {
     let outbox = &facts.outbox;
     let lasts = |since: &Timestamp| now - *since >= delta(thresholds.fallback_after);
     let failing = [outbox.failing_since, outbox.untried_since].into_iter().flatten().filter(lasts).min();
-    let refuses = failing.or((outbox.untold > 0).then_some(now));
-    let refuses = refuses.map(|since| lasting(Trouble::FeishuRefuses, since));
-    let aside = outbox.set_aside_at.map(|at| Found {
-        trouble: Trouble::CardsSetAside { count: outbox.set_aside },
+    let refuses = failing.or((outbox.failed_alarm_cards > 0).then_some(now));
+    let refuses = refuses.map(|since| lasting(AlarmKind::FeishuRefuses, since));
+    let aside = outbox.undelivered_at.map(|at| Finding {
+        kind: AlarmKind::CardsUndelivered { count: outbox.undelivered },
         since: at,
-        until: Some(at + CARDS_ARE_NEWS_FOR),
+        until: Some(at + CARDS_RELEVANT_FOR),
     });
     refuses.into_iter().chain(aside).collect()
 }
 
-/// Several services can tell of the same; the earliest counts.
-fn vika(facts: &Facts, now: Timestamp) -> Vec<Found> {
+/// Several services can report the same; the earliest counts.
+fn vika(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let mut told: Vec<_> = facts.vika.iter().collect();
     told.sort_by_key(|(service, problem)| (std::cmp::Reverse(problem.since), service));
     let found = |(service, problem): &(String, VikaProblem)| {
         let (service, sheet) = (service.clone(), problem.sheet.clone());
-        let trouble = match problem.what {
-            VikaFailure::Quota => Trouble::VikaQuota,
-            VikaFailure::Access => Trouble::VikaAccess { service, sheet },
-            VikaFailure::SheetFull => Trouble::VikaFull { sheet: sheet.unwrap_or_default() },
+        let kind = match problem.what {
+            VikaFailure::Quota => AlarmKind::VikaQuota,
+            VikaFailure::Access => AlarmKind::VikaAccess { service, sheet },
+            VikaFailure::SheetFull => AlarmKind::VikaFull { sheet: sheet.unwrap_or_default() },
             VikaFailure::Columns => {
-                Trouble::VikaColumns { sheet: sheet.unwrap_or_default(), columns: problem.columns.clone() }
+                AlarmKind::VikaColumns { sheet: sheet.unwrap_or_default(), columns: problem.columns.clone() }
             }
             VikaFailure::Rows => {
-                Trouble::VikaRows { sheet: sheet.unwrap_or_default(), rooms: problem.rooms.clone() }
+                AlarmKind::VikaRows { sheet: sheet.unwrap_or_default(), rooms: problem.rooms.clone() }
             }
-            VikaFailure::Stalled | VikaFailure::Unknown => Trouble::VikaStalled { service, sheet },
+            VikaFailure::Stalled | VikaFailure::Unknown => AlarmKind::VikaStalled { service, sheet },
         };
-        lasting(trouble, problem.since.min(now))
+        lasting(kind, problem.since.min(now))
     };
     told.into_iter().map(found).collect()
 }
@@ -223,7 +223,7 @@ pub struct Confirmed {
 
 impl Confirmed {
     /// What of this is believed.
-    pub fn filter(&mut self, mut found: All, now: Instant) -> All {
+    pub fn filter(&mut self, mut found: Findings, now: Instant) -> Findings {
         self.seen.retain(|key, _| found.contains_key(key));
         found.retain(|key, found| {
             let first = *self.seen.entry(key.clone()).or_insert(now);

@@ -6,23 +6,23 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::VikaProblem;
 use runtime::Context;
-use store::alerts::watch::{Gateway, Letters, Missing, Outbox, gateway, letters_since, missing, outbox};
+use store::alerts::alarms::{self, Gateway, Letters, Missing, Outbox};
 use store::golive;
-use store::rooms::progress::{Progress, all};
+use store::rooms::progress::{self, Progress};
 use store::sqlx::{self, PgConnection};
 
-use super::heard::Heard;
-use super::trouble::FEISHU_REFUSES;
-use crate::truth::held;
+use super::alarm_kind::FEISHU_REFUSES;
+use super::heartbeats::HeartbeatTracker;
+use crate::freshness;
 
-/// Dead letters this old are no news any more.
-pub const LETTERS_ARE_NEWS_FOR: TimeDelta = TimeDelta::minutes(30);
-/// The same for cards that were set aside.
-pub const CARDS_ARE_NEWS_FOR: TimeDelta = TimeDelta::hours(1);
+/// Dead letters older than this do not count.
+pub const LETTERS_RELEVANT_FOR: TimeDelta = TimeDelta::minutes(30);
+/// The same for cards that were parked or have failed.
+pub const CARDS_RELEVANT_FOR: TimeDelta = TimeDelta::hours(1);
 /// The same for messages that the gateway could not give.
-pub const MISSING_ARE_NEWS_FOR: TimeDelta = TimeDelta::hours(1);
+pub const MISSING_RELEVANT_FOR: TimeDelta = TimeDelta::hours(1);
 /// A chat that takes no cards while others do is blamed on Feishu only when nothing has gone out for so long.
-const DOUBT: TimeDelta = TimeDelta::minutes(30);
+const SINGLE_CHAT_PATIENCE: TimeDelta = TimeDelta::minutes(30);
 
 /// Everything that alarms are decided by.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Facts {
     pub panics: Vec<(String, Timestamp, String)>,
     /// Parts that do not work: (service, part, silence).
     pub parts: Vec<(String, String, TimeDelta)>,
-    /// The gateway, if one is configured and was ever heard of.
+    /// The gateway, if one is configured and known.
     pub gateway: Option<Gateway>,
     /// Consumers with work: (consumer, messages, behind for).
     pub lags: Vec<(String, u64, TimeDelta)>,
@@ -67,28 +67,37 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads it.
     pub async fn read(
         ctx: &Context,
         connection: &mut PgConnection,
         now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
-        let held = held(connection, &ctx.config, now).await?.is_some()
+        let held = freshness::hold_reason(connection, &ctx.config, now).await?.is_some()
             || !golive::history(connection).await?.at(now).live;
         let gateway = match &ctx.config.ingest.gateway {
-            Some(configured) => gateway(connection, &configured.name).await?,
+            Some(configured) => alarms::gateway(connection, &configured.name).await?,
             None => None,
         };
         let missing = match &gateway {
-            Some(gateway) => missing(connection, &gateway.gateway, now - MISSING_ARE_NEWS_FOR).await?,
+            Some(gateway) => {
+                alarms::missing(connection, &gateway.gateway, now - MISSING_RELEVANT_FOR).await?
+            }
             None => None,
         };
         Ok(Self {
             gateway,
             missing,
-            folds: all(connection).await?,
-            letters: letters_since(connection, now - LETTERS_ARE_NEWS_FOR).await?,
-            outbox: outbox(connection, FEISHU_REFUSES, held, DOUBT, now - CARDS_ARE_NEWS_FOR, now).await?,
+            folds: progress::all(connection).await?,
+            letters: alarms::letters_since(connection, now - LETTERS_RELEVANT_FOR).await?,
+            outbox: alarms::outbox(
+                connection,
+                FEISHU_REFUSES,
+                held,
+                SINGLE_CHAT_PATIENCE,
+                now - CARDS_RELEVANT_FOR,
+                now,
+            )
+            .await?,
             held,
         })
     }
@@ -96,13 +105,13 @@ impl Rows {
 
 /// Since when cards may be tried, as far as this process knows. What was held back until now is not blamed for that.
 #[derive(Debug, Default)]
-pub struct Free {
+pub struct AllowedSince {
     since: Option<Timestamp>,
 }
 
-impl Free {
+impl AllowedSince {
     /// Counts the time in which nothing was tried from when it could have been.
-    pub fn count(&mut self, facts: &mut Facts, now: Timestamp) {
+    pub fn apply(&mut self, facts: &mut Facts, now: Timestamp) {
         if facts.held {
             // Cards of alarms are never held back.
             self.since = Some(now);
@@ -114,8 +123,7 @@ impl Free {
 }
 
 impl Facts {
-    /// Takes everything together.
-    pub fn gather(ctx: &Context, heard: &Heard, rows: Rows, now: Timestamp) -> Self {
+    pub fn gather(ctx: &Context, tracker: &HeartbeatTracker, rows: Rows, now: Timestamp) -> Self {
         Self {
             bus_connected: ctx.bus.is_connected(),
             gateway: rows.gateway,
@@ -123,12 +131,12 @@ impl Facts {
             letters: rows.letters,
             outbox: rows.outbox,
             held: rows.held,
-            ..Self::heard(heard, &ctx.config.expected_services(), &rows.folds, now)
+            ..Self::tracker(tracker, &ctx.config.expected_services(), &rows.folds, now)
         }
     }
 
     /// Those that need no asking.
-    fn heard(heard: &Heard, expected: &[String], folds: &[Progress], now: Timestamp) -> Self {
+    fn tracker(tracker: &HeartbeatTracker, expected: &[String], folds: &[Progress], now: Timestamp) -> Self {
         let moment = Instant::now();
         let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX);
         let seconds = |seconds: u64| TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000));
@@ -136,18 +144,21 @@ impl Facts {
             let pending = u64::try_from(fold.pending).unwrap_or_default();
             (fold.consumer.clone(), pending, now - fold.caught_up_at)
         };
-        let beats: Vec<_> = heard.alive().collect();
+        let beats: Vec<_> = tracker.alive().collect();
         let told = beats.iter().flat_map(|beat| &beat.lags);
         let told = told.map(|lag| (lag.consumer.clone(), lag.pending, seconds(lag.behind_seconds)));
         Self {
             bus_connected: true,
-            silences: expected.iter().map(|name| (name.clone(), span(heard.silence(name, moment)))).collect(),
-            restarts: heard
+            silences: expected
+                .iter()
+                .map(|name| (name.clone(), span(tracker.silence(name, moment))))
+                .collect(),
+            restarts: tracker
                 .restarts(moment)
                 .into_iter()
                 .map(|(name, starts, since)| (name.to_owned(), starts, span(since)))
                 .collect(),
-            panics: heard
+            panics: tracker
                 .panics()
                 .map(|(name, panic)| (name.to_owned(), panic.at, panic.location.clone()))
                 .collect(),

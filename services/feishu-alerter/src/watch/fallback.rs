@@ -1,4 +1,4 @@
-//! Tells the fallback, a custom bot of another group, when our own app cannot speak, and when it can again. Once each:
+//! Reports to the fallback, a custom bot of another group, when our own app cannot speak, and when it can again. Once each:
 //! what is sent there twice stands there twice.
 
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use runtime::config::Watchdog;
 use runtime::custom_bot::{CustomBotError, say};
 use runtime::operated::Operated;
 use runtime::telemetry::chain;
-use store::alerts::watch::{Untold, mark_told, untold};
+use store::alerts::alarms::{self, Unreported};
 
+use super::alarm_kind::{AlarmKind, FEISHU_REFUSES};
 use super::card::headline;
-use super::trouble::{FEISHU_REFUSES, Trouble};
 use super::wording;
 use crate::failure::Failure;
 
@@ -25,24 +25,23 @@ pub struct Fallback {
 }
 
 impl Fallback {
-    /// Ready to speak.
     pub fn new(http: reqwest::Client) -> Self {
         Self { http, failed: None }
     }
 
-    /// Tells what it has not heard of yet.
-    pub async fn tell(
+    /// Reports what it does not know yet.
+    pub async fn report(
         &mut self,
         ctx: &Context,
         watchdog: &Watchdog,
-        active: &[Trouble],
+        active: &[AlarmKind],
     ) -> Result<(), Failure> {
         let Some(bot) = &watchdog.fallback else { return Ok(()) };
         if self.failed.is_some_and(|failed| failed.elapsed() < RETRY_AFTER) {
             return Ok(());
         }
-        let untold = untold(&mut *ctx.db.acquire().await?, FEISHU_REFUSES).await?;
-        for alarm in untold {
+        let unreported = alarms::unreported(&mut *ctx.db.acquire().await?, FEISHU_REFUSES).await?;
+        for alarm in unreported {
             let said = say(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now()).await;
             if let Err(error) = said {
                 self.failed = Some(Instant::now());
@@ -51,7 +50,7 @@ impl Fallback {
             }
             self.failed = None;
             let over = alarm.over_at.is_some();
-            mark_told(&mut *ctx.db.acquire().await?, alarm.id, over, ctx.clock.now()).await?;
+            alarms::mark_reported(&mut *ctx.db.acquire().await?, alarm.id, over, ctx.clock.now()).await?;
         }
         Ok(())
     }
@@ -62,11 +61,11 @@ fn note(error: &CustomBotError) {
     metrics::counter!("watchdog_fallback_failed_total").increment(1);
 }
 
-fn text(alarm: &Untold, active: &[Trouble], on: &Operated) -> String {
-    let code = Trouble::FeishuRefuses.code();
+fn text(alarm: &Unreported, active: &[AlarmKind], on: &Operated) -> String {
+    let code = AlarmKind::FeishuRefuses.code();
     match alarm.over_at {
         None => {
-            let others = active.iter().filter(|trouble| **trouble != Trouble::FeishuRefuses);
+            let others = active.iter().filter(|kind| **kind != AlarmKind::FeishuRefuses);
             wording::fallback(code, &others.map(headline).collect::<Vec<_>>(), on)
         }
         Some(over) => {

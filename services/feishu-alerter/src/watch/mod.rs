@@ -2,18 +2,18 @@
 //!
 //! Every replica listens to the beats; the one that has the lease decides ([`decide`], pure) and makes alarms and cards
 //! equal to what is wrong ([`converge`]). It must not send cards by itself: they go out through the outbox of all
-//! cards. Where our own app cannot speak, the fallback is told; where nobody can, the outgoing heartbeat ends.
+//! cards. Where our own app cannot speak, the fallback is told; where nobody can, the uptime pings end.
 
+pub mod alarm_kind;
 pub mod card;
 mod converge;
+mod dead_letters;
 mod decide;
 mod facts;
 mod fallback;
-mod heard;
-mod heartbeat;
-mod letters;
+mod heartbeats;
 mod picture;
-pub mod trouble;
+mod uptime_ping;
 pub mod wording;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,13 +26,13 @@ use runtime::telemetry::chain;
 use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
-use self::decide::{All, Confirmed, decide};
-use self::facts::{Facts, Free, Rows};
+use self::alarm_kind::{AlarmKind, FEISHU_REFUSES};
+use self::decide::{Confirmed, Findings, decide};
+use self::facts::{AllowedSince, Facts, Rows};
 use self::fallback::Fallback;
-use self::heard::Heard;
-use self::heartbeat::Pulse;
+use self::heartbeats::HeartbeatTracker;
 use self::picture::Picture;
-use self::trouble::{FEISHU_REFUSES, Trouble};
+use self::uptime_ping::UptimePing;
 use crate::failure::Failure;
 use crate::feishu::FeishuClient;
 
@@ -45,23 +45,22 @@ const LEASE: &str = "feishu-alerter.watch";
 /// The part of the service that [`runtime::health`] knows it by.
 const PART: &str = "watch";
 
-type Ears = Arc<Mutex<Heard>>;
+type SharedTracker = Arc<Mutex<HeartbeatTracker>>;
 
-/// Decides and converges.
 struct Watch {
     ctx: Context,
     watchdog: Watchdog,
     feishu: Arc<FeishuClient>,
-    ears: Ears,
-    free: Free,
+    tracker: SharedTracker,
+    allowed_since: AllowedSince,
     confirmed: Confirmed,
     picture: Picture,
     fallback: Fallback,
-    pulse: Pulse,
+    uptime_ping: UptimePing,
     made: Arc<Notify>,
 }
 
-/// Starts its tasks. `made` is rung after each look.
+/// Starts its tasks. `made` is notified after each look.
 pub fn start(
     ctx: &Context,
     watchdog: &Watchdog,
@@ -71,32 +70,32 @@ pub fn start(
     tasks: &mut Tasks,
 ) {
     let beat_every = watchdog.beat_every.as_duration();
-    let ears = Arc::new(Mutex::new(Heard::new(Instant::now(), beat_every)));
-    let pulse = Pulse::default();
+    let tracker = Arc::new(Mutex::new(HeartbeatTracker::new(Instant::now(), beat_every)));
+    let uptime_ping = UptimePing::default();
     let watch = Watch {
         ctx: ctx.clone(),
         watchdog: watchdog.clone(),
         feishu,
-        ears: ears.clone(),
-        free: Free::default(),
+        tracker: tracker.clone(),
+        allowed_since: AllowedSince::default(),
         confirmed: Confirmed::default(),
         picture: Picture::default(),
         fallback: Fallback::new(http.clone()),
-        pulse: pulse.clone(),
+        uptime_ping: uptime_ping.clone(),
         made,
     };
-    tasks.spawn("listen", listen(ctx.clone(), ears));
+    tasks.spawn("listen", listen(ctx.clone(), tracker));
     tasks.spawn("watch", watch.run());
-    tasks.spawn("letters", letters::run(ctx.clone()));
-    tasks.spawn("heartbeat", heartbeat::run(ctx.clone(), watchdog.clone(), http.clone(), pulse));
+    tasks.spawn("letters", dead_letters::run(ctx.clone()));
+    tasks.spawn("heartbeat", uptime_ping::run(ctx.clone(), watchdog.clone(), http.clone(), uptime_ping));
 }
 
-fn heard(ears: &Ears) -> MutexGuard<'_, Heard> {
-    ears.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(tracker: &SharedTracker) -> MutexGuard<'_, HeartbeatTracker> {
+    tracker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Listens to the beats until the shutdown is requested.
-async fn listen(ctx: Context, ears: Ears) {
+async fn listen(ctx: Context, tracker: SharedTracker) {
     while !ctx.shutdown.requested() {
         match ctx.bus.client().subscribe(events::subject::BEAT_ALL).await {
             Ok(mut beats) => loop {
@@ -106,7 +105,7 @@ async fn listen(ctx: Context, ears: Ears) {
                 };
                 let Some(beat) = beat else { break };
                 match events::decode(&beat.payload) {
-                    Ok(beat) => heard(&ears).hear(beat, Instant::now()),
+                    Ok(beat) => locked(&tracker).record(beat, Instant::now()),
                     Err(error) => tracing::warn!(error = chain(&error), "a beat cannot be read"),
                 }
             },
@@ -129,7 +128,7 @@ impl Watch {
                     tracing::warn!(error = chain(&lost), "another replica may be the watchdog now");
                     break;
                 }
-                match self.turn().await {
+                match self.pass().await {
                     Ok(()) => ctx.health.beat(PART),
                     Err(failure) => {
                         tracing::warn!(error = chain(&failure), "Huiyin's own state could not be looked at");
@@ -142,17 +141,17 @@ impl Watch {
         }
     }
 
-    async fn turn(&mut self) -> Result<(), Failure> {
+    async fn pass(&mut self) -> Result<(), Failure> {
         let now = self.ctx.clock.now();
         let found = {
             let mut connection = self.ctx.db.acquire().await?;
             let window = self.watchdog.thresholds.restart_window.as_duration();
             let connected = self.ctx.bus.is_connected();
-            heard(&self.ears).listened(connected, Instant::now());
-            heard(&self.ears).forget(window, Instant::now());
+            locked(&self.tracker).note_connection(connected, Instant::now());
+            locked(&self.tracker).forget(window, Instant::now());
             let rows = Rows::read(&self.ctx, &mut connection, now).await?;
-            let mut facts = Facts::gather(&self.ctx, &heard(&self.ears), rows, now);
-            self.free.count(&mut facts, now);
+            let mut facts = Facts::gather(&self.ctx, &locked(&self.tracker), rows, now);
+            self.allowed_since.apply(&mut facts, now);
             decide(&facts, &self.watchdog.thresholds, now)
         };
         let mut found = self.confirmed.filter(found, Instant::now());
@@ -160,22 +159,22 @@ impl Watch {
         let active = converge::converge(&self.ctx, &self.watchdog, found).await?;
         self.made.notify_one();
         metrics::gauge!("watchdog_alarms").set(f64::from(u32::try_from(active.len()).unwrap_or(u32::MAX)));
-        self.pulse.note(active.iter().all(|trouble| trouble.key() != FEISHU_REFUSES));
-        self.fallback.tell(&self.ctx, &self.watchdog, &active).await
+        self.uptime_ping.note(active.iter().all(|kind| kind.key() != FEISHU_REFUSES));
+        self.fallback.report(&self.ctx, &self.watchdog, &active).await
     }
 
     /// The login code, where one is to be scanned.
-    async fn picture(&mut self, found: &mut All) {
+    async fn picture(&mut self, found: &mut Findings) {
         let mut wanted = false;
         for found in found.values_mut() {
-            if let Trouble::LoginLost { gateway, picture, verification } = &mut found.trouble {
-                *verification = heard(&self.ears).verification(gateway);
+            if let AlarmKind::LoginLost { gateway, picture, verification } = &mut found.kind {
+                *verification = locked(&self.tracker).verification(gateway);
                 // What is asked for then is not to be scanned.
                 if verification.is_some() {
                     continue;
                 }
                 wanted = true;
-                let code = heard(&self.ears).login(gateway).map(|login| login.code.clone());
+                let code = locked(&self.tracker).login(gateway).map(|login| login.code.clone());
                 *picture = self.picture.of(&self.feishu, code.as_deref()).await;
             }
         }

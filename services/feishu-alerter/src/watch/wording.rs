@@ -6,17 +6,15 @@
 use events::beat::VerificationKind;
 use runtime::operated::Operated;
 
-use super::trouble::Trouble;
+use super::alarm_kind::AlarmKind;
 
 mod vika;
 
 /// Labels in the card.
 pub const WHAT: &str = "发生了什么";
-/// Since when.
 pub const SINCE: &str = "从何时起";
 /// What it means for customers.
 pub const IMPACT: &str = "对客户的影响";
-/// What to do.
 pub const STEPS: &str = "现在请做";
 /// Where there is more.
 pub const RUNBOOK: &str = "处理手册";
@@ -34,10 +32,9 @@ pub const NO_CODE: &str = "二维码还没有拿到：拿到后会自动出现�
 pub const LOGIN_PAGE: &str = "打开登录页";
 
 /// The sections of a card.
-pub struct Words {
+pub struct AlarmText {
     /// In one line, without the code.
     pub title: String,
-    /// What happened.
     pub what: String,
     /// What it means for customers.
     pub impact: &'static str,
@@ -55,24 +52,24 @@ const EVERYBODY_LOOKS: &str = "表格不再更新，没有人会收到提醒：�
 
 const HELD: &str = "期间的客户消息可能收不到。为了不误报，提醒卡片会先停下，恢复后继续。";
 
-/// What a card says of a trouble, with the commands that work where Huiyin is operated like this.
-pub fn words(trouble: &Trouble, on: &Operated) -> Words {
-    match trouble {
-        Trouble::Silent { service } => Words {
+/// What a card says of an alarm, with the commands that work where Huiyin is operated like this.
+pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
+    match kind {
+        AlarmKind::Silent { service } => AlarmText {
             title: format!("服务没有心跳：{service}"),
             what: format!("{service} 不再发出心跳：可能已退出、卡住，或所在机器断网。"),
             impact: impact_of(service),
             steps: blind(service).into_iter().chain(restart_steps(service, on)).collect(),
             afterwards: None,
         },
-        Trouble::PartSilent { service, part } => Words {
+        AlarmKind::PartSilent { service, part } => AlarmText {
             title: format!("服务的一部分停了：{service}"),
             what: format!("{service} 还在运行，但其中的「{part}」不再工作。"),
             impact: impact_of(service),
             steps: restart_steps(service, on),
             afterwards: None,
         },
-        Trouble::Restarting { service, starts } => Words {
+        AlarmKind::Restarting { service, starts } => AlarmText {
             title: format!("服务反复重启：{service}"),
             what: format!("{service} 短时间内启动了 {starts} 次，每次都很快退出。"),
             impact: impact_of(service),
@@ -83,29 +80,29 @@ pub fn words(trouble: &Trouble, on: &Operated) -> Words {
             ],
             afterwards: None,
         },
-        Trouble::Panicked { service, location } => panicked(service, location, on),
-        Trouble::LoginLost { verification: Some(kind), .. } => verification_asked(*kind),
-        Trouble::LoginLost { .. } => login_lost(),
-        Trouble::PayloadsMissing { gateway, count } => payloads_missing(gateway, *count, on),
-        Trouble::GatewayLost { gateway, state } => gateway_lost(gateway, state, on),
-        Trouble::Lagging { consumer, pending } => lagging(consumer, *pending, on),
-        Trouble::DeadLetters { service, count, reasons } => dead_letters(service, *count, reasons, on),
-        Trouble::DiskFull { path, service, free_gib, free_percent } => Words {
+        AlarmKind::Panicked { service, location } => panicked(service, location, on),
+        AlarmKind::LoginLost { verification: Some(kind), .. } => verification_asked(*kind),
+        AlarmKind::LoginLost { .. } => login_lost(),
+        AlarmKind::PayloadsMissing { gateway, count } => payloads_missing(gateway, *count, on),
+        AlarmKind::GatewayLost { gateway, state } => gateway_lost(gateway, state, on),
+        AlarmKind::Lagging { consumer, pending } => lagging(consumer, *pending, on),
+        AlarmKind::DeadLetters { service, count, reasons } => dead_letters(service, *count, reasons, on),
+        AlarmKind::DiskFull { path, service, free_gib, free_percent } => AlarmText {
             title: "磁盘快满了".to_owned(),
             what: format!("{service} 所在机器的 {path} 只剩 {free_gib} GiB（{free_percent}%）。"),
             impact: "现在还没有。写满以后消息无法保存，所有服务都会停下。",
             steps: vec![space_used(path, on), clean_up(on).to_owned(), "空间仍不够，请扩容磁盘。".to_owned()],
             afterwards: None,
         },
-        Trouble::FeishuRefuses => feishu_refuses(on),
-        Trouble::CardsSetAside { count } => cards_set_aside(*count, on),
-        Trouble::BusLost => bus_lost(on),
-        Trouble::VikaQuota
-        | Trouble::VikaFull { .. }
-        | Trouble::VikaAccess { .. }
-        | Trouble::VikaColumns { .. }
-        | Trouble::VikaRows { .. }
-        | Trouble::VikaStalled { .. } => vika::words(trouble, on),
+        AlarmKind::FeishuRefuses => feishu_refuses(on),
+        AlarmKind::CardsUndelivered { count } => cards_undelivered(*count, on),
+        AlarmKind::BusLost => bus_lost(on),
+        AlarmKind::VikaQuota
+        | AlarmKind::VikaFull { .. }
+        | AlarmKind::VikaAccess { .. }
+        | AlarmKind::VikaColumns { .. }
+        | AlarmKind::VikaRows { .. }
+        | AlarmKind::VikaStalled { .. } => vika::alarm_text(kind, on),
     }
 }
 
@@ -123,8 +120,8 @@ fn clean_up(on: &Operated) -> &'static str {
     }
 }
 
-fn panicked(service: &str, location: &str, on: &Operated) -> Words {
-    Words {
+fn panicked(service: &str, location: &str, on: &Operated) -> AlarmText {
+    AlarmText {
         title: format!("程序崩溃：{service}"),
         what: format!("{service} 的程序出错（位置 {location}）。退出后会自动重新启动。"),
         impact: "通常没有影响：没处理完的消息会重新处理。",
@@ -137,8 +134,8 @@ fn panicked(service: &str, location: &str, on: &Operated) -> Words {
     }
 }
 
-fn bus_lost(on: &Operated) -> Words {
-    Words {
+fn bus_lost(on: &Operated) -> AlarmText {
+    AlarmText {
         title: "消息总线断开".to_owned(),
         what: "提醒服务连不上消息总线（NATS），听不到任何服务的心跳。".to_owned(),
         impact: HELD,
@@ -152,8 +149,8 @@ fn bus_lost(on: &Operated) -> Words {
     }
 }
 
-fn cards_set_aside(count: i64, on: &Operated) -> Words {
-    Words {
+fn cards_undelivered(count: i64, on: &Operated) -> AlarmText {
+    AlarmText {
         title: "有提醒卡片没有送到".to_owned(),
         what: format!("最近一小时有 {count} 张提醒卡片被搁置：群不接收，或无法确认是否已送达。"),
         impact: "对应的客户可能还在等待，而负责人没有看到提醒。",
@@ -190,8 +187,8 @@ fn restart_steps(service: &str, on: &Operated) -> Vec<String> {
     ]
 }
 
-fn login_lost() -> Words {
-    Words {
+fn login_lost() -> AlarmText {
+    AlarmText {
         title: "助手账号掉线，请扫码登录".to_owned(),
         what: "助手账号（在客户群里的企业微信账号）已退出登录，需要用手机重新扫码。".to_owned(),
         impact: HELD,
@@ -205,14 +202,14 @@ fn login_lost() -> Words {
     }
 }
 
-fn verification_asked(kind: VerificationKind) -> Words {
+fn verification_asked(kind: VerificationKind) -> AlarmText {
     let (asked, step) = match kind {
         VerificationKind::Code => {
             ("验证码", "在助手账号的手机上查看验证码（手机弹窗或短信），到网关的管理页面输入。")
         }
         VerificationKind::Slide => ("滑块验证", "到网关的管理页面，按提示拖动滑块完成验证。"),
     };
-    Words {
+    AlarmText {
         title: format!("助手账号登录需要{asked}"),
         what: format!("扫码以后，微信要求再做一次验证（{asked}），完成之前助手账号没有登录。不用再扫码。"),
         impact: HELD,
@@ -226,8 +223,8 @@ fn verification_asked(kind: VerificationKind) -> Words {
     }
 }
 
-fn payloads_missing(gateway: &str, count: i64, on: &Operated) -> Words {
-    Words {
+fn payloads_missing(gateway: &str, count: i64, on: &Operated) -> AlarmText {
+    AlarmText {
         title: format!("有消息取不到内容：{gateway}"),
         what: format!("最近一小时微信网关「{gateway}」通知了 {count} 条消息，但多次都取不到内容。"),
         impact: "不知道是哪个群、说了什么：可能有客户被漏掉。这段时间的等待标为「待核实」，不算进考核。",
@@ -240,7 +237,7 @@ fn payloads_missing(gateway: &str, count: i64, on: &Operated) -> Words {
     }
 }
 
-fn gateway_lost(gateway: &str, state: &str, on: &Operated) -> Words {
+fn gateway_lost(gateway: &str, state: &str, on: &Operated) -> AlarmText {
     let runs = format!("看网关是否在运行：{}", on.state("gateway"));
     let (state, first) = match state {
         "auth_failed" => {
@@ -250,7 +247,7 @@ fn gateway_lost(gateway: &str, state: &str, on: &Operated) -> Words {
         "suspect" => ("没有响应", runs),
         _ => ("未连接", runs),
     };
-    Words {
+    AlarmText {
         title: format!("微信网关断开：{gateway}"),
         what: format!("微信网关「{gateway}」没有在采集（{state}）。"),
         impact: HELD,
@@ -279,7 +276,7 @@ fn restart_of_gateway(on: &Operated) -> String {
     }
 }
 
-fn lagging(consumer: &str, pending: u64, on: &Operated) -> Words {
+fn lagging(consumer: &str, pending: u64, on: &Operated) -> AlarmText {
     let service = service_of(consumer);
     let more = match service {
         "room-state" if *on == Operated::Containers => {
@@ -287,7 +284,7 @@ fn lagging(consumer: &str, pending: u64, on: &Operated) -> Words {
         }
         _ => "长时间追不上，请联系工程师。",
     };
-    Words {
+    AlarmText {
         title: format!("处理跟不上：{service}"),
         what: format!("{consumer} 已积压约 {pending} 条，超过一分钟没有追上。"),
         impact: impact_of(service),
@@ -322,8 +319,8 @@ fn reason(of: &str) -> &str {
     }
 }
 
-fn dead_letters(service: &str, count: i64, reasons: &[String], on: &Operated) -> Words {
-    Words {
+fn dead_letters(service: &str, count: i64, reasons: &[String], on: &Operated) -> AlarmText {
+    AlarmText {
         title: format!("有消息无法处理：{service}"),
         what: format!(
             "最近半小时 {service} 有 {count} 条消息无法处理，已另存（原因：{}）。",
@@ -339,8 +336,8 @@ fn dead_letters(service: &str, count: i64, reasons: &[String], on: &Operated) ->
     }
 }
 
-fn feishu_refuses(on: &Operated) -> Words {
-    Words {
+fn feishu_refuses(on: &Operated) -> AlarmText {
+    AlarmText {
         title: "飞书卡片发不出去".to_owned(),
         what: "飞书拒绝或连不上，提醒卡片在排队。".to_owned(),
         impact: "客户的等待照常计时，但没有人收到提醒；恢复后只补发最新一级。",
@@ -370,9 +367,9 @@ pub fn section_of_the_file(code: &str) -> String {
 
 /// What the fallback says when our own app cannot: with the titles of whatever else is wrong.
 pub fn fallback(code: &str, others: &[String], on: &Operated) -> String {
-    let words = feishu_refuses(on);
-    let mut lines = vec![format!("【回音】{code} {}", words.title), words.what, words.impact.to_owned()];
-    lines.extend(words.steps.iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)));
+    let text = feishu_refuses(on);
+    let mut lines = vec![format!("【回音】{code} {}", text.title), text.what, text.impact.to_owned()];
+    lines.extend(text.steps.iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)));
     if !others.is_empty() {
         lines.push("同时还有：".to_owned());
         lines.extend(others.iter().map(|other| format!("· {other}")));
@@ -389,77 +386,76 @@ pub fn fallback_over(code: &str, span: &str) -> String {
 mod tests {
     use super::*;
 
-    fn steps(trouble: &Trouble) -> String {
-        words(trouble, &Operated::Containers).steps.join("\n")
+    fn steps(kind: &AlarmKind) -> String {
+        alarm_text(kind, &Operated::Containers).steps.join("\n")
     }
 
-    /// A dead consumer is no service of Compose, and only `room-state` may run twice for speed. Seen to fail with the
-    /// service taken from the consumer's name without `-dead`.
+    /// A dead consumer is no service of Compose, and only `room-state` may run twice for speed.
     #[test]
     fn no_card_gives_a_command_that_fails() {
-        let lagging = |consumer: &str| Trouble::Lagging { consumer: consumer.into(), pending: 4_000 };
+        let lagging = |consumer: &str| AlarmKind::Lagging { consumer: consumer.into(), pending: 4_000 };
         assert!(steps(&lagging("room-state-chat")).contains("--scale room-state=2"));
         assert!(steps(&lagging("room-state-command")).contains("--scale room-state=2"));
         for consumer in ["feishu-alerter-dead", "vika-sync", "feishu-alerter"] {
-            let said = words(&lagging(consumer), &Operated::Containers);
+            let said = alarm_text(&lagging(consumer), &Operated::Containers);
             assert!(!said.steps.join("\n").contains("--scale"), "{consumer}");
             assert!(!said.title.contains("-dead"), "{}", said.title);
         }
     }
 
-    /// On a machine with containers there is no `huiyin`. Seen to fail with the words of the code.
+    /// On a machine with containers there is no `huiyin`.
     #[test]
     fn dead_letters_are_told_with_reasons_and_commands_for_people() {
         let reasons = ["undecodable", "refused", "panicked", "other"].map(str::to_owned).to_vec();
-        let trouble = Trouble::DeadLetters { service: "room-state".into(), count: 3, reasons };
-        let said = words(&trouble, &Operated::Containers);
+        let kind = AlarmKind::DeadLetters { service: "room-state".into(), count: 3, reasons };
+        let said = alarm_text(&kind, &Operated::Containers);
         assert!(said.what.contains("格式读不懂、数据库拒收、处理时程序出错、other"), "{}", said.what);
         assert!(said.steps[0].starts_with("查看：docker compose run --rm apply huiyin dead list"));
     }
 
-    /// On a machine without containers there is no `docker`. Seen to fail with the words for containers.
+    /// On a machine without containers there is no `docker`.
     #[test]
     fn an_up_is_told_commands_that_work_there() {
         let huiyin = "/opt/huiyin --home /srv/.huiyin/up";
         let on = Operated::Home { verb: "up", huiyin: huiyin.to_owned() };
         let service = || "room-state".to_owned();
         let gateway = || "main".to_owned();
-        for trouble in [
-            Trouble::Silent { service: service() },
-            Trouble::PartSilent { service: service(), part: "fold".into() },
-            Trouble::Restarting { service: service(), starts: 3 },
-            Trouble::Panicked { service: service(), location: "a.rs:1".into() },
-            Trouble::PayloadsMissing { gateway: gateway(), count: 1 },
-            Trouble::GatewayLost { gateway: gateway(), state: "connecting".into() },
-            Trouble::Lagging { consumer: "room-state-chat".into(), pending: 1 },
-            Trouble::DeadLetters { service: service(), count: 1, reasons: Vec::new() },
-            Trouble::DiskFull { path: "/".into(), service: service(), free_gib: 1, free_percent: 1 },
-            Trouble::FeishuRefuses,
-            Trouble::CardsSetAside { count: 1 },
-            Trouble::BusLost,
-            Trouble::VikaStalled { service: service(), sheet: None },
-            Trouble::VikaColumns { sheet: "今日群聊".into(), columns: Vec::new() },
+        for kind in [
+            AlarmKind::Silent { service: service() },
+            AlarmKind::PartSilent { service: service(), part: "fold".into() },
+            AlarmKind::Restarting { service: service(), starts: 3 },
+            AlarmKind::Panicked { service: service(), location: "a.rs:1".into() },
+            AlarmKind::PayloadsMissing { gateway: gateway(), count: 1 },
+            AlarmKind::GatewayLost { gateway: gateway(), state: "connecting".into() },
+            AlarmKind::Lagging { consumer: "room-state-chat".into(), pending: 1 },
+            AlarmKind::DeadLetters { service: service(), count: 1, reasons: Vec::new() },
+            AlarmKind::DiskFull { path: "/".into(), service: service(), free_gib: 1, free_percent: 1 },
+            AlarmKind::FeishuRefuses,
+            AlarmKind::CardsUndelivered { count: 1 },
+            AlarmKind::BusLost,
+            AlarmKind::VikaStalled { service: service(), sheet: None },
+            AlarmKind::VikaColumns { sheet: "今日群聊".into(), columns: Vec::new() },
         ] {
-            let said = words(&trouble, &on);
+            let said = alarm_text(&kind, &on);
             let all: Vec<String> = said.steps.into_iter().chain(said.afterwards).collect();
             assert!(!all.join("\n").contains("docker"), "{all:?}");
         }
-        let letters = Trouble::DeadLetters { service: service(), count: 1, reasons: Vec::new() };
-        assert!(words(&letters, &on).steps[0].contains(&format!("{huiyin} dead list，")));
+        let letters = AlarmKind::DeadLetters { service: service(), count: 1, reasons: Vec::new() };
+        assert!(alarm_text(&letters, &on).steps[0].contains(&format!("{huiyin} dead list，")));
     }
 
-    /// Sending people to a sheet that stands still would hide the customers who wait. Seen to fail with `ingest` left out.
+    /// Sending people to a sheet that stands still would hide the customers who wait.
     #[test]
     fn nobody_is_sent_to_a_sheet_that_is_not_kept_up() {
-        let silent = |service: &str| Trouble::Silent { service: service.into() };
-        let lost = Trouble::LoginLost { gateway: "main".into(), picture: None, verification: None };
-        let gateway = Trouble::GatewayLost { gateway: "main".into(), state: "connecting".into() };
-        for trouble in [silent("ingest"), silent("room-state"), lost, gateway, Trouble::BusLost] {
-            let said = steps(&trouble);
+        let silent = |service: &str| AlarmKind::Silent { service: service.into() };
+        let lost = AlarmKind::LoginLost { gateway: "main".into(), picture: None, verification: None };
+        let gateway = AlarmKind::GatewayLost { gateway: "main".into(), state: "connecting".into() };
+        for kind in [silent("ingest"), silent("room-state"), lost, gateway, AlarmKind::BusLost] {
+            let said = steps(&kind);
             assert!(said.contains(EVERYBODY_LOOKS) && !said.contains("今日群聊"), "{said}");
         }
-        for trouble in [Trouble::FeishuRefuses, Trouble::CardsSetAside { count: 1 }] {
-            assert!(steps(&trouble).contains(LOOK_IN_THE_SHEET), "{trouble:?}");
+        for kind in [AlarmKind::FeishuRefuses, AlarmKind::CardsUndelivered { count: 1 }] {
+            assert!(steps(&kind).contains(LOOK_IN_THE_SHEET), "{kind:?}");
         }
         assert!(!steps(&silent("vika-reconcile")).contains(EVERYBODY_LOOKS));
     }

@@ -1,4 +1,4 @@
-use store::alerts::watch::{Gateway, Letters, Missing, Outbox};
+use store::alerts::alarms::{Gateway, Letters, Missing, Outbox};
 
 use super::*;
 
@@ -93,11 +93,11 @@ fn each_trouble_by_itself() {
             "feishu_refuses",
             Facts { outbox: Outbox { untried_since: Some(ago(300)), ..Outbox::default() }, ..well() },
         ),
-        ("feishu_refuses", Facts { outbox: Outbox { untold: 1, ..Outbox::default() }, ..well() }),
+        ("feishu_refuses", Facts { outbox: Outbox { failed_alarm_cards: 1, ..Outbox::default() }, ..well() }),
         (
             "cards_set_aside",
             Facts {
-                outbox: Outbox { set_aside: 2, set_aside_at: Some(ago(60)), ..Outbox::default() },
+                outbox: Outbox { undelivered: 2, undelivered_at: Some(ago(60)), ..Outbox::default() },
                 ..well()
             },
         ),
@@ -115,17 +115,16 @@ fn without_the_bus_what_was_known_stays() {
     assert_eq!(keys(&facts), ["bus_lost", "silent:ingest"], "silent before, and nobody says otherwise");
 }
 
-/// Seen to fail: with bytes compared, the card says each time whose beat came last.
 #[test]
 fn services_on_one_full_disk_do_not_take_turns() {
     let told = |service: &str, free: u64| ("/".to_owned(), service.to_owned(), free, 100 * GIB);
     let found = |disks: Vec<_>| {
         let facts = Facts { disks, ..well() };
-        decide(&facts, &Thresholds::default(), now()).remove("disk_full:/").map(|found| found.trouble)
+        decide(&facts, &Thresholds::default(), now()).remove("disk_full:/").map(|found| found.kind)
     };
     let first = found(vec![told("room-state", 8 * GIB + 5), told("ingest", 8 * GIB + 9)]);
     let expected =
-        Trouble::DiskFull { path: "/".into(), service: "ingest".into(), free_gib: 8, free_percent: 8 };
+        AlarmKind::DiskFull { path: "/".into(), service: "ingest".into(), free_gib: 8, free_percent: 8 };
     assert_eq!(first, Some(expected));
     assert_eq!(found(vec![told("room-state", 8 * GIB + 3), told("ingest", 8 * GIB + 1)]), first);
     assert_ne!(found(vec![told("room-state", 7 * GIB), told("ingest", 8 * GIB)]), first, "another machine's");
@@ -138,9 +137,9 @@ fn what_was_held_back_is_not_blamed_for_it() {
         outbox: Outbox { untried_since: Some(ago(untried)), ..Outbox::default() },
         ..well()
     };
-    let mut free = crate::watch::facts::Free::default();
+    let mut allowed_since = crate::watch::facts::AllowedSince::default();
     let mut keys_at = |mut facts: Facts, at: i64| {
-        free.count(&mut facts, ago(at));
+        allowed_since.apply(&mut facts, ago(at));
         decide(&facts, &Thresholds::default(), ago(at)).into_keys().collect::<Vec<_>>()
     };
     assert_eq!(keys_at(facts(false, 9_000), 0), Vec::<String>::new(), "we have only started");
@@ -173,13 +172,13 @@ fn many_letters_are_one_alarm_until_none_has_come_for_long() {
     let facts = Facts { letters: vec![letters("refused", 2, 30), letters("undecodable", 5, 10)], ..well() };
     let all = decide(&facts, &Thresholds::default(), now());
     let found = &all["dead_letters:room-state"];
-    let expected = Trouble::DeadLetters {
+    let expected = AlarmKind::DeadLetters {
         service: "room-state".into(),
         count: 7,
         reasons: vec!["refused".into(), "undecodable".into()],
     };
-    assert_eq!(found.trouble, expected);
-    assert_eq!((found.since, found.until), (ago(900), Some(ago(10) + LETTERS_ARE_NEWS_FOR)));
+    assert_eq!(found.kind, expected);
+    assert_eq!((found.since, found.until), (ago(900), Some(ago(10) + LETTERS_RELEVANT_FOR)));
 }
 
 #[test]
@@ -198,15 +197,15 @@ fn a_state_is_believed_when_it_lasts_and_an_event_at_once() {
     };
     let all = || decide(&facts, &Thresholds::default(), now());
     let (mut confirmed, start) = (Confirmed::default(), Instant::now());
-    let keys = |all: All| all.into_keys().collect::<Vec<_>>();
+    let keys = |all: Findings| all.into_keys().collect::<Vec<_>>();
     assert_eq!(keys(confirmed.filter(all(), start)), ["panicked:ingest"]);
-    assert_eq!(keys(confirmed.filter(All::new(), start + Duration::from_secs(2))), Vec::<String>::new());
+    assert_eq!(keys(confirmed.filter(Findings::new(), start + Duration::from_secs(2))), Vec::<String>::new());
     assert_eq!(keys(confirmed.filter(all(), start + Duration::from_secs(4))), ["panicked:ingest"], "anew");
     let later = start + Duration::from_secs(7);
     assert_eq!(keys(confirmed.filter(all(), later)), ["panicked:ingest", "silent:room-state"]);
 }
 
-/// Two services tell of one month and of one sheet; each has a token of its own.
+/// Two services report one month and one sheet; each has a token of its own.
 #[test]
 fn what_keeps_services_from_vika_is_one_alarm_each() {
     let problem = |what, sheet: Option<&str>, seconds| VikaProblem {

@@ -2,8 +2,8 @@
 
 use runtime::operated::Operated;
 
-use super::{Words, impact_of};
-use crate::watch::trouble::Trouble;
+use super::{AlarmText, impact_of};
+use crate::watch::alarm_kind::AlarmKind;
 
 const BOTH: &str =
     "维格表停止更新，不要再照着它判断谁在等待；经理的修改和勾选恢复后会补上。提醒卡片照常发送。";
@@ -12,19 +12,19 @@ const COLUMNS: &str =
     "这些列不再更新；缺了「群ID」或经理的列时，整张表停止更新、修改不生效。提醒卡片照常发送。";
 const NO_RESTART: &str = "不用重启：改好后会自己恢复，这张卡片变为「已恢复」。";
 
-/// What a card says of a trouble with Vika.
-pub fn words(trouble: &Trouble, on: &Operated) -> Words {
+/// What a card says of an alarm about Vika.
+pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
     let restored = format!("把列改回原来的名字和类型；删掉的列用 {} 补上。", on.huiyin("init-vika"));
     let look = format!("看原因：{}", on.logs("vika-sync vika-reconcile", 100));
     let look_for_row = format!("看原因：日志里找 Vika refuses a row（{}）", on.logs("vika-sync", 200));
-    let (title, what, impact, steps) = match trouble {
-        Trouble::VikaFull { sheet } => (
+    let (title, what, impact, steps) = match kind {
+        AlarmKind::VikaFull { sheet } => (
             format!("维格表行数已满：{sheet}"),
             format!("「{sheet}」达到套餐的行数上限，不能再新建行。"),
             ROWS,
             vec!["在维格表里删除早已不用的群的行，或升级套餐。", "五分钟内会再试一次。", NO_RESTART],
         ),
-        Trouble::VikaAccess { service, sheet } => (
+        AlarmKind::VikaAccess { service, sheet } => (
             format!("维格表拒绝访问：{service}"),
             format!("维格表不接受 {service} 的令牌，或它的账号看不到{}。", named(sheet.as_deref())),
             impact_of(service),
@@ -34,13 +34,13 @@ pub fn words(trouble: &Trouble, on: &Operated) -> Words {
                 "权限改好后五分钟内会自己恢复。",
             ],
         ),
-        Trouble::VikaColumns { sheet, columns } => (
+        AlarmKind::VikaColumns { sheet, columns } => (
             format!("维格表的列被改动：{sheet}"),
             format!("「{sheet}」的列不见了、改了名或改了类型：{}。", columns.join("、")),
             COLUMNS,
             vec![&restored, NO_RESTART],
         ),
-        Trouble::VikaRows { sheet, rooms } => (
+        AlarmKind::VikaRows { sheet, rooms } => (
             format!("维格表不收个别行：{sheet}"),
             format!("「{sheet}」拒绝写入这些群的行：{}。", rooms.join("、")),
             "这些群在表里看不到或不再更新，负责人请直接看微信群；其他群和提醒卡片照常。",
@@ -50,7 +50,7 @@ pub fn words(trouble: &Trouble, on: &Operated) -> Words {
                 NO_RESTART,
             ],
         ),
-        Trouble::VikaStalled { service, sheet } => (
+        AlarmKind::VikaStalled { service, sheet } => (
             format!("维格表停滞：{service}"),
             format!("{service} 已有五分钟以上没能读写{}。", named(sheet.as_deref())),
             impact_of(service),
@@ -67,7 +67,7 @@ pub fn words(trouble: &Trouble, on: &Operated) -> Words {
         ),
     };
     let steps = steps.into_iter().map(str::to_owned).collect();
-    Words { title, what, impact, steps, afterwards: None }
+    AlarmText { title, what, impact, steps, afterwards: None }
 }
 
 fn named(sheet: Option<&str>) -> String {

@@ -1,12 +1,12 @@
-//! Whether the stored truth can be acted upon. No card goes out on a truth that may be stale: the customer may have
-//! been answered in a message that nobody has captured or folded yet.
+//! The freshness gate: no card goes out while capture or folding is not known to be up to date, since the customer may
+//! have been answered in a message that nobody has captured or folded yet.
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::Config;
 use runtime::bus::Consumer;
-use store::alerts::truth::{Capture, capture};
-use store::rooms::progress::{Progress, all};
+use store::alerts::freshness::{self, CaptureState};
+use store::rooms::progress::{self, Progress};
 use store::sqlx::{self, PgConnection};
 
 /// What was true so long ago counts as true now.
@@ -22,7 +22,7 @@ const FOLDS: [Consumer; 2] = [Consumer::RoomStateChat, Consumer::RoomStateComman
 
 /// Why cards are held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub enum HoldReason {
     /// The gateway is unknown, not live, or silent.
     NotCapturing,
     /// Messages are being lost at this moment.
@@ -31,7 +31,7 @@ pub enum Held {
     FoldBehind,
 }
 
-impl Held {
+impl HoldReason {
     const ALL: [Self; 3] = [Self::NotCapturing, Self::CaptureGap, Self::FoldBehind];
 
     const fn name(self) -> &'static str {
@@ -44,31 +44,32 @@ impl Held {
 }
 
 /// Why cards are to be held back at this moment, if they are.
-pub async fn held(
+pub async fn hold_reason(
     connection: &mut PgConnection,
     config: &Config,
     now: Timestamp,
-) -> Result<Option<Held>, sqlx::Error> {
+) -> Result<Option<HoldReason>, sqlx::Error> {
     if let Some(gateway) = &config.ingest.gateway
-        && let Some(why) = capture_trouble(capture(connection, &gateway.name).await?.as_ref(), now)
+        && let Some(why) =
+            capture_hold(freshness::capture_state(connection, &gateway.name).await?.as_ref(), now)
     {
         return Ok(Some(why));
     }
-    let progress = all(connection).await?;
+    let progress = progress::all(connection).await?;
     let caught_up = FOLDS.iter().all(|fold| is_caught_up(&progress, *fold, now));
-    Ok((!caught_up).then_some(Held::FoldBehind))
+    Ok((!caught_up).then_some(HoldReason::FoldBehind))
 }
 
-fn capture_trouble(capture: Option<&Capture>, now: Timestamp) -> Option<Held> {
+fn capture_hold(capture: Option<&CaptureState>, now: Timestamp) -> Option<HoldReason> {
     match capture {
-        Some(capture) if capture.gap_open => Some(Held::CaptureGap),
-        Some(Capture { state, state_since, last_live_at: Some(at), .. })
+        Some(capture) if capture.gap_open => Some(HoldReason::CaptureGap),
+        Some(CaptureState { state, state_since, last_live_at: Some(at), .. })
             if now - *at <= FRESH
                 && (state == LIVE || state == SUSPECT && now - *state_since <= SUSPECT_GRACE) =>
         {
             None
         }
-        _ => Some(Held::NotCapturing),
+        _ => Some(HoldReason::NotCapturing),
     }
 }
 
@@ -76,16 +77,16 @@ fn is_caught_up(progress: &[Progress], fold: Consumer, now: Timestamp) -> bool {
     progress.iter().any(|of| of.consumer == fold.name() && now - of.caught_up_at <= FRESH)
 }
 
-/// Tells people when cards begin and cease to be held back, once each time.
+/// Logs when cards begin and cease to be held back, once each time.
 #[derive(Debug, Default)]
-pub struct Notice {
-    last: Option<Held>,
+pub struct HoldLog {
+    last: Option<HoldReason>,
 }
 
-impl Notice {
+impl HoldLog {
     /// How it stands now.
-    pub fn note(&mut self, held: Option<Held>) {
-        for why in Held::ALL {
+    pub fn note(&mut self, held: Option<HoldReason>) {
+        for why in HoldReason::ALL {
             metrics::gauge!("alerts_held", "reason" => why.name()).set(f64::from(held == Some(why)));
         }
         if self.last != held {
@@ -109,21 +110,31 @@ mod tests {
 
     #[test]
     fn only_a_live_gateway_without_a_gap_captures() {
-        let live =
-            Capture { state: LIVE.into(), state_since: at(-60), last_live_at: Some(at(0)), gap_open: false };
-        let suspect = |since| Capture { state: SUSPECT.into(), state_since: at(since), ..live.clone() };
+        let live = CaptureState {
+            state: LIVE.into(),
+            state_since: at(-60),
+            last_live_at: Some(at(0)),
+            gap_open: false,
+        };
+        let suspect = |since| CaptureState { state: SUSPECT.into(), state_since: at(since), ..live.clone() };
         let cases = [
             (Some(live.clone()), None),
-            (None, Some(Held::NotCapturing)),
-            (Some(Capture { state: "connecting".into(), ..live.clone() }), Some(Held::NotCapturing)),
-            (Some(Capture { last_live_at: None, ..live.clone() }), Some(Held::NotCapturing)),
-            (Some(Capture { last_live_at: Some(at(-1)), ..live.clone() }), Some(Held::NotCapturing)),
+            (None, Some(HoldReason::NotCapturing)),
+            (
+                Some(CaptureState { state: "connecting".into(), ..live.clone() }),
+                Some(HoldReason::NotCapturing),
+            ),
+            (Some(CaptureState { last_live_at: None, ..live.clone() }), Some(HoldReason::NotCapturing)),
+            (
+                Some(CaptureState { last_live_at: Some(at(-1)), ..live.clone() }),
+                Some(HoldReason::NotCapturing),
+            ),
             (Some(suspect(16)), None),
-            (Some(suspect(15)), Some(Held::NotCapturing)),
-            (Some(Capture { gap_open: true, ..live.clone() }), Some(Held::CaptureGap)),
+            (Some(suspect(15)), Some(HoldReason::NotCapturing)),
+            (Some(CaptureState { gap_open: true, ..live.clone() }), Some(HoldReason::CaptureGap)),
         ];
         for (capture, expected) in cases {
-            assert_eq!(capture_trouble(capture.as_ref(), at(20)), expected, "{capture:?}");
+            assert_eq!(capture_hold(capture.as_ref(), at(20)), expected, "{capture:?}");
         }
     }
 

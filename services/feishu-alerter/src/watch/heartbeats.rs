@@ -1,4 +1,4 @@
-//! What the beats say, taken together. In real time: a beat is heard now or not at all.
+//! The heartbeat tracker: what the beats of all services say together. In real time: a beat arrives now or not at all.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ const JUST_STARTED: TimeDelta = TimeDelta::seconds(30);
 /// An instance not heard of for so many beats has ended, however it did.
 const GONE_AFTER_BEATS: u32 = 3;
 
-/// Everything that was heard since we listen.
+/// The heartbeats of all services since we listen.
 #[derive(Debug)]
-pub struct Heard {
+pub struct HeartbeatTracker {
     since: Instant,
-    /// Up to when it is known whether anything could be heard.
+    /// Up to when it is known whether heartbeats could arrive.
     listened_to: Instant,
     beat_every: Duration,
     services: BTreeMap<String, Service>,
@@ -37,14 +37,14 @@ struct Instance {
     beat: Beat,
 }
 
-impl Heard {
+impl HeartbeatTracker {
     /// Nothing yet; listening from `now` on.
     pub fn new(now: Instant, beat_every: Duration) -> Self {
         Self { since: now, listened_to: now, beat_every, services: BTreeMap::new() }
     }
 
     /// Takes in a beat.
-    pub fn hear(&mut self, beat: Beat, now: Instant) {
+    pub fn record(&mut self, beat: Beat, now: Instant) {
         let service = self.services.entry(beat.service.clone()).or_default();
         if beat.panicked.is_some() {
             service.panic.clone_from(&beat.panicked);
@@ -66,9 +66,9 @@ impl Heard {
         }
     }
 
-    /// Whether anything could be heard since this was last said. Time in which nothing could is nobody's silence: it is as
+    /// Notes whether heartbeats could arrive since the last call. Time in which none could is nobody's silence: it is as
     /// if it had not passed.
-    pub fn listened(&mut self, connected: bool, now: Instant) {
+    pub fn note_connection(&mut self, connected: bool, now: Instant) {
         let passed = now.saturating_duration_since(self.listened_to);
         self.listened_to = now;
         if connected {
@@ -162,70 +162,69 @@ mod tests {
         }
     }
 
-    fn restarts(heard: &mut Heard, now: Instant) -> usize {
-        heard.forget(WINDOW, now);
-        heard.restarts(now).iter().map(|(_, starts, _)| *starts).max().unwrap_or(0)
+    fn restarts(tracker: &mut HeartbeatTracker, now: Instant) -> usize {
+        tracker.forget(WINDOW, now);
+        tracker.restarts(now).iter().map(|(_, starts, _)| *starts).max().unwrap_or(0)
     }
 
     #[test]
     fn silence_counts_from_the_last_beat_or_from_when_we_listen() {
         let start = Instant::now();
-        let mut heard = Heard::new(start, BEAT);
+        let mut tracker = HeartbeatTracker::new(start, BEAT);
         let after = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(heard.silence("room-state", after(40)).as_secs(), 40);
-        heard.hear(beat(BeatKind::Alive, "a", 0), after(40));
-        heard.hear(beat(BeatKind::Panicked, "", 0), after(60));
-        assert_eq!(heard.silence("room-state", after(100)).as_secs(), 60, "a panic is no sign of life");
-        heard.hear(beat(BeatKind::Alive, "b", 0), after(95));
-        assert_eq!(heard.silence("room-state", after(100)).as_secs(), 5, "any replica will do");
+        assert_eq!(tracker.silence("room-state", after(40)).as_secs(), 40);
+        tracker.record(beat(BeatKind::Alive, "a", 0), after(40));
+        tracker.record(beat(BeatKind::Panicked, "", 0), after(60));
+        assert_eq!(tracker.silence("room-state", after(100)).as_secs(), 60, "a panic is no sign of life");
+        tracker.record(beat(BeatKind::Alive, "b", 0), after(95));
+        assert_eq!(tracker.silence("room-state", after(100)).as_secs(), 5, "any replica will do");
     }
 
-    /// Seen to fail: with the time counted all the same everybody is silent when the bus is back.
     #[test]
     fn while_nothing_can_be_heard_nobody_grows_silent() {
         let start = Instant::now();
-        let mut heard = Heard::new(start, BEAT);
+        let mut tracker = HeartbeatTracker::new(start, BEAT);
         let after = |seconds| start + Duration::from_secs(seconds);
-        heard.hear(beat(BeatKind::Alive, "a", 600), after(10));
-        heard.listened(true, after(20));
+        tracker.record(beat(BeatKind::Alive, "a", 600), after(10));
+        tracker.note_connection(true, after(20));
         for seconds in 21..=320 {
-            heard.listened(false, after(seconds));
+            tracker.note_connection(false, after(seconds));
         }
-        heard.forget(WINDOW, after(320));
-        assert_eq!(heard.silence("room-state", after(320)).as_secs(), 10, "as before the bus was lost");
-        assert_eq!(heard.silence("ingest", after(320)).as_secs(), 20, "the same for one never heard of");
-        assert_eq!(heard.alive().count(), 1, "nor has it ended");
-        heard.listened(true, after(325));
-        assert_eq!(heard.silence("room-state", after(325)).as_secs(), 15);
+        tracker.forget(WINDOW, after(320));
+        assert_eq!(tracker.silence("room-state", after(320)).as_secs(), 10, "as before the bus was lost");
+        assert_eq!(tracker.silence("ingest", after(320)).as_secs(), 20, "the same for one never heard of");
+        assert_eq!(tracker.alive().count(), 1, "nor has it ended");
+        tracker.note_connection(true, after(325));
+        assert_eq!(tracker.silence("room-state", after(325)).as_secs(), 15);
     }
 
     #[test]
     fn a_loop_is_starts_that_do_not_last() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut looping = Heard::new(start, BEAT);
+        let mut looping = HeartbeatTracker::new(start, BEAT);
         for n in 0..4_u64 {
-            looping.hear(beat(BeatKind::Alive, &format!("i{n}"), 0), after(n * 35));
+            looping.record(beat(BeatKind::Alive, &format!("i{n}"), 0), after(n * 35));
         }
         assert_eq!(restarts(&mut looping, after(110)), 4, "three that ended and the present one");
         assert_eq!(restarts(&mut looping, after(110 + 300)), 0, "long ago");
 
-        let mut scaled = Heard::new(start, BEAT);
+        let mut scaled = HeartbeatTracker::new(start, BEAT);
         for name in ["a", "b", "c"] {
-            scaled.hear(beat(BeatKind::Alive, name, 0), start);
+            scaled.record(beat(BeatKind::Alive, name, 0), start);
         }
         assert_eq!(restarts(&mut scaled, after(5)), 1, "three replicas started together");
 
-        let mut deployed = Heard::new(start, BEAT);
+        let mut deployed = HeartbeatTracker::new(start, BEAT);
         for n in 0..4_u64 {
-            deployed.hear(beat(BeatKind::Alive, &format!("i{n}"), 0), after(n * 35));
-            deployed.hear(beat(BeatKind::Stopping, &format!("i{n}"), 0), after(n * 35 + 20));
+            deployed.record(beat(BeatKind::Alive, &format!("i{n}"), 0), after(n * 35));
+            deployed.record(beat(BeatKind::Stopping, &format!("i{n}"), 0), after(n * 35 + 20));
         }
         assert_eq!(restarts(&mut deployed, after(140)), 0, "asked to stop each time");
 
-        let mut late = Heard::new(start, BEAT);
+        let mut late = HeartbeatTracker::new(start, BEAT);
         for name in ["a", "b", "c"] {
-            late.hear(beat(BeatKind::Alive, name, 600), start);
+            late.record(beat(BeatKind::Alive, name, 600), start);
         }
         assert_eq!(restarts(&mut late, after(60)), 0, "they had long been there when we came");
     }

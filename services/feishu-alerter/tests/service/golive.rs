@@ -38,8 +38,7 @@ fn history(
     ChatMessage { id: id.into(), history: true, ..says(room, person, at, text) }
 }
 
-/// Two guards see to it, when a card is made and when it is about to be sent, and each holds alone. Seen to fail with
-/// both taken out.
+/// Two guards see to it, when a card is made and when it is about to be sent, and each holds alone.
 #[tokio::test]
 async fn before_go_live_cards_are_listed_and_after_it_only_later_ones_are_sent() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -67,7 +66,6 @@ async fn before_go_live_cards_are_listed_and_after_it_only_later_ones_are_sent()
     scene.stop(alerter).await
 }
 
-/// Seen to fail: without `ends_here` in `deliver::send` the card that was held up goes out in the rehearsal.
 #[tokio::test]
 async fn back_to_rehearsal_nothing_more_is_sent() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -91,7 +89,6 @@ async fn back_to_rehearsal_nothing_more_is_sent() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Seen to fail: with `ladder_since` left out of `Grounds::of` the new rung is sent at once.
 #[tokio::test]
 async fn a_rung_that_new_rules_put_into_the_past_is_skipped_and_one_that_is_late_is_not() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -117,8 +114,6 @@ async fn a_rung_that_new_rules_put_into_the_past_is_skipped_and_one_that_is_late
     scene.stop(alerter).await
 }
 
-/// Seen to fail: with `judged_anew_at` left out of `Grounds::of` the twenty minutes, which nobody could have seen pass,
-/// go out at the import.
 #[tokio::test]
 async fn an_import_that_moves_an_opening_alarms_for_nothing_that_had_passed() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -140,8 +135,7 @@ async fn an_import_that_moves_an_opening_alarms_for_nothing_that_had_passed() ->
     scene.stop(alerter).await
 }
 
-/// A room climbs the ladder of the stage that it is in, from then on. Seen to fail with `handed_over` left out of
-/// `Grounds::of`.
+/// A room climbs the ladder of the stage that it is in, from then on.
 #[tokio::test]
 async fn a_room_that_is_handed_over_climbs_the_other_ladder_from_then_on() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -157,7 +151,7 @@ async fn a_room_that_is_handed_over_climbs_the_other_ladder_from_then_on() -> Re
     let assign = Wish::Assign { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
     scene.wish("a1", room("r1"), assign).await?;
     scene.until_rungs("skipped", &["420 handed_over"]).await?;
-    // At once what was told before; what the other ladder would have said before is not told.
+    // At once what was sent before; what the other ladder would have sent before is not sent.
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     scene.advance(1);
     scene.until_colours(TO_LI, &[LINE, "violet"]).await?;
@@ -166,8 +160,6 @@ async fn a_room_that_is_handed_over_climbs_the_other_ladder_from_then_on() -> Re
     scene.stop(alerter).await
 }
 
-/// Seen to fail: with excluded rooms planned like others the card goes out; with `included_since` left out of
-/// `Grounds::of` it goes out when the exclusion is lifted.
 #[tokio::test]
 async fn an_excluded_room_raises_no_alarm_and_one_excluded_no_more_only_for_what_comes() -> Result<()> {
     let mut scene = Scene::start().await?;

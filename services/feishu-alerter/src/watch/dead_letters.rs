@@ -5,10 +5,10 @@ use std::time::Duration;
 use runtime::Context;
 use runtime::bus::{Consumer, Delivery, Handler, Outcome, consume};
 use runtime::telemetry::chain;
-use store::alerts::watch::{forget_letters, note_letters};
+use store::alerts::alarms;
 use store::sqlx;
 
-use super::facts::LETTERS_ARE_NEWS_FOR;
+use super::facts::LETTERS_RELEVANT_FOR;
 
 /// The pause before letters that could not be noted come again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -41,8 +41,8 @@ impl Letters {
         let now = self.ctx.clock.now();
         let letters: Vec<_> = batch.iter().filter_map(letter).collect();
         let mut connection = self.ctx.db.acquire().await?;
-        note_letters(&mut connection, &letters, now).await?;
-        forget_letters(&mut connection, now - LETTERS_ARE_NEWS_FOR * 2).await
+        alarms::note_letters(&mut connection, &letters, now).await?;
+        alarms::forget_letters(&mut connection, now - LETTERS_RELEVANT_FOR * 2).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Presses from the fake Feishu through a real endpoint: the right ones are understood, the wrong ones are not.
+//! Actions from the fake Feishu through a real endpoint: the right ones are understood, the wrong ones are not.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ async fn endpoint(
     }
 }
 
-/// A sent card, and an endpoint that checks presses.
+/// A sent card, and an endpoint that checks actions.
 async fn with_endpoint() -> (Stage, String) {
     let stage = stage().await;
     let facts = super::cards::facts(&stage.hand);

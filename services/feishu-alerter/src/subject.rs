@@ -1,9 +1,9 @@
-//! From stored truth to what a card shows.
+//! A room and the wait or departure that a card of it is about: from what is stored to what the card shows.
 
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::gap::Unseen;
+use domain::gap::CoverageGaps;
 use domain::id::{StaffName, WaitId};
 use domain::presence::Absence;
 use domain::rules::Colour;
@@ -18,21 +18,19 @@ use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
 use crate::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::fate::{Fates, card_state, in_chat};
 use crate::feishu::OpenId;
+use crate::status::{Successions, card_state, status_in_chat};
 use crate::uuid::CardUuid;
 
-/// The truth that a card is made from.
+/// What a card of a room is made from.
 pub struct Subject {
     /// What it is about.
-    pub about: About,
-    /// The room.
+    pub detail: SubjectDetail,
     pub room: Room,
 }
 
 /// What a card is about.
-pub enum About {
-    /// A wait.
+pub enum SubjectDetail {
     Wait {
         /// The one that the card follows.
         stored: Box<StoredWait>,
@@ -50,32 +48,36 @@ impl Subject {
         card: &Card,
         now: Timestamp,
     ) -> Result<Option<Self>, sqlx::Error> {
-        if card.about == cards::About::Departure {
+        if card.subject_kind == cards::SubjectKind::Departure {
             let Some(room) = rooms::get(connection, &card.room).await? else { return Ok(None) };
-            let about = About::Departure(absence(&room, &card.wait).cloned());
-            return Ok(Some(Self { about, room }));
+            let detail = SubjectDetail::Departure(absence(&room, &card.wait).cloned());
+            return Ok(Some(Self { detail, room }));
         }
-        let fates = Fates::read(connection, [card.wait.clone()]).await?;
-        let Some(stored) = fates.of(&card.wait).cloned() else { return Ok(None) };
+        let successions = Successions::read(connection, [card.wait.clone()]).await?;
+        let Some(stored) = successions.of(&card.wait).cloned() else { return Ok(None) };
         let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
         let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
-        Ok(Some(Self { about: About::Wait { stored: Box::new(stored), unverified }, room }))
+        Ok(Some(Self { detail: SubjectDetail::Wait { stored: Box::new(stored), unverified }, room }))
     }
 
     /// What this card of it shows.
     pub fn shown_by(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
-        match &self.about {
-            About::Wait { .. } => in_chat(self.state(now), owner, &card.chat, card.only_asks(), feishu),
-            About::Departure(_) => self.state(now),
+        match &self.detail {
+            SubjectDetail::Wait { .. } => {
+                status_in_chat(self.state(now), owner, &card.chat, card.only_asks(), feishu)
+            }
+            SubjectDetail::Departure(_) => self.state(now),
         }
     }
 
     /// What became of it.
     pub fn state(&self, now: Timestamp) -> CardState {
-        match &self.about {
-            About::Wait { stored, unverified } => card_state(stored, self.room.excluded, *unverified, now),
-            About::Departure(absence) => departure_state(&self.room, absence.as_ref()),
+        match &self.detail {
+            SubjectDetail::Wait { stored, unverified } => {
+                card_state(stored, self.room.excluded, *unverified, now)
+            }
+            SubjectDetail::Departure(absence) => departure_state(&self.room, absence.as_ref()),
         }
     }
 
@@ -103,11 +105,11 @@ impl Subject {
             }),
             waiting_since,
             last_lines: self.last_lines(),
-            unverified: match (&state, &self.about) {
-                (CardState::Waiting { unverified, .. }, _) | (_, About::Wait { unverified, .. }) => {
+            unverified: match (&state, &self.detail) {
+                (CardState::Waiting { unverified, .. }, _) | (_, SubjectDetail::Wait { unverified, .. }) => {
                     *unverified
                 }
-                (_, About::Departure(_)) => false,
+                (_, SubjectDetail::Departure(_)) => false,
             },
             state,
             zone: rules.time_zone,
@@ -116,13 +118,13 @@ impl Subject {
     }
 
     fn who_and_when(&self, card: &Card) -> (CardKind, String, Timestamp) {
-        match &self.about {
-            About::Wait { stored, .. } => {
+        match &self.detail {
+            SubjectDetail::Wait { stored, .. } => {
                 let asks = card.asks_owner && self.owner().is_none();
                 let kind = if asks { CardKind::OwnerWanted } else { CardKind::Overdue };
                 (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
             }
-            About::Departure(absence) => {
+            SubjectDetail::Departure(absence) => {
                 let by = absence.as_ref().and_then(|absence| absence.by.clone());
                 (CardKind::AccountLeft { by }, String::new(), card.due_at)
             }
@@ -131,8 +133,8 @@ impl Subject {
 
     /// The owner at the end of the wait; while it is open, the room's.
     fn owner(&self) -> Option<&StaffName> {
-        match &self.about {
-            About::Wait { stored, .. } if stored.wait.outcome.is_some() => {
+        match &self.detail {
+            SubjectDetail::Wait { stored, .. } if stored.wait.outcome.is_some() => {
                 stored.wait.outcome.as_ref().and_then(|outcome| outcome.owner.as_ref())
             }
             _ => self.room.state.owner.as_ref(),
@@ -157,7 +159,7 @@ pub async fn is_unverified(
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let gaps = gaps::after(connection, wait.opened.at).await?;
-    Ok(Unseen::of(&room.room, &room.state.presence, &gaps).touches(wait, now))
+    Ok(CoverageGaps::of(&room.room, &room.state.presence, &gaps).affects(wait, now))
 }
 
 /// The absence of our account that this entry began, if it still lasts.

@@ -1,11 +1,11 @@
-//! What decides when a wait's cards are due, besides the wait: the rules, whether the system is live, how its room
-//! stands. Pure.
+//! What decides when a wait's cards are due, besides the wait: the rules' history, whether the system is live, and the
+//! moment.
 
 use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::golive::Phase;
-use domain::ladder::{Because, WaitView};
+use domain::ladder::{SkipReason, WaitView};
 use domain::rules::{Ladder, Rules, RulesHistory, Stage};
 use store::golive;
 use store::rooms::Room;
@@ -15,18 +15,16 @@ use store::sqlx::PgConnection;
 use crate::failure::Failure;
 use crate::rules::RulesCache;
 
-/// The grounds at a moment.
+/// Everything that alerts are decided by at one moment, but for the waits and rooms themselves.
 #[derive(Debug, Clone)]
-pub struct Grounds {
+pub struct AlertContext {
     history: Arc<RulesHistory>,
     /// Live, or in rehearsal.
     pub phase: Phase,
-    /// The moment.
     pub now: Timestamp,
 }
 
-impl Grounds {
-    /// Reads them.
+impl AlertContext {
     pub async fn read(
         connection: &mut PgConnection,
         rules: &RulesCache,
@@ -42,7 +40,6 @@ impl Grounds {
         self.history.at(self.now)
     }
 
-    /// Their version.
     pub fn version(&self) -> i64 {
         self.history.version_at(self.now).version
     }
@@ -52,11 +49,11 @@ impl Grounds {
     pub fn of(&self, stored: &StoredWait, room: &Room) -> (&Ladder, WaitView) {
         let stage = room.state.stage;
         let view = WaitView::from(&stored.wait)
-            .since(stored.judged_anew_at, Because::JudgedAnew)
-            .since(self.history.ladder_since(stage, self.now), Because::RulesChanged)
-            .since(self.handed_over(room), Because::HandedOver)
-            .since(room.included_since, Because::NoLongerExcluded)
-            .since(self.phase.since, Because::WentLive);
+            .since(stored.judged_anew_at, SkipReason::Rejudged)
+            .since(self.history.ladder_since(stage, self.now), SkipReason::RulesChanged)
+            .since(self.handed_over(room), SkipReason::HandedOver)
+            .since(room.included_since, SkipReason::NoLongerExcluded)
+            .since(self.phase.since, SkipReason::WentLive);
         (self.rules().ladder(stage), view)
     }
 

@@ -1,4 +1,4 @@
-//! Presses of buttons: each event once, and who was first on each card.
+//! Actions, which are presses of a card's buttons: each event once, and who was first on each card.
 
 use domain::Timestamp;
 use sqlx::PgConnection;
@@ -32,7 +32,7 @@ pub async fn card_by_uuid(connection: &mut PgConnection, uuid: &str) -> Result<O
 
 /// Notes who pressed one of a card's buttons, and gives whoever pressed that one first. `answered` tells the button that
 /// says so from the one that asks for no reply. What was taken back meanwhile (`undone` has grown) is not noted.
-pub async fn note_press(
+pub async fn record_action(
     connection: &mut PgConnection,
     id: i64,
     by: &str,
@@ -59,12 +59,8 @@ pub async fn note_press(
     .await
 }
 
-/// Lets 不用回复 be pressed again on the card with this uuid, for the `undone`th time after a press was taken back.
-pub async fn let_press_again(
-    connection: &mut PgConnection,
-    uuid: &str,
-    undone: i32,
-) -> Result<(), sqlx::Error> {
+/// Makes 不用回复 available again on the card with this uuid, after it was taken back for the `undone`th time.
+pub async fn reset_action(connection: &mut PgConnection, uuid: &str, undone: i32) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update alert_cards set pressed_by = null, undone = $2 where uuid = $1 and undone < $2",
         uuid,

@@ -1,4 +1,4 @@
-//! What is wrong with Huiyin itself: alarms, their cards, and the dead letters that were heard of.
+//! What is wrong with Huiyin itself: alarms, their cards with their urgent pushes, and the dead letters of late.
 
 use chrono::TimeDelta;
 use domain::Timestamp;
@@ -11,7 +11,6 @@ use crate::ingest::gateways::PAYLOAD_MISSING;
 /// An alarm as stored.
 #[derive(Debug, Clone)]
 pub struct Alarm {
-    /// Its number.
     pub id: i64,
     /// What is wrong with what.
     pub key: String,
@@ -36,10 +35,9 @@ pub struct Alarm {
 pub struct NewAlarm<'a> {
     /// What is wrong with what.
     pub key: &'a str,
-    /// Since when.
     pub since: Timestamp,
     /// What its card says.
-    pub trouble: &'a Value,
+    pub kind: &'a Value,
     /// It is not over before.
     pub lasts_until: Option<Timestamp>,
     /// When a further card is due.
@@ -89,7 +87,7 @@ pub async fn raise(
         alarm.key,
         alarm.since,
         now,
-        alarm.trouble,
+        alarm.kind,
         alarm.lasts_until,
         alarm.next_repeat_at,
     )
@@ -117,7 +115,7 @@ pub async fn reopen(
         returning id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
         "#,
         alarm.key,
-        alarm.trouble,
+        alarm.kind,
         now,
         alarm.lasts_until,
         over_since,
@@ -132,14 +130,14 @@ pub async fn reopen(
 pub async fn change(
     connection: &mut PgConnection,
     id: i64,
-    trouble: &Value,
+    kind: &Value,
     lasts_until: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update alert_watch_alarms set trouble = $2, lasts_until = $3, changed_at = $4 where id = $1",
         id,
-        trouble,
+        kind,
         lasts_until,
         now,
     )
@@ -167,21 +165,18 @@ pub async fn repeat_at(connection: &mut PgConnection, id: i64, at: Timestamp) ->
 /// A card of an alarm.
 #[derive(Debug, Clone)]
 pub struct NewCard<'a> {
-    /// Which alarm's.
     pub alarm: i64,
     /// Its place among the alarm's cards, which makes it the same card for ever: subject and seconds since the alarm was
     /// raised.
     pub subject: &'a str,
-    /// The seconds.
     pub seconds: i64,
     /// The chat that gets it.
     pub chat: &'a str,
     /// Its colour, by Feishu's name.
     pub colour: &'a str,
-    /// What it shows.
     pub wanted: &'a Value,
-    /// Its readers are to be pressed.
-    pub press: bool,
+    /// Its readers are to get an urgent push (加急).
+    pub urgent: bool,
 }
 
 /// Makes a card. One of the same subject, seconds and chat stands.
@@ -204,7 +199,7 @@ pub async fn insert_card(
         card.colour,
         now,
         card.wanted,
-        card.press.then_some("wanted"),
+        card.urgent.then_some("wanted"),
     )
     .execute(connection)
     .await?;
@@ -249,12 +244,10 @@ pub async fn want(
     Ok(())
 }
 
-/// A card whose readers are to be pressed.
+/// A card whose readers are to get an urgent push.
 #[derive(Debug, Clone)]
-pub struct Press {
-    /// The card.
+pub struct UrgentPush {
     pub card: i64,
-    /// Its message.
     pub message_id: String,
     /// What it is to show.
     pub wanted: Value,
@@ -262,14 +255,14 @@ pub struct Press {
     pub attempts: i32,
 }
 
-/// The sent card of a chat whose readers are to be pressed next.
-pub async fn next_press(
+/// The sent card of a chat whose readers are to get an urgent push next.
+pub async fn next_urgent(
     connection: &mut PgConnection,
     chat: &str,
     now: Timestamp,
-) -> Result<Option<Press>, sqlx::Error> {
+) -> Result<Option<UrgentPush>, sqlx::Error> {
     sqlx::query_as!(
-        Press,
+        UrgentPush,
         r#"
         select id as card, message_id as "message_id!", wanted, press_attempts as attempts
         from alert_cards
@@ -284,15 +277,15 @@ pub async fn next_press(
     .await
 }
 
-/// Notes what became of a press: done, or never to be.
-pub async fn settle_press(connection: &mut PgConnection, card: i64, done: bool) -> Result<(), sqlx::Error> {
+/// Notes what became of an urgent push: done, or never to be.
+pub async fn settle_urgent(connection: &mut PgConnection, card: i64, done: bool) -> Result<(), sqlx::Error> {
     let press = if done { "done" } else { "refused" };
     sqlx::query!("update alert_cards set press = $2 where id = $1", card, press).execute(connection).await?;
     Ok(())
 }
 
-/// Puts a press off.
-pub async fn put_press_off(
+/// Defers an urgent push.
+pub async fn defer_urgent(
     connection: &mut PgConnection,
     card: i64,
     until: Timestamp,
@@ -315,29 +308,28 @@ pub struct Outbox {
     /// Since when a chat has a card to be sent at once, and none is tried.
     pub untried_since: Option<Timestamp>,
     /// Cards of open alarms that will never go out.
-    pub untold: i64,
-    /// Cards of waits set aside lately, because their chat takes none or nobody knows whether they went out.
-    pub set_aside: i64,
+    pub failed_alarm_cards: i64,
+    /// Cards of waits that failed or were parked lately.
+    pub undelivered: i64,
     /// When the last of them was.
-    pub set_aside_at: Option<Timestamp>,
+    pub undelivered_at: Option<Timestamp>,
 }
 
-/// Looks at the outbox: at what was tried or set aside since a moment. The alarm `own` is not counted, which is about the
+/// Looks at the outbox: at what was tried, failed or was parked since a moment. The alarm `own` is not counted, which is about the
 /// outbox itself. `alarms_only`: cards of waits are not to be tried now.
 ///
 /// A card that gave way to a higher rung, or was parked, counts with its failed attempts: the rungs of a wait come faster
-/// than patience ends, and what nobody knows is no success. A chat that failed already when another one took a card is its
-/// own trouble: it counts only from `doubt` after that.
+/// than patience ends, and what is unconfirmed is no success. A chat that failed already when another one took a card is its
+/// own problem: it counts only from `single_chat_patience` after that.
 pub async fn outbox(
     connection: &mut PgConnection,
     own: &str,
     alarms_only: bool,
-    doubt: TimeDelta,
+    single_chat_patience: TimeDelta,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Outbox, sqlx::Error> {
-    sqlx::query_as!(
-        Outbox,
+    let row = sqlx::query!(
         r#"
         with lately as (
             select chat, state, failing_since, last_attempt_at from alert_cards where last_attempt_at >= $2
@@ -374,10 +366,17 @@ pub async fn outbox(
         since,
         alarms_only,
         now,
-        PgInterval::try_from(doubt).map_err(|error| sqlx::Error::Encode(error))?,
+        PgInterval::try_from(single_chat_patience).map_err(|error| sqlx::Error::Encode(error))?,
     )
     .fetch_one(connection)
-    .await
+    .await?;
+    Ok(Outbox {
+        failing_since: row.failing_since,
+        untried_since: row.untried_since,
+        failed_alarm_cards: row.untold,
+        undelivered: row.set_aside,
+        undelivered_at: row.set_aside_at,
+    })
 }
 
 /// Notes dead letters, each once: (sequence, service, reason).
@@ -408,11 +407,8 @@ pub async fn note_letters(
 /// Dead letters of one service for one reason.
 #[derive(Debug, Clone)]
 pub struct Letters {
-    /// Whose.
     pub service: String,
-    /// Why.
     pub reason: String,
-    /// How many.
     pub count: i64,
     /// When the first came.
     pub first_at: Timestamp,
@@ -446,10 +442,9 @@ pub async fn forget_letters(connection: &mut PgConnection, before: Timestamp) ->
     Ok(())
 }
 
-/// What the fallback is to be told: alarms of one key that it has not heard of, or whose end it has not heard of.
+/// What is still to be reported to the fallback: an alarm, or the end of one that was reported.
 #[derive(Debug, Clone)]
-pub struct Untold {
-    /// Its number.
+pub struct Unreported {
     pub id: i64,
     /// Since when it is wrong.
     pub since: Timestamp,
@@ -457,10 +452,10 @@ pub struct Untold {
     pub over_at: Option<Timestamp>,
 }
 
-/// See [`Untold`]. Ends are told of alarms only that were told.
-pub async fn untold(connection: &mut PgConnection, key: &str) -> Result<Vec<Untold>, sqlx::Error> {
+/// The alarms of one key with something still to be reported, oldest first.
+pub async fn unreported(connection: &mut PgConnection, key: &str) -> Result<Vec<Unreported>, sqlx::Error> {
     sqlx::query_as!(
-        Untold,
+        Unreported,
         r#"
         select id, since, over_at
         from alert_watch_alarms
@@ -475,8 +470,8 @@ pub async fn untold(connection: &mut PgConnection, key: &str) -> Result<Vec<Unto
     .await
 }
 
-/// Notes that the fallback has heard of an alarm, or of its end.
-pub async fn mark_told(
+/// Notes that an alarm, or its end, was reported to the fallback.
+pub async fn mark_reported(
     connection: &mut PgConnection,
     id: i64,
     over: bool,
@@ -500,7 +495,6 @@ pub async fn mark_told(
 /// A gateway as the watchdog sees it.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    /// Its name.
     pub gateway: String,
     /// Its state, `live` when it captures.
     pub state: String,
@@ -510,7 +504,7 @@ pub struct Gateway {
     pub last_live_at: Option<Timestamp>,
 }
 
-/// One gateway; `None`: never heard of.
+/// One gateway; `None`: not known.
 pub async fn gateway(connection: &mut PgConnection, name: &str) -> Result<Option<Gateway>, sqlx::Error> {
     sqlx::query_as!(
         Gateway,
@@ -524,7 +518,6 @@ pub async fn gateway(connection: &mut PgConnection, name: &str) -> Result<Option
 /// Messages that the gateway named and could not give.
 #[derive(Debug, Clone)]
 pub struct Missing {
-    /// How many.
     pub count: i64,
     /// Around when the first of them was said.
     pub first_at: Timestamp,

@@ -1,4 +1,4 @@
-//! What became of a wait, as its cards show it. After a re-fold a card follows the wait that took the place of its own.
+//! The status of a wait as its cards show it. After a re-fold a card follows the wait that took the place of its own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,37 +9,37 @@ use domain::id::{StaffName, WaitId};
 use domain::wait::{Ending, Wait};
 use runtime::config::Feishu;
 use store::alerts::changes::{Made, Rank};
-use store::rooms::waits::{StoredWait, Which, list};
+use store::rooms::waits::{self, StoredWait, Which};
 use store::sqlx::{self, PgConnection};
 
+use crate::action_ids;
 use crate::card::CardState;
-use crate::pressed;
 
 /// Waits with all those that took their place.
 #[derive(Debug, Default)]
-pub struct Fates(BTreeMap<WaitId, StoredWait>);
+pub struct Successions(BTreeMap<WaitId, StoredWait>);
 
-impl Fates {
+impl Successions {
     /// Reads these waits and whatever took their place, however often.
     pub async fn read(
         connection: &mut PgConnection,
         waits: impl IntoIterator<Item = WaitId>,
     ) -> Result<Self, sqlx::Error> {
-        let mut fates = Self::default();
+        let mut successions = Self::default();
         let mut wanted: Vec<String> = waits.into_iter().map(|wait| wait.0).collect();
         while !wanted.is_empty() {
-            let read = list(connection, Which::Ids(&wanted)).await?;
+            let read = waits::list(connection, Which::Ids(&wanted)).await?;
             wanted = read
                 .iter()
                 .filter_map(|stored| stored.replaced_by.as_ref())
-                .filter(|heir| !fates.0.contains_key(*heir))
-                .map(|heir| heir.0.clone())
+                .filter(|successor| !successions.0.contains_key(*successor))
+                .map(|successor| successor.0.clone())
                 .collect();
-            let unseen = read.into_iter().map(|stored| (stored.wait.id.clone(), stored));
-            fates.0.extend(unseen);
-            wanted.retain(|heir| !fates.0.contains_key(&WaitId(heir.clone())));
+            let newly_read = read.into_iter().map(|stored| (stored.wait.id.clone(), stored));
+            successions.0.extend(newly_read);
+            wanted.retain(|successor| !successions.0.contains_key(&WaitId(successor.clone())));
         }
-        Ok(fates)
+        Ok(successions)
     }
 
     /// The wait that stands for this one now: itself, or the last of those that took its place.
@@ -47,8 +47,8 @@ impl Fates {
         let mut stored = self.0.get(wait)?;
         // As many steps as there are waits: a circle, which nobody writes, must not hang us.
         for _ in 0..self.0.len() {
-            match stored.replaced_by.as_ref().and_then(|heir| self.0.get(heir)) {
-                Some(heir) => stored = heir,
+            match stored.replaced_by.as_ref().and_then(|successor| self.0.get(successor)) {
+                Some(successor) => stored = successor,
                 None => break,
             }
         }
@@ -58,19 +58,19 @@ impl Fates {
 
 /// The highest card of each wait in each chat. A wait is one thing in a chat: the other cards are lines that point to it.
 #[derive(Debug, Default)]
-pub struct Tops<'m>(BTreeMap<(&'m str, WaitId), Rank>);
+pub struct HighestCards<'m>(BTreeMap<(&'m str, WaitId), Rank>);
 
-impl<'m> Tops<'m> {
+impl<'m> HighestCards<'m> {
     /// Of these cards, by the waits that they follow. Only what surely stands in a chat takes the place of another; a
     /// message without a button, which cannot be changed either, does not.
-    pub fn of(cards: &'m [Made], fates: &Fates) -> Self {
-        let mut tops = Self::default();
+    pub fn of(cards: &'m [Made], successions: &Successions) -> Self {
+        let mut highest_cards = Self::default();
         for card in cards.iter().filter(|card| card.stands) {
-            let Some(stored) = fates.of(&card.wait) else { continue };
-            let top = tops.0.entry((&card.chat, stored.wait.id.clone())).or_insert(card.rank);
+            let Some(stored) = successions.of(&card.wait) else { continue };
+            let top = highest_cards.0.entry((&card.chat, stored.wait.id.clone())).or_insert(card.rank);
             *top = card.rank.max(*top);
         }
-        tops
+        highest_cards
     }
 
     /// Whether a higher card of the wait that it follows stands in its chat.
@@ -79,16 +79,16 @@ impl<'m> Tops<'m> {
     }
 }
 
-/// What a card shows in its chat, given what became of its wait. Only the owner of the room is to answer: in the chat of
+/// What a card shows in its chat, given the status of its wait. Only the owner of the room is to answer: in the chat of
 /// somebody else it says who that is. `only_asks`: it is there for nothing but to ask for an owner.
-pub fn in_chat(
-    fate: CardState,
+pub fn status_in_chat(
+    status: CardState,
     owner: Option<&StaffName>,
     chat: &str,
     only_asks: bool,
     feishu: &Feishu,
 ) -> CardState {
-    let (CardState::Waiting { unverified, .. }, Some(owner)) = (&fate, owner) else { return fate };
+    let (CardState::Waiting { unverified, .. }, Some(owner)) = (&status, owner) else { return status };
     let name = owner.as_str().to_owned();
     if chat == feishu.public_chat {
         if only_asks {
@@ -97,7 +97,7 @@ pub fn in_chat(
         return CardState::Waiting { unverified: *unverified, owner: Some(name) };
     }
     if feishu.chats.get(owner).is_some_and(|own| own == chat) {
-        fate
+        status
     } else if feishu.chats.values().any(|own| own == chat) {
         CardState::HandedOver { to: name }
     } else {
@@ -121,7 +121,7 @@ pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, now: Ti
             after: waited(&stored.wait, Calendar::Always),
         },
         Ending::Cancelled { by, command, .. } => {
-            let until = pressed::cancel_of(command).map(|_| outcome.at + pressed::UNDO_WITHIN);
+            let until = action_ids::cancel_of(command).map(|_| outcome.at + action_ids::UNDO_WITHIN);
             CardState::Cancelled { by: by.clone(), undo_until: until.filter(|until| now < *until) }
         }
         Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },

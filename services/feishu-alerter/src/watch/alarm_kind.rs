@@ -8,46 +8,37 @@ use crate::feishu::ImageKey;
 
 /// One thing that is wrong. Its JSON is stored with the alarm: fields may be added, never renamed.
 ///
-/// Whatever moves by itself is left out or rounded, so that a card is changed only when there is news.
+/// Whatever moves by itself is left out or rounded, so that a card is changed only when something has happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Trouble {
+pub enum AlarmKind {
     /// A service does not beat.
-    Silent {
-        /// Which.
-        service: String,
-    },
+    Silent { service: String },
     /// A service beats, but a part of it does not work.
     PartSilent {
-        /// Which service.
         service: String,
         /// Which part, by its name in the code.
         part: String,
     },
     /// A service starts again and again.
     Restarting {
-        /// Which.
         service: String,
         /// How often within the window.
         starts: usize,
     },
-    /// A service panicked.
     Panicked {
-        /// Which.
         service: String,
         /// `file:line`.
         location: String,
     },
     /// The gateway does not capture, for another reason than a lost login.
     GatewayLost {
-        /// Which.
         gateway: String,
         /// Its state, as `ingest` writes it.
         state: String,
     },
     /// The account is not logged in.
     LoginLost {
-        /// At which gateway.
         gateway: String,
         /// The QR code, uploaded; `None` while there is none.
         picture: Option<ImageKey>,
@@ -57,21 +48,18 @@ pub enum Trouble {
     },
     /// The gateway named messages that it could not give.
     PayloadsMissing {
-        /// Which.
         gateway: String,
         /// How many lately.
         count: i64,
     },
     /// A consumer of the bus does not keep up.
     Lagging {
-        /// Which.
         consumer: String,
         /// How many messages wait, rounded.
         pending: u64,
     },
-    /// Messages were set aside.
+    /// Messages became dead letters.
     DeadLetters {
-        /// By which service.
         service: String,
         /// How many lately.
         count: i64,
@@ -82,7 +70,6 @@ pub enum Trouble {
     DiskFull {
         /// A path on it.
         path: String,
-        /// Who says so.
         service: String,
         /// Free, in whole GiB.
         free_gib: u64,
@@ -91,51 +78,45 @@ pub enum Trouble {
     },
     /// Feishu takes no cards.
     FeishuRefuses,
-    /// Cards for salespeople were set aside.
-    CardsSetAside {
+    /// Cards for salespeople were parked or have failed.
+    #[serde(rename = "cards_set_aside")]
+    CardsUndelivered {
         /// How many lately.
         count: i64,
     },
-    /// The bus cannot be reached from here, so that no beat can be heard.
+    /// The bus cannot be reached from here, so that no beat arrives.
     BusLost,
     /// The space's calls of the month are used up.
     VikaQuota,
     /// A sheet takes no more rows.
-    VikaFull {
-        /// Its title.
-        sheet: String,
-    },
+    VikaFull { sheet: String },
     /// A service's token is not accepted, or may not do what it has to.
     VikaAccess {
-        /// Whose.
         service: String,
         /// The sheet; `None`: all.
         sheet: Option<String>,
     },
     /// Columns of a sheet were renamed, retyped or deleted.
     VikaColumns {
-        /// Its title.
         sheet: String,
         /// Which, by their declared names.
         columns: Vec<String>,
     },
     /// A sheet refuses single rows.
     VikaRows {
-        /// Its title.
         sheet: String,
         /// The rooms (群ID) of the first of them.
         rooms: Vec<String>,
     },
     /// Nothing can be done with a sheet, for another reason.
     VikaStalled {
-        /// By which service.
         service: String,
         /// The sheet; `None`: any.
         sheet: Option<String>,
     },
 }
 
-impl Trouble {
+impl AlarmKind {
     /// What is wrong with what: the same key is the same alarm.
     pub fn key(&self) -> String {
         match self {
@@ -150,7 +131,7 @@ impl Trouble {
             Self::DeadLetters { service, .. } => format!("dead_letters:{service}"),
             Self::DiskFull { path, .. } => format!("disk_full:{path}"),
             Self::FeishuRefuses => FEISHU_REFUSES.to_owned(),
-            Self::CardsSetAside { .. } => "cards_set_aside".to_owned(),
+            Self::CardsUndelivered { .. } => "cards_set_aside".to_owned(),
             Self::BusLost => "bus_lost".to_owned(),
             Self::VikaQuota => "vika_quota".to_owned(),
             Self::VikaFull { sheet } => format!("vika_full:{sheet}"),
@@ -174,7 +155,7 @@ impl Trouble {
             Self::DeadLetters { .. } => "W08",
             Self::DiskFull { .. } => "W09",
             Self::FeishuRefuses => "W10",
-            Self::CardsSetAside { .. } => "W11",
+            Self::CardsUndelivered { .. } => "W11",
             Self::BusLost => "W12",
             Self::PayloadsMissing { .. } => "W18",
             Self::VikaQuota | Self::VikaFull { .. } => "W14",
@@ -199,11 +180,11 @@ impl Trouble {
         }
     }
 
-    /// Operators are pressed about it, and told of it again and again: nothing works until one of them acts.
-    pub fn presses(&self) -> bool {
+    /// Operators get urgent pushes about it, and a new card again and again: nothing works until one of them acts.
+    pub fn is_urgent(&self) -> bool {
         matches!(self, Self::LoginLost { .. })
     }
 }
 
-/// The key of [`Trouble::FeishuRefuses`], which the fallback is told of.
+/// The key of [`AlarmKind::FeishuRefuses`], which is reported to the fallback.
 pub const FEISHU_REFUSES: &str = "feishu_refuses";

@@ -1,11 +1,11 @@
-//! What tells whether the stored truth can be acted upon: is capture live, is everything captured folded?
+//! The freshness gate's view of capture: is it live, and is a gap open at this moment?
 
 use domain::Timestamp;
 use sqlx::PgConnection;
 
 /// How a gateway stands.
 #[derive(Debug, Clone)]
-pub struct Capture {
+pub struct CaptureState {
     /// Its state, `live` when it captures.
     pub state: String,
     /// Since when it is in that state.
@@ -16,10 +16,13 @@ pub struct Capture {
     pub gap_open: bool,
 }
 
-/// One gateway; `None`: never heard of.
-pub async fn capture(connection: &mut PgConnection, gateway: &str) -> Result<Option<Capture>, sqlx::Error> {
+/// One gateway; `None`: not known.
+pub async fn capture_state(
+    connection: &mut PgConnection,
+    gateway: &str,
+) -> Result<Option<CaptureState>, sqlx::Error> {
     sqlx::query_as!(
-        Capture,
+        CaptureState,
         r#"
         select state, state_since, last_live_at,
                exists (select from capture_gaps gap

@@ -1,4 +1,4 @@
-//! The commands that presses ask for, by their ids: the same button of the same card gives the same command, however often
+//! The commands that actions ask for, by their ids: the same button of the same card gives the same command, however often
 //! it is pressed.
 
 use chrono::TimeDelta;
@@ -6,26 +6,24 @@ use domain::id::CommandId;
 
 use crate::uuid::CardUuid;
 
-/// How long a press of 不用回复 can be taken back.
+/// How long 不用回复 can be taken back.
 pub const UNDO_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What the ids begin with.
 const PREFIX: &str = "feishu:";
-/// What ends the id of a press of 已回复, or of 撤销.
+/// What ends the id of 已回复, or of 撤销.
 const ANSWERED: &str = ":answered";
 const UNDO: &str = ":undo";
 
-/// A press of 不用回复.
+/// The action 不用回复.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancel {
-    /// On which card.
     pub card: CardUuid,
     /// How often one was taken back there before: what is said again is another command.
     pub undone: i32,
 }
 
 impl Cancel {
-    /// Its command.
     pub fn command(&self) -> CommandId {
         let Self { card, undone } = self;
         CommandId(if *undone == 0 { format!("{PREFIX}{card}") } else { format!("{PREFIX}{card}:{undone}") })
@@ -43,7 +41,7 @@ pub fn undo(cancel: &CommandId) -> CommandId {
     CommandId(format!("{cancel}{UNDO}"))
 }
 
-/// The press of 不用回复 that asked for this; `None`: it was asked for in another way.
+/// The action 不用回复 that asked for this; `None`: it was asked for in another way.
 pub fn cancel_of(command: &CommandId) -> Option<Cancel> {
     let rest = command.as_str().strip_prefix(PREFIX)?;
     let (card, undone) = match rest.split_once(':') {

@@ -1,4 +1,4 @@
-//! No card goes out on a truth that may be stale.
+//! The freshness gate: no card goes out while capture or folding is not known to be up to date.
 
 use anyhow::Result;
 use runtime::config::Gateway;
@@ -10,7 +10,6 @@ use testkit::until;
 
 use crate::support::{Scene, TO_LI, TO_WANG};
 
-/// Proven to fail: with `FoldBehind` never answered by `held`, both rooms' cards are there at the first look.
 #[tokio::test]
 async fn while_folding_is_behind_cards_wait() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -71,8 +70,7 @@ async fn while_the_gateway_is_not_live_cards_wait() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// A worker that has the chat already looks before every card. Seen to fail: without `held` in `prepare` the second card
-/// goes out.
+/// A worker that has the chat already looks before every card.
 #[tokio::test]
 async fn a_chat_that_is_being_worked_on_is_held_too() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -131,8 +129,6 @@ async fn unreadable(scene: &Scene, from: i32, to: i32) -> Result<()> {
     scene.announce().await
 }
 
-/// Seen to fail: with the failure of the only changed room handed on, as before, no card comes while it is there; with
-/// nothing put off, none while more such rooms stand before it than are looked at together.
 #[tokio::test]
 async fn rooms_that_cannot_be_read_hold_up_no_other() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -159,7 +155,7 @@ async fn rooms_that_cannot_be_read_hold_up_no_other() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// What people watch. Proven to fail: without the schedule in the query nobody is unseen while cards are held.
+/// What people watch.
 #[tokio::test]
 async fn who_waits_unseen_is_counted() -> Result<()> {
     let mut scene = Scene::start().await?;

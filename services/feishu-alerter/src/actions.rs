@@ -1,6 +1,6 @@
-//! `POST /feishu/callback`: presses of the cards' buttons.
+//! `POST /feishu/callback`: actions, which are presses of the cards' buttons.
 //!
-//! A press is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
+//! An action is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
 //! card. The answer comes within the 3 s that Feishu gives, whatever else is slow.
 
 use std::sync::Arc;
@@ -22,36 +22,34 @@ use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
-use store::alerts::cards::{Card, get};
-use store::alerts::presses::{card_by_uuid, let_press_again, note_press, take_event};
+use store::alerts::actions;
+use store::alerts::cards::{self, Card};
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
+use crate::action_ids::{self, Cancel};
 use crate::callback::{Button, CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
 use crate::card::{CardState, Toast, answer_with_toast};
-use crate::compose::{About, Subject};
 use crate::feishu::FeishuClient;
 use crate::names::Names;
-use crate::pressed::{self, Cancel};
+use crate::subject::{Subject, SubjectDetail};
 use crate::uuid::CardUuid;
 use crate::wording;
 
 /// Feishu waits 3 s; the way back needs some of them.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_400);
-/// A press has less than one thousand bytes; and Feishu gives up long before the usual deadline.
+/// An action has less than one thousand bytes; and Feishu gives up long before the usual deadline.
 const LIMITS: Limits = Limits { body: 64 * 1024, request: Some(Duration::from_secs(10)), ..Limits::OUTWARD };
 
-/// Takes presses.
-pub struct Presses {
+pub struct ActionServer {
     ctx: Context,
     secrets: CallbackSecrets,
     names: Names,
     listener: TcpListener,
 }
 
-/// Which button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pressed {
+enum ActionKind {
     NoReplyNeeded,
     Answered,
     Undo,
@@ -63,7 +61,7 @@ struct Endpoint {
     names: Names,
 }
 
-impl Presses {
+impl ActionServer {
     /// Takes the configured address.
     ///
     /// # Errors
@@ -126,24 +124,24 @@ impl Endpoint {
     async fn act_in_time(&self, action: &CardAction) -> Response {
         match tokio::time::timeout(ANSWER_WITHIN, self.act(action)).await {
             Ok(Ok(Some(answer))) => Json(answer).into_response(),
-            // Feishu does not push presses again: the same event twice is a recording of the first.
+            // Feishu does not push actions again: the same event twice is a recording of the first.
             Ok(Ok(None)) => refuse(StatusCode::UNAUTHORIZED, "the event was taken before"),
             Ok(Err(error)) => failed(&error.to_string()),
             Err(_elapsed) => failed("it took too long"),
         }
     }
 
-    /// The answer to a press. `None`: the event was taken before.
+    /// The answer to an action. `None`: the event was taken before.
     async fn act(&self, action: &CardAction) -> anyhow::Result<Option<Value>> {
         let now = self.ctx.clock.now();
         let mut connection = self.ctx.db.acquire().await?;
-        if !take_event(&mut connection, &action.event_id, now).await? {
+        if !actions::take_event(&mut connection, &action.event_id, now).await? {
             return Ok(None);
         }
-        let (uuid, pressed) = match &action.button {
-            Button::NoReplyNeeded(uuid) => (uuid, Pressed::NoReplyNeeded),
-            Button::Answered(uuid) => (uuid, Pressed::Answered),
-            Button::Undo(uuid) => (uuid, Pressed::Undo),
+        let (uuid, kind) = match &action.button {
+            Button::NoReplyNeeded(uuid) => (uuid, ActionKind::NoReplyNeeded),
+            Button::Answered(uuid) => (uuid, ActionKind::Answered),
+            Button::Undo(uuid) => (uuid, ActionKind::Undo),
             Button::Unknown => return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN))),
         };
         let Some((card, subject)) = card_of(&mut connection, uuid, now).await? else {
@@ -151,18 +149,18 @@ impl Endpoint {
         };
         drop(connection);
         if !is_of(&card, action) {
-            tracing::warn!(chat.id = card.chat, "a press names another message or chat than its card's");
-            metrics::counter!("feishu_presses_misplaced_total").increment(1);
+            tracing::warn!(chat.id = card.chat, "an action names another message or chat than its card's");
+            metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
         let by = self.names.of(&action.operator, &self.ctx.config.feishu.people);
-        let (kind, words) = match pressed {
-            Pressed::Undo => self.undo(&subject, by, now).await?,
-            Pressed::NoReplyNeeded | Pressed::Answered => {
-                self.end(uuid, &card, &subject, pressed == Pressed::Answered, by, now).await?
+        let (toast, text) = match kind {
+            ActionKind::Undo => self.undo(&subject, by, now).await?,
+            ActionKind::NoReplyNeeded | ActionKind::Answered => {
+                self.end(uuid, &card, &subject, kind == ActionKind::Answered, by, now).await?
             }
         };
-        Ok(Some(answer_with_toast(kind, &words)))
+        Ok(Some(answer_with_toast(toast, &text)))
     }
 
     /// Asks that the card's wait be ended.
@@ -175,19 +173,19 @@ impl Endpoint {
         by: impl Future<Output = String> + Send,
         now: Timestamp,
     ) -> anyhow::Result<(Toast, String)> {
-        if let Some(words) = pointless(card, subject, answered, now) {
-            return Ok((Toast::Info, words));
+        if let Some(text) = pointless(card, subject, answered, now) {
+            return Ok((Toast::Info, text));
         }
-        let Some(through) = &card.through else {
+        let Some(seen_up_to) = &card.seen_up_to else {
             return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
         };
         let by = by.await;
         let cancel = Cancel { card: uuid.clone(), undone: card.undone };
-        let command = if answered { pressed::answered(uuid) } else { cancel.command() };
-        self.ask(command, subject, &by, wish(card, through, answered)).await?;
+        let command = if answered { action_ids::answered(uuid) } else { cancel.command() };
+        self.ask(command, subject, &by, wish(card, seen_up_to, answered)).await?;
         let mut connection = self.ctx.db.acquire().await?;
-        let first = note_press(&mut connection, card.id, &by, answered, card.undone, now).await?;
-        metrics::counter!("feishu_presses_total").increment(1);
+        let first = actions::record_action(&mut connection, card.id, &by, answered, card.undone, now).await?;
+        metrics::counter!("feishu_actions_total").increment(1);
         let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
         Ok(if first == by {
             (Toast::Success, done.to_owned())
@@ -196,7 +194,7 @@ impl Endpoint {
         })
     }
 
-    /// Asks that the press be taken back that ended the card's wait, whichever card that was on.
+    /// Asks that the cancel be taken back that ended the card's wait, whichever card it was given on.
     async fn undo(
         &self,
         subject: &Subject,
@@ -205,13 +203,14 @@ impl Endpoint {
     ) -> anyhow::Result<(Toast, String)> {
         let (command, cancel) = match undoable(subject, now) {
             Ok(found) => found,
-            Err(words) => return Ok((Toast::Info, words.to_owned())),
+            Err(text) => return Ok((Toast::Info, text.to_owned())),
         };
         // Before the wait is open again: its button would still say who pressed it.
-        let_press_again(&mut *self.ctx.db.acquire().await?, cancel.card.as_str(), cancel.undone + 1).await?;
+        actions::reset_action(&mut *self.ctx.db.acquire().await?, cancel.card.as_str(), cancel.undone + 1)
+            .await?;
         let wish = Wish::UndoCancel { cancel: command.clone() };
-        self.ask(pressed::undo(&command), subject, &by.await, wish).await?;
-        metrics::counter!("feishu_presses_total").increment(1);
+        self.ask(action_ids::undo(&command), subject, &by.await, wish).await?;
+        metrics::counter!("feishu_actions_total").increment(1);
         Ok((Toast::Success, wording::TOAST_UNDONE.to_owned()))
     }
 
@@ -234,8 +233,8 @@ impl Endpoint {
     }
 }
 
-fn wish(card: &Card, through: &str, answered: bool) -> Wish {
-    let (wait, through) = (card.follows.clone(), EntryId(through.to_owned()));
+fn wish(card: &Card, seen_up_to: &str, answered: bool) -> Wish {
+    let (wait, through) = (card.follows.clone(), EntryId(seen_up_to.to_owned()));
     if answered {
         return Wish::ConfirmAnswered { wait, through };
     }
@@ -247,12 +246,12 @@ async fn card_of(
     uuid: &CardUuid,
     now: Timestamp,
 ) -> anyhow::Result<Option<(Card, Subject)>> {
-    let Some(id) = card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
-    let Some(card) = get(connection, id).await? else { return Ok(None) };
+    let Some(id) = actions::card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
+    let Some(card) = cards::get(connection, id).await? else { return Ok(None) };
     Ok(Subject::read(connection, &card, now).await?.map(|subject| (card, subject)))
 }
 
-/// Whether a press names the message and the chat that its card was sent to: a button is worth something in its own place
+/// Whether an action names the message and the chat that its card was sent to: a button is worth something in its own place
 /// only, and a copy of it elsewhere is nobody's. While the sending is not recorded yet, the chat alone is known.
 fn is_of(card: &Card, action: &CardAction) -> bool {
     let sent_as = card.message_id.as_deref();
@@ -266,7 +265,7 @@ fn pressed_by(card: &Card, answered: bool) -> Option<&String> {
 
 /// What somebody reads who presses when there is nothing left to do, or when it cannot be so.
 fn pointless(card: &Card, subject: &Subject, answered: bool, now: Timestamp) -> Option<String> {
-    let About::Wait { unverified, .. } = subject.about else {
+    let SubjectDetail::Wait { unverified, .. } = subject.detail else {
         return Some(wording::TOAST_UNKNOWN.to_owned());
     };
     match subject.state(now) {
@@ -279,13 +278,13 @@ fn pointless(card: &Card, subject: &Subject, answered: bool, now: Timestamp) -> 
     }
 }
 
-/// The press of 不用回复 that ended the wait, with its command; or what somebody reads who comes too late or for nothing.
+/// The 不用回复 that ended the wait, with its command; or what somebody reads who comes too late or for nothing.
 /// What was ended in another way is not taken back here.
 fn undoable(subject: &Subject, now: Timestamp) -> Result<(CommandId, Cancel), &'static str> {
-    let About::Wait { stored, .. } = &subject.about else { return Err(wording::TOAST_UNKNOWN) };
+    let SubjectDetail::Wait { stored, .. } = &subject.detail else { return Err(wording::TOAST_UNKNOWN) };
     let ended = stored.wait.outcome.as_ref().map(|outcome| &outcome.how);
     let Some(Ending::Cancelled { command, .. }) = ended else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
-    let Some(cancel) = pressed::cancel_of(command) else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
+    let Some(cancel) = action_ids::cancel_of(command) else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
     match subject.state(now) {
         CardState::Cancelled { undo_until: Some(_), .. } => Ok((command.clone(), cancel)),
         CardState::Cancelled { .. } => Err(wording::TOAST_UNDO_LATE),
@@ -301,6 +300,6 @@ fn refuse(status: StatusCode, why: &str) -> Response {
 
 fn failed(why: &str) -> Response {
     metrics::counter!("feishu_callbacks_failed_total").increment(1);
-    tracing::error!(why, "a press could not be handled");
+    tracing::error!(why, "an action could not be handled");
     Json(answer_with_toast(Toast::Error, wording::TOAST_FAILED)).into_response()
 }

@@ -37,8 +37,7 @@ async fn a_press_cancels_the_wait_and_every_card_says_so() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// What was asked after the card was made was not seen by who pressed. Proven to fail: with the room's last entry of the
-/// moment in the place of the card's `through`, the later question is cancelled with it.
+/// What was asked after the card was made was not seen by who pressed.
 #[tokio::test]
 async fn a_press_covers_only_what_its_card_showed() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -75,7 +74,6 @@ async fn a_press_after_the_end_says_so() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Proven to fail: with the answer of `take_event` ignored, the recording of the press is answered with 200.
 #[tokio::test]
 async fn forged_and_repeated_callbacks_are_refused() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -120,7 +118,7 @@ async fn a_button_that_we_do_not_know_says_so() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// A button is worth something on its own message alone. Seen to fail with `is_of` always true: the wait is cancelled.
+/// A button is worth something on its own message alone.
 #[tokio::test]
 async fn a_press_that_names_another_message_or_chat_is_refused() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -146,7 +144,6 @@ async fn a_press_that_names_another_message_or_chat_is_refused() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Seen to fail without the look-up: 飞书用户 stands on the card.
 #[tokio::test]
 async fn an_unknown_presser_is_looked_up_once_and_named() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -1,5 +1,5 @@
-//! What a card is about: a room, or something that is wrong with Huiyin itself. Sending and changing are the same for
-//! both.
+//! The content of a card: a room, a list, or something that is wrong with Huiyin itself. Sending and changing are the
+//! same for all of them.
 
 use domain::Timestamp;
 use domain::rules::{Colour, Rules};
@@ -11,16 +11,16 @@ use store::alerts::cards::{self, Card};
 use store::sqlx::PgConnection;
 
 use crate::card::{CardState, Form, ListSetting, render, render_list};
-use crate::compose::{self, Subject};
 use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::feishu::OutgoingMessage;
+use crate::subject::{self, Subject};
 use crate::unanswered::List;
 use crate::uuid::CardUuid;
 use crate::watch::card::{Setting, Shown};
 
 /// What a card is about.
-pub enum About {
+pub enum CardContent {
     /// A wait in a room, or that our account left it.
     Room(Box<Subject>),
     /// An alarm: everything that it shows is in the card's own row.
@@ -29,28 +29,27 @@ pub enum About {
     Unanswered(List),
 }
 
-/// By what a card is made.
+/// What a card is rendered by, besides its content.
 #[derive(Clone, Copy)]
-pub struct Making<'a> {
+pub struct RenderContext<'a> {
     /// The rules in force.
     pub rules: &'a Rules,
     /// What the operator decided.
     pub config: &'a Config,
     /// The form that it is to have.
     pub form: Form,
-    /// The time.
     pub now: Timestamp,
 }
 
-impl Making<'_> {
+impl RenderContext<'_> {
     /// Whether what was said at a moment may still be shown.
     fn keeps(self, at: Timestamp) -> bool {
         self.config.retention.blank_before(self.now).is_none_or(|before| at >= before)
     }
 }
 
-impl About {
-    /// Reads the truth about it. `None`: the wait or its room is not there.
+impl CardContent {
+    /// Reads it from the store. `None`: the wait or its room is not there.
     pub async fn read(
         connection: &mut PgConnection,
         card: &Card,
@@ -60,7 +59,7 @@ impl About {
         if card.alarm.is_some() {
             return Ok(Some(Self::Alarm));
         }
-        if card.about == cards::About::Unanswered {
+        if card.subject_kind == cards::SubjectKind::Unanswered {
             return Ok(Some(Self::Unanswered(List::read(connection, card, rules, now).await?)));
         }
         Ok(Subject::read(connection, card, now).await?.map(|subject| Self::Room(Box::new(subject))))
@@ -72,7 +71,7 @@ impl About {
             Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Unanswered(list) => !list.named.is_empty() && list.is_of_today,
             Self::Room(subject) => {
-                // One that stayed behind in doubt while a higher one went out.
+                // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
                     parse(&card.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
                 subject.shown_by(card, feishu, now).is_open() && !overtaken
@@ -85,7 +84,8 @@ impl About {
         match self {
             Self::Alarm | Self::Unanswered(_) => Ok(card.wanted.clone()),
             Self::Room(subject) => {
-                let unverified = matches!(subject.about, compose::About::Wait { unverified: true, .. });
+                let unverified =
+                    matches!(subject.detail, subject::SubjectDetail::Wait { unverified: true, .. });
                 let state = subject.shown_by(card, feishu, now);
                 let open = CardState::Waiting { unverified, owner: None };
                 as_json(if state.is_open() { &state } else { &open })
@@ -94,7 +94,7 @@ impl About {
     }
 
     /// The last entry of the room, which the reader of the card sees.
-    pub fn through(&self) -> Option<&str> {
+    pub fn seen_up_to(&self) -> Option<&str> {
         match self {
             Self::Alarm | Self::Unanswered(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
@@ -102,31 +102,31 @@ impl About {
     }
 
     /// The same of a card that is changed to show this; `None`: it shows no lines.
-    pub fn through_shown(&self, shown: &Value) -> Option<&str> {
-        self.through().filter(|_| parse(shown).is_ok_and(|state: CardState| state.is_open()))
+    pub fn seen_up_to_when_shown(&self, shown: &Value) -> Option<&str> {
+        self.seen_up_to().filter(|_| parse(shown).is_ok_and(|state: CardState| state.is_open()))
     }
 
     /// When the oldest of the lines was said that a card made so shows.
-    pub fn texts_since(&self, making: Making<'_>) -> Option<Timestamp> {
+    pub fn texts_since(&self, context: RenderContext<'_>) -> Option<Timestamp> {
         let Self::Room(subject) = self else { return None };
         let lines = subject.room.last_lines.iter().map(|line| line.at);
-        lines.filter(|at| making.keeps(*at)).min()
+        lines.filter(|at| context.keeps(*at)).min()
     }
 
-    /// The message that shows this. `None`: nobody is to be told how.
+    /// The message that shows this. `None`: the configuration names no watchdog any more.
     pub fn message(
         &self,
         card: &Card,
         uuid: CardUuid,
         shown: &Value,
-        making: Making<'_>,
+        context: RenderContext<'_>,
     ) -> Result<Option<OutgoingMessage>, Failure> {
-        let Making { rules, config, form, now } = making;
+        let RenderContext { rules, config, form, now } = context;
         Ok(match self {
             Self::Room(subject) => {
                 let state: CardState = parse(shown)?;
                 let mut facts = subject.facts(card, uuid, state, rules, &config.feishu, now);
-                facts.last_lines.retain(|line| making.keeps(line.at));
+                facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(render(&facts, form))
             }
             Self::Unanswered(list) => {
