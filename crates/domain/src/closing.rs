@@ -8,7 +8,6 @@ mod grammar;
 mod kinds;
 mod lexicon;
 mod line;
-mod plain;
 mod question;
 mod quote;
 
@@ -16,13 +15,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::MessageKind;
 use crate::rules::Rules;
-use crate::wording;
 
 pub use lexicon::LEXICON_VERSION;
-pub use line::LONGEST_CLOSING;
-pub(crate) use plain::{plain, plain_phrase};
 pub use question::Invitations;
 pub use quote::own_words;
+
+/// The phrase of a verdict about a lone sticker, as it is stored.
+pub const LONE_STICKER: &str = "[表情]";
+/// The phrase of a verdict about a sign that staff called for (收到请扣1), as it is stored.
+const SIGN: &str = "1";
+/// The phrase of a verdict about a message that wants no further help, as it is stored.
+const NOTHING: &str = "没有";
 
 /// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,9 +188,7 @@ pub fn judge(features: &Features, kind: MessageKind, before: Before) -> Verdict 
         Class::Closing { phrase, manner } => {
             Verdict::ClosingNothing { phrase: phrase.clone(), manner: *manner }
         }
-        Class::LoneSticker if before.question => {
-            Verdict::AnswersQuestion { phrase: wording::STICKER.to_owned() }
-        }
+        Class::LoneSticker if before.question => Verdict::AnswersQuestion { phrase: LONE_STICKER.to_owned() },
         Class::LoneSticker => Verdict::StickerNothing,
         Class::Empty => Verdict::EmptyNothing,
         Class::Notice => Verdict::NoticeNothing,
@@ -199,7 +200,7 @@ fn judge_request(features: &Features, before: Before) -> Verdict {
     if before.question || !features.accepts.meet(before.invites) {
         return Verdict::AsksForReply { why: Why::Text };
     }
-    let phrase = if features.accepts.sign && before.invites.sign { wording::SIGN } else { wording::NOTHING };
+    let phrase = if features.accepts.sign && before.invites.sign { SIGN } else { NOTHING };
     Verdict::ClosingNothing { phrase: phrase.to_owned(), manner: Manner::Courtesy }
 }
 

@@ -22,6 +22,7 @@ pub mod presence;
 pub mod role;
 pub mod rules;
 pub mod span;
+mod text;
 pub mod timeline;
 pub mod wait;
 pub mod wording;

@@ -1,6 +1,7 @@
 //! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
 //! was in force when it was sent.
 
+mod auto_replies;
 mod exclusion;
 mod history;
 mod validate;
@@ -12,9 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{PersonKey, StaffName};
-use crate::nature::shipped_auto_replies;
 use crate::span::Span;
 
+pub use auto_replies::shipped_auto_replies;
 pub use exclusion::ExcludedRooms;
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
@@ -100,6 +101,11 @@ pub struct Phrases {
     /// What asks for a reply although it is a closing elsewhere: said alone, or between two commas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_closing: Vec<String>,
+}
+
+impl Phrases {
+    /// The most characters of a phrase: no longer text is taken for a mere closing.
+    pub const LONGEST: usize = 60;
 }
 
 /// Whose message ends a wait.

@@ -11,11 +11,11 @@ use store::alerts::cards::{self, Card};
 use store::sqlx::PgConnection;
 
 use crate::card::{CardState, Form, ListSetting, render, render_list};
-use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::feishu::OutgoingMessage;
+use crate::status::as_json;
 use crate::subject::{self, Subject};
-use crate::unanswered::List;
+use crate::unanswered::DayList;
 use crate::uuid::CardUuid;
 use crate::watch::card::{Setting, Shown};
 
@@ -26,7 +26,7 @@ pub enum CardContent {
     /// An alarm: everything that it shows is in the card's own row.
     Alarm,
     /// All who wait although every card of theirs has gone out.
-    Unanswered(List),
+    Unanswered(DayList),
 }
 
 /// What a card is rendered by, besides its content.
@@ -60,7 +60,7 @@ impl CardContent {
             return Ok(Some(Self::Alarm));
         }
         if card.subject_kind == cards::SubjectKind::Unanswered {
-            return Ok(Some(Self::Unanswered(List::read(connection, card, rules, now).await?)));
+            return Ok(Some(Self::Unanswered(DayList::read(connection, card, rules, now).await?)));
         }
         Ok(Subject::read(connection, card, now).await?.map(|subject| Self::Room(Box::new(subject))))
     }
@@ -69,7 +69,7 @@ impl CardContent {
     pub fn is_wanted(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
-            Self::Unanswered(list) => !list.named.is_empty() && list.is_of_today,
+            Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -129,10 +129,10 @@ impl CardContent {
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(render(&facts, form))
             }
-            Self::Unanswered(list) => {
+            Self::Unanswered(day) => {
                 let colour = Colour::from_name(&card.colour).unwrap_or(Colour::Grey);
                 let setting = ListSetting { marker: uuid, colour, zone: rules.time_zone, now };
-                Some(render_list(list, &setting, form))
+                Some(render_list(&day.list, &setting, form))
             }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;

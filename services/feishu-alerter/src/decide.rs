@@ -27,7 +27,7 @@ use crate::climb::{Handover, climbs};
 use crate::failure::Failure;
 use crate::receivers::{is_unreachable, receivers};
 use crate::rules::RulesCache;
-use crate::status::status_in_chat;
+use crate::status::{as_json, status_in_chat};
 use crate::subject::is_unverified;
 
 /// A wait whose cards could not be made is deferred this long, so that it stops no other.
@@ -252,9 +252,4 @@ impl Known<'_> {
             status: InitialStatus::Pending,
         }
     }
-}
-
-/// A state as it is stored.
-pub fn as_json(state: &CardState) -> Result<Value, Failure> {
-    serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))
 }

@@ -12,9 +12,9 @@ use store::rooms::Room;
 use store::sqlx::PgConnection;
 
 use crate::card::CardState;
-use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::receivers::receivers;
+use crate::status::as_json;
 
 /// What stands in the place of a rung.
 const RUNG: &str = "left";

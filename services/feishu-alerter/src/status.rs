@@ -8,12 +8,14 @@ use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::wait::{Ending, Wait};
 use runtime::config::Feishu;
+use serde_json::Value;
 use store::alerts::changes::{Made, Rank};
 use store::rooms::waits::{self, StoredWait, Which};
 use store::sqlx::{self, PgConnection};
 
 use crate::action_ids;
 use crate::card::CardState;
+use crate::failure::Failure;
 
 /// Waits with all those that took their place.
 #[derive(Debug, Default)]
@@ -128,6 +130,11 @@ pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, now: Ti
         Ending::Withdrawn => CardState::Withdrawn,
         Ending::Unobserved => CardState::Unobserved,
     }
+}
+
+/// A status as it is stored with its card.
+pub fn as_json(state: &CardState) -> Result<Value, Failure> {
+    serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))
 }
 
 /// Working time from the opening to the end, in whole seconds.

@@ -12,27 +12,25 @@ use domain::rules::{Colour, Rules};
 use runtime::Context;
 use runtime::config::Feishu;
 use store::alerts::cards::Card;
-use store::alerts::unanswered::{self, Unanswered};
+use store::alerts::unanswered;
 use store::sqlx::{self, PgConnection};
 
 use crate::alert_context::AlertContext;
-use crate::card::CardState;
-use crate::decide::as_json;
+use crate::card::{CardState, List};
 use crate::failure::Failure;
 use crate::rules::RulesCache;
+use crate::status::as_json;
 
 /// How many are named. Whoever is not is counted.
 const MOST: i64 = 20;
 /// It says that something is wrong, and blames nobody.
 const COLOUR: Colour = Colour::Orange;
 
-/// Who stands on a list.
+/// What the card of a day is made from.
 #[derive(Debug, Clone)]
-pub struct List {
-    /// Those who have waited longest, longest first.
-    pub named: Vec<Unanswered>,
-    pub total: i64,
-    /// The day that it is for is not over.
+pub struct DayList {
+    pub list: List,
+    /// The day is not over.
     pub is_of_today: bool,
 }
 
@@ -77,7 +75,7 @@ impl Mornings {
     }
 }
 
-impl List {
+impl DayList {
     /// Those who wait now, for the card of a day.
     pub async fn read(
         connection: &mut PgConnection,
@@ -87,7 +85,7 @@ impl List {
     ) -> Result<Self, sqlx::Error> {
         let (named, total) = unanswered::list(connection, card.due_at, MOST).await?;
         let today = now.with_timezone(&rules.time_zone).date_naive();
-        Ok(Self { named, total, is_of_today: card.rung == today.to_string() })
+        Ok(Self { list: List { named, total }, is_of_today: card.rung == today.to_string() })
     }
 }
 

@@ -249,12 +249,12 @@ async fn plan(
             let rehearsal = !golive::history(connection).await?.at(command.at).live;
             let request = Request { owner, stage, approved: *approved, rehearsal };
             match decide(Some(&current), &request, &rules.newest().rules) {
-                Decision::Applied { owner, stage, message } => Plan {
+                Decision::Applied { owner, stage, acceptance } => Plan {
                     decided: Decided::Applied,
-                    message: message.to_owned(),
+                    message: wording::accepted(acceptance).to_owned(),
                     body: Some((here, Body::Assigned { owner: Some(owner), stage })),
                 },
-                Decision::Refused { message } => Plan { decided: Decided::Refused, message, body: None },
+                Decision::Refused(refusal) => Plan::refused(&wording::refused(&refusal)),
                 Decision::Unchanged => {
                     Plan { decided: Decided::Unchanged, message: String::new(), body: None }
                 }
@@ -262,9 +262,10 @@ async fn plan(
         }
         Wish::Compare { owner, stage } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
-            match domain::assignment::compare(&current, owner, stage, &rules.newest().rules) {
-                Some(question) => Plan::refused(&question),
-                None => Plan { decided: Decided::Unchanged, message: String::new(), body: None },
+            if domain::assignment::differs(&current, owner, stage, &rules.newest().rules) {
+                Plan::refused(&wording::differs(owner, stage, &current))
+            } else {
+                Plan { decided: Decided::Unchanged, message: String::new(), body: None }
             }
         }
         // Decided before it gets here: it writes no entry.

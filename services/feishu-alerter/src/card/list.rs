@@ -9,12 +9,20 @@ use store::alerts::unanswered::Unanswered;
 use super::facts::Form;
 use super::{CARD_BYTES_MAX, folded_marker, request_bytes, text};
 use crate::feishu::OutgoingMessage;
-use crate::unanswered::List;
 use crate::uuid::CardUuid;
 use crate::wording;
 
 /// Longest name, in characters.
 const NAME_CHARS: usize = 40;
+
+/// Who stands on a list.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// Those who have waited longest, longest first.
+    pub named: Vec<Unanswered>,
+    /// How many wait in all.
+    pub total: i64,
+}
 
 /// How a list is shown.
 pub struct Setting {

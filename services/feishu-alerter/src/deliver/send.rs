@@ -18,11 +18,11 @@ use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
 use super::{Deliverer, Step};
 use crate::card::{CardState, Form};
 use crate::content::{CardContent, RenderContext};
-use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
 use crate::freshness;
 use crate::point;
+use crate::status::as_json;
 use crate::uuid::CardUuid;
 
 /// Feishu sends nothing twice under one uuid for an hour. Counted from the first attempt and with room to spare, so

@@ -10,11 +10,10 @@ use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Colour;
 
 use crate::card::{
-    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, ListSetting, Owner, render, render_list,
-    request_bytes,
+    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, List, ListSetting, Owner, render,
+    render_list, request_bytes,
 };
 use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
-use crate::unanswered::List;
 use crate::uuid::CardUuid;
 use store::alerts::unanswered::Unanswered;
 
@@ -312,7 +311,7 @@ async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
         owner: (hours > 1).then(|| name.to_owned()),
     };
     let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
-    let list = List { named, total: 23, is_of_today: true };
+    let list = List { named, total: 23 };
     for (nth, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
         let marker = facts(&stage.hand).marker;
         let message =

@@ -1,11 +1,11 @@
-//! The form in which texts and words are compared: width, case, script, skin tone and invisible characters make no
+//! The normal form in which texts, words and phrases are compared: width, case, script, skin tone and invisible characters make no
 //! difference.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 static SIMPLIFIED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
-    let pairs = include_str!("traditional.txt").lines().filter(|line| !line.starts_with('#'));
+    let pairs = include_str!("text/traditional.txt").lines().filter(|line| !line.starts_with('#'));
     pairs
         .flat_map(str::split_whitespace)
         .filter_map(|pair| {
