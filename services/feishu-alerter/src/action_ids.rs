@@ -3,8 +3,7 @@
 
 use chrono::TimeDelta;
 use domain::id::CommandId;
-
-use crate::uuid::CardUuid;
+use feishu::CardUuid;
 
 /// How long 不用回复 can be taken back.
 pub const UNDO_WITHIN: TimeDelta = TimeDelta::minutes(10);

@@ -18,6 +18,9 @@ use domain::id::{CommandId, EntryId};
 use domain::wait::Ending;
 use events::command::{Command, Via, Wish};
 use events::{encode, subject};
+use feishu::callback::{CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
+use feishu::card::{Toast, answer_with_toast};
+use feishu::{CardUuid, FeishuClient, Secret};
 use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
@@ -28,12 +31,10 @@ use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
 use crate::action_ids::{self, Cancel};
-use crate::callback::{Button, CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
-use crate::card::{CardState, Toast, answer_with_toast};
-use crate::feishu::FeishuClient;
+use crate::button::Button;
+use crate::card::CardState;
 use crate::names::Names;
 use crate::subject::{Subject, SubjectDetail};
-use crate::uuid::CardUuid;
 use crate::wording;
 
 /// Feishu waits 3 s; the way back needs some of them.
@@ -74,8 +75,8 @@ impl ActionServer {
         tracing::info!(address = %feishu.listen, "card callbacks are taken");
         let secrets = CallbackSecrets {
             app_id: feishu.app_id.clone(),
-            verification_token: feishu.verification_token.clone(),
-            encrypt_key: Some(feishu.encrypt_key.clone()),
+            verification_token: Secret::new(feishu.verification_token.expose()),
+            encrypt_key: Some(Secret::new(feishu.encrypt_key.expose())),
         };
         Ok(Self { ctx, secrets, names: Names::new(client), listener })
     }
@@ -138,13 +139,13 @@ impl Endpoint {
         if !actions::take_event(&mut connection, &action.event_id, now).await? {
             return Ok(None);
         }
-        let (uuid, kind) = match &action.button {
+        let (uuid, kind) = match Button::of(&action.value) {
             Button::NoReplyNeeded(uuid) => (uuid, ActionKind::NoReplyNeeded),
             Button::Answered(uuid) => (uuid, ActionKind::Answered),
             Button::Undo(uuid) => (uuid, ActionKind::Undo),
             Button::Unknown => return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN))),
         };
-        let Some((card, subject)) = card_of(&mut connection, uuid, now).await? else {
+        let Some((card, subject)) = card_of(&mut connection, &uuid, now).await? else {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
         drop(connection);
@@ -157,7 +158,7 @@ impl Endpoint {
         let (toast, text) = match kind {
             ActionKind::Undo => self.undo(&subject, by, now).await?,
             ActionKind::NoReplyNeeded | ActionKind::Answered => {
-                self.end(uuid, &card, &subject, kind == ActionKind::Answered, by, now).await?
+                self.end(&uuid, &card, &subject, kind == ActionKind::Answered, by, now).await?
             }
         };
         Ok(Some(answer_with_toast(toast, &text)))

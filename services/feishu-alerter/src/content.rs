@@ -3,6 +3,7 @@
 
 use domain::Timestamp;
 use domain::rules::{Colour, Rules};
+use feishu::{CardUuid, OutgoingMessage};
 use runtime::Config;
 use runtime::config::Feishu;
 use serde::de::DeserializeOwned;
@@ -12,11 +13,9 @@ use store::sqlx::PgConnection;
 
 use crate::card::{CardState, Form, ListSetting, render, render_list};
 use crate::failure::Failure;
-use crate::feishu::OutgoingMessage;
 use crate::status::as_json;
 use crate::subject::{self, Subject};
 use crate::unanswered::DayList;
-use crate::uuid::CardUuid;
 use crate::watch::card::{Setting, Shown};
 
 /// What a card is about.

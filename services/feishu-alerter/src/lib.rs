@@ -10,7 +10,7 @@
 mod action_ids;
 mod actions;
 mod alert_context;
-pub mod callback;
+mod button;
 pub mod card;
 mod changes;
 mod climb;
@@ -19,7 +19,6 @@ mod decide;
 mod deliver;
 mod departure;
 mod failure;
-pub mod feishu;
 mod freshness;
 mod gauges;
 mod names;
@@ -31,7 +30,6 @@ mod rules;
 mod status;
 mod subject;
 mod unanswered;
-pub mod uuid;
 pub mod watch;
 pub mod wording;
 
@@ -41,6 +39,7 @@ mod tests;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use feishu::{CALL_DEADLINE, Credentials, FeishuClient, Secret};
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
 use tokio::sync::Notify;
@@ -48,7 +47,6 @@ use tokio::sync::Notify;
 use crate::actions::ActionServer;
 use crate::changes::Changes;
 use crate::deliver::Deliverer;
-use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use crate::rules::RulesCache;
 
 /// Where tests can end the service; see [`runtime::fault`].
@@ -96,7 +94,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 fn client(ctx: &Context, http: &reqwest::Client) -> FeishuClient {
     let feishu = &ctx.config.feishu;
-    let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
+    let credentials =
+        Credentials { app_id: feishu.app_id.clone(), app_secret: Secret::new(feishu.app_secret.expose()) };
     let clock = ctx.clock.clone();
     FeishuClient::new(http.clone(), feishu.base_url.clone(), credentials, Arc::new(move || clock.now()))
 }

@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use feishu::{FeishuClient, OpenId, text};
 use tokio::sync::OnceCell;
 
-use crate::card::text;
-use crate::feishu::{FeishuClient, OpenId};
 use crate::wording;
 
 /// An action has 2.4 s for everything. Without an answer by then it counts all the same, by an unnamed person.

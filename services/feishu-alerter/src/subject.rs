@@ -10,6 +10,7 @@ use domain::rules::Colour;
 use domain::rules::Rules;
 use domain::wait::Wait;
 use domain::wording;
+use feishu::{CardUuid, OpenId};
 use runtime::config::Feishu;
 use store::alerts::cards::{self, Card};
 use store::ingest::gaps;
@@ -18,9 +19,7 @@ use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
 use crate::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::feishu::OpenId;
 use crate::status::{Successions, card_state, status_in_chat};
-use crate::uuid::CardUuid;
 
 /// What a card of a room is made from.
 pub struct Subject {

@@ -1,16 +1,14 @@
 //! Facts to JSON.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
-
 use domain::rules::Colour;
 use domain::wording::colour_in_words;
+use feishu::card::{self, CARD_BYTES_MAX, request_bytes};
+use feishu::{CardUuid, OutgoingMessage, text};
+use serde_json::Value;
 
 use super::facts::{CardFacts, CardKind, CardState, Form, LastLine};
-use super::{CARD_BYTES_MAX, text};
-use crate::callback::{ACT_ANSWERED, ACT_NO_REPLY_NEEDED, ACT_UNDO};
-use crate::feishu::OutgoingMessage;
-use crate::uuid::CardUuid;
+use crate::button::Button;
 use crate::wording;
 
 /// The template of a closed card: without colour. Every other one may be a level's.
@@ -23,8 +21,6 @@ const TITLE_CHARS: usize = 24;
 const LINE_CHARS: usize = 120;
 /// How many last lines are shown.
 const LINES_SHOWN: usize = 3;
-/// What a request has besides the content: receiver, type, uuid, punctuation.
-const REQUEST_OVERHEAD_BYTES: usize = 512;
 
 /// The message for these facts in this form, or in the next simpler one that fits Feishu's size.
 pub fn render(facts: &CardFacts, form: Form) -> OutgoingMessage {
@@ -38,51 +34,20 @@ pub fn render(facts: &CardFacts, form: Form) -> OutgoingMessage {
     }
 }
 
-/// The bytes of the request that carries this message: the content is a string inside JSON, so every quotation mark
-/// in it counts twice.
-pub fn request_bytes(message: &OutgoingMessage) -> usize {
-    json!(message.content).to_string().len() + REQUEST_OVERHEAD_BYTES
-}
-
-/// The kind of a toast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Toast {
-    /// Done.
-    Success,
-    Info,
-    /// Not done.
-    Error,
-}
-
-/// The answer to an action that only says something.
-pub fn answer_with_toast(kind: Toast, words: &str) -> Value {
-    let kind = match kind {
-        Toast::Success => "success",
-        Toast::Info => "info",
-        Toast::Error => "error",
-    };
-    json!({"toast": {"type": kind, "content": words}})
-}
-
 fn card(facts: &CardFacts, form: Form) -> Value {
     if facts.state == CardState::Escalated {
         return line(facts);
     }
-    let mut elements = vec![markdown(&names(facts, form))];
+    let mut elements = vec![card::markdown(&names(facts, form))];
     if form != Form::Minimal {
-        elements.extend(notes(facts).map(|note| markdown(&note)));
+        elements.extend(notes(facts).map(|note| card::markdown(&note)));
         if facts.awaits_reply() && !facts.last_lines.is_empty() {
             elements.push(last_lines(facts));
         }
     }
     elements.extend(buttons(facts));
     elements.push(folded_marker(&facts.marker));
-    json!({
-        "schema": "2.0",
-        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
-        "header": header(facts),
-        "body": {"elements": elements},
-    })
+    card::card(Some(header(facts)), &summary(facts), &elements)
 }
 
 /// A card without a title, in one line. It must be true for ever: who waits since when may be judged again, and how the wait
@@ -90,25 +55,12 @@ fn card(facts: &CardFacts, form: Form) -> Value {
 fn line(facts: &CardFacts) -> Value {
     let what = wording::in_room(wording::ESCALATED, &escaped(&facts.room));
     let words = format!("**{what}**{}", wording::SEE_BELOW);
-    json!({
-        "schema": "2.0",
-        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": summary(facts)}},
-        "body": {"elements": [{"tag": "markdown", "text_size": "notation", "content": words}]},
-    })
-}
-
-fn markdown(content: &str) -> Value {
-    json!({"tag": "markdown", "content": content})
+    card::card(None, &summary(facts), &[card::notation(&words)])
 }
 
 /// By the marker the message of a card is found again; to its readers it says nothing, so it is folded away.
 pub(crate) fn folded_marker(marker: &CardUuid) -> Value {
-    json!({
-        "tag": "collapsible_panel",
-        "expanded": false,
-        "header": {"title": {"tag": "plain_text", "content": wording::MARKER}},
-        "elements": [{"tag": "markdown", "text_size": "notation", "content": marker.as_str()}],
-    })
+    card::folded(wording::MARKER, marker.as_str())
 }
 
 fn header(facts: &CardFacts) -> Value {
@@ -119,14 +71,13 @@ fn header(facts: &CardFacts) -> Value {
     } else if facts.awaits_reply() {
         tags.push(tag(wording::TAG_OPEN, facts.level));
     }
-    json!({"template": template, "title": {"tag": "plain_text", "content": title(facts)},
-        "text_tag_list": tags})
+    card::header_with_tags(template, &title(facts), &tags)
 }
 
 fn tag(words: &str, colour: Colour) -> Value {
     // Tags have no grey.
     let colour = if colour == Colour::Grey { "neutral" } else { colour.name() };
-    json!({"tag": "text_tag", "text": {"tag": "plain_text", "content": words}, "color": colour})
+    card::tag(words, colour)
 }
 
 /// What and where: several rooms of one person may wait, and a notification shows hardly more than this.
@@ -217,18 +168,13 @@ fn owner(facts: &CardFacts, form: Form) -> String {
     let name = escaped(&owner.name);
     match (&owner.mention, form) {
         (Some(id), Form::Full) if matches!(facts.state, CardState::Waiting { .. }) => {
-            format!("{name} <at id={}></at>", mention_id(id.as_str()))
+            format!("{name} {}", card::mention(id))
         }
         (Some(_), Form::WithoutMention) if facts.state.is_open() => {
             format!("{name}{}", wording::MENTION_DROPPED)
         }
         _ => name,
     }
-}
-
-/// Ids come from the configuration; whatever could leave the tag is left out.
-fn mention_id(id: &str) -> String {
-    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }
 
 /// What the reader is to do besides answering.
@@ -246,7 +192,7 @@ fn notes(facts: &CardFacts) -> impl Iterator<Item = String> {
 fn last_lines(facts: &CardFacts) -> Value {
     let lines = shown_lines(facts).map(|line| spoken(facts, line));
     let content = std::iter::once(wording::LAST_LINES.to_owned()).chain(lines).collect::<Vec<_>>().join("\n");
-    json!({"tag": "div", "text": {"tag": "plain_text", "content": content}})
+    card::div(&content)
 }
 
 fn shown_lines(facts: &CardFacts) -> impl Iterator<Item = &LastLine> {
@@ -258,40 +204,22 @@ fn spoken(facts: &CardFacts, line: &LastLine) -> String {
 }
 
 fn buttons(facts: &CardFacts) -> Vec<Value> {
+    let marker = || facts.marker.clone();
     if let CardState::Cancelled { undo_until: Some(_), .. } = facts.state {
-        return vec![button(facts, ("default", wording::UNDO, ACT_UNDO), None)];
+        return vec![card::button("default", wording::UNDO, &Button::Undo(marker()).value(), None)];
     }
     if !facts.awaits_reply() {
         return Vec::new();
     }
-    let answered = button(
-        facts,
-        ("primary", wording::ANSWERED_UNSEEN, ACT_ANSWERED),
-        Some((wording::ANSWERED_TITLE, wording::ANSWERED_TEXT)),
-    );
-    let not_needed = button(
-        facts,
-        ("default", wording::NO_REPLY_NEEDED, ACT_NO_REPLY_NEEDED),
-        Some((wording::CONFIRM_TITLE, wording::CONFIRM_TEXT)),
-    );
-    if facts.unverified { vec![answered, not_needed] } else { vec![not_needed] }
-}
-
-/// A button by its type, words and act, and by the question before it takes effect, if there is one.
-fn button(
-    facts: &CardFacts,
-    (kind, label, act): (&str, &str, &str),
-    question: Option<(&str, &str)>,
-) -> Value {
-    let words = |content: &str| json!({"tag": "plain_text", "content": content});
-    let mut button = json!({
-        "tag": "button", "type": kind, "text": words(label),
-        "behaviors": [{"type": "callback", "value": {"k": facts.marker.as_str(), "act": act}}],
-    });
-    if let Some((title, text)) = question {
-        button["confirm"] = json!({"title": words(title), "text": words(text)});
+    let question = Some((wording::CONFIRM_TITLE, wording::CONFIRM_TEXT));
+    let value = Button::NoReplyNeeded(marker()).value();
+    let not_needed = card::button("default", wording::NO_REPLY_NEEDED, &value, question);
+    if !facts.unverified {
+        return vec![not_needed];
     }
-    button
+    let question = Some((wording::ANSWERED_TITLE, wording::ANSWERED_TEXT));
+    let value = Button::Answered(marker()).value();
+    vec![card::button("primary", wording::ANSWERED_UNSEEN, &value, question), not_needed]
 }
 
 /// The same as text, for a chat that takes no card. The marker is in it, as in every card.

@@ -1,14 +1,12 @@
 //! What a card is made from.
 
 use domain::rules::Colour;
+use feishu::{CardUuid, OpenId};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-
-use crate::feishu::OpenId;
-use crate::uuid::CardUuid;
 
 /// Everything that a card shows. Names and lines may be anything that strangers write.
 #[derive(Debug, Clone)]

@@ -3,13 +3,13 @@
 use chrono_tz::Tz;
 use domain::Timestamp;
 use domain::rules::Colour;
-use serde_json::{Value, json};
+use feishu::card::{self, CARD_BYTES_MAX, request_bytes};
+use feishu::{CardUuid, OutgoingMessage, text};
+use serde_json::Value;
 use store::alerts::unanswered::Unanswered;
 
 use super::facts::Form;
-use super::{CARD_BYTES_MAX, folded_marker, request_bytes, text};
-use crate::feishu::OutgoingMessage;
-use crate::uuid::CardUuid;
+use super::folded_marker;
 use crate::wording;
 
 /// Longest name, in characters.
@@ -50,16 +50,8 @@ pub fn render_list(list: &List, setting: &Setting, form: Form) -> OutgoingMessag
 fn card(list: &List, setting: &Setting) -> Value {
     let title = wording::unanswered_title(list.total);
     let lines = lines(list, setting, |name| text::markdown(name, NAME_CHARS)).join("\n");
-    json!({
-        "schema": "2.0",
-        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": title}},
-        "header": {"template": setting.colour.name(), "title": {"tag": "plain_text", "content": title}},
-        "body": {"elements": [
-            {"tag": "markdown", "content": lines},
-            {"tag": "markdown", "text_size": "notation", "content": note(setting)},
-            folded_marker(&setting.marker),
-        ]},
-    })
+    let elements = [card::markdown(&lines), card::notation(&note(setting)), folded_marker(&setting.marker)];
+    card::card(Some(card::header(setting.colour.name(), &title)), &title, &elements)
 }
 
 fn lines(list: &List, setting: &Setting, clean: impl Fn(&str) -> String) -> Vec<String> {

@@ -7,12 +7,8 @@
 mod build;
 mod facts;
 mod list;
-pub(crate) mod text;
 
 pub(crate) use build::folded_marker;
-pub use build::{Toast, answer_with_toast, render, request_bytes};
+pub use build::render;
 pub use facts::{CardFacts, CardKind, CardState, Form, LastLine, Owner};
 pub use list::{List, Setting as ListSetting, render_list};
-
-/// Feishu's limit is 30 KB of request; we stay below with room for what it adds.
-pub const CARD_BYTES_MAX: usize = 28 * 1024;

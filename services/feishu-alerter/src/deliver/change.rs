@@ -5,6 +5,7 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use feishu::{CardUuid, FeishuError, MessageId, OutgoingMessage};
 use store::alerts::cards::{self, Card};
 use store::alerts::changes;
 use store::sqlx::PgConnection;
@@ -15,8 +16,6 @@ use super::{Deliverer, Step};
 use crate::card::Form;
 use crate::content::{CardContent, RenderContext};
 use crate::failure::Failure;
-use crate::feishu::{FeishuError, MessageId, OutgoingMessage};
-use crate::uuid::CardUuid;
 
 /// Feishu takes changes of a card for this long.
 const CHANGEABLE_FOR: TimeDelta = TimeDelta::days(14);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use feishu::FeishuClient;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::claims;
@@ -23,7 +24,6 @@ use tokio::task::JoinSet;
 
 use self::pace::{Pace, Pause};
 use crate::failure::Failure;
-use crate::feishu::FeishuClient;
 use crate::freshness;
 use crate::rules::RulesCache;
 

@@ -6,6 +6,7 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
+use feishu::{CardUuid, Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
 use serde_json::Value;
 use store::alerts::cards::{self, Card};
 use store::alerts::changes;
@@ -19,11 +20,9 @@ use super::{Deliverer, Step};
 use crate::card::{CardState, Form};
 use crate::content::{CardContent, RenderContext};
 use crate::failure::Failure;
-use crate::feishu::{Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
 use crate::freshness;
 use crate::point;
 use crate::status::as_json;
-use crate::uuid::CardUuid;
 
 /// Feishu sends nothing twice under one uuid for an hour. Counted from the first attempt and with room to spare, so
 /// that it does not matter from when Feishu counts.

@@ -3,13 +3,13 @@
 //! At least once: pushed twice is seen twice, which does no harm. What is over meanwhile is pushed to nobody.
 
 use domain::Timestamp;
+use feishu::{FeishuError, MessageId, OpenId};
 use store::alerts::alarms::{self, UrgentPush};
 use store::sqlx::PgConnection;
 
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
 use crate::failure::Failure;
-use crate::feishu::{FeishuError, MessageId, OpenId};
 use crate::watch::card::Shown;
 
 /// After so many failures of any kind this card is pushed no more; the next one tries again.

@@ -7,12 +7,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use feishu::Secret;
+use feishu::callback::{CallbackHeaders, CallbackSecrets, Verified, verify};
+use feishu::card::{Toast, answer_with_toast};
 use serde_json::{Value, json};
 
 use super::{CHAT, ENCRYPT_KEY, Hand, PERSON, Stage, VERIFICATION_TOKEN, stage, to_chat};
-use crate::callback::{Button, CallbackHeaders, CallbackSecrets, Verified, verify};
-use crate::card::{CardFacts, Form, Toast, answer_with_toast, render};
-use crate::feishu::Secret;
+use crate::button::Button;
+use crate::card::{CardFacts, Form, render};
 use crate::wording;
 
 struct Endpoint {
@@ -37,7 +39,7 @@ async fn endpoint(
         Ok(Verified::Action(action)) => {
             assert_eq!(action.operator.as_str(), PERSON);
             assert_eq!(action.chat_id.as_str(), CHAT);
-            assert_eq!(action.button, Button::NoReplyNeeded(endpoint.facts.marker.clone()));
+            assert_eq!(Button::of(&action.value), Button::NoReplyNeeded(endpoint.facts.marker.clone()));
             (StatusCode::OK, answer_with_toast(Toast::Success, wording::TOAST_DONE).to_string())
         }
         Ok(Verified::Other { .. }) => (StatusCode::OK, "{}".to_owned()),

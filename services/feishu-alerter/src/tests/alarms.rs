@@ -1,11 +1,11 @@
 //! Every card of the watchdog is one that Feishu takes, in every state and form, and the runbook says more of each.
 
 use chrono::TimeDelta;
+use feishu::CardUuid;
 use serde_json::json;
 
 use super::{CHAT, PERSON, Stage, stage, to_chat};
 use crate::card::Form;
-use crate::uuid::CardUuid;
 use crate::watch::alarm_kind::AlarmKind;
 use crate::watch::card::{Setting, Shown, State, render};
 use events::beat::VerificationKind;

@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use chrono_tz::Asia::Shanghai;
+use feishu::card::{CARD_BYTES_MAX, request_bytes};
+use feishu::{CardUuid, FeishuError, OpenId, OutgoingMessage};
 use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Colour;
 
 use crate::card::{
-    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, List, ListSetting, Owner, render,
-    render_list, request_bytes,
+    CardFacts, CardKind, CardState, Form, LastLine, List, ListSetting, Owner, render, render_list,
 };
-use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
-use crate::uuid::CardUuid;
 use store::alerts::unanswered::Unanswered;
 
 /// A customer who has waited for twenty minutes.

@@ -2,9 +2,8 @@
 
 use domain::rules::Colour;
 use events::beat::VerificationKind;
+use feishu::ImageKey;
 use serde::{Deserialize, Serialize};
-
-use crate::feishu::ImageKey;
 
 /// One thing that is wrong. Its JSON is stored with the alarm: fields may be added, never renamed.
 ///

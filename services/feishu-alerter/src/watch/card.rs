@@ -3,16 +3,16 @@
 use chrono_tz::Tz;
 use domain::Timestamp;
 use domain::rules::Colour;
+use feishu::card::{self, CARD_BYTES_MAX, request_bytes};
+use feishu::{CardUuid, OpenId, OutgoingMessage, text};
 use runtime::config::Watchdog;
 use runtime::operated::Operated;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::alarm_kind::AlarmKind;
 use super::wording;
-use crate::card::{CARD_BYTES_MAX, Form, folded_marker, request_bytes, text};
-use crate::feishu::OutgoingMessage;
-use crate::uuid::CardUuid;
+use crate::card::{Form, folded_marker};
 
 /// Longest line of a card, in characters.
 const LINE_CHARS: usize = 300;
@@ -80,19 +80,14 @@ fn title(shown: &Shown) -> String {
 }
 
 fn card(shown: &Shown, setting: &Setting<'_>, form: Form) -> Value {
-    let mut elements = vec![markdown(&body(shown, setting))];
+    let mut elements = vec![card::markdown(&body(shown, setting))];
     if shown.is_active() && form != Form::Minimal {
         elements.extend(code(shown));
-        elements.extend(mentions(shown, setting, form).map(|line| markdown(&line)));
+        elements.extend(mentions(shown, setting, form).map(|line| card::markdown(&line)));
     }
-    elements.extend(links(shown, setting).map(|line| markdown(&line)));
+    elements.extend(links(shown, setting).map(|line| card::markdown(&line)));
     elements.push(folded_marker(&setting.marker));
-    json!({
-        "schema": "2.0",
-        "config": {"update_multi": true, "enable_forward": false, "summary": {"content": title(shown)}},
-        "header": header(shown),
-        "body": {"elements": elements},
-    })
+    card::card(Some(header(shown)), &title(shown), &elements)
 }
 
 fn header(shown: &Shown) -> Value {
@@ -101,13 +96,7 @@ fn header(shown: &Shown) -> Value {
         State::Repeated => (Colour::Grey, wording::TAG_ACTIVE, "neutral"),
         State::Over { .. } => (Colour::Grey, wording::OVER, "green"),
     };
-    let plain = |content: &str| json!({"tag": "plain_text", "content": content});
-    json!({"template": colour.name(), "title": plain(&title(shown)),
-        "text_tag_list": [{"tag": "text_tag", "text": plain(tag), "color": tag_colour}]})
-}
-
-fn markdown(content: &str) -> Value {
-    json!({"tag": "markdown", "content": content})
+    card::header_with_tags(colour.name(), &title(shown), &[card::tag(tag, tag_colour)])
 }
 
 /// What is said, line by line: (label, lines).
@@ -145,18 +134,15 @@ fn body(shown: &Shown, setting: &Setting<'_>) -> String {
 fn code(shown: &Shown) -> Option<Value> {
     let AlarmKind::LoginLost { picture, verification: None, .. } = &shown.kind else { return None };
     Some(match picture {
-        Some(key) => json!({"tag": "img", "img_key": key,
-            "alt": {"tag": "plain_text", "content": wording::SCAN_HERE}}),
-        None => markdown(wording::NO_CODE),
+        Some(key) => card::image(key, wording::SCAN_HERE),
+        None => card::markdown(wording::NO_CODE),
     })
 }
 
 /// Those who get an urgent push are mentioned as well.
 fn mentions(shown: &Shown, setting: &Setting<'_>, form: Form) -> Option<String> {
     let named = form == Form::Full && shown.kind.is_urgent() && !setting.watchdog.operators.is_empty();
-    let tag = |id: &String| {
-        format!("<at id={}></at>", id.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', ""))
-    };
+    let tag = |id: &String| card::mention(&OpenId::new(id));
     named.then(|| setting.watchdog.operators.iter().map(tag).collect::<Vec<_>>().join(" "))
 }
 

@@ -131,12 +131,17 @@ impl Facts {
             letters: rows.letters,
             outbox: rows.outbox,
             held: rows.held,
-            ..Self::tracker(tracker, &ctx.config.expected_services(), &rows.folds, now)
+            ..Self::of_heartbeats(tracker, &ctx.config.expected_services(), &rows.folds, now)
         }
     }
 
-    /// Those that need no asking.
-    fn tracker(tracker: &HeartbeatTracker, expected: &[String], folds: &[Progress], now: Timestamp) -> Self {
+    /// Those that follow from heartbeats and from the progress of folding.
+    fn of_heartbeats(
+        tracker: &HeartbeatTracker,
+        expected: &[String],
+        folds: &[Progress],
+        now: Timestamp,
+    ) -> Self {
         let moment = Instant::now();
         let span = |length| TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX);
         let seconds = |seconds: u64| TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000));
@@ -145,8 +150,8 @@ impl Facts {
             (fold.consumer.clone(), pending, now - fold.caught_up_at)
         };
         let beats: Vec<_> = tracker.alive().collect();
-        let told = beats.iter().flat_map(|beat| &beat.lags);
-        let told = told.map(|lag| (lag.consumer.clone(), lag.pending, seconds(lag.behind_seconds)));
+        let reported = beats.iter().flat_map(|beat| &beat.lags);
+        let reported = reported.map(|lag| (lag.consumer.clone(), lag.pending, seconds(lag.behind_seconds)));
         Self {
             bus_connected: true,
             silences: expected
@@ -169,7 +174,7 @@ impl Facts {
                 .collect(),
             gateway: None,
             missing: None,
-            lags: folds.iter().filter(|fold| fold.pending > 0).map(fold).chain(told).collect(),
+            lags: folds.iter().filter(|fold| fold.pending > 0).map(fold).chain(reported).collect(),
             disks: beats
                 .iter()
                 .flat_map(|beat| beat.disks.iter().map(|disk| (disk, &beat.service)))

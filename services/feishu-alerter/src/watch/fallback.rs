@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use feishu::custom_bot::{self, CustomBot, CustomBotError};
 use runtime::Context;
-use runtime::config::Watchdog;
-use runtime::custom_bot::{CustomBotError, say};
+use runtime::config::{Secret, Watchdog};
 use runtime::operated::Operated;
 use runtime::telemetry::chain;
 use store::alerts::alarms::{self, Unreported};
@@ -41,8 +41,12 @@ impl Fallback {
             return Ok(());
         }
         let unreported = alarms::unreported(&mut *ctx.db.acquire().await?, FEISHU_REFUSES).await?;
+        let secret = bot.secret.as_ref().map(Secret::expose);
+        let bot = CustomBot { url: bot.url.expose(), secret };
         for alarm in unreported {
-            let said = say(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now()).await;
+            let said =
+                custom_bot::say(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now())
+                    .await;
             if let Err(error) = said {
                 self.failed = Some(Instant::now());
                 note(&error);

@@ -19,6 +19,7 @@ pub mod wording;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use feishu::FeishuClient;
 use futures::StreamExt;
 use runtime::config::Watchdog;
 use runtime::lease::Lease;
@@ -34,7 +35,6 @@ use self::heartbeats::HeartbeatTracker;
 use self::picture::Picture;
 use self::uptime_ping::UptimePing;
 use crate::failure::Failure;
-use crate::feishu::FeishuClient;
 
 /// The pause between two looks.
 const TICK: Duration = Duration::from_secs(1);

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use feishu::{FeishuClient, ImageKey};
 use qrcode::{Color, EcLevel, QrCode};
-
-use crate::feishu::{FeishuClient, ImageKey};
 
 /// Two uploads are at least so far apart: codes that change faster than people scan cost calls for nothing.
 const SPACING: Duration = Duration::from_secs(30);

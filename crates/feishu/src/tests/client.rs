@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::{CHAT, PERSON, client, marked, stage, to_chat, uuid};
-use crate::feishu::{Certainty, FeishuError, MessageId, OpenId, OutgoingMessage, Receiver, RetryCause};
+use crate::{Certainty, FeishuError, MessageId, OpenId, OutgoingMessage, Receiver, RetryCause};
 
 #[tokio::test]
 async fn a_lost_answer_is_ambiguous_and_the_same_uuid_finds_the_message() {
@@ -70,7 +70,7 @@ async fn a_connection_that_is_never_made_has_done_nothing() {
         waiting.push(connected.unwrap());
     }
     let request = stage.http.post(format!("http://{address}/"));
-    let error = crate::feishu::exchange(request).await.unwrap_err();
+    let error = crate::wire::exchange(request).await.unwrap_err();
     assert_eq!(error, FeishuError::RetrySameUuid { cause: RetryCause::NoConnection, after: None });
     assert_eq!(error.certainty(), Certainty::NotDone);
 }
@@ -99,7 +99,7 @@ async fn refusals_are_sorted_by_what_to_do() {
     assert!(refusal.log_id.is_some());
     assert!(error.is_definite_refusal());
 
-    let nowhere = Receiver::Chat(crate::feishu::ChatId::new("oc_nowhere"));
+    let nowhere = Receiver::Chat(crate::ChatId::new("oc_nowhere"));
     let error = stage.send(&nowhere, &marked(&uuid(0)), &uuid(0)).await.unwrap_err();
     assert!(matches!(&error, FeishuError::Permanent(refusal) if refusal.code == 230_034), "{error:?}");
 

@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::{FeishuError, Refusal, RetryCause};
+use crate::error::{FeishuError, Refusal, RetryCause};
 
 /// How long one call may take, connecting and reading included.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub(crate) async fn exchange(request: RequestBuilder) -> Result<Value, FeishuErr
 }
 
 /// The part of a good answer that the caller needs; a good code without it is as good as no answer.
-pub(super) fn part<T: serde::de::DeserializeOwned>(body: &Value, pointer: &str) -> Result<T, FeishuError> {
+pub(crate) fn part<T: serde::de::DeserializeOwned>(body: &Value, pointer: &str) -> Result<T, FeishuError> {
     let value = body.pointer(pointer).cloned();
     value.and_then(|value| serde_json::from_value(value).ok()).ok_or(FeishuError::retry(RetryCause::Garbled))
 }

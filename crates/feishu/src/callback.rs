@@ -16,8 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::feishu::{ChatId, MessageId, OpenId, Secret};
-use crate::uuid::CardUuid;
+use crate::{ChatId, MessageId, OpenId, Secret};
 
 /// How far a timestamp may be from our clock, either way.
 const TIMESTAMP_TOLERANCE: TimeDelta = TimeDelta::seconds(300);
@@ -27,15 +26,6 @@ const IV_BYTES: usize = 16;
 const CARD_ACTION: &str = "card.action.trigger";
 /// The `type` of a URL check.
 const URL_VERIFICATION: &str = "url_verification";
-
-/// The `act` of the button 不用回复. Cards already sent carry it: it must not change.
-pub const ACT_NO_REPLY_NEEDED: &str = "no_reply_needed";
-
-/// The `act` of the button 已回复. Cards already sent carry it: it must not change.
-pub const ACT_ANSWERED: &str = "answered";
-
-/// The `act` of the button 撤销. Cards already sent carry it: it must not change.
-pub const ACT_UNDO: &str = "undo";
 
 /// What callbacks of our app are made with.
 #[derive(Debug, Clone)]
@@ -77,21 +67,8 @@ pub struct CardAction {
     pub operator: OpenId,
     pub message_id: MessageId,
     pub chat_id: ChatId,
-    /// Which button of which card.
-    pub button: Button,
-}
-
-/// The buttons that our cards have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Button {
-    /// 不用回复 on this card: its wait is to be cancelled.
-    NoReplyNeeded(CardUuid),
-    /// 已回复 on this card: its wait was answered while nobody saw it.
-    Answered(CardUuid),
-    /// 撤销 on this card: what was said of its wait on some card, that it needs no reply, is taken back.
-    Undo(CardUuid),
-    /// A button that we do not have, or have no longer: the person is told so.
-    Unknown,
+    /// What the button carries.
+    pub value: Value,
 }
 
 /// Why a callback is not believed or cannot be used.
@@ -262,7 +239,7 @@ struct EventHeader {
 }
 
 #[derive(Deserialize)]
-struct Press {
+struct ActionEvent {
     operator: Operator,
     action: PressedAction,
     context: Context,
@@ -277,13 +254,6 @@ struct Operator {
 struct PressedAction {
     #[serde(default)]
     value: Value,
-}
-
-/// The button value that our cards carry.
-#[derive(Deserialize)]
-struct ButtonValue {
-    k: CardUuid,
-    act: String,
 }
 
 #[derive(Deserialize)]
@@ -322,23 +292,18 @@ impl Event {
         if self.header.event_type != CARD_ACTION {
             return Ok(Verified::Other { event_type: self.header.event_type.clone() });
         }
-        self.press().map(Verified::Action)
+        self.action().map(Verified::Action)
     }
 
-    fn press(&self) -> Result<CardAction, CallbackError> {
-        let press = Press::deserialize(&self.event).map_err(|_| CallbackError::Malformed("card action"))?;
-        let button = match ButtonValue::deserialize(&press.action.value) {
-            Ok(value) if value.act == ACT_NO_REPLY_NEEDED => Button::NoReplyNeeded(value.k),
-            Ok(value) if value.act == ACT_ANSWERED => Button::Answered(value.k),
-            Ok(value) if value.act == ACT_UNDO => Button::Undo(value.k),
-            _ => Button::Unknown,
-        };
+    fn action(&self) -> Result<CardAction, CallbackError> {
+        let action =
+            ActionEvent::deserialize(&self.event).map_err(|_| CallbackError::Malformed("card action"))?;
         Ok(CardAction {
             event_id: self.header.event_id.clone(),
-            operator: press.operator.open_id,
-            message_id: press.context.open_message_id,
-            chat_id: press.context.open_chat_id,
-            button,
+            operator: action.operator.open_id,
+            message_id: action.context.open_message_id,
+            chat_id: action.context.open_chat_id,
+            value: action.action.value,
         })
     }
 

@@ -3,10 +3,10 @@
 use reqwest::Method;
 use serde::Deserialize;
 
-use super::ChatId;
-use super::client::FeishuClient;
-use super::error::FeishuError;
-use super::wire;
+use crate::ChatId;
+use crate::client::FeishuClient;
+use crate::error::FeishuError;
+use crate::wire;
 
 /// Chats a page (the most that Feishu gives).
 const CHATS_PAGE: u32 = 100;

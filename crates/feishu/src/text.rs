@@ -3,13 +3,13 @@
 //! Names and messages come from anybody in a chat. Unescaped they could draw links or mention everybody; with a
 //! phone number in them Feishu's audit refuses the whole card (230028).
 
-use runtime::markup::is_between_labels;
+use crate::markup::is_between_labels;
 
 /// Stands for what was cut away.
 const ELLIPSIS: char = '…';
 
 /// One line: controls and directional marks gone, runs of white space made one space.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let visible = text.chars().filter(|c| !is_unwanted(*c) || c.is_whitespace()).collect::<String>();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -21,7 +21,7 @@ fn is_unwanted(c: char) -> bool {
 }
 
 /// At most `max` characters, never a piece of one.
-pub(crate) fn shorten(text: &str, max: usize) -> String {
+pub fn shorten(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
@@ -29,7 +29,7 @@ pub(crate) fn shorten(text: &str, max: usize) -> String {
 }
 
 /// Fit for a card's plain text: one line, masked, cut. In this order, since a cut number would escape the mask.
-pub(crate) fn plain(text: &str, max: usize) -> String {
+pub fn plain(text: &str, max: usize) -> String {
     shorten(&mask(&one_line(text)), max)
 }
 
@@ -37,14 +37,14 @@ pub(crate) fn plain(text: &str, max: usize) -> String {
 ///
 /// Addresses are taken apart as well, since clients make links of whatever looks like one. Brackets of a link are
 /// harmless without the square ones: names of rooms are full of both.
-pub(crate) fn markdown(text: &str, max: usize) -> String {
+pub fn markdown(text: &str, max: usize) -> String {
     escape(&plain(text, max), |before, c, after| {
         is_markup(before, c) || (c == '.' && is_between_labels(before, after))
     })
 }
 
 /// The same for a line of our own, in which names of files and settings stay what they are.
-pub(crate) fn own_markdown(text: &str, max: usize) -> String {
+pub fn own_markdown(text: &str, max: usize) -> String {
     escape(&plain(text, max), |before, c, _| is_markup(before, c))
 }
 
@@ -73,7 +73,7 @@ fn is_markup(before: Option<char>, c: char) -> bool {
 }
 
 /// Phone numbers and mail addresses made unreadable, the rest as it was.
-pub(crate) fn mask(text: &str) -> String {
+pub fn mask(text: &str) -> String {
     mask_phones(&mask_mails(text))
 }
 

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::config::CustomBot;
 use crate::markup::inert;
 
 /// How long a call may take.
@@ -35,6 +34,15 @@ pub enum CustomBotError {
     },
 }
 
+/// A custom bot of a group, with its secrets exposed for one call.
+#[derive(Clone, Copy)]
+pub struct CustomBot<'a> {
+    /// Its webhook address, which holds its token.
+    pub url: &'a str,
+    /// Its signature secret; `None`: it does not check signatures.
+    pub secret: Option<&'a str>,
+}
+
 #[derive(Deserialize)]
 struct Answer {
     code: i64,
@@ -43,23 +51,23 @@ struct Answer {
 /// Says something in the bot's group, as text and nothing else: no part of it is markup to Feishu.
 pub async fn say(
     http: &reqwest::Client,
-    bot: &CustomBot,
+    bot: CustomBot<'_>,
     text: &str,
     now: DateTime<Utc>,
 ) -> Result<(), CustomBotError> {
     let unreachable = |error: reqwest::Error| CustomBotError::Unreachable(error.without_url());
-    let request = http.post(bot.url.expose()).timeout(CALL_DEADLINE).json(&body(bot, text, now.timestamp()));
+    let request = http.post(bot.url).timeout(CALL_DEADLINE).json(&body(bot, text, now.timestamp()));
     let response = request.send().await.map_err(unreachable)?;
     let status = response.status().as_u16();
     let answer: Answer = response.json().await.map_err(unreachable)?;
     if answer.code == 0 { Ok(()) } else { Err(CustomBotError::Refused { code: answer.code, status }) }
 }
 
-fn body(bot: &CustomBot, text: &str, timestamp: i64) -> Value {
+fn body(bot: CustomBot<'_>, text: &str, timestamp: i64) -> Value {
     let mut body = json!({ "msg_type": "text", "content": { "text": inert(text) } });
-    if let Some(secret) = &bot.secret {
+    if let Some(secret) = bot.secret {
         body["timestamp"] = json!(timestamp.to_string());
-        body["sign"] = json!(signature(timestamp, secret.expose()));
+        body["sign"] = json!(signature(timestamp, secret));
     }
     body
 }
@@ -75,8 +83,7 @@ fn signature(timestamp: i64, secret: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{body, signature};
-    use crate::config::{CustomBot, Secret};
+    use super::{CustomBot, body, signature};
 
     /// The vector that three languages agree on.
     #[test]
@@ -87,8 +94,8 @@ mod tests {
     /// Names of gateways, columns and rooms may stand in it.
     #[test]
     fn nothing_in_it_is_markup() {
-        let bot = CustomBot { url: Secret::new("https://bot.invalid"), secret: None };
-        let body = body(&bot, "<at user_id=\"all\"></at> [点我](https://a.example)", 0);
+        let bot = CustomBot { url: "https://bot.invalid", secret: None };
+        let body = body(bot, "<at user_id=\"all\"></at> [点我](https://a.example)", 0);
         assert_eq!(body["content"]["text"], "＜at user_id=\"all\"＞＜/at＞ ［点我］(https：//a．example)");
     }
 }

@@ -6,9 +6,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 
-use super::error::FeishuError;
-use super::wire;
-use super::{Credentials, Secret};
+use crate::error::FeishuError;
+use crate::wire;
+use crate::{Credentials, Secret};
 
 /// Renew with less than this left.
 const RENEW_BELOW: TimeDelta = TimeDelta::minutes(30);
@@ -26,14 +26,14 @@ struct Cached {
 
 /// At most one token, and at most one request for the next.
 #[derive(Debug, Default)]
-pub(super) struct TokenCache {
+pub(crate) struct TokenCache {
     /// Held across the request on purpose: that is what makes it single flight.
     cached: Mutex<Option<Cached>>,
 }
 
 impl TokenCache {
     /// A token that is good now.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         http: &reqwest::Client,
         base: &str,
@@ -61,7 +61,7 @@ impl TokenCache {
     }
 
     /// Drops `refused`, unless somebody has replaced it already.
-    pub(super) async fn forget(&self, refused: &Secret) {
+    pub(crate) async fn forget(&self, refused: &Secret) {
         let mut cached = self.cached.lock().await;
         if cached.as_ref().is_some_and(|held| held.token == *refused) {
             *cached = None;

@@ -4,10 +4,10 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::OpenId;
-use super::client::{FeishuClient, path_segment};
-use super::error::FeishuError;
-use super::wire;
+use crate::OpenId;
+use crate::client::{FeishuClient, path_segment};
+use crate::error::FeishuError;
+use crate::wire;
 
 /// Numbers, and addresses, of one look-up (the most that Feishu takes).
 const AT_ONCE: usize = 50;

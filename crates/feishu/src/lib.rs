@@ -1,31 +1,42 @@
-//! Feishu's message API as seen from a sender: the calls that Huiyin makes, and what their failures ask for.
+//! Feishu as seen from a sender: the calls that Huiyin makes and what their failures ask for, the JSON of cards, and the
+//! callbacks of their buttons.
 //!
 //! It knows the wire and nothing of waits, schedules or the store. Written on plain HTTP because an SDK gives no
 //! delivery guarantee, keeps dead tokens, and hides the difference between "refused" and "unknown".
 
+pub mod callback;
+pub mod card;
 mod chats;
 mod client;
+pub mod custom_bot;
 mod error;
+pub mod markup;
 mod people;
+mod secret;
+pub mod text;
 mod token;
+mod uuid;
 mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use chats::ChatInfo;
 pub use client::{FeishuClient, Receiver, Sent};
 pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use people::LookedUp;
-pub use runtime::config::Secret;
+pub use secret::Secret;
+pub use uuid::{CardUuid, NotACardUuid};
 pub use wire::CALL_DEADLINE;
-#[cfg(test)]
-pub(crate) use wire::exchange;
 
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use runtime::markup::inert;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::markup::inert;
 
 /// The clock that token ages are judged by.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

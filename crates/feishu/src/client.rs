@@ -6,11 +6,10 @@ use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::{FeishuError, RetryCause};
-use super::token::TokenCache;
-use super::wire;
-use super::{ChatId, Credentials, ImageKey, MessageId, Now, OpenId, OutgoingMessage};
-use crate::uuid::CardUuid;
+use crate::error::{FeishuError, RetryCause};
+use crate::token::TokenCache;
+use crate::wire;
+use crate::{CardUuid, ChatId, Credentials, ImageKey, MessageId, Now, OpenId, OutgoingMessage};
 
 /// Who gets a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,12 +132,12 @@ impl FeishuClient {
     }
 
     /// A request to a path below the base; the token is added when it is sent.
-    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
     /// Sends with a good token; if Feishu refuses the token, once more with a fresh one.
-    pub(super) async fn call(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, FeishuError> {
+    pub(crate) async fn call(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, FeishuError> {
         self.call_before(DateTime::<Utc>::MAX_UTC, request).await
     }
 
@@ -172,13 +171,13 @@ impl FeishuClient {
         wire::exchange(request).await
     }
 
-    pub(super) async fn token(&self) -> Result<super::Secret, FeishuError> {
+    pub(crate) async fn token(&self) -> Result<crate::Secret, FeishuError> {
         let now: DateTime<Utc> = (self.now)();
         self.tokens.get(&self.http, &self.base, &self.credentials, now).await
     }
 }
 
 /// An id inside a path: what could change the path is left out, so that a strange id finds nothing.
-pub(super) fn path_segment(id: &str) -> String {
+pub(crate) fn path_segment(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')).collect()
 }
