@@ -3,34 +3,21 @@
 //!
 //! It must not write rooms or waits: what a button asks for goes to `room-state` as a command.
 //!
-//! Three loops and an endpoint: [`plan`] takes in changed rooms and makes cards that are due; [`watch`] looks after
-//! Huiyin itself and makes cards of what is wrong with it; [`deliver`] brings the cards out and changes them when their
+//! Three loops and an endpoint: [`planner`] takes in changed rooms and makes cards that are due; [`watchdog`] looks after
+//! Huiyin itself and makes cards of what is wrong with it; [`outbox`] brings the cards out and changes them when their
 //! wait or alarm ends; [`actions`] takes the buttons. They share nothing but the store.
 
 mod action_ids;
 mod actions;
-mod alert_context;
-mod button;
-pub mod card;
-mod changes;
-mod climb;
-mod content;
-mod decide;
-mod deliver;
-mod departure;
+pub mod content;
 mod failure;
 mod freshness;
 mod gauges;
-mod names;
-mod observe;
-mod plan;
-mod receivers;
+mod outbox;
+mod planner;
 mod retention;
 mod rules;
-mod status;
-mod subject;
-mod unanswered;
-pub mod watch;
+pub mod watchdog;
 pub mod wording;
 
 #[cfg(test)]
@@ -45,8 +32,8 @@ use runtime::{Context, Tasks};
 use tokio::sync::Notify;
 
 use crate::actions::ActionServer;
-use crate::changes::Changes;
-use crate::deliver::Deliverer;
+use crate::outbox::Deliverer;
+use crate::planner::changes::Changes;
 use crate::rules::RulesCache;
 
 /// Where tests can end the service; see [`runtime::fault`].
@@ -78,10 +65,10 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
-        watch::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
+        watchdog::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
     }
-    tasks.spawn("plan", plan::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
-    tasks.spawn("deliver", deliver::run(deliverer));
+    tasks.spawn("plan", planner::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
+    tasks.spawn("deliver", outbox::run(deliverer));
     tasks.spawn("actions", actions.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));

@@ -1,6 +1,6 @@
 //! What the watchdog says is wrong, in the words of its cards: whoever looks here need not look for the card.
 
-use feishu_alerter::watch::alarm_kind::AlarmKind;
+use feishu_alerter::watchdog::alarm_kind::AlarmKind;
 use runtime::Config;
 
 use super::database::as_reader;

@@ -13,8 +13,8 @@ use feishu::card::{Toast, answer_with_toast};
 use serde_json::{Value, json};
 
 use super::{CHAT, ENCRYPT_KEY, Hand, PERSON, Stage, VERIFICATION_TOKEN, stage, to_chat};
-use crate::button::Button;
-use crate::card::{CardFacts, Form, render};
+use crate::content::button::Button;
+use crate::content::card::{CardFacts, Form, render};
 use crate::wording;
 
 struct Endpoint {

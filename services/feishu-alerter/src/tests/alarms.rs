@@ -5,9 +5,9 @@ use feishu::CardUuid;
 use serde_json::json;
 
 use super::{CHAT, PERSON, Stage, stage, to_chat};
-use crate::card::Form;
-use crate::watch::alarm_kind::AlarmKind;
-use crate::watch::card::{Setting, Shown, State, render};
+use crate::content::card::Form;
+use crate::watchdog::alarm_kind::AlarmKind;
+use crate::watchdog::card::{Setting, Shown, State, render};
 use events::beat::VerificationKind;
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Colour;
 
-use crate::card::{
+use crate::content::card::{
     CardFacts, CardKind, CardState, Form, LastLine, List, ListSetting, Owner, render, render_list,
 };
 use store::alerts::unanswered::Unanswered;

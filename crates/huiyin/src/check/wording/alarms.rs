@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 use chrono_tz::Tz;
-use feishu_alerter::watch::alarm_kind::AlarmKind;
-use feishu_alerter::watch::wording::alarm_text;
+use feishu_alerter::watchdog::alarm_kind::AlarmKind;
+use feishu_alerter::watchdog::wording::alarm_text;
 use runtime::operated::Operated;
 
 use super::{Told, told};

@@ -10,7 +10,7 @@ use store::sqlx::PgConnection;
 use super::pace::{CHAT_SPACING, next_attempt};
 use super::{Deliverer, Step};
 use crate::failure::Failure;
-use crate::watch::card::Shown;
+use crate::watchdog::card::Shown;
 
 /// After so many failures of any kind this card is pushed no more; the next one tries again.
 const ATTEMPTS: i32 = 6;

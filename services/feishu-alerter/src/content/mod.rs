@@ -1,6 +1,12 @@
 //! The content of a card: a room, a list, or something that is wrong with Huiyin itself. Sending and changing are the
 //! same for all of them.
 
+pub mod button;
+pub mod card;
+mod day_list;
+pub mod status;
+pub mod subject;
+
 use domain::Timestamp;
 use domain::rules::{Colour, Rules};
 use feishu::{CardUuid, OutgoingMessage};
@@ -11,12 +17,12 @@ use serde_json::Value;
 use store::alerts::cards::{self, Card};
 use store::sqlx::PgConnection;
 
-use crate::card::{CardState, Form, ListSetting, render, render_list};
+use self::card::{CardState, Form, ListSetting, render, render_list};
+use self::day_list::DayList;
+use self::status::as_json;
+use self::subject::{Subject, SubjectDetail};
 use crate::failure::Failure;
-use crate::status::as_json;
-use crate::subject::{self, Subject};
-use crate::unanswered::DayList;
-use crate::watch::card::{Setting, Shown};
+use crate::watchdog::card::{Setting, Shown};
 
 /// What a card is about.
 pub enum CardContent {
@@ -83,8 +89,7 @@ impl CardContent {
         match self {
             Self::Alarm | Self::Unanswered(_) => Ok(card.wanted.clone()),
             Self::Room(subject) => {
-                let unverified =
-                    matches!(subject.detail, subject::SubjectDetail::Wait { unverified: true, .. });
+                let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
                 let state = subject.shown_by(card, feishu, now);
                 let open = CardState::Waiting { unverified, owner: None };
                 as_json(if state.is_open() { &state } else { &open })
@@ -137,7 +142,7 @@ impl CardContent {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {
                     let setting = Setting { watchdog, zone: rules.time_zone, marker: uuid };
-                    crate::watch::card::render(&shown, &setting, form)
+                    crate::watchdog::card::render(&shown, &setting, form)
                 })
             }
         })

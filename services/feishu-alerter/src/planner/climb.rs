@@ -11,8 +11,8 @@ use store::alerts::cards::{self, DealtWith};
 use store::rooms::Room;
 use store::sqlx::{self, PgConnection};
 
-use crate::alert_context::AlertContext;
-use crate::receivers::chat_of;
+use crate::planner::alert_context::AlertContext;
+use crate::planner::receivers::chat_of;
 
 /// The rungs of one wait, those of the waits that it took the place of among them.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::alarm_kind::AlarmKind;
 use super::wording;
-use crate::card::{Form, folded_marker};
+use crate::content::card::{Form, folded_marker};
 
 /// Longest line of a card, in characters.
 const LINE_CHARS: usize = 300;

@@ -21,14 +21,14 @@ use store::rooms::waits::{self, StoredWait, Which};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
-use crate::alert_context::AlertContext;
-use crate::card::CardState;
-use crate::climb::{Handover, climbs};
+use crate::content::card::CardState;
+use crate::content::status::{as_json, status_in_chat};
+use crate::content::subject::is_unverified;
 use crate::failure::Failure;
-use crate::receivers::{is_unreachable, receivers};
+use crate::planner::alert_context::AlertContext;
+use crate::planner::climb::{Handover, climbs};
+use crate::planner::receivers::{is_unreachable, receivers};
 use crate::rules::RulesCache;
-use crate::status::{as_json, status_in_chat};
-use crate::subject::is_unverified;
 
 /// A wait whose cards could not be made is deferred this long, so that it stops no other.
 const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);

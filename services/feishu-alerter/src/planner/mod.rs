@@ -1,21 +1,29 @@
 //! Planning: a wake-up or a second that passed → take in what changed → make the cards that are due.
 
+mod alert_context;
+pub mod changes;
+mod climb;
+mod decide;
+mod departure;
+mod observe;
+mod receivers;
+mod unanswered;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::Context;
 use runtime::telemetry::chain;
-use store::alerts::changes;
 use store::alerts::schedule;
 use tokio::sync::Notify;
 
-use crate::changes::Changes;
-use crate::decide::Decider;
+use self::changes::Changes;
+use self::decide::Decider;
+use self::observe::observe;
+use self::unanswered::Mornings;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
-use crate::observe::observe;
 use crate::rules::RulesCache;
-use crate::unanswered::Mornings;
 
 /// The longest pause between two looks.
 const TICK: Duration = Duration::from_secs(1);
@@ -80,7 +88,7 @@ impl Planner {
         }
         observe(ctx, rules, pending).await?;
         let now = ctx.clock.now();
-        changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
+        store::alerts::changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
         let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
         self.known = true;
         self.notice.note(held);

@@ -20,15 +20,15 @@ use store::rooms::waits::{self, Which};
 use store::rooms::{self, Room};
 use store::sqlx::PgConnection;
 
-use crate::alert_context::AlertContext;
-use crate::card::CardState;
-use crate::changes::{Causes, Changes};
-use crate::climb::climbs;
-use crate::departure;
+use crate::content::card::CardState;
+use crate::content::status::{HighestCards, Successions, card_state, status_in_chat};
+use crate::content::subject::{absence, departure_state};
 use crate::failure::Failure;
+use crate::planner::alert_context::AlertContext;
+use crate::planner::changes::{Causes, Changes};
+use crate::planner::climb::climbs;
+use crate::planner::departure;
 use crate::rules::RulesCache;
-use crate::status::{HighestCards, Successions, card_state, status_in_chat};
-use crate::subject::{absence, departure_state};
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;

@@ -3,6 +3,8 @@
 //! An action is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
 //! card. The answer comes within the 3 s that Feishu gives, whatever else is slow.
 
+mod names;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,11 +32,11 @@ use store::alerts::cards::{self, Card};
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
+use self::names::Names;
 use crate::action_ids::{self, Cancel};
-use crate::button::Button;
-use crate::card::CardState;
-use crate::names::Names;
-use crate::subject::{Subject, SubjectDetail};
+use crate::content::button::Button;
+use crate::content::card::CardState;
+use crate::content::subject::{Subject, SubjectDetail};
 use crate::wording;
 
 /// Feishu waits 3 s; the way back needs some of them.

@@ -137,7 +137,7 @@ fn what_was_held_back_is_not_blamed_for_it() {
         outbox: Outbox { untried_since: Some(ago(untried)), ..Outbox::default() },
         ..well()
     };
-    let mut allowed_since = crate::watch::facts::AllowedSince::default();
+    let mut allowed_since = crate::watchdog::facts::AllowedSince::default();
     let mut keys_at = |mut facts: Facts, at: i64| {
         allowed_since.apply(&mut facts, ago(at));
         decide(&facts, &Thresholds::default(), ago(at)).into_keys().collect::<Vec<_>>()

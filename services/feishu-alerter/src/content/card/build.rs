@@ -8,7 +8,7 @@ use feishu::{CardUuid, OutgoingMessage, text};
 use serde_json::Value;
 
 use super::facts::{CardFacts, CardKind, CardState, Form, LastLine};
-use crate::button::Button;
+use crate::content::button::Button;
 use crate::wording;
 
 /// The template of a closed card: without colour. Every other one may be a level's.

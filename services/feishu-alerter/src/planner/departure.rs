@@ -11,10 +11,10 @@ use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
 use store::rooms::Room;
 use store::sqlx::PgConnection;
 
-use crate::card::CardState;
+use crate::content::card::CardState;
+use crate::content::status::as_json;
 use crate::failure::Failure;
-use crate::receivers::receivers;
-use crate::status::as_json;
+use crate::planner::receivers::receivers;
 
 /// What stands in the place of a rung.
 const RUNG: &str = "left";

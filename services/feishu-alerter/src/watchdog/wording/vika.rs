@@ -3,7 +3,7 @@
 use runtime::operated::Operated;
 
 use super::{AlarmText, impact_of};
-use crate::watch::alarm_kind::AlarmKind;
+use crate::watchdog::alarm_kind::AlarmKind;
 
 const BOTH: &str =
     "维格表停止更新，不要再照着它判断谁在等待；经理的修改和勾选恢复后会补上。提醒卡片照常发送。";

@@ -17,12 +17,12 @@ use store::sqlx::{Connection, PgConnection};
 
 use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
 use super::{Deliverer, Step};
-use crate::card::{CardState, Form};
+use crate::content::card::{CardState, Form};
+use crate::content::status::as_json;
 use crate::content::{CardContent, RenderContext};
 use crate::failure::Failure;
 use crate::freshness;
 use crate::point;
-use crate::status::as_json;
 
 /// Feishu sends nothing twice under one uuid for an hour. Counted from the first attempt and with room to spare, so
 /// that it does not matter from when Feishu counts.

@@ -11,28 +11,16 @@ use domain::calendar::is_working_day;
 use domain::rules::{Colour, Rules};
 use runtime::Context;
 use runtime::config::Feishu;
-use store::alerts::cards::Card;
 use store::alerts::unanswered;
-use store::sqlx::{self, PgConnection};
 
-use crate::alert_context::AlertContext;
-use crate::card::{CardState, List};
+use crate::content::card::CardState;
+use crate::content::status::as_json;
 use crate::failure::Failure;
+use crate::planner::alert_context::AlertContext;
 use crate::rules::RulesCache;
-use crate::status::as_json;
 
-/// How many are named. Whoever is not is counted.
-const MOST: i64 = 20;
 /// It says that something is wrong, and blames nobody.
 const COLOUR: Colour = Colour::Orange;
-
-/// What the card of a day is made from.
-#[derive(Debug, Clone)]
-pub struct DayList {
-    pub list: List,
-    /// The day is not over.
-    pub is_of_today: bool,
-}
 
 /// Looks once a day.
 #[derive(Debug, Default)]
@@ -72,20 +60,6 @@ impl Mornings {
         }
         self.last = Some(day);
         Ok(())
-    }
-}
-
-impl DayList {
-    /// Those who wait now, for the card of a day.
-    pub async fn read(
-        connection: &mut PgConnection,
-        card: &Card,
-        rules: &Rules,
-        now: Timestamp,
-    ) -> Result<Self, sqlx::Error> {
-        let (named, total) = unanswered::list(connection, card.due_at, MOST).await?;
-        let today = now.with_timezone(&rules.time_zone).date_naive();
-        Ok(Self { list: List { named, total }, is_of_today: card.rung == today.to_string() })
     }
 }
 

@@ -18,8 +18,8 @@ use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
-use crate::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::status::{Successions, card_state, status_in_chat};
+use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
+use crate::content::status::{Successions, card_state, status_in_chat};
 
 /// What a card of a room is made from.
 pub struct Subject {

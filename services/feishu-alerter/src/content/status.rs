@@ -14,7 +14,7 @@ use store::rooms::waits::{self, StoredWait, Which};
 use store::sqlx::{self, PgConnection};
 
 use crate::action_ids;
-use crate::card::CardState;
+use crate::content::card::CardState;
 use crate::failure::Failure;
 
 /// Waits with all those that took their place.

@@ -13,7 +13,7 @@ use store::sqlx::PgConnection;
 use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
 use super::send::IN_FLIGHT;
 use super::{Deliverer, Step};
-use crate::card::Form;
+use crate::content::card::Form;
 use crate::content::{CardContent, RenderContext};
 use crate::failure::Failure;
 
