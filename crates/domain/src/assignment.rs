@@ -20,7 +20,7 @@ pub enum Origin {
 /// Somebody who could own the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Their roster label.
+    /// Their label in the roster, which is what 负责人 shows.
     pub name: StaffName,
     /// The stage their team works in, if it works in one.
     pub stage: Option<Stage>,
@@ -94,7 +94,7 @@ pub struct Request<'a> {
 pub struct Current<'a> {
     /// The owner, if there is one.
     pub owner: Option<&'a StaffName>,
-    /// The stage.
+    /// The stage that the room is in.
     pub stage: Stage,
 }
 

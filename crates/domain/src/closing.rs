@@ -91,9 +91,9 @@ impl Manner {
 /// What staff have left standing before a customer's message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Before {
-    /// A question.
+    /// A question that the customer has not answered yet.
     pub question: bool,
-    /// Invitations.
+    /// Invitations of the last message of staff.
     pub invites: Invitations,
 }
 

@@ -13,7 +13,7 @@ pub const SLOW: TimeDelta = TimeDelta::minutes(2);
 /// A wait to be counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample<'w> {
-    /// The wait.
+    /// A wait that has ended or is open.
     pub wait: &'w Wait,
     /// It overlaps a capture gap (待核实): counted as such, and left out of everything else.
     pub in_gap: bool,
@@ -32,7 +32,7 @@ pub struct Figures {
     pub withdrawn: usize,
     /// Waits that nobody could see the end of.
     pub unobserved: usize,
-    /// Waits still open.
+    /// Waits that are still open; quantiles take them as they have lasted so far.
     pub open: usize,
     /// Waits that overlap a capture gap, which appear in no other figure.
     pub unverified: usize,

@@ -25,9 +25,9 @@ use crate::wait::{Supersession, Wait};
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoldState {
-    /// The room's owner.
+    /// The room's owner; `None`: nobody owns it.
     pub owner: Option<StaffName>,
-    /// The room's stage.
+    /// The room's stage; pre-sales until something else is known.
     pub stage: Stage,
     /// When it came into this stage from another; `None`: it was never in another.
     #[serde(default)]
@@ -56,7 +56,7 @@ pub struct FoldState {
     /// How far it was captured live.
     #[serde(default)]
     pub captured: CaptureProgress,
-    /// Who spoke last.
+    /// The last customer or member of staff who spoke; `None` before the first.
     pub last_speaker: Option<LastSpeaker>,
     /// The last entry folded; `None` before the first.
     pub through: Option<Position>,
@@ -82,11 +82,11 @@ pub struct DayCounts {
 /// The last customer or member of staff who said something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSpeaker {
-    /// In which role.
+    /// The role at that moment, by the rules of that moment.
     pub role: Role,
     /// Roster label, or else display name.
     pub name: String,
-    /// When.
+    /// The message's time.
     pub at: Timestamp,
 }
 
@@ -114,7 +114,7 @@ pub struct PresenceChange {
 /// A wait, and what storing it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldedWait {
-    /// The wait.
+    /// The wait as the last entry left it.
     pub wait: Wait,
     /// The wholly quiet state just before it began, to be kept as a checkpoint: a fold may start again from here.
     /// `None` for the wait that was open at the start of the fold (its checkpoint was given when it opened).

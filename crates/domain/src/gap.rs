@@ -15,7 +15,7 @@ pub struct Gap {
     pub source: String,
     /// The account that was logged in there; `None`: not known, it may have been any.
     pub account: Option<String>,
-    /// When it began.
+    /// From when on messages may have been lost.
     pub since: Timestamp,
     /// When it ended; `None`: it has not.
     pub until: Option<Timestamp>,

@@ -87,9 +87,9 @@ impl SkipReason {
 /// The moment before which no rung of a wait may have been due that is still to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Baseline {
-    /// The moment.
+    /// Rungs due before are skipped.
     pub at: Timestamp,
-    /// What happened then.
+    /// What happened at that moment.
     pub reason: SkipReason,
 }
 
@@ -100,7 +100,7 @@ pub struct WaitView {
     pub opened_at: Timestamp,
     /// Rungs due before are skipped; `None`: it never alarms.
     pub baseline: Option<Baseline>,
-    /// It has ended.
+    /// It has ended, so that nothing is due any more.
     pub closed: bool,
 }
 
@@ -127,7 +127,7 @@ impl WaitView {
 /// One step of a ladder, a rung or a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// Its threshold.
+    /// Its threshold in working time since the wait began.
     pub rung: RungId,
     /// The card's colour.
     pub colour: Colour,
@@ -138,7 +138,7 @@ pub struct Step {
 /// A card to be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
-    /// Which rung.
+    /// The highest rung passed.
     pub rung: RungId,
     /// The card's colour.
     pub colour: Colour,
@@ -161,7 +161,7 @@ pub struct Skipped {
     pub step: Step,
     /// When it was due.
     pub deadline: Timestamp,
-    /// Why.
+    /// What the baseline stands for.
     pub reason: SkipReason,
 }
 

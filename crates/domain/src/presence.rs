@@ -31,7 +31,7 @@ pub struct Stay {
 pub struct Absence {
     /// The entry that says so.
     pub entry: EntryId,
-    /// When it left.
+    /// When it left, by the room fact's time.
     pub at: Timestamp,
     /// Display name of who removed it; `None`: not known, or nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -17,7 +17,7 @@ pub struct RulesVersion {
     pub valid_from: Timestamp,
     /// When it was put in force.
     pub applied_at: Timestamp,
-    /// What it says.
+    /// The whole set of rules, not a difference to the version before.
     pub rules: Rules,
 }
 
@@ -40,7 +40,7 @@ type Hold = (Timestamp, usize);
 pub struct Judged {
     /// From when; for the first of a list, everything before it too.
     pub from: Timestamp,
-    /// Which version.
+    /// The number of the version.
     pub version: i64,
 }
 
