@@ -1,6 +1,7 @@
 //! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
 //! was in force when it was sent.
 
+mod auto_replies;
 mod exclusion;
 mod history;
 mod validate;
@@ -12,11 +13,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{PersonKey, StaffName};
-use crate::nature::shipped_auto_replies;
 use crate::span::Span;
 
+pub use auto_replies::shipped_auto_replies;
 pub use exclusion::ExcludedRooms;
-pub use history::{Judged, KeptRules, NoRules, RulesHistory, RulesVersion};
+pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -102,6 +103,11 @@ pub struct Phrases {
     pub not_closing: Vec<String>,
 }
 
+impl Phrases {
+    /// The most characters of a phrase: no longer text is taken for a mere closing.
+    pub const LONGEST: usize = 60;
+}
+
 /// Whose message ends a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -144,7 +150,7 @@ pub struct Rung {
     pub after: Span,
     /// The card's colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
 }
 
@@ -156,7 +162,7 @@ pub struct Repeat {
     pub every: Span,
     /// The cards' colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
     /// No repeat after this much working time since the wait began.
     pub until: Span,

@@ -16,7 +16,7 @@ pub struct Wait {
     pub id: WaitId,
     /// Where its opening message stands; `opened.at` is when the clock started.
     pub opened: Position,
-    /// Who is waiting.
+    /// Who asked first: the room's customers wait as one.
     pub customer: PersonKey,
     /// Their display name at the opening.
     pub customer_name: String,
@@ -52,9 +52,9 @@ impl Wait {
 /// How and when a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// When.
+    /// When it ended, never before it was opened.
     pub at: Timestamp,
-    /// How.
+    /// What ended it.
     pub how: Ending,
     /// Who owned the room then.
     pub owner: Option<StaffName>,
@@ -66,13 +66,13 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum Ending {
-    /// Staff replied.
+    /// A member of staff replied whose reply counts.
     Answered {
-        /// Who, by id.
+        /// The id of whoever replied.
         by: PersonKey,
         /// Their roster label, or else their display name.
         name: String,
-        /// In which role.
+        /// Their role at that moment.
         role: Role,
     },
     /// Somebody decided that it needs no reply.
@@ -99,7 +99,7 @@ pub enum Ending {
 
 /// What a stored live wait became under a new fold of its stretch of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum Supersession {
     /// Its opening lies inside this other wait now.
     ReplacedBy(WaitId),
     /// Its opening asks for nothing any more (its author turned out to be staff, say).

@@ -85,7 +85,6 @@ fn lines_of_a_second_set() {
     holds(include_str!("closing/second.tsv"));
 }
 
-/// Seen to fail with a company's own lists left out.
 #[test]
 fn a_company_adds_and_takes_away() {
     let mut rules = rules();
@@ -194,8 +193,6 @@ fn class_is_courtesy(text: &str) -> bool {
     matches!(class, Class::Closing { manner: Manner::Courtesy, .. } | Class::LoneSticker)
 }
 
-/// Seen to fail with characters compared as they are written.
-///
 /// What differs in script only is judged alike.
 #[test]
 fn scripts_make_no_difference() {
@@ -229,7 +226,6 @@ fn lines_of_a_fifth_set() {
     holds(include_str!("closing/fifth.tsv"));
 }
 
-/// Seen to fail with 都 and 也 for 已 (全部打印), and with what is wanted of us for what is done there (老板要反馈).
 #[test]
 fn lines_of_a_sixth_set() {
     holds(include_str!("closing/sixth.tsv"));
@@ -240,7 +236,6 @@ fn lines_of_a_seventh_set() {
     holds(include_str!("closing/seventh.tsv"));
 }
 
-/// Seen to fail with words read right behind somebody who is addressed: 老板同意了 tells of them.
 #[test]
 fn what_only_looks_like_a_closing() {
     holds(include_str!("closing/risky.tsv"));

@@ -6,7 +6,7 @@ use runtime::config::Feishu;
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
-use store::alerts::cards::{Listed, newest};
+use store::alerts::cards::{self, Listed};
 use store::alerts::unanswered::SUBJECT;
 use store::role::Role;
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let golive = store::golive::history(&mut connection).await.context("go-live could not be read")?;
     let shown = if args.all { STATES.len() } else { FOR_SOMEBODY };
     let states: Vec<&str> = STATES[..shown].iter().map(|(state, _)| *state).collect();
-    let cards = newest(&mut connection, since, &states, args.most.into()).await;
+    let cards = cards::newest(&mut connection, since, &states, args.most.into()).await;
     let cards = cards.context("the cards could not be read")?;
     connection.close().await.ok();
     for line in lines(&golive, now, zone) {

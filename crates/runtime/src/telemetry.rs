@@ -28,10 +28,11 @@ pub enum LogFormat {
 const TIDY_METRICS_EVERY: Duration = Duration::from_secs(5);
 
 /// The crates whose logs we answer for.
-const OUR_CRATES: [&str; 15] = [
+const OUR_CRATES: [&str; 16] = [
     "bench",
     "domain",
     "events",
+    "feishu",
     "feishu_alerter",
     "huiyin",
     "ingest",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::rules::RulesHistory;
-use store::rules::{RulesError, history, newest_version};
+use store::rules::{self, RulesError};
 use store::sqlx::PgConnection;
 use tokio::sync::RwLock;
 
@@ -16,13 +16,13 @@ pub struct RulesCache {
 impl RulesCache {
     /// The history as it is now.
     pub async fn get(&self, connection: &mut PgConnection) -> Result<Arc<RulesHistory>, RulesError> {
-        let newest = newest_version(connection).await?;
+        let newest = rules::newest_version(connection).await?;
         if let Some(held) = &*self.held.read().await
             && held.newest().version >= newest
         {
             return Ok(held.clone());
         }
-        let read = Arc::new(history(connection).await?);
+        let read = Arc::new(rules::history(connection).await?);
         *self.held.write().await = Some(read.clone());
         Ok(read)
     }

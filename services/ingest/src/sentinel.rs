@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use events::beat::{Beat, BeatKind};
 use events::subject;
+use feishu::custom_bot::{self, CustomBot};
 use futures::StreamExt;
 use runtime::Context;
-use runtime::config::{CustomBot, Watchdog};
-use runtime::custom_bot;
+use runtime::config::{self, Secret, Watchdog};
 use runtime::lease::Lease;
 use runtime::operated::Operated;
 use runtime::telemetry::chain;
@@ -130,7 +130,7 @@ impl Sight {
 
 struct Sentinel {
     ctx: Context,
-    bot: CustomBot,
+    bot: config::CustomBot,
     operated: Operated,
     http: reqwest::Client,
     sight: Sight,
@@ -202,9 +202,9 @@ impl Sentinel {
             return;
         }
         tracing::error!(watched = WATCHED, ?word, "telling the fallback");
-        match custom_bot::say(&self.http, &self.bot, &text::of(&word, &self.operated), self.ctx.clock.now())
-            .await
-        {
+        let secret = self.bot.secret.as_ref().map(Secret::expose);
+        let bot = CustomBot { url: self.bot.url.expose(), secret };
+        match custom_bot::say(&self.http, bot, &text::of(&word, &self.operated), self.ctx.clock.now()).await {
             Ok(()) => {
                 self.failed = None;
                 self.sight.said(&word, now);

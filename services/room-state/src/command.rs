@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
-use domain::gap::Unseen;
+use domain::gap::CoverageGaps;
 use domain::id::{CommandId, EntryId, WaitId};
 use domain::rules::RulesHistory;
 use domain::timeline::{Body, Cancel, Claim, Entry, Position};
@@ -249,12 +249,12 @@ async fn plan(
             let rehearsal = !golive::history(connection).await?.at(command.at).live;
             let request = Request { owner, stage, approved: *approved, rehearsal };
             match decide(Some(&current), &request, &rules.newest().rules) {
-                Decision::Applied { owner, stage, message } => Plan {
+                Decision::Applied { owner, stage, acceptance } => Plan {
                     decided: Decided::Applied,
-                    message: message.to_owned(),
+                    message: wording::accepted(acceptance).to_owned(),
                     body: Some((here, Body::Assigned { owner: Some(owner), stage })),
                 },
-                Decision::Refused { message } => Plan { decided: Decided::Refused, message, body: None },
+                Decision::Refused(refusal) => Plan::refused(&wording::refused(&refusal)),
                 Decision::Unchanged => {
                     Plan { decided: Decided::Unchanged, message: String::new(), body: None }
                 }
@@ -262,9 +262,10 @@ async fn plan(
         }
         Wish::Compare { owner, stage } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
-            match domain::assignment::compare(&current, owner, stage, &rules.newest().rules) {
-                Some(question) => Plan::refused(&question),
-                None => Plan { decided: Decided::Unchanged, message: String::new(), body: None },
+            if domain::assignment::differs(&current, owner, stage, &rules.newest().rules) {
+                Plan::refused(&wording::differs(owner, stage, &current))
+            } else {
+                Plan { decided: Decided::Unchanged, message: String::new(), body: None }
             }
         }
         // Decided before it gets here: it writes no entry.
@@ -309,7 +310,7 @@ async fn was_unseen(
     let found = waits::list(connection, Which::Ids(std::slice::from_ref(&wait.0))).await?.pop();
     let Some(found) = found.filter(|found| found.room == locked.room) else { return Ok(false) };
     let gaps = store::ingest::gaps::after(connection, found.wait.opened.at).await?;
-    Ok(Unseen::of(&locked.room, &locked.state.presence, &gaps).touches(&found.wait, now))
+    Ok(CoverageGaps::of(&locked.room, &locked.state.presence, &gaps).affects(&found.wait, now))
 }
 
 /// Whether a cancel closed a wait.

@@ -12,7 +12,7 @@ use domain::id::{EntryId, MessageKey, RoomKey, WaitId};
 use domain::rules::{Rules, RulesHistory};
 use domain::timeline::capture::{Captured, places};
 use domain::timeline::{Body, Entry, Position};
-use domain::wait::Fate;
+use domain::wait::Supersession;
 use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, NewWait};
@@ -185,7 +185,7 @@ pub struct Applied {
 struct Writes {
     updates: Vec<RoomUpdate>,
     waits: Vec<NewWait>,
-    fates: Vec<(WaitId, Fate)>,
+    fates: Vec<(WaitId, Supersession)>,
     notices: Vec<StoredCommand>,
     applied: Applied,
 }
@@ -377,7 +377,7 @@ async fn fold_room(
         news.affect(Position::before(from));
     }
     let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
-    let rules = &rules.keeping(kept.as_ref());
+    let rules = &rules.with_pinned(kept.as_ref());
     let topic = newer_topic(&locked.topic, topic.as_ref());
     let same_room = topic == locked.topic && excluded == locked.excluded;
     if entries.is_empty() && news.affected.is_none() && conflicts == 0 && same_room {
@@ -413,7 +413,7 @@ async fn fold_room(
     }));
     let version = locked.version + 1;
     let last_spoken = folded.state.last_speaker.as_ref().map(|speaker| speaker.at);
-    writes.notices.extend(folded.turns.iter().map(|turn| notice::of(&room, turn, now)));
+    writes.notices.extend(folded.presence_changes.iter().map(|change| notice::of(&room, change, now)));
     writes.updates.push(RoomUpdate {
         room: room.clone(),
         topic,
@@ -454,7 +454,7 @@ pub async fn fold_again(
     room: &RoomKey,
     affected: Option<&Position>,
     rules: &RulesHistory,
-) -> Result<(domain::fold::Folded, Vec<(WaitId, Fate)>), Failure> {
+) -> Result<(domain::fold::Folded, Vec<(WaitId, Supersession)>), Failure> {
     let start = match affected {
         Some(affected) => waits::checkpoint(connection, room, affected).await?.unwrap_or_default(),
         None => FoldState::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
-use domain::gap::{Gap, Unseen};
+use domain::gap::{CoverageGaps, Gap};
 use domain::rules::Rules;
 use runtime::Context;
 use store::rooms::waits::{StoredWait, Which, list as list_waits};
@@ -67,7 +67,7 @@ impl Truth {
         }
         let rows = rooms.iter().map(|room| {
             let key = room.room.to_string();
-            let unseen = Unseen::of(&room.room, &room.state.presence, &self.gaps);
+            let unseen = CoverageGaps::of(&room.room, &room.state.presence, &self.gaps);
             let facts = Facts {
                 room,
                 waits: waits.get(&key).map_or(&[], Vec::as_slice),

@@ -13,7 +13,7 @@ use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::RoomKey;
 use domain::role::Role;
-use domain::rules::KeptRules;
+use domain::rules::PinnedRules;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -65,7 +65,7 @@ pub struct LockedRoom {
     /// The newest rules that its past was judged with.
     pub folded_with: i64,
     /// How its counted past keeps being judged.
-    pub kept: Option<KeptRules>,
+    pub kept: Option<PinnedRules>,
     /// Texts from before this are blanked, and not stored any more.
     pub blanked_to: Option<Timestamp>,
 }
@@ -113,7 +113,7 @@ pub struct RoomUpdate {
     /// The newest rules that its past was judged with.
     pub folded_with: i64,
     /// How its counted past keeps being judged.
-    pub kept: Option<KeptRules>,
+    pub kept: Option<PinnedRules>,
 }
 
 /// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
@@ -167,7 +167,7 @@ async fn lock_existing(
         r#"
         select room, state, last_lines, topic, topic_at, excluded_since is not null as "excluded!", version,
                (select coalesce(max(version), 0) from rules) as "rules_version!",
-               rules_version as folded_with, rules_kept as "kept: Json<KeptRules>", text_blanked_to
+               rules_version as folded_with, rules_kept as "kept: Json<PinnedRules>", text_blanked_to
         from rooms
         where room = any ($1)
         order by room
@@ -213,7 +213,7 @@ pub async fn update(
     let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
     let excluded: Vec<bool> = updates.iter().map(|update| update.excluded).collect();
     let rules: Vec<i64> = updates.iter().map(|update| update.folded_with).collect();
-    let kept: Vec<Option<Json<&KeptRules>>> =
+    let kept: Vec<Option<Json<&PinnedRules>>> =
         updates.iter().map(|update| update.kept.as_ref().map(Json)).collect();
     sqlx::query!(
         r#"

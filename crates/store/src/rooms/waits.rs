@@ -6,7 +6,7 @@ use domain::fold::{FoldState, FoldedWait};
 use domain::id::{EntryId, RoomKey, StaffName, WaitId};
 use domain::rules::Stage;
 use domain::timeline::Position;
-use domain::wait::{Ending, Fate, Outcome, Wait};
+use domain::wait::{Ending, Outcome, Supersession, Wait};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -129,13 +129,13 @@ pub async fn upsert(
 /// Marks waits that a re-fold took out of the live ones.
 pub async fn retire(
     connection: &mut PgConnection,
-    fates: &[(WaitId, Fate)],
+    fates: &[(WaitId, Supersession)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     for (wait, fate) in fates {
         let replaced_by = match fate {
-            Fate::ReplacedBy(other) => Some(other.as_str()),
-            Fate::Void => None,
+            Supersession::ReplacedBy(other) => Some(other.as_str()),
+            Supersession::Void => None,
         };
         sqlx::query!(
             r#"

@@ -63,8 +63,6 @@ async fn a_change_that_fails_is_made_again() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Proven to fail: with `follows` left as it was in `store::alerts::changes::want`, the new wait knows of no rung and the
-/// turquoise card comes twice.
 #[tokio::test]
 async fn a_wait_that_takes_the_place_of_another_repeats_no_rung() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -114,8 +112,6 @@ async fn a_card_whose_sending_was_unknown_at_the_end_is_changed_once_it_is_known
     scene.stop(alerter).await
 }
 
-/// Seen to fail: with what was shown before kept until the answer is there, the card says for ever that the wait was
-/// cancelled.
 #[tokio::test]
 async fn a_change_whose_answer_is_lost_is_made_undone_again() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -22,7 +22,6 @@ const TOLD_WITHIN: i64 = 40;
 const LOOKED: &str = "select coalesce(seq_scan, 0) + coalesce(idx_scan, 0)
     from pg_stat_user_tables where relname = 'fold_progress'";
 
-/// Seen to fail with all rooms read at each look, as before: 25,000 rows and more in place of none.
 #[tokio::test]
 async fn a_look_reads_no_rooms_that_did_not_change() -> Result<()> {
     let mut scene = Scene::start().await?;

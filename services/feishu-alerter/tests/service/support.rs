@@ -43,14 +43,14 @@ pub struct Scene {
     http: reqwest::Client,
 }
 
-/// A door to a server that can be shut, as a network that is down.
-pub struct Door {
+/// A proxy to a server that can be shut, as a network that is down.
+pub struct TcpProxy {
     address: SocketAddr,
     to: SocketAddr,
     open: Option<JoinHandle<()>>,
 }
 
-impl Door {
+impl TcpProxy {
     fn to(to: SocketAddr) -> Result<Self> {
         Ok(Self { address: free_address()?, to, open: None })
     }
@@ -184,18 +184,18 @@ impl Scene {
         }
     }
 
-    /// A door, shut, through which the alerters made from now on reach the fake Feishu.
-    pub fn door(&mut self) -> Result<Door> {
-        let door = Door::to(self.feishu.base_url().trim_start_matches("http://").parse()?)?;
-        self.stack.config.feishu.base_url = format!("http://{}", door.address);
-        Ok(door)
+    /// A proxy, shut, through which the alerters made from now on reach the fake Feishu.
+    pub fn feishu_proxy(&mut self) -> Result<TcpProxy> {
+        let proxy = TcpProxy::to(self.feishu.base_url().trim_start_matches("http://").parse()?)?;
+        self.stack.config.feishu.base_url = format!("http://{}", proxy.address);
+        Ok(proxy)
     }
 
-    /// A door, shut, through which whatever is made from now on reaches the bus.
-    pub fn door_to_the_bus(&mut self) -> Result<Door> {
-        let door = Door::to(self.stack.config.bus.url.trim_start_matches("nats://").parse()?)?;
-        self.stack.config.bus.url = format!("nats://{}", door.address);
-        Ok(door)
+    /// A proxy, shut, through which whatever is made from now on reaches the bus.
+    pub fn bus_proxy(&mut self) -> Result<TcpProxy> {
+        let proxy = TcpProxy::to(self.stack.config.bus.url.trim_start_matches("nats://").parse()?)?;
+        self.stack.config.bus.url = format!("nats://{}", proxy.address);
+        Ok(proxy)
     }
 
     pub fn now(&self) -> DateTime<Utc> {

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::gap::Unseen;
+use domain::gap::CoverageGaps;
 use domain::message::{ContactType, MessageKind};
 use domain::nature::Ignored;
 use events::chat::ChatMessage;
@@ -361,10 +361,10 @@ async fn a_message_that_cannot_be_had_makes_the_stretch_uncertain() -> Result<()
     assert_eq!((found[0].0.as_deref(), found[0].2), (Some(ACCOUNT), Some(2)), "counted, by account");
     let mut connection = world.stack.admin.acquire().await?;
     let gaps = store::ingest::gaps::after(&mut connection, world.stack.started - TimeDelta::hours(1)).await?;
-    let unseen = Unseen::of(&room.room, &room.state.presence, &gaps);
+    let coverage = CoverageGaps::of(&room.room, &room.state.presence, &gaps);
     let open = room.state.open.unwrap();
-    assert!(unseen.touches(&open, world.stack.clock.now()), "the wait that was open then is 待核实");
-    assert!(!unseen.overlaps(found[0].1.unwrap(), world.stack.clock.now()), "what comes later is not");
+    assert!(coverage.affects(&open, world.stack.clock.now()), "the wait that was open then is 待核实");
+    assert!(!coverage.overlaps(found[0].1.unwrap(), world.stack.clock.now()), "what comes later is not");
     world.stop().await
 }
 

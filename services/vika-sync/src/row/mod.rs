@@ -10,7 +10,7 @@ mod tests;
 mod today;
 
 use domain::Timestamp;
-use domain::gap::Unseen;
+use domain::gap::CoverageGaps;
 use domain::rules::Rules;
 use serde_json::Value;
 use store::rooms::Room;
@@ -36,7 +36,7 @@ pub struct Facts<'a> {
     /// The rules in force.
     pub rules: &'a Rules,
     /// When messages in it may have been lost.
-    pub unseen: &'a Unseen,
+    pub unseen: &'a CoverageGaps,
     /// What became of the last command about it: 系统信息.
     pub message: &'a str,
     /// Cards are sent; before go-live they are not.

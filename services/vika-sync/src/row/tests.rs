@@ -83,7 +83,7 @@ fn room(open: Option<Wait>, active: Option<DateTime<Utc>>) -> Room {
 struct World {
     room: Room,
     waits: Vec<StoredWait>,
-    unseen: Unseen,
+    unseen: CoverageGaps,
     now: DateTime<Utc>,
 }
 
@@ -111,7 +111,7 @@ fn waiting(minutes: i64) -> World {
     World {
         room: room(Some(open.wait.clone()), Some(morning())),
         waits: vec![answered, open],
-        unseen: Unseen::default(),
+        unseen: CoverageGaps::default(),
         now: morning() + TimeDelta::minutes(minutes) + TimeDelta::seconds(5),
     }
 }
@@ -246,7 +246,7 @@ fn a_quiet_room_keeps_its_last_day_and_gets_no_new_row() {
 #[test]
 fn a_room_that_never_spoke_has_a_row_in_one_sheet_only() {
     let world =
-        World { room: room(None, None), waits: Vec::new(), unseen: Unseen::default(), now: morning() };
+        World { room: room(None, None), waits: Vec::new(), unseen: CoverageGaps::default(), now: morning() };
     let rules = rules();
     assert_eq!(today(&world.facts(&rules)), None);
     let row = all_rooms(&world.facts(&rules));
@@ -268,7 +268,7 @@ fn gaps_and_removal_are_shown() {
             since: morning() + TimeDelta::hours(since),
             until: until.map(|hours| morning() + TimeDelta::hours(hours)),
         };
-        Unseen::of(&room_key(), &Presence::default(), &[gap])
+        CoverageGaps::of(&room_key(), &Presence::default(), &[gap])
     };
     world.unseen = gap(-30, Some(-12));
     assert_eq!(cell(&world.today(), Today::CaptureState), Cell::text("正常"), "yesterday's");

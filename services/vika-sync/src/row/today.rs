@@ -80,7 +80,7 @@ fn last_wait<'a>(facts: &Facts<'a>) -> Option<&'a Wait> {
 fn waiting(facts: &Facts<'_>) -> Cells {
     let open = facts.room.state.open.as_ref();
     let last = last_wait(facts);
-    let unverified = last.is_some_and(|wait| facts.unseen.touches(wait, facts.now));
+    let unverified = last.is_some_and(|wait| facts.unseen.affects(wait, facts.now));
     let elapsed = open.map(|open| CALENDAR.working_time(open.opened.at, facts.now));
     let level = elapsed
         .and_then(|elapsed| current_level(ladder(facts), elapsed))
@@ -120,7 +120,7 @@ fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
     let ended = facts.waits.iter().map(|stored| &stored.wait).filter(|wait| {
         wait.outcome.as_ref().is_some_and(|outcome| today_is(facts.rules.time_zone, outcome.at) == day)
     });
-    let samples = ended.map(|wait| Sample { wait, in_gap: facts.unseen.touches(wait, facts.now) });
+    let samples = ended.map(|wait| Sample { wait, in_gap: facts.unseen.affects(wait, facts.now) });
     figures(samples, &[], CALENDAR, facts.now)
 }
 

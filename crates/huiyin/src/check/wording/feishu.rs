@@ -1,6 +1,6 @@
 //! What is said of the app, its chats and the people.
 
-use feishu_alerter::feishu::FeishuError;
+use feishu::FeishuError;
 
 use super::{Told, told};
 

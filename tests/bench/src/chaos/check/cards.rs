@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use domain::ladder::steps;
 use domain::wait::Ending;
-use feishu_alerter::uuid::CardUuid;
+use feishu::CardUuid;
 use feishu_alerter::wording;
 use serde_json::Value;
 use store::rooms::waits::StoredWait;
