@@ -6,25 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::Payload;
 
-/// A wish about a room.
+/// A request to change what `room-state` holds about a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
-    /// Chosen by the sender from what was clicked or ticked, so that sending it again is recognised.
+    /// Chosen by the sender from what was clicked or ticked, so that a second delivery is recognised.
     pub id: CommandId,
-    /// Which room.
+    /// The room that it is about.
     pub room: RoomKey,
-    /// When the wish was expressed.
+    /// When the button was clicked or the row edited, to the millisecond.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
-    /// Who wishes it, as shown to people.
+    /// Display name of its author.
     pub by: String,
-    /// Where it was expressed.
+    /// Where it came from.
     pub via: Via,
-    /// What is wished.
-    pub wish: Wish,
+    /// What is asked for, with its arguments.
+    #[serde(rename = "wish")]
+    pub kind: CommandKind,
 }
 
-/// Where a wish was expressed.
+/// Where a command came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
@@ -47,16 +48,17 @@ impl Via {
     }
 }
 
-/// What is wished.
+/// What a command asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wish {
-    /// What was said up to `through` needs no reply.
+pub enum CommandKind {
+    /// What was said up to `seen_up_to` needs no reply.
     Cancel {
         /// The wait that the author was looking at, where known.
         wait: Option<WaitId>,
         /// The last entry that the author saw.
-        through: EntryId,
+        #[serde(rename = "through")]
+        seen_up_to: EntryId,
         /// Why, as shown to people.
         reason: String,
     },
@@ -65,12 +67,13 @@ pub enum Wish {
         /// Why they ticked, as shown to people.
         reason: String,
     },
-    /// What was said up to `through` was answered while capture was interrupted and nobody could see it.
+    /// What was said up to `seen_up_to` was answered while capture was interrupted and nobody could see it.
     ConfirmAnswered {
         /// The wait that the author was looking at.
         wait: WaitId,
         /// The last entry that the author saw.
-        through: EntryId,
+        #[serde(rename = "through")]
+        seen_up_to: EntryId,
     },
     /// Take a cancel back.
     UndoCancel {
@@ -105,9 +108,9 @@ pub enum Wish {
     },
 }
 
-impl Wish {
-    /// Its kind, as part of the subject and in metrics.
-    pub fn kind(&self) -> &'static str {
+impl CommandKind {
+    /// Its name in subjects, in the database and in metrics. Variants that ask the same question share one.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Cancel { .. } | Self::CancelUnseen { .. } => "cancel",
             Self::ConfirmAnswered { .. } => "confirm_answered",

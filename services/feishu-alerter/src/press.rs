@@ -16,7 +16,7 @@ use axum::routing::post;
 use domain::Timestamp;
 use domain::id::{CommandId, EntryId};
 use domain::wait::Ending;
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
 use runtime::Context;
 use runtime::bus::Outgoing;
@@ -184,7 +184,7 @@ impl Endpoint {
         let by = by.await;
         let cancel = Cancel { card: uuid.clone(), undone: card.undone };
         let command = if answered { pressed::answered(uuid) } else { cancel.command() };
-        self.ask(command, subject, &by, wish(card, through, answered)).await?;
+        self.ask(command, subject, &by, command_kind(card, through, answered)).await?;
         let mut connection = self.ctx.db.acquire().await?;
         let first = note_press(&mut connection, card.id, &by, answered, card.undone, now).await?;
         metrics::counter!("feishu_presses_total").increment(1);
@@ -209,23 +209,23 @@ impl Endpoint {
         };
         // Before the wait is open again: its button would still say who pressed it.
         let_press_again(&mut *self.ctx.db.acquire().await?, cancel.card.as_str(), cancel.undone + 1).await?;
-        let wish = Wish::UndoCancel { cancel: command.clone() };
-        self.ask(pressed::undo(&command), subject, &by.await, wish).await?;
+        let kind = CommandKind::UndoCancel { cancel: command.clone() };
+        self.ask(pressed::undo(&command), subject, &by.await, kind).await?;
         metrics::counter!("feishu_presses_total").increment(1);
         Ok((Toast::Success, wording::TOAST_UNDONE.to_owned()))
     }
 
-    async fn ask(&self, id: CommandId, subject: &Subject, by: &str, wish: Wish) -> anyhow::Result<()> {
+    async fn ask(&self, id: CommandId, subject: &Subject, by: &str, kind: CommandKind) -> anyhow::Result<()> {
         let command = Command {
             id: id.clone(),
             room: subject.room.room.clone(),
             at: self.ctx.clock.now(),
             by: by.to_owned(),
             via: Via::Feishu,
-            wish,
+            kind,
         };
         let outgoing = Outgoing {
-            subject: subject::command(command.wish.kind(), &command.room),
+            subject: subject::command(command.kind.name(), &command.room),
             id: id.0,
             payload: encode(&command)?,
         };
@@ -234,12 +234,12 @@ impl Endpoint {
     }
 }
 
-fn wish(card: &Card, through: &str, answered: bool) -> Wish {
-    let (wait, through) = (card.follows.clone(), EntryId(through.to_owned()));
+fn command_kind(card: &Card, seen_up_to: &str, answered: bool) -> CommandKind {
+    let (wait, seen_up_to) = (card.follows.clone(), EntryId(seen_up_to.to_owned()));
     if answered {
-        return Wish::ConfirmAnswered { wait, through };
+        return CommandKind::ConfirmAnswered { wait, seen_up_to };
     }
-    Wish::Cancel { wait: Some(wait), through, reason: wording::CANCEL_REASON.to_owned() }
+    CommandKind::Cancel { wait: Some(wait), seen_up_to, reason: wording::CANCEL_REASON.to_owned() }
 }
 
 async fn card_of(

@@ -1,7 +1,7 @@
 //! `vika-reconcile`: reads what managers change in the sheets and turns it into commands for `room-state`.
 //!
-//! It reads Vika and never writes it, and it decides nothing: an edit that cannot be followed is refused by whoever owns
-//! the truth about rooms, with words for the manager.
+//! It reads Vika and never writes it, and it decides nothing: an edit that cannot be applied is refused by `room-state`, the
+//! owner of rooms, with a message for the manager.
 
 mod decide;
 mod poll;
@@ -14,7 +14,7 @@ use crate::poll::Settings;
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {
-    /// Commands are on the bus, and nobody has written down which edits they came from.
+    /// Commands are published, and their edits are not recorded yet.
     pub const PUBLISHED: &str = "vika-reconcile.published";
 }
 

@@ -20,5 +20,5 @@ pub fn excluded(facts: &Facts<'_>) -> Desired<Today> {
             _ => (*column, Cell::Empty, Steady),
         }
     });
-    Desired { cells: cells.collect(), once: Vec::new(), create: false, due_at: None }
+    Desired { cells: cells.collect(), initial: Vec::new(), create: false, due_at: None }
 }

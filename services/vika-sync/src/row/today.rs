@@ -54,7 +54,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     cells.extend(waiting(facts));
     cells.extend(counts(facts, day));
     let due_at = state.open.as_ref().and_then(|open| next_change(facts, open));
-    Some(Desired { cells, once: Vec::new(), create: day == today, due_at })
+    Some(Desired { cells, initial: Vec::new(), create: day == today, due_at })
 }
 
 type Cells = Vec<(Today, Cell, Refresh)>;

@@ -107,7 +107,7 @@ fn facts(body: &Body) -> Option<Facts> {
             command: cancel.command.clone(),
             by: cancel.by.clone(),
             reason: cancel.reason.clone(),
-            claim: cancel.claim,
+            kind: cancel.kind,
             at: cancel.at,
         }),
         Body::Assigned { owner, stage } => Some(Facts::Assigned { owner: owner.clone(), stage: *stage }),

@@ -5,7 +5,7 @@ use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
 use domain::message::{MessageKind, Sender};
 use domain::timeline::{
-    Body, Cancel, Claim, Departure, Entry, Message, Position, Quote, RoomFacts, SourceTime,
+    Body, Cancel, CancelKind, Departure, Entry, Message, Position, Quote, RoomFacts, SourceTime,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -75,8 +75,8 @@ enum Facts {
         command: CommandId,
         by: String,
         reason: String,
-        #[serde(default)]
-        claim: Claim,
+        #[serde(default, rename = "claim")]
+        kind: CancelKind,
         at: Timestamp,
     },
     Assigned {
@@ -318,8 +318,8 @@ impl Row {
         let undone = self.undone;
         Ok(match (self.kind.as_str(), self.facts) {
             ("recall", _) => Body::Recall { target: parse(&self.target.unwrap_or_default(), "target")? },
-            ("cancel", Some(Facts::Cancel { command, by, reason, claim, at })) => {
-                Body::Cancel(Cancel { command, by, reason, claim, at, undone })
+            ("cancel", Some(Facts::Cancel { command, by, reason, kind, at })) => {
+                Body::Cancel(Cancel { command, by, reason, kind, at, undone })
             }
             ("cancel_undone", _) => {
                 Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) }

@@ -1,4 +1,4 @@
-//! What ends a stretch of work early.
+//! Errors that end a round early, and the problems that are reported to operators.
 
 use std::collections::BTreeSet;
 
@@ -13,30 +13,30 @@ use vika::tables::Table;
 use crate::outcome::HORIZON;
 use crate::sheet::Sheet;
 
-/// Rooms that are named to operators.
+/// Rooms named in one problem.
 const NAMED: usize = 5;
-/// After this, operators are told that nothing goes on.
+/// Failures are reported to operators as a standstill after this.
 const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
 
-/// Why a stretch of work ended early. All of it is found again: nothing is remembered as done that was not confirmed.
+/// Why a round ended early. The next one finds the same work: only what was confirmed is recorded as done.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// A call failed; the error says what to leave alone.
+pub enum SyncError {
+    /// A call failed; the error says what to pause.
     #[error("a call to Vika failed")]
     Vika(#[from] vika::Error),
     /// The database failed.
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
-    /// The rules cannot be had.
+    /// The rules could not be read.
     #[error("the rules cannot be had")]
     Rules(#[from] RulesError),
-    /// Somebody else may be writing by now.
+    /// The lease is lost: another replica may be writing by now.
     #[error(transparent)]
     Lease(#[from] LeaseLost),
-    /// The sheet has other columns than thought: everything has to be compared anew.
+    /// The sheet's columns have changed: every row has to be compared again.
     #[error("the sheet's columns changed")]
     Columns,
-    /// The sheet is left alone for now, or has not the columns it takes to use it.
+    /// Calls for the sheet are paused, or it lacks a needed column.
     #[error("the sheet cannot be used now")]
     NotReady,
     /// The shutdown was requested.
@@ -44,18 +44,18 @@ pub enum Trouble {
     Stopping,
 }
 
-/// A problem that begins now, unless it was reported before.
+/// A problem without columns or rooms. `Health` keeps the beginning of one that was reported before.
 pub fn problem(what: VikaFailure, sheet: Option<&str>, now: Timestamp) -> VikaProblem {
     let (columns, rooms) = (Vec::new(), Vec::new());
     VikaProblem { what, sheet: sheet.map(str::to_owned), columns, rooms, since: now }
 }
 
-/// What is wrong with a sheet.
+/// What operators have to repair in a sheet.
 pub fn of_sheet<T: Table>(sheet: &Sheet<T>, now: Timestamp) -> Vec<VikaProblem> {
     let columns: Vec<String> =
         sheet.guard.problems().iter().map(|problem| problem.column().to_owned()).collect();
     let mut found = Vec::new();
-    if sheet.hidden {
+    if sheet.inaccessible {
         found.push(problem(VikaFailure::Access, Some(T::TITLE), now));
     }
     if !columns.is_empty() {
