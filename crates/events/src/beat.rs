@@ -96,6 +96,13 @@ pub struct VikaProblem {
     pub since: DateTime<Utc>,
 }
 
+impl VikaProblem {
+    /// A problem without columns and rooms.
+    pub fn new(what: VikaFailure, sheet: Option<&str>, since: DateTime<Utc>) -> Self {
+        Self { what, sheet: sheet.map(str::to_owned), columns: Vec::new(), rooms: Vec::new(), since }
+    }
+}
+
 /// What can keep a service from Vika.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

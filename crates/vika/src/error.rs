@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pacing::doubled;
+
 /// A call that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -109,9 +111,7 @@ impl Error {
     /// The same after so many refusals of the quota before this one in a row: ever longer, up to an hour.
     pub fn pause_after(&self, refusals: u32) -> Pause {
         match self {
-            Self::Quota { .. } => {
-                Pause::Everything((QUOTA_PAUSE * (1 << refusals.min(4))).min(LONGEST_QUOTA_PAUSE))
-            }
+            Self::Quota { .. } => Pause::Everything(doubled(QUOTA_PAUSE, refusals).min(LONGEST_QUOTA_PAUSE)),
             _ => self.pause(),
         }
     }

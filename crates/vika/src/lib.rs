@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod answer;
+mod batches;
 pub mod cell;
 mod client;
 mod edit;
@@ -18,11 +19,13 @@ pub mod ledger;
 mod pacing;
 mod records;
 pub mod schema;
+pub mod session;
 pub mod setup;
 mod sheets;
 pub mod tables;
 mod usable_columns;
 
+pub use batches::Batches;
 pub use cell::{Cell, Fields};
 pub use client::{CallDone, Client, Token};
 pub use edit::EditId;
@@ -33,6 +36,7 @@ pub use ledger::CallCount;
 pub use pacing::Pacing;
 pub use records::{Key, Record, RecordQuery};
 pub use schema::{ColumnIds, SchemaProblem};
+pub use session::{Refusal, Session, SheetProblem, SheetState};
 pub use setup::{KnownSheets, SheetIds};
 pub use sheets::{FieldInfo, NewField, NewSheet, Node};
 pub use usable_columns::UsableColumns;

@@ -46,6 +46,11 @@ impl Default for Pacing {
 }
 
 impl Pacing {
+    /// The usual one for a plan that gives so many calls a second.
+    pub fn per_second(calls: u32) -> Self {
+        Self { spacing: Duration::from_secs(1) / calls.max(1), ..Self::default() }
+    }
+
     /// The same with every duration converted by `real`, for a clock that runs faster than real time.
     #[must_use]
     pub fn scaled(self, real: impl Fn(Duration) -> Duration) -> Self {
@@ -61,8 +66,13 @@ impl Pacing {
 
     /// The pause after the `failed`th attempt.
     pub(crate) fn backoff(&self, failed: u32) -> Duration {
-        self.backoff.saturating_mul(1 << failed.saturating_sub(1).min(4))
+        doubled(self.backoff, failed.saturating_sub(1))
     }
+}
+
+/// A pause doubled so many times, but no more than sixteenfold.
+pub(crate) fn doubled(pause: Duration, times: u32) -> Duration {
+    pause.saturating_mul(1 << times.min(4))
 }
 
 /// The time before which the next call of a queue must not start. Whoever holds it has the one call in flight.

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::{
     MAX_PAGE_SIZE, MAX_RECORDS,
+    batches::Batches,
     cell::{Cell, Fields},
     client::{Call, Client, QueueScope},
     error::Error,
@@ -242,8 +243,9 @@ impl Client {
         keys: &[&'k str],
         found: &mut BTreeMap<String, RecordId>,
     ) -> Result<Vec<&'k str>, Error> {
-        let (mut parts, mut culprits, mut is_column_known) = (vec![keys.to_vec()], Vec::new(), false);
-        while let Some(mut part) = parts.pop() {
+        let (mut parts, mut culprits, mut is_column_known) =
+            (Batches::new([keys.to_vec()]), Vec::new(), false);
+        while let Some(part) = parts.take_next() {
             let query = RecordQuery {
                 formula: Some(formula::one_of(key.name, part.iter().copied())),
                 fields: vec![key.field.clone()],
@@ -256,8 +258,7 @@ impl Client {
                         self.probe(sheet, key).await?;
                         is_column_known = true;
                     }
-                    let half = part.split_off(part.len() / 2);
-                    if part.is_empty() { culprits.extend(half) } else { parts.extend([half, part]) }
+                    culprits.extend(parts.split(part));
                 }
                 Err(other) => return Err(other),
             }

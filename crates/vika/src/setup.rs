@@ -9,7 +9,7 @@ use crate::{
     MAX_RECORDS,
     client::Client,
     error::Error,
-    ids::{FieldId, RecordId, SheetId, SpaceId},
+    ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId},
     records::RecordQuery,
     schema::{ColumnIds, SchemaProblem},
     sheets::{FieldInfo, NewField},
@@ -25,6 +25,26 @@ pub struct SheetIds {
     pub all_rooms: SheetId,
     /// 系统信息
     pub system_log: SheetId,
+}
+
+/// A configured id that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("vika.sheets.{key}: expected the id of a sheet; `huiyin init-vika` makes the sheets")]
+pub struct InvalidSheet {
+    key: &'static str,
+    source: InvalidId,
+}
+
+impl SheetIds {
+    /// Parses the ids of the configuration.
+    pub fn parse(today: &str, all_rooms: &str, system_log: &str) -> Result<Self, InvalidSheet> {
+        let parse = |key, text: &str| text.parse().map_err(|source| InvalidSheet { key, source });
+        Ok(Self {
+            today: parse("today", today)?,
+            all_rooms: parse("all_rooms", all_rooms)?,
+            system_log: parse("system_log", system_log)?,
+        })
+    }
 }
 
 /// Ids that are configured already; a sheet without one is looked up by name, then made.

@@ -49,12 +49,9 @@ pub async fn new_edits<T: ManagedSheet>(
     sheet: &mut Sheet<T>,
     now: Timestamp,
 ) -> Result<Option<NewEdits<T::Request>>, PollError> {
-    if sheet.is_paused(now) {
-        return Ok(None);
-    }
-    sheet.guard.check_if_due(client, now).await?;
-    let Some(columns) = sheet.guard.usable() else { return Ok(None) };
-    let id = sheet.guard.sheet.clone();
+    sheet.state.check_columns(client, now).await?;
+    let Some(columns) = sheet.state.columns(now) else { return Ok(None) };
+    let id = sheet.state.id().clone();
     let watermark = stored::watermark(&mut *ctx.db.acquire().await?, id.as_str()).await?;
     let query = RecordQuery {
         formula: Some(edited_since::<T>(watermark.unwrap_or(0), &ctx.config.vika.bot_names)),
@@ -64,7 +61,7 @@ pub async fn new_edits<T: ManagedSheet>(
     let records = match client.records(&id, &query).await {
         Err(error @ vika::Error::Rejected { .. }) => {
             // If the columns have changed there is no need to pause: the next poll uses the new ones.
-            return if sheet.guard.check_after_refusal(client, now).await? {
+            return if sheet.state.check_after_refusal(client, now).await? {
                 Ok(None)
             } else {
                 Err(error.into())
@@ -86,8 +83,8 @@ pub async fn found_rows<T: ManagedSheet>(
     now: Timestamp,
 ) -> Result<(Vec<String>, Vec<(Edit<T::Request>, KnownRow)>), PollError> {
     let nothing = (Vec::new(), Vec::new());
-    let Some(columns) = sheet.guard.usable().filter(|_| !sheet.is_paused(now)) else { return Ok(nothing) };
-    let id = &sheet.guard.sheet;
+    let Some(columns) = sheet.state.columns(now) else { return Ok(nothing) };
+    let id = sheet.state.id();
     let mut connection = ctx.db.acquire().await?;
     let records = stored::uncompared(&mut connection, id.as_str(), FOUND_AT_ONCE).await?;
     if records.is_empty() {

@@ -1,16 +1,12 @@
 //! The two sheets with manager columns, and the state of polling each.
 
-use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::{VikaFailure, VikaProblem};
 use store::vika_reconcile::{KnownRow, ManagerCells};
 use vika::tables::{AllRooms, Table, Today};
-use vika::{Record, SchemaGuard, SheetId, UsableColumns};
+use vika::{Record, SheetId, SheetProblem, SheetState, UsableColumns};
 
 use crate::decide::{Edit, Verdict, ask_to_confirm, decide_tick, differs_from_effective};
-
-/// Failures are reported to operators as a standstill after this.
-const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
 
 /// The columns without which 今日群聊 cannot be read.
 const TODAY: &[Today] = &[Today::RoomId, Today::Cancel, Today::ManagerEditedAt, Today::ManagerEditedBy];
@@ -97,14 +93,8 @@ impl ManagedSheet for AllRooms {
 
 /// A sheet as it is polled.
 pub struct Sheet<T: 'static> {
-    /// Its columns as last checked.
-    pub guard: SchemaGuard<T>,
-    /// No calls are made before this.
-    pub paused_until: Option<Timestamp>,
-    /// Since when polls fail.
-    pub failing_since: Option<Timestamp>,
-    /// It is missing, or not visible to our user.
-    pub inaccessible: bool,
+    /// Its columns and pauses.
+    pub state: SheetState<T>,
     /// When last no found row was waiting to be compared.
     pub compared_at: Option<Timestamp>,
 }
@@ -112,32 +102,20 @@ pub struct Sheet<T: 'static> {
 impl<T: ManagedSheet> Sheet<T> {
     /// A sheet that was not polled yet.
     pub fn new(id: SheetId) -> Self {
-        Self {
-            guard: SchemaGuard::new(id, T::READ),
-            paused_until: None,
-            failing_since: None,
-            inaccessible: false,
-            compared_at: None,
-        }
-    }
-
-    /// Whether calls are paused.
-    pub fn is_paused(&self, now: Timestamp) -> bool {
-        self.paused_until.is_some_and(|until| now < until)
+        Self { state: SheetState::new(id, T::READ), compared_at: None }
     }
 
     /// What operators have to repair.
     pub fn problem(&self, now: Timestamp) -> Option<VikaProblem> {
-        let columns: Vec<String> =
-            self.guard.problems().iter().map(|problem| problem.column().to_owned()).collect();
-        let is_stalled = self.failing_since.is_some_and(|since| now - since >= STALLED_AFTER);
-        let what = match (self.inaccessible, columns.is_empty(), is_stalled) {
-            (true, ..) => VikaFailure::Access,
-            (_, false, _) => VikaFailure::Columns,
-            (.., true) => VikaFailure::Stalled,
-            _ => return None,
-        };
-        let (sheet, rooms) = (Some(T::TITLE.to_owned()), Vec::new());
-        Some(VikaProblem { what, sheet, columns, rooms, since: now })
+        let title = Some(T::TITLE);
+        Some(match self.state.problems(now).into_iter().next()? {
+            SheetProblem::Inaccessible => VikaProblem::new(VikaFailure::Access, title, now),
+            SheetProblem::Columns(names) => {
+                let columns = names.into_iter().map(str::to_owned).collect();
+                VikaProblem { columns, ..VikaProblem::new(VikaFailure::Columns, title, now) }
+            }
+            SheetProblem::Full => VikaProblem::new(VikaFailure::SheetFull, title, now),
+            SheetProblem::Stalled => VikaProblem::new(VikaFailure::Stalled, title, now),
+        })
     }
 }

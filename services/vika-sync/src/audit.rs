@@ -28,7 +28,7 @@ const VERIFIED_AT_ONCE: i64 = 100;
 /// Verifies the rows that were written since the last round.
 pub async fn verify_written<T: Table>(cx: &SyncContext, sheet: &Sheet<T>) -> Result<(), SyncError> {
     let now = cx.now();
-    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)) else { return Ok(()) };
+    let Some(columns) = sheet.state.columns(now) else { return Ok(()) };
     let unverified =
         mirror::unverified(&mut *cx.service.db.acquire().await?, sheet.id(), VERIFIED_AT_ONCE).await?;
     if unverified.is_empty() {
@@ -39,7 +39,7 @@ pub async fn verify_written<T: Table>(cx: &SyncContext, sheet: &Sheet<T>) -> Res
     let fields = columns.ids(&our_columns);
     let ids = unverified.iter().filter_map(|(record, _)| RecordId::try_from(record.clone()).ok()).collect();
     let query = RecordQuery { record_ids: Some(ids), fields: fields.clone(), ..RecordQuery::default() };
-    let read = cx.client.records(&sheet.guard.sheet, &query).await?;
+    let read = cx.client().records(sheet.state.id(), &query).await?;
     compare::<T>(cx, sheet.id(), unverified, &read, &fields).await
 }
 
@@ -85,15 +85,15 @@ fn actual_cells(expected: &Cells, found: &Record, fields: &[FieldId]) -> Cells {
 pub async fn list_if_due<T: Table>(cx: &mut SyncContext, sheet: &mut Sheet<T>) -> Result<(), SyncError> {
     let now = cx.now();
     let due = *sheet.list_at.get_or_insert(now + LIST_EVERY);
-    if now < due || !sheet.is_ready(now) {
+    if now < due {
         return Ok(());
     }
-    let Some(columns) = sheet.guard.usable().cloned() else { return Ok(()) };
+    let Some(columns) = sheet.state.columns(now).cloned() else { return Ok(()) };
     let named = |name: &str| T::ALL.iter().copied().find(|column| column.name() == name);
     let (info, number) = (named("系统信息"), named("自增"));
     let read: Vec<T> = [Some(sheet.key), info, number].into_iter().flatten().collect();
     let query = RecordQuery { fields: columns.ids(&read), ..RecordQuery::default() };
-    let listed = cx.client.records(&sheet.guard.sheet, &query).await?;
+    let listed = cx.client().records(sheet.state.id(), &query).await?;
     let pages = i32::try_from(listed.len() / PAGE + 1).unwrap_or(i32::MAX);
     sheet.list_at = Some(now + LIST_EVERY * pages);
     let known = mirror::records(&mut *cx.service.db.acquire().await?, sheet.id()).await?;
@@ -136,7 +136,7 @@ async fn mark_copies<T: Table>(
 ) -> Result<(), SyncError> {
     for batch in copies.chunks(MAX_RECORDS) {
         cx.ready().await?;
-        match cx.client.update(&sheet.guard.sheet, batch).await {
+        match cx.client().update(sheet.state.id(), batch).await {
             Ok(_) => {
                 tracing::warn!(sheet = T::TITLE, copies = batch.len(), "rows were copied; they are marked");
                 metrics::counter!("vika_rows_copied_total", "sheet" => T::TITLE)

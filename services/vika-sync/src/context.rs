@@ -3,7 +3,7 @@
 use domain::Timestamp;
 use runtime::Context;
 use runtime::lease::Lease;
-use vika::Client;
+use vika::{Client, Session};
 
 use crate::problems::SyncError;
 
@@ -11,8 +11,8 @@ use crate::problems::SyncError;
 pub struct SyncContext {
     /// Database, clock, shutdown and health of the service.
     pub service: Context,
-    /// The client of the one token that writes.
-    pub client: Client,
+    /// The session of the one token that writes.
+    pub session: Session,
     /// The right to write: one process for each set of sheets has it.
     pub lease: Lease,
 }
@@ -25,6 +25,11 @@ impl SyncContext {
         }
         self.service.health.beat("sync");
         Ok(self.lease.check().await?)
+    }
+
+    /// The client of the session.
+    pub fn client(&self) -> &Client {
+        self.session.client()
     }
 
     /// The time by the service's clock.

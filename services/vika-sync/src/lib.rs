@@ -22,8 +22,7 @@ use std::sync::Arc;
 use runtime::bus::{Consumer, wake_on_room_changes};
 use runtime::{Context, Tasks};
 use tokio::sync::Notify;
-
-use crate::worker::Settings;
+use vika::{Pacing, Session, SheetIds, Token};
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {
@@ -47,7 +46,12 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         retention::run(ctx).await;
         return Ok(());
     }
-    let settings = Settings::of(&ctx.config.vika, &ctx.clock)?;
+    let (vika, clock) = (&ctx.config.vika, &ctx.clock);
+    let ids = &vika.sheets;
+    let sheets = SheetIds::parse(&ids.today, &ids.all_rooms, &ids.system_log)?;
+    let pacing = Pacing::per_second(vika.calls_per_second).scaled(|time| clock.real(time));
+    let token = Token::new(vika.sync_token.expose());
+    let session = Session::new(runtime::http::client()?, &vika.base_url, token, pacing);
     let wake = Arc::new(Notify::new());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     {
@@ -57,6 +61,6 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         });
     }
     tasks.spawn("retention", retention::run(ctx.clone()));
-    tasks.spawn("sync", worker::run(ctx, settings, wake));
+    tasks.spawn("sync", worker::run(ctx, session, sheets, wake));
     tasks.finish().await
 }

@@ -13,7 +13,7 @@ use store::rooms::commands::Decided;
 use store::rooms::{self, Room};
 use store::vika_sync::{self as mirror, PendingOutcome, Step};
 use vika::tables::{SystemLog, Table, Today};
-use vika::{Cell, EditId, Error, Fields, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
+use vika::{Batches, Cell, EditId, Error, Fields, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
 
 use crate::context::SyncContext;
 use crate::point;
@@ -48,7 +48,7 @@ fn is_late(outcome: &PendingOutcome) -> bool {
 fn tick(outcome: &PendingOutcome, today: &Sheet<Today>) -> Option<EditId> {
     let from_a_tick = outcome.command.kind == "cancel" && outcome.command.via == Via::Vika.as_str();
     let edit: EditId = outcome.command.id.as_str().parse().ok()?;
-    (from_a_tick && edit.sheet == today.guard.sheet).then_some(edit)
+    (from_a_tick && edit.sheet == *today.state.id()).then_some(edit)
 }
 
 async fn record(
@@ -74,7 +74,7 @@ pub async fn log(
     let (wanted, unlogged): (Vec<_>, Vec<_>) =
         outcomes.iter().filter(|outcome| !outcome.logged).partition(|outcome| is_logged(outcome));
     record(cx, &unlogged, Step::Logged, now).await?;
-    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)).cloned() else { return Ok(()) };
+    let Some(columns) = sheet.state.columns(now).cloned() else { return Ok(()) };
     let rooms = rooms_of(cx, &wanted).await?;
     for batch in wanted.chunks(sheet.batch_size) {
         let missing = missing(cx, sheet, &columns, batch).await?;
@@ -108,7 +108,7 @@ async fn missing<'o>(
         .map(|outcome| outcome.command.id.as_str())
         .collect();
     let existing = match columns.key(SystemLog::EventId) {
-        Some(key) if !sent.is_empty() => cx.client.ids_by_key(&sheet.guard.sheet, key, &sent).await?,
+        Some(key) if !sent.is_empty() => cx.client().ids_by_key(sheet.state.id(), key, &sent).await?,
         _ => BTreeMap::new(),
     };
     let (found, missing): (Vec<_>, Vec<_>) =
@@ -117,7 +117,7 @@ async fn missing<'o>(
     Ok(missing)
 }
 
-/// Creates the rows; where the service refuses them together, one by one.
+/// Creates the rows, halving refused batches.
 async fn append(
     cx: &mut SyncContext,
     sheet: &mut Sheet<SystemLog>,
@@ -126,21 +126,20 @@ async fn append(
     rooms: &BTreeMap<String, Room>,
 ) -> Result<(), SyncError> {
     let Some(key) = columns.key(SystemLog::EventId).filter(|_| !missing.is_empty()) else { return Ok(()) };
-    let mut batches = vec![missing.to_vec()];
-    while let Some(batch) = batches.pop() {
+    let mut batches = Batches::new([missing.to_vec()]);
+    while let Some(batch) = batches.take_next() {
         cx.ready().await?;
         let cells: Vec<Fields> = batch.iter().map(|outcome| cells(columns, outcome, rooms)).collect();
         record(cx, &batch, Step::LogSent, cx.now()).await?;
-        match cx.client.create_once(&sheet.guard.sheet, key, &cells).await {
+        match cx.client().create_once(sheet.state.id(), key, &cells).await {
             Ok(_) => {
                 cx.service.faults.reach(point::LOGGED).await;
                 sheet.unshown.retain(|room, _| !batch.iter().any(|outcome| room_of(outcome) == *room));
             }
-            Err(Error::Rejected { .. } | Error::Invalid(_)) if batch.len() > 1 => {
-                batches.extend(batch.into_iter().map(|outcome| vec![outcome]));
-            }
             Err(error @ (Error::Rejected { .. } | Error::Invalid(_))) => {
-                report_refused(sheet, batch[0], &error);
+                if let Some(outcome) = batches.split(batch) {
+                    report_refused(sheet, outcome, &error);
+                }
             }
             // Unconfirmed: the next round looks it up before it sends it again.
             Err(error @ (Error::Ambiguous { .. } | Error::Retry { .. })) => {
@@ -198,7 +197,7 @@ pub async fn untick(
     let (ticked, without_tick): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|outcome| tick(outcome, sheet).is_some());
     record(cx, &without_tick, Step::Unticked, now).await?;
-    let Some(columns) = sheet.guard.usable().filter(|_| sheet.is_ready(now)).cloned() else { return Ok(()) };
+    let Some(columns) = sheet.state.columns(now).cloned() else { return Ok(()) };
     if ticked.is_empty() || !columns.has_all(&[Today::Cancel, Today::ManagerEditedAt]) {
         return Ok(());
     }
@@ -231,19 +230,17 @@ async fn clear_ticks(
 ) -> Result<Vec<RecordId>, SyncError> {
     let off = |record: &RecordId| (record.clone(), columns.fields([(Today::Cancel, Cell::Tick(false))]));
     let mut refused = Vec::new();
-    let mut batches: Vec<&[RecordId]> = stuck.chunks(MAX_RECORDS).collect();
-    while let Some(batch) = batches.pop() {
+    let mut batches = Batches::new(stuck.chunks(MAX_RECORDS).map(<[_]>::to_vec));
+    while let Some(batch) = batches.take_next() {
         let changes: Vec<(RecordId, Fields)> = batch.iter().map(off).collect();
-        let Err(error) = cx.client.update(&sheet.guard.sheet, &changes).await else { continue };
+        let Err(error) = cx.client().update(sheet.state.id(), &changes).await else { continue };
         if !is_caused_by_rows(cx, sheet, columns, &error).await {
             return Err(error.into());
         }
-        if let [record] = batch {
+        if let Some(record) = batches.split(batch) {
             tracing::error!(sheet = Today::TITLE, %record, %error, "a tick cannot be cleared");
             metrics::counter!("vika_ticks_stuck_total").increment(1);
-            refused.push(record.clone());
-        } else {
-            batches.extend(<[_; 2]>::from(batch.split_at(batch.len() / 2)));
+            refused.push(record);
         }
     }
     Ok(refused)
@@ -277,7 +274,7 @@ async fn still_ticked(
         fields: columns.ids(&[Today::Cancel, Today::ManagerEditedAt]),
         ..RecordQuery::default()
     };
-    let read = cx.client.records(&sheet.guard.sheet, &query).await?;
+    let read = cx.client().records(sheet.state.id(), &query).await?;
     let same = |record: &vika::Record| {
         let stamp = columns.cell(record, Today::ManagerEditedAt).as_time().map(|at| at.timestamp_millis());
         columns.cell(record, Today::Cancel).is_ticked()

@@ -1,28 +1,26 @@
 //! The loop: waits for the lease; woken or by the clock it brings the sheets up to date.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::gap::Gap;
 use events::beat::{VikaFailure, VikaProblem};
+use runtime::Context;
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
-use runtime::{Clock, Context};
 use store::vika_sync::{self as mirror, PendingOutcome};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use vika::tables::{AllRooms, SystemLog, Table, Today};
-use vika::{CallCount, Client, Pacing, Pause, SheetId, SheetIds, Token};
+use vika::{Refusal, Session, SheetIds};
 
 use crate::context::SyncContext;
-use crate::problems::{self, SyncError, problem};
+use crate::problems::{self, SyncError};
 use crate::row::{Desired, Facts, all_rooms, today};
-use crate::sheet::{Sheet, after};
+use crate::sheet::Sheet;
 use crate::snapshot::Snapshot;
 use crate::write::write_rows;
 use crate::{audit, outcome};
@@ -34,64 +32,22 @@ const ROOMS_AT_ONCE: usize = 100;
 /// The pause after a round that failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// The configuration of the worker, parsed.
-pub struct Settings {
-    sheets: SheetIds,
-    base_url: String,
-    token: Token,
-    pacing: Pacing,
-    every: Duration,
-}
-
-impl Settings {
-    /// Parses it.
-    ///
-    /// # Errors
-    /// If a sheet id is invalid.
-    pub fn of(vika: &runtime::config::Vika, clock: &Clock) -> anyhow::Result<Self> {
-        let id = |text: &str, path| {
-            let hint = || format!("{path}: expected the id of a sheet; `huiyin init-vika` makes the sheets");
-            SheetId::try_from(text.to_owned()).with_context(hint)
-        };
-        let calls = NonZeroU32::new(vika.calls_per_second).unwrap_or(NonZeroU32::MIN);
-        Ok(Self {
-            sheets: SheetIds {
-                today: id(&vika.sheets.today, "vika.sheets.today")?,
-                all_rooms: id(&vika.sheets.all_rooms, "vika.sheets.all_rooms")?,
-                system_log: id(&vika.sheets.system_log, "vika.sheets.system_log")?,
-            },
-            base_url: vika.base_url.clone(),
-            token: Token::new(vika.sync_token.expose()),
-            pacing: Pacing { spacing: Duration::from_secs(1) / calls.get(), ..Pacing::default() }
-                .scaled(|time| clock.real(time)),
-            every: vika.sync_every.as_duration(),
-        })
-    }
-
-    /// One process for each set of sheets.
-    fn lease(&self) -> String {
-        format!("vika-sync {} {} {}", self.sheets.today, self.sheets.all_rooms, self.sheets.system_log)
-    }
+/// One process writes each set of sheets.
+fn lease_name(sheets: &SheetIds) -> String {
+    format!("vika-sync {} {} {}", sheets.today, sheets.all_rooms, sheets.system_log)
 }
 
 /// Runs until the shutdown is requested.
-pub async fn run(ctx: Context, settings: Settings, wake: Arc<Notify>) {
-    let http = match runtime::http::client() {
-        Ok(http) => http,
-        // Ends the task, and with it the service, with an error.
-        Err(error) => return tracing::error!(error = chain(&error), "no HTTP client"),
-    };
-    let count = CallCount::default();
-    let client = Client::new(http, &settings.base_url, settings.token.clone(), settings.pacing.clone());
-    let client = count.counting(client);
+pub async fn run(ctx: Context, session: Session, sheets: SheetIds, wake: Arc<Notify>) {
+    let (name, every) = (lease_name(&sheets), ctx.config.vika.sync_every.as_duration());
     while !ctx.shutdown.requested() {
         let beat = || ctx.health.beat("sync");
-        let Some(lease) = Lease::acquire(&ctx.db, &settings.lease(), &ctx.shutdown, beat).await else {
+        let Some(lease) = Lease::acquire(&ctx.db, &name, &ctx.shutdown, beat).await else {
             return;
         };
-        tracing::info!(lease = settings.lease(), "writing to Vika");
-        let cx = SyncContext { service: ctx.clone(), client: client.clone(), lease };
-        Worker::new(cx, &settings, count.clone()).work(&wake, settings.every).await;
+        tracing::info!(lease = name, "writing to Vika");
+        let cx = SyncContext { service: ctx.clone(), session: session.clone(), lease };
+        Worker::new(cx, &sheets).work(&wake, every).await;
     }
 }
 
@@ -106,35 +62,25 @@ struct GlobalInputs {
 
 struct Worker {
     cx: SyncContext,
-    count: CallCount,
     zone: chrono_tz::Tz,
     today: Sheet<Today>,
     all_rooms: Sheet<AllRooms>,
     log: Sheet<SystemLog>,
     inputs: Option<GlobalInputs>,
-    paused_until: Option<Timestamp>,
-    /// Why Vika refuses all calls, and how many had succeeded by then.
-    refused: Option<(VikaFailure, u64)>,
-    /// Refusals by the monthly quota in a row.
-    quota_refusals: u32,
     /// Since when a change is not written.
     behind_since: Option<Timestamp>,
 }
 
 impl Worker {
-    fn new(cx: SyncContext, settings: &Settings, count: CallCount) -> Self {
-        let SheetIds { today, all_rooms, system_log } = settings.sheets.clone();
+    fn new(cx: SyncContext, sheets: &SheetIds) -> Self {
+        let SheetIds { today, all_rooms, system_log } = sheets.clone();
         Self {
             zone: cx.service.config.rules.time_zone,
             cx,
-            count,
             today: Sheet::new(today, Today::RoomId, &[Today::RoomId]),
             all_rooms: Sheet::new(all_rooms, AllRooms::RoomId, &[AllRooms::RoomId]),
             log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
             inputs: None,
-            paused_until: None,
-            refused: None,
-            quota_refusals: 0,
             behind_since: None,
         }
     }
@@ -149,7 +95,7 @@ impl Worker {
         while !shutdown.requested() {
             let past = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= every);
             let due = more || past(compared) || (woken && past(wrote));
-            let before = self.cx.client.counted_calls();
+            let before = self.cx.client().counted_calls();
             let Some(stepped) = shutdown.cut(self.step(due)).await else { return };
             match stepped {
                 Ok(left) => more = left,
@@ -167,7 +113,7 @@ impl Worker {
             if due {
                 (compared, woken) = (Some(Instant::now()), false);
             }
-            if self.cx.client.counted_calls() > before {
+            if self.cx.client().counted_calls() > before {
                 wrote = Some(Instant::now());
             }
             let pause = if more { Duration::ZERO } else { POLL_OUTCOMES_EVERY };
@@ -182,7 +128,7 @@ impl Worker {
     /// While calls are paused nothing is compared, which counts as being behind.
     fn measure_lag(&mut self) {
         let now = self.cx.now();
-        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        let is_paused = self.cx.session.is_paused(now);
         let is_behind = is_paused || !self.today.pending.is_empty() || !self.all_rooms.pending.is_empty();
         self.behind_since = is_behind.then(|| self.behind_since.unwrap_or(now));
         let behind = self.behind_since.map_or(0.0, |since| (now - since).as_seconds_f64());
@@ -191,12 +137,12 @@ impl Worker {
 
     /// Reports to operators what keeps us from writing Vika.
     fn report(&mut self) {
-        let calls = self.cx.client.counted_calls();
-        if self.refused.is_some_and(|(_, then)| calls > then) {
-            (self.refused, self.quota_refusals) = (None, 0);
-        }
         let now = self.cx.now();
-        let general = self.refused.map(|(what, _)| problem(what, None, now));
+        let refusal = self.cx.session.refusal().map(|refusal| match refusal {
+            Refusal::Quota => VikaFailure::Quota,
+            Refusal::Access => VikaFailure::Access,
+        });
+        let general = refusal.map(|what| VikaProblem::new(what, None, now));
         let mut problems: Vec<VikaProblem> = general.into_iter().collect();
         if problems.is_empty() {
             problems.extend(problems::of_sheet(&self.today, now));
@@ -211,7 +157,7 @@ impl Worker {
         self.cx.ready().await?;
         self.record_calls().await?;
         let now = self.cx.now();
-        if self.paused_until.is_some_and(|until| now < until) {
+        if self.cx.session.is_paused(now) {
             return Ok(false);
         }
         let outcomes = {
@@ -230,13 +176,13 @@ impl Worker {
         }
         let rooms: BTreeSet<String> = outcomes.iter().map(|o| o.command.room.to_string()).collect();
         let shown = sync(&mut self.cx, &mut self.today, &snapshot, &rooms, today).await;
-        let shown = self.handle(shown, |worker| &mut worker.today)?;
+        let shown = handle(&mut self.cx, &mut self.today, shown)?;
         let also = sync(&mut self.cx, &mut self.all_rooms, &snapshot, &rooms, |f| Some(all_rooms(f))).await;
-        let also = self.handle(also, |worker| &mut worker.all_rooms)?;
+        let also = handle(&mut self.cx, &mut self.all_rooms, also)?;
         self.show_outcomes(&outcomes, shown && also).await?;
         self.list_rows().await?;
         let now = self.cx.now();
-        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        let is_paused = self.cx.session.is_paused(now);
         let left = |ready: bool, pending: &BTreeSet<String>| ready && !pending.is_empty();
         Ok(!is_paused
             && (left(self.today.is_ready(now), &self.today.pending)
@@ -245,11 +191,11 @@ impl Worker {
 
     async fn check_columns(&mut self, now: Timestamp) -> Result<(), SyncError> {
         let checked = check(&self.cx, &mut self.today, now).await;
-        self.handle(checked, |worker| &mut worker.today)?;
+        handle(&mut self.cx, &mut self.today, checked)?;
         let checked = check(&self.cx, &mut self.all_rooms, now).await;
-        self.handle(checked, |worker| &mut worker.all_rooms)?;
+        handle(&mut self.cx, &mut self.all_rooms, checked)?;
         let checked = check(&self.cx, &mut self.log, now).await;
-        self.handle(checked, |worker| &mut worker.log)?;
+        handle(&mut self.cx, &mut self.log, checked)?;
         clear_failures(&mut self.today, now);
         clear_failures(&mut self.all_rooms, now);
         Ok(())
@@ -280,140 +226,72 @@ impl Worker {
             return Ok(());
         }
         let unticked = outcome::untick(&mut self.cx, &mut self.today, outcomes).await;
-        self.handle(unticked, |worker| &mut worker.today)?;
+        handle(&mut self.cx, &mut self.today, unticked)?;
         let logged = outcome::log(&mut self.cx, &mut self.log, outcomes).await;
-        self.handle(logged, |worker| &mut worker.log)?;
+        handle(&mut self.cx, &mut self.log, logged)?;
         outcome::close(&self.cx, outcomes, rows_written).await
     }
 
     /// Verifies what was written before, so that this round writes again what is missing.
     async fn verify_written(&mut self) -> Result<(), SyncError> {
         let verified = audit::verify_written(&self.cx, &self.today).await;
-        self.handle(verified, |worker| &mut worker.today)?;
+        handle(&mut self.cx, &mut self.today, verified)?;
         let verified = audit::verify_written(&self.cx, &self.all_rooms).await;
-        self.handle(verified, |worker| &mut worker.all_rooms)?;
+        handle(&mut self.cx, &mut self.all_rooms, verified)?;
         Ok(())
     }
 
     async fn list_rows(&mut self) -> Result<(), SyncError> {
         let listed = audit::list_if_due(&mut self.cx, &mut self.today).await;
-        self.handle(listed, |worker| &mut worker.today)?;
+        handle(&mut self.cx, &mut self.today, listed)?;
         let listed = audit::list_if_due(&mut self.cx, &mut self.all_rooms).await;
-        self.handle(listed, |worker| &mut worker.all_rooms)?;
+        handle(&mut self.cx, &mut self.all_rooms, listed)?;
         Ok(())
-    }
-
-    /// Pauses what a failed call says to pause; the rest goes on. `true`: nothing failed.
-    fn handle<T: Table>(
-        &mut self,
-        result: Result<(), SyncError>,
-        sheet: impl Fn(&mut Self) -> &mut Sheet<T>,
-    ) -> Result<bool, SyncError> {
-        let now = self.cx.now();
-        match result {
-            Ok(()) => Ok(true),
-            Err(SyncError::NotReady) => Ok(false),
-            Err(SyncError::Columns) => {
-                sheet(self).compare_all = true;
-                Ok(false)
-            }
-            // Logged already in this round.
-            Err(SyncError::Vika(vika::Error::Quota { .. }))
-                if self.paused_until.is_some_and(|until| now < until) =>
-            {
-                Ok(false)
-            }
-            Err(SyncError::Vika(error)) => {
-                if matches!(error, vika::Error::Rejected { .. }) {
-                    sheet(self).guard.check_soon();
-                }
-                metrics::counter!("vika_calls_failed_total", "sheet" => T::TITLE).increment(1);
-                sheet(self).failing_since.get_or_insert(now);
-                match &error {
-                    vika::Error::Quota { .. } => {
-                        self.refused = Some((VikaFailure::Quota, self.cx.client.counted_calls()));
-                    }
-                    vika::Error::Unauthorized | vika::Error::Forbidden { .. } => {
-                        self.refused = Some((VikaFailure::Access, self.cx.client.counted_calls()));
-                    }
-                    vika::Error::SheetMissing { .. } => sheet(self).inaccessible = true,
-                    _ => {}
-                }
-                let pause = error.pause_after(self.quota_refusals);
-                if matches!(error, vika::Error::Quota { .. }) {
-                    self.quota_refusals += 1;
-                }
-                if error.is_transient() {
-                    tracing::warn!(
-                        sheet = T::TITLE,
-                        error = chain(&error),
-                        ?pause,
-                        "calls to Vika are paused"
-                    );
-                } else {
-                    tracing::error!(
-                        sheet = T::TITLE,
-                        error = chain(&error),
-                        ?pause,
-                        "calls to Vika are paused"
-                    );
-                }
-                match pause {
-                    Pause::Everything(pause) => self.paused_until = Some(after(now, pause)),
-                    Pause::Sheet(pause) => sheet(self).paused_until = Some(after(now, pause)),
-                    Pause::NewRows(pause) => sheet(self).full_until = Some(after(now, pause)),
-                }
-                Ok(false)
-            }
-            Err(other) => Err(other),
-        }
     }
 
     /// Adds calls to the monthly ledger.
     async fn record_calls(&self) -> Result<(), SyncError> {
-        let calls = self.count.take();
-        if calls == 0 {
-            return Ok(());
-        }
-        let month = vika::ledger::month(&self.cx.now().with_timezone(&self.zone));
-        let recorded = match self.cx.service.db.acquire().await {
-            Ok(mut connection) => mirror::add_calls(&mut connection, &month, calls).await,
-            Err(error) => Err(error),
+        let db = &self.cx.service.db;
+        let enter = |month: String, calls| async move {
+            mirror::add_calls(&mut *db.acquire().await?, &month, calls).await
         };
-        match recorded {
-            Ok(sum) => {
-                #[expect(clippy::cast_precision_loss, reason = "a month's calls are far below 2^52")]
-                metrics::gauge!("vika_calls_this_month", "token" => "sync").set(sum as f64);
-                Ok(())
-            }
-            Err(error) => {
-                self.count.put_back(calls);
-                Err(error.into())
-            }
-        }
+        Ok(self.cx.session.record_calls("sync", &self.cx.now().with_timezone(&self.zone), enter).await?)
     }
 }
 
+/// Pauses what a failed call says to pause; the rest goes on. `true`: nothing failed.
+fn handle<T: Table>(
+    cx: &mut SyncContext,
+    sheet: &mut Sheet<T>,
+    result: Result<(), SyncError>,
+) -> Result<bool, SyncError> {
+    let now = cx.now();
+    match result {
+        Ok(()) => return Ok(true),
+        Err(SyncError::NotReady) => {}
+        Err(SyncError::Columns) => sheet.compare_all = true,
+        // Logged already in this round.
+        Err(SyncError::Vika(vika::Error::Quota { .. })) if cx.session.is_paused(now) => {}
+        Err(SyncError::Vika(error)) => {
+            metrics::counter!("vika_calls_failed_total", "sheet" => T::TITLE).increment(1);
+            cx.session.failed(&error, &mut sheet.state, now);
+        }
+        Err(other) => return Err(other),
+    }
+    Ok(false)
+}
+
 async fn check<T: Table>(cx: &SyncContext, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), SyncError> {
-    if sheet.is_paused(now) {
-        return Ok(());
-    }
-    let calls = cx.client.counted_calls();
-    if sheet.guard.check_if_due(&cx.client, now).await? {
+    if sheet.state.check_columns(cx.client(), now).await? {
         sheet.compare_all = true;
-    }
-    if cx.client.counted_calls() > calls {
-        sheet.inaccessible = false;
     }
     Ok(())
 }
 
-/// For a sheet with a row for each room: once no row is pending, whatever failed was written or deferred. The next new row
-/// shows whether the sheet is still full.
+/// Of a sheet with a row for each room: once none is pending, whatever failed was written or deferred.
 fn clear_failures<T: Table>(sheet: &mut Sheet<T>, now: Timestamp) {
     if sheet.pending.is_empty() {
-        sheet.failing_since = None;
-        sheet.full_until = sheet.full_until.filter(|until| now < *until);
+        sheet.state.mark_idle(now);
     }
 }
 

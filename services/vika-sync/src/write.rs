@@ -6,14 +6,14 @@ use domain::Timestamp;
 use serde_json::Value;
 use store::vika_sync::{self as mirror, Cells, MirrorRow, OUTDATED};
 use vika::tables::Table;
-use vika::{Error, FieldId, Fields, Key, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
+use vika::{Batches, Error, FieldId, Fields, Key, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
 
 use crate::context::SyncContext;
 use crate::point;
 use crate::problems::SyncError;
 use crate::row::Desired;
 use crate::seen;
-use crate::sheet::{Sheet, after};
+use crate::sheet::Sheet;
 
 /// An unconfirmed creation is looked up for this long before the row is created again: the service may still be at work
 /// on it.
@@ -75,7 +75,7 @@ pub async fn write_rows<T: Table>(
     sheet: &mut Sheet<T>,
     rows: Vec<Row<T>>,
 ) -> Result<(), SyncError> {
-    let Some(columns) = sheet.guard.usable().cloned() else { return Ok(()) };
+    let Some(columns) = sheet.state.columns(cx.now()).cloned() else { return Ok(()) };
     let (mut missing, mut changes, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match (&row.desired, &row.known.record) {
@@ -93,22 +93,19 @@ pub async fn write_rows<T: Table>(
         }
     }
     confirm_unchanged(cx, sheet, &unchanged).await?;
-    if sheet.accepts_rows(cx.now()) {
+    if sheet.state.accepts_rows(cx.now()) {
         changes.extend(create(cx, sheet, &columns, missing).await?);
     }
     read_manager_cells(cx, sheet, &columns, &mut changes).await?;
     let key = columns.key(sheet.key);
-    for batch in batches(sheet, changes) {
-        change(cx, sheet, key, batch).await?;
-    }
-    Ok(())
+    change(cx, sheet, key, batches(sheet, changes)).await
 }
 
 /// Cuts changes into calls. Rows that were refused before come last, each alone.
-fn batches<T: Table>(sheet: &Sheet<T>, changes: Vec<Change<T>>) -> Vec<Vec<Change<T>>> {
+fn batches<T: Table>(sheet: &Sheet<T>, changes: Vec<Change<T>>) -> Batches<Change<T>> {
     let (suspects, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(row, _)| row.known.refused);
     let together = others.chunks(sheet.batch_size).map(<[_]>::to_vec);
-    together.chain(suspects.into_iter().map(|suspect| vec![suspect])).collect()
+    Batches::new(together.chain(suspects.into_iter().map(|suspect| vec![suspect])))
 }
 
 /// Reads the manager cells of rows whose mirror lacks them: the managers' next edit is compared with these.
@@ -134,7 +131,7 @@ async fn read_manager_cells<T: Table>(
         let ids = batch.iter().filter_map(|(row, _)| row.known.record.clone()?.try_into().ok()).collect();
         let fields = batch[0].1.clone();
         let query = RecordQuery { record_ids: Some(ids), fields, ..RecordQuery::default() };
-        let read = cx.client.records(&sheet.guard.sheet, &query).await?;
+        let read = cx.client().records(sheet.state.id(), &query).await?;
         for (row, fields) in batch {
             let found = read.iter().find(|found| Some(found.id.as_str()) == row.known.record.as_deref());
             let cells = found.into_iter().flat_map(|found| fields.iter().map(|id| (id, found.cell(id))));
@@ -174,8 +171,8 @@ async fn create<T: Table>(
     for batch in missing.chunks(MAX_RECORDS) {
         cx.ready().await?;
         let keys: Vec<&str> = batch.iter().map(|row| row.known.room.as_str()).collect();
-        let mut existing = match cx.client.ids_by_key(&sheet.guard.sheet, key, &keys).await {
-            Err(Error::Rejected { .. }) if sheet.guard.check_after_refusal(&cx.client, cx.now()).await? => {
+        let mut existing = match cx.client().ids_by_key(sheet.state.id(), key, &keys).await {
+            Err(Error::Rejected { .. }) if sheet.state.check_after_refusal(cx.client(), cx.now()).await? => {
                 return Err(SyncError::Columns);
             }
             found => found?,
@@ -214,15 +211,14 @@ async fn insert<T: Table>(
     new: Vec<Change<T>>,
 ) -> Result<(), SyncError> {
     let mut batches = batches(sheet, new);
-    batches.reverse();
-    while let Some(batch) = batches.pop() {
+    while let Some(batch) = batches.take_next() {
         cx.ready().await?;
         let cells: Vec<Fields> = batch.iter().map(|(_, fields)| fields.clone()).collect();
         record_creation(cx, sheet, columns, &batch).await?;
-        match cx.client.create_once(&sheet.guard.sheet, key, &cells).await {
+        match cx.client().create_once(sheet.state.id(), key, &cells).await {
             Ok(records) => {
                 cx.service.faults.reach(point::CREATED).await;
-                sheet.full_until = None;
+                sheet.state.mark_row_created();
                 confirm(cx, sheet, &batch, &records).await?;
                 metrics::counter!("vika_rows_created_total", "sheet" => T::TITLE)
                     .increment(batch.len() as u64);
@@ -251,9 +247,7 @@ async fn insert<T: Table>(
 }
 
 fn pause_creation<T: Table>(cx: &SyncContext, sheet: &mut Sheet<T>, error: &Error) {
-    if let vika::Pause::NewRows(pause) = error.pause() {
-        sheet.full_until = Some(after(cx.now(), pause));
-    }
+    sheet.state.mark_full(error, cx.now());
     metrics::counter!("vika_sheet_full_total", "sheet" => T::TITLE).increment(1);
     tracing::error!(sheet = T::TITLE, sheet.id = sheet.id(), %error, "the sheet is full: no rows are created for now");
 }
@@ -263,17 +257,16 @@ async fn change<T: Table>(
     cx: &mut SyncContext,
     sheet: &mut Sheet<T>,
     key: Option<Key<'_>>,
-    batch: Vec<Change<T>>,
+    mut batches: Batches<Change<T>>,
 ) -> Result<(), SyncError> {
-    let mut batches = vec![batch];
-    while let Some(batch) = batches.pop() {
+    while let Some(batch) = batches.take_next() {
         cx.ready().await?;
         let changes: Vec<(RecordId, Fields)> = batch
             .iter()
             .filter_map(|(row, fields)| Some((row.known.record.clone()?.try_into().ok()?, fields.clone())))
             .collect();
         mark_unconfirmed(cx, sheet, &batch).await?;
-        match cx.client.update(&sheet.guard.sheet, &changes).await {
+        match cx.client().update(sheet.state.id(), &changes).await {
             Ok(_) => {
                 cx.service.faults.reach(point::CHANGED).await;
                 let records: Vec<RecordId> = changes.into_iter().map(|(record, _)| record).collect();
@@ -312,7 +305,7 @@ async fn was_deleted<T: Table>(
         fields: key.map(|key| key.field.clone()).into_iter().collect(),
         ..RecordQuery::default()
     };
-    if !cx.client.records(&sheet.guard.sheet, &query).await?.is_empty() {
+    if !cx.client().records(sheet.state.id(), &query).await?.is_empty() {
         return Ok(false);
     }
     tracing::warn!(
@@ -330,20 +323,16 @@ async fn was_deleted<T: Table>(
 async fn handle_refusal<T: Table>(
     cx: &SyncContext,
     sheet: &mut Sheet<T>,
-    mut batch: Vec<Change<T>>,
+    batch: Vec<Change<T>>,
     error: &Error,
-    batches: &mut Vec<Vec<Change<T>>>,
+    batches: &mut Batches<Change<T>>,
 ) -> Result<(), SyncError> {
     let now = cx.now();
-    if sheet.guard.check_after_refusal(&cx.client, now).await? {
+    if sheet.state.check_after_refusal(cx.client(), now).await? {
         return Err(SyncError::Columns);
     }
-    if let [(row, _)] = batch.as_slice() {
-        defer(cx, sheet, row, error).await?;
-    } else {
-        let other = batch.split_off(batch.len() / 2);
-        batches.push(other);
-        batches.push(batch);
+    if let Some((row, _)) = batches.split(batch) {
+        defer(cx, sheet, &row, error).await?;
     }
     Ok(())
 }
@@ -378,7 +367,7 @@ pub async fn is_answering<T: Table>(cx: &SyncContext, sheet: &Sheet<T>, key: Opt
         first_page_only: true,
         ..RecordQuery::default()
     };
-    cx.client.records(&sheet.guard.sheet, &query).await.is_ok()
+    cx.client().records(sheet.state.id(), &query).await.is_ok()
 }
 
 /// Defers a row, and logs it for operators.
