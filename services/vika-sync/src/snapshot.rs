@@ -10,6 +10,7 @@ use domain::rules::Rules;
 use runtime::Context;
 use store::rooms::waits::{self, StoredWait, Which};
 use store::rooms::{self, Room};
+use store::rules::RulesCache;
 use store::vika_sync::{self as mirror, MirrorRow};
 use vika::tables::Table;
 
@@ -36,10 +37,10 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Reads it from the database.
-    pub async fn read(ctx: &Context) -> Result<Self, SyncError> {
+    pub async fn read(ctx: &Context, rules: &RulesCache) -> Result<Self, SyncError> {
         let now = ctx.clock.now();
         let mut connection = ctx.db.acquire().await?;
-        let history = store::rules::history(&mut connection).await?;
+        let history = rules.get(&mut connection).await?;
         let in_force = history.version_at(now);
         let live = store::golive::history(&mut connection).await?.at(now).live;
         let horizon = now - OLDEST_FIGURES - TimeDelta::days(1);

@@ -11,6 +11,7 @@ use events::beat::{VikaFailure, VikaProblem};
 use runtime::Context;
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
+use store::rules::RulesCache;
 use store::vika_sync::{self as mirror, PendingOutcome};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -67,6 +68,7 @@ struct Worker {
     all_rooms: Sheet<AllRooms>,
     log: Sheet<SystemLog>,
     inputs: Option<GlobalInputs>,
+    rules: RulesCache,
     /// Since when a change is not written.
     behind_since: Option<Timestamp>,
 }
@@ -81,6 +83,7 @@ impl Worker {
             all_rooms: Sheet::new(all_rooms, AllRooms::RoomId, &[AllRooms::RoomId]),
             log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
             inputs: None,
+            rules: RulesCache::default(),
             behind_since: None,
         }
     }
@@ -169,7 +172,7 @@ impl Worker {
             return Ok(false);
         }
         self.check_columns(now).await?;
-        let snapshot = Snapshot::read(&self.cx.service).await?;
+        let snapshot = Snapshot::read(&self.cx.service, &self.rules).await?;
         self.verify_written().await?;
         if due {
             self.collect(&snapshot).await?;
