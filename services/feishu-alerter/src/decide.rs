@@ -19,6 +19,7 @@ use store::alerts::cards::{About, Fate, NewCard, asked_for_owner, insert, supers
 use store::alerts::schedule::{forget, lock_due, set_next_due};
 use store::rooms::waits::{StoredWait, Which, list};
 use store::rooms::{self, Room};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::card::CardState;
@@ -28,7 +29,6 @@ use crate::failure::Failure;
 use crate::fate::in_chat;
 use crate::grounds::Grounds;
 use crate::receivers::{is_unreachable, receivers};
-use crate::rules::RulesCache;
 
 /// A wait whose cards could not be made is left alone this long, so that it stops no other.
 const PUT_OFF: TimeDelta = TimeDelta::seconds(30);

@@ -28,7 +28,6 @@ mod press;
 mod pressed;
 mod receivers;
 mod retention;
-mod rules;
 mod truth;
 mod unanswered;
 pub mod uuid;
@@ -43,13 +42,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use crate::changes::Changes;
 use crate::deliver::Deliverer;
 use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use crate::press::Presses;
-use crate::rules::RulesCache;
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {

@@ -20,6 +20,7 @@ use store::alerts::schedule::{
 use store::ingest::gaps;
 use store::rooms::waits::{Which, list};
 use store::rooms::{self, Room};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::card::CardState;
@@ -30,7 +31,6 @@ use crate::departure;
 use crate::failure::Failure;
 use crate::fate::{Fates, Tops, card_state, in_chat};
 use crate::grounds::Grounds;
-use crate::rules::RulesCache;
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;

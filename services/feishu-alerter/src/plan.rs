@@ -7,13 +7,13 @@ use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::changes::end_undo;
 use store::alerts::schedule::rooms_with_waits;
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use crate::changes::Changes;
 use crate::decide::Decider;
 use crate::failure::Failure;
 use crate::observe::observe;
-use crate::rules::RulesCache;
 use crate::truth::{Notice, held};
 use crate::unanswered::Mornings;
 

@@ -13,13 +13,13 @@ use runtime::Context;
 use runtime::config::Feishu;
 use store::alerts::cards::Card;
 use store::alerts::unanswered::{Unanswered, insert, list};
+use store::rules::RulesCache;
 use store::sqlx::{self, PgConnection};
 
 use crate::card::CardState;
 use crate::decide::as_json;
 use crate::failure::Failure;
 use crate::grounds::Grounds;
-use crate::rules::RulesCache;
 
 /// How many are named. Whoever is not is counted.
 const MOST: i64 = 20;

@@ -22,6 +22,7 @@ use store::rooms::commands::{self, Decided, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, Which};
 use store::rooms::{self, LockedRoom};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::failure::{Failure, RETRY_AFTER};
@@ -29,7 +30,6 @@ use crate::fold::{Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
 use crate::recompute::{self, Window, preview};
-use crate::rules::RulesCache;
 use crate::stages::Stages;
 use crate::wording as words;
 
@@ -131,7 +131,7 @@ impl CommandHandler {
         if commands::is_decided(&mut tx, &command.id).await? {
             return Ok(Vec::new());
         }
-        let rules = self.rules.get(&mut tx, locked.rules_version).await?;
+        let rules = self.rules.at_least(&mut tx, locked.rules_version).await?;
         if let CommandKind::Recompute { from, to } = command.kind {
             let window = Window { from, to };
             let (plan, changed) = Box::pin(recompute(&mut tx, locked, window, &rules, now)).await?;

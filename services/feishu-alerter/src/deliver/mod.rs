@@ -18,13 +18,13 @@ use domain::Timestamp;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::claims::{claim, release, renew};
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::pace::{Pace, Pause};
 use crate::failure::Failure;
 use crate::feishu::FeishuClient;
-use crate::rules::RulesCache;
 use crate::truth::held;
 
 /// The part of the service that [`runtime::health`] knows it by.
