@@ -26,8 +26,9 @@ pub struct Command {
 }
 
 /// Where a command came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Via {
     /// A manager's edit in a Vika table.
     Vika,
@@ -39,18 +40,15 @@ pub enum Via {
 
 impl Via {
     /// As stored and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Vika => "vika",
-            Self::Feishu => "feishu",
-            Self::Cli => "cli",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 /// What a command asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum CommandKind {
     /// What was said up to `seen_up_to` needs no reply.
     Cancel {
@@ -63,6 +61,7 @@ pub enum CommandKind {
         reason: String,
     },
     /// Somebody ticked that no reply is needed, and nobody knows what they saw: they are told, and nothing is cancelled.
+    #[strum(serialize = "cancel")]
     CancelUnseen {
         /// Why they ticked, as shown to people.
         reason: String,
@@ -91,6 +90,7 @@ pub enum CommandKind {
     },
     /// Owner and stage as they stand in a manager's row that was there before anything was known of it, as after the
     /// loss of the database: where they differ from what is in force the managers are asked; nothing is put in force.
+    #[strum(serialize = "assign")]
     Compare {
         /// 负责人, as written.
         owner: String,
@@ -111,17 +111,38 @@ pub enum CommandKind {
 impl CommandKind {
     /// Its name in subjects, in the database and in metrics. Variants that ask the same question share one.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Cancel { .. } | Self::CancelUnseen { .. } => "cancel",
-            Self::ConfirmAnswered { .. } => "confirm_answered",
-            Self::UndoCancel { .. } => "undo_cancel",
-            Self::Assign { .. } | Self::Compare { .. } => "assign",
-            Self::Recompute { .. } => "recompute",
-        }
+        self.into()
     }
 }
 
 impl Payload for Command {
     const NAME: &'static str = "command";
     const VERSION: u8 = 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_in_subjects_and_in_the_database_stay() {
+        let (reason, owner, stage) = (String::new, String::new, String::new);
+        let entry = || EntryId(String::new());
+        let kinds = [
+            (CommandKind::Cancel { wait: None, seen_up_to: entry(), reason: reason() }, "cancel"),
+            (CommandKind::CancelUnseen { reason: reason() }, "cancel"),
+            (
+                CommandKind::ConfirmAnswered { wait: WaitId(String::new()), seen_up_to: entry() },
+                "confirm_answered",
+            ),
+            (CommandKind::UndoCancel { cancel: CommandId(String::new()) }, "undo_cancel"),
+            (CommandKind::Assign { owner: owner(), stage: stage(), approved: false }, "assign"),
+            (CommandKind::Compare { owner: owner(), stage: stage() }, "assign"),
+            (CommandKind::Recompute { from: DateTime::UNIX_EPOCH, to: None }, "recompute"),
+        ];
+        for (kind, name) in kinds {
+            assert_eq!(kind.name(), name);
+        }
+        assert_eq!([Via::Vika, Via::Feishu, Via::Cli].map(Via::as_str), ["vika", "feishu", "cli"]);
+    }
 }

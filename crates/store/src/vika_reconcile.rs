@@ -69,7 +69,8 @@ pub async fn processed(
 }
 
 /// What an edit led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum EditResult {
     /// A command.
     Sent,
@@ -85,14 +86,8 @@ pub enum EditResult {
 
 impl EditResult {
     /// As stored and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Nothing => "nothing",
-            Self::UnknownRow => "unknown_row",
-            Self::Unseen => "unseen",
-            Self::Compared => "compared",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
