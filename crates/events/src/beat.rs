@@ -78,7 +78,7 @@ pub enum VerificationKind {
     Slide,
 }
 
-/// Something that keeps a service from Vika.
+/// A problem of a service with Vika.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VikaProblem {
     /// What kind of problem it is.
@@ -103,7 +103,7 @@ impl VikaProblem {
     }
 }
 
-/// What can keep a service from Vika.
+/// The kinds of problems that a service can have with Vika.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VikaFailure {
@@ -115,7 +115,7 @@ pub enum VikaFailure {
     SheetFull,
     /// Columns are missing, renamed or of another type.
     Columns,
-    /// The sheet refuses single rows; the others are kept up.
+    /// The sheet refuses single rows; the others are written.
     Rows,
     /// Nothing could be done for minutes, for whatever reason.
     Stalled,

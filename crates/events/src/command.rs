@@ -1,4 +1,4 @@
-//! COMMAND: who asks `room-state` for what. Decided there, recorded there.
+//! COMMAND: requests to `room-state`, which decides and records them.
 
 use chrono::{DateTime, Utc};
 use domain::id::{CommandId, EntryId, RoomKey, WaitId};
@@ -60,7 +60,7 @@ pub enum CommandKind {
         /// Why, as shown to people.
         reason: String,
     },
-    /// Somebody ticked that no reply is needed, and nobody knows what they saw: they are told, and nothing is cancelled.
+    /// A manager ticked that no reply is needed, and it is not known what they had seen: refused with a message.
     #[strum(serialize = "cancel")]
     CancelUnseen {
         /// Why they ticked, as shown to people.
@@ -79,7 +79,7 @@ pub enum CommandKind {
         /// The cancel's command id.
         cancel: CommandId,
     },
-    /// Owner and stage as they stand in the manager's row.
+    /// Assigns owner and stage as the manager's row has them.
     Assign {
         /// 负责人, as written.
         owner: String,
@@ -88,8 +88,8 @@ pub enum CommandKind {
         /// 核准进入售后阶段.
         approved: bool,
     },
-    /// Owner and stage as they stand in a manager's row that was there before anything was known of it, as after the
-    /// loss of the database: where they differ from what is in force the managers are asked; nothing is put in force.
+    /// Compares owner and stage of a row that was in the sheet before `vika-sync` knew of it, as after the loss of the
+    /// database, with what is in force. Where they differ managers are asked to confirm; nothing is assigned.
     #[strum(serialize = "assign")]
     Compare {
         /// 负责人, as written.
@@ -109,7 +109,7 @@ pub enum CommandKind {
 }
 
 impl CommandKind {
-    /// Its name in subjects, in the database and in metrics. Variants that ask the same question share one.
+    /// Its name in subjects, in the database and in metrics. Variants that managers take for the same command share one.
     pub fn name(&self) -> &'static str {
         self.into()
     }

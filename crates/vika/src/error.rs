@@ -89,7 +89,7 @@ const QUOTA_PAUSE: Duration = Duration::from_mins(4);
 const LONGEST_QUOTA_PAUSE: Duration = Duration::from_hours(1);
 /// Somebody has to change a right or the configuration.
 const RIGHTS_PAUSE: Duration = Duration::from_mins(5);
-/// A call that cannot be understood is not made over and over.
+/// After an answer that was not expected.
 const UNEXPECTED_PAUSE: Duration = Duration::from_mins(1);
 /// After a call whose effect is not known.
 const AMBIGUOUS_PAUSE: Duration = Duration::from_secs(15);

@@ -1,6 +1,6 @@
 //! Creates the three sheets, or completes what a crash left of them.
 //!
-//! Everything is looked up before it is made, so that a second run finds what the first one made: names of sheets and
+//! Everything is looked up before it is created, so that a second run finds what the first one created: names of sheets and
 //! columns are not unique on the service, and a doubled one would be accepted.
 
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ impl SheetIds {
     }
 }
 
-/// Ids that are configured already; a sheet without one is looked up by name, then made.
+/// Ids that are configured already; a sheet without one is looked up by name, then created.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSheets {
     /// 今日群聊
@@ -58,7 +58,7 @@ pub struct KnownSheets {
     pub system_log: Option<SheetId>,
 }
 
-/// Why the sheets could not be made ready.
+/// Why the set-up failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
     /// A call failed. Run again.

@@ -30,24 +30,24 @@ pub struct FieldInfo {
     pub id: FieldId,
     /// Its name now.
     pub name: String,
-    /// Its type in the API's words, for example `SingleText`.
+    /// Its type as the API calls it, for example `SingleText`.
     pub kind: String,
     /// Names of a select column's options.
     pub options: Vec<String>,
 }
 
-/// A column to be made.
+/// A column to be created.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewField {
     /// Its name.
     pub name: String,
-    /// Its type in the API's words.
+    /// Its type as the API calls it.
     pub kind: &'static str,
     /// Its property; some types want none.
     pub property: Option<Value>,
 }
 
-/// A sheet that was made.
+/// A sheet that was created.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NewSheet {
     /// Its id.

@@ -46,8 +46,8 @@ pub fn decide_tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
     Verdict::Send(command(edit, known, kind))
 }
 
-/// An edit of 群聊总表: assigns owner, stage and approval as they stand, if any of them differs from `before`. While
-/// managers are asked `to_confirm` what stands, an edit that leaves it as it is makes us ask once more.
+/// An edit of 群聊总表: assigns owner, stage and approval if any of them differs from `before`. While managers have `to_confirm`
+/// what was found in the row, an edit that leaves these cells as they are makes us ask once more.
 pub fn decide_assignment(
     edit: &Edit<ManagerCells>,
     known: Option<&KnownRow>,

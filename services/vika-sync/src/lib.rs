@@ -32,7 +32,7 @@ pub mod point {
     pub const CHANGED: &str = "vika-sync.changed";
     /// Rows of 系统信息 are created, and not recorded yet.
     pub const LOGGED: &str = "vika-sync.logged";
-    /// The tick is about to be taken back.
+    /// The tick is about to be cleared.
     pub const BEFORE_UNTICK: &str = "vika-sync.before-untick";
 }
 

@@ -26,7 +26,7 @@ pub enum SyncError {
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// The rules could not be read.
-    #[error("the rules cannot be had")]
+    #[error("the rules could not be read")]
     Rules(#[from] RulesError),
     /// The lease is lost: another replica may be writing by now.
     #[error(transparent)]
@@ -38,7 +38,7 @@ pub enum SyncError {
     #[error("the sheet cannot be used now")]
     NotReady,
     /// The shutdown was requested.
-    #[error("asked to stop")]
+    #[error("the shutdown was requested")]
     Stopping,
 }
 

@@ -12,7 +12,7 @@ use super::refresh::Refresh::{Activity, Along, Steady};
 use super::{Desired, Facts, short_topic};
 use crate::wording as words;
 
-/// The row of any room known. An excluded room gets none; one that stands already says so and is kept up.
+/// The row of any room known. An excluded room gets none; one that exists already says so and is still written.
 pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
     let room = facts.room;
     let state = &room.state;
