@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use domain::id::{CommandId, EntryId};
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use runtime::bus::Outgoing;
 use testkit::company::{CHEN, LI, WANG, says};
 use testkit::until;
@@ -124,7 +124,7 @@ async fn alarm_once(company: &Company) -> Result<()> {
 }
 
 /// Asks to cancel what was said in a room up to an entry.
-async fn cancel(company: &Company, id: &str, through: &str) -> Result<()> {
+async fn cancel(company: &Company, id: &str, seen_up_to: &str) -> Result<()> {
     let command = Command {
         id: CommandId(format!("cancel-{id}")),
         room: room(id),
@@ -132,12 +132,14 @@ async fn cancel(company: &Company, id: &str, through: &str) -> Result<()> {
         at: company.stack.clock.now() - chrono::TimeDelta::minutes(2),
         by: "周经理".into(),
         via: Via::Vika,
-        wish: Wish::Cancel {
-            wait: None, through: EntryId(through.into()), reason: "消除未回覆记录".into()
+        kind: CommandKind::Cancel {
+            wait: None,
+            seen_up_to: EntryId(seen_up_to.into()),
+            reason: "消除未回覆记录".into(),
         },
     };
     let outgoing = Outgoing {
-        subject: events::subject::command(command.wish.kind(), &command.room),
+        subject: events::subject::command(command.kind.name(), &command.room),
         id: command.id.to_string(),
         payload: events::encode(&command)?,
     };

@@ -185,18 +185,18 @@ pub struct Cancel {
     pub by: String,
     /// Why, as shown to people.
     pub reason: String,
-    /// What its author says about the wait.
-    pub claim: Claim,
+    /// Whether no reply was needed or one was given unseen.
+    pub kind: CancelKind,
     /// When.
     pub at: Timestamp,
     /// Taken back since. Set by the timeline.
     pub undone: bool,
 }
 
-/// Why nobody waits any more, as the author of a cancel sees it.
+/// Why a cancel ends a wait, as its author sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Claim {
+pub enum CancelKind {
     /// No reply is needed: 不用回复, 消除未回覆记录.
     #[default]
     NoReplyNeeded,

@@ -2,6 +2,7 @@
 //!
 //! Reading the environment and the clock happens here and nowhere else. No rule of the domain belongs here.
 
+pub mod backoff;
 pub mod beat;
 pub mod bus;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod serve;
 pub mod sweep;
 pub mod telemetry;
 
+pub use backoff::Backoff;
 pub use clock::Clock;
 pub use config::Config;
 pub use context::Context;

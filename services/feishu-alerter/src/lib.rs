@@ -16,7 +16,6 @@ mod gauges;
 mod outbox;
 mod planner;
 mod retention;
-mod rules;
 pub mod watchdog;
 pub mod wording;
 
@@ -29,12 +28,12 @@ use anyhow::Context as _;
 use feishu::{CALL_DEADLINE, Credentials, FeishuClient, Secret};
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use crate::actions::ActionServer;
 use crate::outbox::Deliverer;
 use crate::planner::changes::Changes;
-use crate::rules::RulesCache;
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {

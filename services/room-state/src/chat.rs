@@ -10,13 +10,13 @@ use futures::future::BoxFuture;
 use runtime::Context;
 use runtime::bus::{Dead, Delivery, Handler, Outcome};
 use store::rooms;
+use store::rules::RulesCache;
 
 use crate::entry::Fact;
 use crate::failure::{Failure, RETRY_AFTER};
 use crate::fold::{Applied, Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
-use crate::rules::RulesCache;
 use crate::stages::Stages;
 
 /// Fewer facts than these are folded in one transaction.
@@ -156,7 +156,7 @@ impl ChatHandler {
         let locked = rooms::lock(&mut tx, &keys, now).await?;
         stages.done("lock");
         let newest = locked.first().map_or(0, |room| room.rules_version);
-        let rules = self.rules.get(&mut tx, newest).await?;
+        let rules = self.rules.at_least(&mut tx, newest).await?;
         let blank_before = self.ctx.config.retention.blank_before(now);
         let mut work: BTreeMap<RoomKey, RoomWork> = locked
             .into_iter()

@@ -26,7 +26,7 @@ pub fn of(room: &RoomKey, change: &PresenceChange, now: Timestamp) -> StoredComm
         at: change.back_at.unwrap_or(absence.at),
         by: by.unwrap_or(words::NOBODY).to_owned(),
         via: VIA.to_owned(),
-        wish: serde_json::json!({}),
+        arguments: serde_json::json!({}),
         decision: Decided::Applied.as_str().to_owned(),
         message: message.to_owned(),
         decided_at: now,

@@ -10,7 +10,7 @@ use crate::message::MessageKind;
 use crate::presence::Absence;
 use crate::role::{Role, identify};
 use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
-use crate::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position};
+use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
 use crate::wait::{Ending, Outcome, Wait};
 
 /// A message of a customer or of staff, as the fold looks at it.
@@ -210,9 +210,9 @@ impl<'e> Folder<'e> {
         self.withdraw();
         if self.open.is_some() {
             let (by, command) = (cancel.by.clone(), cancel.command.clone());
-            let ending = match cancel.claim {
-                Claim::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
-                Claim::Answered => Ending::Confirmed { by, command },
+            let ending = match cancel.kind {
+                CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
+                CancelKind::Answered => Ending::Confirmed { by, command },
             };
             self.close(cancel.at, ending, position);
         }

@@ -7,18 +7,16 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::future::BoxFuture;
 use runtime::bus::{Login, User};
-use runtime::{Clock, Config, Context, Shutdown};
+use runtime::{Backoff, Clock, Config, Context, Shutdown};
 use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 
 use super::{Health, Local};
 
-/// The pause before a failed service is started again; doubled each time it fails soon again.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A service that ran this long before it failed starts with the first pause again.
+/// The pauses before a failed service is started again.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+/// A service that ran this long before it failed starts with the shortest pause again.
 const STEADY: Duration = Duration::from_mins(1);
 
 type Run = fn(Context) -> BoxFuture<'static, Result<()>>;
@@ -79,19 +77,18 @@ impl Services {
 impl Service {
     async fn keep(self) {
         let name = self.role.service();
-        let mut pause = FIRST_PAUSE;
+        let mut failures = 0;
         while !self.shutdown.requested() {
             let began = tokio::time::Instant::now();
             let ended = self.once().await;
             if self.shutdown.requested() {
                 break;
             }
-            pause = if began.elapsed() > STEADY { FIRST_PAUSE } else { pause };
+            failures = if began.elapsed() > STEADY { 1 } else { failures + 1 };
             let why = ended.err().map_or_else(|| "ended by itself".to_owned(), |error| format!("{error:#}"));
             tracing::error!(service = name, why, "starting it again");
             self.health.stopped(name, why);
-            self.shutdown.sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.shutdown.sleep(BACKOFF.after(failures)).await;
         }
     }
 

@@ -10,11 +10,12 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::{Bus, BusError};
+use crate::Backoff;
 
 /// How often a publish whose outcome is unknown is tried again, always with the same message id.
 const ATTEMPTS: u32 = 4;
-/// The pause before the second attempt; doubled for each further one.
-const PAUSE: Duration = Duration::from_millis(250);
+/// The pauses between attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(1));
 /// Publishes that wait for their acknowledgement at the same time; the client allows 5,000.
 const IN_FLIGHT: usize = 1_000;
 /// Bytes of the server's largest message that stay free: a dead letter carries its original whole, and says why.
@@ -74,13 +75,12 @@ impl Bus {
         outgoing: &Outgoing,
         first: Result<bool, PublishError>,
     ) -> Result<bool, BusError> {
-        let (mut outcome, mut pause) = (first, PAUSE);
-        for _ in 1..ATTEMPTS {
+        let mut outcome = first;
+        for failures in 1..ATTEMPTS {
             if outcome.is_ok() {
                 break;
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
+            tokio::time::sleep(BACKOFF.after(failures)).await;
             outcome = acknowledged(self.hand_over(outgoing).await).await;
         }
         outcome.map_err(|source| failed(&outgoing.subject, source))

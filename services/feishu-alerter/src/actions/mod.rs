@@ -18,7 +18,7 @@ use axum::routing::post;
 use domain::Timestamp;
 use domain::id::{CommandId, EntryId};
 use domain::wait::Ending;
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
 use feishu::callback::{CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
 use feishu::card::{Toast, answer_with_toast};
@@ -185,7 +185,7 @@ impl Endpoint {
         let by = by.await;
         let cancel = Cancel { card: uuid.clone(), undone: card.undone };
         let command = if answered { action_ids::answered(uuid) } else { cancel.command() };
-        self.ask(command, subject, &by, wish(card, seen_up_to, answered)).await?;
+        self.ask(command, subject, &by, command_kind(card, seen_up_to, answered)).await?;
         let mut connection = self.ctx.db.acquire().await?;
         let first = actions::record_action(&mut connection, card.id, &by, answered, card.undone, now).await?;
         metrics::counter!("feishu_actions_total").increment(1);
@@ -211,23 +211,23 @@ impl Endpoint {
         // Before the wait is open again: its button would still say who pressed it.
         actions::reset_action(&mut *self.ctx.db.acquire().await?, cancel.card.as_str(), cancel.undone + 1)
             .await?;
-        let wish = Wish::UndoCancel { cancel: command.clone() };
-        self.ask(action_ids::undo(&command), subject, &by.await, wish).await?;
+        let kind = CommandKind::UndoCancel { cancel: command.clone() };
+        self.ask(action_ids::undo(&command), subject, &by.await, kind).await?;
         metrics::counter!("feishu_actions_total").increment(1);
         Ok((Toast::Success, wording::TOAST_UNDONE.to_owned()))
     }
 
-    async fn ask(&self, id: CommandId, subject: &Subject, by: &str, wish: Wish) -> anyhow::Result<()> {
+    async fn ask(&self, id: CommandId, subject: &Subject, by: &str, kind: CommandKind) -> anyhow::Result<()> {
         let command = Command {
             id: id.clone(),
             room: subject.room.room.clone(),
             at: self.ctx.clock.now(),
             by: by.to_owned(),
             via: Via::Feishu,
-            wish,
+            kind,
         };
         let outgoing = Outgoing {
-            subject: subject::command(command.wish.kind(), &command.room),
+            subject: subject::command(command.kind.name(), &command.room),
             id: id.0,
             payload: encode(&command)?,
         };
@@ -236,12 +236,12 @@ impl Endpoint {
     }
 }
 
-fn wish(card: &Card, seen_up_to: &str, answered: bool) -> Wish {
-    let (wait, through) = (card.follows.clone(), EntryId(seen_up_to.to_owned()));
+fn command_kind(card: &Card, seen_up_to: &str, answered: bool) -> CommandKind {
+    let (wait, seen_up_to) = (card.follows.clone(), EntryId(seen_up_to.to_owned()));
     if answered {
-        return Wish::ConfirmAnswered { wait, through };
+        return CommandKind::ConfirmAnswered { wait, seen_up_to };
     }
-    Wish::Cancel { wait: Some(wait), through, reason: wording::CANCEL_REASON.to_owned() }
+    CommandKind::Cancel { wait: Some(wait), seen_up_to, reason: wording::CANCEL_REASON.to_owned() }
 }
 
 async fn card_of(

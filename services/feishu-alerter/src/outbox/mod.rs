@@ -19,13 +19,13 @@ use feishu::FeishuClient;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::claims;
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::pace::{Pace, Pause};
 use crate::failure::Failure;
 use crate::freshness;
-use crate::rules::RulesCache;
 
 /// The part of the service that [`runtime::health`] knows it by.
 const PART: &str = "deliver";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use runtime::Clock;
+use runtime::{Backoff, Clock};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -13,9 +13,8 @@ use tokio::time::Instant;
 pub const CHAT_SPACING: Duration = Duration::from_millis(250);
 /// Between two calls of this replica: 900 a minute of the thousand that the app may make, and below 50 a second.
 const CALL_SPACING: Duration = Duration::from_millis(67);
-/// The pause after the first failure of a card; doubled for each further one.
-const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(1);
-const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(60);
+/// The pauses after failures of a card.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
 
 /// A card that this release cannot make is left alone this long.
 pub const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
@@ -42,11 +41,10 @@ impl Pace {
 
 /// When to try again after the `attempts`th attempt failed: a growing pause with jitter, or longer if Feishu says so.
 pub fn next_attempt(attempts: i32, advised: Option<Duration>, now: Timestamp) -> Timestamp {
-    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or_default().min(10);
-    let pause = (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE);
+    let pause = BACKOFF.after(u32::try_from(attempts).unwrap_or_default());
     // Between three quarters and five quarters of it.
     #[expect(clippy::cast_possible_truncation, reason = "at most 75 seconds, in milliseconds")]
-    let jittered = (pause.as_seconds_f64() * (750.0 + 500.0 * runtime::random::fraction())) as i64;
+    let jittered = (pause.as_secs_f64() * (750.0 + 500.0 * runtime::random::fraction())) as i64;
     let advised = advised.and_then(|advised| TimeDelta::from_std(advised).ok()).unwrap_or_default();
     now + TimeDelta::milliseconds(jittered).max(advised)
 }

@@ -10,10 +10,10 @@ use domain::rules::{Ladder, Rules, RulesHistory, Stage};
 use store::golive;
 use store::rooms::Room;
 use store::rooms::waits::StoredWait;
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::failure::Failure;
-use crate::rules::RulesCache;
 
 /// Everything that alerts are decided by at one moment, but for the waits and rooms themselves.
 #[derive(Debug, Clone)]

@@ -19,6 +19,7 @@ use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
 use store::alerts::schedule;
 use store::rooms::waits::{self, StoredWait, Which};
 use store::rooms::{self, Room};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::content::card::CardState;
@@ -28,7 +29,6 @@ use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::{Handover, climbs};
 use crate::planner::receivers::{is_unreachable, receivers};
-use crate::rules::RulesCache;
 
 /// A wait whose cards could not be made is deferred this long, so that it stops no other.
 const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);

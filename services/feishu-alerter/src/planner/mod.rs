@@ -15,6 +15,7 @@ use std::time::Duration;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::schedule;
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use self::changes::Changes;
@@ -23,7 +24,6 @@ use self::observe::observe;
 use self::unanswered::Mornings;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
-use crate::rules::RulesCache;
 
 /// The longest pause between two looks.
 const TICK: Duration = Duration::from_secs(1);

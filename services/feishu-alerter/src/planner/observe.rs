@@ -18,6 +18,7 @@ use store::alerts::schedule::{self, Planned};
 use store::ingest::gaps;
 use store::rooms::waits::{self, Which};
 use store::rooms::{self, Room};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::content::card::CardState;
@@ -28,7 +29,6 @@ use crate::planner::alert_context::AlertContext;
 use crate::planner::changes::{Causes, Changes};
 use crate::planner::climb::climbs;
 use crate::planner::departure;
-use crate::rules::RulesCache;
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;

@@ -12,12 +12,12 @@ use domain::rules::{Colour, Rules};
 use runtime::Context;
 use runtime::config::Feishu;
 use store::alerts::unanswered;
+use store::rules::RulesCache;
 
 use crate::content::card::CardState;
 use crate::content::status::as_json;
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
-use crate::rules::RulesCache;
 
 /// It says that something is wrong, and blames nobody.
 const COLOUR: Colour = Colour::Orange;

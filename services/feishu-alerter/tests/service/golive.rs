@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use domain::rules::Colour;
 use domain::span::Span;
 use events::chat::ChatMessage;
-use events::command::Wish;
+use events::command::CommandKind;
 use store::sqlx;
 use testkit::company::{CHEN, LI, Person, WANG, says};
 
@@ -148,8 +148,9 @@ async fn a_room_that_is_handed_over_climbs_the_other_ladder_from_then_on() -> Re
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
     scene.advance(3);
-    let assign = Wish::Assign { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
-    scene.wish("a1", room("r1"), assign).await?;
+    let assign =
+        CommandKind::Assign { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
+    scene.command("a1", room("r1"), assign).await?;
     scene.until_rungs("skipped", &["420 handed_over"]).await?;
     // At once what was sent before; what the other ladder would have sent before is not sent.
     scene.until_colours(TO_LI, &["turquoise"]).await?;

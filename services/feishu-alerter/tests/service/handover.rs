@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use domain::id::StaffName;
-use events::command::Wish;
+use events::command::CommandKind;
 use serde_json::json;
 use store::role::Role;
 use store::sqlx;
@@ -14,9 +14,9 @@ impl Scene {
     /// A manager gives a room to somebody, which is in force when this returns.
     async fn hand_over(&self, id: &str, to: Person) -> Result<()> {
         let stage = if to.id == LI.id { "after-sales" } else { "pre-sales" };
-        let wish = Wish::Assign { owner: to.name.into(), stage: stage.into(), approved: true };
+        let kind = CommandKind::Assign { owner: to.name.into(), stage: stage.into(), approved: true };
         let decided = self.count("select count(*) from commands").await?;
-        self.wish(&format!("assign-{decided}"), room(id), wish).await?;
+        self.command(&format!("assign-{decided}"), room(id), kind).await?;
         self.until_count("select count(*) from commands", decided + 1).await
     }
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::{CommandId, RoomKey};
 use events::chat::ChatMessage;
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use events::room::RoomChanged;
 use runtime::bus::Outgoing;
 use serde_json::{Value, json};
@@ -233,17 +233,17 @@ impl Scene {
     }
 
     /// Asks `room-state` for something, as a manager would.
-    pub async fn wish(&self, id: &str, room: RoomKey, wish: Wish) -> Result<()> {
+    pub async fn command(&self, id: &str, room: RoomKey, kind: CommandKind) -> Result<()> {
         let command = Command {
             id: CommandId(id.into()),
             room,
             at: self.now(),
             by: "周经理".into(),
             via: Via::Vika,
-            wish,
+            kind,
         };
         let outgoing = Outgoing {
-            subject: events::subject::command(command.wish.kind(), &command.room),
+            subject: events::subject::command(command.kind.name(), &command.room),
             id: id.into(),
             payload: events::encode(&command)?,
         };

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use domain::id::EntryId;
-use events::command::Wish;
+use events::command::CommandKind;
 use serde_json::{Value, json};
 use testkit::company::{CHEN, WANG, says};
 
@@ -94,9 +94,9 @@ async fn a_manager_s_cancel_has_no_button_and_is_not_taken_back_by_a_made_up_pre
     let asked = scene.asks("r1", WANG).await?;
     scene.advance(5);
     let live = scene.standing(TO_WANG, "turquoise").await?;
-    let through = EntryId(asked.key().to_string());
-    let cancel = Wish::Cancel { wait: None, through, reason: "消除未回覆记录".into() };
-    scene.wish("vika:rec1:1", room("r1"), cancel).await?;
+    let seen_up_to = EntryId(asked.key().to_string());
+    let cancel = CommandKind::Cancel { wait: None, seen_up_to, reason: "消除未回覆记录".into() };
+    scene.command("vika:rec1:1", room("r1"), cancel).await?;
     let closed = scene.standing(TO_WANG, CLOSED).await?;
     assert!(!closed.has_button, "{}", closed.text);
     let seen = scene.press_act(&live, "undo").await?;

@@ -10,6 +10,8 @@
 
 use std::time::{Duration, Instant};
 
+use runtime::Backoff;
+
 use super::error::GatewayError;
 use super::id::ContactId;
 
@@ -348,9 +350,9 @@ impl Machine {
     /// Disconnected until the next attempt: twice as long as the last time, and half of it at random.
     fn rest(&mut self, loss: Loss, now: Instant) -> Vec<Action> {
         let actions = self.drop_connection(loss);
-        let doubled = self.timings.backoff_first.saturating_mul(1 << self.failures.min(16));
-        let longest = doubled.min(self.timings.backoff_last);
         self.failures += 1;
+        let backoff = Backoff::new(self.timings.backoff_first, self.timings.backoff_last);
+        let longest = backoff.after(self.failures);
         let pause = longest.mul_f64(0.5 + 0.5 * self.jitter.next());
         self.phase = Phase::Resting { state: State::Disconnected, until: now + pause };
         actions

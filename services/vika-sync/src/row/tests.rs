@@ -161,8 +161,6 @@ fn a_waiting_room_says_who_waits_since_when_and_how_badly() {
     assert_eq!(waiting(4).today().due_at, Some(morning() + TimeDelta::minutes(5)));
 }
 
-/// Seen to fail with 日期 taken from the last activity alone.
-/// Seen to fail: 客户: and ：在吗 stood in the row.
 #[test]
 fn who_has_no_name_is_called_so() {
     for nameless in ["", " ", "\u{200b}"] {
@@ -177,7 +175,6 @@ fn who_has_no_name_is_called_so() {
     }
 }
 
-/// Seen to fail: the verdict went on saying 等待回复 after each of these.
 #[test]
 fn the_reason_says_how_a_closed_wait_ended() {
     let by = || "顾样山".to_owned();
@@ -204,7 +201,6 @@ fn the_reason_says_how_a_closed_wait_ended() {
     }
 }
 
-/// Seen to fail with the verdict alone.
 #[test]
 fn what_was_ignored_last_is_shown_with_its_reason() {
     let mut world = waiting(12);
@@ -253,7 +249,7 @@ fn a_room_that_never_spoke_has_a_row_in_one_sheet_only() {
     assert!(row.create);
     assert_eq!(cell(&row, AllRooms::LastActiveAt), Cell::Empty);
     assert_eq!(
-        row.once,
+        row.initial,
         [(AllRooms::Owner, Cell::text("王小售")), (AllRooms::Stage, Cell::text("pre-sales")),]
     );
 }

@@ -266,7 +266,7 @@ fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<f
 }
 
 async fn create_sheets(url: &str, local: &Local, clock: &Clock) -> Result<Value> {
-    let pacing = ::vika::Pacing::default().by(|time| clock.real(time));
+    let pacing = ::vika::Pacing::default().scaled(|time| clock.real(time));
     let token = ::vika::Token::new(vika_token(local, "sync"));
     let client = ::vika::Client::new(runtime::http::client()?, url, token, pacing);
     let space = ::vika::SpaceId::try_from(SPACE.to_owned())?;

@@ -82,11 +82,11 @@ pub(in crate::check) fn sheet_is_sound(title: &str, columns: usize) -> String {
 
 pub(in crate::check) fn column(title: &str, problem: &ColumnProblem) -> Told {
     match problem {
-        ColumnProblem::Missing { column, perhaps: Some(other) } => told(
+        ColumnProblem::Missing { column, candidate: Some(other) } => told(
             format!("表「{title}」缺少列「{column}」，可能被改名成了「{other}」"),
             format!("把「{other}」改回「{column}」；若确实删掉了，运行 huiyin init-vika 补上"),
         ),
-        ColumnProblem::Missing { column, perhaps: None } => {
+        ColumnProblem::Missing { column, candidate: None } => {
             told(format!("表「{title}」缺少列「{column}」"), "运行 huiyin init-vika 补上")
         }
         ColumnProblem::Renamed { column, now } => told(
@@ -97,7 +97,7 @@ pub(in crate::check) fn column(title: &str, problem: &ColumnProblem) -> Told {
             format!("表「{title}」的列「{column}」类型是 {found}"),
             format!("在维格表里把它的类型改回 {wanted}"),
         ),
-        ColumnProblem::Doubled { column } => {
+        ColumnProblem::Duplicate { column } => {
             told(format!("表「{title}」有几列都叫「{column}」"), "只留一列，其余的删除或改名")
         }
         ColumnProblem::OptionMissing { column, option } => told(

@@ -9,7 +9,7 @@ use domain::id::{CommandId, StaffName};
 use domain::message::ContactType;
 use domain::nature::Nature;
 use domain::rules::Stage;
-use domain::timeline::{Body, Cancel, Claim, Departure, Message, Quote};
+use domain::timeline::{Body, Cancel, CancelKind, Departure, Message, Quote};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -50,8 +50,7 @@ pub(super) struct CancelFact<'a> {
     pub command: Cow<'a, CommandId>,
     pub by: Cow<'a, str>,
     pub reason: Cow<'a, str>,
-    #[serde(default)]
-    pub claim: Claim,
+    pub kind: CancelKind,
     pub at: Timestamp,
 }
 
@@ -90,11 +89,11 @@ impl<'a> MessageFact<'a> {
 pub(super) fn of(body: &Body) -> Result<Option<String>, sqlx::Error> {
     Ok(Some(match body {
         Body::Message(message) => to_text(&MessageFact::of(message))?,
-        Body::Cancel(Cancel { command, by, reason, claim, at, undone: _ }) => to_text(&CancelFact {
+        Body::Cancel(Cancel { command, by, reason, kind, at, undone: _ }) => to_text(&CancelFact {
             command: Cow::Borrowed(command),
             by: by.into(),
             reason: reason.into(),
-            claim: *claim,
+            kind: *kind,
             at: *at,
         })?,
         Body::Assigned { owner, stage } => {

@@ -261,9 +261,9 @@ impl Row {
             "message" => self.message()?,
             "recall" => Body::Recall { target: parse(&self.target.unwrap_or_default(), "target")? },
             "cancel" => {
-                let CancelFact { command, by, reason, claim, at } = fact::read(fact)?;
+                let CancelFact { command, by, reason, kind, at } = fact::read(fact)?;
                 let (command, by, reason) = (command.into_owned(), by.into_owned(), reason.into_owned());
-                Body::Cancel(Cancel { command, by, reason, claim, at, undone: self.undone })
+                Body::Cancel(Cancel { command, by, reason, kind, at, undone: self.undone })
             }
             "cancel_undone" => Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) },
             "assigned" => {

@@ -6,7 +6,6 @@ use testkit::company::{CHEN, says};
 
 use crate::support::World;
 
-/// Seen to fail with the phase left out of `Surroundings`.
 #[tokio::test]
 async fn until_go_live_todays_rows_say_why_no_cards_come() -> Result<()> {
     let world = World::start().await?;

@@ -1,4 +1,4 @@
-//! Reads what is true and turns it into rows.
+//! Reads the rooms, and everything that their rows depend on, from the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,38 +8,39 @@ use domain::Timestamp;
 use domain::gap::{CoverageGaps, Gap};
 use domain::rules::Rules;
 use runtime::Context;
-use store::rooms::waits::{StoredWait, Which, list as list_waits};
+use store::rooms::waits::{self, StoredWait, Which};
 use store::rooms::{self, Room};
+use store::rules::RulesCache;
 use store::vika_sync::{self as mirror, MirrorRow};
 use vika::tables::Table;
 
+use crate::problems::SyncError;
 use crate::row::{Desired, Facts, OLDEST_FIGURES, day_begins, today_is};
-use crate::trouble::Trouble;
 use crate::write::Row;
 
-/// What all rows depend on.
+/// What all rows depend on, read once for a round.
 #[derive(Debug, Clone)]
-pub struct Truth {
+pub struct Snapshot {
     /// The rules in force.
     pub rules: Arc<Rules>,
-    /// Their version.
+    /// The version of the rules.
     pub version: i64,
     /// Cards are sent; before go-live they are not.
     pub live: bool,
-    /// Gaps that can concern a row's day.
+    /// Capture gaps that can overlap a row's day.
     pub gaps: Vec<Gap>,
-    /// Today.
+    /// Today in the company's time zone.
     pub day: NaiveDate,
-    /// The present.
+    /// The time of reading.
     pub now: Timestamp,
 }
 
-impl Truth {
-    /// Reads it.
-    pub async fn read(ctx: &Context) -> Result<Self, Trouble> {
+impl Snapshot {
+    /// Reads it from the database.
+    pub async fn read(ctx: &Context, rules: &RulesCache) -> Result<Self, SyncError> {
         let now = ctx.clock.now();
         let mut connection = ctx.db.acquire().await?;
-        let history = store::rules::history(&mut connection).await?;
+        let history = rules.get(&mut connection).await?;
         let in_force = history.version_at(now);
         let live = store::golive::history(&mut connection).await?.at(now).live;
         let horizon = now - OLDEST_FIGURES - TimeDelta::days(1);
@@ -48,29 +49,29 @@ impl Truth {
         Ok(Self { version: in_force.version, rules: Arc::new(in_force.rules.clone()), live, gaps, day, now })
     }
 
-    /// The rows of some rooms (in text form).
+    /// Desired and mirrored rows of some rooms (in text form).
     pub async fn rows<T: Table>(
         &self,
         ctx: &Context,
         sheet: &str,
         keys: &[String],
         make: impl Fn(&Facts<'_>) -> Option<Desired<T>>,
-    ) -> Result<Vec<Row<T>>, Trouble> {
+    ) -> Result<Vec<Row<T>>, SyncError> {
         let mut connection = ctx.db.acquire().await?;
         let rooms = rooms::list(&mut connection, Some(keys)).await?;
         let messages = mirror::newest_messages(&mut connection, keys).await?;
-        let mut known = mirror::mirror(&mut connection, sheet, keys).await?;
+        let mut known = mirror::rows(&mut connection, sheet, keys).await?;
         let since = self.waits_since(&rooms);
-        let mut waits: BTreeMap<String, Vec<StoredWait>> = BTreeMap::new();
-        for wait in list_waits(&mut connection, Which::OfRooms(keys, since)).await? {
-            waits.entry(wait.room.to_string()).or_default().push(wait);
+        let mut waits_of: BTreeMap<String, Vec<StoredWait>> = BTreeMap::new();
+        for wait in waits::list(&mut connection, Which::OfRooms(keys, since)).await? {
+            waits_of.entry(wait.room.to_string()).or_default().push(wait);
         }
         let rows = rooms.iter().map(|room| {
             let key = room.room.to_string();
             let unseen = CoverageGaps::of(&room.room, &room.state.presence, &self.gaps);
             let facts = Facts {
                 room,
-                waits: waits.get(&key).map_or(&[], Vec::as_slice),
+                waits: waits_of.get(&key).map_or(&[], Vec::as_slice),
                 rules: &self.rules,
                 unseen: &unseen,
                 message: messages.get(&key).map_or("", String::as_str),
@@ -78,9 +79,9 @@ impl Truth {
                 now: self.now,
             };
             Row {
-                known: known.remove(&key).unwrap_or_else(|| unknown(key)),
+                known: known.remove(&key).unwrap_or_else(|| unmirrored(key)),
                 version: room.version,
-                through: room.last_entry.clone(),
+                seen_up_to: room.last_entry.clone(),
                 desired: make(&facts),
             }
         });
@@ -96,7 +97,7 @@ impl Truth {
     }
 }
 
-fn unknown(room: String) -> MirrorRow {
+fn unmirrored(room: String) -> MirrorRow {
     MirrorRow {
         room,
         record: None,

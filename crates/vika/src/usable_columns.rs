@@ -16,21 +16,21 @@ use crate::{
 
 /// Ids of the columns that are there, under their own name, once, with a fitting type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Present<T> {
-    ids: Vec<Option<Usable>>,
+pub struct UsableColumns<T> {
+    ids: Vec<Option<UsableColumn>>,
     table: PhantomData<T>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Usable {
+struct UsableColumn {
     id: FieldId,
     /// A select column that lacks an option of ours is read and not written: writing would create the option.
     writable: bool,
 }
 
-impl<T: Table> Present<T> {
-    /// Finds the columns. With what was found `before`, a rename is told from a deletion.
-    pub fn look(fields: &[FieldInfo], before: Option<&Self>) -> (Self, Vec<ColumnProblem>) {
+impl<T: Table> UsableColumns<T> {
+    /// Finds the columns. With what was found `before`, a rename can be told from a deletion.
+    pub fn find(fields: &[FieldInfo], before: Option<&Self>) -> (Self, Vec<ColumnProblem>) {
         let mut ids = Vec::with_capacity(T::ALL.len());
         let mut problems = Vec::new();
         for column in T::ALL {
@@ -51,10 +51,10 @@ impl<T: Table> Present<T> {
                     let retyped = found.iter().any(|p| matches!(p, ColumnProblem::Retyped { .. }));
                     let writable = found.is_empty();
                     problems.extend(found);
-                    (!retyped).then(|| Usable { id: field.id.clone(), writable })
+                    (!retyped).then(|| UsableColumn { id: field.id.clone(), writable })
                 }
                 _ => {
-                    problems.push(ColumnProblem::Doubled { column: declared.name });
+                    problems.push(ColumnProblem::Duplicate { column: declared.name });
                     None
                 }
             };
@@ -115,16 +115,15 @@ mod tests {
             .collect()
     }
 
-    /// Seen to fail with the first column of a doubled name taken, and with retyped columns kept.
     #[test]
     fn what_does_not_fit_is_left_out_and_named() {
-        let (before, problems) = Present::<SystemLog>::look(&sheet(), None);
+        let (before, problems) = UsableColumns::<SystemLog>::find(&sheet(), None);
         assert!(problems.is_empty() && before.has_all(SystemLog::ALL));
         let mut fields = sheet();
         fields[1].name = "老板".into();
         fields[2].kind = "Number".into();
         fields.push(field("fldX", "操作人", "SingleText"));
-        let (now, problems) = Present::look(&fields, Some(&before));
+        let (now, problems) = UsableColumns::find(&fields, Some(&before));
         let left: Vec<&str> =
             SystemLog::ALL.iter().filter(|c| now.id(**c).is_some()).map(|c| c.name()).collect();
         assert_eq!(left, ["群聊名", "系统信息", "事件ID", "自增"]);
@@ -133,10 +132,10 @@ mod tests {
             [
                 ColumnProblem::Renamed { column: "负责人", now: "老板".into() },
                 ColumnProblem::Retyped { column: "时间", wanted: "DateTime", found: "Number".into() },
-                ColumnProblem::Doubled { column: "操作人" },
+                ColumnProblem::Duplicate { column: "操作人" },
             ]
         );
-        let (back, problems) = Present::look(&sheet(), Some(&now));
-        assert!(problems.is_empty() && back == before, "put right, it is used again");
+        let (back, problems) = UsableColumns::find(&sheet(), Some(&now));
+        assert!(problems.is_empty() && back == before, "once repaired, it is used again");
     }
 }
