@@ -35,10 +35,8 @@ const MANAGER_TOKEN: &str = "uskManager";
 /// 王小售's private chat, 李小后's, and the one that everybody reads.
 pub const CHATS: [&str; 3] = ["oc_wang", "oc_li", "oc_public"];
 
-/// The company.
 pub struct Company {
     pub stack: Stack,
-    /// Feishu's own clock.
     pub feishu_clock: Clock,
     feishu: Feishu,
     vika: Vika,
@@ -165,7 +163,6 @@ impl Company {
             .await?)
     }
 
-    /// Starts every service.
     pub async fn open(&mut self) -> Result<()> {
         let stack = &self.stack;
         self.services = vec![
@@ -177,7 +174,6 @@ impl Company {
         Ok(())
     }
 
-    /// Stops them.
     pub async fn close(&mut self) -> Result<()> {
         for service in self.services.drain(..) {
             service.stop().await?;
@@ -292,7 +288,6 @@ impl Company {
         .await
     }
 
-    /// Every live wait.
     pub async fn waits(&self) -> Result<Vec<(RoomKey, Wait)>> {
         let mut connection = self.stack.admin.acquire().await?;
         let rooms: Vec<String> =
@@ -301,7 +296,6 @@ impl Company {
         Ok(stored.into_iter().map(|stored| (stored.room, stored.wait)).collect())
     }
 
-    /// All of it.
     pub async fn seen(&self) -> Result<Seen> {
         let mut sheets = BTreeMap::new();
         for sheet in ["today", "all_rooms", "system_log"] {

@@ -160,7 +160,6 @@ async fn witness_is_punctual(play: &Play, round: usize) -> Result<()> {
     play.say(DAWN, "林小样", "今天发").await
 }
 
-/// Seen to fail with the ids of the gateway published as they come: `room-state` did not come back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_may_be_called_anything_and_say_anything() -> Result<()> {
     let play = Play::start(false).await?;

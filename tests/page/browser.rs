@@ -102,7 +102,6 @@ impl Browser {
         Ok(browser)
     }
 
-    /// Ends it.
     pub async fn stop(mut self) -> Result<()> {
         self.session = None;
         self.call("Browser.close", json!({})).await?;
@@ -117,7 +116,6 @@ impl Browser {
         Ok(())
     }
 
-    /// Opens an address.
     pub async fn open(&mut self, address: &str) -> Result<()> {
         self.call("Page.navigate", json!({ "url": address })).await?;
         Ok(())

@@ -46,7 +46,6 @@ pub(crate) struct Args {
     all: bool,
 }
 
-/// Runs `huiyin cards`.
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let config = target.running()?.config(&USED)?;
     let (now, zone) = (Clock::system().now(), config.rules.time_zone);

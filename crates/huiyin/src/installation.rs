@@ -96,7 +96,6 @@ impl Installation {
         &self.source
     }
 
-    /// The configuration file.
     pub(crate) fn file(&self) -> &Path {
         &self.source.file
     }
@@ -122,11 +121,9 @@ fn source_of(record: &Record, config: Option<&Path>) -> Source {
 
 /// Where a backup is brought back to.
 pub(crate) enum Destination {
-    /// A deployment's database.
     Deployment(Installation),
     /// A home in which nothing runs.
     Home {
-        /// Its folder.
         folder: PathBuf,
         /// Where its configuration is, if that is known.
         config: Option<Installation>,
@@ -152,7 +149,6 @@ enum OfFile<'h> {
     Alive(&'h Path, &'h Home),
     /// `huiyin up` ran with it in this one.
     Stopped(&'h Path),
-    /// Nothing.
     Deployment,
 }
 

@@ -53,7 +53,6 @@ pub(crate) struct Args {
     demo: bool,
 }
 
-/// Runs `huiyin secrets`.
 pub(crate) fn run(args: &Args) -> failure::Result<()> {
     let made = make(&args.folder, args.demo)?;
     println!("made {} secrets in {}, kept {}", made.new, args.folder.display(), made.kept);

@@ -71,9 +71,7 @@ pub enum GatewayError {
     /// Something took longer than it may.
     #[error("{what} took longer than {limit:?}")]
     TimedOut {
-        /// What did.
         what: &'static str,
-        /// The limit.
         limit: Duration,
     },
     /// It ended, or spoke nonsense, before it was ready.
@@ -183,7 +181,6 @@ impl NodeGateway {
         &self.control_url
     }
 
-    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().cast_unsigned()
     }

@@ -25,12 +25,10 @@ pub enum CustomBotError {
     /// It could not be reached, or gave no answer that can be read.
     #[error("the webhook cannot be reached")]
     Unreachable(#[source] reqwest::Error),
-    /// It refused.
     #[error("the webhook refused with code {code}, status {status}")]
     Refused {
         /// 9499 bad request or too many, 19001 token, 19021 signature or time, 19022 address, 19024 keyword.
         code: i64,
-        /// HTTP status.
         status: u16,
     },
 }

@@ -521,8 +521,7 @@ fn set(mut node: &mut Value, pointer: &str, value: Value) {
     *node = value;
 }
 
-/// No period of nothing, wherever one stands, also in settings that are yet to come. Seen to fail for six of the
-/// watchdog's, and with "found nothing" for the others.
+/// No period of nothing, wherever one stands, also in settings that are yet to come.
 #[test]
 fn a_period_of_nothing_is_too_short_wherever_it_stands() {
     // What comes back is a new alarm each time.

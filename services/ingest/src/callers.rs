@@ -43,7 +43,6 @@ pub enum Refusal {
 }
 
 impl Gate {
-    /// From the configuration.
     pub fn of(tokens: &[WebhookToken]) -> Self {
         Self { callers: Callers::of(tokens), guesses: Lockout::new(GUESSES, LOCKED_FOR) }
     }
@@ -76,7 +75,6 @@ impl Refusal {
 }
 
 impl Callers {
-    /// From the configuration.
     pub fn of(tokens: &[WebhookToken]) -> Self {
         Self(tokens.iter().map(Caller::of).collect())
     }
@@ -95,7 +93,6 @@ impl Callers {
 }
 
 impl Caller {
-    /// From the configuration.
     pub fn of(token: &WebhookToken) -> Self {
         Self { token: token.token.expose().to_owned(), claims: token.may_claim.clone() }
     }

@@ -40,7 +40,6 @@ impl Contacts {
         }));
     }
 
-    /// Notes people.
     pub fn note(&self, contacts: impl IntoIterator<Item = Contact>) {
         let mut noted = self.lock();
         for contact in contacts {

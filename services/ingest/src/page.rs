@@ -33,7 +33,6 @@ struct Access {
     token: String,
 }
 
-/// The two pages.
 pub fn router(ctx: Context, capture: Option<Arc<Capture>>, gate: Arc<Gate>) -> Router {
     let page = Arc::new(Page { ctx, capture, gate });
     Router::new()
@@ -126,7 +125,6 @@ fn no_store(mut response: Response) -> Response {
     response
 }
 
-/// What people read.
 mod text {
     pub const TOKEN_NEEDED: &str = "需要访问令牌：请在地址后加上 ?token=…";
     pub const NO_GATEWAY: &str = "没有配置微信网关";

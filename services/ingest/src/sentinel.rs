@@ -17,7 +17,6 @@ use runtime::lease::Lease;
 use runtime::operated::Operated;
 use runtime::telemetry::chain;
 
-/// Whom it watches.
 const WATCHED: &str = "feishu-alerter";
 /// The parts of it without which nobody is told of anything: the alarms, the database, making cards, bringing them out.
 const VITAL_PARTS: [&str; 4] = ["watch", "gauges", "plan", "deliver"];
@@ -39,7 +38,6 @@ enum Word {
     Silent,
     /// It beats, but does not do its work.
     Stuck,
-    /// It panicked there.
     Panicked(String),
     /// It beats and works again, after this time.
     Over(Duration),
@@ -232,7 +230,6 @@ impl Sentinel {
     }
 }
 
-/// What operators read.
 mod text {
     use super::{Operated, Word};
 
@@ -342,7 +339,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail: with one answer for all instances it is stuck and over with every beat.
     #[test]
     fn of_two_instances_one_that_works_is_enough() {
         let start = Instant::now();
@@ -390,7 +386,6 @@ mod tests {
         assert_eq!(sight.word(at(start, 600)), Some(word));
     }
 
-    /// Seen to fail with the words for containers.
     #[test]
     fn an_up_is_told_commands_that_work_there() {
         let on = Operated::Home { verb: "up", huiyin: "/opt/huiyin --home /srv/home".to_owned() };

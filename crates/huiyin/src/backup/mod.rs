@@ -41,7 +41,6 @@ pub(crate) struct Args {
     file: PathBuf,
 }
 
-/// Runs `huiyin backup`.
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let installation = target.running()?;
     let config = installation.config(&USED)?;

@@ -44,7 +44,6 @@ pub(crate) struct Args {
     set_aside: bool,
 }
 
-/// Runs `huiyin restore`.
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let manifest = archive::verify(&args.file)?;
     let Manifest { taken_at, schema_version, release, .. } = &manifest;

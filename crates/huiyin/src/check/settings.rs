@@ -84,8 +84,7 @@ mod tests {
         judge(&secret, Ok((mode, 1))).status
     }
 
-    /// The deployment in containers writes every secret 0444 on purpose. Seen to fail with the modes of mounted files
-    /// looked at.
+    /// The deployment in containers writes every secret 0444 on purpose.
     #[test]
     fn a_secret_that_is_mounted_into_a_container_is_not_said_to_be_open() {
         assert_eq!(stands("/run/secrets/feishu_app_secret", 0o100_444), Status::Ok);

@@ -42,7 +42,6 @@ pub struct Options {
     pub without_gateway: bool,
 }
 
-/// A running demo.
 pub struct Demo {
     /// Where everything is reached.
     pub info: Info,

@@ -64,9 +64,7 @@ impl Keys {
 
 /// Where the simulators are, and where Feishu finds us.
 pub struct Places {
-    /// Where Vika listens.
     pub vika: SocketAddr,
-    /// Where Feishu listens.
     pub feishu: SocketAddr,
     /// The address that buttons are reported to.
     pub callbacks: String,
@@ -80,13 +78,9 @@ impl Places {
     }
 }
 
-/// The running simulators.
 pub struct Outside {
-    /// The fake Vika.
     pub vika: vika::Running,
-    /// The fake Feishu.
     pub feishu: feishu::Running,
-    /// The managers' sheets.
     pub sheets: SheetIds,
 }
 
@@ -106,7 +100,6 @@ impl Outside {
         Ok(Self { vika, feishu, sheets })
     }
 
-    /// Stops both.
     pub async fn stop(self) {
         self.vika.stop().await;
         self.feishu.stop().await;

@@ -69,7 +69,6 @@ impl World {
         Ok(())
     }
 
-    /// Stops it.
     pub async fn stop(self) {
         if let Some(gateway) = self.gateway
             && let Err(error) = gateway.stop().await

@@ -73,7 +73,6 @@ struct Chunk {
     numbers: Vec<u64>,
 }
 
-/// Runs `huiyin import`.
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let webhook = webhook(args, target)?;
     let mut totals = Totals::default();
@@ -212,7 +211,6 @@ mod tests {
         assert_eq!(line("{\"text\":\"a\nb\"}"), Err("not a JSON object"));
     }
 
-    /// Seen to fail with the row sent: the answer then refuses rows by places that were never sent.
     #[test]
     fn a_row_that_looks_like_an_array_makes_none_of_the_rows_behind_it() {
         for row in ["[1]", "[", "[{\"id\":\"m\"}]"] {

@@ -86,7 +86,6 @@ impl Health {
         self.reports().services.insert(service, Service::Runs(parts));
     }
 
-    /// A service failed.
     pub(super) fn stopped(&self, service: &'static str, why: String) {
         self.reports().services.insert(service, Service::Stopped(why));
     }

@@ -25,7 +25,6 @@ const DATA: &str = "postgres";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunBy {
-    /// `huiyin up`.
     Up,
     /// `huiyin demo`, which starts afresh each time.
     Demo,
@@ -50,7 +49,6 @@ impl RunBy {
 /// What is known of whatever runs, or last ran, in a home.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Record {
-    /// The command.
     pub run_by: RunBy,
     /// The process that wrote this.
     pid: u32,
@@ -78,7 +76,6 @@ pub enum Home {
     Stopped(Record),
     /// A process has it, and has not said where its servers are yet; with what is known of it, or of an earlier run.
     Starting(Option<Record>),
-    /// It runs.
     Running(Record),
 }
 
@@ -235,7 +232,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with the passwords written as a configuration is, `***`, and with a plain file.
     #[test]
     fn what_is_told_is_read_again_and_is_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -259,7 +255,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with a demo that asked nobody, and with an `up` that did not.
     #[test]
     fn a_home_stays_with_the_command_that_it_is_of() {
         let config = Path::new("huiyin.json");
@@ -282,7 +277,7 @@ mod tests {
         assert_eq!(code(claim(folder.path(), RunBy::Up, config)), "taken");
     }
 
-    /// In a container every start has the same number. Seen to fail with the earlier record left as it was.
+    /// In a container every start has the same number.
     #[test]
     fn what_an_earlier_process_of_the_same_number_said_is_not_taken_for_this_ones() {
         let folder = tempfile::tempdir().unwrap();

@@ -250,7 +250,6 @@ impl Local {
         &self.stack
     }
 
-    /// Stops both servers.
     pub async fn stop(self) {
         self.stack.stop().await;
     }

@@ -16,7 +16,6 @@ use super::{Health, Local};
 
 /// The pause before a failed service is started again; doubled each time it fails soon again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A service that ran this long before it failed starts with the first pause again.
 const STEADY: Duration = Duration::from_mins(1);
@@ -31,7 +30,6 @@ const SERVICES: [(Role, Run); 5] = [
     (Role::FeishuAlerter, |ctx| Box::pin(feishu_alerter::run(ctx))),
 ];
 
-/// The running services.
 pub struct Services {
     running: JoinSet<()>,
     shutdown: Shutdown,

@@ -10,7 +10,6 @@ use crate::text::unreadable;
 /// The columns of a CSV file.
 const COLUMNS: [&str; 3] = ["name", "mobile", "email"];
 
-/// A colleague.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Person {

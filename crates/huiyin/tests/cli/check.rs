@@ -114,7 +114,6 @@ async fn each_secret_file_is_looked_at() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with the group left out: with the quota used up `check` said nothing of what stood still.
 #[tokio::test]
 async fn standing_alarms_are_told_with_their_remedy() -> Result<()> {
     let day = FirstDay::start().await?;
@@ -353,8 +352,7 @@ async fn feishu_is_looked_at_chat_by_chat() -> Result<()> {
     Ok(())
 }
 
-/// Nobody would hear of an alarm whose chat or people are wrong, and nobody would know. Seen to fail with `feishu.chats`,
-/// `public_chat` and `people` alone looked at.
+/// Nobody would hear of an alarm whose chat or people are wrong, and nobody would know.
 #[tokio::test]
 async fn the_operators_chat_and_those_in_it_are_looked_at() -> Result<()> {
     let day = FirstDay::start().await?;
@@ -374,7 +372,6 @@ async fn the_operators_chat_and_those_in_it_are_looked_at() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with the two limits exchanged.
 #[tokio::test]
 async fn clocks_are_compared_with_everybody() -> Result<()> {
     let day = FirstDay::start().await?;
@@ -406,7 +403,7 @@ async fn whoever_does_not_answer_is_not_waited_for() -> Result<()> {
     Ok(())
 }
 
-/// A real gateway, whose only event stream is another's: it is not taken away. Seen to fail with the stream asked for.
+/// A real gateway, whose only event stream is another's: it is not taken away.
 #[tokio::test]
 async fn the_gateway_is_asked_without_disturbing_it() -> Result<()> {
     let work_dir = local_stack::testing::settings("unused")?.tools.context("a folder")?;

@@ -77,7 +77,6 @@ fn outgoing(number: u32) -> Outgoing {
     }
 }
 
-/// Seen to fail with `replay` publishing under the original's message id: the bus then drops it as a duplicate.
 #[tokio::test]
 async fn a_replayed_letter_is_delivered_again_within_the_dedupe_window() -> Result<()> {
     let stack = Stack::start().await?;

@@ -18,10 +18,8 @@ use crate::command::configured;
 const SPACE: &str = "spcTest";
 /// The bot's display name in Vika.
 pub const BOT: &str = "机器人";
-/// Who presses buttons.
 pub const MANAGER: &str = "ou_manager";
 
-/// Everything there is.
 pub struct FirstDay {
     pub stack: Stack,
     pub vika: Vika,

@@ -61,7 +61,6 @@ async fn met(day: &FirstDay) -> Result<()> {
     running.stop().await
 }
 
-/// Seen to fail with any one of the three ways in which an account is known for ours left out, and with bots listed.
 #[tokio::test]
 async fn coworkers_of_the_groups_are_listed_against_the_roster() -> Result<()> {
     let day = FirstDay::start().await?;

@@ -28,9 +28,7 @@ const ROW: &str = r#"{"source":"webhook","account":"main","id":"ID","room":{"id"
 /// A `huiyin up` in a folder of its own, with the simulators of a first day in the place of Vika and Feishu.
 struct Up {
     day: FirstDay,
-    /// The working folder.
     folder: TempDir,
-    /// Somewhere else.
     elsewhere: TempDir,
     child: Child,
 }
@@ -197,7 +195,6 @@ fn row(id: &str) -> String {
     ROW.replace("ID", id)
 }
 
-/// Seen to fail while only `golive` and `cards` knew of a home, and with a verb taken out of the list.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_works_on_an_up() -> Result<()> {
     let up = Up::start().await?;
@@ -249,7 +246,7 @@ async fn every_verb_works_on_an_up() -> Result<()> {
     let mut again = pasted(elsewhere.path(), line).await?;
     stop(&mut again).await?;
 
-    // A demo deletes what it finds. Seen to fail with one that asked nobody.
+    // A demo deletes what it finds.
     let words = ["--home", &home, "demo", "--headless", "--without-gateway"];
     let demo =
         tokio::time::timeout(UP_WITHIN, huiyin_in(folder.path(), &words)).await.context("it began")??;
@@ -324,7 +321,7 @@ async fn a_home_is_brought_back_into_another() -> Result<()> {
     assert_eq!(aside.code, 0, "{}{}", aside.out, aside.err);
     assert!(aside.out.contains("is kept under the name huiyin_until_"), "{}", aside.out);
 
-    // One that fails changes nothing. Seen to fail with the database set aside first.
+    // One that fails changes nothing.
     for (what, says) in [("schema_version", "of a newer release"), ("rows", "came in instead of")] {
         let wrong = text(&folder.path().join(format!("{what}.tar.gz")));
         let change = |manifest: &mut Value| match what {
@@ -376,7 +373,6 @@ async fn every_verb_works_on_a_deployment() -> Result<()> {
     ingest.stop().await
 }
 
-/// Seen to fail while every verb asked for whatever the configuration was faulty in.
 #[tokio::test]
 async fn no_verb_asks_for_what_it_does_not_use() -> Result<()> {
     let day = FirstDay::start().await?;

@@ -59,7 +59,6 @@ pub enum Outcome {
     Dead(Dead),
 }
 
-/// Handles batches.
 pub trait Handler: Send {
     /// One outcome for each delivery, in order. What is `Done` has been committed.
     fn handle(&mut self, batch: &[Delivery]) -> impl Future<Output = Vec<Outcome>> + Send;
@@ -83,7 +82,6 @@ impl Delivery {
         &self.message.subject
     }
 
-    /// Its bytes.
     pub fn payload(&self) -> &[u8] {
         &self.message.payload
     }

@@ -44,7 +44,6 @@ pub struct DeadLetter {
     pub reason: String,
     /// Why, in a sentence.
     pub explanation: String,
-    /// The original bytes.
     pub payload: Bytes,
     headers: HeaderMap,
 }

@@ -57,22 +57,18 @@ pub enum BusError {
     /// The configuration has no password for this user.
     #[error("bus.passwords.{0}: expected the password of the bus's user `{0}`")]
     Password(User),
-    /// No connection.
     #[error("the bus cannot be reached")]
     Connect(#[source] async_nats::ConnectError),
     /// A publish was not acknowledged; it may have arrived all the same, so only the same id may be sent again.
     #[error("a publish to {subject} was not acknowledged")]
     Publish {
-        /// Where to.
         subject: String,
-        /// Why.
         #[source]
         source: jetstream::context::PublishError,
     },
     /// This message can never be published. Others can.
     #[error("a message for {subject} can never be published: {why}")]
     Unpublishable {
-        /// Where to.
         subject: String,
         /// What is wrong with it.
         why: &'static str,
@@ -83,9 +79,7 @@ pub enum BusError {
     /// A stream or consumer could not be declared or opened.
     #[error("{what} could not be declared or opened")]
     Declare {
-        /// Which.
         what: String,
-        /// Why.
         #[source]
         source: async_nats::Error,
     },

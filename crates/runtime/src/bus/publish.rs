@@ -22,14 +22,11 @@ const RESERVED_FOR_DEAD: usize = 16 * 1024;
 /// Bytes of a header's value.
 const MAX_HEADER: usize = 4 * 1024;
 
-/// Something to publish.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// Where to.
     pub subject: String,
     /// Its natural key: the bus drops what it has already seen under it (within ten minutes).
     pub id: String,
-    /// What.
     pub payload: Vec<u8>,
 }
 

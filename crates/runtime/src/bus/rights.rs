@@ -29,7 +29,6 @@ pub struct Rights {
 }
 
 impl User {
-    /// Every user.
     pub const ALL: [Self; 8] = [
         Self::Admin,
         Self::Role(Role::Ingest),

@@ -30,12 +30,9 @@ const WAKE_PENDING: i64 = 1_024;
 /// Deliveries of a wake-up that keeps failing; then it is the sweep's.
 const WAKE_DELIVERIES: i64 = 10;
 
-/// The durable consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consumer {
-    /// `room-state` reading CHAT.
     RoomStateChat,
-    /// `room-state` reading COMMAND.
     RoomStateCommand,
     /// `vika-sync` woken by ROOM.
     VikaSync,
@@ -48,7 +45,6 @@ pub enum Consumer {
 impl Consumer {
     /// Everything captured and asked for goes through these.
     pub const FACTS: [Self; 2] = [Self::RoomStateChat, Self::RoomStateCommand];
-    /// All of them.
     pub const ALL: [Self; 5] = [
         Self::RoomStateChat,
         Self::RoomStateCommand,
@@ -57,7 +53,6 @@ impl Consumer {
         Self::WatchdogDead,
     ];
 
-    /// The durable's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RoomStateChat => "room-state-chat",

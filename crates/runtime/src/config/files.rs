@@ -33,7 +33,6 @@ pub(super) fn drop_overridden(lower: &mut Value, upper: &Value) {
 pub struct SecretFile {
     /// The key that names it: `database.passwords.ingest_file`.
     pub key: String,
-    /// The file.
     pub file: PathBuf,
 }
 

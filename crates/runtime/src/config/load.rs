@@ -28,7 +28,6 @@ const SERVERS: [&str; 2] = ["database", "bus"];
 /// Where configuration comes from besides the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The file.
     pub file: PathBuf,
     /// Whether the environment may override it.
     pub environment: bool,
@@ -43,7 +42,6 @@ impl Source {
 /// Database and bus that are known from elsewhere than the configuration.
 #[derive(Debug, Clone)]
 pub struct Servers {
-    /// Where Postgres is.
     pub database: Database,
     /// Where the bus is.
     pub bus: Bus,
@@ -52,7 +50,6 @@ pub struct Servers {
 /// What a reader of the configuration uses of it.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// All of it.
     Everything,
     /// All of it, but of the secrets only those that stand at, or below, these places: the files of the rest may be
     /// missing, or empty as long as nobody has put the secret there. What stands for such a secret then is of no use to

@@ -148,7 +148,6 @@ async fn beats_reach_the_watchdog() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with `open` creating what is missing, and with `consume` returning when it is.
 #[tokio::test]
 async fn a_service_waits_for_its_consumer_and_declares_none() -> Result<()> {
     let server = bare().await?;
@@ -202,7 +201,7 @@ async fn a_lost_store_is_outlived() -> Result<()> {
     folding.stop().await
 }
 
-/// An earlier release kept ROOM in memory. Seen to fail without the right to delete it.
+/// An earlier release kept ROOM in memory.
 #[tokio::test]
 async fn a_stream_that_was_kept_in_memory_is_made_anew_by_whoever_declares() -> Result<()> {
     let server = bare().await?;

@@ -15,7 +15,6 @@ const CHAIN_BYTES: usize = 16;
 /// What is known of a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Its name.
     pub topic: String,
     /// Contact id of its owner.
     pub owner: Option<String>,
@@ -28,7 +27,6 @@ pub struct Facts {
 /// A room as it was last announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// What was announced.
     pub facts: Facts,
     /// Our account is no longer in it.
     pub gone: bool,

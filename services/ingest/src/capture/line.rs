@@ -92,7 +92,6 @@ impl<T> Line<T> {
 mod tests {
     use super::*;
 
-    /// Seen to fail with `Here` let out wherever it stands.
     #[test]
     fn what_came_first_leaves_first() {
         let (mut line, now) = (Line::default(), Instant::now());

@@ -61,7 +61,6 @@ pub struct Capture {
     login_code: watch::Sender<Option<String>>,
     /// What the gateway asks for before it logs the account in.
     verification: watch::Sender<Option<VerificationKind>>,
-    /// Ids were committed.
     arrived: Notify,
     people: People,
     contacts: Contacts,
@@ -81,7 +80,6 @@ pub struct Link {
 /// Why something could not be fetched or kept.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    /// The gateway's answer.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     /// What it answered is no message.
@@ -96,7 +94,6 @@ enum Trouble {
 }
 
 impl Capture {
-    /// The gateway's name.
     pub fn name(&self) -> &str {
         &self.name
     }

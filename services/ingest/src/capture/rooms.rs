@@ -23,7 +23,6 @@ const FRESH: TimeDelta = TimeDelta::hours(24);
 /// For so long after a change of the name the event is believed more than a payload, which may be older.
 const NAME_SETTLES: TimeDelta = TimeDelta::minutes(2);
 
-/// All rooms.
 #[derive(Default)]
 pub struct Rooms {
     slots: Mutex<HashMap<RoomId, Arc<AsyncMutex<Slot>>>>,

@@ -31,31 +31,22 @@ pub enum News {
     Warm,
     /// People came into a room.
     Joined {
-        /// Which room.
         room: RoomId,
-        /// Who.
         people: Vec<ContactId>,
-        /// Who brought them.
         inviter: Option<ContactId>,
-        /// When.
         at: DateTime<Utc>,
     },
     /// People left a room.
     Left {
-        /// Which room.
         room: RoomId,
-        /// Who.
         people: Vec<ContactId>,
         /// Who removed them; themselves if they went of their own accord.
         remover: Option<ContactId>,
-        /// When.
         at: DateTime<Utc>,
     },
     /// A room has another name, which [`super::rooms::Rooms::renamed`] has been told.
     Renamed {
-        /// Which room.
         room: RoomId,
-        /// When.
         at: DateTime<Utc>,
     },
     /// A room or one of its members is no longer as it was told.

@@ -25,10 +25,8 @@ pub struct Raw<'a> {
     pub nobody: bool,
 }
 
-/// What it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// The kind.
     pub kind: MessageKind,
     /// Its text as people read it: for a file the name, for a link or a card the title, for a recall the id.
     pub text: String,

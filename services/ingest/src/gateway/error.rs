@@ -38,7 +38,6 @@ pub enum GatewayError {
     /// The address or the certificate in the settings cannot be used.
     #[error("the gateway's {what} cannot be used")]
     Settings {
-        /// Which setting.
         what: &'static str,
     },
 }

@@ -43,7 +43,6 @@ pub enum State {
 /// All waiting times. [`Timings::default`] has the values for production.
 #[derive(Debug, Clone, Copy)]
 pub struct Timings {
-    /// For a connection.
     pub connect: Duration,
     /// From asking for the stream to starting the puppet, if the stream has not opened by then.
     pub start_after: Duration,
@@ -89,7 +88,6 @@ pub enum Input {
     Connected,
     /// The gateway accepted the stream; some do so only with the first event.
     StreamOpened,
-    /// An event came.
     Event(Signal),
     /// Connecting failed, the stream was refused, or it ended.
     Failed(GatewayError),
@@ -118,7 +116,6 @@ pub enum Action {
     /// Start the puppet; what comes of it is only logged. Always after [`Action::Subscribe`], so that what starting
     /// brings about is not lost.
     Start,
-    /// Probe.
     Ding,
     /// Drop the connection with all that hangs on it.
     Drop,
@@ -196,7 +193,6 @@ impl Machine {
         }
     }
 
-    /// Where it is.
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Resting { state, .. } => state,
@@ -229,7 +225,6 @@ impl Machine {
         }
     }
 
-    /// Time has passed.
     pub fn tick(&mut self, now: Instant) -> Vec<Action> {
         if now < self.wake_at() {
             return Vec::new();

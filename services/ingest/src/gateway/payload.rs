@@ -24,7 +24,6 @@ pub struct Message {
     pub talker: Option<ContactId>,
     /// Where it was said.
     pub place: Place,
-    /// What it is.
     pub kind: Kind,
     /// The number on the wire behind `kind`, kept since forks add to it.
     pub wire_type: i32,
@@ -59,15 +58,10 @@ pub enum Place {
 pub enum Kind {
     /// Text that people read, marked up or not.
     Text,
-    /// A picture.
     Image,
-    /// A voice message.
     Audio,
-    /// A film.
     Video,
-    /// A file.
     File,
-    /// A sticker.
     Emoticon,
     /// A place on the map.
     Location,
@@ -75,13 +69,10 @@ pub enum Kind {
     Url,
     /// A mini program's card.
     MiniProgram,
-    /// Somebody's card.
     Contact,
-    /// Forwarded messages.
     ChatHistory,
     /// Money in an envelope.
     RedEnvelope,
-    /// Money.
     Transfer,
     /// A voice or video call.
     Call,
@@ -92,7 +83,6 @@ pub enum Kind {
     },
     /// `WeChat` says something itself.
     System,
-    /// All the rest.
     Other,
 }
 
@@ -288,7 +278,6 @@ mod tests {
         assert_eq!(read(other), Err(PayloadError::OtherMessage));
     }
 
-    /// Seen to fail: a notice without a talker was refused, asked for five times and given up.
     #[test]
     fn notices_are_said_by_nobody() {
         for talker in ["", " ", "r1", "12345@chatroom"] {

@@ -34,11 +34,9 @@ pub struct Arrival {
     pub epoch: Epoch,
     /// Its place on that connection, from 1. (epoch, sequence) is the order of arrival.
     pub sequence: u64,
-    /// When it came.
     pub arrived_at: DateTime<Utc>,
     /// The gateway's own number; 0 from gateways that have none. A jump is evidence of loss.
     pub wire_sequence: i32,
-    /// The event.
     pub event: Event,
 }
 

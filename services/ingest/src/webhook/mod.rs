@@ -55,7 +55,6 @@ struct Webhook {
     order: Arc<CaptureOrder>,
 }
 
-/// The webhook's routes.
 pub fn router(ctx: Context, gate: Arc<Gate>, contacts: Contacts, order: Arc<CaptureOrder>) -> Router {
     let webhook = Webhook { ctx, gate, contacts, order };
     Router::new().route("/v1/messages", post(messages)).with_state(Arc::new(webhook))

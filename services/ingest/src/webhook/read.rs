@@ -25,7 +25,6 @@ pub struct Read {
     pub rejected: Vec<Rejected>,
 }
 
-/// A refused row.
 #[derive(Debug, Serialize)]
 pub struct Rejected {
     /// Its place in the body, from 0.

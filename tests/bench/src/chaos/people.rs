@@ -29,7 +29,6 @@ pub struct Deeds {
 /// A button of a card.
 #[derive(Debug, Clone)]
 pub struct Pressed {
-    /// The card's uuid.
     pub uuid: String,
     /// What the button asks for.
     pub act: String,

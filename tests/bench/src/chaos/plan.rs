@@ -47,7 +47,6 @@ pub const STAFF: [(&str, &str, &str); 6] = [
 /// A message that some system has for the webhook.
 #[derive(Debug, Clone)]
 pub struct Said {
-    /// The room's number.
     pub room: usize,
     /// Its id at its source, unique in the run.
     pub id: String,
@@ -59,7 +58,6 @@ pub struct Said {
     pub text: String,
     /// The room's name as its source tells it.
     pub topic: String,
-    /// When.
     pub sent_at: DateTime<Utc>,
     /// Counts and never alarms.
     pub history: bool,
@@ -87,7 +85,6 @@ pub enum Gesture {
 /// What a system sends in one request; sent again until it was answered as accepted.
 pub type Post = Vec<Said>;
 
-/// What fails.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// `kill -9`, and a new start after a while.
@@ -119,18 +116,14 @@ pub enum Fault {
 /// A server of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
-    /// The database.
     Postgres,
-    /// The bus.
     Nats,
 }
 
 /// What a service is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Link {
-    /// The database.
     Postgres,
-    /// The bus.
     Nats,
     /// Vika or Feishu, for a service that calls one of them.
     Outside,
@@ -148,7 +141,6 @@ pub const REPLICAS: [(&str, u8); 8] = [
     ("feishu-alerter", 2),
 ];
 
-/// A run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// What the clock shows when it begins.
@@ -157,16 +149,13 @@ pub struct Plan {
     pub leaps: Vec<(i64, i64)>,
     /// Real time after the beginning of the clock, in order.
     pub posts: Vec<(Duration, Post)>,
-    /// The same.
     pub gestures: Vec<(Duration, Gesture)>,
-    /// The same.
     pub faults: Vec<(Duration, Fault)>,
     /// Stands in every text that says something.
     pub marker: String,
 }
 
 impl Plan {
-    /// Of a seed.
     pub fn of(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let base: DateTime<Utc> = DateTime::from_timestamp(1_795_305_600, 0).unwrap_or_default();

@@ -11,10 +11,8 @@ use tokio::sync::watch;
 /// Bytes passed on at a time.
 const CHUNK: usize = 16 * 1024;
 
-/// How connections fare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weather {
-    /// Bytes pass.
     Fair,
     /// Connections stay, and nothing passes.
     Stalled,
@@ -57,7 +55,6 @@ impl Proxy {
         Ok(Self { weather, task })
     }
 
-    /// Changes the weather.
     pub fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }

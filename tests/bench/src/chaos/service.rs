@@ -55,7 +55,6 @@ pub fn run(name: &str, pace: &str) -> ExitCode {
 /// One replica of a service.
 #[derive(Debug)]
 pub struct Service {
-    /// The service.
     pub name: &'static str,
     /// With its number: `room-state-2`.
     pub replica: String,
@@ -75,7 +74,6 @@ struct State {
 }
 
 impl Service {
-    /// Not started yet.
     pub fn new(name: &'static str, replica: String, folder: &Path, pace: &Pace) -> Result<Self> {
         let config = folder.join(format!("{replica}.json"));
         let log = folder.join(format!("{replica}.log"));

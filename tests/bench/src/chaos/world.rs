@@ -40,19 +40,15 @@ pub struct World {
     pub clock: Clock,
     /// The real moment at which it began.
     pub began: Instant,
-    /// The servers.
     pub local: Local,
     /// As the superuser, past the proxies.
     pub admin: PgPool,
-    /// The managers' tables.
     pub vika: vika::Running,
-    /// The chats.
     pub feishu: feishu::Running,
     /// The configuration that all services share.
     pub config: Config,
     /// The replicas, as in [`REPLICAS`].
     pub services: Vec<Arc<Service>>,
-    /// The proxies.
     pub links: BTreeMap<(usize, Link), Proxy>,
     /// Where each alerter takes presses.
     pub callbacks: Vec<SocketAddr>,
@@ -151,7 +147,6 @@ impl World {
         Ok(())
     }
 
-    /// Stops everything.
     pub async fn stop(self) -> Result<TempDir> {
         let mut stopped = Ok(());
         for service in &self.services {

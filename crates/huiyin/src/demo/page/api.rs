@@ -15,7 +15,6 @@ use super::sources::Sources;
 
 type Shared = State<Arc<Sources>>;
 
-/// All of them.
 pub fn routes() -> Router<Arc<Sources>> {
     Router::new()
         .route("/api/scene", get(async |State(sources): Shared| answer(sources.scene().await)))

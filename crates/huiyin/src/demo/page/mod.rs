@@ -27,7 +27,6 @@ pub use sources::{Places, Sources};
 /// The page is served here if the port is free, so that an open tab survives a restart.
 const PREFERRED_PORT: u16 = 8400;
 
-/// The running page.
 pub struct Page {
     address: SocketAddr,
     stop: CancellationToken,

@@ -19,7 +19,6 @@ use crate::local::Health;
 const TRANSCRIPT: i64 = 60;
 /// The source of messages, from the gateway or on its behalf.
 const SOURCE: &str = "wechaty";
-/// Connections for looking.
 const POOL_SIZE: u32 = 2;
 
 /// Everything behind the page.
@@ -46,9 +45,7 @@ pub struct Places {
     pub control: Option<String>,
     /// The token that it asks for beyond loopback.
     pub control_token: Option<String>,
-    /// The webhook.
     pub webhook: String,
-    /// Its token.
     pub webhook_token: String,
 }
 

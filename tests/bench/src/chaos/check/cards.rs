@@ -38,7 +38,6 @@ struct Row {
     true_to_wait: bool,
 }
 
-/// Everything about cards.
 pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let messages = in_chats(scene.world).await?;
     let rows = sqlx::query(

@@ -22,13 +22,10 @@ pub use logs::leaks;
 
 /// What a check looks at, read once for all of them.
 pub struct Scene<'a> {
-    /// The run.
     pub world: &'a World,
-    /// Its plan.
     pub plan: &'a Plan,
     /// What was seen to be done.
     pub deeds: &'a Deeds,
-    /// All rooms.
     pub rooms: Vec<Room>,
     /// All waits ever, by id.
     pub waits: BTreeMap<String, StoredWait>,
@@ -37,7 +34,6 @@ pub struct Scene<'a> {
 /// What a run made, for its line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
-    /// Commands decided.
     pub commands: usize,
     /// Messages that stand in the chats.
     pub cards: usize,
