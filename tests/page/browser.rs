@@ -131,8 +131,8 @@ impl Browser {
 
     /// What an expression is worth in the page.
     pub async fn value(&mut self, expression: &str) -> Result<Value> {
-        let wish = json!({ "expression": format!("{{ {FIND} {expression} }}"), "returnByValue": true });
-        let answer = self.call("Runtime.evaluate", wish).await?;
+        let params = json!({ "expression": format!("{{ {FIND} {expression} }}"), "returnByValue": true });
+        let answer = self.call("Runtime.evaluate", params).await?;
         ensure!(answer.get("exceptionDetails").is_none(), "{expression} broke: {answer}");
         Ok(answer["result"]["value"].clone())
     }

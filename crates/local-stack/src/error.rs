@@ -73,10 +73,7 @@ pub enum Error {
     },
     /// Postgres refused an administrative statement.
     #[error("Postgres would not {action}")]
-    Sql {
-        action: String,
-        source: sqlx::Error,
-    },
+    Sql { action: String, source: sqlx::Error },
     /// A test's own initialisation of a template database failed.
     #[error("the template database {key:?} could not be initialised")]
     Template {

@@ -70,10 +70,7 @@ pub enum GatewayError {
     },
     /// Something took longer than it may.
     #[error("{what} took longer than {limit:?}")]
-    TimedOut {
-        what: &'static str,
-        limit: Duration,
-    },
+    TimedOut { what: &'static str, limit: Duration },
     /// It ended, or spoke nonsense, before it was ready.
     #[error("the gateway did not start: {last_words}")]
     Start {

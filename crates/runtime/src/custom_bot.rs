@@ -1,4 +1,4 @@
-//! Feishu's custom bots: a plain text into a group through a webhook, for the day on which our own app cannot speak.
+//! Feishu's custom bots: a plain text into a group through a webhook, for when our own app cannot send.
 //!
 //! The webhook knows no message ids and no uuids: what is sent twice stands there twice. So it is for the last ditch
 //! alone.
@@ -38,8 +38,8 @@ struct Answer {
     code: i64,
 }
 
-/// Says something in the bot's group, as text and nothing else: no part of it is markup to Feishu.
-pub async fn say(
+/// Sends a text to the bot's group, as text and nothing else: no part of it is markup to Feishu.
+pub async fn send(
     http: &reqwest::Client,
     bot: &CustomBot,
     text: &str,

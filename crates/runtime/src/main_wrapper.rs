@@ -1,5 +1,5 @@
 //! The `main` that every service shares: configuration, telemetry, connections with bounded retry, schema check,
-//! health, signals; then the service's own `run`, then a bounded farewell.
+//! health, signals; then the service's own `run`, then a bounded stop.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -118,14 +118,14 @@ pub async fn connect(
     shutdown: Shutdown,
 ) -> anyhow::Result<Context> {
     let db = pool(database, service);
-    let patience = tokio::time::Instant::now() + CONNECT_PATIENCE;
-    patiently(patience, &shutdown, "Postgres", || async {
+    let deadline = tokio::time::Instant::now() + CONNECT_PATIENCE;
+    retrying(deadline, &shutdown, "Postgres", || async {
         let mut connection = db.acquire().await?;
         store::migrate::check(&mut connection).await?;
         Ok(())
     })
     .await?;
-    let bus = patiently(patience, &shutdown, "the bus", || async {
+    let bus = retrying(deadline, &shutdown, "the bus", || async {
         Ok(Bus::connect(bus, service).await?.by(&clock))
     })
     .await?;
@@ -163,7 +163,7 @@ pub fn pool(options: PgConnectOptions, service: &str) -> PgPool {
         .connect_lazy_with(options.application_name(service).options([IDLE_IN_TRANSACTION]))
 }
 
-async fn patiently<T, Fut>(
+async fn retrying<T, Fut>(
     until: tokio::time::Instant,
     shutdown: &Shutdown,
     what: &str,
@@ -210,7 +210,7 @@ where
     let requested = shutdown.requested();
     beating.abort();
     if requested {
-        beats.farewell().await;
+        beats.announce_stop().await;
     }
     drop(tokio::time::timeout(GRACE, async { drop(bus.client().drain().await) }).await);
     drop(tokio::time::timeout(GRACE, db.close()).await);

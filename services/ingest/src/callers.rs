@@ -12,9 +12,9 @@ use subtle::ConstantTimeEq;
 /// The source that a token without claims may speak for.
 const OWN_SOURCE: &str = "webhook";
 
-/// Wrong tokens that a client may send: a misconfigured one still hears what is wrong.
+/// Wrong tokens that a client may send: a misconfigured one still gets an answer that says what is wrong.
 const GUESSES: Rate = Rate::one_in(Duration::from_secs(3), 20);
-/// How long it is not listened to when it sends more.
+/// How long it is locked out when it sends more.
 const LOCKED_FOR: Duration = Duration::from_mins(1);
 
 /// Everybody who may call.

@@ -9,7 +9,7 @@ use store::role::Role;
 
 use super::report::{Finding, Group};
 use super::within;
-use super::wording::{self, LoginFailure, Told};
+use super::wording::{self, Advice, LoginFailure};
 
 /// A login that worked: the schema's version, and that of the newest rules.
 struct Seen {
@@ -28,7 +28,7 @@ pub(super) async fn check(database: &Database) -> Vec<Finding> {
     {
         return unreachable(database);
     }
-    let mut findings: Vec<Finding> = tries.iter().map(|(name, tried)| told(name, tried)).collect();
+    let mut findings: Vec<Finding> = tries.iter().map(|(name, tried)| login_finding(name, tried)).collect();
     findings.push(schema(tries.iter().find_map(|(_, tried)| tried.as_ref().ok())));
     findings.push(rules(tries.iter().find_map(|(_, tried)| tried.as_ref().ok())));
     findings
@@ -40,7 +40,7 @@ fn unreachable(database: &Database) -> Vec<Finding> {
     [first].into_iter().chain(skipped).collect()
 }
 
-fn told(role: &str, tried: &Result<Seen, LoginFailure>) -> Finding {
+fn login_finding(role: &str, tried: &Result<Seen, LoginFailure>) -> Finding {
     match tried {
         Ok(_) => Group::Database.ok(wording::role_logs_in(role)),
         Err(failure) => Group::Database.failed(wording::role_refused(role, failure)),
@@ -89,7 +89,7 @@ fn why(error: &sqlx::Error) -> LoginFailure {
 }
 
 /// Only so that a role's failure can be told where it is not a finding of its own.
-pub(super) async fn as_reader(database: &Database) -> Result<PgConnection, Told> {
+pub(super) async fn as_reader(database: &Database) -> Result<PgConnection, Advice> {
     let refused = |failure: &LoginFailure| wording::role_refused(Role::Reader.name(), failure);
     let options = connect_options(database, Role::Reader).map_err(|_| refused(&LoginFailure::NoPassword))?;
     match within(PgConnection::connect_with(&options)).await {

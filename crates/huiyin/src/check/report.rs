@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::wording::{self, Told};
+use super::wording::{self, Advice};
 
 /// What a line is about, in the order in which groups are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -82,12 +82,12 @@ impl Group {
         Finding { group: self, status: Status::Ok, what: what.into(), remedy: String::new() }
     }
 
-    pub(super) fn warning(self, told: Told) -> Finding {
-        Finding { group: self, status: Status::Warning, what: told.what, remedy: told.remedy }
+    pub(super) fn warning(self, advice: Advice) -> Finding {
+        Finding { group: self, status: Status::Warning, what: advice.what, remedy: advice.remedy }
     }
 
-    pub(super) fn failed(self, told: Told) -> Finding {
-        Finding { group: self, status: Status::Failed, what: told.what, remedy: told.remedy }
+    pub(super) fn failed(self, advice: Advice) -> Finding {
+        Finding { group: self, status: Status::Failed, what: advice.what, remedy: advice.remedy }
     }
 
     pub(super) fn skipped(self, what: impl Into<String>) -> Finding {

@@ -15,8 +15,8 @@ use store::role::Role;
 use super::Options;
 use super::company::{OPERATORS_CHAT, PUBLIC_CHAT};
 use super::world::{World, gateway_token};
+use crate::command_hints::for_home;
 use crate::local::Local;
-use crate::pasted::about;
 
 /// The file in the demo's home.
 const FILE: &str = "demo.json";
@@ -140,7 +140,7 @@ impl Info {
         }
         line("Home", &self.home.display().to_string());
         line("Tokens", &format!("in {}", self.home.join(FILE).display()));
-        line("Commands", &format!("{} check, and whatever else --help shows", about(&self.home)));
+        line("Commands", &format!("{} check, and whatever else --help shows", for_home(&self.home)));
         text.push_str("\nOpen the page to play. Ctrl-C stops everything.");
         text
     }

@@ -133,7 +133,7 @@ fn what_does_not_run_is_said_in_one_line() {
     let line = refused(here.target(Some(&up), None, None).running());
     assert!(
         line.contains("nothing runs there now")
-            && line.contains(&format!("{} up`", crate::pasted::about(&up))),
+            && line.contains(&format!("{} up`", crate::command_hints::for_home(&up))),
         "{line}"
     );
     // What asks for the configuration alone asks for no more.

@@ -132,9 +132,9 @@ pub(crate) fn claim(folder: &Path, run_by: RunBy, config: &Path) -> failure::Res
     // A damaged one says nothing; it is written anew.
     let whose = read(&folder.join(FILE)).ok().flatten().map(|record| record.run_by);
     let refused = match (run_by, whose) {
-        (RunBy::Demo, Some(RunBy::Up)) => Some(words::of_an_up(folder)),
-        (RunBy::Demo, None) if folder.join(DATA).exists() => Some(words::of_somebody(folder)),
-        (RunBy::Up, Some(RunBy::Demo)) => Some(words::of_a_demo(folder)),
+        (RunBy::Demo, Some(RunBy::Up)) => Some(messages::of_an_up(folder)),
+        (RunBy::Demo, None) if folder.join(DATA).exists() => Some(messages::of_somebody(folder)),
+        (RunBy::Up, Some(RunBy::Demo)) => Some(messages::of_a_demo(folder)),
         _ => None,
     };
     if let Some(refused) = refused {
@@ -146,7 +146,7 @@ pub(crate) fn claim(folder: &Path, run_by: RunBy, config: &Path) -> failure::Res
     Ok(write_private(&folder.join(FILE), &format!("{record:#}\n"))?)
 }
 
-mod words {
+mod messages {
     use std::path::Path;
 
     pub(super) fn of_an_up(folder: &Path) -> String {
@@ -175,7 +175,7 @@ mod words {
 }
 
 /// Says in a home what this process runs there.
-pub(super) fn tell(
+pub(super) fn write_record(
     folder: &Path,
     run_by: RunBy,
     config: &Path,

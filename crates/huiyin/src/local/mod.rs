@@ -132,8 +132,8 @@ impl Local {
 
     /// Leaves word in the home for commands that are run beside this process: with which configuration it runs, and
     /// where its servers are.
-    pub fn tell(&self, run_by: RunBy, config: &Path) -> Result<()> {
-        home::tell(&self.home, run_by, config, &self.all_logins(), &self.stack.nats.monitor_url())
+    pub fn write_record(&self, run_by: RunBy, config: &Path) -> Result<()> {
+        home::write_record(&self.home, run_by, config, &self.all_logins(), &self.stack.nats.monitor_url())
     }
 
     /// Both servers with every login that there is, the database superuser's too: for an operator's commands. A service

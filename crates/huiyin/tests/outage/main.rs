@@ -228,7 +228,7 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
     let (ingest, token) = (info["ingest"].as_str().unwrap(), info["ingest_token"].as_str().unwrap());
     let control = info["gateway_control"].as_str().context("no gateway")?;
     let load = Load::start(&http, ingest, token);
-    heard(&demo, &http, control, DAWN, "在吗？").await?;
+    say_until_captured(&demo, &http, control, DAWN, "在吗？").await?;
     for (round, victims) in [&["node"][..], &["node", "postgres", "nats-server"]].into_iter().enumerate() {
         demo.kill(victims)?;
         let lines =
@@ -236,10 +236,10 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
         until("the gateway is back", async || lines(&demo, "Wechaty gateway runs again after") == round + 1)
             .await?;
         assert_eq!(lines(&demo, "Wechaty gateway died (signal: 9 (SIGKILL))"), round + 1);
-        heard(&demo, &http, control, DAWN, "还在吗？").await?;
+        say_until_captured(&demo, &http, control, DAWN, "还在吗？").await?;
     }
     // Whoever had a lease has it again: the tables move, and cards go out.
-    heard(&demo, &http, control, GALAXY, "断线之后发货了吗？").await?;
+    say_until_captured(&demo, &http, control, GALAXY, "断线之后发货了吗？").await?;
     for (simulator, page) in [("vika", "/_sim/sheets"), ("feishu", "/_sim/messages")] {
         let root = info[simulator].as_str().unwrap();
         until(&format!("{simulator} shows it"), async || {
@@ -256,7 +256,13 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
 }
 
 /// Somebody speaks until it is heard: what is said while nobody is connected to the mock account is told to nobody.
-async fn heard(demo: &Running, http: &Client, control: &str, who: (&str, &str), text: &str) -> Result<()> {
+async fn say_until_captured(
+    demo: &Running,
+    http: &Client,
+    control: &str,
+    who: (&str, &str),
+    text: &str,
+) -> Result<()> {
     let end = tokio::time::Instant::now() + PATIENCE;
     let mut spoken = Vec::new();
     loop {

@@ -2,7 +2,7 @@
 
 mod compare;
 mod consume;
-mod dead;
+mod dead_letter;
 mod lag;
 mod login;
 mod publish;
@@ -23,7 +23,7 @@ use crate::Clock;
 
 pub use compare::{Difference, differences};
 pub use consume::{Delivery, Handler, Outcome, consume};
-pub use dead::{Dead, DeadLetter};
+pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use lag::Lag;
 pub use login::Login;
 pub use publish::Outgoing;
@@ -100,7 +100,7 @@ impl Bus {
         .ping_interval(PING_INTERVAL)
         .connection_timeout(CONNECT_TIMEOUT)
         .event_callback(move |event| {
-            note(&event, &service);
+            log_event(&event, &service);
             std::future::ready(())
         })
         .connect(server)
@@ -159,7 +159,7 @@ struct ServerTime {
     ts: DateTime<Utc>,
 }
 
-fn note(event: &async_nats::Event, service: &str) {
+fn log_event(event: &async_nats::Event, service: &str) {
     let name = event_name(event);
     metrics::counter!("bus_connection_events_total", "service" => service.to_owned(), "event" => name)
         .increment(1);

@@ -51,16 +51,16 @@ impl User {
     /// What it may do.
     pub fn rights(self) -> Rights {
         let mut publish = match self {
-            Self::Admin => declaring(),
-            Self::Role(Role::Operator) => replaying(),
-            Self::Role(Role::Reader) => looking(),
-            Self::Role(role) => serving(role),
+            Self::Admin => admin_rights(),
+            Self::Role(Role::Operator) => operator_rights(),
+            Self::Role(Role::Reader) => reader_rights(),
+            Self::Role(role) => service_rights(role),
         };
         publish.sort();
         let mut subscribe = vec![format!("{}.>", inbox(self.name()))];
         match self {
             Self::Role(Role::FeishuAlerter) => subscribe.push(subject::BEAT_ALL.to_owned()),
-            // Somebody has to notice when the one who notices is gone.
+            // The watchdog is watched by another service.
             Self::Role(Role::Ingest) => subscribe.push(subject::beat(Role::FeishuAlerter.service())),
             _ => {}
         }
@@ -89,11 +89,11 @@ const fn facts(role: Role) -> Option<&'static str> {
     }
 }
 
-fn serving(role: Role) -> Vec<String> {
+fn service_rights(role: Role) -> Vec<String> {
     let mut allowed: Vec<String> = facts(role).map(str::to_owned).into_iter().collect();
     allowed.extend([subject::dead_of(role.service()), subject::beat(role.service())]);
     for consumer in Consumer::ALL.into_iter().filter(|consumer| consumer.owner() == role) {
-        allowed.extend(consuming(consumer));
+        allowed.extend(consumer_rights(consumer));
         if role == Role::RoomState {
             // How old the oldest message is that is not folded: cards wait for it.
             allowed.push(api(&format!("STREAM.MSG.GET.{}", consumer.stream())));
@@ -102,7 +102,7 @@ fn serving(role: Role) -> Vec<String> {
     allowed
 }
 
-fn consuming(consumer: Consumer) -> [String; 4] {
+fn consumer_rights(consumer: Consumer) -> [String; 4] {
     let (stream, durable) = (consumer.stream(), consumer.name());
     [
         api(&format!("CONSUMER.INFO.{stream}.{durable}")),
@@ -115,7 +115,7 @@ fn consuming(consumer: Consumer) -> [String; 4] {
 
 /// Nobody may delete a stream, since what they hold exists nowhere else; but ROOM, which holds nothing but wake-ups, has
 /// to be made anew where it was once kept in memory.
-fn declaring() -> Vec<String> {
+fn admin_rights() -> Vec<String> {
     let each = |stream: &str| {
         ["STREAM.INFO.", "STREAM.CREATE.", "STREAM.UPDATE."]
             .map(|call| api(&format!("{call}{stream}")))
@@ -130,14 +130,14 @@ fn declaring() -> Vec<String> {
 }
 
 /// A dead letter is read, published again where it came from, and then removed.
-fn replaying() -> Vec<String> {
+fn operator_rights() -> Vec<String> {
     let dead = ["STREAM.INFO.DEAD", "STREAM.MSG.GET.DEAD", "STREAM.MSG.DELETE.DEAD"].map(api);
     let facts = [subject::CHAT_ALL, subject::COMMAND_ALL, subject::ROOM_ALL].map(str::to_owned);
     dead.into_iter().chain(facts).collect()
 }
 
 /// How streams and consumers stand and how far they are, but no message.
-fn looking() -> Vec<String> {
+fn reader_rights() -> Vec<String> {
     [
         "INFO",
         "STREAM.NAMES",

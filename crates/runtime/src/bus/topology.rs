@@ -38,7 +38,7 @@ pub enum Consumer {
     VikaSync,
     /// `feishu-alerter` woken by ROOM.
     FeishuAlerter,
-    /// `feishu-alerter`'s watchdog seeing what is set aside in DEAD.
+    /// `feishu-alerter`'s watchdog counting dead letters.
     WatchdogDead,
 }
 
@@ -87,7 +87,7 @@ impl Consumer {
             durable_name: Some(self.name().to_owned()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            // Facts are delivered until they are handled or set aside.
+            // Facts are delivered until they are handled or stored as dead letters.
             max_deliver: -1,
             max_ack_pending: BATCH_PENDING,
             deliver_policy: DeliverPolicy::All,
@@ -102,7 +102,7 @@ impl Consumer {
                 filter_subject: subject::ROOM_ALL.to_owned(),
                 ..batches
             },
-            // What was set aside before anybody watched is no news.
+            // Dead letters from before anybody watched are no alarm.
             Self::WatchdogDead => {
                 pull::Config { max_ack_pending: WAKE_PENDING, deliver_policy: DeliverPolicy::New, ..batches }
             }
@@ -130,7 +130,7 @@ pub(super) fn streams() -> [Config; 4] {
         limits("COMMAND", subject::COMMAND_ALL),
         Config {
             // In a file, because a stream in memory goes with all its consumers when the server restarts, and nobody
-            // would hear of changes until the next `huiyin apply`. Wake-ups themselves may be lost.
+            // would be woken by changes until the next `huiyin apply`. Wake-ups themselves may be lost.
             persist_mode: Some(PersistenceMode::Async),
             max_messages_per_subject: 1,
             max_age: DAY,

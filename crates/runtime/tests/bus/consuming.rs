@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use local_stack::testing::TestNats;
 use runtime::Shutdown;
 use runtime::bus::{
-    Bus, Consumer, Dead, Delivery, Handler, Outcome, Outgoing, User, consume, declare, differences,
+    Bus, Consumer, DeadLetterReason, Delivery, Handler, Outcome, Outgoing, User, consume, declare,
+    differences,
 };
 use runtime::health::Health;
 use tokio::sync::mpsc;
@@ -28,7 +29,10 @@ impl Handler for Taker {
             let text = String::from_utf8_lossy(delivery.payload()).into_owned();
             self.0.send(text.clone()).ok();
             if text == "bad" {
-                Outcome::Dead(Dead { reason: "refused", explanation: "it says so".to_owned() })
+                Outcome::DeadLetter(DeadLetterReason {
+                    reason: "refused",
+                    explanation: "it says so".to_owned(),
+                })
             } else {
                 Outcome::Done
             }

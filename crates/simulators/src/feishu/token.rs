@@ -62,7 +62,7 @@ pub(super) fn authenticate(world: &World, call: &Call, now: DateTime<Utc>) -> Re
 }
 
 fn flat_refusal(code: i64) -> Answer {
-    Answer { status: 200, headers: Vec::new(), body: json!({"code": code, "msg": words(code)}) }
+    Answer { status: 200, headers: Vec::new(), body: json!({"code": code, "msg": message_of(code)}) }
 }
 
 fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {

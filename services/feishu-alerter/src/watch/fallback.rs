@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use runtime::Context;
 use runtime::config::Watchdog;
-use runtime::custom_bot::{CustomBotError, say};
+use runtime::custom_bot::{self, CustomBotError};
 use runtime::operated::Operated;
 use runtime::telemetry::chain;
 use store::alerts::watch::{Untold, mark_told, untold};
@@ -43,7 +43,9 @@ impl Fallback {
         }
         let untold = untold(&mut *ctx.db.acquire().await?, FEISHU_REFUSES).await?;
         for alarm in untold {
-            let said = say(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now()).await;
+            let said =
+                custom_bot::send(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now())
+                    .await;
             if let Err(error) = said {
                 self.failed = Some(Instant::now());
                 note(&error);

@@ -9,16 +9,16 @@
 mod arrivals;
 mod change;
 mod fetch;
-mod line;
 mod message;
 mod missing;
+mod ordered;
 mod outbox;
 mod people;
 mod record;
+mod room_sync;
 mod rooms;
 mod setup;
 mod unlisted;
-mod warm;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,7 +28,7 @@ use events::beat::VerificationKind;
 use runtime::Context;
 use tokio::sync::{Notify, watch};
 
-pub use record::state as state_word;
+pub use record::state_name;
 pub use setup::start;
 
 use self::outbox::Outbox;
@@ -79,7 +79,7 @@ pub struct Link {
 
 /// Why something could not be fetched or kept.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum CaptureError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     /// What it answered is no message.
@@ -134,7 +134,7 @@ impl Capture {
     }
 
     /// Whether a failure on this link says something about what was asked for, and not about the link.
-    fn still(&self, link: &Link) -> bool {
+    fn is_current(&self, link: &Link) -> bool {
         let status = self.status.borrow();
         status.state == State::Live && status.epoch == link.epoch
     }

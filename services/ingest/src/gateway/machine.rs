@@ -1,4 +1,4 @@
-//! When to connect, when to doubt, when to give up: the life of a connection as a pure state machine.
+//! When to connect, when to suspect, when to give up: the life of a connection as a pure state machine.
 //!
 //! ```text
 //! Disconnected → Connecting → Subscribing → WaitingLogin ⇄ Live
@@ -103,7 +103,7 @@ pub enum Signal {
     /// The account is logged out.
     Logout,
     /// Anything else: a sign of life.
-    Life,
+    Activity,
 }
 
 /// What is to be done, in this order.
@@ -291,7 +291,7 @@ impl Machine {
         self.occupied_since = None;
         actions.extend(self.alarm.take().map(Action::Clear));
         match signal {
-            Signal::Life => {}
+            Signal::Activity => {}
             Signal::Login(account) => actions.extend(self.login(account)),
             Signal::Logout => {
                 self.account = None;

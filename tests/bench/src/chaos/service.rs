@@ -86,7 +86,7 @@ impl Service {
         &self.config
     }
 
-    /// Starts it; from now on [`Self::tend`] starts it again whenever it ends.
+    /// Starts it; from now on [`Self::restart_ended`] starts it again whenever it ends.
     pub fn start(&self) -> Result<()> {
         let mut state = self.lock();
         state.wanted = true;
@@ -109,7 +109,7 @@ impl Service {
     }
 
     /// Starts it again if it ended by itself, as a restart policy does.
-    pub fn tend(&self) -> Result<()> {
+    pub fn restart_ended(&self) -> Result<()> {
         let mut state = self.lock();
         if !state.wanted {
             return Ok(());

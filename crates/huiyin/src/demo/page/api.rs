@@ -52,8 +52,8 @@ struct Presence {
     inside: bool,
 }
 
-async fn presence(State(sources): Shared, Json(wish): Json<Presence>) -> Response {
-    answer(sources.presence(&wish.room, wish.inside).await)
+async fn presence(State(sources): Shared, Json(wanted): Json<Presence>) -> Response {
+    answer(sources.presence(&wanted.room, wanted.inside).await)
 }
 
 #[derive(Deserialize)]

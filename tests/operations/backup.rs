@@ -16,7 +16,7 @@ use crate::company::{Company, Seen, room};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Result<()> {
-    let mut company = Company::found().await?;
+    let mut company = Company::set_up().await?;
     company.open().await?;
     company.asks("r1", WANG, 360, "发票开好了吗？").await?;
     company.until_cards("oc_wang", 1).await?;
@@ -161,7 +161,7 @@ async fn until_alerts_settled(company: &Company) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_archive_touches_nothing() -> Result<()> {
-    let mut company = Company::found().await?;
+    let mut company = Company::set_up().await?;
     company.open().await?;
     company.asks("r1", WANG, 30, "在吗？").await?;
     company.until_handled().await?;

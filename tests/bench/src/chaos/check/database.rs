@@ -12,7 +12,7 @@ use events::command::Command;
 use store::rooms::timeline;
 use store::sqlx::{self, Row as _};
 
-use super::super::plan::Said;
+use super::super::plan::ScriptedMessage;
 use super::Scene;
 
 /// Differences of one kind that are shown.
@@ -20,7 +20,7 @@ const SHOWN: usize = 3;
 
 /// Every accepted message stands in the timeline, once and as it was sent; nothing else does.
 pub async fn timeline(scene: &Scene<'_>) -> Result<Vec<String>> {
-    let mut said: BTreeMap<String, &Said> =
+    let mut said: BTreeMap<String, &ScriptedMessage> =
         scene.plan.posts.iter().flat_map(|(_, post)| post).map(|said| (said.id.clone(), said)).collect();
     let mut problems = Vec::new();
     let rows = sqlx::query(
@@ -127,7 +127,7 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
     }
     problems.extend(asked.difference(&decided).map(|id| format!("commands: {id} was never decided")));
     problems.extend(decided.difference(&asked).map(|id| format!("commands: {id} was never asked")));
-    let pressed = scene.deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let pressed = scene.performed.pressed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let waits: BTreeMap<String, String> =
         sqlx::query_as("select uuid, follows from alert_cards where uuid is not null")
             .fetch_all(&scene.world.admin)
@@ -150,7 +150,7 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
 }
 
 /// Nothing here deserves a dead letter, and every change was announced.
-pub async fn nothing_set_aside(scene: &Scene<'_>) -> Result<Vec<String>> {
+pub async fn no_dead_letters(scene: &Scene<'_>) -> Result<Vec<String>> {
     let bus = scene.world.bus().await?;
     let letters = bus.dead_letters(SHOWN).await?;
     let mut problems: Vec<String> = letters

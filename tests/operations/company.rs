@@ -106,12 +106,12 @@ async fn start_vika(clock: &Clock) -> Result<Vika> {
 
 impl Company {
     /// Everything is made, no service runs.
-    pub async fn found() -> Result<Self> {
-        // On the heap: what is alive while it is founded is large.
-        Box::pin(Self::found_all()).await
+    pub async fn set_up() -> Result<Self> {
+        // On the heap: what is alive while it is set up is large.
+        Box::pin(Self::set_up_all()).await
     }
 
-    async fn found_all() -> Result<Self> {
+    async fn set_up_all() -> Result<Self> {
         let mut stack = Stack::start().await?;
         let feishu_clock = Clock::system();
         let (feishu, vika) = (start_feishu(&feishu_clock).await?, start_vika(&stack.clock).await?);

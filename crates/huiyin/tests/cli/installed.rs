@@ -1,4 +1,4 @@
-//! A company on its first day: a provisioned database and bus, sheets, chats, and a configuration that is right.
+//! A newly installed company: a provisioned database and bus, sheets, chats, and a configuration that is right.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const SPACE: &str = "spcTest";
 pub const BOT: &str = "机器人";
 pub const MANAGER: &str = "ou_manager";
 
-pub struct FirstDay {
+pub struct Installed {
     pub stack: Stack,
     pub vika: Vika,
     pub feishu: Feishu,
@@ -53,7 +53,7 @@ pub fn chat(chat_id: &str, name: &str, bot_in: bool) -> ChatSpec {
     }
 }
 
-impl FirstDay {
+impl Installed {
     pub async fn start() -> Result<Self> {
         let stack = Stack::start().await?;
         let (vika, feishu) = (vika(&stack).await?, feishu(&stack).await?);

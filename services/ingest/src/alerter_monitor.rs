@@ -1,8 +1,8 @@
-//! Who watches the watchdog: `feishu-alerter` tells people of every other service's death, so somebody else has to tell
-//! of its own. That is said to the fallback, a custom bot of another group, once when it begins and once when it is
-//! over.
+//! Watches the watchdog: `feishu-alerter` reports the failure of every other service, so another service has to report
+//! its own. The report goes to the fallback, a custom bot of another group, once when it begins and once when it is over.
 //!
-//! Of several processes one speaks, by lease; without a database each speaks, since twice is better than not at all.
+//! Of several processes the one with the lease reports; without a database each does, since twice is better than not at
+//! all.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,22 +18,22 @@ use runtime::operated::Operated;
 use runtime::telemetry::chain;
 
 const WATCHED: &str = "feishu-alerter";
-/// The parts of it without which nobody is told of anything: the alarms, the database, making cards, bringing them out.
+/// The parts of it without which no card goes out: the alarms, the database, making cards, delivering them.
 const VITAL_PARTS: [&str; 4] = ["watch", "gauges", "plan", "deliver"];
-/// An instance not heard of for so many beats, while others are, has ended.
+/// An instance without a heartbeat for so many intervals, while others are, has ended.
 const GONE_AFTER_BEATS: u32 = 3;
-/// The pause between two looks.
+/// The pause between two checks.
 const TICK: Duration = Duration::from_secs(1);
 /// A refused call is not repeated sooner.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// Panics are told at most so often.
+/// Panics are reported at most so often.
 const PANIC_SPACING: Duration = Duration::from_mins(10);
-/// Of all processes the one that has it speaks.
-const LEASE: &str = "ingest.sentinel";
+/// The process that holds it reports.
+const LEASE: &str = "ingest.alerter-monitor";
 
-/// What is to be said.
+/// What is to be reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Word {
+enum Report {
     /// It does not beat.
     Silent,
     /// It beats, but does not do its work.
@@ -43,28 +43,36 @@ enum Word {
     Over(Duration),
 }
 
-/// What is known of the watched one. Pure: moments come from the caller.
+/// What the heartbeats of the watched service say. Pure: moments come from the caller.
 #[derive(Debug)]
-struct Sight {
+struct HeartbeatTracker {
     patience: Duration,
     gone_after: Duration,
     last: Instant,
-    /// Its instances: when each was last heard of, and whether it is stuck. One that works is enough.
+    /// Its instances: the last heartbeat of each, and whether it is stuck. One that works is enough.
     instances: BTreeMap<String, (Instant, bool)>,
     panic: Option<String>,
-    panic_told: Option<Instant>,
-    /// What was told as begun, and when that was.
-    told: Option<(Word, Instant)>,
+    panic_reported_at: Option<Instant>,
+    /// What was reported and is not over, and since when it has been so.
+    reported_since: Option<(Report, Instant)>,
 }
 
-impl Sight {
+impl HeartbeatTracker {
     fn new(patience: Duration, beat_every: Duration, now: Instant) -> Self {
         let gone_after = beat_every * GONE_AFTER_BEATS;
         let instances = BTreeMap::new();
-        Self { patience, gone_after, last: now, instances, panic: None, panic_told: None, told: None }
+        Self {
+            patience,
+            gone_after,
+            last: now,
+            instances,
+            panic: None,
+            panic_reported_at: None,
+            reported_since: None,
+        }
     }
 
-    fn hear(&mut self, beat: &Beat, now: Instant) {
+    fn record(&mut self, beat: &Beat, now: Instant) {
         match beat.kind {
             BeatKind::Panicked => self.panic = beat.panicked.as_ref().map(|panic| panic.location.clone()),
             // It was asked to stop: whoever did so knows. It has as long as anybody to come back.
@@ -88,50 +96,50 @@ impl Sight {
         !self.instances.is_empty() && self.instances.values().all(|(_, stuck)| *stuck)
     }
 
-    /// While nothing can be heard, nobody is called silent.
-    fn deaf(&mut self, now: Instant) {
-        if self.told.is_none() {
+    /// Without a bus no heartbeat can come: that time is nobody's silence.
+    fn bus_lost(&mut self, now: Instant) {
+        if self.reported_since.is_none() {
             self.last = now;
         }
         self.instances.values_mut().for_each(|(last, _)| *last = now);
     }
 
-    /// What is to be said now. It is asked again until [`Self::said`].
-    fn word(&self, now: Instant) -> Option<Word> {
+    /// The report that is due; the same one until [`Self::reported`].
+    fn due_report(&self, now: Instant) -> Option<Report> {
         let wrong = if now.saturating_duration_since(self.last) >= self.patience {
-            Some(Word::Silent)
+            Some(Report::Silent)
         } else {
-            self.is_stuck().then_some(Word::Stuck)
+            self.is_stuck().then_some(Report::Stuck)
         };
-        match (&self.told, wrong) {
+        match (&self.reported_since, wrong) {
             (None, Some(wrong)) => Some(wrong),
-            (Some((_, since)), None) => Some(Word::Over(now - *since)),
+            (Some((_, since)), None) => Some(Report::Over(now - *since)),
             _ => {
-                let quiet = self.panic_told.is_some_and(|told| now - told < PANIC_SPACING);
-                self.panic.clone().filter(|_| !quiet).map(Word::Panicked)
+                let quiet = self.panic_reported_at.is_some_and(|at| now - at < PANIC_SPACING);
+                self.panic.clone().filter(|_| !quiet).map(Report::Panicked)
             }
         }
     }
 
-    fn said(&mut self, word: &Word, now: Instant) {
-        match word {
-            Word::Silent => self.told = Some((Word::Silent, self.last)),
-            Word::Stuck => self.told = Some((Word::Stuck, now)),
-            Word::Over(_) => self.told = None,
-            Word::Panicked(_) => {
+    fn reported(&mut self, report: &Report, now: Instant) {
+        match report {
+            Report::Silent => self.reported_since = Some((Report::Silent, self.last)),
+            Report::Stuck => self.reported_since = Some((Report::Stuck, now)),
+            Report::Over(_) => self.reported_since = None,
+            Report::Panicked(_) => {
                 self.panic = None;
-                self.panic_told = Some(now);
+                self.panic_reported_at = Some(now);
             }
         }
     }
 }
 
-struct Sentinel {
+struct AlerterMonitor {
     ctx: Context,
     bot: CustomBot,
     operated: Operated,
     http: reqwest::Client,
-    sight: Sight,
+    tracker: HeartbeatTracker,
     lease: Option<Lease>,
     failed: Option<Instant>,
 }
@@ -140,26 +148,26 @@ struct Sentinel {
 pub async fn run(ctx: Context, watchdog: Watchdog, http: reqwest::Client) {
     let Some(bot) = watchdog.fallback else { return ctx.shutdown.wait().await };
     let (patience, beat_every) = (watchdog.thresholds.silent_after, watchdog.beat_every);
-    let sight = Sight::new(patience.as_duration(), beat_every.as_duration(), Instant::now());
-    let mut sentinel = Sentinel {
+    let tracker = HeartbeatTracker::new(patience.as_duration(), beat_every.as_duration(), Instant::now());
+    let mut monitor = AlerterMonitor {
         ctx: ctx.clone(),
         bot,
         operated: watchdog.operated,
         http,
-        sight,
+        tracker,
         lease: None,
         failed: None,
     };
     while !ctx.shutdown.requested() {
         match ctx.bus.client().subscribe(subject::beat(WATCHED)).await {
-            Ok(beats) => sentinel.watch(beats).await,
-            Err(error) => tracing::warn!(error = chain(&error), "the watchdog cannot be listened to"),
+            Ok(beats) => monitor.watch(beats).await,
+            Err(error) => tracing::warn!(error = chain(&error), "the watchdog's heartbeats cannot be subscribed to"),
         }
         ctx.shutdown.sleep(TICK).await;
     }
 }
 
-impl Sentinel {
+impl AlerterMonitor {
     async fn watch(&mut self, mut beats: async_nats::Subscriber) {
         let shutdown = self.ctx.shutdown.clone();
         let mut tick = tokio::time::interval(TICK);
@@ -168,53 +176,58 @@ impl Sentinel {
             tokio::select! {
                 () = shutdown.wait() => return,
                 beat = beats.next() => match beat {
-                    Some(beat) => self.hear(&beat.payload),
+                    Some(beat) => self.on_beat(&beat.payload),
                     None => return,
                 },
-                _ = tick.tick() => self.look().await,
+                _ = tick.tick() => self.check().await,
             }
         }
     }
 
-    fn hear(&mut self, payload: &[u8]) {
+    fn on_beat(&mut self, payload: &[u8]) {
         match events::decode(payload) {
-            Ok(beat) => self.sight.hear(&beat, Instant::now()),
+            Ok(beat) => self.tracker.record(&beat, Instant::now()),
             Err(error) => tracing::warn!(error = chain(&error), "a beat cannot be read"),
         }
     }
 
     async fn look(&mut self) {
         let now = Instant::now();
-        self.ctx.health.beat("sentinel");
+        self.ctx.health.beat("alerter-monitor");
         if !self.ctx.bus.is_connected() {
-            self.sight.deaf(now);
+            self.tracker.bus_lost(now);
             return;
         }
-        let Some(word) = self.sight.word(now) else { return };
+        let Some(report) = self.tracker.due_report(now) else { return };
         if self.failed.is_some_and(|failed| failed.elapsed() < RETRY_AFTER) {
             return;
         }
-        if !self.speaks().await {
-            // Another process says it. What is told there counts here as well.
-            self.sight.said(&word, now);
+        if !self.holds_lease().await {
+            // Another process reports it, which counts here as well.
+            self.tracker.reported(&report, now);
             return;
         }
-        tracing::error!(watched = WATCHED, ?word, "telling the fallback");
-        match custom_bot::say(&self.http, &self.bot, &text::of(&word, &self.operated), self.ctx.clock.now())
-            .await
+        tracing::error!(watched = WATCHED, ?report, "reporting to the fallback");
+        match custom_bot::send(
+            &self.http,
+            &self.bot,
+            &text::of(&report, &self.operated),
+            self.ctx.clock.now(),
+        )
+        .await
         {
             Ok(()) => {
                 self.failed = None;
-                self.sight.said(&word, now);
+                self.tracker.reported(&report, now);
             }
             Err(error) => {
                 self.failed = Some(now);
-                tracing::error!(error = chain(&error), "the fallback cannot be told");
+                tracing::error!(error = chain(&error), "the fallback cannot be reached");
             }
         }
     }
 
-    async fn speaks(&mut self) -> bool {
+    async fn holds_lease(&mut self) -> bool {
         if let Some(lease) = &mut self.lease
             && lease.check().await.is_ok()
         {
@@ -231,7 +244,7 @@ impl Sentinel {
 }
 
 mod text {
-    use super::{Operated, Word};
+    use super::{Operated, Report};
 
     const MEANWHILE: &str = "期间请看「今日群聊」（先看「上次更新时间」是不是刚才），从等得最久的开始，人工通知负责人。\n\
          处理手册：「W13」一节（在安装目录的 docs/runbook.md，请找技术同事）";
@@ -245,20 +258,20 @@ mod text {
         )
     }
 
-    pub fn of(word: &Word, on: &Operated) -> String {
-        match word {
-            Word::Silent => format!(
+    pub fn of(report: &Report, on: &Operated) -> String {
+        match report {
+            Report::Silent => format!(
                 "【回音】W13 提醒服务没有心跳\nfeishu-alerter 可能已退出或卡住，现在没有人会收到提醒卡片，其他故障也不会有人知道。\n{}",
                 steps(on)
             ),
-            Word::Stuck => format!(
+            Report::Stuck => format!(
                 "【回音】W13 提醒服务不能工作\nfeishu-alerter 还在运行，但不再工作（多半是读写不了数据库），提醒卡片发不出去。\n{}",
                 steps(on)
             ),
-            Word::Panicked(location) => format!(
+            Report::Panicked(location) => format!(
                 "【回音】W13 提醒服务崩溃过\nfeishu-alerter 的程序出错（位置 {location}），会自动重新启动。请把位置和日志发给工程师。"
             ),
-            Word::Over(after) => {
+            Report::Over(after) => {
                 let after = chrono::TimeDelta::from_std(*after).unwrap_or(chrono::TimeDelta::MAX);
                 format!("【回音】W13 已恢复：提醒服务又在工作了（中断 {}）", domain::wording::duration(after))
             }
@@ -293,8 +306,8 @@ mod tests {
         }
     }
 
-    fn sight(start: Instant) -> Sight {
-        Sight::new(Duration::from_mins(1), Duration::from_secs(10), start)
+    fn tracker(start: Instant) -> HeartbeatTracker {
+        HeartbeatTracker::new(Duration::from_mins(1), Duration::from_secs(10), start)
     }
 
     fn at(start: Instant, seconds: u64) -> Instant {
@@ -304,100 +317,106 @@ mod tests {
     #[test]
     fn silence_is_told_once_and_its_end_once() {
         let start = Instant::now();
-        let mut sight = sight(start);
-        sight.hear(&beat(BeatKind::Alive), at(start, 10));
-        sight.deaf(at(start, 300));
-        assert_eq!(sight.word(at(start, 359)), None, "while nothing could be heard nobody was silent");
-        assert_eq!(sight.word(at(start, 360)), Some(Word::Silent));
-        sight.said(&Word::Silent, at(start, 360));
-        assert_eq!(sight.word(at(start, 380)), None, "told");
-        sight.deaf(at(start, 400));
-        assert_eq!(sight.word(at(start, 400)), None, "a lost bus is no recovery");
-        sight.hear(&beat(BeatKind::Alive), at(start, 420));
-        let over = Word::Over(Duration::from_mins(2));
-        assert_eq!(sight.word(at(start, 420)), Some(over.clone()), "silent since the last beat");
-        sight.said(&over, at(start, 420));
-        assert_eq!(sight.word(at(start, 421)), None);
+        let mut tracker = tracker(start);
+        tracker.record(&beat(BeatKind::Alive), at(start, 10));
+        tracker.bus_lost(at(start, 300));
+        assert_eq!(
+            tracker.due_report(at(start, 359)),
+            None,
+            "time without the bus is no silence"
+        );
+        assert_eq!(tracker.due_report(at(start, 360)), Some(Report::Silent));
+        tracker.reported(&Report::Silent, at(start, 360));
+        assert_eq!(tracker.due_report(at(start, 380)), None, "told");
+        tracker.bus_lost(at(start, 400));
+        assert_eq!(tracker.due_report(at(start, 400)), None, "a lost bus is no recovery");
+        tracker.record(&beat(BeatKind::Alive), at(start, 420));
+        let over = Report::Over(Duration::from_mins(2));
+        assert_eq!(tracker.due_report(at(start, 420)), Some(over.clone()), "silent since the last beat");
+        tracker.reported(&over, at(start, 420));
+        assert_eq!(tracker.due_report(at(start, 421)), None);
     }
 
     #[test]
     fn one_that_beats_without_working_is_told() {
         let start = Instant::now();
-        let mut sight = sight(start);
+        let mut tracker = tracker(start);
         let silent = |part: &str, seconds| Beat {
             silent: BTreeMap::from([(part.to_owned(), seconds)]),
             ..beat(BeatKind::Alive)
         };
-        sight.hear(&silent("watch", 59), start);
-        assert_eq!(sight.word(start), None);
-        sight.hear(&silent("presses", 90), start);
-        assert_eq!(sight.word(start), None, "of other parts it tells itself");
+        tracker.record(&silent("watch", 59), start);
+        assert_eq!(tracker.due_report(start), None);
+        tracker.record(&silent("presses", 90), start);
+        assert_eq!(tracker.due_report(start), None, "other parts are its own to report");
         for part in VITAL_PARTS {
-            sight.hear(&silent(part, 60), start);
-            assert_eq!(sight.word(start), Some(Word::Stuck), "{part}");
-            sight.hear(&silent(part, 59), start);
+            tracker.record(&silent(part, 60), start);
+            assert_eq!(tracker.due_report(start), Some(Report::Stuck), "{part}");
+            tracker.record(&silent(part, 59), start);
         }
     }
 
     #[test]
     fn of_two_instances_one_that_works_is_enough() {
         let start = Instant::now();
-        let mut sight = sight(start);
+        let mut tracker = tracker(start);
         let named = |instance: &str, seconds| Beat {
             instance: instance.into(),
             silent: BTreeMap::from([("watch".to_owned(), seconds)]),
             ..beat(BeatKind::Alive)
         };
         for n in 0..6 {
-            sight.hear(&named("a", 90), at(start, n * 10));
-            assert_eq!(sight.word(at(start, n * 10)), (n == 0).then_some(Word::Stuck), "{n}");
-            sight.hear(&named("b", 0), at(start, n * 10 + 5));
-            assert_eq!(sight.word(at(start, n * 10 + 5)), None, "{n}");
+            tracker.record(&named("a", 90), at(start, n * 10));
+            assert_eq!(tracker.due_report(at(start, n * 10)), (n == 0).then_some(Report::Stuck), "{n}");
+            tracker.record(&named("b", 0), at(start, n * 10 + 5));
+            assert_eq!(tracker.due_report(at(start, n * 10 + 5)), None, "{n}");
         }
-        sight.hear(&named("a", 90), at(start, 85));
-        assert_eq!(sight.word(at(start, 85)), None, "the other one may still be there");
-        sight.deaf(at(start, 100));
-        sight.hear(&named("a", 90), at(start, 115));
-        assert_eq!(sight.word(at(start, 115)), None, "it could not be heard");
-        sight.hear(&named("a", 90), at(start, 131));
-        assert_eq!(sight.word(at(start, 131)), Some(Word::Stuck), "the one that worked is gone");
-        sight.said(&Word::Stuck, at(start, 131));
-        assert_eq!(sight.word(at(start, 170)), None, "and not over because nobody beats");
-        sight.hear(&named("c", 0), at(start, 171));
-        assert_eq!(sight.word(at(start, 171)), Some(Word::Over(Duration::from_secs(40))));
+        tracker.record(&named("a", 90), at(start, 85));
+        assert_eq!(tracker.due_report(at(start, 85)), None, "the other one may still be there");
+        tracker.bus_lost(at(start, 100));
+        tracker.record(&named("a", 90), at(start, 115));
+        assert_eq!(tracker.due_report(at(start, 115)), None, "the bus was away");
+        tracker.record(&named("a", 90), at(start, 131));
+        assert_eq!(tracker.due_report(at(start, 131)), Some(Report::Stuck), "the one that worked is gone");
+        tracker.reported(&Report::Stuck, at(start, 131));
+        assert_eq!(tracker.due_report(at(start, 170)), None, "and not over because nobody beats");
+        tracker.record(&named("c", 0), at(start, 171));
+        assert_eq!(tracker.due_report(at(start, 171)), Some(Report::Over(Duration::from_secs(40))));
     }
 
     #[test]
     fn panics_are_told_but_not_in_a_row() {
         let start = Instant::now();
-        let mut sight = sight(start);
+        let mut tracker = tracker(start);
         let place = "src/a.rs:1".to_owned();
         let panic = || Beat {
             panicked: Some(Panic { at: beat(BeatKind::Panicked).at, location: place.clone() }),
             ..beat(BeatKind::Panicked)
         };
-        sight.hear(&panic(), start);
-        let word = Word::Panicked(place.clone());
-        assert_eq!(sight.word(start), Some(word.clone()));
-        sight.said(&word, start);
-        sight.hear(&panic(), at(start, 20));
-        assert_eq!(sight.word(at(start, 20)), None);
-        sight.hear(&beat(BeatKind::Alive), at(start, 600));
-        assert_eq!(sight.word(at(start, 600)), Some(word));
+        tracker.record(&panic(), start);
+        let report = Report::Panicked(place.clone());
+        assert_eq!(tracker.due_report(start), Some(report.clone()));
+        tracker.reported(&report, start);
+        tracker.record(&panic(), at(start, 20));
+        assert_eq!(tracker.due_report(at(start, 20)), None);
+        tracker.record(&beat(BeatKind::Alive), at(start, 600));
+        assert_eq!(tracker.due_report(at(start, 600)), Some(report));
     }
 
     #[test]
     fn an_up_is_told_commands_that_work_there() {
         let on = Operated::Home { verb: "up", huiyin: "/opt/huiyin --home /srv/home".to_owned() };
-        for word in [Word::Silent, Word::Stuck] {
-            let said = text::of(&word, &on);
+        for report in [Report::Silent, Report::Stuck] {
+            let said = text::of(&report, &on);
             assert!(
                 !said.contains("docker") && said.contains("/opt/huiyin --home /srv/home check"),
                 "{said}"
             );
-            assert!(text::of(&word, &Operated::Containers).contains("docker compose restart feishu-alerter"));
+            assert!(
+                text::of(&report, &Operated::Containers).contains("docker compose restart feishu-alerter")
+            );
         }
-        let over = text::of(&Word::Over(Duration::from_secs(95)), &on);
+        let over = text::of(&Report::Over(Duration::from_secs(95)), &on);
         assert!(over.contains("中断 1 分钟 35 秒"), "{over}");
     }
 }
