@@ -161,7 +161,9 @@ pub async fn run(ctx: Context, watchdog: Watchdog, http: reqwest::Client) {
     while !ctx.shutdown.requested() {
         match ctx.bus.client().subscribe(subject::beat(WATCHED)).await {
             Ok(beats) => monitor.watch(beats).await,
-            Err(error) => tracing::warn!(error = chain(&error), "the watchdog's heartbeats cannot be subscribed to"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "the watchdog's heartbeats cannot be subscribed to")
+            }
         }
         ctx.shutdown.sleep(TICK).await;
     }
@@ -320,11 +322,7 @@ mod tests {
         let mut tracker = tracker(start);
         tracker.record(&beat(BeatKind::Alive), at(start, 10));
         tracker.bus_lost(at(start, 300));
-        assert_eq!(
-            tracker.due_report(at(start, 359)),
-            None,
-            "time without the bus is no silence"
-        );
+        assert_eq!(tracker.due_report(at(start, 359)), None, "time without the bus is no silence");
         assert_eq!(tracker.due_report(at(start, 360)), Some(Report::Silent));
         tracker.reported(&Report::Silent, at(start, 360));
         assert_eq!(tracker.due_report(at(start, 380)), None, "told");

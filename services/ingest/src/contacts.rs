@@ -28,8 +28,8 @@ impl Contacts {
     /// Notes the senders of messages.
     pub fn note_senders(&self, messages: &[ChatMessage]) {
         // A notice is said by nobody, whom there is nothing to remember of.
-        let said = messages.iter().filter(|message| message.sender.id != message.room.id);
-        self.note(said.map(|message| {
+        let by_people = messages.iter().filter(|message| message.sender.id != message.room.id);
+        self.note(by_people.map(|message| {
             let sender = message.sender();
             Contact {
                 person: sender.key.to_string(),

@@ -18,12 +18,12 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         return vec![Group::Alarms.ok(wording::NO_ALARMS)];
     }
     let operated = config.watchdog.as_ref().map(|watchdog| watchdog.operated.clone()).unwrap_or_default();
-    let told = standing.into_iter().map(|(since, trouble)| {
+    let findings = standing.into_iter().map(|(since, trouble)| {
         let since = since.with_timezone(&config.rules.time_zone);
         match serde_json::from_value::<Trouble>(trouble) {
             Ok(trouble) => Group::Alarms.failed(wording::alarm(&trouble, since, &operated)),
             Err(_) => Group::Alarms.failed(wording::unknown_alarm(since)),
         }
     });
-    told.collect()
+    findings.collect()
 }

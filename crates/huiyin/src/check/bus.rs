@@ -67,11 +67,11 @@ async fn declared(reader: Option<Bus>) -> Vec<Finding> {
 /// Only the monitoring pages say it.
 async fn on_disk(config: &config::Bus, monitor: Option<&str>) -> Finding {
     let url = monitor.map_or_else(|| usual_monitor(&config.url), |url| Some(url.to_owned()));
-    let asked = match &url {
+    let synced = match &url {
         Some(url) => within(sync_always(url)).await.flatten(),
         None => None,
     };
-    match asked {
+    match synced {
         Some(true) => Group::Bus.ok(wording::SYNC_ALWAYS),
         Some(false) => Group::Bus.warning(wording::not_synced()),
         None => Group::Bus.skipped(wording::no_monitor(url.as_deref())),

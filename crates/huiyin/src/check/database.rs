@@ -20,8 +20,8 @@ struct Seen {
 pub(super) async fn check(database: &Database) -> Vec<Finding> {
     let roles = Role::ALL.map(|role| (role.name(), connect_options(database, role).ok()));
     let admin = admin_options(database).ok();
-    let asked: Vec<_> = roles.into_iter().chain(admin.map(|admin| ("admin", Some(admin)))).collect();
-    let tries = join_all(asked.into_iter().map(async |(name, options)| (name, login(options).await))).await;
+    let logins: Vec<_> = roles.into_iter().chain(admin.map(|admin| ("admin", Some(admin)))).collect();
+    let tries = join_all(logins.into_iter().map(async |(name, options)| (name, login(options).await))).await;
     if tries
         .iter()
         .all(|(_, tried)| matches!(tried, Err(LoginFailure::Unreachable | LoginFailure::NoPassword)))

@@ -137,7 +137,7 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
 
 async fn send_all(webhook: &Webhook, input: Box<dyn BufRead>, totals: &mut Totals) -> anyhow::Result<()> {
     let mut chunk = Chunk::default();
-    let mut told = 0;
+    let mut reported = 0;
     for row in Rows::new(input) {
         let Row { number, content } = row.context("the file cannot be read any further")?;
         match content.and_then(prepared) {
@@ -151,8 +151,8 @@ async fn send_all(webhook: &Webhook, input: Box<dyn BufRead>, totals: &mut Total
             }
             Err(reason) => totals.refuse(number, reason),
         }
-        if totals.rows() / PROGRESS_EVERY > told {
-            told = totals.rows() / PROGRESS_EVERY;
+        if totals.rows() / PROGRESS_EVERY > reported {
+            reported = totals.rows() / PROGRESS_EVERY;
             eprintln!("{} rows so far", totals.rows());
         }
     }

@@ -128,8 +128,8 @@ impl Health {
             });
             runs.collect()
         };
-        let asked = running.iter().map(|(name, parts)| async move { (*name, parts.lacking().await) });
-        let answers = self.unless_away(futures::future::join_all(asked)).await;
+        let needs = running.iter().map(|(name, parts)| async move { (*name, parts.lacking().await) });
+        let answers = self.unless_away(futures::future::join_all(needs)).await;
         let mut amiss = self.live();
         if running.is_empty() {
             amiss.lacking.insert("services", vec!["start"]);
@@ -209,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_the_answer_of_a_dead_child() {
         let health = Health::default();
-        let asked = health.unless_away(std::future::pending::<()>());
+        let needs = health.unless_away(std::future::pending::<()>());
         let died = async { health.on_event(&event(died())) };
         assert_eq!(tokio::join!(asked, died).0, None, "it died meanwhile");
         assert_eq!(health.unless_away(std::future::pending::<()>()).await, None, "it is away");

@@ -332,7 +332,12 @@ async fn feishu_is_looked_at_chat_by_chat() -> Result<()> {
     let mut gone = chat("oc_li", "李小后的提醒群", true);
     gone.dissolved = true;
     site.order_feishu("POST", "chats", serde_json::to_value(gone)?).await?;
-    failed(&site.check(&[]).await?, Group::Feishu, "「李小后」的提醒群「李小后的提醒群」已解散", "另建一个群");
+    failed(
+        &site.check(&[]).await?,
+        Group::Feishu,
+        "「李小后」的提醒群「李小后的提醒群」已解散",
+        "另建一个群",
+    );
     site.order_feishu("POST", "chats", serde_json::to_value(chat("oc_li", "李", true))?).await?;
 
     let mut far = person(MANAGER, "周经理", "", "");

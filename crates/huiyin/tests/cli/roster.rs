@@ -87,15 +87,20 @@ async fn coworkers_of_the_groups_are_listed_against_the_roster() -> Result<()> {
 #[tokio::test]
 async fn accounts_are_matched_by_number_or_address_and_shown_masked() -> Result<()> {
     let site = Installed::start().await?;
-    site.order_feishu("POST", "people", serde_json::to_value(person("ou_zhao", "赵小前", "13800000002", ""))?)
-        .await?;
+    site.order_feishu(
+        "POST",
+        "people",
+        serde_json::to_value(person("ou_zhao", "赵小前", "13800000002", ""))?,
+    )
+    .await?;
     site.order_feishu(
         "POST",
         "people",
         serde_json::to_value(person("ou_li", "李小后", "", "li@example.com"))?,
     )
     .await?;
-    site.order_feishu("POST", "chats", serde_json::to_value(chat("oc_zhao", "赵小前的提醒群", true))?).await?;
+    site.order_feishu("POST", "chats", serde_json::to_value(chat("oc_zhao", "赵小前的提醒群", true))?)
+        .await?;
     let (folder, file) = configured(&site.config)?;
     let people = folder.path().join("people.csv");
     std::fs::write(

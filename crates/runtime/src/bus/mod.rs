@@ -121,15 +121,15 @@ impl Bus {
     /// # Errors
     /// If the server does not answer, or does not say.
     pub async fn server_time(&self) -> Result<DateTime<Utc>, BusError> {
-        let asked =
+        let request =
             self.client.request(format!("$JS.API.STREAM.INFO.{}", topology::STREAMS[0]), Bytes::new());
         let failed = |source| BusError::Declare { what: "the server's time".into(), source };
         let answer =
-            tokio::time::timeout(REQUEST_TIMEOUT, asked).await.map_err(|late| failed(late.into()))?;
+            tokio::time::timeout(REQUEST_TIMEOUT, request).await.map_err(|late| failed(late.into()))?;
         let answer = answer.map_err(|error| failed(error.into()))?;
-        let told: ServerTime =
+        let parsed: ServerTime =
             serde_json::from_slice(&answer.payload).map_err(|error| failed(error.into()))?;
-        Ok(told.ts)
+        Ok(parsed.ts)
     }
 
     /// The JetStream context, for what has no function here.

@@ -50,7 +50,7 @@ impl Answer {
     pub(super) fn rate_limited(style: RateStyle, limit: usize, reset_seconds: i64) -> Self {
         match style {
             RateStyle::Gateway => {
-                let mut answer = Self::refuse_with(429, 99_991_400, words(99_991_400));
+                let mut answer = Self::refuse_with(429, 99_991_400, message_of(99_991_400));
                 answer.headers = vec![
                     ("x-ogw-ratelimit-limit", limit.to_string()),
                     ("x-ogw-ratelimit-reset", reset_seconds.to_string()),

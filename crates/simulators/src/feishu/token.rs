@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, words};
+use super::answer::{Answer, message_of};
 use super::dispatch::Call;
 use super::world::World;
 

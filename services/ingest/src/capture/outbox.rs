@@ -125,7 +125,7 @@ pub async fn run(capture: Arc<Capture>) {
             Ok(()) => {}
             Err(error) => tracing::debug!(error, "the outbox waits"),
         }
-        let told = async {
+        let notified = async {
             // While the bus is down every new fact would wake this up.
             if capture.outbox.waiting.load(Ordering::Acquire) {
                 std::future::pending::<()>().await;
@@ -134,7 +134,7 @@ pub async fn run(capture: Arc<Capture>) {
         };
         tokio::select! {
             () = capture.ctx.shutdown.wait() => {}
-            () = told => {}
+            () = notified => {}
             () = tokio::time::sleep(OFFER_EVERY) => {}
         }
     }

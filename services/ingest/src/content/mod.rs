@@ -70,7 +70,7 @@ pub fn read(raw: Raw<'_>) -> Content {
             Content::new(raw.kind, "")
         }
         _ if raw.nobody || raw.kind == MessageKind::System => notice(raw.text),
-        MessageKind::Text | MessageKind::Other => said(raw.kind, raw.text),
+        MessageKind::Text | MessageKind::Other => text_content(raw.kind, raw.text),
         kind => Content::new(kind, title(raw.text)),
     }
 }
@@ -84,7 +84,7 @@ fn notice(text: &str) -> Content {
     }
 }
 
-fn said(kind: MessageKind, text: &str) -> Content {
+fn text_content(kind: MessageKind, text: &str) -> Content {
     if let Some(content) = from_xml(text) {
         return content;
     }

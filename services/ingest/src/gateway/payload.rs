@@ -94,13 +94,13 @@ pub enum PayloadError {
     OtherMessage,
 }
 
-/// Brings a payload into shape. `asked` is the id that it was fetched by, `arrived_at` when its event came.
+/// Brings a payload into shape. `requested` is the id that it was fetched by, `arrived_at` when its event came.
 pub fn message(
-    asked: &MessageId,
+    requested: &MessageId,
     wire: MessagePayloadResponse,
     arrived_at: DateTime<Utc>,
 ) -> Result<Message, PayloadError> {
-    if !wire.id.is_empty() && wire.id != asked.wire() {
+    if !wire.id.is_empty() && wire.id != requested.wire() {
         return Err(PayloadError::OtherMessage);
     }
     let conversation = match RoomId::parse(wire.room_id) {
@@ -111,7 +111,7 @@ pub fn message(
     let kind = kind(wire.r#type, &wire.text);
     let (text, text_was_cut) = clean(wire.text);
     Ok(Message {
-        id: asked.clone(),
+        id: requested.clone(),
         talker,
         conversation,
         kind,

@@ -128,13 +128,13 @@ impl Sources {
         let mut connection = self.db.acquire().await?;
         let mut rooms = Vec::new();
         for room in store::rooms::list(&mut connection, None).await? {
-            let said = store::rooms::timeline::last_said(&mut connection, &room.room, TRANSCRIPT).await?;
-            let lines: Vec<Value> = said
+            let entries = store::rooms::timeline::last_said(&mut connection, &room.room, TRANSCRIPT).await?;
+            let lines: Vec<Value> = entries
                 .iter()
-                .map(|said| {
+                .map(|entry| {
                     json!({
-                        "talker": said.sender.key.id, "name": wording::name(&said.sender.name), "at": said.at,
-                        "text": wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
+                        "talker": entry.sender.key.id, "name": wording::name(&entry.sender.name), "at": entry.at,
+                        "text": wording::shown(entry.kind, entry.text.as_deref().unwrap_or_default()),
                     })
                 })
                 .collect();
