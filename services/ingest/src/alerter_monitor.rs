@@ -193,7 +193,7 @@ impl AlerterMonitor {
         }
     }
 
-    async fn look(&mut self) {
+    async fn check(&mut self) {
         let now = Instant::now();
         self.ctx.health.beat("alerter-monitor");
         if !self.ctx.bus.is_connected() {

@@ -211,7 +211,7 @@ mod tests {
         let health = Health::default();
         let needs = health.unless_away(std::future::pending::<()>());
         let died = async { health.on_event(&event(died())) };
-        assert_eq!(tokio::join!(asked, died).0, None, "it died meanwhile");
+        assert_eq!(tokio::join!(needs, died).0, None, "it died meanwhile");
         assert_eq!(health.unless_away(std::future::pending::<()>()).await, None, "it is away");
         health.on_event(&event(What::Back { after: Duration::ZERO }));
         assert_eq!(health.unless_away(async { 1 }).await, Some(1));

@@ -239,7 +239,8 @@ mod tests {
         let file = folder.path().join(FILE);
         std::fs::write(&file, "old").unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        tell(folder.path(), RunBy::Up, Path::new("huiyin.json"), &servers(), "http://127.0.0.1:2").unwrap();
+        write_record(folder.path(), RunBy::Up, Path::new("huiyin.json"), &servers(), "http://127.0.0.1:2")
+            .unwrap();
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let Home::Stopped(record) = Home::look(folder.path()).unwrap() else { panic!("nothing holds it") };
         assert!(record.config.is_absolute());
@@ -264,7 +265,7 @@ mod tests {
             // Also when it never came up.
             std::fs::create_dir(folder.path().join(DATA)).unwrap();
             assert_eq!(code(claim(folder.path(), second, config)), "refused");
-            tell(folder.path(), first, config, &servers(), "http://127.0.0.1:2").unwrap();
+            write_record(folder.path(), first, config, &servers(), "http://127.0.0.1:2").unwrap();
             assert_eq!(code(claim(folder.path(), second, config)), "refused");
             assert_eq!(code(claim(folder.path(), first, config)), "taken");
         }
@@ -282,7 +283,7 @@ mod tests {
     fn what_an_earlier_process_of_the_same_number_said_is_not_taken_for_this_ones() {
         let folder = tempfile::tempdir().unwrap();
         let config = Path::new("/etc/huiyin.json");
-        tell(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
+        write_record(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
         claim(folder.path(), RunBy::Up, config).unwrap();
         let lock = folder.path().join("lock");
         std::fs::write(&lock, std::process::id().to_string()).unwrap();
@@ -292,7 +293,7 @@ mod tests {
             panic!("no address yet")
         };
         assert_eq!((record.run_by, record.config.as_path()), (RunBy::Up, config));
-        tell(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
+        write_record(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
         assert!(matches!(Home::look(folder.path()).unwrap(), Home::Running(_)));
         // What runs is left alone.
         claim(folder.path(), RunBy::Up, Path::new("/other.json")).unwrap();

@@ -20,7 +20,7 @@ use store::sqlx::postgres::PgConnectOptions;
 use store::sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 pub use children::keep;
-pub(crate) use children::say;
+pub(crate) use children::print_line;
 pub use health::Health;
 pub use home::{Home, Record, RunBy};
 pub(crate) use home::{claim, write_private};
