@@ -161,9 +161,7 @@ pub async fn run(ctx: Context, watchdog: Watchdog, http: reqwest::Client) {
     while !ctx.shutdown.requested() {
         match ctx.bus.client().subscribe(subject::beat(WATCHED)).await {
             Ok(beats) => monitor.watch(beats).await,
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "the watchdog's heartbeats cannot be subscribed to")
-            }
+            Err(error) => tracing::warn!(error = chain(&error), "cannot subscribe to the watchdog"),
         }
         ctx.shutdown.sleep(TICK).await;
     }

@@ -102,7 +102,7 @@ pub async fn action(world: Arc<World>, performed: Arc<Performed>, action: Person
             }
         }
         PersonAction::Press { card, person, replica } => {
-            press(&world, &performed, card, person, replica).await?
+            press(&world, &performed, card, person, replica).await?;
         }
     }
     Ok(())
