@@ -15,9 +15,11 @@ use runtime::config::{CustomBot, Watchdog};
 use runtime::custom_bot;
 use runtime::lease::Lease;
 use runtime::operated::Operated;
+use runtime::services;
 use runtime::telemetry::chain;
+use store::role::Role;
 
-const WATCHED: &str = "feishu-alerter";
+const WATCHED: Role = Role::FeishuAlerter;
 /// The parts of it without which no card goes out: the alarms, the database, making cards, delivering them.
 const VITAL_PARTS: [&str; 4] = ["watch", "gauges", "plan", "deliver"];
 /// An instance without a heartbeat for so many intervals, while others are, has ended.
@@ -159,7 +161,7 @@ pub async fn run(ctx: Context, watchdog: Watchdog, http: reqwest::Client) {
         failed: None,
     };
     while !ctx.shutdown.requested() {
-        match ctx.bus.client().subscribe(subject::beat(WATCHED)).await {
+        match ctx.bus.client().subscribe(subject::beat(WATCHED.service())).await {
             Ok(beats) => monitor.watch(beats).await,
             Err(error) => tracing::warn!(error = chain(&error), "cannot subscribe to the watchdog"),
         }
@@ -207,7 +209,7 @@ impl AlerterMonitor {
             self.tracker.reported(&report, now);
             return;
         }
-        tracing::error!(watched = WATCHED, ?report, "reporting to the fallback");
+        tracing::error!(watched = WATCHED.service(), ?report, "reporting to the fallback");
         match custom_bot::send(
             &self.http,
             &self.bot,
@@ -244,7 +246,7 @@ impl AlerterMonitor {
 }
 
 mod text {
-    use super::{Operated, Report};
+    use super::{Operated, Report, WATCHED, services};
 
     const MEANWHILE: &str = "期间请看「今日群聊」（先看「上次更新时间」是不是刚才），从等得最久的开始，人工通知负责人。\n\
          处理手册：「W13」一节（在安装目录的 docs/runbook.md，请找技术同事）";
@@ -252,28 +254,30 @@ mod text {
     fn steps(on: &Operated) -> String {
         format!(
             "1. 看状态：{}\n2. 看日志：{}\n3. 重新启动：{}\n{MEANWHILE}",
-            on.state("feishu-alerter postgres nats"),
-            on.logs("feishu-alerter", 100),
-            on.restart("feishu-alerter")
+            on.state(&format!("{} postgres nats", WATCHED.service())),
+            on.logs(WATCHED.service(), 100),
+            on.restart(WATCHED.service())
         )
     }
 
     pub fn of(report: &Report, on: &Operated) -> String {
+        let program = WATCHED.service();
+        let title = services::of(WATCHED).map_or(program, |service| service.title);
         match report {
             Report::Silent => format!(
-                "【回音】W13 提醒服务没有心跳\nfeishu-alerter 可能已退出或卡住，现在没有人会收到提醒卡片，其他故障也不会有人知道。\n{}",
+                "【回音】W13 {title}没有心跳\n{program} 可能已退出或卡住，现在没有人会收到提醒卡片，其他故障也不会有人知道。\n{}",
                 steps(on)
             ),
             Report::Stuck => format!(
-                "【回音】W13 提醒服务不能工作\nfeishu-alerter 还在运行，但不再工作（多半是读写不了数据库），提醒卡片发不出去。\n{}",
+                "【回音】W13 {title}不能工作\n{program} 还在运行，但不再工作（多半是读写不了数据库），提醒卡片发不出去。\n{}",
                 steps(on)
             ),
             Report::Panicked(location) => format!(
-                "【回音】W13 提醒服务崩溃过\nfeishu-alerter 的程序出错（位置 {location}），会自动重新启动。请把位置和日志发给工程师。"
+                "【回音】W13 {title}崩溃过\n{program} 的程序出错（位置 {location}），会自动重新启动。请把位置和日志发给工程师。"
             ),
             Report::Over(after) => {
                 let after = chrono::TimeDelta::from_std(*after).unwrap_or(chrono::TimeDelta::MAX);
-                format!("【回音】W13 已恢复：提醒服务又在工作了（中断 {}）", domain::wording::duration(after))
+                format!("【回音】W13 已恢复：{title}又在工作了（中断 {}）", domain::wording::duration(after))
             }
         }
     }
@@ -290,7 +294,7 @@ mod tests {
     fn beat(kind: BeatKind) -> Beat {
         let at = DateTime::from_timestamp(1_795_052_800, 0).unwrap();
         Beat {
-            service: WATCHED.into(),
+            service: WATCHED.service().into(),
             instance: "a".into(),
             kind,
             started_at: at,

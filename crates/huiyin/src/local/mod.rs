@@ -25,7 +25,7 @@ pub use health::Health;
 pub use home::{Home, Record, RunBy};
 pub(crate) use home::{claim, write_private};
 pub use secrets::Secrets;
-pub use services::Services;
+pub use services::{SERVICES, Services};
 
 /// The database that all services share.
 const DATABASE: &str = "huiyin";
@@ -214,6 +214,7 @@ impl Local {
         config::Bus {
             url: format!("nats://{}", self.stack.nats.address()),
             passwords: User::ALL.iter().map(password).collect(),
+            password_files: None,
         }
     }
 
@@ -230,6 +231,7 @@ impl Local {
             port: local_stack::SOCKET_PORT,
             name: DATABASE.to_owned(),
             passwords: Role::ALL.iter().map(password).collect(),
+            password_files: None,
             admin: "postgres".to_owned(),
         }
     }

@@ -13,6 +13,7 @@ use super::consume::Delivery;
 use super::publish::{header_text, header_value};
 use super::topology::Consumer;
 use super::{Bus, BusError};
+use crate::services::Service;
 
 const REASON: &str = "Huiyin-Reason";
 const EXPLANATION: &str = "Huiyin-Explanation";
@@ -72,7 +73,8 @@ impl Bus {
         headers.insert(EXPLANATION, header_text(&cause.explanation));
         headers.insert(SUBJECT, header_value(delivery.subject()));
         headers.insert(CONSUMER, header_value(consumer.name()));
-        let subject = events::subject::dead(consumer.owner().service(), cause.reason);
+        let service = consumer.owner().map_or(consumer.name(), Service::program);
+        let subject = events::subject::dead(service, cause.reason);
         self.publish_raw(subject, headers, Bytes::copy_from_slice(delivery.payload())).await
     }
 

@@ -12,9 +12,9 @@ use async_nats::jetstream::stream::{
     Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 use events::subject;
-use store::role::Role;
 
 use super::BusError;
+use crate::services::{SERVICES, Service};
 
 const DAY: Duration = Duration::from_hours(24);
 /// Within this time the bus itself drops a repeated message id.
@@ -63,13 +63,9 @@ impl Consumer {
         }
     }
 
-    /// Whose it is: nobody else may pull from it.
-    pub const fn owner(self) -> Role {
-        match self {
-            Self::RoomStateChat | Self::RoomStateCommand => Role::RoomState,
-            Self::VikaSync => Role::VikaSync,
-            Self::FeishuAlerter | Self::WatchdogDead => Role::FeishuAlerter,
-        }
+    /// The service that it belongs to: no other may pull from it.
+    pub fn owner(self) -> Option<&'static Service> {
+        SERVICES.iter().find(|service| service.consumers.contains(&self))
     }
 
     /// The stream that it reads.

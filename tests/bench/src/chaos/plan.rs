@@ -2,12 +2,15 @@
 //! and what fails when. Only how the machine interleaves it differs from replay to replay.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use runtime::services::{SERVICES, Service};
+use store::role::Role;
 
 use super::proxy::LinkState;
 
@@ -129,17 +132,12 @@ pub enum Link {
     Outside,
 }
 
-/// The replicas that run: service and number.
-pub const REPLICAS: [(&str, u8); 8] = [
-    ("ingest", 1),
-    ("room-state", 1),
-    ("room-state", 2),
-    ("vika-sync", 1),
-    ("vika-sync", 2),
-    ("vika-reconcile", 1),
-    ("feishu-alerter", 1),
-    ("feishu-alerter", 2),
-];
+/// The replicas that run: service and number. Two of whatever may run more than once, and of one that stands by.
+pub static REPLICAS: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
+    let has_standby = |service: &Service| !service.singleton || service.role == Role::VikaSync;
+    let count = |service: &Service| if has_standby(service) { 2 } else { 1 };
+    SERVICES.iter().flat_map(|service| (1..=count(service)).map(|number| (service.program(), number))).collect()
+});
 
 #[derive(Debug, Clone)]
 pub struct Plan {

@@ -11,10 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use huiyin::local::SERVICES;
 use runtime::Clock;
 use runtime::clock::Pace;
 use rustix::process::{Pid, Signal, kill_process};
-use store::role::Role;
 
 /// How long a service may take to stop when it is asked to, before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -35,21 +35,11 @@ pub fn run(name: &str, pace: &str) -> ExitCode {
         drop(std::io::stdin().read(&mut [0]));
         std::process::exit(1);
     });
-    match name {
-        "ingest" => runtime::main_wrapper::main_by(clock, "ingest", Role::Ingest, ingest::run),
-        "room-state" => runtime::main_wrapper::main_by(clock, "room-state", Role::RoomState, room_state::run),
-        "vika-sync" => runtime::main_wrapper::main_by(clock, "vika-sync", Role::VikaSync, vika_sync::run),
-        "vika-reconcile" => {
-            runtime::main_wrapper::main_by(clock, "vika-reconcile", Role::VikaReconcile, vika_reconcile::run)
-        }
-        "feishu-alerter" => {
-            runtime::main_wrapper::main_by(clock, "feishu-alerter", Role::FeishuAlerter, feishu_alerter::run)
-        }
-        other => {
-            eprintln!("bench service: no service `{other}`");
-            ExitCode::FAILURE
-        }
-    }
+    let Some((role, run)) = SERVICES.iter().find(|(role, _)| role.service() == name) else {
+        eprintln!("bench service: no service `{name}`");
+        return ExitCode::FAILURE;
+    };
+    runtime::main_wrapper::main_by(clock, *role, run)
 }
 
 /// One replica of a service.

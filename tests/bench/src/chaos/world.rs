@@ -92,7 +92,7 @@ impl World {
         local.apply_rules(&config.rules, now - TimeDelta::days(30), now).await?;
         local.go_live(now - TimeDelta::days(20)).await?;
         let (mut services, mut links) = (Vec::new(), BTreeMap::new());
-        for (index, (name, number)) in REPLICAS.into_iter().enumerate() {
+        for (index, (name, number)) in REPLICAS.iter().copied().enumerate() {
             let replica = format!("{name}-{number}");
             let service = Service::new(name, replica.clone(), folder.path(), &pace)?;
             let mine = proxies(index, &replica, &local, &addresses, folder.path(), &mut links).await?;
