@@ -28,7 +28,9 @@ fn block<'y>(yaml: &'y str, key: &str) -> Vec<&'y str> {
 
 /// The value of a key within a block: a list in brackets, or one item a line.
 fn list(block: &[&str], key: &str) -> BTreeSet<String> {
-    let Some(at) = block.iter().position(|line| line.trim_start().starts_with(key)) else { return BTreeSet::new() };
+    let Some(at) = block.iter().position(|line| line.trim_start().starts_with(key)) else {
+        return BTreeSet::new();
+    };
     if let Some((_, items)) = block[at].split_once('[') {
         return items.trim_end_matches(']').split(',').map(|item| item.trim().to_owned()).collect();
     }
@@ -74,7 +76,8 @@ fn compose_runs_each_service_with_its_own_secrets() {
         assert!(expected.is_subset(&everything) && expected.is_subset(&defined), "{}", service.program());
     }
     let containers = block(&compose, "services:");
-    let ours = containers.iter().zip(containers.iter().skip(1)).filter(|(_, next)| next.trim() == "<<: *service");
+    let ours =
+        containers.iter().zip(containers.iter().skip(1)).filter(|(_, next)| next.trim() == "<<: *service");
     let ours: BTreeSet<String> = ours.map(|(name, _)| name.trim().trim_end_matches(':').to_owned()).collect();
     assert_eq!(ours, programs());
     let forwarded = list(&block(&compose, "  front:"), "command:");

@@ -128,6 +128,9 @@ impl super::Config {
             return expected;
         }
         let watched = SERVICES.iter().filter(|service| service.watches != Watches::Everybody);
-        watched.filter(|service| (service.enabled)(self)).map(|service| service.program().to_owned()).collect()
+        watched
+            .filter(|service| (service.enabled)(self))
+            .map(|service| service.program().to_owned())
+            .collect()
     }
 }

@@ -136,7 +136,10 @@ pub enum Link {
 pub static REPLICAS: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
     let has_standby = |service: &Service| !service.singleton || service.role == Role::VikaSync;
     let count = |service: &Service| if has_standby(service) { 2 } else { 1 };
-    SERVICES.iter().flat_map(|service| (1..=count(service)).map(|number| (service.program(), number))).collect()
+    SERVICES
+        .iter()
+        .flat_map(|service| (1..=count(service)).map(|number| (service.program(), number)))
+        .collect()
 });
 
 #[derive(Debug, Clone)]
