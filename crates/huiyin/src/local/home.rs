@@ -226,9 +226,10 @@ mod tests {
                 port: 5432,
                 name: "huiyin".into(),
                 passwords: passwords(),
+                password_files: None,
                 admin: "postgres".into(),
             },
-            bus: Bus { url: "nats://127.0.0.1:1".into(), passwords: passwords() },
+            bus: Bus { url: "nats://127.0.0.1:1".into(), passwords: passwords(), password_files: None },
         }
     }
 

@@ -138,7 +138,7 @@ pub static REPLICAS: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
     let count = |service: &Service| if has_standby(service) { 2 } else { 1 };
     SERVICES
         .iter()
-        .flat_map(|service| (1..=count(service)).map(|number| (service.program(), number)))
+        .flat_map(|service| (1..=count(service)).map(move |number| (service.program(), number)))
         .collect()
 });
 
