@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use runtime::bus::Consumer;
-use runtime::services::SERVICES;
+use runtime::services::{SERVICES, Service};
 use store::role::Role;
 
 fn read(file: &str) -> String {
@@ -103,7 +103,7 @@ fn the_map_shows_each_service() {
     let scaled = "a second `ingest`, `vika-sync` or `vika-reconcile` stands by";
     let containers = read("docs/containers.md").replace("\n  ", " ");
     let singletons: BTreeSet<&str> =
-        SERVICES.iter().filter(|service| service.singleton).map(|service| service.program()).collect();
+        SERVICES.iter().filter(|service| service.singleton).map(Service::program).collect();
     assert!(containers.contains(scaled), "docs/containers.md says which stand by");
     assert_eq!(singletons, scaled.split('`').skip(1).step_by(2).collect());
 }
