@@ -1,4 +1,4 @@
-//! Feishu's custom bots: a plain text into a group through a webhook, for the day on which our own app cannot speak.
+//! Feishu's custom bots: a plain text into a group through a webhook, for when our own app cannot send.
 //!
 //! The webhook knows no message ids and no uuids: what is sent twice stands there twice. So it is for the last ditch
 //! alone.
@@ -24,12 +24,10 @@ pub enum CustomBotError {
     /// It could not be reached, or gave no answer that can be read.
     #[error("the webhook cannot be reached")]
     Unreachable(#[source] reqwest::Error),
-    /// It refused.
     #[error("the webhook refused with code {code}, status {status}")]
     Refused {
         /// 9499 bad request or too many, 19001 token, 19021 signature or time, 19022 address, 19024 keyword.
         code: i64,
-        /// HTTP status.
         status: u16,
     },
 }
@@ -48,8 +46,8 @@ struct Answer {
     code: i64,
 }
 
-/// Says something in the bot's group, as text and nothing else: no part of it is markup to Feishu.
-pub async fn say(
+/// Sends a text to the bot's group, as text and nothing else: no part of it is markup to Feishu.
+pub async fn send(
     http: &reqwest::Client,
     bot: CustomBot<'_>,
     text: &str,

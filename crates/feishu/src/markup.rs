@@ -51,7 +51,6 @@ fn full_width(c: char) -> char {
 mod tests {
     use super::inert;
 
-    /// Seen to fail for all but the first with `<` and `>` alone replaced.
     #[test]
     fn nothing_is_markup_in_a_plain_text() {
         for (text, shown) in [

@@ -69,7 +69,6 @@ struct Change {
     differences: Vec<Difference>,
 }
 
-/// Runs `huiyin recompute`.
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let config = target.running()?.config(&USED)?;
     let zone = config.rules.time_zone;

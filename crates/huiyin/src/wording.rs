@@ -91,7 +91,6 @@ mod tests {
 
     use super::*;
 
-    /// Seen to fail with one of them missing.
     #[test]
     fn every_reason_to_skip_a_card_has_words() {
         for reason in [

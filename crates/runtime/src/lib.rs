@@ -18,6 +18,7 @@ pub mod operated;
 pub mod panics;
 pub mod random;
 pub mod serve;
+pub mod services;
 pub mod sweep;
 pub mod telemetry;
 

@@ -36,7 +36,6 @@ pub struct Stack {
     pub started: DateTime<Utc>,
     /// As the superuser, for looking and for preparing.
     pub admin: PgPool,
-    /// The bus's server.
     pub nats: TestNats,
     /// A connection of the test's own, which may do everything.
     pub bus: Bus,
@@ -189,7 +188,6 @@ impl Stack {
         Ok(context)
     }
 
-    /// Runs a service.
     pub async fn run<F, Fut>(&self, role: Role, service: F) -> Result<Running>
     where
         F: FnOnce(Context) -> Fut,

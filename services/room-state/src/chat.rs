@@ -8,7 +8,7 @@ use std::sync::Arc;
 use domain::id::{EntryId, RoomKey};
 use futures::future::BoxFuture;
 use runtime::Context;
-use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use runtime::bus::{DeadLetterReason, Delivery, Handler, Outcome};
 use store::rooms;
 use store::rules::RulesCache;
 
@@ -113,7 +113,7 @@ fn contradicts(entry: &EntryId) -> Outcome {
 }
 
 fn dead(reason: &'static str, explanation: String) -> Outcome {
-    Outcome::Dead(Dead { reason, explanation })
+    Outcome::DeadLetter(DeadLetterReason { reason, explanation })
 }
 
 impl ChatHandler {

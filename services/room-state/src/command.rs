@@ -15,7 +15,7 @@ use domain::wording;
 use events::command::{Command, CommandKind};
 use events::decode;
 use runtime::Context;
-use runtime::bus::{Consumer, Dead, Delivery, Handler, Outcome};
+use runtime::bus::{Consumer, DeadLetterReason, Delivery, Handler, Outcome};
 use runtime::telemetry::chain;
 use store::golive;
 use store::rooms::commands::{self, Decided, StoredCommand};
@@ -96,7 +96,10 @@ impl CommandHandler {
         let command: Command = match decode(delivery.payload()) {
             Ok(command) => command,
             Err(error) => {
-                return Outcome::Dead(Dead { reason: "undecodable", explanation: error.to_string() });
+                return Outcome::DeadLetter(DeadLetterReason {
+                    reason: "undecodable",
+                    explanation: error.to_string(),
+                });
             }
         };
         match self.decide(&command).await {
@@ -108,7 +111,9 @@ impl CommandHandler {
                 tracing::warn!(error, command.id = %command.id, "command will be delivered again");
                 Outcome::Retry(RETRY_AFTER)
             }
-            Err(Failure::Permanent { reason, explanation }) => Outcome::Dead(Dead { reason, explanation }),
+            Err(Failure::Permanent { reason, explanation }) => {
+                Outcome::DeadLetter(DeadLetterReason { reason, explanation })
+            }
         }
     }
 

@@ -18,12 +18,12 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
         return vec![Group::Alarms.ok(wording::NO_ALARMS)];
     }
     let operated = config.watchdog.as_ref().map(|watchdog| watchdog.operated.clone()).unwrap_or_default();
-    let told = standing.into_iter().map(|(since, kind)| {
+    let findings = standing.into_iter().map(|(since, kind)| {
         let since = since.with_timezone(&config.rules.time_zone);
         match serde_json::from_value::<AlarmKind>(kind) {
             Ok(kind) => Group::Alarms.failed(wording::alarm(&kind, since, &operated)),
             Err(_) => Group::Alarms.failed(wording::unknown_alarm(since)),
         }
     });
-    told.collect()
+    findings.collect()
 }

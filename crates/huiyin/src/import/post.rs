@@ -28,11 +28,9 @@ pub(super) struct Answer {
 pub(super) struct Rejected {
     /// Which of the chunk, from 0.
     pub(super) index: usize,
-    /// Why.
     pub(super) reason: String,
 }
 
-/// The webhook.
 pub(super) struct Webhook {
     client: reqwest::Client,
     url: String,

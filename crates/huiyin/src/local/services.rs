@@ -19,9 +19,11 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_sec
 /// A service that ran this long before it failed starts with the shortest pause again.
 const STEADY: Duration = Duration::from_mins(1);
 
-type Run = fn(Context) -> BoxFuture<'static, Result<()>>;
+/// A service's `run`.
+pub type Run = fn(Context) -> BoxFuture<'static, Result<()>>;
 
-const SERVICES: [(Role, Run); 5] = [
+/// Every service of [`runtime::services`] with its code, in the order in which they are started.
+pub const SERVICES: &[(Role, Run)] = &[
     (Role::Ingest, |ctx| Box::pin(ingest::run(ctx))),
     (Role::RoomState, |ctx| Box::pin(room_state::run(ctx))),
     (Role::VikaSync, |ctx| Box::pin(vika_sync::run(ctx))),
@@ -29,7 +31,6 @@ const SERVICES: [(Role, Run); 5] = [
     (Role::FeishuAlerter, |ctx| Box::pin(feishu_alerter::run(ctx))),
 ];
 
-/// The running services.
 pub struct Services {
     running: JoinSet<()>,
     shutdown: Shutdown,
@@ -51,7 +52,7 @@ impl Services {
     pub fn start(local: &Local, config: &Arc<Config>, clock: &Clock, health: &Health) -> Self {
         let shutdown = Shutdown::new();
         let mut running = JoinSet::new();
-        for (role, run) in SERVICES {
+        for &(role, run) in SERVICES {
             let service = Service {
                 role,
                 run,
@@ -102,5 +103,17 @@ impl Service {
         self.health.runs(name, ctx.health.clone());
         // A panic inside must not take the other services along.
         tokio::spawn(runtime::main_wrapper::supervise(name, ctx, self.run)).await?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_runs() {
+        let run: Vec<Role> = SERVICES.iter().map(|(role, _)| *role).collect();
+        let expected: Vec<Role> = runtime::services::SERVICES.iter().map(|service| service.role).collect();
+        assert_eq!(run, expected);
     }
 }

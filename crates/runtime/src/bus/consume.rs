@@ -14,7 +14,7 @@ use async_nats::jetstream::{self, AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt};
 
-use super::dead::Dead;
+use super::dead_letter::DeadLetterReason;
 use super::topology::{Consumer, open};
 use super::{Bus, BusError};
 use crate::Shutdown;
@@ -57,11 +57,10 @@ pub enum Outcome {
     Done,
     /// Something needed is down: deliver it again after this time. For seconds, never as a timer.
     Retry(Duration),
-    /// It can never be handled. Set aside with this reason, then acknowledged.
-    Dead(Dead),
+    /// It can never be handled. Stored in DEAD with this reason, then acknowledged.
+    DeadLetter(DeadLetterReason),
 }
 
-/// Handles batches.
 pub trait Handler: Send {
     /// One outcome for each delivery, in order. What is `Done` has been committed.
     fn handle(&mut self, batch: &[Delivery]) -> impl Future<Output = Vec<Outcome>> + Send;
@@ -85,7 +84,6 @@ impl Delivery {
         &self.message.subject
     }
 
-    /// Its bytes.
     pub fn payload(&self) -> &[u8] {
         &self.message.payload
     }
@@ -95,7 +93,7 @@ impl Delivery {
     }
 }
 
-/// Runs until the shutdown is requested. Never fails: every trouble is logged, counted and outlived, also that the
+/// Runs until the shutdown is requested. Never fails: every failure is logged, counted and outlived, also that the
 /// consumer is not declared, or not any more.
 pub async fn consume<H: Handler>(
     bus: &Bus,
@@ -250,7 +248,7 @@ async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H
     }
 }
 
-/// A panic concerns the message that causes it: its batch is halved until that one is alone, which is set aside.
+/// A panic concerns the message that causes it: its batch is halved until that one is alone, which becomes a dead letter.
 fn handle_guarded<'a, H: Handler>(
     handler: &'a mut H,
     batch: &'a [Delivery],
@@ -260,9 +258,11 @@ fn handle_guarded<'a, H: Handler>(
             return outcomes;
         }
         if batch.len() <= 1 {
-            let dead =
-                Dead { reason: "panicked", explanation: "handling it panicked: see the log".to_owned() };
-            return batch.iter().map(|_| Outcome::Dead(dead.clone())).collect();
+            let reason = DeadLetterReason {
+                reason: "panicked",
+                explanation: "handling it panicked: see the log".to_owned(),
+            };
+            return batch.iter().map(|_| Outcome::DeadLetter(reason.clone())).collect();
         }
         let (one, other) = batch.split_at(batch.len() / 2);
         let mut outcomes = handle_guarded(handler, one).await;
@@ -279,11 +279,11 @@ async fn settle(
 ) -> Result<(), async_nats::Error> {
     match outcome {
         Outcome::Done => delivery.message.ack().await,
-        // A dead letter is set aside already; a copy of it would be delivered here again, for ever.
-        Outcome::Dead(_) if consumer.stream() == "DEAD" => delivery.message.ack().await,
+        // A dead letter is kept already; a copy of it would be delivered here again, for ever.
+        Outcome::DeadLetter(_) if consumer.stream() == "DEAD" => delivery.message.ack().await,
         Outcome::Retry(after) => delivery.message.ack_with(AckKind::Nak(Some(after))).await,
-        Outcome::Dead(dead) => {
-            bus.bury(consumer, delivery, &dead).await?;
+        Outcome::DeadLetter(reason) => {
+            bus.store_dead_letter(consumer, delivery, &reason).await?;
             delivery.message.double_ack().await
         }
     }

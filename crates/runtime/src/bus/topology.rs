@@ -12,9 +12,9 @@ use async_nats::jetstream::stream::{
     Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 use events::subject;
-use store::role::Role;
 
 use super::BusError;
+use crate::services::{SERVICES, Service};
 
 const DAY: Duration = Duration::from_hours(24);
 /// Within this time the bus itself drops a repeated message id.
@@ -33,25 +33,21 @@ const WAKE_PENDING: i64 = 1_024;
 /// Deliveries of a wake-up that keeps failing; then it is the sweep's.
 const WAKE_DELIVERIES: i64 = 10;
 
-/// The durable consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consumer {
-    /// `room-state` reading CHAT.
     RoomStateChat,
-    /// `room-state` reading COMMAND.
     RoomStateCommand,
     /// `vika-sync` woken by ROOM.
     VikaSync,
     /// `feishu-alerter` woken by ROOM.
     FeishuAlerter,
-    /// `feishu-alerter`'s watchdog seeing what is set aside in DEAD.
+    /// `feishu-alerter`'s watchdog counting dead letters.
     WatchdogDead,
 }
 
 impl Consumer {
     /// Everything captured and asked for goes through these.
     pub const FACTS: [Self; 2] = [Self::RoomStateChat, Self::RoomStateCommand];
-    /// All of them.
     pub const ALL: [Self; 5] = [
         Self::RoomStateChat,
         Self::RoomStateCommand,
@@ -60,7 +56,6 @@ impl Consumer {
         Self::WatchdogDead,
     ];
 
-    /// The durable's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RoomStateChat => "room-state-chat",
@@ -71,13 +66,9 @@ impl Consumer {
         }
     }
 
-    /// Whose it is: nobody else may pull from it.
-    pub const fn owner(self) -> Role {
-        match self {
-            Self::RoomStateChat | Self::RoomStateCommand => Role::RoomState,
-            Self::VikaSync => Role::VikaSync,
-            Self::FeishuAlerter | Self::WatchdogDead => Role::FeishuAlerter,
-        }
+    /// The service that it belongs to: no other may pull from it.
+    pub fn owner(self) -> Option<&'static Service> {
+        SERVICES.iter().find(|service| service.consumers.contains(&self))
     }
 
     /// The stream that it reads.
@@ -103,7 +94,7 @@ impl Consumer {
             durable_name: Some(self.name().to_owned()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            // Facts are delivered until they are handled or set aside.
+            // Facts are delivered until they are handled or stored as dead letters.
             max_deliver: -1,
             max_ack_pending: BATCH_PENDING,
             deliver_policy: DeliverPolicy::All,
@@ -119,7 +110,7 @@ impl Consumer {
                 filter_subject: subject::ROOM_ALL.to_owned(),
                 ..batches
             },
-            // What was set aside before anybody watched is no news.
+            // Dead letters from before anybody watched are no alarm.
             Self::WatchdogDead => {
                 pull::Config { max_ack_pending: WAKE_PENDING, deliver_policy: DeliverPolicy::New, ..batches }
             }
@@ -147,7 +138,7 @@ pub(super) fn streams() -> [Config; 4] {
         limits("COMMAND", subject::COMMAND_ALL),
         Config {
             // In a file, because a stream in memory goes with all its consumers when the server restarts, and nobody
-            // would hear of changes until the next `huiyin apply`. Wake-ups themselves may be lost.
+            // would be woken by changes until the next `huiyin apply`. Wake-ups themselves may be lost.
             persist_mode: Some(PersistenceMode::Async),
             max_messages_per_subject: 1,
             max_age: DAY,

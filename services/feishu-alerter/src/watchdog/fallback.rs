@@ -45,7 +45,7 @@ impl Fallback {
         let bot = CustomBot { url: bot.url.expose(), secret };
         for alarm in unreported {
             let said =
-                custom_bot::say(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now())
+                custom_bot::send(&self.http, bot, &text(&alarm, active, &watchdog.operated), ctx.clock.now())
                     .await;
             if let Err(error) = said {
                 self.failed = Some(Instant::now());

@@ -5,6 +5,7 @@
 
 use events::beat::VerificationKind;
 use runtime::operated::Operated;
+use runtime::services::{self, impact_of};
 
 use super::alarm_kind::AlarmKind;
 
@@ -50,7 +51,7 @@ const LOOK_IN_THE_SHEET: &str =
 /// What to do while the sheets are not kept up either.
 const EVERYBODY_LOOKS: &str = "表格不再更新，没有人会收到提醒：请在公共群通知每位负责人，自己翻看微信群。";
 
-const HELD: &str = "期间的客户消息可能收不到。为了不误报，提醒卡片会先停下，恢复后继续。";
+const HELD: &str = services::NOT_CAPTURING;
 
 /// What a card says of an alarm, with the commands that work where Huiyin is operated like this.
 pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
@@ -163,20 +164,9 @@ fn cards_undelivered(count: i64, on: &Operated) -> AlarmText {
     }
 }
 
-fn impact_of(service: &str) -> &'static str {
-    match service {
-        "ingest" => HELD,
-        "room-state" => "消息仍在保存，不会丢；但等待不再更新，提醒卡片会先停下，恢复后继续。",
-        "vika-sync" => "维格表停止更新，不要再照着它判断谁在等待；提醒卡片照常发送。",
-        "vika-reconcile" => "经理在维格表里的修改和勾选暂时不生效，恢复后会补上；提醒卡片照常发送。",
-        "feishu-alerter" => "提醒卡片可能停发，恢复后继续。",
-        _ => "一部分功能停下，恢复后继续。",
-    }
-}
-
 /// What is to be done for customers while nobody sees them.
 fn blind(service: &str) -> Option<String> {
-    matches!(service, "ingest" | "room-state").then(|| EVERYBODY_LOOKS.to_owned())
+    services::by_program(service).filter(|service| service.blinds).map(|_| EVERYBODY_LOOKS.to_owned())
 }
 
 fn restart_steps(service: &str, on: &Operated) -> Vec<String> {

@@ -142,6 +142,11 @@ fn chat(chat_id: &str) -> ChatSpec {
 impl Scene {
     /// Starts everything but the alerter.
     pub async fn start() -> Result<Self> {
+        // On the heap: the future is large.
+        Box::pin(Self::start_parts()).await
+    }
+
+    async fn start_parts() -> Result<Self> {
         let mut stack = Stack::start().await?;
         let clock = stack.clock.clone();
         let app = AppSpec { app_id: "cli_test".into(), app_secret: "secret".into() };

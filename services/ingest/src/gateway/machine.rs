@@ -1,4 +1,4 @@
-//! When to connect, when to doubt, when to give up: the life of a connection as a pure state machine.
+//! When to connect, when to suspect, when to give up: the life of a connection as a pure state machine.
 //!
 //! ```text
 //! Disconnected → Connecting → Subscribing → WaitingLogin ⇄ Live
@@ -45,7 +45,6 @@ pub enum State {
 /// All waiting times. [`Timings::default`] has the values for production.
 #[derive(Debug, Clone, Copy)]
 pub struct Timings {
-    /// For a connection.
     pub connect: Duration,
     /// From asking for the stream to starting the puppet, if the stream has not opened by then.
     pub start_after: Duration,
@@ -91,7 +90,6 @@ pub enum Input {
     Connected,
     /// The gateway accepted the stream; some do so only with the first event.
     StreamOpened,
-    /// An event came.
     Event(Signal),
     /// Connecting failed, the stream was refused, or it ended.
     Failed(GatewayError),
@@ -107,7 +105,7 @@ pub enum Signal {
     /// The account is logged out.
     Logout,
     /// Anything else: a sign of life.
-    Life,
+    Activity,
 }
 
 /// What is to be done, in this order.
@@ -120,7 +118,6 @@ pub enum Action {
     /// Start the puppet; what comes of it is only logged. Always after [`Action::Subscribe`], so that what starting
     /// brings about is not lost.
     Start,
-    /// Probe.
     Ding,
     /// Drop the connection with all that hangs on it.
     Drop,
@@ -198,7 +195,6 @@ impl Machine {
         }
     }
 
-    /// Where it is.
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Resting { state, .. } => state,
@@ -231,7 +227,6 @@ impl Machine {
         }
     }
 
-    /// Time has passed.
     pub fn tick(&mut self, now: Instant) -> Vec<Action> {
         if now < self.wake_at() {
             return Vec::new();
@@ -298,7 +293,7 @@ impl Machine {
         self.occupied_since = None;
         actions.extend(self.alarm.take().map(Action::Clear));
         match signal {
-            Signal::Life => {}
+            Signal::Activity => {}
             Signal::Login(account) => actions.extend(self.login(account)),
             Signal::Logout => {
                 self.account = None;

@@ -99,7 +99,6 @@ async fn a_killed_ingest_leaves_a_gap_from_when_it_was_last_live() -> Result<()>
     service.stop().await
 }
 
-/// Seen to fail without `RESTART_TOLERANCE`: each restart was a gap.
 #[tokio::test]
 async fn a_restart_of_a_moment_is_no_gap() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };

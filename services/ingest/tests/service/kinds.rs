@@ -148,7 +148,7 @@ fn reply(title: &str) -> String {
     )
 }
 
-/// M1. Seen to fail without the module: the row showed XML, and every reply opened a wait.
+/// M1.
 #[tokio::test]
 async fn a_quoted_reply_is_what_it_says() -> Result<()> {
     let world = world().await?;
@@ -204,7 +204,7 @@ async fn appmsg_of_any_type_never_shows_its_xml() -> Result<()> {
     world.stop().await
 }
 
-/// M3, M5. Seen to fail: the room was a customer who waited, and what nobody said was asked for five times with an ERROR.
+/// M3, M5.
 #[tokio::test]
 async fn lines_of_the_room_are_nobodys() -> Result<()> {
     let world = world().await?;
@@ -239,7 +239,7 @@ async fn lines_of_the_room_are_nobodys() -> Result<()> {
     world.stop().await
 }
 
-/// M4. Seen to fail: a pat opened a wait, and one of staff ended it.
+/// M4.
 #[tokio::test]
 async fn pats_open_and_end_nothing() -> Result<()> {
     let world = world().await?;
@@ -281,7 +281,7 @@ async fn html_is_what_it_shows() -> Result<()> {
     world.stop().await
 }
 
-/// M10. Seen to fail: both ended the wait.
+/// M10.
 #[tokio::test]
 async fn automatic_replies_and_broadcasts_answer_nobody() -> Result<()> {
     let world = world().await?;
@@ -304,7 +304,7 @@ async fn automatic_replies_and_broadcasts_answer_nobody() -> Result<()> {
     world.stop().await
 }
 
-/// M11. Seen to fail: both were customers who waited.
+/// M11.
 #[tokio::test]
 async fn what_no_person_speaks_through_changes_nothing() -> Result<()> {
     let world = world().await?;
@@ -339,7 +339,7 @@ async fn who_has_no_name_is_called_so() -> Result<()> {
 /// Whose, until when, how many messages.
 type Missed = (Option<String>, Option<DateTime<Utc>>, Option<i64>);
 
-/// M15. Seen to fail: the message was gone with an ERROR in the log and nothing else.
+/// M15.
 #[tokio::test]
 async fn a_message_that_cannot_be_had_makes_the_stretch_uncertain() -> Result<()> {
     let world = world().await?;
@@ -368,7 +368,7 @@ async fn a_message_that_cannot_be_had_makes_the_stretch_uncertain() -> Result<()
     world.stop().await
 }
 
-/// M16. Seen to fail: the events were passed over, and a scan with such a status was drawn as a login code.
+/// M16.
 #[tokio::test]
 async fn a_verification_is_told_and_never_drawn() -> Result<()> {
     let (gateway, stack) = prepared().await?;

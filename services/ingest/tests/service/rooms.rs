@@ -98,7 +98,6 @@ async fn joins_leaves_and_names_come_from_the_events() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail with the rooms of the list looked at alone.
 #[tokio::test]
 async fn removed_while_nobody_looked_is_noticed_at_the_next_start() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };
@@ -127,7 +126,6 @@ async fn removed_while_nobody_looked_is_noticed_at_the_next_start() -> Result<()
     service.stop().await
 }
 
-/// Seen to fail with one row a room: the gateway that saved it last was the only one to know it.
 #[tokio::test]
 async fn two_gateways_in_one_room_remember_it_each_for_itself() -> Result<()> {
     use store::ingest::rooms::{Announced, list, save};

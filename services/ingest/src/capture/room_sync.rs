@@ -17,58 +17,41 @@ use crate::gateway::{ContactId, RoomId};
 
 /// Rooms or people read at the same time; the rest of the gateway's attention is for messages.
 const AT_ONCE: usize = 6;
-/// Rooms or people read before news are looked at again.
+/// Rooms or people read before changes are looked at again.
 const CHUNK: usize = 48;
 /// The pause before what failed is tried again.
-const AGAIN: Duration = Duration::from_secs(3);
+const RETRY_PAUSE: Duration = Duration::from_secs(3);
 /// How often the part says that it lives.
-const BEAT: Duration = Duration::from_secs(10);
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
 
 /// Something that events say of rooms.
 #[derive(Debug, Clone)]
-pub enum News {
+pub enum RoomChange {
     /// The account is logged in, or the puppet has its rooms: read what was not read since the login.
-    Warm,
+    InitialSync,
     /// People came into a room.
-    Joined {
-        /// Which room.
-        room: RoomId,
-        /// Who.
-        people: Vec<ContactId>,
-        /// Who brought them.
-        inviter: Option<ContactId>,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Joined { room: RoomId, people: Vec<ContactId>, inviter: Option<ContactId>, at: DateTime<Utc> },
     /// People left a room.
     Left {
-        /// Which room.
         room: RoomId,
-        /// Who.
         people: Vec<ContactId>,
         /// Who removed them; themselves if they went of their own accord.
         remover: Option<ContactId>,
-        /// When.
         at: DateTime<Utc>,
     },
     /// A room has another name, which [`super::rooms::Rooms::renamed`] has been told.
-    Renamed {
-        /// Which room.
-        room: RoomId,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Renamed { room: RoomId, at: DateTime<Utc> },
     /// A room or one of its members is no longer as it was told.
-    Dirty {
+    Invalidated {
         /// The room's id, or a compound one with the room's in it.
         id: String,
     },
 }
 
-struct Warmer {
+struct RoomSync {
     capture: Arc<Capture>,
     /// What events said and is not applied yet, in order.
-    news: VecDeque<(RoomId, News)>,
+    changes: VecDeque<(RoomId, RoomChange)>,
     list: bool,
     rooms: BTreeSet<RoomId>,
     people: BTreeSet<ContactId>,
@@ -76,12 +59,12 @@ struct Warmer {
 }
 
 /// Runs until the shutdown is requested.
-pub async fn run(capture: Arc<Capture>, mut news: mpsc::UnboundedReceiver<News>) {
+pub async fn run(capture: Arc<Capture>, mut changes: mpsc::UnboundedReceiver<RoomChange>) {
     let shutdown = capture.ctx.shutdown.clone();
     let mut status = capture.status.clone();
-    let mut warmer = Warmer {
+    let mut sync = RoomSync {
         capture,
-        news: VecDeque::new(),
+        changes: VecDeque::new(),
         list: false,
         rooms: BTreeSet::new(),
         people: BTreeSet::new(),
@@ -89,21 +72,21 @@ pub async fn run(capture: Arc<Capture>, mut news: mpsc::UnboundedReceiver<News>)
     };
     let mut pause = Duration::ZERO;
     while !shutdown.requested() {
-        warmer.capture.ctx.health.beat("rooms");
+        sync.capture.ctx.health.beat("rooms");
         tokio::select! {
             biased;
             () = shutdown.wait() => return,
-            Some(item) = news.recv() => {
+            Some(change) = changes.recv() => {
                 pause = Duration::ZERO;
-                warmer.take(item).await;
+                sync.take(change).await;
             }
             // Work may have waited for the login.
             Ok(()) = status.changed() => pause = Duration::ZERO,
             () = tokio::time::sleep(pause) => {
-                pause = match warmer.step().await {
+                pause = match sync.step().await {
                     Step::More => Duration::ZERO,
-                    Step::Failed => AGAIN,
-                    Step::Idle => BEAT,
+                    Step::Failed => RETRY_PAUSE,
+                    Step::Idle => HEARTBEAT_EVERY,
                 };
             }
         }
@@ -116,22 +99,24 @@ enum Step {
     Idle,
 }
 
-impl Warmer {
-    async fn take(&mut self, news: News) {
-        let room = match &news {
-            News::Warm => {
+impl RoomSync {
+    async fn take(&mut self, change: RoomChange) {
+        let room = match &change {
+            RoomChange::InitialSync => {
                 self.list = true;
-                self.unlisted.begin_anew();
+                self.unlisted.restart();
                 return;
             }
-            News::Dirty { id } => return self.dirty(id).await,
-            News::Joined { room, .. } | News::Left { room, .. } | News::Renamed { room, .. } => room.clone(),
+            RoomChange::Invalidated { id } => return self.invalidate(id).await,
+            RoomChange::Joined { room, .. }
+            | RoomChange::Left { room, .. }
+            | RoomChange::Renamed { room, .. } => room.clone(),
         };
-        self.news.push_back((room, news));
+        self.changes.push_back((room, change));
     }
 
     /// Ids of members may be compound: every room whose id is part of it is read anew.
-    async fn dirty(&mut self, id: &str) {
+    async fn invalidate(&mut self, id: &str) {
         let known = self.capture.rooms.known();
         let touched = known.into_iter().filter(|room| id.contains(&*room.wire()));
         for room in touched.chain(RoomId::parse(id)).collect::<BTreeSet<_>>() {
@@ -145,8 +130,8 @@ impl Warmer {
     /// One piece of the work there is.
     async fn step(&mut self) -> Step {
         let Some(link) = self.capture.link() else { return Step::Idle };
-        if let Some((room, news)) = self.news.pop_front() {
-            if let Err(error) = apply(&self.capture, &link, &room, news).await {
+        if let Some((room, change)) = self.changes.pop_front() {
+            if let Err(error) = apply(&self.capture, &link, &room, change).await {
                 tracing::warn!(room.id = %room, error = chain(&error), "the room is read anew");
                 self.capture.rooms.forget(&room).await;
                 self.rooms.insert(room);
@@ -247,10 +232,15 @@ async fn actor(capture: &Capture, link: &Link, id: &ContactId) -> ActorRef {
     ActorRef { id: id.to_string(), name: person.name }
 }
 
-async fn apply(capture: &Capture, link: &Link, room: &RoomId, news: News) -> Result<(), super::Trouble> {
+async fn apply(
+    capture: &Capture,
+    link: &Link,
+    room: &RoomId,
+    change: RoomChange,
+) -> Result<(), super::CaptureError> {
     let rooms = &capture.rooms;
-    match news {
-        News::Joined { people, inviter, at, .. } => {
+    match change {
+        RoomChange::Joined { people, inviter, at, .. } => {
             rooms
                 .apply(capture, link, room, at, |facts| {
                     if people.contains(&link.account) {
@@ -260,14 +250,14 @@ async fn apply(capture: &Capture, link: &Link, room: &RoomId, news: News) -> Res
                 })
                 .await
         }
-        News::Left { people, remover, at, .. } if people.contains(&link.account) => {
+        RoomChange::Left { people, remover, at, .. } if people.contains(&link.account) => {
             let by = match remover.filter(|remover| *remover != link.account) {
                 Some(remover) => Some(actor(capture, link, &remover).await),
                 None => None,
             };
             rooms.left(capture, link, room, at, by).await
         }
-        News::Left { people, at, .. } => {
+        RoomChange::Left { people, at, .. } => {
             rooms
                 .apply(capture, link, room, at, |facts| {
                     for gone in &people {
@@ -276,7 +266,7 @@ async fn apply(capture: &Capture, link: &Link, room: &RoomId, news: News) -> Res
                 })
                 .await
         }
-        News::Renamed { at, .. } => {
+        RoomChange::Renamed { at, .. } => {
             let topic = rooms.announced_name(room, capture.now());
             rooms
                 .apply(capture, link, room, at, |facts| {
@@ -286,6 +276,6 @@ async fn apply(capture: &Capture, link: &Link, room: &RoomId, news: News) -> Res
                 })
                 .await
         }
-        News::Warm | News::Dirty { .. } => Ok(()),
+        RoomChange::InitialSync | RoomChange::Invalidated { .. } => Ok(()),
     }
 }

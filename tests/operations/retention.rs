@@ -53,10 +53,9 @@ async fn messages(company: &Company, stream: &str) -> Result<u64> {
     Ok(stream.info().await?.state.messages)
 }
 
-/// Seen to fail without the alerter's `retention`, and while cards were blanked by the time at which they were made: one of today may show a line of last month.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_texts_are_nowhere_and_figures_stay() -> Result<()> {
-    let mut company = Company::found().await?;
+    let mut company = Company::set_up().await?;
     company.stack.config.retention.text = Some(Span::seconds(30 * 86_400));
     company.open().await?;
     company.asks("r1", WANG, 360, &format!("{MARK}，发票开好了吗？")).await?;

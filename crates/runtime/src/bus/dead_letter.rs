@@ -13,6 +13,7 @@ use super::consume::Delivery;
 use super::publish::{header_text, header_value};
 use super::topology::Consumer;
 use super::{Bus, BusError};
+use crate::services::Service;
 
 const REASON: &str = "Huiyin-Reason";
 const EXPLANATION: &str = "Huiyin-Explanation";
@@ -20,9 +21,9 @@ const SUBJECT: &str = "Huiyin-Subject";
 const CONSUMER: &str = "Huiyin-Consumer";
 const REPLAY: &str = "Huiyin-Replay";
 
-/// Why a message was set aside.
+/// Why a message became a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dead {
+pub struct DeadLetterReason {
     /// A short word of ours, part of the subject: `undecodable`, `refused`, `contradicts`, `panicked`.
     pub reason: &'static str,
     /// What exactly, for people. Never contains the message.
@@ -34,7 +35,7 @@ pub struct Dead {
 pub struct DeadLetter {
     /// Its sequence in DEAD: its name for `show` and `replay`.
     pub seq: u64,
-    /// When it was set aside.
+    /// When it was stored here.
     pub at: DateTime<Utc>,
     /// Where it was published at first.
     pub subject: String,
@@ -44,36 +45,36 @@ pub struct DeadLetter {
     pub reason: String,
     /// Why, in a sentence.
     pub explanation: String,
-    /// The original bytes.
     pub payload: Bytes,
     headers: HeaderMap,
 }
 
 impl Bus {
     /// Copies a delivery into DEAD and waits until it is stored. Doing it twice stores one copy.
-    pub(super) async fn bury(
+    pub(super) async fn store_dead_letter(
         &self,
         consumer: Consumer,
         delivery: &Delivery,
-        dead: &Dead,
+        cause: &DeadLetterReason,
     ) -> Result<(), BusError> {
-        metrics::counter!("dead_letters_total", "consumer" => consumer.name(), "reason" => dead.reason)
+        metrics::counter!("dead_letters_total", "consumer" => consumer.name(), "reason" => cause.reason)
             .increment(1);
         tracing::warn!(
             consumer = consumer.name(),
-            reason = dead.reason,
-            explanation = dead.explanation,
+            reason = cause.reason,
+            explanation = cause.explanation,
             nats.stream_seq = delivery.stream_seq,
-            "message set aside"
+            "message stored as a dead letter"
         );
         let mut headers = delivery.headers().cloned().unwrap_or_default();
         headers
             .insert(NATS_MESSAGE_ID, header_value(&format!("{}:{}", consumer.name(), delivery.stream_seq)));
-        headers.insert(REASON, header_value(dead.reason));
-        headers.insert(EXPLANATION, header_text(&dead.explanation));
+        headers.insert(REASON, header_value(cause.reason));
+        headers.insert(EXPLANATION, header_text(&cause.explanation));
         headers.insert(SUBJECT, header_value(delivery.subject()));
         headers.insert(CONSUMER, header_value(consumer.name()));
-        let subject = events::subject::dead(consumer.owner().service(), dead.reason);
+        let service = consumer.owner().map_or(consumer.name(), Service::program);
+        let subject = events::subject::dead(service, cause.reason);
         self.publish_raw(subject, headers, Bytes::copy_from_slice(delivery.payload())).await
     }
 
@@ -90,7 +91,7 @@ impl Bus {
     }
 
     /// The sequences between which all dead letters lie now. Many in between may be gone.
-    pub async fn dead_range(&self) -> Result<RangeInclusive<u64>, BusError> {
+    pub async fn dead_letter_range(&self) -> Result<RangeInclusive<u64>, BusError> {
         let mut stream = self.dead_stream().await?;
         let info = stream
             .info()
@@ -103,7 +104,7 @@ impl Bus {
     pub async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, BusError> {
         let stream = self.dead_stream().await?;
         let mut letters = Vec::new();
-        for seq in self.dead_range().await?.rev() {
+        for seq in self.dead_letter_range().await?.rev() {
             if letters.len() >= most {
                 break;
             }

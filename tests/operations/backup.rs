@@ -14,12 +14,9 @@ use vika::tables::AllRooms;
 
 use crate::company::{Company, Seen, room};
 
-/// Seen to fail without `forget_progress`, while commands were handed out once more beside the messages that they
-/// were given on, while tables that refer to others were put in under their foreign keys, and with nothing known of what
-/// managers own in rows made after the backup: a tick handed the room over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_database_is_brought_back_and_nothing_is_lost_or_twice() -> Result<()> {
-    let mut company = Company::found().await?;
+    let mut company = Company::set_up().await?;
     company.open().await?;
     company.asks("r1", WANG, 360, "发票开好了吗？").await?;
     company.until_cards("oc_wang", 1).await?;
@@ -164,10 +161,9 @@ async fn until_alerts_settled(company: &Company) -> Result<()> {
     .await
 }
 
-/// Seen to fail with the sums not compared.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_archive_touches_nothing() -> Result<()> {
-    let mut company = Company::found().await?;
+    let mut company = Company::set_up().await?;
     company.open().await?;
     company.asks("r1", WANG, 30, "在吗？").await?;
     company.until_handled().await?;

@@ -5,8 +5,8 @@ use std::path::Path;
 use runtime::main_wrapper::DEFAULT_CONFIG;
 
 use super::{DEMO_HOME, UP_HOME};
+use crate::command_hints::{for_home, in_shell};
 use crate::local::{Home, RunBy};
-use crate::pasted::{about, in_shell};
 
 fn home_in_shell(folder: &Path) -> String {
     in_shell(&folder.display().to_string())
@@ -33,7 +33,7 @@ pub(super) fn stopped(folder: &Path, run_by: RunBy) -> String {
     format!(
         "{}: nothing runs there now, and this command needs it running: `{} {}`",
         folder.display(),
-        about(folder),
+        for_home(folder),
         run_by.verb()
     )
 }

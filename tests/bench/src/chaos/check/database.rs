@@ -12,7 +12,7 @@ use events::command::Command;
 use store::rooms::timeline;
 use store::sqlx::{self, Row as _};
 
-use super::super::plan::Said;
+use super::super::plan::ScriptedMessage;
 use super::Scene;
 
 /// Differences of one kind that are shown.
@@ -20,8 +20,8 @@ const SHOWN: usize = 3;
 
 /// Every accepted message stands in the timeline, once and as it was sent; nothing else does.
 pub async fn timeline(scene: &Scene<'_>) -> Result<Vec<String>> {
-    let mut said: BTreeMap<String, &Said> =
-        scene.plan.posts.iter().flat_map(|(_, post)| post).map(|said| (said.id.clone(), said)).collect();
+    let mut expected: BTreeMap<String, &ScriptedMessage> =
+        scene.plan.posts.iter().flat_map(|(_, post)| post).map(|sent| (sent.id.clone(), sent)).collect();
     let mut problems = Vec::new();
     let rows = sqlx::query(
         "select room, entry, kind, coalesce(stamped_at, pos_at) as sent_at, received_at, body, target, history, \
@@ -32,27 +32,27 @@ pub async fn timeline(scene: &Scene<'_>) -> Result<Vec<String>> {
     for row in rows {
         let (room, entry): (String, String) = (row.get("room"), row.get("entry"));
         let id = entry.rsplit(':').next().unwrap_or_default();
-        let Some(said) = said.remove(id) else {
+        let Some(sent) = expected.remove(id) else {
             problems.push(format!("timeline: {entry} in {room} stands twice or was never sent"));
             continue;
         };
         let (at, history): (DateTime<Utc>, bool) = (row.get("sent_at"), row.get("history"));
-        let same = if said.kind == "recalled" {
+        let same = if sent.kind == "recalled" {
             let target: Option<String> = row.get("target");
             row.get::<String, _>("kind") == "recall"
-                && target.is_some_and(|target| target.rsplit(':').next() == Some(&said.text))
+                && target.is_some_and(|target| target.rsplit(':').next() == Some(&sent.text))
         } else {
-            row.get::<Option<String>, _>("body").as_deref() == Some(&said.text)
-                && row.get::<Option<String>, _>("message").as_deref() == Some(said.kind)
-                && history == said.history
+            row.get::<Option<String>, _>("body").as_deref() == Some(&sent.text)
+                && row.get::<Option<String>, _>("message").as_deref() == Some(sent.kind)
+                && history == sent.history
         };
-        let (cut, _) = effective_sent_at(said.sent_at, row.get("received_at"));
-        if !same || at != cut || room != format!("webhook:{}", said.room_id()) {
+        let (cut, _) = effective_sent_at(sent.sent_at, row.get("received_at"));
+        if !same || at != cut || room != format!("webhook:{}", sent.room_id()) {
             problems.push(format!("timeline: {entry} is not what was sent ({at} for {cut})"));
         }
     }
-    if let Some(id) = said.keys().next() {
-        problems.push(format!("timeline: {} accepted messages are missing, e.g. {id}", said.len()));
+    if let Some(id) = expected.keys().next() {
+        problems.push(format!("timeline: {} accepted messages are missing, e.g. {id}", expected.len()));
     }
     Ok(problems)
 }
@@ -104,10 +104,10 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
     let bus = scene.world.bus().await?;
     let mut stream = bus.jetstream().get_stream("COMMAND").await?;
     let end = stream.info().await?.state.last_sequence;
-    let mut asked = BTreeSet::new();
+    let mut published = BTreeSet::new();
     for seq in 1..=end {
         let message = stream.get_raw_message(seq).await?;
-        asked.insert(events::decode::<Command>(&message.payload)?.id.0);
+        published.insert(events::decode::<Command>(&message.payload)?.id.0);
     }
     let rows = sqlx::query(
         "select command, decision, kind, \
@@ -125,9 +125,9 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
         }
         decided.insert(id);
     }
-    problems.extend(asked.difference(&decided).map(|id| format!("commands: {id} was never decided")));
-    problems.extend(decided.difference(&asked).map(|id| format!("commands: {id} was never asked")));
-    let pressed = scene.deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    problems.extend(published.difference(&decided).map(|id| format!("commands: {id} was never decided")));
+    problems.extend(decided.difference(&published).map(|id| format!("commands: {id} was never asked")));
+    let pressed = scene.performed.pressed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let waits: BTreeMap<String, String> =
         sqlx::query_as("select uuid, follows from alert_cards where uuid is not null")
             .fetch_all(&scene.world.admin)
@@ -150,7 +150,7 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
 }
 
 /// Nothing here deserves a dead letter.
-pub async fn nothing_set_aside(scene: &Scene<'_>) -> Result<Vec<String>> {
+pub async fn no_dead_letters(scene: &Scene<'_>) -> Result<Vec<String>> {
     let bus = scene.world.bus().await?;
     let letters = bus.dead_letters(SHOWN).await?;
     let problems = letters

@@ -35,10 +35,8 @@ const MANAGER_TOKEN: &str = "uskManager";
 /// 王小售's private chat, 李小后's, and the one that everybody reads.
 pub const CHATS: [&str; 3] = ["oc_wang", "oc_li", "oc_public"];
 
-/// The company.
 pub struct Company {
     pub stack: Stack,
-    /// Feishu's own clock.
     pub feishu_clock: Clock,
     feishu: Feishu,
     vika: Vika,
@@ -108,12 +106,12 @@ async fn start_vika(clock: &Clock) -> Result<Vika> {
 
 impl Company {
     /// Everything is made, no service runs.
-    pub async fn found() -> Result<Self> {
-        // On the heap: what is alive while it is founded is large.
-        Box::pin(Self::found_all()).await
+    pub async fn set_up() -> Result<Self> {
+        // On the heap: what is alive while it is set up is large.
+        Box::pin(Self::set_up_all()).await
     }
 
-    async fn found_all() -> Result<Self> {
+    async fn set_up_all() -> Result<Self> {
         let mut stack = Stack::start().await?;
         let feishu_clock = Clock::system();
         let (feishu, vika) = (start_feishu(&feishu_clock).await?, start_vika(&stack.clock).await?);
@@ -165,7 +163,6 @@ impl Company {
             .await?)
     }
 
-    /// Starts every service.
     pub async fn open(&mut self) -> Result<()> {
         let stack = &self.stack;
         self.services = vec![
@@ -177,7 +174,6 @@ impl Company {
         Ok(())
     }
 
-    /// Stops them.
     pub async fn close(&mut self) -> Result<()> {
         for service in self.services.drain(..) {
             service.stop().await?;
@@ -292,7 +288,6 @@ impl Company {
         .await
     }
 
-    /// Every live wait.
     pub async fn waits(&self) -> Result<Vec<(RoomKey, Wait)>> {
         let mut connection = self.stack.admin.acquire().await?;
         let rooms: Vec<String> =
@@ -301,7 +296,6 @@ impl Company {
         Ok(stored.into_iter().map(|stored| (stored.room, stored.wait)).collect())
     }
 
-    /// All of it.
     pub async fn seen(&self) -> Result<Seen> {
         let mut sheets = BTreeMap::new();
         for sheet in ["today", "all_rooms", "system_log"] {

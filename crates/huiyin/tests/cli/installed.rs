@@ -1,4 +1,4 @@
-//! A company on its first day: a provisioned database and bus, sheets, chats, and a configuration that is right.
+//! A newly installed company: a provisioned database and bus, sheets, chats, and a configuration that is right.
 
 use std::sync::Arc;
 
@@ -18,11 +18,9 @@ use crate::command::configured;
 const SPACE: &str = "spcTest";
 /// The bot's display name in Vika.
 pub const BOT: &str = "机器人";
-/// Who presses buttons.
 pub const MANAGER: &str = "ou_manager";
 
-/// Everything there is.
-pub struct FirstDay {
+pub struct Installed {
     pub stack: Stack,
     pub vika: Vika,
     pub feishu: Feishu,
@@ -55,7 +53,7 @@ pub fn chat(chat_id: &str, name: &str, bot_in: bool) -> ChatSpec {
     }
 }
 
-impl FirstDay {
+impl Installed {
     pub async fn start() -> Result<Self> {
         let stack = Stack::start().await?;
         let (vika, feishu) = (vika(&stack).await?, feishu(&stack).await?);

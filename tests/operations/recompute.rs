@@ -19,10 +19,9 @@ async fn answered_by(company: &Company) -> Result<Vec<String>> {
     Ok(waits.iter().filter_map(|(_, wait)| wait.outcome.as_ref()).map(|outcome| name(&outcome.how)).collect())
 }
 
-/// Seen to fail when what is kept does not judge: nothing is left to recompute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_would_change_is_told_and_only_then_done() -> Result<()> {
-    let mut company = Company::found().await?;
+    let mut company = Company::set_up().await?;
     company.open().await?;
     for room in ["r1", "r2"] {
         let [asked, told, replied] = [900, 870, 600].map(|seconds| company.ago(seconds));

@@ -104,7 +104,7 @@ async fn replay(bus: &Bus, numbers: &[u64]) -> Result<()> {
 /// One after the other, and only those there at the start: what is set aside again meanwhile would never end.
 async fn replay_all(bus: &Bus) -> Result<()> {
     let (mut failed, mut tried) = (0, 0);
-    for number in bus.dead_range().await.map_err(anyhow::Error::from)? {
+    for number in bus.dead_letter_range().await.map_err(anyhow::Error::from)? {
         if let Some(letter) = find(bus, number).await? {
             tried += 1;
             failed += usize::from(!replay_one(bus, &letter).await?);

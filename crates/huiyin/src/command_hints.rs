@@ -1,5 +1,5 @@
-//! Commands as this program and its services print them, to be pasted: called as it was called itself, and about the home
-//! that is meant.
+//! The commands that messages and cards name, as they can be pasted into a shell: with the program's own path and the home
+//! or configuration that is meant.
 
 use std::path::Path;
 
@@ -12,17 +12,17 @@ use crate::local::RunBy;
 const PLAIN: &str = "_-./+,:@%=";
 
 /// What stands before a verb that is about this home: `target/release/huiyin --home .huiyin`.
-pub(crate) fn about(home: &Path) -> String {
-    format!("{} --home {}", called(), in_shell(&home.display().to_string()))
+pub(crate) fn for_home(home: &Path) -> String {
+    format!("{} --home {}", program(), in_shell(&home.display().to_string()))
 }
 
 /// What stands before a verb that is about what this file describes.
-pub(crate) fn by_config(file: &Path) -> String {
-    format!("{} --config {}", called(), in_shell(&file.display().to_string()))
+pub(crate) fn for_config(file: &Path) -> String {
+    format!("{} --config {}", program(), in_shell(&file.display().to_string()))
 }
 
 /// This program, as it was called itself.
-fn called() -> String {
+fn program() -> String {
     let program = std::env::args_os()
         .next()
         .map_or_else(|| "huiyin".into(), |name| name.to_string_lossy().into_owned());
@@ -30,7 +30,7 @@ fn called() -> String {
 }
 
 /// Tells services that run in a home which commands they may print. Whoever reads a card is in no certain folder.
-pub(crate) fn tell_services(config: &mut Config, home: &Path, run_by: RunBy) {
+pub(crate) fn set_operated(config: &mut Config, home: &Path, run_by: RunBy) {
     let Some(watchdog) = &mut config.watchdog else { return };
     let program =
         std::env::current_exe().map_or_else(|_| "huiyin".to_owned(), |file| file.display().to_string());
@@ -56,11 +56,11 @@ mod tests {
         assert_eq!(in_shell("/srv/huiyin/.huiyin"), "/srv/huiyin/.huiyin");
         assert_eq!(in_shell("/srv/our demo/it's"), "'/srv/our demo/it'\\''s'");
         let mut config = testkit::company::config("nats://127.0.0.1:1").unwrap();
-        tell_services(&mut config, Path::new("."), RunBy::Up);
+        set_operated(&mut config, Path::new("."), RunBy::Up);
         assert_eq!(config.watchdog, None, "nobody to be told");
         let watchdog = serde_json::json!({ "operators_chat": "oc_9" });
         config.watchdog = Some(serde_json::from_value(watchdog).unwrap());
-        tell_services(&mut config, Path::new("my home"), RunBy::Demo);
+        set_operated(&mut config, Path::new("my home"), RunBy::Demo);
         let on = &config.watchdog.as_ref().unwrap().operated;
         assert!(on.restart("ingest").contains("/my home' demo（"), "a demo's home is not for `up`");
         let (shown, here) = (on.huiyin("dead list"), std::env::current_dir().unwrap());
@@ -69,7 +69,7 @@ mod tests {
                 && shown.contains(&format!("--home '{}/my home' dead list", here.display())),
             "{shown}"
         );
-        assert!(about(Path::new("a b")).ends_with(" --home 'a b'"));
-        assert!(by_config(Path::new("a b.json")).ends_with(" --config 'a b.json'"));
+        assert!(for_home(Path::new("a b")).ends_with(" --home 'a b'"));
+        assert!(for_config(Path::new("a b.json")).ends_with(" --config 'a b.json'"));
     }
 }

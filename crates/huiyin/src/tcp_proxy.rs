@@ -1,8 +1,8 @@
-//! `huiyin front`: the one door from outside into a deployment in containers. It hands TCP connections on to services
-//! by name, so that a service may have any number of replicas behind one published port, and no service need be on a
-//! network that is published.
+//! `huiyin front`: a TCP proxy, the one way from outside into a deployment in containers. It forwards connections to
+//! services by name, so that a service may have any number of replicas behind one published port, and no service need be
+//! on a network that is published.
 //!
-//! It must not look into what passes, and keeps nothing.
+//! It must not look into the bytes, and keeps nothing.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -17,42 +17,42 @@ use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Connections of one door at a time; more wait in the system's queue.
+/// Connections of one route at a time; more wait in the system's queue.
 const MOST_CONNECTIONS: usize = 512;
 /// How long one replica may take to take a connection before the next is asked.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long no replica may be found before the caller is sent away: as long as a killed one takes to come back.
-const PATIENCE: Duration = Duration::from_secs(8);
+const REPLICA_WAIT: Duration = Duration::from_secs(8);
 /// The pause between two looks for a replica.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// The longest that a connection stays open. No exchange through this door lasts that long.
+/// The longest that a connection stays open. No exchange of ours lasts that long.
 const LONGEST_CONNECTION: Duration = Duration::from_mins(5);
 
 /// What `front` is called with.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A door: where to listen, and the service behind it: `0.0.0.0:8080=ingest:8080`
+    /// A route: where to listen, and the service behind it: `0.0.0.0:8080=ingest:8080`
     #[arg(required = true, value_name = "LISTEN=SERVICE")]
-    doors: Vec<Door>,
+    routes: Vec<Route>,
 }
 
 /// Where connections come in and which service they go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Door {
+struct Route {
     listen: SocketAddr,
     service: String,
 }
 
-impl FromStr for Door {
+impl FromStr for Route {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let door = text.split_once('=').and_then(|(listen, service)| {
+        let route = text.split_once('=').and_then(|(listen, service)| {
             let port = service.rsplit_once(':')?.1;
             port.parse::<u16>().ok()?;
             Some(Self { listen: listen.parse().ok()?, service: service.to_owned() })
         });
-        door.ok_or_else(|| "expected an address and a service, like 0.0.0.0:8080=ingest:8080".to_owned())
+        route.ok_or_else(|| "expected an address and a service, like 0.0.0.0:8080=ingest:8080".to_owned())
     }
 }
 
@@ -60,32 +60,33 @@ impl FromStr for Door {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
-    let mut doors = JoinSet::new();
-    for door in args.doors {
-        let listener =
-            TcpListener::bind(door.listen).await.with_context(|| format!("listening on {}", door.listen))?;
-        doors.spawn(keep(listener, door.service));
+    let mut routes = JoinSet::new();
+    for route in args.routes {
+        let listener = TcpListener::bind(route.listen)
+            .await
+            .with_context(|| format!("listening on {}", route.listen))?;
+        routes.spawn(accept_loop(listener, route.service));
     }
     tokio::select! {
         () = shutdown.wait() => Ok(()),
-        ended = doors.join_next() => Err(anyhow!("a door closed by itself: {ended:?}")),
+        ended = routes.join_next() => Err(anyhow!("a route closed by itself: {ended:?}")),
     }
 }
 
-async fn keep(listener: TcpListener, service: String) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+async fn accept_loop(listener: TcpListener, service: String) {
+    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let service: Arc<str> = service.into();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((caller, _)) => {
                 let service = service.clone();
                 tokio::spawn(async move {
-                    let passing = tokio::time::timeout(LONGEST_CONNECTION, pass(caller, &service)).await;
-                    if let Ok(Err(error)) = passing {
+                    let forwarded = tokio::time::timeout(LONGEST_CONNECTION, forward(caller, &service)).await;
+                    if let Ok(Err(error)) = forwarded {
                         tracing::warn!(service = &*service, error = format!("{error:#}"), "nobody was found");
                     }
-                    drop(place);
+                    drop(permit);
                 });
             }
             Err(error) => {
@@ -96,18 +97,18 @@ async fn keep(listener: TcpListener, service: String) {
     }
 }
 
-async fn pass(mut caller: TcpStream, service: &str) -> Result<()> {
-    let mut replica = find(service).await?;
+async fn forward(mut caller: TcpStream, service: &str) -> Result<()> {
+    let mut replica = connect(service).await?;
     // How it ends is between the two of them.
     copy_bidirectional(&mut caller, &mut replica).await.ok();
     Ok(())
 }
 
 /// Connects to a replica, whichever takes the connection. One that was killed is back within seconds.
-async fn find(service: &str) -> Result<TcpStream> {
-    let end = tokio::time::Instant::now() + PATIENCE;
+async fn connect(service: &str) -> Result<TcpStream> {
+    let end = tokio::time::Instant::now() + REPLICA_WAIT;
     loop {
-        let error = match try_all(service).await {
+        let error = match try_replicas(service).await {
             Ok(replica) => return Ok(replica),
             Err(error) => error,
         };
@@ -118,7 +119,7 @@ async fn find(service: &str) -> Result<TcpStream> {
     }
 }
 
-async fn try_all(service: &str) -> Result<TcpStream> {
+async fn try_replicas(service: &str) -> Result<TcpStream> {
     let found = lookup_host(service).await.context("looking up its name")?;
     let mut replicas: Vec<(f64, SocketAddr)> = found.map(|replica| (fraction(), replica)).collect();
     replicas.sort_by(|(one, _), (other, _)| one.total_cmp(other));
@@ -143,10 +144,10 @@ mod tests {
 
     #[test]
     fn a_door_is_an_address_and_a_service() {
-        let door: Door = "0.0.0.0:8080=ingest:8080".parse().unwrap();
-        assert_eq!((door.listen.port(), door.service.as_str()), (8080, "ingest:8080"));
+        let route: Route = "0.0.0.0:8080=ingest:8080".parse().unwrap();
+        assert_eq!((route.listen.port(), route.service.as_str()), (8080, "ingest:8080"));
         for wrong in ["8080=ingest:8080", "0.0.0.0:8080", "0.0.0.0:8080=ingest", "0.0.0.0:8080=ingest:http"] {
-            assert!(wrong.parse::<Door>().unwrap_err().contains("expected"), "{wrong}");
+            assert!(wrong.parse::<Route>().unwrap_err().contains("expected"), "{wrong}");
         }
     }
 
@@ -159,8 +160,8 @@ mod tests {
         }
     }
 
-    async fn ask(door: SocketAddr) -> String {
-        let mut stream = TcpStream::connect(door).await.unwrap();
+    async fn ask(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all("在吗".as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = String::new();
@@ -173,15 +174,15 @@ mod tests {
         let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let service = free().await.unwrap();
         let address = service.local_addr().unwrap();
-        let front = free().await.unwrap();
-        let door = front.local_addr().unwrap();
-        tokio::spawn(keep(front, address.to_string()));
+        let listener = free().await.unwrap();
+        let route = listener.local_addr().unwrap();
+        tokio::spawn(accept_loop(listener, address.to_string()));
 
         let serving = tokio::spawn(echo(service));
-        assert_eq!(ask(door).await, "在吗");
+        assert_eq!(ask(route).await, "在吗");
         serving.abort();
         serving.await.ok();
-        let asking = tokio::spawn(ask(door));
+        let asking = tokio::spawn(ask(route));
         tokio::time::sleep(2 * LOOK_EVERY).await;
         assert!(!asking.is_finished(), "it waits");
         tokio::spawn(echo(TcpListener::bind(address).await.unwrap()));
