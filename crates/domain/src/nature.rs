@@ -10,7 +10,7 @@ use crate::closing::own_words;
 use crate::message::MessageKind;
 use crate::role::Role;
 use crate::rules::Rules;
-use crate::text::{plain, plain_phrase};
+use crate::text::plain;
 use crate::timeline::Message;
 
 /// The id that mentions of everybody have.
@@ -91,8 +91,8 @@ fn is_pat(text: &str) -> bool {
 }
 
 fn begins(text: &str, begin: &str) -> bool {
-    let begin = plain_phrase(begin);
-    !begin.is_empty() && text.starts_with(&begin)
+    let (mut text, mut begin) = (text.chars(), begin.trim().chars().filter_map(plain).peekable());
+    begin.peek().is_some() && begin.all(|c| text.next() == Some(c))
 }
 
 /// A text without the mentions before it, and whether everybody is mentioned in it.

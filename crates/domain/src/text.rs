@@ -30,6 +30,8 @@ pub fn plain(c: char) -> Option<char> {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).map(|c| c.to_ascii_lowercase()),
         _ if c.is_whitespace() => Some(' '),
         _ if c.is_ascii() => Some(c.to_ascii_lowercase()),
+        // Nothing here has a case.
+        '\u{2e80}'..='\u{9fff}' => Some(SIMPLIFIED.get(&c).copied().unwrap_or(c)),
         _ => SIMPLIFIED.get(&c).copied().or_else(|| c.to_lowercase().next()),
     }
 }

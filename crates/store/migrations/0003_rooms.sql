@@ -65,6 +65,11 @@ create table timeline (
 create index timeline_order on timeline (room, pos_at, pos_order, pos_seq, pos_entry, pos_after);
 create index timeline_targets on timeline (target) where target is not null;
 
+-- Entries that were taken back before they came, so that whoever stores entries need not look for that in the timeline.
+create table timeline_awaited (
+    entry text primary key
+);
+
 create table waits (
     wait             text primary key,
     room             text        not null,
@@ -129,9 +134,10 @@ create table fold_progress (
 );
 
 grant select, insert, update on rooms, timeline, waits, commands, fold_progress to room_state;
+grant select, insert, delete on timeline_awaited to room_state;
 -- Only to let the capture with the lower sequence take the place of one that contradicts it.
 grant delete on timeline to room_state;
 grant select on rooms, waits, commands to vika_sync;
 grant select on rooms to vika_reconcile;
 grant select on rooms, waits, fold_progress to feishu_alerter;
-grant select on rooms, timeline, waits, commands, fold_progress to reader;
+grant select on rooms, timeline, timeline_awaited, waits, commands, fold_progress to reader;

@@ -66,6 +66,7 @@ const OWNERS: &[Owner] = &[
     owner("members", Ingest, ALL_ROWS, &[RoomState, Reader]),
     owner("rooms", RoomState, NEVER_DELETED, &[VikaSync, VikaReconcile, FeishuAlerter, Reader]),
     owner("timeline", RoomState, ALL_ROWS, &[Reader]),
+    owner("timeline_awaited", RoomState, &[Select, Insert, Delete], &[Reader]),
     owner("waits", RoomState, NEVER_DELETED, &[VikaSync, FeishuAlerter, Reader]),
     owner("commands", RoomState, NEVER_DELETED, &[VikaSync, Reader]),
     owner("fold_progress", RoomState, NEVER_DELETED, &[FeishuAlerter, Reader]),

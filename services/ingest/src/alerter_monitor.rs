@@ -212,7 +212,9 @@ impl AlerterMonitor {
         tracing::error!(watched = WATCHED.service(), ?report, "reporting to the fallback");
         let secret = self.bot.secret.as_ref().map(Secret::expose);
         let bot = CustomBot { url: self.bot.url.expose(), secret };
-        match custom_bot::send(&self.http, bot, &text::of(&report, &self.operated), self.ctx.clock.now()).await {
+        match custom_bot::send(&self.http, bot, &text::of(&report, &self.operated), self.ctx.clock.now())
+            .await
+        {
             Ok(()) => {
                 self.failed = None;
                 self.tracker.reported(&report, now);

@@ -255,12 +255,12 @@ async fn store_entries(
     for (room, entry) in timeline::insert(connection, &entries).await? {
         news.entry(room).or_default().inserted.insert(entry);
     }
-    settle_repeats(connection, &entries, &mut news).await?;
+    let displaced = settle_repeats(connection, &entries, &mut news).await?;
     let is_new = |new: &NewEntry| {
         news.get(&new.room.to_string()).is_some_and(|news| news.inserted.contains(new.id.as_str()))
     };
     let new: Vec<&NewEntry> = entries.into_iter().filter(|new| is_new(new)).collect();
-    for (room, position) in link(connection, &new).await? {
+    for (room, position) in link(connection, &new, displaced).await? {
         news.entry(room).or_default().affect(position);
     }
     for room in work {
@@ -269,12 +269,17 @@ async fn store_entries(
     Ok(news)
 }
 
-/// Links what takes back and what is taken back, where there is any among new entries.
-async fn link(connection: &mut PgConnection, new: &[&NewEntry]) -> Result<Vec<(String, Position)>, Failure> {
+/// Links what takes back and what is taken back, where there is any among new entries. `displaced`: one of them took the
+/// place of an entry that may have been linked.
+async fn link(
+    connection: &mut PgConnection,
+    new: &[&NewEntry],
+    displaced: bool,
+) -> Result<Vec<(String, Position)>, Failure> {
     let ids: Vec<&str> = new.iter().map(|new| new.id.as_str()).collect();
     let takes_back =
         |new: &&NewEntry| matches!(new.entry.body, Body::Recall { .. } | Body::CancelUndone { .. });
-    if new.iter().any(takes_back) || timeline::are_targets(connection, &ids).await? {
+    if displaced || new.iter().any(takes_back) || timeline::are_awaited(connection, &ids).await? {
         return Ok(timeline::link(connection, &ids).await?);
     }
     Ok(Vec::new())
@@ -307,12 +312,13 @@ async fn settle_places(
     Ok(())
 }
 
-/// An id that stood already is a redelivery, or a capture that contradicts it: then the lowest sequence stays.
+/// An id that stood already is a redelivery, or a capture that contradicts it: then the lowest sequence stays. Returns
+/// whether one took the place of what stood.
 async fn settle_repeats(
     connection: &mut PgConnection,
     entries: &[&NewEntry],
     news: &mut BTreeMap<String, News>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let repeated: Vec<&NewEntry> = entries
         .iter()
         .copied()
@@ -321,8 +327,9 @@ async fn settle_repeats(
         })
         .collect();
     if repeated.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
+    let mut displaced = false;
     let ids: Vec<&str> = repeated.iter().map(|new| new.id.as_str()).collect();
     let stored: BTreeMap<String, timeline::Stored> = timeline::stored(connection, &ids)
         .await?
@@ -342,6 +349,7 @@ async fn settle_repeats(
         let news = news.entry(room.clone()).or_default();
         news.contradictions.push(Contradiction::of(new));
         if new.entry.position.seq < old.seq {
+            displaced = true;
             timeline::displace(connection, &room, new.id.as_str()).await?;
             timeline::insert(connection, &[new]).await?;
             timeline::move_cancels(connection, &room, &new.entry.position).await?;
@@ -351,7 +359,7 @@ async fn settle_repeats(
             news.affect(new.entry.position.clone());
         }
     }
-    Ok(())
+    Ok(displaced)
 }
 
 async fn fold_room(

@@ -27,9 +27,10 @@ pub fn classify(text: &str, rules: &Rules) -> (Class, Invitations) {
     if chars.len() > LONGEST_CLOSING || chars.contains(&'?') {
         return request;
     }
-    let line = Line::of(&chars, rules);
+    let own = own_lexicon(rules);
+    let line = Line::of(&chars, rules, &own);
     let squeezed = squeezed(&chars);
-    let squeezed = (squeezed.len() < chars.len()).then(|| Line::of(&squeezed, rules));
+    let squeezed = (squeezed.len() < chars.len()).then(|| Line::of(&squeezed, rules, &own));
     let lines: Vec<&Line<'_>> = std::iter::once(&line).chain(&squeezed).collect();
     if line.is_withdrawn() {
         return request;
@@ -52,6 +53,17 @@ pub fn classify(text: &str, rules: &Rules) -> (Class, Invitations) {
         sign: reads(Scope::Sign).is_some(),
     };
     (Class::Request, accepts)
+}
+
+/// The words that the rules add to the lexicon: a company's phrases, and the names of its staff.
+fn own_lexicon(rules: &Rules) -> Vec<(Kind, Vec<char>)> {
+    let word = |written: &str| -> Vec<char> { written.trim().chars().filter_map(plain).collect() };
+    let phrases = rules.phrases.closing.iter().map(|phrase| {
+        let word = word(phrase);
+        (if word.len() == 1 { Kind::Bare } else { Kind::Hear }, word)
+    });
+    let names = rules.roster.iter().map(|entry| (Kind::Given, word(entry.name.as_str())));
+    phrases.chain(names).filter(|(_, word)| !word.is_empty()).collect()
 }
 
 /// The plain characters of a text, runs of blanks as one, without the names behind `@`, which address somebody.
@@ -128,21 +140,11 @@ struct Line<'c> {
 }
 
 impl<'c> Line<'c> {
-    fn of(chars: &'c [char], rules: &'c Rules) -> Self {
+    fn of(chars: &'c [char], rules: &'c Rules, own: &[(Kind, Vec<char>)]) -> Self {
         let mut found = Found::of(chars);
         for place in 0..chars.len() {
-            let mut note = |kind, written: &str| {
-                let word: Vec<char> = written.trim().chars().filter_map(plain).collect();
-                if !word.is_empty() && stands_at(chars, place, &word) {
-                    found.add(kind, place, word.len());
-                }
-            };
-            for phrase in &rules.phrases.closing {
-                let single = phrase.trim().chars().filter_map(plain).nth(1).is_none();
-                note(if single { Kind::Bare } else { Kind::Hear }, phrase);
-            }
-            for entry in &rules.roster {
-                note(Kind::Given, entry.name.as_str());
+            for (kind, word) in own.iter().filter(|(_, word)| stands_at(chars, place, word)) {
+                found.add(*kind, place, word.len());
             }
         }
         let marks = (0..chars.len()).map(|place| mark_at(chars, place, &found)).collect();

@@ -4,6 +4,7 @@ use anyhow::Result;
 use domain::message::MessageKind;
 use domain::role::Role as Speaker;
 use domain::wait::Ending;
+use events::chat::ChatMessage;
 use testkit::company::{CHEN, LI, WANG, says};
 use testkit::{Stack, until};
 
@@ -119,13 +120,35 @@ async fn a_recall_works_before_and_after_its_message() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_message_that_was_taken_back_stays_so_when_an_earlier_capture_takes_its_place() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let later = ChatMessage { captured: Some(9), ..says("r1", CHEN, past(&stack, 0), "在吗？") };
+    let mut recall = says("r1", CHEN, past(&stack, 20), &later.id);
+    recall.kind = MessageKind::Recalled;
+    publish(&stack, &[later.clone(), recall]).await?;
+    until_entries(&stack, 2).await?;
+    publish(&stack, &[ChatMessage { captured: Some(5), text: "请问在吗？".into(), ..later }]).await?;
+    until("the earlier capture stands", || async {
+        let text: String = store::sqlx::query_scalar("select body from timeline where kind = 'message'")
+            .fetch_one(&stack.admin)
+            .await?;
+        Ok(text == "请问在吗？")
+    })
+    .await?;
+    let waits = live(&stack, &room("r1")).await?;
+    assert_eq!(waits[0].wait.outcome.as_ref().map(|outcome| &outcome.how), Some(&Ending::Withdrawn));
+    service.stop().await
+}
+
+#[tokio::test]
 async fn a_capture_that_contradicts_the_first_is_set_aside_with_its_reason() -> Result<()> {
     let stack = Stack::start().await?;
     let service = start(&stack).await?;
     let at = past(&stack, 0);
     let original = says("r1", CHEN, at, "原话");
-    let by_another = events::chat::ChatMessage { sender: says("r1", LI, at, "").sender, ..original.clone() };
-    let in_other_words = events::chat::ChatMessage { text: "别的话".into(), ..original.clone() };
+    let by_another = ChatMessage { sender: says("r1", LI, at, "").sender, ..original.clone() };
+    let in_other_words = ChatMessage { text: "别的话".into(), ..original.clone() };
     publish(&stack, &[original, by_another, in_other_words]).await?;
     until("both contradictions are counted", || async {
         let counted: Option<i64> =

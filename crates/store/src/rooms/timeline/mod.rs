@@ -114,10 +114,11 @@ pub async fn move_cancels(
     Ok(())
 }
 
-/// Whether any of these entries is taken back by one that stands already, as when a recall comes before its message.
-pub async fn are_targets(connection: &mut PgConnection, entries: &[&str]) -> Result<bool, sqlx::Error> {
+/// Whether any of these entries was taken back before it came. The answer is in a table that is all but empty: asked of
+/// the timeline, a server that knows nothing of it yet would read all of it.
+pub async fn are_awaited(connection: &mut PgConnection, entries: &[&str]) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"select exists (select from timeline where target = any ($1)) as "exists!""#,
+        r#"select exists (select from timeline_awaited where entry = any ($1)) as "exists!""#,
         entries as _
     )
     .fetch_one(connection)
@@ -156,14 +157,35 @@ pub async fn link(
         "#,
         entries as _,
     )
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
+    note_awaited(connection, entries).await?;
     Ok(rows
         .into_iter()
         .map(|row| {
             (row.room, position((row.pos_at, row.pos_order), row.pos_seq, row.pos_entry, row.pos_after))
         })
         .collect())
+}
+
+/// Notes what these entries take back that has not come yet, and that those which have are not awaited any more.
+async fn note_awaited(connection: &mut PgConnection, entries: &[&str]) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from timeline_awaited where entry = any ($1)", entries as _)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query!(
+        r#"
+        insert into timeline_awaited (entry)
+        select distinct new.target from timeline new
+        where new.entry = any ($1) and new.target is not null
+              and not exists (select from timeline old where old.entry = new.target)
+        on conflict do nothing
+        "#,
+        entries as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 fn position((at, order): (Timestamp, i64), seq: i64, entry: String, after: String) -> Position {
