@@ -20,12 +20,12 @@ use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, Running 
 use simulators::vika::{Running as Vika, VikaConfig, VikaMember, VikaSpace, VikaToken};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use store::role::Role;
-use store::rooms::waits::{Which, list};
+use store::rooms::waits::{self, Which};
 use tempfile::TempDir;
 use testkit::company::{CHEN, Person, captured, says};
 use testkit::{Running, Stack, until};
 use tokio::process::Command;
-use vika::setup::init;
+use vika::setup;
 use vika::tables::AllRooms;
 use vika::{Cell, Client, ColumnIds, KnownSheets, Pacing, RecordId, SheetIds, SpaceId, Token};
 
@@ -122,7 +122,8 @@ impl Company {
             Token::new("uskSync"),
             Pacing { spacing, ..Pacing::default() },
         );
-        let sheets = init(&client, &SpaceId::try_from(SPACE.to_owned())?, KnownSheets::default()).await?;
+        let sheets =
+            setup::init(&client, &SpaceId::try_from(SPACE.to_owned())?, KnownSheets::default()).await?;
         let section = &mut stack.config.vika;
         section.base_url.clone_from(&vika.url);
         section.calls_per_second = 50;
@@ -292,7 +293,7 @@ impl Company {
         let mut connection = self.stack.admin.acquire().await?;
         let rooms: Vec<String> =
             sqlx::query_scalar("select room from rooms order by room").fetch_all(&mut *connection).await?;
-        let stored = list(&mut connection, Which::OfRooms(&rooms, DateTime::UNIX_EPOCH)).await?;
+        let stored = waits::list(&mut connection, Which::OfRooms(&rooms, DateTime::UNIX_EPOCH)).await?;
         Ok(stored.into_iter().map(|stored| (stored.room, stored.wait)).collect())
     }
 

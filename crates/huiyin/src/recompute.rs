@@ -19,8 +19,8 @@ use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
 use store::role::Role;
-use store::rooms::folded_with_older_rules;
-use store::rooms::recompute::{Keeping, decided, keeping};
+use store::rooms;
+use store::rooms::recompute::Keeping;
 
 use crate::apply::{When, connect};
 use crate::failure::{self, Failure};
@@ -93,7 +93,7 @@ pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
 async fn until_judged(reader: &mut PgConnection, rules: &RulesHistory) -> Result<()> {
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let behind = folded_with_older_rules(reader, rules.newest().version).await?;
+        let behind = rooms::folded_with_older_rules(reader, rules.newest().version).await?;
         if behind.is_empty() {
             return Ok(());
         }
@@ -114,7 +114,7 @@ async fn changes(
     rules: &RulesHistory,
 ) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
-    for keeping in keeping(reader, window.from).await? {
+    for keeping in rooms::recompute::keeping(reader, window.from).await? {
         if only.is_some_and(|only| *only != keeping.room) {
             continue;
         }
@@ -195,7 +195,7 @@ async fn carry_out(
     let ids: Vec<_> = commands.into_iter().map(|command| command.id).collect();
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let decided = decided(reader, &ids).await.map_err(anyhow::Error::from)?;
+        let decided = rooms::recompute::decided(reader, &ids).await.map_err(anyhow::Error::from)?;
         if decided.len() == ids.len() {
             println!("recomputed: {} rooms", decided.len());
             return Ok(());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use events::chat::ChatMessage;
 use runtime::Context;
 use runtime::telemetry::chain;
-use store::ingest::{Contact, remember_contacts};
+use store::ingest::{self, Contact};
 use tokio::sync::Notify;
 
 /// People noted and not written: more than that while the database is away are noted when they speak again.
@@ -73,7 +73,7 @@ impl Contacts {
         }
         let stored = async {
             let mut connection = ctx.db.acquire().await?;
-            remember_contacts(&mut connection, &taken, ctx.clock.now()).await
+            ingest::remember_contacts(&mut connection, &taken, ctx.clock.now()).await
         };
         let stored = stored.await;
         if stored.is_err() {

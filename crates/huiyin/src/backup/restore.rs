@@ -15,7 +15,7 @@ use runtime::bus::{Bus, Consumer, Login, StreamEnd, User};
 use runtime::config::{Database, Retention, Scope, Servers};
 use runtime::main_wrapper::admin_options;
 use sqlx::{Connection as _, PgConnection};
-use store::restored::{PutRight, begin_alerts_anew, put_right};
+use store::restored::{self, PutRight};
 use store::{dump, migrate};
 
 use super::archive::{self, Manifest, Tables};
@@ -220,10 +220,10 @@ async fn load(
     let refer = dump::make_references(&mut tx, &references).await;
     refer.context("the archive's tables do not fit together")?;
     dump::continue_counting(&mut tx).await?;
-    let right = put_right(&mut tx).await?;
+    let right = restored::put_right(&mut tx).await?;
     tx.commit().await?;
     migrate::provision(admin, password).await?;
-    let anew = begin_alerts_anew(admin, Clock::system().now()).await?;
+    let anew = restored::begin_alerts_anew(admin, Clock::system().now()).await?;
     Ok((right, anew))
 }
 

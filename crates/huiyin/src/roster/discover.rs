@@ -10,7 +10,7 @@ use runtime::Config;
 use runtime::main_wrapper::connect_options;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use store::ingest::{Coworker, coworkers};
+use store::ingest::{self, Coworker};
 use store::role::Role;
 
 use super::wording;
@@ -23,7 +23,7 @@ const ID_TAIL: usize = 4;
 pub(super) async fn run(config: &Config) -> anyhow::Result<String> {
     let options = connect_options(&config.database, Role::Reader)?;
     let mut connection = PgConnection::connect_with(&options).await.context("the database cannot be read")?;
-    let seen = coworkers(&mut connection, &config.rules.company_names).await;
+    let seen = ingest::coworkers(&mut connection, &config.rules.company_names).await;
     let mut seen = seen.context("contacts cannot be read")?;
     connection.close().await.ok();
     seen.retain(|coworker| !is_bot(coworker, &config.rules));
