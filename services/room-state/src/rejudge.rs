@@ -22,7 +22,7 @@ pub struct Rejudge {
     /// From here on.
     pub from: Timestamp,
     /// By which rules the rest is judged, as it was counted.
-    pub kept: Option<PinnedRules>,
+    pub pinned: Option<PinnedRules>,
 }
 
 /// Rules newer than those that a room was folded with may reach back into what it has folded: then the rest of its past,
@@ -41,6 +41,6 @@ pub async fn by_newer_rules(
         return Ok(Some(Rejudge { from: newer_from, pinned: room.pinned.clone() }));
     };
     let judged = rules.known_at(room.folded_with).map(|known| known.with_pinned(room.pinned.as_ref()));
-    let kept = judged.and_then(|judged| judged.pin_until(counted, rules));
+    let pinned = judged.and_then(|judged| judged.pin_until(counted, rules));
     Ok(Some(Rejudge { from: counted, pinned }))
 }
