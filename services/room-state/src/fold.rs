@@ -383,8 +383,8 @@ async fn fold_room(
     if let Some(from) = rejudge.as_ref().map(|rejudge| rejudge.from) {
         outcome.affect(Position::before(from));
     }
-    let kept = rejudge.map_or_else(|| locked.pinned.clone(), |rejudge| rejudge.pinned);
-    let rules = &rules.with_pinned(kept.as_ref());
+    let pinned = rejudge.map_or_else(|| locked.pinned.clone(), |rejudge| rejudge.pinned);
+    let rules = &rules.with_pinned(pinned.as_ref());
     let topic = newer_topic(&locked.topic, topic.as_ref());
     let same_room = topic == locked.topic && excluded == locked.excluded;
     if entries.is_empty() && outcome.affected.is_none() && conflicts == 0 && same_room {
