@@ -59,7 +59,7 @@ pub struct FoldState {
     /// The last customer or member of staff who spoke; `None` before the first.
     pub last_speaker: Option<LastSpeaker>,
     /// The last entry folded; `None` before the first.
-    pub through: Option<Position>,
+    pub folded_to: Option<Position>,
 }
 
 /// Messages of one day in the rules' time zone, by role. Bots and notices are not counted.
@@ -125,7 +125,7 @@ pub struct FoldedWait {
     pub took_over: Vec<WaitId>,
 }
 
-/// Folds entries, in rising order of position and all after `start.through`, onto a state.
+/// Folds entries, in rising order of position and all after `start.folded_to`, onto a state.
 ///
 /// The entries must reach to the end of what is known of the room: a recall that is linked to its message has to be
 /// among them too.

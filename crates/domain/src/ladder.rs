@@ -58,7 +58,6 @@ pub enum SkipReason {
     /// What was said before is imported history.
     Import,
     /// An import, or rules with a past `valid_from`, gave the wait its present shape.
-    #[serde(rename = "judged_anew")]
     Rejudged,
     /// Another ladder took force.
     RulesChanged,
@@ -75,7 +74,7 @@ impl SkipReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Import => "import",
-            Self::Rejudged => "judged_anew",
+            Self::Rejudged => "rejudged",
             Self::RulesChanged => "rules_changed",
             Self::HandedOver => "handed_over",
             Self::WentLive => "went_live",

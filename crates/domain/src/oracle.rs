@@ -43,8 +43,8 @@ impl<'a> Oracle<'a> {
             .collect();
         entries.retain(|entry| !matches!(&entry.body, Body::Cancel(c) if undone.contains(&c.command)));
         for entry in &mut entries {
-            if let (Some(_), Some(through)) = (&entry.position.after, places.get(&entry.position.entry)) {
-                entry.position.move_to(through);
+            if let (Some(_), Some(seen_up_to)) = (&entry.position.after, places.get(&entry.position.entry)) {
+                entry.position.move_to(seen_up_to);
             }
         }
         entries.sort_by(|one, other| one.position.cmp(&other.position));

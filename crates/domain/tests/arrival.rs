@@ -53,7 +53,7 @@ enum Act {
         delay: i64,
     },
     Cancel {
-        through: Index,
+        seen_up_to: Index,
         delay: i64,
         answered: bool,
     },
@@ -88,7 +88,7 @@ fn act() -> impl Strategy<Value = Act> {
         12 => say,
         3 => (any::<Index>(), -2_i64..6).prop_map(|(of, delay)| Act::Recall { of, delay }),
         2 => (any::<Index>(), -2_i64..6, any::<bool>())
-            .prop_map(|(through, delay, answered)| Act::Cancel { through, delay, answered }),
+            .prop_map(|(seen_up_to, delay, answered)| Act::Cancel { seen_up_to, delay, answered }),
         1 => any::<Index>().prop_map(|of| Act::Undo { of }),
         1 => any::<bool>().prop_map(|after_sales| Act::Assign { after_sales }),
         1 => (any::<[bool; 3]>(), account())
@@ -125,14 +125,14 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
                 let (target, sent, _) = of.get(&said);
                 recall(&id, sent + delay, seq, target)
             }
-            Act::Cancel { through, delay, answered } if !made.is_empty() => {
-                let through = through.get(&made);
-                if through.position.after.is_some() {
+            Act::Cancel { seen_up_to, delay, answered } if !made.is_empty() => {
+                let seen_up_to = seen_up_to.get(&made);
+                if seen_up_to.position.after.is_some() {
                     continue;
                 }
                 cancels.push(id.clone());
                 let ending = if *answered { confirm } else { cancel };
-                ending(&id, now + delay, &through.position)
+                ending(&id, now + delay, &seen_up_to.position)
             }
             Act::Undo { of } if !cancels.is_empty() => undo(&id, now, seq, of.get::<String>(&cancels)),
             Act::Assign { after_sales } => {
@@ -256,7 +256,7 @@ proptest! {
         for folded in &waits {
             let before = folded.before.as_ref().unwrap();
             prop_assert!(before.open.is_none());
-            prop_assert!(before.through.as_ref() < Some(&folded.wait.opened));
+            prop_assert!(before.folded_to.as_ref() < Some(&folded.wait.opened));
         }
     }
 

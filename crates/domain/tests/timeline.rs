@@ -73,8 +73,8 @@ fn a_recall_may_come_before_its_message() {
 #[test]
 fn a_cancel_follows_the_entry_it_stands_after() {
     let mut timeline = Timeline::default();
-    let through = message("a", 3, 5, "客户林", "在吗");
-    timeline.insert(cancel("x", 99, &through.position));
+    let seen_up_to = message("a", 3, 5, "客户林", "在吗");
+    timeline.insert(cancel("x", 99, &seen_up_to.position));
     timeline.insert(message("b", 4, 6, "客户林", "有人吗"));
     assert_eq!(order(&timeline), ["x", "b"]);
     timeline.insert(message("a", 5, 2, "客户林", "在吗"));

@@ -20,7 +20,7 @@ use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
 use store::role::Role;
 use store::rooms;
-use store::rooms::recompute::Keeping;
+use store::rooms::recompute::PinnedRoom;
 
 use crate::apply::{When, connect};
 use crate::failure::{self, Failure};
@@ -65,7 +65,7 @@ pub(crate) struct Args {
 
 /// A room with what would change in it.
 struct Change {
-    keeping: Keeping,
+    room: PinnedRoom,
     differences: Vec<Difference>,
 }
 
@@ -114,25 +114,25 @@ async fn changes(
     rules: &RulesHistory,
 ) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
-    for keeping in rooms::recompute::keeping(reader, window.from).await? {
-        if only.is_some_and(|only| *only != keeping.room) {
+    for room in rooms::recompute::pinned_rooms(reader, window.from).await? {
+        if only.is_some_and(|only| *only != room.room) {
             continue;
         }
         // Nothing that is kept lies within the window.
-        if rules.recomputed(&keeping.kept, window.from, window.to).as_ref() == Some(&keeping.kept) {
+        if rules.recomputed(&room.pinned, window.from, window.to).as_ref() == Some(&room.pinned) {
             continue;
         }
-        let differences = preview(reader, &keeping.room, &keeping.kept, window, rules)
+        let differences = preview(reader, &room.room, &room.pinned, window, rules)
             .await
-            .map_err(|failure| anyhow::anyhow!("{}: {failure}", keeping.room))?;
-        changes.push(Change { keeping, differences });
+            .map_err(|failure| anyhow::anyhow!("{}: {failure}", room.room))?;
+        changes.push(Change { room, differences });
     }
     Ok(changes)
 }
 
 fn print(changes: &[Change], zone: Tz) {
     for change in changes {
-        let Keeping { room, topic, .. } = &change.keeping;
+        let PinnedRoom { room, topic, .. } = &change.room;
         for Difference { wait, before, after } in &change.differences {
             println!(
                 "{room}  {}  {}: {} -> {}",
@@ -178,8 +178,8 @@ async fn carry_out(
     let commands: Vec<Command> = changes
         .iter()
         .map(|change| Command {
-            id: window.command(&change.keeping.room, rules.newest().version),
-            room: change.keeping.room.clone(),
+            id: window.command(&change.room.room, rules.newest().version),
+            room: change.pinned.room.clone(),
             at: now,
             by: args.by.clone(),
             via: Via::Cli,

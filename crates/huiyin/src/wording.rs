@@ -31,7 +31,7 @@ pub(crate) const STATES: [(&str, &str); 9] = [
 /// Why a card is skipped, by the reason as it is stored.
 const SKIPPED: [(&str, &str); 6] = [
     ("import", "是导入的历史消息"),
-    ("judged_anew", "重新判定之前已过时间"),
+    ("rejudged", "重新判定之前已过时间"),
     ("rules_changed", "更换提醒规则之前已过时间"),
     ("handed_over", "转入这个阶段之前已过时间"),
     ("went_live", "上线前已过时间"),

@@ -15,9 +15,9 @@ create table rooms (
     conflicts         bigint      not null default 0,
     -- The rules that `state` was folded with.
     rules_version     bigint      not null default 0,
-    -- Until when, and by which versions, the past keeps being judged although rules that were put in force later reach back
-    -- before it, as JSON of domain::rules::KeptRules: its closed waits have been counted. Null: nothing is kept.
-    rules_kept        jsonb,
+    -- Until when, and by which versions, the past is judged although rules that were put in force later reach back
+    -- before it, as JSON of domain::rules::PinnedRules: its closed waits have been counted. Null: nothing is pinned.
+    rules_pinned      jsonb,
     -- Since when the rules exclude the room; null: they do not. And since when they do not any more; null: they never did.
     excluded_since    timestamptz,
     included_since    timestamptz,
@@ -97,7 +97,7 @@ create table waits (
     before           text,
     -- When an import or rules with a past `valid_from` last made the wait, opened it again or moved it to another stage:
     -- cards that would have been due before are not sent.
-    judged_anew_at   timestamptz,
+    rejudged_at   timestamptz,
     updated_at       timestamptz not null
 ) with (fillfactor = 80); -- written when it opens and again when it closes
 create index waits_room on waits (room, opened_at, opened_order, opened_seq, wait);

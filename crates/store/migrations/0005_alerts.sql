@@ -81,7 +81,7 @@ create table alert_cards (
     -- rehearsed: would have been sent, before go-live. skipped: its time had passed before it could be due.
     state             text        not null check (state in ('pending', 'sending', 'sent', 'parked', 'dead', 'superseded',
                                                             'obsolete', 'rehearsed', 'skipped')),
-    -- Why it was skipped, as domain::ladder::Because.
+    -- Why it was skipped, as domain::ladder::SkipReason.
     skipped_because   text,
     form              text        not null default 'full',
     generation        integer     not null default 0,

@@ -24,7 +24,6 @@ async fn provision(database: TestDatabase) -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with `ROLE_ATTEMPTS` at 1: "tuple concurrently updated".
 #[tokio::test]
 async fn databases_of_one_server_are_set_up_beside_each_other() -> Result<()> {
     let local = tokio::task::LocalSet::new();

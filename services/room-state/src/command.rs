@@ -53,14 +53,14 @@ struct Plan {
 impl Handler for CommandHandler {
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(batch.len());
-        let mut put_off = BTreeSet::new();
+        let mut deferred = BTreeSet::new();
         for delivery in batch {
             // What was asked later for a room may build on what comes again: an undo on its cancel.
             let room = delivery.subject().rsplit('.').next();
             let outcome =
-                if put_off.contains(&room) { Outcome::Retry(RETRY_AFTER) } else { self.one(delivery).await };
+                if deferred.contains(&room) { Outcome::Retry(RETRY_AFTER) } else { self.one(delivery).await };
             if matches!(outcome, Outcome::Retry(_)) {
-                put_off.insert(room);
+                deferred.insert(room);
             }
             outcomes.push(outcome);
         }
@@ -184,7 +184,7 @@ fn count(command: &Command, plan: &Plan) {
     metrics::counter!("commands_decided_total", "kind" => kind, "decision" => decision).increment(1);
 }
 
-/// Counts a room's past anew, and says of how many waits the figures changed.
+/// Counts a room's past again, and says of how many waits the figures changed.
 async fn recompute(
     connection: &mut PgConnection,
     locked: LockedRoom,
@@ -192,13 +192,13 @@ async fn recompute(
     rules: &RulesHistory,
     now: Timestamp,
 ) -> Result<(Plan, Vec<Changed>), Failure> {
-    let Some((kept, anew)) = recompute::anew(connection, &locked, window, rules).await? else {
+    let Some((pinned, rejudge)) = recompute::rejudge(connection, &locked, window, rules).await? else {
         let plan =
             Plan { decided: Decided::Unchanged, message: words::NOTHING_TO_RECOMPUTE.to_owned(), body: None };
         return Ok((plan, Vec::new()));
     };
-    let differences = preview(connection, &locked.room, &kept, window, rules).await?;
-    let work = RoomWork { anew: Some(anew), ..RoomWork::of(locked) };
+    let differences = preview(connection, &locked.room, &pinned, window, rules).await?;
+    let work = RoomWork { rejudge: Some(rejudge), ..RoomWork::of(locked) };
     let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?.changed;
     let plan = Plan { decided: Decided::Applied, message: words::recomputed(differences.len()), body: None };
     Ok((plan, changed))

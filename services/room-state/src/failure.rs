@@ -106,7 +106,6 @@ impl Failure {
 mod tests {
     use super::*;
 
-    /// Seen to fail: the message of such a panic holds the whole text.
     #[test]
     fn a_panic_does_not_quote_what_was_said() {
         let said = "请报价 请报价".to_owned();

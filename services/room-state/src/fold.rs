@@ -19,10 +19,10 @@ use store::rooms::waits::{self, NewWait};
 use store::rooms::{self, LockedRoom, RoomUpdate, Topic};
 use store::sqlx::PgConnection;
 
-use crate::anew::{self, Anew};
 use crate::failure::Failure;
 use crate::lines;
 use crate::notice;
+use crate::rejudge::{self, Rejudge};
 use crate::stages::Stages;
 
 /// What is to happen to one locked room.
@@ -34,8 +34,8 @@ pub struct RoomWork {
     pub entries: Vec<NewEntry>,
     /// Its name as the work reports it.
     pub topic: Option<Topic>,
-    /// Judge its past anew even if nothing new is stored.
-    pub anew: Option<Anew>,
+    /// Judge its past again even if nothing new is stored.
+    pub rejudge: Option<Rejudge>,
     /// Captures that contradict another one of the same id, among the work or stored.
     pub contradictions: Vec<Contradiction>,
     /// Live messages that were captured before others that stand already.
@@ -52,7 +52,7 @@ impl RoomWork {
             locked,
             entries: Vec::new(),
             topic: None,
-            anew: None,
+            rejudge: None,
             contradictions: Vec::new(),
             late: Vec::new(),
             excluded,
@@ -185,7 +185,7 @@ pub struct Applied {
 struct Writes {
     updates: Vec<RoomUpdate>,
     waits: Vec<NewWait>,
-    fates: Vec<(WaitId, Supersession)>,
+    supersessions: Vec<(WaitId, Supersession)>,
     notices: Vec<StoredCommand>,
     applied: Applied,
 }
@@ -202,17 +202,17 @@ pub async fn apply(
     for room in &mut work {
         room.exclude(in_force);
     }
-    let mut stored = store_entries(connection, &work).await?;
+    let mut outcomes = store_entries(connection, &work).await?;
     stages.done("entries");
     let mut writes = Writes::default();
     for room in work {
-        let news = stored.remove(&room.locked.room.to_string()).unwrap_or_default();
-        fold_room(connection, room, news, rules, now, &mut writes).await?;
+        let outcome = outcomes.remove(&room.locked.room.to_string()).unwrap_or_default();
+        fold_room(connection, room, outcome, rules, now, &mut writes).await?;
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
         waits::upsert(connection, &writes.waits, now).await?;
-        waits::retire(connection, &writes.fates, now).await?;
+        waits::retire(connection, &writes.supersessions, now).await?;
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
         stages.done("rooms");
@@ -225,7 +225,7 @@ pub async fn apply(
 
 /// What storing a room's entries brought to light.
 #[derive(Debug, Default)]
-struct News {
+struct InsertOutcome {
     /// Ids that were new.
     inserted: BTreeSet<String>,
     /// The earliest position whose folding changed although it stood already, or whose entry got linked.
@@ -234,7 +234,7 @@ struct News {
     contradictions: Vec<Contradiction>,
 }
 
-impl News {
+impl InsertOutcome {
     fn affect(&mut self, position: Position) {
         self.affected = Some(match self.affected.take() {
             Some(earlier) => earlier.min(position),
@@ -246,27 +246,27 @@ impl News {
 async fn store_entries(
     connection: &mut PgConnection,
     work: &[RoomWork],
-) -> Result<BTreeMap<String, News>, Failure> {
+) -> Result<BTreeMap<String, InsertOutcome>, Failure> {
     let entries: Vec<&NewEntry> = work.iter().flat_map(|room| &room.entries).collect();
-    let mut news: BTreeMap<String, News> = BTreeMap::new();
+    let mut outcomes: BTreeMap<String, InsertOutcome> = BTreeMap::new();
     if entries.is_empty() {
-        return Ok(news);
+        return Ok(outcomes);
     }
     for (room, entry) in timeline::insert(connection, &entries).await? {
-        news.entry(room).or_default().inserted.insert(entry);
+        outcomes.entry(room).or_default().inserted.insert(entry);
     }
-    let displaced = settle_repeats(connection, &entries, &mut news).await?;
+    let displaced = settle_repeats(connection, &entries, &mut outcomes).await?;
     let is_new = |new: &NewEntry| {
-        news.get(&new.room.to_string()).is_some_and(|news| news.inserted.contains(new.id.as_str()))
+        outcomes.get(&new.room.to_string()).is_some_and(|outcome| outcome.inserted.contains(new.id.as_str()))
     };
     let new: Vec<&NewEntry> = entries.into_iter().filter(|new| is_new(new)).collect();
     for (room, position) in link(connection, &new, displaced).await? {
-        news.entry(room).or_default().affect(position);
+        outcomes.entry(room).or_default().affect(position);
     }
     for room in work {
-        settle_places(connection, room, &mut news).await?;
+        settle_places(connection, room, &mut outcomes).await?;
     }
-    Ok(news)
+    Ok(outcomes)
 }
 
 /// Links what takes back and what is taken back, where there is any among new entries. `displaced`: one of them took the
@@ -289,11 +289,11 @@ async fn link(
 async fn settle_places(
     connection: &mut PgConnection,
     work: &RoomWork,
-    news: &mut BTreeMap<String, News>,
+    outcomes: &mut BTreeMap<String, InsertOutcome>,
 ) -> Result<(), Failure> {
     let room = &work.locked.room;
-    let Some(news) = news.get_mut(&room.to_string()) else { return Ok(()) };
-    let is_new = |late: &&Late| news.inserted.contains(late.entry.as_str());
+    let Some(outcome) = outcomes.get_mut(&room.to_string()) else { return Ok(()) };
+    let is_new = |late: &&Late| outcome.inserted.contains(late.entry.as_str());
     let prefixes: BTreeSet<&str> = work.late.iter().filter(is_new).map(|late| late.prefix.as_str()).collect();
     for prefix in prefixes {
         let standing = timeline::captured_live(connection, room, prefix).await?;
@@ -305,8 +305,8 @@ async fn settle_places(
             let sent = old.captured.sent;
             let stamped = (place != sent).then_some(sent);
             timeline::put(connection, room, &old.position.entry, place, stamped).await?;
-            news.affect(Position { at: place.at, order: place.order, ..old.position.clone() });
-            news.affect(old.position);
+            outcome.affect(Position { at: place.at, order: place.order, ..old.position.clone() });
+            outcome.affect(old.position);
         }
     }
     Ok(())
@@ -317,13 +317,15 @@ async fn settle_places(
 async fn settle_repeats(
     connection: &mut PgConnection,
     entries: &[&NewEntry],
-    news: &mut BTreeMap<String, News>,
+    outcomes: &mut BTreeMap<String, InsertOutcome>,
 ) -> Result<bool, Failure> {
     let repeated: Vec<&NewEntry> = entries
         .iter()
         .copied()
         .filter(|new| {
-            !news.get(&new.room.to_string()).is_some_and(|news| news.inserted.contains(new.id.as_str()))
+            !outcomes
+                .get(&new.room.to_string())
+                .is_some_and(|outcome| outcome.inserted.contains(new.id.as_str()))
         })
         .collect();
     if repeated.is_empty() {
@@ -331,14 +333,11 @@ async fn settle_repeats(
     }
     let mut displaced = false;
     let ids: Vec<&str> = repeated.iter().map(|new| new.id.as_str()).collect();
-    let stored: BTreeMap<String, timeline::Stored> = timeline::stored(connection, &ids)
-        .await?
-        .into_iter()
-        .map(|stored| (stored.entry.clone(), stored))
-        .collect();
+    let standing: BTreeMap<String, timeline::Stored> =
+        timeline::stored(connection, &ids).await?.into_iter().map(|old| (old.entry.clone(), old)).collect();
     for new in repeated {
         let room = new.room.to_string();
-        let Some(old) = stored.get(new.id.as_str()) else { continue };
+        let Some(old) = standing.get(new.id.as_str()) else { continue };
         if old.room != room {
             return Err(Failure::in_two_rooms(&format!("the message {}", new.id)));
         }
@@ -346,17 +345,17 @@ async fn settle_repeats(
         if held.agrees(&content(new)) {
             continue;
         }
-        let news = news.entry(room.clone()).or_default();
-        news.contradictions.push(Contradiction::of(new));
+        let outcome = outcomes.entry(room.clone()).or_default();
+        outcome.contradictions.push(Contradiction::of(new));
         if new.entry.position.seq < old.seq {
             displaced = true;
             timeline::displace(connection, &room, new.id.as_str()).await?;
             timeline::insert(connection, &[new]).await?;
             timeline::move_cancels(connection, &room, &new.entry.position).await?;
-            news.inserted.insert(new.id.0.clone());
+            outcome.inserted.insert(new.id.0.clone());
             let (at, order, seq) = (old.at, old.order, old.seq);
-            news.affect(Position { at, order, seq, entry: new.id.clone(), after: None });
-            news.affect(new.entry.position.clone());
+            outcome.affect(Position { at, order, seq, entry: new.id.clone(), after: None });
+            outcome.affect(new.entry.position.clone());
         }
     }
     Ok(displaced)
@@ -365,43 +364,43 @@ async fn settle_repeats(
 async fn fold_room(
     connection: &mut PgConnection,
     work: RoomWork,
-    mut news: News,
+    mut outcome: InsertOutcome,
     rules: &RulesHistory,
     now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, anew, contradictions, late: _, excluded } = work;
-    news.contradictions.extend(contradictions);
-    let conflicts = i64::try_from(news.contradictions.len()).unwrap_or(i64::MAX);
-    writes.applied.contradictions.append(&mut news.contradictions);
-    entries.retain(|new| news.inserted.contains(new.id.as_str()));
+    let RoomWork { locked, mut entries, topic, rejudge, contradictions, late: _, excluded } = work;
+    outcome.contradictions.extend(contradictions);
+    let conflicts = i64::try_from(outcome.contradictions.len()).unwrap_or(i64::MAX);
+    writes.applied.contradictions.append(&mut outcome.contradictions);
+    entries.retain(|new| outcome.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
-    let anew = match anew {
-        Some(anew) => Some(anew),
-        None => anew::by_newer_rules(connection, &locked, rules).await?,
+    let rejudge = match rejudge {
+        Some(rejudge) => Some(rejudge),
+        None => rejudge::by_newer_rules(connection, &locked, rules).await?,
     };
-    let is_judged_anew = anew.is_some();
-    if let Some(from) = anew.as_ref().map(|anew| anew.from) {
-        news.affect(Position::before(from));
+    let is_rejudged = rejudge.is_some();
+    if let Some(from) = rejudge.as_ref().map(|rejudge| rejudge.from) {
+        outcome.affect(Position::before(from));
     }
-    let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
-    let rules = &rules.with_pinned(kept.as_ref());
+    let pinned = rejudge.map_or_else(|| locked.pinned.clone(), |rejudge| rejudge.pinned);
+    let rules = &rules.with_pinned(pinned.as_ref());
     let topic = newer_topic(&locked.topic, topic.as_ref());
     let same_room = topic == locked.topic && excluded == locked.excluded;
-    if entries.is_empty() && news.affected.is_none() && conflicts == 0 && same_room {
+    if entries.is_empty() && outcome.affected.is_none() && conflicts == 0 && same_room {
         return Ok(());
     }
     let behind =
-        entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.through.as_ref());
-    let again = news.affected.is_some() || !behind;
+        entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.folded_to.as_ref());
+    let again = outcome.affected.is_some() || !behind;
     let room = locked.room.clone();
     let folded = if again {
         if let Some(first) = entries.first() {
-            news.affect(first.entry.position.clone());
+            outcome.affect(first.entry.position.clone());
         }
-        let affected = news.affected.as_ref();
-        let (folded, fates) = fold_again(connection, &room, affected, rules).await?;
-        writes.fates.extend(fates);
+        let affected = outcome.affected.as_ref();
+        let (folded, supersessions) = fold_again(connection, &room, affected, rules).await?;
+        writes.supersessions.extend(supersessions);
         folded
     } else {
         fold_on(locked.state, &entries, rules)?
@@ -417,7 +416,7 @@ async fn fold_room(
     writes.waits.extend(folded.waits.iter().map(|folded| NewWait {
         room: room.clone(),
         folded: folded.clone(),
-        judged_anew: is_judged_anew || imported && (again || folded.wait.is_of_history()),
+        rejudged: is_rejudged || imported && (again || folded.wait.is_of_history()),
     }));
     let version = locked.version + 1;
     let last_spoken = folded.state.last_speaker.as_ref().map(|speaker| speaker.at);
@@ -431,7 +430,7 @@ async fn fold_room(
         conflicts,
         excluded,
         folded_with: rules.newest().version,
-        kept,
+        pinned,
     });
     writes.applied.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
@@ -467,12 +466,12 @@ pub async fn fold_again(
         Some(affected) => waits::checkpoint(connection, room, affected).await?.unwrap_or_default(),
         None => FoldState::default(),
     };
-    let through = start.through.clone();
-    let old = waits::live_after(connection, room, through.as_ref()).await?;
-    let entries = timeline::after(connection, room, through.as_ref()).await?;
+    let folded_to = start.folded_to.clone();
+    let old = waits::live_after(connection, room, folded_to.as_ref()).await?;
+    let entries = timeline::after(connection, room, folded_to.as_ref()).await?;
     let folded = guarded(start, entries.iter(), rules)?;
-    let fates = reconcile(&old, &folded.waits);
-    Ok((folded, fates))
+    let supersessions = reconcile(&old, &folded.waits);
+    Ok((folded, supersessions))
 }
 
 /// A panic in one room's fold is that room's problem.

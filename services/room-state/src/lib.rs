@@ -3,7 +3,6 @@
 //! It reads CHAT and COMMAND, writes `rooms`, `timeline`, `waits`, `commands` and `fold_progress`, and publishes
 //! wake-ups on ROOM. Nothing else writes those tables, and nothing here sends anything to people.
 
-mod anew;
 mod chat;
 mod command;
 mod entry;
@@ -15,6 +14,7 @@ mod progress;
 mod publish;
 pub mod recompute;
 mod refold;
+mod rejudge;
 mod retention;
 mod stages;
 mod wording;

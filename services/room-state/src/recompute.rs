@@ -14,9 +14,9 @@ use store::rooms::LockedRoom;
 use store::rooms::waits::{Which, list};
 use store::sqlx::PgConnection;
 
-use crate::anew::{Anew, by_newer_rules};
 use crate::failure::Failure;
 use crate::fold::fold_again;
+use crate::rejudge::{Rejudge, by_newer_rules};
 
 /// A stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,19 +54,20 @@ pub struct Difference {
 pub async fn preview(
     connection: &mut PgConnection,
     room: &RoomKey,
-    kept: &PinnedRules,
+    pinned: &PinnedRules,
     window: Window,
     rules: &RulesHistory,
 ) -> Result<Vec<Difference>, Failure> {
-    let left = rules.recomputed(kept, window.from, window.to);
-    if left.as_ref() == Some(kept) {
+    let left = rules.recomputed(pinned, window.from, window.to);
+    if left.as_ref() == Some(pinned) {
         return Ok(Vec::new());
     }
     let rules = rules.with_pinned(left.as_ref());
-    let (folded, fates) = fold_again(connection, room, Some(&Position::before(window.from)), &rules).await?;
+    let (folded, supersessions) =
+        fold_again(connection, room, Some(&Position::before(window.from)), &rules).await?;
     let mut after: BTreeMap<WaitId, Option<Wait>> =
         folded.waits.into_iter().map(|folded| (folded.wait.id.clone(), Some(folded.wait))).collect();
-    after.extend(fates.into_iter().map(|(gone, _)| (gone, None)));
+    after.extend(supersessions.into_iter().map(|(gone, _)| (gone, None)));
     let ids: Vec<String> = after.keys().map(|id| id.0.clone()).collect();
     let mut before: BTreeMap<WaitId, Wait> = list(connection, Which::Ids(&ids))
         .await?
@@ -81,25 +82,25 @@ pub async fn preview(
     Ok(differences.filter(|found| figures(found.before.as_ref()) != figures(found.after.as_ref())).collect())
 }
 
-/// What to judge anew in a locked room; `None`: nothing of the stretch is kept.
-pub async fn anew(
+/// What to judge again in a locked room; `None`: nothing of the stretch is kept.
+pub async fn rejudge(
     connection: &mut PgConnection,
     room: &LockedRoom,
     window: Window,
     rules: &RulesHistory,
-) -> Result<Option<(PinnedRules, Anew)>, Failure> {
+) -> Result<Option<(PinnedRules, Rejudge)>, Failure> {
     let pending = by_newer_rules(connection, room, rules).await?;
-    let (kept, pending_from) = match pending {
-        Some(Anew { from, kept }) => (kept, Some(from)),
-        None => (room.kept.clone(), None),
+    let (pinned, pending_from) = match pending {
+        Some(Rejudge { from, pinned }) => (pinned, Some(from)),
+        None => (room.pinned.clone(), None),
     };
-    let Some(kept) = kept else { return Ok(None) };
-    let left = rules.recomputed(&kept, window.from, window.to);
-    if left.as_ref() == Some(&kept) {
+    let Some(pinned) = pinned else { return Ok(None) };
+    let left = rules.recomputed(&pinned, window.from, window.to);
+    if left.as_ref() == Some(&pinned) {
         return Ok(None);
     }
     let from = pending_from.map_or(window.from, |pending| pending.min(window.from));
-    Ok(Some((kept, Anew { from, kept: left })))
+    Ok(Some((pinned, Rejudge { from, pinned: left })))
 }
 
 /// What is counted of a wait.

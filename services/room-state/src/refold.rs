@@ -1,6 +1,6 @@
-//! Newer rules and the rooms that stand already: rules with a past `valid_from` judge anew what was said since, and rules
-//! that took force may exclude other rooms. Rooms they touch are folded again, one at a time. What [`crate::anew`] says
-//! is kept: figures that were counted.
+//! Newer rules and the rooms that stand already: rules with a past `valid_from` judge again what was said since, and rules
+//! that took force may exclude other rooms. Rooms they touch are folded again, one at a time. What [`crate::rejudge`] pins
+//! stays: figures that were counted.
 
 use std::sync::Arc;
 use std::time::Duration;

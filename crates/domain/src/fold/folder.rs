@@ -37,10 +37,10 @@ struct Pending<'e> {
 
 pub(super) struct Folder<'e> {
     rules: &'e RulesHistory,
-    /// The state but for `open`, `through` and `last_speaker`, which stand below until a state is handed out.
+    /// The state but for `open`, `folded_to` and `last_speaker`, which stand below until a state is handed out.
     state: FoldState,
     open: Option<FoldedWait>,
-    through: Option<&'e Position>,
+    folded_to: Option<&'e Position>,
     speaker: Option<Spoken<'e>>,
     pending: Option<Pending<'e>>,
     waits: Vec<FoldedWait>,
@@ -52,7 +52,7 @@ impl<'e> Folder<'e> {
         let continued = |wait| FoldedWait { wait, before: None, closed: None, took_over: Vec::new() };
         let open = state.open.take().map(continued);
         let (waits, presence_changes) = (Vec::new(), Vec::new());
-        Self { rules, state, open, through: None, speaker: None, pending: None, waits, presence_changes }
+        Self { rules, state, open, folded_to: None, speaker: None, pending: None, waits, presence_changes }
     }
 
     pub(super) fn step(&mut self, entry: &'e Entry) {
@@ -80,7 +80,7 @@ impl<'e> Folder<'e> {
             }
             Body::AccountLeft(departure) => self.left(departure, entry),
         }
-        self.through = Some(position);
+        self.folded_to = Some(position);
     }
 
     pub(super) fn finish(mut self) -> Folded {
@@ -97,8 +97,8 @@ impl<'e> Folder<'e> {
 
     /// Copies what was kept as a reference into the state.
     fn settle(&mut self) {
-        if let Some(through) = self.through.take() {
-            self.state.through = Some(through.clone());
+        if let Some(position) = self.folded_to.take() {
+            self.state.folded_to = Some(position.clone());
         }
         if let Some(spoken) = self.speaker.take() {
             self.state.last_speaker = Some(LastSpeaker {

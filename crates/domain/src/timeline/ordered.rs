@@ -70,10 +70,10 @@ impl Timeline {
         &self.entries[self.entries.partition_point(|entry| entry.position < *position)..]
     }
 
-    /// The entries after a position (all for `None`), in order: what is to be folded onto a state through there.
-    pub fn entries_after(&self, through: Option<&Position>) -> &[Entry] {
+    /// The entries after a position (all for `None`), in order: what is to be folded onto a state that reaches there.
+    pub fn entries_after(&self, position: Option<&Position>) -> &[Entry] {
         let skip =
-            through.map_or(0, |through| self.entries.partition_point(|entry| entry.position <= *through));
+            position.map_or(0, |position| self.entries.partition_point(|entry| entry.position <= *position));
         &self.entries[skip..]
     }
 
@@ -147,8 +147,8 @@ impl Timeline {
     /// Remembers where a cancel belongs, and moves its position there if the entry it stands after is known.
     fn hang(&mut self, command: CommandId, position: &mut Position) {
         let Some(own) = position.after.clone() else { return };
-        if let Some(through) = self.places.get(&position.entry) {
-            position.move_to(through);
+        if let Some(seen_up_to) = self.places.get(&position.entry) {
+            position.move_to(seen_up_to);
         }
         self.hanging.entry(position.entry.clone()).or_default().push(own.clone());
         self.cancels.insert(command, own);

@@ -33,11 +33,11 @@ impl Ledger {
         let old: Vec<(WaitId, Position)> = self
             .live
             .values()
-            .filter(|folded| Some(&folded.wait.opened) > start.through.as_ref())
+            .filter(|folded| Some(&folded.wait.opened) > start.folded_to.as_ref())
             .map(|folded| (folded.wait.id.clone(), folded.wait.opened.clone()))
             .collect();
-        let through = start.through.clone();
-        let folded = fold(start, self.timeline.entries_after(through.as_ref()), &self.rules);
+        let folded_to = start.folded_to.clone();
+        let folded = fold(start, self.timeline.entries_after(folded_to.as_ref()), &self.rules);
         for (id, fate) in reconcile(&old, &folded.waits) {
             self.live.remove(&id);
             self.gone.insert(id, fate);
@@ -56,15 +56,15 @@ impl Ledger {
 
     /// The last state where nothing at or after the position was folded yet: the present one, or a checkpoint.
     fn start_before(&mut self, affected: &Position) -> FoldState {
-        if self.state.through.as_ref() < Some(affected) {
+        if self.state.folded_to.as_ref() < Some(affected) {
             self.continued += 1;
             return self.state.clone();
         }
         self.live
             .values()
             .filter_map(|folded| folded.before.as_ref())
-            .filter(|before| before.through.as_ref() < Some(affected))
-            .max_by_key(|before| before.through.clone())
+            .filter(|before| before.folded_to.as_ref() < Some(affected))
+            .max_by_key(|before| before.folded_to.clone())
             .cloned()
             .unwrap_or_default()
     }

@@ -111,9 +111,9 @@ pub fn recall(id: &str, seconds: i64, seq: i64, target: &str) -> Entry {
 }
 
 /// A cancel that stands after another entry.
-pub fn cancel(id: &str, seconds: i64, through: &Position) -> Entry {
+pub fn cancel(id: &str, seconds: i64, seen_up_to: &Position) -> Entry {
     let command = CommandId(id.into());
-    let position = Position { after: Some(EntryId::from(&command)), ..through.clone() };
+    let position = Position { after: Some(EntryId::from(&command)), ..seen_up_to.clone() };
     let cancel = Cancel {
         command,
         by: "经理".into(),
@@ -126,8 +126,8 @@ pub fn cancel(id: &str, seconds: i64, through: &Position) -> Entry {
 }
 
 /// Somebody says that what stands up to another entry was answered unseen.
-pub fn confirm(id: &str, seconds: i64, through: &Position) -> Entry {
-    let mut entry = cancel(id, seconds, through);
+pub fn confirm(id: &str, seconds: i64, seen_up_to: &Position) -> Entry {
+    let mut entry = cancel(id, seconds, seen_up_to);
     if let Body::Cancel(cancel) = &mut entry.body {
         cancel.kind = CancelKind::Answered;
     }

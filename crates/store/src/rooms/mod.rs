@@ -64,8 +64,8 @@ pub struct LockedRoom {
     pub rules_version: i64,
     /// The newest rules that its past was judged with.
     pub folded_with: i64,
-    /// How its counted past keeps being judged.
-    pub kept: Option<PinnedRules>,
+    /// How its counted past is judged.
+    pub pinned: Option<PinnedRules>,
     /// Texts from before this are blanked, and not stored any more.
     pub blanked_to: Option<Timestamp>,
 }
@@ -112,8 +112,8 @@ pub struct RoomUpdate {
     pub excluded: bool,
     /// The newest rules that its past was judged with.
     pub folded_with: i64,
-    /// How its counted past keeps being judged.
-    pub kept: Option<PinnedRules>,
+    /// How its counted past is judged.
+    pub pinned: Option<PinnedRules>,
 }
 
 /// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
@@ -167,7 +167,7 @@ async fn lock_existing(
         r#"
         select room, state, last_lines, topic, topic_at, excluded_since is not null as "excluded!", version,
                (select coalesce(max(version), 0) from rules) as "rules_version!",
-               rules_version as folded_with, rules_kept as "kept: Json<PinnedRules>", text_blanked_to
+               rules_version as folded_with, rules_pinned as "pinned: Json<PinnedRules>", text_blanked_to
         from rooms
         where room = any ($1)
         order by room
@@ -188,7 +188,7 @@ async fn lock_existing(
                 version: row.version,
                 rules_version: row.rules_version,
                 folded_with: row.folded_with,
-                kept: row.kept.map(|kept| kept.0),
+                pinned: row.pinned.map(|pinned| pinned.0),
                 blanked_to: row.text_blanked_to,
             })
         })
@@ -208,13 +208,13 @@ pub async fn update(
     let lines =
         updates.iter().map(|update| to_text(&update.last_lines)).collect::<Result<Vec<String>, _>>()?;
     let entries: Vec<Option<&str>> =
-        updates.iter().map(|update| update.state.through.as_ref().map(last_entry)).collect();
+        updates.iter().map(|update| update.state.folded_to.as_ref().map(last_entry)).collect();
     let active: Vec<Option<Timestamp>> = updates.iter().map(|update| update.last_active_at).collect();
     let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
     let excluded: Vec<bool> = updates.iter().map(|update| update.excluded).collect();
     let rules: Vec<i64> = updates.iter().map(|update| update.folded_with).collect();
-    let kept: Vec<Option<Json<&PinnedRules>>> =
-        updates.iter().map(|update| update.kept.as_ref().map(Json)).collect();
+    let pinned: Vec<Option<Json<&PinnedRules>>> =
+        updates.iter().map(|update| update.pinned.as_ref().map(Json)).collect();
     sqlx::query!(
         r#"
         update rooms
@@ -225,11 +225,11 @@ pub async fn update(
             excluded_since = case when new.excluded then coalesce(rooms.excluded_since, $11) end,
             included_since = case when rooms.excluded_since is not null and not new.excluded then $11
                                   else rooms.included_since end,
-            rules_kept = new.rules_kept, version = rooms.version + 1, updated_at = $11
+            rules_pinned = new.rules_pinned, version = rooms.version + 1, updated_at = $11
         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[],
                     $8::bigint[], $9::timestamptz[], $10::jsonb[], $12::boolean[])
              as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at,
-                     rules_kept, excluded)
+                     rules_pinned, excluded)
         where rooms.room = new.room
         "#,
         &rooms,
@@ -241,7 +241,7 @@ pub async fn update(
         &conflicts,
         &rules,
         &topics_at as _,
-        &kept as _,
+        &pinned as _,
         now,
         &excluded,
     )

@@ -10,22 +10,25 @@ use super::parse;
 
 /// A room some of whose past is judged as it was counted.
 #[derive(Debug, Clone)]
-pub struct Keeping {
+pub struct PinnedRoom {
     /// Which.
     pub room: RoomKey,
     /// Its name; empty when unknown.
     pub topic: String,
-    /// What is kept.
-    pub kept: PinnedRules,
+    /// By which rules.
+    pub pinned: PinnedRules,
 }
 
 /// Rooms some of whose past from a moment on is judged as it was counted, in key order.
-pub async fn keeping(connection: &mut PgConnection, from: Timestamp) -> Result<Vec<Keeping>, sqlx::Error> {
+pub async fn pinned_rooms(
+    connection: &mut PgConnection,
+    from: Timestamp,
+) -> Result<Vec<PinnedRoom>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select room, topic, rules_kept as "kept!: Json<PinnedRules>"
+        select room, topic, rules_pinned as "pinned!: Json<PinnedRules>"
         from rooms
-        where rules_kept is not null and (rules_kept ->> 'until')::timestamptz > $1
+        where rules_pinned is not null and (rules_pinned ->> 'until')::timestamptz > $1
         order by room
         "#,
         from,
@@ -33,7 +36,7 @@ pub async fn keeping(connection: &mut PgConnection, from: Timestamp) -> Result<V
     .fetch_all(connection)
     .await?;
     rows.into_iter()
-        .map(|row| Ok(Keeping { room: parse(&row.room, "room")?, topic: row.topic, kept: row.kept.0 }))
+        .map(|row| Ok(PinnedRoom { room: parse(&row.room, "room")?, topic: row.topic, pinned: row.pinned.0 }))
         .collect()
 }
 

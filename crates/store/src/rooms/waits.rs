@@ -26,7 +26,7 @@ pub struct StoredWait {
     /// Its opening asks for nothing any more.
     pub void: bool,
     /// When an import or rules with a past `valid_from` gave it its present shape; `None`: they never did.
-    pub judged_anew_at: Option<Timestamp>,
+    pub rejudged_at: Option<Timestamp>,
 }
 
 /// A wait as a fold gave it.
@@ -37,7 +37,7 @@ pub struct NewWait {
     /// The wait.
     pub folded: FoldedWait,
     /// The fold judged the past anew: if it made the wait, opened it again or moved it to another stage, that is noted.
-    pub judged_anew: bool,
+    pub rejudged: bool,
 }
 
 fn state_name(wait: &Wait) -> &'static str {
@@ -79,11 +79,11 @@ pub async fn upsert(
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
     let before = waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose());
     let before = before.collect::<Result<Vec<Option<String>>, _>>()?;
-    let anew: Vec<Option<Timestamp>> = waits.iter().map(|new| new.judged_anew.then_some(now)).collect();
+    let anew: Vec<Option<Timestamp>> = waits.iter().map(|new| new.rejudged.then_some(now)).collect();
     sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
-                           last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at,
+                           last_customer_at, alarm_since, state, closed_at, outcome, before, rejudged_at,
                            opened_order, updated_at)
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
@@ -97,9 +97,9 @@ pub async fn upsert(
             alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
             outcome = excluded.outcome, before = coalesce(excluded.before, waits.before), replaced_by = null,
             updated_at = excluded.updated_at,
-            judged_anew_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
-                and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.judged_anew_at end,
-                waits.judged_anew_at)
+            rejudged_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
+                and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.rejudged_at end,
+                waits.rejudged_at)
         "#,
         &ids as _,
         &rooms,
@@ -129,11 +129,11 @@ pub async fn upsert(
 /// Marks waits that a re-fold took out of the live ones.
 pub async fn retire(
     connection: &mut PgConnection,
-    fates: &[(WaitId, Supersession)],
+    supersessions: &[(WaitId, Supersession)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    for (wait, fate) in fates {
-        let replaced_by = match fate {
+    for (wait, supersession) in supersessions {
+        let replaced_by = match supersession {
             Supersession::ReplacedBy(other) => Some(other.as_str()),
             Supersession::Void => None,
         };
@@ -183,7 +183,7 @@ pub async fn checkpoint(
 pub async fn live_after(
     connection: &mut PgConnection,
     room: &RoomKey,
-    through: Option<&Position>,
+    position: Option<&Position>,
 ) -> Result<Vec<(WaitId, Position)>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
@@ -194,10 +194,10 @@ pub async fn live_after(
         order by opened_at, opened_order, opened_seq, wait
         "#,
         room.to_string(),
-        through.map(|through| through.at),
-        through.map_or(0, |through| through.order),
-        through.map_or(0, |through| through.seq),
-        through.map_or("", |through| through.entry.as_str()),
+        position.map(|position| position.at),
+        position.map_or(0, |position| position.order),
+        position.map_or(0, |position| position.seq),
+        position.map_or("", |position| position.entry.as_str()),
     )
     .fetch_all(connection)
     .await?;
@@ -281,7 +281,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
         r#"
         select wait, waits.room, opened_at, opened_order, opened_seq, customer, customer_name,
                verdict as "verdict: Json<Verdict>", owner, stage, messages, last_customer_at, alarm_since, waits.state,
-               outcome as "outcome: Json<Outcome>", replaced_by, judged_anew_at, rooms.state as "room_state?"
+               outcome as "outcome: Json<Outcome>", replaced_by, rejudged_at, rooms.state as "room_state?"
         from waits left join rooms on rooms.room = waits.room and waits.state = 'open' and replaced_by is null
         where case
             when $1::text[] is not null then wait = any ($1)
@@ -326,7 +326,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
                 wait,
                 void: row.state == "void",
                 replaced_by: row.replaced_by.map(WaitId),
-                judged_anew_at: row.judged_anew_at,
+                rejudged_at: row.rejudged_at,
             })
         })
         .collect()

@@ -49,7 +49,7 @@ impl AlertContext {
     pub fn of(&self, stored: &StoredWait, room: &Room) -> (&Ladder, WaitView) {
         let stage = room.state.stage;
         let view = WaitView::from(&stored.wait)
-            .since(stored.judged_anew_at, SkipReason::Rejudged)
+            .since(stored.rejudged_at, SkipReason::Rejudged)
             .since(self.history.ladder_since(stage, self.now), SkipReason::RulesChanged)
             .since(self.handed_over(room), SkipReason::HandedOver)
             .since(room.included_since, SkipReason::NoLongerExcluded)

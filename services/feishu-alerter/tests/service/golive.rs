@@ -127,7 +127,7 @@ async fn an_import_that_moves_an_opening_alarms_for_nothing_that_had_passed() ->
     let earlier = history("old", "r1", CHEN, begun - TimeDelta::minutes(15), "在吗？");
     scene.publish(&earlier).await?;
     scene.until_waits("r1", 2).await?;
-    scene.until_rungs("skipped", &["1200 judged_anew"]).await?;
+    scene.until_rungs("skipped", &["1200 rejudged"]).await?;
     scene.until_looked().await?;
     assert_eq!(colours(&scene.cards(TO_WANG).await?), ["turquoise"]);
     scene.advance(7);

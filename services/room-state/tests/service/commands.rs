@@ -82,7 +82,6 @@ async fn a_cancel_ends_what_its_author_saw_and_nothing_later() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail with the outcome of an undo taken for granted.
 #[tokio::test]
 async fn an_undo_says_so_when_the_wait_has_ended_in_another_way() -> Result<()> {
     let stack = Stack::start().await?;
@@ -143,8 +142,6 @@ async fn commands_that_cannot_be_followed_say_why() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail while a replica only looked before it had the room's lock: the second stumbled over the decision of the
-/// first, and the command was set aside as one that the database refuses.
 #[tokio::test]
 async fn a_command_delivered_to_two_replicas_is_decided_once() -> Result<()> {
     let stack = Stack::start().await?;
@@ -188,7 +185,7 @@ fn assign(owner: &str, stage: &str, approved: bool) -> CommandKind {
     CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved }
 }
 
-/// Delivered to two replicas at once. Seen to fail with the second record refused as a duplicate: a dead letter.
+/// Delivered to two replicas at once.
 #[tokio::test]
 async fn a_command_about_an_unknown_room_is_decided_once_by_two() -> Result<()> {
     let stack = Stack::start().await?;

@@ -60,7 +60,6 @@ async fn killed_between_commit_and_wake_up() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail with an error that is not the server's taken for the batch's fault: the reply became a dead letter.
 #[tokio::test]
 async fn postgres_gone_for_a_while_costs_nothing() -> Result<()> {
     let stack = Stack::start().await?;

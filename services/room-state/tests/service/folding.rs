@@ -44,7 +44,6 @@ async fn a_burst_is_one_wait_and_a_reply_ends_it() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail while history named no room: an imported one went by its id.
 #[tokio::test]
 async fn imported_history_names_a_room_until_somebody_says_another_name() -> Result<()> {
     let stack = Stack::start().await?;
@@ -167,8 +166,7 @@ async fn a_capture_that_contradicts_the_first_is_set_aside_with_its_reason() -> 
     service.stop().await
 }
 
-/// A recall whose first capture is stored last. Seen to fail with the link compared by the recall's id alone: the wait
-/// ended when the later capture says.
+/// A recall whose first capture is stored last.
 #[tokio::test]
 async fn a_recall_that_is_captured_again_takes_back_when_the_lowest_sequence_says() -> Result<()> {
     let stack = Stack::start().await?;

@@ -2,8 +2,8 @@
 
 mod commands;
 mod crashes;
-mod first_day;
 mod folding;
+mod golive_and_exclusions;
 mod observation;
 mod order;
 mod panics;

@@ -30,7 +30,6 @@ fn second(mut message: ChatMessage) -> ChatMessage {
     message
 }
 
-/// Seen to fail without the notices, and with a notice under a new id at each fold.
 #[tokio::test]
 async fn removed_from_a_room_its_wait_ends_unobserved_and_people_are_told_once() -> Result<()> {
     let stack = Stack::start().await?;
@@ -68,7 +67,6 @@ async fn removed_from_a_room_its_wait_ends_unobserved_and_people_are_told_once()
     service.stop().await
 }
 
-/// Seen to fail with any departure taken for the end of the observation.
 #[tokio::test]
 async fn a_room_is_observed_while_another_account_is_in_it() -> Result<()> {
     let stack = Stack::start().await?;
@@ -83,7 +81,6 @@ async fn a_room_is_observed_while_another_account_is_in_it() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail without the look at the gaps.
 #[tokio::test]
 async fn a_reply_is_confirmed_only_where_it_can_have_been_missed() -> Result<()> {
     let stack = Stack::start().await?;

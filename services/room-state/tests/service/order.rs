@@ -38,7 +38,7 @@ async fn open(stack: &Stack) -> Result<Vec<Wait>> {
     Ok(waits.into_iter().map(|stored| stored.wait).filter(|wait| wait.outcome.is_none()).collect())
 }
 
-/// 500 messages of one second, published in reverse. Seen to fail with the sequence in the stream as their order.
+/// 500 messages of one second, published in reverse.
 #[tokio::test]
 async fn messages_of_one_second_are_folded_as_they_were_captured() -> Result<()> {
     let stack = Stack::start().await?;
@@ -63,7 +63,6 @@ async fn messages_of_one_second_are_folded_as_they_were_captured() -> Result<()>
     service.stop().await
 }
 
-/// Seen to fail with the source's own order not looked at.
 #[tokio::test]
 async fn the_sources_own_order_counts_between_equal_times() -> Result<()> {
     let stack = Stack::start().await?;
@@ -85,7 +84,6 @@ async fn the_sources_own_order_counts_between_equal_times() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail with messages at their own times: the question lay behind the reply, and nobody waited.
 #[tokio::test]
 async fn a_question_that_is_stamped_late_waits_behind_the_reply_that_came_before_it() -> Result<()> {
     let stack = Stack::start().await?;

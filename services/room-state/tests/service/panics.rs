@@ -21,7 +21,6 @@ const BUS: &str = "PANICS_TEST_BUS";
 /// No child takes longer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Proven to fail: with the time limit of `send_within` made outside of the runtime (which panics), nothing has come.
 #[tokio::test]
 async fn a_panic_is_told_before_the_process_ends() -> Result<()> {
     let server = bus_server().await?;

@@ -53,8 +53,6 @@ async fn a_replayed_letter_is_folded_although_the_bus_has_seen_it() -> Result<()
     service.stop().await
 }
 
-/// Seen to fail without the look at other rooms: the batch came again for ever, with all others in it; and with the
-/// database's refusal taken for the messages' fault, both of them stood.
 #[tokio::test]
 async fn a_message_id_in_two_rooms_is_one_message_and_stops_nobody() -> Result<()> {
     let stack = Stack::start().await?;
@@ -96,7 +94,6 @@ async fn a_message_id_in_two_rooms_is_one_message_and_stops_nobody() -> Result<(
     service.stop().await
 }
 
-/// Seen to fail without `catch_unwind`: the task ended, and with it the service, at each start anew.
 #[tokio::test]
 async fn a_message_at_which_the_fold_panics_is_alone_set_aside() -> Result<()> {
     let stack = Stack::start().await?;
@@ -122,8 +119,7 @@ async fn until_dead(stack: &Stack, count: usize) -> Result<Vec<runtime::bus::Dea
     Ok(stack.bus.dead_letters(10).await?)
 }
 
-/// Ids from before there was a check. Seen to fail: the bus client panicked at the line feed in the announcement's header,
-/// after every start, and no room was folded any more.
+/// Ids from before there was a check.
 #[tokio::test]
 async fn a_key_that_no_header_can_hold_stops_no_room() -> Result<()> {
     let stack = Stack::start().await?;

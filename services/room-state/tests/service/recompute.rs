@@ -111,7 +111,6 @@ async fn a_message_that_comes_first_does_not_hide_rules_that_reach_back() -> Res
     service.stop().await
 }
 
-/// Seen to fail with a confirmation placed when it was decided: everything up to then counted as counted.
 #[tokio::test]
 async fn what_came_after_a_confirmed_wait_is_judged_anew() -> Result<()> {
     let mut stack = Stack::start().await?;

@@ -70,7 +70,7 @@ async fn old_texts_go_and_the_waits_stay() -> Result<()> {
     service.stop().await
 }
 
-/// What is quoted is somebody's words too. Seen to fail with the body blanked alone.
+/// What is quoted is somebody's words too.
 #[tokio::test]
 async fn mentions_and_quotes_are_kept_and_quoted_words_go_with_the_rest() -> Result<()> {
     let mut stack = Stack::start().await?;

@@ -51,8 +51,6 @@ async fn they_judge_a_room_in_which_nothing_happens() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail while only the sweep folded again: a message that came first marked the room as folded with the newest
-/// rules, and later rules with a later beginning hid the earlier ones.
 #[tokio::test]
 async fn a_message_that_comes_before_the_sweep_hides_nothing() -> Result<()> {
     let mut stack = answered_by_a_stranger(&["r1"]).await?;
@@ -67,7 +65,6 @@ async fn a_message_that_comes_before_the_sweep_hides_nothing() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail while the sweep ended at the first room that could not be folded.
 #[tokio::test]
 async fn a_room_that_cannot_be_folded_again_stops_no_other() -> Result<()> {
     let mut stack = answered_by_a_stranger(&["r1", "r2"]).await?;

@@ -41,7 +41,7 @@ fn wait(opened: DateTime<Utc>, answered: Option<DateTime<Utc>>) -> StoredWait {
         alarm_since: Some(opened),
         outcome: answered.map(|at| Outcome { at, how, owner: None, stage: Stage::PreSales }),
     };
-    StoredWait { room: room_key(), wait, replaced_by: None, void: false, judged_anew_at: None }
+    StoredWait { room: room_key(), wait, replaced_by: None, void: false, rejudged_at: None }
 }
 
 fn room_key() -> RoomKey {

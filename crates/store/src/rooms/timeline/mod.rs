@@ -216,7 +216,7 @@ pub async fn find(
 pub async fn after(
     connection: &mut PgConnection,
     room: &RoomKey,
-    through: Option<&Position>,
+    position: Option<&Position>,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
@@ -228,11 +228,11 @@ pub async fn after(
         order by pos_at, pos_order, pos_seq, pos_entry, pos_after
         "#,
         room.to_string(),
-        through.map(|through| through.at),
-        through.map_or(0, |through| through.order),
-        through.map_or(0, |through| through.seq),
-        through.map_or("", |through| through.entry.as_str()),
-        through.and_then(|through| through.after.as_ref()).map_or("", EntryId::as_str),
+        position.map(|position| position.at),
+        position.map_or(0, |position| position.order),
+        position.map_or(0, |position| position.seq),
+        position.map_or("", |position| position.entry.as_str()),
+        position.and_then(|position| position.after.as_ref()).map_or("", EntryId::as_str),
     )
     .fetch_all(connection)
     .await?;

@@ -141,7 +141,7 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         let Some(room) = scene.rooms.iter().find(|room| room.room == stored.room) else { continue };
         // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
         let since =
-            [Some(alarm_since), stored.judged_anew_at, room.state.stage_since].into_iter().max().flatten();
+            [Some(alarm_since), stored.rejudged_at, room.state.stage_since].into_iter().max().flatten();
         let passed = steps(scene.world.config.rules.ladder(room.state.stage)).filter(|step| {
             let after = chrono::TimeDelta::seconds(i64::try_from(step.rung.0).unwrap_or_default());
             since.is_some_and(|since| wait.opened.at + after >= since)

@@ -57,8 +57,6 @@ async fn before_go_live_an_edit_needs_no_approval() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail with texts kept, with the exclusion never lifted, and with the second capture of a message counted as a
-/// contradiction.
 #[tokio::test]
 async fn what_is_said_in_an_excluded_room_is_not_kept_and_nothing_else_is_lost() -> Result<()> {
     let mut stack = Stack::start().await?;
@@ -102,7 +100,6 @@ async fn what_is_said_in_an_excluded_room_is_not_kept_and_nothing_else_is_lost()
     service.stop().await
 }
 
-/// Seen to fail with the old name judged.
 #[tokio::test]
 async fn a_room_is_excluded_by_the_name_that_it_has_now() -> Result<()> {
     let mut stack = Stack::start().await?;
@@ -140,7 +137,6 @@ async fn a_room_is_excluded_by_the_name_that_it_has_now() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail with nothing noted.
 #[tokio::test]
 async fn only_waits_to_which_the_past_has_changed_are_noted() -> Result<()> {
     let mut stack = Stack::start().await?;
@@ -165,12 +161,12 @@ async fn only_waits_to_which_the_past_has_changed_are_noted() -> Result<()> {
         async move { Ok(live(stack, reopened).await?[0].wait.outcome.is_none()) }
     })
     .await?;
-    assert!(live(&stack, &reopened).await?[0].judged_anew_at.is_some());
+    assert!(live(&stack, &reopened).await?[0].rejudged_at.is_some());
     until("the other room is folded again", || async {
         let old = "select count(*) from rooms where rules_version < (select max(version) from rules)";
         Ok(store::sqlx::query_scalar::<_, i64>(old).fetch_one(&stack.admin).await? == 0)
     })
     .await?;
-    assert_eq!(live(&stack, &room("r2")).await?[0].judged_anew_at, None);
+    assert_eq!(live(&stack, &room("r2")).await?[0].rejudged_at, None);
     service.stop().await
 }
