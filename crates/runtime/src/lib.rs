@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod custom_bot;
+pub mod database;
 pub mod fault;
 pub mod health;
 pub mod http;

@@ -231,7 +231,7 @@ mod tests {
                 passwords: passwords(),
                 admin: "postgres".into(),
             },
-            bus: Bus { url: "nats://127.0.0.1:1".into(), passwords: passwords() },
+            bus: Bus { url: "nats://127.0.0.1:1".into(), replicas: 1, passwords: passwords() },
         }
     }
 

@@ -83,6 +83,9 @@ impl Bus {
             pause *= 2;
             outcome = acknowledged(self.hand_over(outgoing).await).await;
         }
+        if outcome.is_err() {
+            self.try_another_server().await;
+        }
         outcome.map_err(|source| failed(&outgoing.subject, source))
     }
 
