@@ -12,6 +12,8 @@ use runtime::bus::{Bus, Consumer, Login, User, declare};
 use runtime::config::Secret;
 use runtime::main_wrapper::{connect, connect_options, supervise};
 use runtime::{Clock, Config, Context, Shutdown};
+
+use rustix::process::{Pid, Signal, kill_process};
 use store::role::Role;
 use store::sqlx::postgres::PgPoolOptions;
 use store::sqlx::{ConnectOptions as _, Connection as _, PgPool};
@@ -168,6 +170,57 @@ async fn the_former_primary_is_left_alone(world: &mut World) -> Result<()> {
         Ok(timeline(&pool(&world.standby)).await?.len() == before.len() + 1)
     })
     .await
+}
+
+/// As when its machine vanishes with every connection open. Whoever waits for it waits for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_waits_for_a_primary_that_never_answers_ends() -> Result<()> {
+    let mut world = World::set().await?;
+    world.primary.wait_for_standby(true).await?;
+    let load = world.start_services().await?;
+    load.goes_on("the start").await?;
+    // Commits wait from now on.
+    world.standby.unfollow().await?;
+    load.goes_on("commits hang").await?;
+    freeze(&world.primary, true).await?;
+    let room_state = world.services.pop().context("no room-state")?;
+    let ended = async {
+        world.standby.promote().await?;
+        load.goes_on("the primary froze").await?;
+        anyhow::Ok(tokio::time::timeout(Duration::from_mins(1), room_state.task).await??)
+    };
+    let ended = ended.await;
+    freeze(&world.primary, false).await?;
+    let why = ended?.err().context("it ended without an error")?.to_string();
+    ensure!(why.contains("did not return from the database's former primary"), "{why}");
+    let again = world.start(Role::RoomState, room_state::run).await?;
+    world.services.push(again);
+    until_all_are_there(&pool(&world.standby), &load.stop().await?).await?;
+    world.stop().await
+}
+
+/// Stops a server with all its processes, or lets it go on.
+async fn freeze(server: &PrivatePostgres, frozen: bool) -> Result<()> {
+    let signal = if frozen { Signal::STOP } else { Signal::CONT };
+    let first = server.pid().await.context("it does not run")?;
+    for process in processes_of(first) {
+        if let Some(pid) = Pid::from_raw(process.cast_signed()) {
+            kill_process(pid, signal).ok();
+        }
+    }
+    Ok(())
+}
+
+/// This process and those that it started, as `/proc` tells.
+fn processes_of(first: u32) -> Vec<u32> {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in brackets may hold anything; state and parent come after it.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| *pid == first || parent(*pid) == Some(first)).collect()
 }
 
 /// What docs/operations.md says may be lost.

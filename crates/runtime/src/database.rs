@@ -23,8 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long one may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// A part of the service that has been silent for so long since the primary moved waits for a server that will never
-/// answer. Longer than a part is silent when it waits for one that is late.
-const STUCK_AFTER: Duration = Duration::from_mins(1);
+/// answer: its machine vanished with the connections open, and sqlx sets no limit. Longer than [`Health::silent`] takes to
+/// call a part silent.
+const STUCK_AFTER: Duration = Duration::from_secs(40);
 
 /// The timeline that a server writes; null: it takes no writes.
 const TIMELINE: &str = "select case when not pg_is_in_recovery() then
