@@ -7,17 +7,15 @@ use anyhow::{Context as _, Result, ensure};
 use domain::id::RoomKey;
 use local_stack::testing::{TestCluster, nats_cluster};
 use runtime::bus::rights::users;
-use runtime::bus::{Bus, Consumer, Login, Outgoing, User, declare, differences};
+use runtime::bus::{Bus, Login, Outgoing, User, declare, differences};
 use runtime::config::Secret;
 use store::role::Role;
 use testkit::{Running, Stack, bus_password, until, until_some};
 
-use crate::load::{Load, ROOMS, until_all_are_there};
+use crate::load::{Load, ROOMS, quicken, until_all_are_there};
 
 /// What a stream that has no leader is asked again after.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
-/// In the place of half a minute.
-const ACK_WAIT: Duration = Duration::from_secs(10);
 
 /// Capture and rooms over a cluster.
 struct World {
@@ -102,17 +100,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// What was not acknowledged while a leader was missing is delivered again sooner.
-async fn quicken(admin: &Bus) -> Result<()> {
-    for consumer in Consumer::FACTS {
-        let stream = admin.jetstream().get_stream(consumer.stream()).await?;
-        let mut config = stream.consumer_info(consumer.name()).await?.config;
-        config.ack_wait = ACK_WAIT;
-        stream.create_consumer(config).await?;
-    }
-    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

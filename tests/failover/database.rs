@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use testkit::{bus_server, bus_superuser, bus_url, company, until};
 use tokio::task::JoinHandle;
 
-use crate::load::{Load, timeline, until_all_are_there};
+use crate::load::{Load, quicken, timeline, until_all_are_there};
 
 const DATABASE: &str = "huiyin";
 
@@ -62,6 +62,7 @@ impl World {
             Role::ALL.map(|role| (role.name().to_owned(), Secret::new(password(role)))).into();
         let admin = Bus::connect(&Login::of(&config.bus, User::Admin)?, "test-admin").await?;
         declare(admin.jetstream(), config.bus.replicas).await?;
+        quicken(&admin).await?;
         let config = Arc::new(config);
         Ok(Self { primary, standby, nats, config, services: Vec::new(), _folder: folder })
     }
@@ -191,7 +192,7 @@ async fn a_service_that_waits_for_a_primary_that_never_answers_ends() -> Result<
     };
     let ended = ended.await;
     freeze(&world.primary, false).await?;
-    let why = ended?.err().context("it ended without an error")?.to_string();
+    let why = format!("{:#}", ended?.err().context("it ended without an error")?);
     ensure!(why.contains("did not return from the database's former primary"), "{why}");
     let again = world.start(Role::RoomState, room_state::run).await?;
     world.services.push(again);

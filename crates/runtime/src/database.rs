@@ -25,7 +25,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// A part of the service that has been silent for so long since the primary moved waits for a server that will never
 /// answer: its machine vanished with the connections open, and sqlx sets no limit. Longer than [`Health::silent`] takes to
 /// call a part silent.
-const STUCK_AFTER: Duration = Duration::from_secs(40);
+const STUCK_AFTER: Duration = Duration::from_secs(35);
 
 /// The timeline that a server writes; null: it takes no writes.
 const TIMELINE: &str = "select case when not pg_is_in_recovery() then
