@@ -29,8 +29,9 @@ struct World {
 impl World {
     /// A cluster on which everything is declared so many times over; no service runs.
     async fn set(replicas: usize) -> Result<Self> {
-        let mut stack = Stack::start().await?;
-        let cluster = nats_cluster(&users(bus_password)).await?;
+        // On the heap: what is alive meanwhile is large.
+        let mut stack = Box::pin(Stack::start()).await?;
+        let cluster = Box::pin(nats_cluster(&users(bus_password))).await?;
         stack.config.bus.url = cluster.url();
         stack.config.bus.replicas = replicas;
         stack.config.ingest.listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;

@@ -57,7 +57,7 @@ impl World {
         database.host =
             [&primary, &standby].map(|server| server.socket_folder().display().to_string()).join(",");
         database.port = local_stack::SOCKET_PORT;
-        database.name = DATABASE.to_owned();
+        DATABASE.clone_into(&mut database.name);
         database.passwords =
             Role::ALL.map(|role| (role.name().to_owned(), Secret::new(password(role)))).into();
         let admin = Bus::connect(&Login::of(&config.bus, User::Admin)?, "test-admin").await?;
