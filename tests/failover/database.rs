@@ -173,6 +173,21 @@ async fn the_former_primary_is_left_alone(world: &mut World) -> Result<()> {
     .await
 }
 
+/// It lives and takes writes, but none of its commits is confirmed any more: those that wait for that are given up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_lives_on_alone_is_left() -> Result<()> {
+    let mut world = World::set().await?;
+    world.primary.wait_for_standby(true).await?;
+    let load = world.start_services().await?;
+    load.goes_on("the start").await?;
+    world.standby.unfollow().await?;
+    load.goes_on("commits hang").await?;
+    world.standby.promote().await?;
+    load.goes_on("the promotion").await?;
+    until_all_are_there(&pool(&world.standby), &load.stop().await?).await?;
+    world.stop().await
+}
+
 /// As when its machine vanishes with every connection open. Whoever waits for it waits for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_waits_for_a_primary_that_never_answers_ends() -> Result<()> {
