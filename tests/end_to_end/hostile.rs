@@ -141,7 +141,7 @@ fn chrono_now(play: &Play) -> i64 {
 }
 
 /// Rooms in which somebody was heard.
-async fn heard(database: &PgPool) -> Result<BTreeSet<String>> {
+async fn captured_rooms(database: &PgPool) -> Result<BTreeSet<String>> {
     let rooms: Vec<String> = sqlx::query_scalar("select room from rooms where last_active_at is not null")
         .fetch_all(database)
         .await?;
@@ -160,7 +160,6 @@ async fn witness_is_punctual(play: &Play, round: usize) -> Result<()> {
     play.say(DAWN, "林小样", "今天发").await
 }
 
-/// Seen to fail with the ids of the gateway published as they come: `room-state` did not come back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_may_be_called_anything_and_say_anything() -> Result<()> {
     let play = Play::start(false).await?;
@@ -189,7 +188,7 @@ async fn strangers_may_be_called_anything_and_say_anything() -> Result<()> {
         let Some(rows) = play.rows(Row::Today).await? else { return Ok(false) };
         let shown: BTreeSet<String> =
             rows.iter().filter_map(|row| Some(row["群ID"].as_str()?.to_owned())).collect();
-        Ok(heard(&database).await?.is_subset(&shown))
+        Ok(captured_rooms(&database).await?.is_subset(&shown))
     })
     .await?;
     play.advance(Duration::from_mins(1));

@@ -9,7 +9,6 @@ use crate::play::Play;
 
 const ROWS: usize = 500;
 
-/// Seen to fail with a request's rows published at once: the client let the last go first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn imported_rows_of_one_second_keep_the_order_of_the_file() -> Result<()> {
     let play = Play::start(true).await?;
@@ -53,7 +52,6 @@ async fn imported_rows_of_one_second_keep_the_order_of_the_file() -> Result<()> 
     Ok(())
 }
 
-/// Seen to fail with `.huiyin` in the summary of every demo.
 async fn every_command_that_the_demo_names_works(play: &Play) -> Result<()> {
     let home = play.home().display().to_string();
     let summary = play.summary();

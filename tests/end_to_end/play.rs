@@ -15,7 +15,6 @@ use testkit::{until, until_some};
 /// The chat that everybody reads.
 pub const PUBLIC: &str = "客户响应公共群";
 
-/// Which sheet.
 #[derive(Debug, Clone, Copy)]
 pub enum Row {
     /// 今日群聊.
@@ -29,9 +28,7 @@ pub enum Row {
 /// A card as a chat shows it.
 #[derive(Debug, Clone)]
 pub struct Card {
-    /// Its message.
     pub message_id: String,
-    /// Its header's colour.
     pub colour: String,
     /// All its text, as JSON.
     pub text: String,
@@ -74,7 +71,6 @@ impl Play {
         self.info.for_people()
     }
 
-    /// Ends it.
     pub async fn stop(self) {
         self.demo.stop().await;
     }

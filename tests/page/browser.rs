@@ -102,7 +102,6 @@ impl Browser {
         Ok(browser)
     }
 
-    /// Ends it.
     pub async fn stop(mut self) -> Result<()> {
         self.session = None;
         self.call("Browser.close", json!({})).await?;
@@ -117,7 +116,6 @@ impl Browser {
         Ok(())
     }
 
-    /// Opens an address.
     pub async fn open(&mut self, address: &str) -> Result<()> {
         self.call("Page.navigate", json!({ "url": address })).await?;
         Ok(())
@@ -133,8 +131,8 @@ impl Browser {
 
     /// What an expression is worth in the page.
     pub async fn value(&mut self, expression: &str) -> Result<Value> {
-        let wish = json!({ "expression": format!("{{ {FIND} {expression} }}"), "returnByValue": true });
-        let answer = self.call("Runtime.evaluate", wish).await?;
+        let params = json!({ "expression": format!("{{ {FIND} {expression} }}"), "returnByValue": true });
+        let answer = self.call("Runtime.evaluate", params).await?;
         ensure!(answer.get("exceptionDetails").is_none(), "{expression} broke: {answer}");
         Ok(answer["result"]["value"].clone())
     }

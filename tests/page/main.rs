@@ -33,7 +33,6 @@ const LADDER: [(&str, &str); 5] = [
     ("红 40 秒", "red"),
     ("紫 50 秒", "purple"),
 ];
-/// Between two rungs.
 const RUNG_SECONDS: u64 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -124,7 +124,6 @@ mod tests {
     }
     use crate::testing::at;
 
-    /// Seen to fail with negative lengths let through.
     #[test]
     fn always_is_the_wall_clock() {
         let calendar = Calendar::Always;

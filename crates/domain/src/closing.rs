@@ -8,7 +8,6 @@ mod grammar;
 mod kinds;
 mod lexicon;
 mod line;
-mod plain;
 mod question;
 mod quote;
 
@@ -16,16 +15,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::MessageKind;
 use crate::rules::Rules;
-use crate::wording;
 
 pub use lexicon::LEXICON_VERSION;
-pub use line::LONGEST_CLOSING;
-pub(crate) use plain::{plain, plain_phrase};
 pub use question::Invitations;
 pub use quote::own_words;
 
-/// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list. Rows of
-/// former releases lack what was added since, and those releases read what we write.
+/// The phrase of a verdict about a lone sticker, as it is stored.
+pub const LONE_STICKER: &str = "[表情]";
+/// The phrase of a verdict about a sign that staff called for (收到请扣1), as it is stored.
+const SIGN: &str = "1";
+/// The phrase of a verdict about a message that wants no further help, as it is stored.
+const NOTHING: &str = "没有";
+
+/// What was seen in a message when it was stored. Holds no text of its own but the matched phrase of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
     /// What the message is, taken alone.
@@ -34,8 +36,7 @@ pub struct Features {
     pub question: bool,
     /// The version of the company's phrases that were used.
     pub phrases_version: u32,
-    /// The version of the lexicon that was used; 0: that of release 0.1.0, which had none.
-    #[serde(default)]
+    /// The version of the lexicon that was used.
     pub lexicon_version: u32,
     /// What it invites to without asking (asked of staff messages only).
     #[serde(default, skip_serializing_if = "Invitations::is_empty")]
@@ -90,9 +91,9 @@ impl Manner {
 /// What staff have left standing before a customer's message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Before {
-    /// A question.
+    /// A question that the customer has not answered yet.
     pub question: bool,
-    /// Invitations.
+    /// Invitations of the last message of staff.
     pub invites: Invitations,
 }
 
@@ -187,9 +188,7 @@ pub fn judge(features: &Features, kind: MessageKind, before: Before) -> Verdict 
         Class::Closing { phrase, manner } => {
             Verdict::ClosingNothing { phrase: phrase.clone(), manner: *manner }
         }
-        Class::LoneSticker if before.question => {
-            Verdict::AnswersQuestion { phrase: wording::STICKER.to_owned() }
-        }
+        Class::LoneSticker if before.question => Verdict::AnswersQuestion { phrase: LONE_STICKER.to_owned() },
         Class::LoneSticker => Verdict::StickerNothing,
         Class::Empty => Verdict::EmptyNothing,
         Class::Notice => Verdict::NoticeNothing,
@@ -201,7 +200,7 @@ fn judge_request(features: &Features, before: Before) -> Verdict {
     if before.question || !features.accepts.meet(before.invites) {
         return Verdict::AsksForReply { why: Why::Text };
     }
-    let phrase = if features.accepts.sign && before.invites.sign { wording::SIGN } else { wording::NOTHING };
+    let phrase = if features.accepts.sign && before.invites.sign { SIGN } else { NOTHING };
     Verdict::ClosingNothing { phrase: phrase.to_owned(), manner: Manner::Courtesy }
 }
 
@@ -218,7 +217,6 @@ mod tests {
         Class::Closing { phrase: phrase.to_owned(), manner: Manner::Courtesy }
     }
 
-    /// Seen to fail without full-width folding, without the softeners, and with the longest word no longer tried first.
     #[test]
     fn closings() {
         for (text, phrase) in [
@@ -243,8 +241,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with `?` among the separators, with 吗 among the softeners, and when a closing may be followed by
-    /// anything.
     #[test]
     fn requests() {
         for text in [
@@ -285,7 +281,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail when `?` counts anywhere, and when trailing stickers are left in place.
     #[test]
     fn questions_of_staff() {
         let asks = |text| Features::of(MessageKind::Text, text, &rules()).question;

@@ -1,4 +1,4 @@
-//! Performance figures, always computed anew from the durations of single waits: never an average of averages.
+//! Performance figures, always computed from the durations of single waits: never an average of averages.
 
 use chrono::TimeDelta;
 
@@ -13,7 +13,7 @@ pub const SLOW: TimeDelta = TimeDelta::minutes(2);
 /// A wait to be counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample<'w> {
-    /// The wait.
+    /// A wait that has ended or is open.
     pub wait: &'w Wait,
     /// It overlaps a capture gap (待核实): counted as such, and left out of everything else.
     pub in_gap: bool,
@@ -26,13 +26,13 @@ pub struct Figures {
     pub answered: usize,
     /// Waits that somebody cancelled.
     pub cancelled: usize,
-    /// Waits that somebody said were answered unseen.
+    /// Waits that somebody said were answered during a capture gap.
     pub confirmed: usize,
     /// Waits whose request was taken back.
     pub withdrawn: usize,
     /// Waits that nobody could see the end of.
     pub unobserved: usize,
-    /// Waits still open.
+    /// Waits that are still open; quantiles take them as they have lasted so far.
     pub open: usize,
     /// Waits that overlap a capture gap, which appear in no other figure.
     pub unverified: usize,

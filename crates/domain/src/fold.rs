@@ -5,7 +5,6 @@
 //! on that.
 
 mod folder;
-mod stored;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -21,15 +20,14 @@ use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
 use crate::timeline::capture::CaptureProgress;
 use crate::timeline::{Entry, Position};
-use crate::wait::{Fate, Wait};
+use crate::wait::{Supersession, Wait};
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(remote = "Self")]
 pub struct FoldState {
-    /// The room's owner.
+    /// The room's owner; `None`: nobody owns it.
     pub owner: Option<StaffName>,
-    /// The room's stage.
+    /// The room's stage; pre-sales until something else is known.
     pub stage: Stage,
     /// When it came into this stage from another; `None`: it was never in another.
     #[serde(default)]
@@ -58,7 +56,7 @@ pub struct FoldState {
     /// How far it was captured live.
     #[serde(default)]
     pub captured: CaptureProgress,
-    /// Who spoke last.
+    /// The last customer or member of staff who spoke; `None` before the first.
     pub last_speaker: Option<LastSpeaker>,
     /// The last entry folded; `None` before the first.
     pub through: Option<Position>,
@@ -84,11 +82,11 @@ pub struct DayCounts {
 /// The last customer or member of staff who said something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSpeaker {
-    /// In which role.
+    /// The role at that moment, by the rules of that moment.
     pub role: Role,
     /// Roster label, or else display name.
     pub name: String,
-    /// When.
+    /// The message's time.
     pub at: Timestamp,
 }
 
@@ -101,12 +99,12 @@ pub struct Folded {
     /// in `state` too.
     pub waits: Vec<FoldedWait>,
     /// When nobody observed the room any more in this stretch, and when somebody did again, in order.
-    pub turns: Vec<Turn>,
+    pub presence_changes: Vec<PresenceChange>,
 }
 
 /// The observation of a room ended or began again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
+pub struct PresenceChange {
     /// The departure that ended it.
     pub absence: Absence,
     /// When somebody observed it again; `None`: this is the end.
@@ -116,7 +114,7 @@ pub struct Turn {
 /// A wait, and what storing it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldedWait {
-    /// The wait.
+    /// The wait as the last entry left it.
     pub wait: Wait,
     /// The wholly quiet state just before it began, to be kept as a checkpoint: a fold may start again from here.
     /// `None` for the wait that was open at the start of the fold (its checkpoint was given when it opened).
@@ -170,10 +168,10 @@ impl DayCounts {
     }
 }
 
-/// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with their fate.
+/// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with what supersedes them.
 ///
 /// `old_live` holds the waits opened after the state that the fold started from, with the positions of their openings.
-pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(WaitId, Fate)> {
+pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(WaitId, Supersession)> {
     old_live
         .iter()
         .filter(|(id, _)| new.iter().all(|folded| folded.wait.id != *id))
@@ -182,7 +180,7 @@ pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(Wa
                 .iter()
                 .find(|folded| folded.took_over.contains(id))
                 .or_else(|| new.iter().find(|folded| folded.contains(opened)));
-            let fate = heir.map_or(Fate::Void, |heir| Fate::ReplacedBy(heir.wait.id.clone()));
+            let fate = heir.map_or(Supersession::Void, |heir| Supersession::ReplacedBy(heir.wait.id.clone()));
             (id.clone(), fate)
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Capture gaps: stretches of time in which messages may have been lost, and which waits they make uncertain.
 //!
 //! A gap is often known only later (a killed capture finds its own when it starts again), so that nothing here is ever
-//! stored with a wait: whoever shows or counts waits asks anew.
+//! stored with a wait: whoever shows or counts waits compares them with the gaps of that moment.
 
 use crate::Timestamp;
 use crate::id::RoomKey;
@@ -15,7 +15,7 @@ pub struct Gap {
     pub source: String,
     /// The account that was logged in there; `None`: not known, it may have been any.
     pub account: Option<String>,
-    /// When it began.
+    /// From when on messages may have been lost.
     pub since: Timestamp,
     /// When it ended; `None`: it has not.
     pub until: Option<Timestamp>,
@@ -23,11 +23,11 @@ pub struct Gap {
 
 /// The stretches in which nobody may have seen what was said in one room: from, to; in rising order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unseen(Vec<Stretch>);
+pub struct CoverageGaps(Vec<Stretch>);
 
 type Stretch = (Timestamp, Timestamp);
 
-impl Unseen {
+impl CoverageGaps {
     /// Of a room and the accounts in it. What one account missed, another one that was there too has seen.
     pub fn of(room: &RoomKey, presence: &Presence, gaps: &[Gap]) -> Self {
         let gaps: Vec<&Gap> = gaps.iter().filter(|gap| gap.source == room.source).collect();
@@ -49,7 +49,7 @@ impl Unseen {
     }
 
     /// Whether a wait is 待核实: the customer may have been answered, or answered sooner, while nobody saw it.
-    pub fn touches(&self, wait: &Wait, now: Timestamp) -> bool {
+    pub fn affects(&self, wait: &Wait, now: Timestamp) -> bool {
         self.overlaps(wait.opened.at, wait.outcome.as_ref().map_or(now, |outcome| outcome.at))
     }
 }
@@ -101,7 +101,6 @@ mod tests {
         presence
     }
 
-    /// Seen to fail with the source, the account or the second account left out, and with `<=` at either end.
     #[test]
     fn a_gap_concerns_the_rooms_that_its_account_alone_was_to_see() {
         let (alone, unknown) = (in_room(&[("a", 0)]), Presence::default());
@@ -139,8 +138,8 @@ mod tests {
             ),
         ];
         for (what, presence, gaps, (from, to), expected) in table {
-            let unseen = Unseen::of(&room(), presence, &gaps);
-            assert_eq!(unseen.overlaps(at(from), at(to)), expected, "{what}");
+            let coverage = CoverageGaps::of(&room(), presence, &gaps);
+            assert_eq!(coverage.overlaps(at(from), at(to)), expected, "{what}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Since when the company's people are told: before go-live everything runs, and no card is sent.
+//! Since when cards are sent to the company's people: before go-live everything runs, and no card is sent.
 //!
 //! Going live and back is an operator's fact with a time, recorded and never changed. What was recorded last decides
 //! about everything after it, so that the phase of a moment that is past never changes.
@@ -77,7 +77,6 @@ mod tests {
         (phase.live, phase.since.map(|since| (since - at(0)).num_seconds()))
     }
 
-    /// Seen to fail with decisions to come kept beside a newer one, and with a repeated decision taken for a new one.
     #[test]
     fn the_last_decision_holds_from_its_time_on() {
         let nothing = GoLive::default();

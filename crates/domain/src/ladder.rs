@@ -50,15 +50,16 @@ impl<'de> Deserialize<'de> for RungId {
     }
 }
 
-/// Why rungs that were due before a moment are not sent: nobody is to be pressed for what was decided about a past that
+/// Why rungs that were due before a moment are not sent: nobody is to be alerted for what was decided about a past that
 /// is over. A card that is merely late is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Because {
+pub enum SkipReason {
     /// What was said before is imported history.
     Import,
     /// An import, or rules with a past `valid_from`, gave the wait its present shape.
-    JudgedAnew,
+    #[serde(rename = "judged_anew")]
+    Rejudged,
     /// Another ladder took force.
     RulesChanged,
     /// The room came into another stage, which has a ladder of its own.
@@ -69,12 +70,12 @@ pub enum Because {
     NoLongerExcluded,
 }
 
-impl Because {
+impl SkipReason {
     /// Its name as it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Import => "import",
-            Self::JudgedAnew => "judged_anew",
+            Self::Rejudged => "judged_anew",
             Self::RulesChanged => "rules_changed",
             Self::HandedOver => "handed_over",
             Self::WentLive => "went_live",
@@ -86,10 +87,10 @@ impl Because {
 /// The moment before which no rung of a wait may have been due that is still to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Baseline {
-    /// The moment.
+    /// Rungs due before are skipped.
     pub at: Timestamp,
-    /// What happened then.
-    pub because: Because,
+    /// What happened at that moment.
+    pub reason: SkipReason,
 }
 
 /// What a ladder needs to know of a wait.
@@ -99,13 +100,13 @@ pub struct WaitView {
     pub opened_at: Timestamp,
     /// Rungs due before are skipped; `None`: it never alarms.
     pub baseline: Option<Baseline>,
-    /// It has ended.
+    /// It has ended, so that nothing is due any more.
     pub closed: bool,
 }
 
 impl From<&Wait> for WaitView {
     fn from(wait: &Wait) -> Self {
-        let baseline = wait.alarm_since.map(|at| Baseline { at, because: Because::Import });
+        let baseline = wait.alarm_since.map(|at| Baseline { at, reason: SkipReason::Import });
         Self { opened_at: wait.opened.at, baseline, closed: wait.outcome.is_some() }
     }
 }
@@ -113,11 +114,11 @@ impl From<&Wait> for WaitView {
 impl WaitView {
     /// With something that happened at a moment, if it did: the latest moment counts. What never alarms never does.
     #[must_use]
-    pub fn since(mut self, at: Option<Timestamp>, because: Because) -> Self {
+    pub fn since(mut self, at: Option<Timestamp>, reason: SkipReason) -> Self {
         if let (Some(at), Some(baseline)) = (at, &mut self.baseline)
             && at > baseline.at
         {
-            *baseline = Baseline { at, because };
+            *baseline = Baseline { at, reason };
         }
         self
     }
@@ -126,22 +127,22 @@ impl WaitView {
 /// One step of a ladder, a rung or a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// Its threshold.
+    /// Its threshold in working time since the wait began.
     pub rung: RungId,
     /// The card's colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
 }
 
 /// A card to be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
-    /// Which rung.
+    /// The highest rung passed.
     pub rung: RungId,
     /// The card's colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
     /// When it should have gone out.
     pub deadline: Timestamp,
@@ -160,8 +161,8 @@ pub struct Skipped {
     pub step: Step,
     /// When it was due.
     pub deadline: Timestamp,
-    /// Why.
-    pub because: Because,
+    /// What the baseline stands for.
+    pub reason: SkipReason,
 }
 
 /// What has become of the rungs whose time has come.
@@ -209,7 +210,7 @@ pub fn due(
         open_steps(ladder, calendar, wait, sent).take_while(|(_, deadline)| *deadline <= now).collect();
     let Some(baseline) = wait.baseline else { return Passed::default() };
     let late = passed.split_off(passed.partition_point(|(_, deadline)| *deadline < baseline.at));
-    let skipped = passed.pop().map(|(step, deadline)| Skipped { step, deadline, because: baseline.because });
+    let skipped = passed.pop().map(|(step, deadline)| Skipped { step, deadline, reason: baseline.reason });
     let mut superseded: Vec<RungId> = late.iter().map(|(step, _)| step.rung).collect();
     superseded.pop();
     let due = late.last().map(|(step, deadline)| Due {

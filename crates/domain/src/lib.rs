@@ -1,7 +1,9 @@
-//! The rules of Huiyin, pure: who is waiting, since when, who is told, who owns what.
+//! The rules of Huiyin, pure: who is waiting, since when, who is alerted, who owns what.
 //!
 //! This crate does no I/O, has no async and never reads a clock: `now` is always an argument. Everything here is a
 //! function of facts (timeline entries) and of the rules in force, so that any order of arrival gives the same answer.
+
+#![warn(missing_docs)]
 
 pub mod assignment;
 pub mod calendar;
@@ -20,6 +22,7 @@ pub mod presence;
 pub mod role;
 pub mod rules;
 pub mod span;
+mod text;
 pub mod timeline;
 pub mod wait;
 pub mod wording;

@@ -68,7 +68,7 @@ impl ContactType {
 /// The facts about a speaker that came with a message. Roles are derived from them, never stored in their place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
-    /// Who, by id.
+    /// The sender's id at the source.
     pub key: PersonKey,
     /// Display name, for showing only (and for matching a roster label once somebody is known to be staff).
     pub name: String,

@@ -11,7 +11,7 @@ use crate::message::MessageKind;
 use crate::nature::Nature;
 use crate::role::{Role, role_of};
 use crate::rules::{AnsweredBy, Rules, Stage, Team};
-use crate::timeline::{Body, Claim, Entry, Message, Position};
+use crate::timeline::{Body, CancelKind, Entry, Message, Position};
 use crate::wait::{Ending, Outcome, Wait};
 
 /// A room as the definitions describe it.
@@ -274,9 +274,9 @@ impl<'a> Oracle<'a> {
             let (at, how) = match &self.entries[j].body {
                 Body::Cancel(c) => {
                     let (by, reason, command) = (c.by.clone(), c.reason.clone(), c.command.clone());
-                    let how = match c.claim {
-                        Claim::NoReplyNeeded => Ending::Cancelled { by, reason, command },
-                        Claim::Answered => Ending::Confirmed { by, command },
+                    let how = match c.kind {
+                        CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason, command },
+                        CancelKind::Answered => Ending::Confirmed { by, command },
                     };
                     (c.at.max(wait.opened.at), how)
                 }

@@ -31,7 +31,7 @@ pub struct Stay {
 pub struct Absence {
     /// The entry that says so.
     pub entry: EntryId,
-    /// When it left.
+    /// When it left, by the room fact's time.
     pub at: Timestamp,
     /// Display name of who removed it; `None`: not known, or nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,6 @@ mod tests {
         Absence { entry: EntryId(format!("left{seconds}")), at: at(seconds), by: None }
     }
 
-    /// Seen to fail with any departure taken for the end of the observation.
     #[test]
     fn a_room_is_observed_while_one_account_is_in_it() {
         let mut presence = Presence::default();

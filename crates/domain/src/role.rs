@@ -94,7 +94,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with the contact's type not looked at: an application of the company was staff, and ended waits.
     #[test]
     fn what_no_person_speaks_through_is_a_bot() {
         let rules = rules();
@@ -109,8 +108,6 @@ mod tests {
         assert_eq!(of(person, sender("x4", "客户", "别家公司", None)), Role::Customer);
     }
 
-    /// Seen to fail with the roster looked up by name for everybody, with an empty corporation equal to an empty one, and
-    /// with the roster asked before the bots.
     #[test]
     fn roles_come_from_ids_and_companies_in_that_order() {
         let mut rules = rules();

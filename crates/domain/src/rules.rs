@@ -1,6 +1,7 @@
 //! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
 //! was in force when it was sent.
 
+mod auto_replies;
 mod exclusion;
 mod history;
 mod validate;
@@ -12,11 +13,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{PersonKey, StaffName};
-use crate::nature::shipped_auto_replies;
 use crate::span::Span;
 
+pub use auto_replies::shipped_auto_replies;
 pub use exclusion::ExcludedRooms;
-pub use history::{Judged, KeptRules, NoRules, RulesHistory, RulesVersion};
+pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +48,6 @@ pub struct Rules {
     pub excluded_rooms: ExcludedRooms,
 }
 
-/// Not written down, since the former release knows no such member and reads the same rules.
 fn is_shipped(auto_replies: &[String]) -> bool {
     auto_replies == shipped_auto_replies()
 }
@@ -96,12 +96,16 @@ pub struct Phrases {
     /// Raised whenever the lists change; stored with each judged text.
     pub version: u32,
     /// Further closing words of this company's customers.
-    // Always written: release 0.1.0 reads these rules too, and asks for it.
     #[serde(default)]
     pub closing: Vec<String>,
     /// What asks for a reply although it is a closing elsewhere: said alone, or between two commas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_closing: Vec<String>,
+}
+
+impl Phrases {
+    /// The most characters of a phrase: no longer text is taken for a mere closing.
+    pub const LONGEST: usize = 60;
 }
 
 /// Whose message ends a wait.
@@ -146,7 +150,7 @@ pub struct Rung {
     pub after: Span,
     /// The card's colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
 }
 
@@ -158,7 +162,7 @@ pub struct Repeat {
     pub every: Span,
     /// The cards' colour.
     pub colour: Colour,
-    /// Who is told.
+    /// Who gets the card.
     pub audience: Audience,
     /// No repeat after this much working time since the wait began.
     pub until: Span,

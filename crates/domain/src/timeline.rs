@@ -64,9 +64,9 @@ impl Position {
 /// One fact about a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it stands.
+    /// Its place in the timeline's order.
     pub position: Position,
-    /// What it is.
+    /// What happened.
     pub body: Body,
 }
 
@@ -100,7 +100,7 @@ pub enum Body {
     },
     /// A manager set owner and stage (already decided: refusals leave no entry).
     Assigned {
-        /// The new owner.
+        /// The new owner; `None`: the room has none from now on.
         owner: Option<StaffName>,
         /// The new stage.
         stage: Stage,
@@ -121,7 +121,7 @@ impl Body {
 /// A message as the fold needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its identity.
+    /// The same key is the same message, however often it comes.
     pub key: MessageKey,
     /// Who said it.
     pub sender: Sender,
@@ -185,18 +185,18 @@ pub struct Cancel {
     pub by: String,
     /// Why, as shown to people.
     pub reason: String,
-    /// What its author says about the wait.
-    pub claim: Claim,
+    /// Whether no reply was needed or one was given unseen.
+    pub kind: CancelKind,
     /// When.
     pub at: Timestamp,
     /// Taken back since. Set by the timeline.
     pub undone: bool,
 }
 
-/// Why nobody waits any more, as the author of a cancel sees it.
+/// Why a cancel ends a wait, as its author sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Claim {
+pub enum CancelKind {
     /// No reply is needed: 不用回复, 消除未回覆记录.
     #[default]
     NoReplyNeeded,
@@ -207,7 +207,7 @@ pub enum Claim {
 /// An account of ours that is not in the room any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departure {
-    /// Which account.
+    /// Our account, as the source names it.
     pub account: String,
     /// Display name of who removed it; `None`: not known, or nobody did.
     pub by: Option<String>,
@@ -223,7 +223,7 @@ pub struct RoomFacts {
     pub inviter: Option<PersonKey>,
     /// The room's owner in WeCom.
     pub owner: Option<PersonKey>,
-    /// Everybody in it.
+    /// Everybody in it; empty: the source does not say.
     pub members: Vec<PersonKey>,
 }
 
@@ -242,7 +242,6 @@ mod tests {
     use super::*;
     use crate::testing::at;
 
-    /// Seen to fail with the flag raised at two minutes instead of after them.
     #[test]
     fn a_clock_too_far_ahead_is_not_believed() {
         let arrival = at(0);

@@ -7,7 +7,7 @@ use crate::closing::Verdict;
 use crate::id::{CommandId, PersonKey, StaffName, WaitId};
 use crate::role::Role;
 use crate::rules::Stage;
-use crate::timeline::{Claim, Position};
+use crate::timeline::Position;
 
 /// A wait, open or closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct Wait {
     pub id: WaitId,
     /// Where its opening message stands; `opened.at` is when the clock started.
     pub opened: Position,
-    /// Who is waiting.
+    /// Who asked first: the room's customers wait as one.
     pub customer: PersonKey,
     /// Their display name at the opening.
     pub customer_name: String,
@@ -37,6 +37,12 @@ pub struct Wait {
 }
 
 impl Wait {
+    /// Whether another state of this wait says the same of it, but for what every further message of the customer changes.
+    pub fn differs_in_counts_alone(&self, other: &Self) -> bool {
+        let Self { messages, last_customer_at, .. } = other.clone();
+        Self { messages, last_customer_at, ..self.clone() } == *other
+    }
+
     /// Whether it was opened by imported history.
     pub fn is_of_history(&self) -> bool {
         self.alarm_since != Some(self.opened.at)
@@ -46,9 +52,9 @@ impl Wait {
 /// How and when a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// When.
+    /// When it ended, never before it was opened.
     pub at: Timestamp,
-    /// How.
+    /// What ended it.
     pub how: Ending,
     /// Who owned the room then.
     pub owner: Option<StaffName>,
@@ -58,15 +64,15 @@ pub struct Outcome {
 
 /// How a wait ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(tag = "how", rename_all = "snake_case")]
 pub enum Ending {
-    /// Staff replied.
+    /// A member of staff replied whose reply counts.
     Answered {
-        /// Who, by id.
+        /// The id of whoever replied.
         by: PersonKey,
         /// Their roster label, or else their display name.
         name: String,
-        /// In which role.
+        /// Their role at that moment.
         role: Role,
     },
     /// Somebody decided that it needs no reply.
@@ -91,58 +97,9 @@ pub enum Ending {
     Unobserved,
 }
 
-/// How an ending is stored: a confirmation as a cancel with a claim, since release 0.1.0 reads beside us and knows no
-/// other end that somebody decided.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
-enum Stored {
-    Answered {
-        by: PersonKey,
-        name: String,
-        role: Role,
-    },
-    Cancelled {
-        by: String,
-        reason: String,
-        command: CommandId,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        claim: Option<Claim>,
-    },
-    Withdrawn,
-    Unobserved,
-}
-
-impl From<Ending> for Stored {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Answered { by, name, role } => Self::Answered { by, name, role },
-            Ending::Cancelled { by, reason, command } => Self::Cancelled { by, reason, command, claim: None },
-            Ending::Confirmed { by, command } => {
-                Self::Cancelled { by, reason: String::new(), command, claim: Some(Claim::Answered) }
-            }
-            Ending::Withdrawn => Self::Withdrawn,
-            Ending::Unobserved => Self::Unobserved,
-        }
-    }
-}
-
-impl From<Stored> for Ending {
-    fn from(stored: Stored) -> Self {
-        match stored {
-            Stored::Answered { by, name, role } => Self::Answered { by, name, role },
-            Stored::Cancelled { by, command, claim: Some(Claim::Answered), .. } => {
-                Self::Confirmed { by, command }
-            }
-            Stored::Cancelled { by, reason, command, .. } => Self::Cancelled { by, reason, command },
-            Stored::Withdrawn => Self::Withdrawn,
-            Stored::Unobserved => Self::Unobserved,
-        }
-    }
-}
-
 /// What a stored live wait became under a new fold of its stretch of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum Supersession {
     /// Its opening lies inside this other wait now.
     ReplacedBy(WaitId),
     /// Its opening asks for nothing any more (its author turned out to be staff, say).

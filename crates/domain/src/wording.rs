@@ -2,16 +2,14 @@
 
 use chrono::TimeDelta;
 
-use crate::assignment::{Current, Origin};
-use crate::closing::{Manner, Verdict, Why};
+use crate::assignment::{Acceptance, Current, Origin, Refusal};
+use crate::closing::{LONE_STICKER, Manner, Verdict, Why};
 use crate::message::MessageKind;
 use crate::nature::Ignored;
 use crate::role::Role;
 use crate::rules::{Colour, Stage};
 use crate::wait::{Ending, Wait};
 
-/// A sticker as lines show it.
-pub const STICKER: &str = "[表情]";
 /// Somebody whose name is not known.
 pub const NAMELESS: &str = "未知成员";
 /// Characters that are no blanks and that nobody sees.
@@ -21,20 +19,6 @@ const INVISIBLE: [char; 14] = [
 ];
 /// A length of so many minutes or more is said without its seconds.
 const SECONDS_MATTER_BELOW: i64 = 10;
-/// A sign that staff called for (收到请扣1), as 判定原因 shows it.
-pub const SIGN: &str = "1";
-/// That no further help is wanted, as 判定原因 shows it.
-pub const NOTHING: &str = "没有";
-/// An edit within pre-sales was put in force.
-pub const VALID: &str = "合法";
-/// An edit into after-sales was put in force.
-pub const MOVED_TO_AFTER_SALES: &str = "已成功更新至售后阶段";
-/// An edit into after-sales was put in force before go-live, without the tick.
-pub const MOVED_IN_REHEARSAL: &str = "已成功更新至售后阶段（演练期间无需核准）";
-/// An edit into after-sales lacks the tick.
-pub const AWAITS_APPROVAL: &str = "等待管理员核准";
-/// The edited row names a stage that does not exist.
-pub const NO_SUCH_STAGE: &str = "群聊阶段不存在";
 /// The edited row names a room that is not known.
 pub const NO_SUCH_ROOM: &str = "房间不存在";
 /// A tick on 消除未回覆记录 was put in force.
@@ -213,7 +197,7 @@ pub fn shown(kind: MessageKind, text: &str) -> String {
         MessageKind::Image => "[图片]",
         MessageKind::Audio => "[语音]",
         MessageKind::Video => "[视频]",
-        MessageKind::Emoticon => STICKER,
+        MessageKind::Emoticon => LONE_STICKER,
         MessageKind::Location => "[位置]",
         MessageKind::Url => "[链接]",
         MessageKind::MiniProgram => "[小程序]",
@@ -229,11 +213,24 @@ pub fn shown(kind: MessageKind, text: &str) -> String {
     label.to_owned()
 }
 
-/// Why an owner does not fit a stage.
-pub const fn not_of_team(stage: Stage) -> &'static str {
-    match stage {
-        Stage::PreSales => "负责人非售前",
-        Stage::AfterSales => "负责人非售后",
+/// 系统信息 of an edit that was put in force.
+pub const fn accepted(acceptance: Acceptance) -> &'static str {
+    match acceptance {
+        Acceptance::PreSales => "合法",
+        Acceptance::AfterSales => "已成功更新至售后阶段",
+        Acceptance::AfterSalesInRehearsal => "已成功更新至售后阶段（演练期间无需核准）",
+    }
+}
+
+/// 系统信息 of an edit that was refused.
+pub fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NoSuchRoom => NO_SUCH_ROOM.to_owned(),
+        Refusal::NoSuchStage => "群聊阶段不存在".to_owned(),
+        Refusal::AmbiguousOwner { name } => format!("负责人不明确：名单中有多位「{name}」"),
+        Refusal::NotOfTeam(Stage::PreSales) => "负责人非售前".to_owned(),
+        Refusal::NotOfTeam(Stage::AfterSales) => "负责人非售后".to_owned(),
+        Refusal::AwaitsApproval => "等待管理员核准".to_owned(),
     }
 }
 
@@ -246,11 +243,6 @@ pub fn differs(owner: &str, stage: &str, current: &Current<'_>) -> String {
         or_none(stage),
         current.stage
     )
-}
-
-/// A 负责人 that several people of the roster answer to.
-pub fn ambiguous_owner(name: &str) -> String {
-    format!("负责人不明确：名单中有多位「{}」", name.trim())
 }
 
 #[cfg(test)]
@@ -277,7 +269,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with blanks and invisible characters taken for a name.
     #[test]
     fn who_has_no_name_is_called_so() {
         for nameless in ["", " ", "\u{3000}\n", "\u{200b}", "\u{3164}\u{2800}", "\u{2005}"] {

@@ -12,7 +12,7 @@ use domain::id::StaffName;
 use domain::oracle::Oracle;
 use domain::rules::{AnsweredBy, Stage};
 use domain::timeline::{Body, Entry, RoomFacts, Timeline};
-use domain::wait::{Ending, Fate, Wait};
+use domain::wait::{Ending, Supersession, Wait};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -220,8 +220,6 @@ impl Story {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Seen to fail: with a recall that affects only its own position, with the first copy of an entry to arrive kept, with cancels no longer moved along with their entry, with the checkpoint of a withdrawn wait not
-    /// handed on to the one that takes it over, and with `staff_question` left out of the state.
     #[test]
     fn order_copies_and_batches_of_arrival_make_no_difference(story in story()) {
         let ledger = story.ledger();
@@ -232,10 +230,6 @@ proptest! {
         prop_assert_eq!(&ledger.state, &whole.state);
     }
 
-    /// Seen to fail: with a recalled staff message that still answers, with a cancel that ends
-    /// the wait at its place's time instead of its own, with a
-    /// request inside a withdrawn wait that opens beside it, and with a first speaker who does not become
-    /// owner.
     #[test]
     fn the_fold_gives_what_the_definitions_give(story in story()) {
         let rules = rules(story.answered_by);
@@ -245,7 +239,6 @@ proptest! {
         prop_assert_eq!(waits, expected);
     }
 
-    /// Seen to fail with `customer` opening a wait without looking whether one is open.
     #[test]
     fn at_most_one_wait_is_open_and_waits_do_not_overlap(story in story()) {
         let ledger = story.ledger();
@@ -267,26 +260,24 @@ proptest! {
         }
     }
 
-    /// A wait that was live and is not any more leads, along its heirs, to one that is, or was given up as void. Seen to
-    /// fail with `reconcile` naming the wait itself as its heir.
+    /// A wait that was live and is not any more leads, along its heirs, to one that is, or was given up as void.
     #[test]
     fn every_wait_that_is_gone_has_a_fate(story in story()) {
         let ledger = story.ledger();
         for start in ledger.gone.keys() {
             let mut id = start;
             let mut steps = 0;
-            while let Some(Fate::ReplacedBy(heir)) = ledger.gone.get(id) {
+            while let Some(Supersession::ReplacedBy(heir)) = ledger.gone.get(id) {
                 id = heir;
                 steps += 1;
                 prop_assert!(steps <= ledger.gone.len(), "a circle from {}", start);
             }
-            prop_assert!(ledger.live.contains_key(id) || ledger.gone.get(id) == Some(&Fate::Void));
+            prop_assert!(ledger.live.contains_key(id) || ledger.gone.get(id) == Some(&Supersession::Void));
         }
     }
 }
 
-/// Messages that arrive in order are folded onto the last state, never again. Seen to fail with a state that forgets
-/// how far it reaches, and with one that forgets a question of staff.
+/// Messages that arrive in order are folded onto the last state, never again.
 #[test]
 fn messages_in_order_never_fold_anything_again() {
     let mut ledger = Ledger::new(history(AnsweredBy::AnyStaff));

@@ -109,7 +109,6 @@ fn any_staff(table: &str, expected: &[&str]) {
     gives(AnsweredBy::AnyStaff, table, expected);
 }
 
-/// Seen to fail with the clock moved by later messages, and with a bot's message taken for a reply.
 #[test]
 fn a_burst_is_one_wait_from_its_first_message() {
     any_staff(
@@ -128,7 +127,6 @@ fn ignored(table: &str) -> Option<Ignored> {
     folded(table, AnsweredBy::AnyStaff).state.ignored
 }
 
-/// Seen to fail: each of them was a reply, and the question of an automatic one made the customer's 好的 an answer.
 #[test]
 fn machines_and_words_to_everybody_answer_nobody() {
     for said in [
@@ -151,7 +149,6 @@ fn machines_and_words_to_everybody_answer_nobody() {
     any_staff("09:00 客户林 [拍了拍]", &[]);
 }
 
-/// Seen to fail with the reason kept after the next message that counts.
 #[test]
 fn what_was_ignored_last_is_known_with_its_reason() {
     let waits = "09:00 客户林 在吗";
@@ -168,7 +165,6 @@ fn what_was_ignored_last_is_known_with_its_reason() {
     }
 }
 
-/// Seen to fail without closings, and with the question no longer remembered (or never forgotten).
 #[test]
 fn closing_words_open_nothing_unless_they_answer_a_question() {
     any_staff("09:00 客户林 好的\n09:01 客户林 [表情]\n09:02 客户林 谢谢👌", &[]);
@@ -193,7 +189,6 @@ fn closing_words_open_nothing_unless_they_answer_a_question() {
     any_staff("09:00 王小售 好的\n09:01 客户林 好的，那什么时候发货", &["09:01 客户林 1条 等待中"]);
 }
 
-/// Seen to fail with the question forgotten at any word of the customer's, and with own moves taken for answers.
 #[test]
 fn a_question_stays_open_while_the_customer_sees_to_it() {
     any_staff(
@@ -207,7 +202,6 @@ fn a_question_stays_open_while_the_customer_sees_to_it() {
     any_staff("09:00 王小售 可以吗？\n09:01 客户林 好的呀\n09:02 客户林 谢谢", &["09:01 客户林 2条 等待中"]);
 }
 
-/// Seen to fail with invitations kept when staff have spoken of something else since.
 #[test]
 fn what_was_invited_asks_for_nothing() {
     any_staff("09:00 王小售 系统周六升级，收到请扣1\n09:01 客户林 1\n09:02 客户陈 1\n09:03 客户吴 收到", &[]);
@@ -223,7 +217,6 @@ fn what_was_invited_asks_for_nothing() {
     any_staff("09:00 王小售 资料发您了\n09:01 客户林 没有", &["09:01 客户林 1条 等待中"]);
 }
 
-/// Seen to fail with the clock moved by later messages.
 #[test]
 fn waits_outlive_midnight() {
     any_staff(
@@ -232,7 +225,6 @@ fn waits_outlive_midnight() {
     );
 }
 
-/// Seen to fail with names alone making staff, and with corporations no longer looked at.
 #[test]
 fn a_name_alone_is_no_colleague() {
     any_staff(
@@ -241,7 +233,6 @@ fn a_name_alone_is_no_colleague() {
     );
 }
 
-/// Seen to fail with a cancel that ends the wait at its place's time instead of its own, and with one that is no longer undone.
 #[test]
 fn a_cancel_stands_where_its_author_looked() {
     any_staff(
@@ -265,7 +256,6 @@ fn a_cancel_stands_where_its_author_looked() {
     any_staff("09:00 王小售 您好\n09:10 经理 消除至 09:00\n09:11 客户林 在吗", &["09:11 客户林 1条 等待中"]);
 }
 
-/// Seen to fail with recalled messages left in, and with a withdrawn opening that never hands its wait on.
 #[test]
 fn what_was_taken_back_no_longer_waits() {
     any_staff("09:00 客户林 在吗\n09:02 客户林 撤回 09:00", &["09:00 客户林 1条 已撤回 09:02"]);
@@ -285,7 +275,6 @@ fn what_was_taken_back_no_longer_waits() {
     any_staff("09:00 客户林 好的\n09:02 客户林 撤回 09:00", &[]);
 }
 
-/// Seen to fail with waits left open when the account leaves.
 #[test]
 fn nobody_sees_a_reply_after_our_account_has_left() {
     any_staff(
@@ -323,7 +312,6 @@ fn a_confirmed_reply_ends_what_its_author_saw_and_is_nobodys_reply() {
     );
 }
 
-/// Seen to fail with the policy left out, and with the rule overriding a manager.
 #[test]
 fn whose_reply_counts_is_policy() {
     let table = "08:00 经理 指派 李小后 after-sales
@@ -342,7 +330,6 @@ fn whose_reply_counts_is_policy() {
     );
 }
 
-/// Seen to fail with the rule overriding a manager, and with owner and stage of the opening's moment kept at the close.
 #[test]
 fn a_wait_keeps_the_owner_and_stage_of_its_opening_and_of_its_close() {
     let folded = folded(
@@ -362,7 +349,6 @@ fn a_wait_keeps_the_owner_and_stage_of_its_opening_and_of_its_close() {
     assert_eq!(wording::origin(folded.state.origin), "人工");
 }
 
-/// Seen to fail with bots or recalled messages counted, and with counts that survive midnight.
 #[test]
 fn a_days_messages_are_counted_by_role() {
     let table = "09:00 客户林 在吗
@@ -383,7 +369,6 @@ fn a_days_messages_are_counted_by_role() {
     assert_eq!(next.on(day.date.unwrap()).total(), 0, "another day's counts are not this day's");
 }
 
-/// Seen to fail with history alarming, and with alarms that begin at the opening.
 #[test]
 fn imported_history_counts_but_does_not_alarm() {
     let mut timeline = Timeline::default();

@@ -37,7 +37,6 @@ const fn exactly(seconds: i64) -> Quantile {
     Quantile { time: TimeDelta::seconds(seconds), at_least: false }
 }
 
-/// Seen to fail with cancelled waits among the replies, with `>=` at two minutes, and with the mean taken over all.
 #[test]
 fn replies_are_measured_and_the_rest_is_counted() {
     let cancelled = Ending::Cancelled {
@@ -57,7 +56,6 @@ fn replies_are_measured_and_the_rest_is_counted() {
     assert_eq!(figures.within, [(RungId(60), Some(0.4)), (RungId(300), Some(0.8))]);
 }
 
-/// Seen to fail with open waits left out of quantiles and shares, and with young ones held against the share.
 #[test]
 fn an_open_wait_counts_as_at_least_so_long() {
     let waits = [wait(Some(30)), wait(Some(60)), wait(None), wait(None)];
@@ -69,7 +67,6 @@ fn an_open_wait_counts_as_at_least_so_long() {
     assert_eq!(figures.mean, Some(TimeDelta::seconds(45)));
 }
 
-/// Seen to fail with waits in a gap counted.
 #[test]
 fn a_wait_in_a_capture_gap_stays_out() {
     let (slow, quick) = (wait(Some(6_000)), wait(Some(30)));

@@ -22,7 +22,6 @@ fn recalled(timeline: &Timeline) -> Vec<&str> {
         .collect()
 }
 
-/// Seen to fail with entries ordered by sequence first.
 #[test]
 fn by_sent_time_then_sequence_then_id() {
     let mut timeline = Timeline::default();
@@ -41,7 +40,6 @@ fn by_sent_time_then_sequence_then_id() {
     assert_eq!(timeline.entries_after(None).len(), 4);
 }
 
-/// Seen to fail with the later copy kept, and with equal copies counted as conflicts.
 #[test]
 fn of_two_copies_the_lowest_sequence_stays() {
     let mut timeline = Timeline::default();
@@ -58,7 +56,6 @@ fn of_two_copies_the_lowest_sequence_stays() {
     assert_eq!(timeline.conflicts(), 2);
 }
 
-/// Seen to fail with recalls linked only when they come after their message.
 #[test]
 fn a_recall_may_come_before_its_message() {
     let mut timeline = Timeline::default();
@@ -73,7 +70,6 @@ fn a_recall_may_come_before_its_message() {
     assert_eq!(recalled(&usual), ["a"]);
 }
 
-/// Seen to fail with cancels that stay where they were put when their entry turns up elsewhere.
 #[test]
 fn a_cancel_follows_the_entry_it_stands_after() {
     let mut timeline = Timeline::default();

@@ -1,5 +1,5 @@
-//! Beats: every few seconds a service says on plain NATS that it lives and how it fares. No stream keeps them: a beat
-//! that nobody heard is worth nothing a minute later.
+//! Heartbeats: every few seconds a service publishes its health on plain NATS. No stream keeps them: a missed beat is
+//! worth nothing a minute later.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,40 +9,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::Payload;
 
-/// What a beat is.
+/// Why a beat was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BeatKind {
-    /// It lives.
+    /// The regular one: the instance is running.
     Alive,
-    /// It was asked to stop, and does. Its silence from now on is nobody's alarm.
+    /// It is shutting down. Missing beats from now on raise no alarm.
     Stopping,
     /// It has just panicked, and may end.
     Panicked,
 }
 
-/// What one instance of a service says of itself.
+/// The health of one instance of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
-    /// Which service.
+    /// The name of the service, for example `room-state`.
     pub service: String,
-    /// Which start of which replica: every start has another one.
+    /// Identifies this start of this replica; a restart gets another one.
     pub instance: String,
-    /// What it says.
+    /// Why it was published.
     pub kind: BeatKind,
     /// When this instance started.
     pub started_at: DateTime<Utc>,
-    /// When it says so, by its clock.
+    /// When it was published, by the instance's clock.
     pub at: DateTime<Utc>,
-    /// Counts its beats, from 0.
+    /// Number of beats published before it by this instance.
     pub sequence: u64,
-    /// Parts that do not report any more, with their silence in seconds.
+    /// Tasks that stopped reporting, with the seconds since they last did.
     #[serde(default)]
     pub silent: BTreeMap<String, u64>,
-    /// Consumers of the bus that are behind.
+    /// Consumers that have messages waiting.
     #[serde(default)]
     pub lags: Vec<Lag>,
-    /// The file systems that it looks at.
+    /// The file systems whose free space the operator wants watched.
     #[serde(default)]
     pub disks: Vec<Disk>,
     /// Its last panic.
@@ -54,7 +54,7 @@ pub struct Beat {
     /// The gateway asks for a verification before the account is logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
-    /// What keeps it from Vika.
+    /// What keeps it from reading or writing Vika; empty while all is well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vika: Vec<VikaProblem>,
 }
@@ -62,9 +62,9 @@ pub struct Beat {
 /// A verification that is asked for at a login, which no code to be scanned can give.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
-    /// Which gateway.
+    /// The gateway's name in the configuration.
     pub gateway: String,
-    /// What is asked for.
+    /// What has to be done at the gateway.
     pub kind: VerificationKind,
 }
 
@@ -78,15 +78,15 @@ pub enum VerificationKind {
     Slide,
 }
 
-/// Something that keeps a service from Vika.
+/// A problem of a service with Vika.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VikaProblem {
-    /// What.
+    /// What kind of problem it is.
     pub what: VikaFailure,
     /// The sheet's title; `None`: all sheets.
     #[serde(default)]
     pub sheet: Option<String>,
-    /// The columns that it is about.
+    /// Names of the columns that it is about; empty unless it is about columns.
     #[serde(default)]
     pub columns: Vec<String>,
     /// The rooms (群ID) whose rows it is about; of many the first.
@@ -96,7 +96,14 @@ pub struct VikaProblem {
     pub since: DateTime<Utc>,
 }
 
-/// What can keep a service from Vika.
+impl VikaProblem {
+    /// A problem without columns and rooms.
+    pub fn new(what: VikaFailure, sheet: Option<&str>, since: DateTime<Utc>) -> Self {
+        Self { what, sheet: sheet.map(str::to_owned), columns: Vec::new(), rooms: Vec::new(), since }
+    }
+}
+
+/// The kinds of problems that a service can have with Vika.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VikaFailure {
@@ -108,11 +115,11 @@ pub enum VikaFailure {
     SheetFull,
     /// Columns are missing, renamed or of another type.
     Columns,
-    /// The sheet refuses single rows; the others are kept up.
+    /// The sheet refuses single rows; the others are written.
     Rows,
     /// Nothing could be done for minutes, for whatever reason.
     Stalled,
-    /// A newer service knows another.
+    /// A kind that only a newer release knows.
     #[serde(other)]
     Unknown,
 }
@@ -120,31 +127,31 @@ pub enum VikaFailure {
 /// A consumer that has work waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lag {
-    /// Which.
+    /// The durable name of the consumer.
     pub consumer: String,
-    /// Messages that wait.
+    /// Messages waiting to be delivered or acknowledged.
     pub pending: u64,
-    /// For how many seconds it has not been at the end of its work.
+    /// Seconds since it last had nothing waiting.
     pub behind_seconds: u64,
 }
 
-/// A file system.
+/// Free space of a file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disk {
-    /// A path on it.
+    /// A path on the file system.
     pub path: String,
-    /// What an ordinary process may still write, in bytes.
+    /// Bytes that a process without privileges may still write.
     pub free_bytes: u64,
-    /// Its size, in bytes.
+    /// Size of the file system in bytes.
     pub total_bytes: u64,
 }
 
 /// A panic. Never with its message, which may hold somebody's words or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Panic {
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
-    /// `file:line`.
+    /// Source position as `file:line`.
     pub location: String,
 }
 
@@ -152,7 +159,7 @@ pub struct Panic {
 /// form hides it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
-    /// Which gateway.
+    /// The gateway's name in the configuration.
     pub gateway: String,
     /// What the QR code to be scanned contains.
     pub code: String,

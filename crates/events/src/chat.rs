@@ -13,15 +13,15 @@ use crate::wire::Payload;
 /// A message in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
-    /// The kind of system it came from.
+    /// The kind of system it came from, for example `wechaty`.
     pub source: String,
     /// The account of ours that saw it.
     pub account: String,
-    /// Its id there.
+    /// Its id at the source.
     pub id: String,
-    /// Where it was said.
+    /// The room it was sent in.
     pub room: RoomRef,
-    /// Who said it.
+    /// Its author.
     pub sender: SenderRef,
     /// When it was sent, as the source says.
     #[serde(with = "chrono::serde::ts_milliseconds")]
@@ -29,7 +29,7 @@ pub struct ChatMessage {
     /// When it reached us.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub received_at: DateTime<Utc>,
-    /// What kind it is.
+    /// Text, picture, recall and so on.
     pub kind: MessageKind,
     /// Its text; for a file the name, for a recall the id of the message taken back.
     pub text: String,
@@ -51,8 +51,8 @@ pub struct ChatMessage {
     /// The source's sent time was unusable and the arrival stands in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub time_guessed: bool,
-    /// Its place in the order of capture, in microseconds since 1970: rising within a process, so that it is unique there.
-    /// `None`: from before there was one; its sequence in the stream tells.
+    /// Its place in the order of capture, in microseconds since 1970: strictly increasing within a process.
+    /// `None` in messages from before there was one; their sequence in the stream stands for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub captured: Option<i64>,
     /// The source's own order between messages of one sent time.
@@ -112,12 +112,12 @@ pub struct ChatRoom {
     pub account: String,
     /// The event's own id: sending it again is recognised by it.
     pub id: String,
-    /// Which room.
+    /// The room it is about.
     pub room: RoomRef,
-    /// When it happened.
+    /// When it happened, to the millisecond.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
-    /// What happened.
+    /// What happened to the room.
     pub event: RoomEvent,
     /// Who did it, where known: for [`RoomEvent::AccountLeft`] who removed the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,7 +137,7 @@ pub struct ActorRef {
     pub name: String,
 }
 
-/// What happened to a room.
+/// What can happen to a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomEvent {

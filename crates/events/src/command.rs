@@ -1,4 +1,4 @@
-//! COMMAND: who asks `room-state` for what. Decided there, recorded there.
+//! COMMAND: requests to `room-state`, which decides and records them.
 
 use chrono::{DateTime, Utc};
 use domain::id::{CommandId, EntryId, RoomKey, WaitId};
@@ -6,27 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::Payload;
 
-/// A wish about a room.
+/// A request to change what `room-state` holds about a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
-    /// Chosen by the sender from what was clicked or ticked, so that sending it again is recognised.
+    /// Chosen by the sender from what was clicked or ticked, so that a second delivery is recognised.
     pub id: CommandId,
-    /// Which room.
+    /// The room that it is about.
     pub room: RoomKey,
-    /// When the wish was expressed.
+    /// When the button was clicked or the row edited, to the millisecond.
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub at: DateTime<Utc>,
-    /// Who wishes it, as shown to people.
+    /// Display name of its author.
     pub by: String,
-    /// Where it was expressed.
+    /// Where it came from.
     pub via: Via,
-    /// What is wished.
-    pub wish: Wish,
+    /// What is asked for, with its arguments.
+    #[serde(rename = "wish")]
+    pub kind: CommandKind,
 }
 
-/// Where a wish was expressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a command came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Via {
     /// A manager's edit in a Vika table.
     Vika,
@@ -38,46 +40,46 @@ pub enum Via {
 
 impl Via {
     /// As stored and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Vika => "vika",
-            Self::Feishu => "feishu",
-            Self::Cli => "cli",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-/// What is wished.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a command asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
-pub enum Wish {
-    /// What was said up to `through` needs no reply.
+#[strum(serialize_all = "snake_case")]
+pub enum CommandKind {
+    /// What was said up to `seen_up_to` needs no reply.
     Cancel {
         /// The wait that the author was looking at, where known.
         wait: Option<WaitId>,
         /// The last entry that the author saw.
-        through: EntryId,
+        #[serde(rename = "through")]
+        seen_up_to: EntryId,
         /// Why, as shown to people.
         reason: String,
     },
-    /// Somebody ticked that no reply is needed, and nobody knows what they saw: they are told, and nothing is cancelled.
+    /// A manager ticked that no reply is needed, and it is not known what they had seen: refused with a message.
+    #[strum(serialize = "cancel")]
     CancelUnseen {
         /// Why they ticked, as shown to people.
         reason: String,
     },
-    /// What was said up to `through` was answered while capture was interrupted and nobody could see it.
+    /// What was said up to `seen_up_to` was answered while capture was interrupted and nobody could see it.
     ConfirmAnswered {
         /// The wait that the author was looking at.
         wait: WaitId,
         /// The last entry that the author saw.
-        through: EntryId,
+        #[serde(rename = "through")]
+        seen_up_to: EntryId,
     },
     /// Take a cancel back.
     UndoCancel {
         /// The cancel's command id.
         cancel: CommandId,
     },
-    /// Owner and stage as they stand in the manager's row.
+    /// Assigns owner and stage as the manager's row has them.
     Assign {
         /// 负责人, as written.
         owner: String,
@@ -86,8 +88,9 @@ pub enum Wish {
         /// 核准进入售后阶段.
         approved: bool,
     },
-    /// Owner and stage as they stand in a manager's row that was there before anything was known of it, as after the
-    /// loss of the database: where they differ from what is in force the managers are asked; nothing is put in force.
+    /// Compares owner and stage of a row that was in the sheet before `vika-sync` knew of it, as after the loss of the
+    /// database, with what is in force. Where they differ managers are asked to confirm; nothing is assigned.
+    #[strum(serialize = "assign")]
     Compare {
         /// 负责人, as written.
         owner: String,
@@ -105,20 +108,41 @@ pub enum Wish {
     },
 }
 
-impl Wish {
-    /// Its kind, as part of the subject and in metrics.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Cancel { .. } | Self::CancelUnseen { .. } => "cancel",
-            Self::ConfirmAnswered { .. } => "confirm_answered",
-            Self::UndoCancel { .. } => "undo_cancel",
-            Self::Assign { .. } | Self::Compare { .. } => "assign",
-            Self::Recompute { .. } => "recompute",
-        }
+impl CommandKind {
+    /// Its name in subjects, in the database and in metrics. Variants that managers take for the same command share one.
+    pub fn name(&self) -> &'static str {
+        self.into()
     }
 }
 
 impl Payload for Command {
     const NAME: &'static str = "command";
     const VERSION: u8 = 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_in_subjects_and_in_the_database_stay() {
+        let (reason, owner, stage) = (String::new, String::new, String::new);
+        let entry = || EntryId(String::new());
+        let kinds = [
+            (CommandKind::Cancel { wait: None, seen_up_to: entry(), reason: reason() }, "cancel"),
+            (CommandKind::CancelUnseen { reason: reason() }, "cancel"),
+            (
+                CommandKind::ConfirmAnswered { wait: WaitId(String::new()), seen_up_to: entry() },
+                "confirm_answered",
+            ),
+            (CommandKind::UndoCancel { cancel: CommandId(String::new()) }, "undo_cancel"),
+            (CommandKind::Assign { owner: owner(), stage: stage(), approved: false }, "assign"),
+            (CommandKind::Compare { owner: owner(), stage: stage() }, "assign"),
+            (CommandKind::Recompute { from: DateTime::UNIX_EPOCH, to: None }, "recompute"),
+        ];
+        for (kind, name) in kinds {
+            assert_eq!(kind.name(), name);
+        }
+        assert_eq!([Via::Vika, Via::Feishu, Via::Cli].map(Via::as_str), ["vika", "feishu", "cli"]);
+    }
 }

@@ -1,16 +1,16 @@
-//! ROOM: wake-ups. They carry no truth: whoever is woken reads the store.
+//! ROOM: change notifications. They carry no state: a consumer reads it from the database.
 
 use domain::id::RoomKey;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::Payload;
 
-/// A room's stored truth has a new version.
+/// A room's stored state has a new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomChanged {
-    /// Which room.
+    /// The room that changed.
     pub room: RoomKey,
-    /// Its version now.
+    /// Its version after the change; consumers may see several changes as one.
     pub version: i64,
 }
 

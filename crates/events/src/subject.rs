@@ -47,17 +47,17 @@ pub fn room_changed(room: &RoomKey) -> String {
     format!("room.changed.{}", room_token(room))
 }
 
-/// Where a service puts what it cannot handle. `reason` is a short word of ours.
+/// Where a service publishes a dead letter. `reason` is the short name that metrics show.
 pub fn dead(service: &str, reason: &str) -> String {
     format!("dead.{service}.{reason}")
 }
 
-/// Everything that a service could not handle.
+/// All dead letters of a service.
 pub fn dead_of(service: &str) -> String {
     dead(service, ">")
 }
 
-/// Where a service shows that it lives. No stream keeps it.
+/// Where a service publishes its heartbeats. No stream keeps them.
 pub fn beat(service: &str) -> String {
     format!("beat.{service}")
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Why a payload cannot be read. Never contains the payload, which is a customer's words.
+/// Why a payload cannot be read. Never contains the payload, which may be a customer's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Not JSON, or not this type's shape.

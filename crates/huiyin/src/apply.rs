@@ -80,7 +80,6 @@ pub struct Applied {
     pub rules_are_new: bool,
 }
 
-/// Runs `huiyin apply`.
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let installation = target.running()?;
     installation.expect_servers()?;

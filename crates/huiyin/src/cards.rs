@@ -6,13 +6,13 @@ use runtime::config::Feishu;
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
-use store::alerts::cards::{Listed, newest};
+use store::alerts::cards::{self, Listed};
 use store::alerts::unanswered::SUBJECT;
 use store::role::Role;
 
 use crate::apply::{When, connect};
 use crate::failure::Result;
-use crate::golive::{lines, local};
+use crate::golive::{self, local};
 use crate::installation::Target;
 use crate::text::on_one_line;
 use crate::wording::{self, STATES};
@@ -46,23 +46,22 @@ pub(crate) struct Args {
     all: bool,
 }
 
-/// Runs `huiyin cards`.
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let config = target.running()?.config(&USED)?;
     let (now, zone) = (Clock::system().now(), config.rules.time_zone);
     let since = args.since.map_or(now - SINCE, |since| since.moment(zone));
     let mut connection = connect(&config.database, connect_options(&config.database, Role::Reader)?).await?;
-    let golive = store::golive::history(&mut connection).await.context("go-live could not be read")?;
+    let phases = store::golive::history(&mut connection).await.context("go-live could not be read")?;
     let shown = if args.all { STATES.len() } else { FOR_SOMEBODY };
     let states: Vec<&str> = STATES[..shown].iter().map(|(state, _)| *state).collect();
-    let cards = newest(&mut connection, since, &states, args.most.into()).await;
-    let cards = cards.context("the cards could not be read")?;
+    let listed = cards::newest(&mut connection, since, &states, args.most.into()).await;
+    let listed = listed.context("the cards could not be read")?;
     connection.close().await.ok();
-    for line in lines(&golive, now, zone) {
+    for line in golive::lines(&phases, now, zone) {
         println!("{line}");
     }
-    println!("{}", wording::cards_since(cards.len(), &local(since, zone)));
-    for card in &cards {
+    println!("{}", wording::cards_since(listed.len(), &local(since, zone)));
+    for card in &listed {
         println!("{}", line(card, &config));
     }
     Ok(())

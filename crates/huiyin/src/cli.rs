@@ -9,8 +9,8 @@ use runtime::telemetry::{self, LogFormat};
 use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
-    apply, backup, cards, check, dead, demo, front, golive, health, import, init_vika, recompute, roster,
-    schema, secrets, up,
+    apply, backup, cards, check, dead_letters, demo, golive, health, import, init_vika, recompute, roster,
+    schema, secrets, tcp_proxy, up,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -71,13 +71,13 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Look at what could not be handled, and have it handled again
     #[command(subcommand)]
-    Dead(dead::Command),
+    Dead(dead_letters::Command),
     /// Ask a service on this machine whether it can work: the health check of a container
     #[command(hide = true)]
     Health(health::Args),
     /// Hand connections on to services by name: the one published container
     #[command(hide = true)]
-    Front(front::Args),
+    Front(tcp_proxy::Args),
     /// Play Vika and Feishu, and serve the demo's page, for services that run in containers
     #[command(hide = true)]
     Simulators(demo::stage::Args),
@@ -141,9 +141,9 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Recompute(args) => recompute::run(&args, target).await,
         Command::Backup(args) => backup::run(&args, target).await,
         Command::Restore(args) => backup::run_restore(&args, target).await,
-        Command::Dead(command) => dead::run(&command, target).await,
+        Command::Dead(command) => dead_letters::run(&command, target).await,
         Command::Health(args) => health::run(&args).await,
-        Command::Front(args) => Ok(front::run(args).await?),
+        Command::Front(args) => Ok(tcp_proxy::run(args).await?),
         Command::Simulators(args) => demo::stage::run(args, &target.source()).await,
         Command::Schema => schema::run(),
     }

@@ -18,13 +18,11 @@ pub(crate) enum Failure {
     Config(ConfigError),
     /// What was asked cannot be meant.
     Usage(String),
-    /// Something failed.
     Failed(anyhow::Error),
     /// Part of it was refused; what exactly has been printed.
     Partly(String),
 }
 
-/// What commands return.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl From<ConfigError> for Failure {

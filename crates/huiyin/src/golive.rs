@@ -36,7 +36,6 @@ pub(crate) struct Args {
     status: bool,
 }
 
-/// Runs `huiyin golive`.
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let config = target.running()?.config(&USED)?;
     let now = Clock::system().now();

@@ -10,9 +10,9 @@
 //! 4. If nothing runs there it is the deployment of `config/huiyin.json`, unless `huiyin up` last ran with that file, and
 //!    does not now.
 
+mod messages;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ impl Installation {
         if self.is_home() || names_bus(&self.source) {
             return Ok(());
         }
-        Err(Failure::Failed(anyhow!(words::no_servers(self.file()))))
+        Err(Failure::Failed(anyhow!(messages::no_servers(self.file()))))
     }
 
     /// The whole configuration, of whose secrets only these are used, besides those of database and bus.
@@ -96,7 +96,6 @@ impl Installation {
         &self.source
     }
 
-    /// The configuration file.
     pub(crate) fn file(&self) -> &Path {
         &self.source.file
     }
@@ -122,11 +121,9 @@ fn source_of(record: &Record, config: Option<&Path>) -> Source {
 
 /// Where a backup is brought back to.
 pub(crate) enum Destination {
-    /// A deployment's database.
     Deployment(Installation),
     /// A home in which nothing runs.
     Home {
-        /// Its folder.
         folder: PathBuf,
         /// Where its configuration is, if that is known.
         config: Option<Installation>,
@@ -152,7 +149,6 @@ enum OfFile<'h> {
     Alive(&'h Path, &'h Home),
     /// `huiyin up` ran with it in this one.
     Stopped(&'h Path),
-    /// Nothing.
     Deployment,
 }
 
@@ -186,7 +182,7 @@ impl Target {
             _ => return usual,
         };
         if !same_file(&last, &usual) {
-            eprintln!("· {}", words::as_last(&last));
+            eprintln!("· {}", messages::as_last(&last));
         }
         last
     }
@@ -200,17 +196,19 @@ impl Target {
         if let Some(file) = self.file() {
             return match self.of_file(file, &homes) {
                 OfFile::Alive(folder, home) => self.in_home(folder, home),
-                OfFile::Stopped(folder) => self.once_of_home(file, words::stopped(folder, RunBy::Up), folder),
+                OfFile::Stopped(folder) => {
+                    self.once_of_home(file, messages::stopped(folder, RunBy::Up), folder)
+                }
                 OfFile::Deployment => Ok(self.deployment(file)),
             };
         }
         match only_one(&homes)? {
             Some((folder, home)) => {
                 let found = self.in_home(folder, home)?;
-                eprintln!("· {}", words::found(folder, home));
+                eprintln!("· {}", messages::found(folder, home));
                 Ok(found)
             }
-            None => self.usual_deployment(&homes, words::stopped_here),
+            None => self.usual_deployment(&homes, messages::stopped_here),
         }
     }
 
@@ -233,7 +231,7 @@ impl Target {
         }
         let homes = self.homes_here()?;
         if let Some((folder, home @ Home::Running(record))) = only_one(&homes)? {
-            eprintln!("· {}", words::found(folder, home));
+            eprintln!("· {}", messages::found(folder, home));
             return Ok(Installation::of_home(record, None));
         }
         let usual = self.here.join(DEFAULT_CONFIG);
@@ -246,33 +244,34 @@ impl Target {
             }
             _ => None,
         });
-        last.map(|record| Installation::of_home(record, None)).ok_or_else(|| Failure::Usage(words::nowhere()))
+        last.map(|record| Installation::of_home(record, None))
+            .ok_or_else(|| Failure::Usage(messages::nowhere()))
     }
 
     /// For a restore: a home must be named, and nothing may run in it.
     pub(crate) fn destination(&self) -> Result<Destination> {
         let Some(folder) = &self.home else {
             let homes = self.homes_here()?;
-            let stop_first = |folder: &Path| Err(Failure::Failed(anyhow!(words::stop_first(folder))));
+            let stop_first = |folder: &Path| Err(Failure::Failed(anyhow!(messages::stop_first(folder))));
             let deployment = match self.file() {
                 Some(file) => match self.of_file(file, &homes) {
                     OfFile::Alive(folder, _) => return stop_first(folder),
-                    OfFile::Stopped(folder) => self.once_of_home(file, words::name_it(folder), folder),
+                    OfFile::Stopped(folder) => self.once_of_home(file, messages::name_it(folder), folder),
                     OfFile::Deployment => Ok(self.deployment(file)),
                 },
                 None => match only_one(&homes)? {
                     Some((folder, _)) => return stop_first(folder),
-                    None => self.usual_deployment(&homes, words::name_it),
+                    None => self.usual_deployment(&homes, messages::name_it),
                 },
             };
             return deployment.map(Destination::Deployment);
         };
         let record = match Home::look(folder)? {
             Home::Running(_) | Home::Starting(_) => {
-                return Err(Failure::Failed(anyhow!(words::stop_first(folder))));
+                return Err(Failure::Failed(anyhow!(messages::stop_first(folder))));
             }
             Home::Stopped(record) if record.run_by == RunBy::Demo => {
-                return Err(Failure::Usage(words::demo_begins_afresh(folder)));
+                return Err(Failure::Usage(messages::demo_begins_afresh(folder)));
             }
             Home::Stopped(record) => Some(record),
             Home::Unknown => None,
@@ -298,9 +297,9 @@ impl Target {
     fn in_home(&self, folder: &Path, home: &Home) -> Result<Installation> {
         let problem = match home {
             Home::Running(record) => return Ok(Installation::of_home(record, self.config.as_deref())),
-            Home::Starting(_) => words::starting(folder),
-            Home::Stopped(record) => words::stopped(folder, record.run_by),
-            Home::Unknown => words::no_home(folder),
+            Home::Starting(_) => messages::starting(folder),
+            Home::Stopped(record) => messages::stopped(folder, record.run_by),
+            Home::Unknown => messages::no_home(folder),
         };
         Err(Failure::Failed(anyhow!(problem)))
     }
@@ -346,7 +345,7 @@ impl Target {
         if !names_bus(deployment.source()) {
             return Err(Failure::Failed(anyhow!(remedy)));
         }
-        eprintln!("· {}", words::once_of_home(file, folder));
+        eprintln!("· {}", messages::once_of_home(file, folder));
         Ok(deployment)
     }
 
@@ -363,7 +362,7 @@ impl Target {
         match stopped {
             Some(stopped) => Err(Failure::Failed(anyhow!(stopped))),
             None if usual.exists() => Ok(self.deployment(Path::new(DEFAULT_CONFIG))),
-            None => Err(Failure::Usage(words::nowhere())),
+            None => Err(Failure::Usage(messages::nowhere())),
         }
     }
 }
@@ -375,7 +374,7 @@ fn only_one(homes: &[Found]) -> Result<Option<&Found>> {
     match alive.as_slice() {
         [] => Ok(None),
         [only] => Ok(Some(only)),
-        several => Err(Failure::Usage(words::which(several.iter().map(|(folder, _)| folder.as_path())))),
+        several => Err(Failure::Usage(messages::which(several.iter().map(|(folder, _)| folder.as_path())))),
     }
 }
 

@@ -1,28 +1,28 @@
 //! The operator's command, as a library: what it does is used by its tests too. One module for each subcommand.
 //!
 //! It decides nothing about rooms: it runs the services, puts configuration in force, brings messages in, and shows and
-//! replays what was set aside. Every failure is one clear line, and the exit code says of what kind it is.
+//! replays dead letters. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
 mod backup;
 mod cards;
 pub mod check;
 mod cli;
-mod dead;
+mod command_hints;
+mod dead_letters;
 pub mod demo;
 mod failure;
-mod front;
 mod golive;
 mod health;
 mod import;
 pub mod init_vika;
 mod installation;
 pub mod local;
-mod pasted;
 mod recompute;
 mod roster;
 mod schema;
 mod secrets;
+mod tcp_proxy;
 mod text;
 pub mod up;
 mod wording;

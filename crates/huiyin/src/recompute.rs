@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use domain::id::RoomKey;
 use domain::rules::RulesHistory;
 use domain::wait::{Ending, Wait};
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
 use room_state::recompute::{Difference, Window, preview};
 use runtime::bus::{Bus, Login, Outgoing, User};
@@ -69,7 +69,6 @@ struct Change {
     differences: Vec<Difference>,
 }
 
-/// Runs `huiyin recompute`.
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let config = target.running()?.config(&USED)?;
     let zone = config.rules.time_zone;
@@ -184,12 +183,12 @@ async fn carry_out(
             at: now,
             by: args.by.clone(),
             via: Via::Cli,
-            wish: Wish::Recompute { from: window.from, to: window.to },
+            kind: CommandKind::Recompute { from: window.from, to: window.to },
         })
         .collect();
     for command in &commands {
         let payload = encode(command).context("a command cannot be encoded")?;
-        let subject = subject::command(command.wish.kind(), &command.room);
+        let subject = subject::command(command.kind.name(), &command.room);
         let outgoing = Outgoing { subject, id: command.id.to_string(), payload };
         bus.publish(&outgoing).await.map_err(anyhow::Error::from)?;
     }

@@ -4,7 +4,6 @@ use anyhow::Context as _;
 
 use crate::failure::Result;
 
-/// Prints it.
 pub(crate) fn run() -> Result<()> {
     let text = serde_json::to_string_pretty(&runtime::config::schema()).context("writing the schema")?;
     println!("{text}");

@@ -15,10 +15,10 @@ use runtime::serve::{Limits, Server};
 use runtime::{Clock, Config, Shutdown, telemetry};
 
 use crate::apply::declare_streams;
+use crate::command_hints::{for_config, set_operated};
 use crate::failure::{self, Failure};
 use crate::golive;
-use crate::local::{Health, Local, RunBy, Services, claim, say};
-use crate::pasted::{by_config, tell_services};
+use crate::local::{Health, Local, RunBy, Services, claim, print_line};
 
 /// How `huiyin up` was called.
 #[derive(Debug, Clone)]
@@ -41,38 +41,38 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
     let (local, services) = tokio::select! {
         begun = begin(options, config, &health) => begun?,
         () = shutdown.wait() => {
-            say("Stopped before everything was up");
+            print_line("Stopped before everything was up");
             return Ok(());
         }
     };
-    say("Running; Ctrl-C stops everything");
+    print_line("Running; Ctrl-C stops everything");
     let ended = tokio::select! {
         () = shutdown.wait() => Ok(()),
         gave_up = local.keep(&health) => Err(gave_up),
     };
-    say("Stopping");
+    print_line("Stopping");
     services.stop().await;
     local.stop().await;
-    say("Stopped");
+    print_line("Stopped");
     Ok(ended.map_err(anyhow::Error::from)?)
 }
 
 /// Starts servers and services; what was started ends when this is dropped.
 async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(Local, Services)> {
-    let local = Local::start(&Settings::in_home(&options.home), &say).await?;
-    local.tell(RunBy::Up, &options.config)?;
+    let local = Local::start(&Settings::in_home(&options.home), &print_line).await?;
+    local.write_record(RunBy::Up, &options.config)?;
     let clock = Clock::system();
     let now = clock.now();
     local.apply_rules(&checked.rules, now, now).await?;
     for line in golive::lines(&local.golive().await?, now, checked.rules.time_zone) {
-        say(&line);
+        print_line(&line);
     }
     let retention = checked.retention.clone();
     let mut config = Config { database: local.database(), bus: local.bus(), ..checked };
-    tell_services(&mut config, &options.home, RunBy::Up);
+    set_operated(&mut config, &options.home, RunBy::Up);
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
     declare_streams(&bus, config.bus.replicas, &retention).await?;
-    say("Starting the services");
+    print_line("Starting the services");
     let services = Services::start(&local, &Arc::new(config), &clock, health);
     Ok((local, services))
 }
@@ -98,7 +98,7 @@ fn ready_config(file: &Path) -> failure::Result<Config> {
     if let Err(error) = std::fs::metadata(file)
         && error.kind() == ErrorKind::NotFound
     {
-        return Err(Failure::Usage(nowhere(file)));
+        return Err(Failure::Usage(no_configuration(file)));
     }
     let source = Source { file: file.to_owned(), environment: true };
     let config = runtime::config::load_without_servers(&source).map_err(Failure::Config)?;
@@ -107,14 +107,14 @@ fn ready_config(file: &Path) -> failure::Result<Config> {
         return Err(Failure::Usage(format!(
             "vika.sheets: the sheets are not made yet: run `{} init-vika` and put the ids that it prints there; or \
              set vika.enabled to false",
-            by_config(file)
+            for_config(file)
         )));
     }
     Ok(config)
 }
 
 /// Where it was looked, and what to do.
-fn nowhere(file: &Path) -> String {
+fn no_configuration(file: &Path) -> String {
     let looked = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     format!(
         "there is no configuration: looked for {} (`--config` names the file, else HUIYIN_CONFIG, else it is the \

@@ -87,23 +87,22 @@ pub(crate) fn is_past(at: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::ladder::Because;
+    use domain::ladder::SkipReason;
 
     use super::*;
 
-    /// Seen to fail with one of them missing.
     #[test]
     fn every_reason_to_skip_a_card_has_words() {
-        for because in [
-            Because::Import,
-            Because::JudgedAnew,
-            Because::RulesChanged,
-            Because::HandedOver,
-            Because::WentLive,
-            Because::NoLongerExcluded,
+        for reason in [
+            SkipReason::Import,
+            SkipReason::Rejudged,
+            SkipReason::RulesChanged,
+            SkipReason::HandedOver,
+            SkipReason::WentLive,
+            SkipReason::NoLongerExcluded,
         ] {
-            let known = SKIPPED.iter().filter(|(known, _)| *known == because.as_str()).count();
-            assert_eq!(known, 1, "{because:?}");
+            let known = SKIPPED.iter().filter(|(known, _)| *known == reason.as_str()).count();
+            assert_eq!(known, 1, "{reason:?}");
         }
         assert_eq!(state("skipped", None), "未发：上线前已过时间");
         assert_eq!(level("wathet", 300), "浅蓝 已等 5 分钟");

@@ -36,25 +36,20 @@ const NATS_PACKAGE: Package = Package {
 pub struct PostgresBinaries {
     /// The folder with `postgres` and `initdb`.
     pub folder: PathBuf,
-    /// Their version.
     pub version: Version,
 }
 
 /// The program of NATS.
 #[derive(Debug, Clone)]
 pub struct NatsBinary {
-    /// `nats-server` itself.
     pub path: PathBuf,
-    /// Its version.
     pub version: Version,
 }
 
 /// The programs of both servers.
 #[derive(Debug, Clone)]
 pub struct Binaries {
-    /// Postgres.
     pub postgres: PostgresBinaries,
-    /// NATS.
     pub nats: NatsBinary,
 }
 

@@ -30,7 +30,6 @@ pub enum Error {
         package: String,
         /// Why the installation failed; the end of the installer's own words.
         problem: String,
-        /// What to do.
         advice: String,
     },
     /// Somebody else works in this folder: use that one, stop it, or choose another folder.
@@ -56,9 +55,7 @@ pub enum Error {
     /// A server did not come up or ended by itself.
     #[error("{server} {problem}; the end of its log:\n{log}")]
     Server {
-        /// Which server.
         server: &'static str,
-        /// What it did.
         problem: String,
         /// The last lines of its log from this start.
         log: String,
@@ -71,23 +68,15 @@ pub enum Error {
     Io {
         /// What was tried, as a verb.
         action: &'static str,
-        /// On what.
         path: PathBuf,
-        /// The system's answer.
         source: io::Error,
     },
     /// Postgres refused an administrative statement.
     #[error("Postgres would not {action}")]
-    Sql {
-        /// What was tried.
-        action: String,
-        /// Its answer.
-        source: sqlx::Error,
-    },
+    Sql { action: String, source: sqlx::Error },
     /// A test's own initialisation of a template database failed.
     #[error("the template database {key:?} could not be initialised")]
     Template {
-        /// The template's key.
         key: String,
         /// What the initialisation said.
         source: Box<dyn std::error::Error + Send + Sync>,

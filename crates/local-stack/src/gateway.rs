@@ -70,12 +70,7 @@ pub enum GatewayError {
     },
     /// Something took longer than it may.
     #[error("{what} took longer than {limit:?}")]
-    TimedOut {
-        /// What did.
-        what: &'static str,
-        /// The limit.
-        limit: Duration,
-    },
+    TimedOut { what: &'static str, limit: Duration },
     /// It ended, or spoke nonsense, before it was ready.
     #[error("the gateway did not start: {last_words}")]
     Start {
@@ -183,7 +178,6 @@ impl NodeGateway {
         &self.control_url
     }
 
-    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().cast_unsigned()
     }

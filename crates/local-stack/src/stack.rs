@@ -19,9 +19,7 @@ const OURS: [&str; 8] =
 /// A running Postgres and `nats-server` in one home, which is held as long as this lives.
 #[derive(Debug)]
 pub struct Stack {
-    /// The database server.
     pub postgres: PrivatePostgres,
-    /// The bus.
     pub nats: PrivateNats,
     // Last: the home is free only when both are gone.
     _lock: FolderLock,

@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep};
 pub struct Pace {
     /// The pause before the first start; doubled for each further one.
     pub first: Duration,
-    /// The longest pause.
     pub longest: Duration,
     /// A child that lived this long begins with the first pause again.
     pub steady: Duration,
@@ -36,7 +35,6 @@ impl Pace {
 pub struct Event {
     /// Its name in messages.
     pub child: &'static str,
-    /// What.
     pub what: What,
 }
 
@@ -52,7 +50,6 @@ pub enum What {
     },
     /// It did not start.
     Refused {
-        /// Why.
         why: String,
         /// Which start in a row this was, from 1.
         attempt: u32,
@@ -61,7 +58,6 @@ pub enum What {
         /// Until the next one.
         pause: Duration,
     },
-    /// It runs again.
     Back {
         /// Since it died.
         after: Duration,

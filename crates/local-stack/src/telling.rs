@@ -31,7 +31,6 @@ mod tests {
 
     use super::*;
 
-    /// Seen to fail with the work alone awaited.
     #[tokio::test(start_paused = true)]
     async fn a_long_step_says_that_it_moves_and_a_quick_one_nothing() {
         let told = RefCell::new(Vec::new());

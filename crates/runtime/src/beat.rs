@@ -1,6 +1,6 @@
-//! Beats of a service: that it lives and how it fares, on plain NATS. Whoever misses them raises the alarm.
+//! Heartbeats of a service on plain NATS: that it is alive, and its health. Their absence raises an alarm.
 //!
-//! In real time, also when a test moves the clock: what is told is that this process is at work at all.
+//! In real time, also when a test moves the clock: a heartbeat says that this process is at work at all.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::{Clock, Context, panics};
 const EVERY: Duration = Duration::from_secs(10);
 /// Two beats are at least so far apart, however urgent the second is.
 const SPACING: Duration = Duration::from_secs(1);
-/// How long telling that one stops may take.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long announcing the stop may take.
+const ANNOUNCE_LIMIT: Duration = Duration::from_secs(1);
 /// Characters of an instance's name: enough to tell starts apart.
 const INSTANCE_CHARS: usize = 12;
 
@@ -70,12 +70,12 @@ impl Beats {
         }
     }
 
-    /// Tells that the service stops because it was asked to.
-    pub async fn farewell(&self) {
-        drop(tokio::time::timeout(FAREWELL, self.send(BeatKind::Stopping)).await);
+    /// Announces that the service stops because it was asked to.
+    pub async fn announce_stop(&self) {
+        drop(tokio::time::timeout(ANNOUNCE_LIMIT, self.send(BeatKind::Stopping)).await);
     }
 
-    /// Without a connection nothing is sent: what would queue up would be told long after it was true.
+    /// Without a connection nothing is sent: what queued up would arrive long after it was true.
     async fn send(&self, kind: BeatKind) {
         if !self.bus.is_connected() {
             return;

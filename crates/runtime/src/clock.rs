@@ -41,7 +41,6 @@ impl Pace {
 }
 
 impl Clock {
-    /// The system's clock.
     pub fn system() -> Self {
         Self::default()
     }

@@ -14,13 +14,10 @@ use crate::{Clock, Config, Shutdown};
 pub struct Context {
     /// What the operator decided.
     pub config: Arc<Config>,
-    /// The time.
     pub clock: Clock,
     /// The service's own pool, logged in with its own role.
     pub db: PgPool,
-    /// The bus.
     pub bus: Bus,
-    /// When to stop.
     pub shutdown: Shutdown,
     /// Where its parts report that they live.
     pub health: Health,

@@ -262,7 +262,14 @@ mod tests {
 
     fn database(host: &str) -> Database {
         let name = "huiyin".to_owned();
-        Database { host: host.to_owned(), port: 5432, name, passwords: [].into(), admin: String::new() }
+        Database {
+            host: host.to_owned(),
+            port: 5432,
+            name,
+            passwords: [].into(),
+            password_files: None,
+            admin: String::new(),
+        }
     }
 
     #[test]

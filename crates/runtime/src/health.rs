@@ -173,8 +173,8 @@ impl Health {
         {
             return answered;
         }
-        let asked = tokio::time::timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(db)).await;
-        let answered = matches!(asked, Ok(Ok(_)));
+        let query = tokio::time::timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(db)).await;
+        let answered = matches!(query, Ok(Ok(_)));
         *last = Some((Instant::now(), answered));
         answered
     }

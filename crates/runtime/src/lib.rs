@@ -2,12 +2,12 @@
 //!
 //! Reading the environment and the clock happens here and nowhere else. No rule of the domain belongs here.
 
+pub mod backoff;
 pub mod beat;
 pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod context;
-pub mod custom_bot;
 pub mod database;
 pub mod fault;
 pub mod health;
@@ -15,14 +15,15 @@ pub mod http;
 pub mod lease;
 pub mod lifecycle;
 pub mod main_wrapper;
-pub mod markup;
 pub mod operated;
 pub mod panics;
 pub mod random;
 pub mod serve;
+pub mod services;
 pub mod sweep;
 pub mod telemetry;
 
+pub use backoff::Backoff;
 pub use clock::Clock;
 pub use config::Config;
 pub use context::Context;

@@ -100,7 +100,6 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// None yet.
     pub fn new(shutdown: Shutdown) -> Self {
         Self { shutdown, running: JoinSet::new() }
     }

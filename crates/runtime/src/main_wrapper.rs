@@ -1,5 +1,5 @@
 //! The `main` that every service shares: configuration, telemetry, connections with bounded retry, schema check,
-//! health, signals; then the service's own `run`, then a bounded farewell.
+//! health, signals; then the service's own `run`, then a bounded stop.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -39,20 +39,21 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_IN_TRANSACTION: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
 
 /// Runs a service until it is asked to stop. Ends with an error if the service ends by itself.
-pub fn main<F, Fut>(service: &'static str, role: Role, run: F) -> ExitCode
+pub fn main<F, Fut>(role: Role, run: F) -> ExitCode
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    main_by(Clock::system(), service, role, run)
+    main_by(Clock::system(), role, run)
 }
 
 /// The same, by a clock of a test.
-pub fn main_by<F, Fut>(clock: Clock, service: &'static str, role: Role, run: F) -> ExitCode
+pub fn main_by<F, Fut>(clock: Clock, role: Role, run: F) -> ExitCode
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
+    let service = role.service();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -60,7 +61,7 @@ where
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(serve(clock, service, role, run));
+    let ended = runtime.block_on(serve(clock, role, run));
     // A name that is being looked up cannot be interrupted and must not hold up the end: a resolver may take a minute.
     runtime.shutdown_background();
     match ended {
@@ -83,11 +84,12 @@ pub fn config_source() -> Source {
     Source { file: named_config().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG)), environment: true }
 }
 
-async fn serve<F, Fut>(clock: Clock, service: &'static str, role: Role, run: F) -> anyhow::Result<()>
+async fn serve<F, Fut>(clock: Clock, role: Role, run: F) -> anyhow::Result<()>
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
+    let service = role.service();
     let config = load_for(&config_source(), role)?;
     telemetry::start_logs(&config.logs.filter, config.logs.format);
     let metrics = telemetry::start_metrics();
@@ -118,15 +120,15 @@ pub async fn connect(
     shutdown: Shutdown,
 ) -> anyhow::Result<Context> {
     let db = pool(database, service);
-    let patience = tokio::time::Instant::now() + CONNECT_PATIENCE;
-    patiently(patience, &shutdown, "Postgres", || async {
+    let deadline = tokio::time::Instant::now() + CONNECT_PATIENCE;
+    retrying(deadline, &shutdown, "Postgres", || async {
         database::aim(&db, &config.database).await?;
         let mut connection = db.acquire().await?;
         store::migrate::check(&mut connection).await?;
         Ok(())
     })
     .await?;
-    let bus = patiently(patience, &shutdown, "the bus", || async {
+    let bus = retrying(deadline, &shutdown, "the bus", || async {
         Ok(Bus::connect(bus, service).await?.by(&clock))
     })
     .await?;
@@ -167,7 +169,7 @@ pub fn pool(options: PgConnectOptions, service: &str) -> PgPool {
         .connect_lazy_with(options.application_name(service).options([IDLE_IN_TRANSACTION]))
 }
 
-async fn patiently<T, Fut>(
+async fn retrying<T, Fut>(
     until: tokio::time::Instant,
     shutdown: &Shutdown,
     what: &str,
@@ -216,7 +218,7 @@ where
     let requested = shutdown.requested();
     beating.abort();
     if requested {
-        beats.farewell().await;
+        beats.announce_stop().await;
     }
     drop(tokio::time::timeout(GRACE, async { drop(bus.client().drain().await) }).await);
     drop(tokio::time::timeout(GRACE, db.close()).await);

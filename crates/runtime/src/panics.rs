@@ -1,4 +1,4 @@
-//! A panic is told before the process ends: where it happened, to the log and on the bus, in bounded time.
+//! A panic is reported before the process ends: where it happened, to the log and on the bus, in bounded time.
 //!
 //! Never its message: that may hold somebody's words or a secret. The bus is reached over a connection of the report's
 //! own, since the panicked thread may be the one that works the service's.
@@ -70,8 +70,8 @@ pub(crate) fn service() -> Option<&'static str> {
 }
 
 fn hook(info: &PanicHookInfo<'_>) {
-    let location = info.location().map_or_else(|| "?".to_owned(), place);
-    let Some((service, report)) = note(&location) else {
+    let location = info.location().map_or_else(|| "?".to_owned(), short_location);
+    let Some((service, report)) = record(&location) else {
         eprintln!("panicked at {location}");
         return;
     };
@@ -81,7 +81,7 @@ fn hook(info: &PanicHookInfo<'_>) {
     }
 }
 
-fn place(location: &Location<'_>) -> String {
+fn short_location(location: &Location<'_>) -> String {
     let file = location.file();
     let parts: Vec<&str> = file.split('/').collect();
     let shown = if file.starts_with('/') {
@@ -93,7 +93,7 @@ fn place(location: &Location<'_>) -> String {
 }
 
 /// Remembers the panic. `None`: nobody reports here. The inner `None`: one was reported a moment ago.
-fn note(location: &str) -> Option<(&'static str, Option<(Login, Beat)>)> {
+fn record(location: &str) -> Option<(&'static str, Option<(Login, Beat)>)> {
     let mut reporters = reporters();
     let service = service().or_else(|| reporters.keys().next().copied())?;
     let reporter = reporters.get_mut(service)?;
@@ -134,7 +134,7 @@ fn send_within(service: &'static str, login: Login, beat: &Beat, limit: Duration
     };
     let started = std::thread::Builder::new().name("panic-report".to_owned()).spawn(sender);
     if started.is_err() || wait.recv_timeout(limit) != Ok(true) {
-        eprintln!("{service}: the panic could not be told on the bus");
+        eprintln!("{service}: the panic could not be reported on the bus");
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_place_is_a_file_and_a_line() {
-        let here = place(Location::caller());
+        let here = short_location(Location::caller());
         assert!(here.starts_with("crates/runtime/src/panics.rs:"), "{here}");
     }
 }

@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::services::SERVICES;
+
 /// How log lines look.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
@@ -27,24 +29,21 @@ pub enum LogFormat {
 /// How often what histograms were told is summed up.
 const TIDY_METRICS_EVERY: Duration = Duration::from_secs(5);
 
-/// The crates whose logs we answer for.
-const OUR_CRATES: [&str; 15] = [
+/// The crates whose logs we answer for, besides those of the services, which are named after their roles.
+const OUR_CRATES: [&str; 11] = [
     "bench",
     "domain",
     "events",
-    "feishu_alerter",
+    "feishu",
     "huiyin",
-    "ingest",
     "local_stack",
-    "room_state",
     "runtime",
     "simulators",
     "store",
     "testkit",
     "vika",
-    "vika_reconcile",
-    "vika_sync",
 ];
+
 /// Starts logging to standard error. The filter has the syntax of `tracing`'s directives, e.g. `info,sqlx=warn`.
 /// A second call, as in tests, changes nothing.
 pub fn start_logs(filter: &str, format: LogFormat) {
@@ -70,7 +69,8 @@ where
 /// its password and at `trace` what it reads, and the gateway's client prints our token when it comes back in an error.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let name = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::INFO || OUR_CRATES.contains(&name)
+    let is_ours = || OUR_CRATES.contains(&name) || SERVICES.iter().any(|service| service.role.name() == name);
+    *metadata.level() <= Level::INFO || is_ours()
 }
 
 /// Starts metrics, kept in the process and read through the returned handle. `None` if something else records already.

@@ -480,6 +480,31 @@ fn a_watchdog_that_could_tell_nobody_is_refused_point_by_point() {
     );
 }
 
+/// One path for the files of all roles; what is given for a role itself holds.
+#[test]
+fn passwords_can_be_files_that_are_named_after_their_roles() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (name, text) in [("pg_ingest", "one"), ("pg_room_state", "two"), ("mine", "three")] {
+        fs::write(folder.path().join(name), text)?;
+    }
+    let value = with(&[
+        ("/database/password_files", json!("pg_{role}")),
+        ("/database/passwords/reader", json!("four")),
+        ("/database/passwords/room_state_file", json!("mine")),
+    ]);
+    let file = folder.path().join("huiyin.json");
+    fs::write(&file, value.to_string())?;
+    let source = Source { file, environment: false };
+    let password = |role: Role| -> Result<String> {
+        Ok(load_for(&source, role)?.database.passwords[role.name()].expose().to_owned())
+    };
+    assert_eq!((password(Role::Ingest)?, password(Role::RoomState)?), ("one".into(), "three".into()));
+    assert_eq!(password(Role::Reader)?, "four");
+    let error = load_for(&source, Role::VikaSync).unwrap_err().to_string();
+    assert!(error.contains("database.passwords.vika_sync_file: there is no file"), "{error}");
+    Ok(())
+}
+
 #[test]
 fn an_optional_secret_can_be_a_file_as_well() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -525,8 +550,7 @@ fn set(mut node: &mut Value, pointer: &str, value: Value) {
     *node = value;
 }
 
-/// No period of nothing, wherever one stands, also in settings that are yet to come. Seen to fail for six of the
-/// watchdog's, and with "found nothing" for the others.
+/// No period of nothing, wherever one stands, also in settings that are yet to come.
 #[test]
 fn a_period_of_nothing_is_too_short_wherever_it_stands() {
     // What comes back is a new alarm each time.

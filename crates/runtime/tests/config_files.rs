@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use runtime::bus::User;
 use runtime::config::{ConfigError, Scope, Source, load_complete};
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ fn configurations() -> Result<BTreeMap<String, Value>> {
     Ok(found)
 }
 
-/// Lets every `NAME_file` name a file that is there.
+/// Lets every `NAME_file`, and every path of `password_files`, name a file that is there.
 fn provide_secrets(node: &mut Value, folder: &Path) -> Result<()> {
     match node {
         Value::Object(section) => {
@@ -37,6 +38,13 @@ fn provide_secrets(node: &mut Value, folder: &Path) -> Result<()> {
                     // No two the same.
                     fs::write(&kept, format!("{}\n", file.replace('/', "-")))?;
                     *file = kept.display().to_string();
+                }
+                if let ("password_files", Value::String(files)) = (key.as_str(), &mut *value) {
+                    let kept = folder.join(files.replace('/', "_")).display().to_string();
+                    for user in User::ALL {
+                        fs::write(kept.replace("{role}", user.name()), format!("{files}-{user}\n"))?;
+                    }
+                    *files = kept;
                 }
                 provide_secrets(value, folder)?;
             }

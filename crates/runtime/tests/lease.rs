@@ -27,7 +27,7 @@ async fn taken_from_it(database: &TestDatabase) -> Result<bool> {
     Ok(false)
 }
 
-/// Its process runs and does something else for long. Seen to fail: without `keep` it is taken away.
+/// Its process runs and does something else for long.
 #[tokio::test]
 async fn a_lease_that_nobody_asks_about_is_kept() -> Result<()> {
     let database = database().await?;
@@ -41,7 +41,7 @@ async fn a_lease_that_nobody_asks_about_is_kept() -> Result<()> {
 }
 
 /// A thread that does not come back to its runtime is as good as a process that is stopped: the connection stands, and
-/// nothing is said on it. Seen to fail: without `idle_session_timeout` nobody ever gets the lease.
+/// nothing is said on it.
 #[tokio::test]
 async fn a_process_that_is_stopped_loses_the_lease() -> Result<()> {
     let database = database().await?;

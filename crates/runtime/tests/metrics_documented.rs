@@ -54,7 +54,6 @@ fn asked_for(query: &str) -> impl Iterator<Item = &str> {
         .map(move |word| parts.iter().find_map(|part| word.strip_suffix(part)).unwrap_or(word))
 }
 
-/// Seen to fail with a name in the rules and one in the dashboard changed.
 #[test]
 fn rules_and_dashboard_ask_for_metrics_that_there_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -76,7 +75,6 @@ fn rules_and_dashboard_ask_for_metrics_that_there_are() {
     assert!(unknown.is_empty(), "nobody sets these: {unknown:?}");
 }
 
-/// Seen to fail with two metrics that were not on the page.
 #[test]
 fn the_page_names_every_metric_and_no_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

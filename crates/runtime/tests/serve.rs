@@ -1,4 +1,4 @@
-//! What a listener bears, by trying. Each test was seen to fail with `axum::serve` in the place of `Server`.
+//! What a listener bears, by trying.
 
 #![expect(
     clippy::unwrap_used,

@@ -15,11 +15,16 @@ create table gateways (
 
 -- Stretches of time in which messages may have been lost. Open while `until` is null.
 create table capture_gaps (
-    id      bigint generated always as identity primary key,
-    gateway text        not null,
-    since   timestamptz not null,
-    until   timestamptz,
-    reason  text        not null
+    id       bigint generated always as identity primary key,
+    gateway  text        not null,
+    -- Which rooms it concerns: those of its source that its account is in; null: the account is not known, it may be any.
+    source   text        not null,
+    account  text,
+    since    timestamptz not null,
+    until    timestamptz,
+    reason   text        not null,
+    -- How many messages it is about, where that is known: those that the gateway named and could not give.
+    messages bigint
 );
 create index capture_gaps_open on capture_gaps (gateway) where until is null;
 
@@ -36,6 +41,8 @@ create table ingest_inbox (
     next_attempt_at timestamptz not null,
     -- Why its payload was given up.
     missing         text,
+    -- A message id that was too long, or held what an id may not: what the gateway calls it.
+    wire_id         text,
     primary key (gateway, message)
 );
 create index ingest_inbox_due on ingest_inbox (gateway, next_attempt_at) where missing is null;
@@ -47,13 +54,16 @@ create table ingest_outbox (
     -- The Nats-Msg-Id.
     key     text  not null,
     subject text  not null,
-    payload bytea not null
+    payload bytea not null,
+    -- A fact that the bus can never take: why.
+    refused text
 );
 
--- Rooms as they were last announced on the bus, so that only changes are announced again.
+-- Rooms as each gateway last announced them on the bus, so that only changes are announced again. Two gateways may be in
+-- one room.
 create table ingest_rooms (
-    room    text primary key,
     gateway text        not null,
+    room    text        not null,
     topic   text        not null,
     owner   text,
     -- Contact ids, sorted.
@@ -63,7 +73,8 @@ create table ingest_rooms (
     gone    boolean     not null,
     -- Hash over all announcements so far: the next one's id is made of it.
     chain   text        not null,
-    at      timestamptz not null
+    at      timestamptz not null,
+    primary key (gateway, room)
 );
 
 -- People as their source last described them.

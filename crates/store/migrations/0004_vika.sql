@@ -18,12 +18,20 @@ create table vika_sync_rows (
     -- Why the row alone was refused, and when.
     refused      text,
     refused_at   timestamptz,
+    -- How often in a row that was so: each time it is left alone for longer.
+    refusals     integer     not null default 0,
+    -- The row was in the sheet before anything was known of it, as after the loss of the database.
+    found        boolean     not null default false,
     -- When the row was last compared with what the sheet holds.
     audited_at   timestamptz,
     primary key (sheet, room)
 );
 create unique index vika_sync_rows_record on vika_sync_rows (sheet, record) where record is not null;
 create index vika_sync_rows_due on vika_sync_rows (sheet, due_at) where due_at is not null;
+-- What every round asks for: rows written and not read back yet, rows found, rows that Vika refuses.
+create index vika_sync_rows_unread on vika_sync_rows (sheet) where audited_at is null;
+create index vika_sync_rows_found on vika_sync_rows (sheet) where found;
+create index vika_sync_rows_refused on vika_sync_rows (sheet) where refused is not null;
 
 -- How far the outcome of each command has come into the sheets.
 create table vika_sync_outcomes (
@@ -80,12 +88,19 @@ create table vika_reconcile_calls (
     counted bigint not null
 );
 
--- `vika-sync` asks often for decisions that are new to it.
-create index commands_decided on commands (decided_at);
+-- Found rows whose managers' columns were compared with what is in force.
+create table vika_reconcile_compared (
+    sheet  text        not null,
+    record text        not null,
+    at     timestamptz not null,
+    -- Managers were asked, and have asked for nothing else since.
+    asked  boolean     not null,
+    primary key (sheet, record)
+);
 
 grant select, insert, update, delete on vika_sync_rows, vika_sync_outcomes, vika_sync_calls to vika_sync;
 grant select, insert, update, delete on vika_reconcile_sheets, vika_reconcile_edits, vika_reconcile_snapshots,
-    vika_reconcile_calls to vika_reconcile;
-grant select on vika_reconcile_sheets, vika_reconcile_edits, vika_reconcile_snapshots, vika_reconcile_calls
-    to vika_sync, reader;
+    vika_reconcile_calls, vika_reconcile_compared to vika_reconcile;
+grant select on vika_reconcile_sheets, vika_reconcile_edits, vika_reconcile_snapshots, vika_reconcile_calls,
+    vika_reconcile_compared to vika_sync, reader;
 grant select on vika_sync_rows, vika_sync_outcomes, vika_sync_calls to vika_reconcile, reader;

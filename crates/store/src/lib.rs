@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod dump;
 pub mod golive;
 pub mod ingest;
+mod json;
 pub mod migrate;
 pub mod restored;
 pub mod role;

@@ -21,9 +21,25 @@ pub enum MigrateError {
     /// A statement failed.
     #[error("the database refused a set-up statement")]
     Sql(#[from] sqlx::Error),
-    /// A migration failed, or the database was migrated by a different release.
+    /// A migration failed.
     #[error("the database's schema could not be brought up to date")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// Its migrations are not those of this release, or not only.
+    #[error(
+        "the database was migrated by another release of Huiyin (its migration {0} is none of this one's): use that \
+         release or a newer one, or an empty database"
+    )]
+    OtherRelease(i64),
+}
+
+impl From<sqlx::migrate::MigrateError> for MigrateError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::VersionMissing(version)
+            | sqlx::migrate::MigrateError::VersionMismatch(version) => Self::OtherRelease(version),
+            other => Self::Migration(other),
+        }
+    }
 }
 
 /// Why a database is not ready for this release.

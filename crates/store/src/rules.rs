@@ -1,5 +1,7 @@
 //! Rules in force, by version.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use domain::Timestamp;
 use domain::rules::{NoRules, Rules, RulesHistory, RulesVersion};
 use sqlx::PgConnection;
@@ -40,6 +42,35 @@ pub async fn newest_version(connection: &mut PgConnection) -> Result<i64, sqlx::
     sqlx::query_scalar!(r#"select coalesce(max(version), 0) as "version!" from rules"#)
         .fetch_one(connection)
         .await
+}
+
+/// The history as it was last read. It is read again only once there is a newer version.
+#[derive(Debug, Default)]
+pub struct RulesCache {
+    cached: RwLock<Option<Arc<RulesHistory>>>,
+}
+
+impl RulesCache {
+    /// The history as it is now.
+    pub async fn get(&self, connection: &mut PgConnection) -> Result<Arc<RulesHistory>, RulesError> {
+        let newest = newest_version(connection).await?;
+        self.at_least(connection, newest).await
+    }
+
+    /// The history up to `newest` or beyond, for a caller who knows the newest version.
+    pub async fn at_least(
+        &self,
+        connection: &mut PgConnection,
+        newest: i64,
+    ) -> Result<Arc<RulesHistory>, RulesError> {
+        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(cached) = cached.filter(|cached| cached.newest().version >= newest) {
+            return Ok(cached);
+        }
+        let read = Arc::new(history(connection).await?);
+        *self.cached.write().unwrap_or_else(PoisonError::into_inner) = Some(read.clone());
+        Ok(read)
+    }
 }
 
 /// Puts rules in force from `valid_from`, unless the newest version says the same. The new version's number, if any.

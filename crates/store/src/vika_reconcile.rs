@@ -1,5 +1,4 @@
-//! What `vika-reconcile` keeps: how far it has read, which edits it dealt with, managers' rows as last read, and the
-//! ledger of calls.
+//! Tables of `vika-reconcile`: watermarks, processed edits, manager cells as last read, and the ledger of calls.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +17,8 @@ pub async fn watermark(connection: &mut PgConnection, sheet: &str) -> Result<Opt
         .await
 }
 
-/// Raises a sheet's watermark, and drops edits below `keep_from_ms`, which no poll meets again.
-pub async fn advance(
+/// Raises a sheet's watermark, and deletes edits below `keep_from_ms`, which no poll reads again.
+pub async fn advance_watermark(
     connection: &mut PgConnection,
     sheet: &str,
     watermark_ms: i64,
@@ -44,8 +43,8 @@ pub async fn advance(
     Ok(())
 }
 
-/// Which of these edits (record, stamp in milliseconds) were dealt with already.
-pub async fn dealt_with(
+/// Which of these edits (record, stamp in milliseconds) were processed already.
+pub async fn processed(
     connection: &mut PgConnection,
     sheet: &str,
     edits: &[(String, i64)],
@@ -69,40 +68,35 @@ pub async fn dealt_with(
     Ok(rows.into_iter().map(|row| (row.record, row.stamp_ms)).collect())
 }
 
-/// What became of an edit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Became {
+/// What an edit led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum EditResult {
     /// A command.
     Sent,
-    /// Nothing: none of the cells that we act on asks for anything new.
+    /// Nothing: none of the cells that we act on was changed.
     Nothing,
     /// Nothing: the row is not one of ours.
     UnknownRow,
-    /// A refusal: the row had shown nothing that could be cancelled, or nobody knows what.
+    /// A refusal: it is not known what the row had shown its author.
     Unseen,
-    /// A question, if it differs from what is in force: it stood there before anything was known of the row.
+    /// A request to confirm: the row was there before we knew of it.
     Compared,
 }
 
-impl Became {
+impl EditResult {
     /// As stored and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Nothing => "nothing",
-            Self::UnknownRow => "unknown_row",
-            Self::Unseen => "unseen",
-            Self::Compared => "compared",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-/// Notes that an edit was dealt with.
-pub async fn note_edit(
+/// Records a processed edit.
+pub async fn record_edit(
     connection: &mut PgConnection,
     sheet: &str,
     edit: (&str, i64),
-    became: Became,
+    result: EditResult,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -113,7 +107,7 @@ pub async fn note_edit(
         sheet,
         edit.0,
         edit.1,
-        became.as_str(),
+        result.as_str(),
         now,
     )
     .execute(connection)
@@ -121,22 +115,22 @@ pub async fn note_edit(
     Ok(())
 }
 
-/// A row that `vika-sync` keeps.
+/// A row that `vika-sync` mirrors.
 #[derive(Debug, Clone)]
 pub struct KnownRow {
     /// Its room.
     pub room: RoomKey,
-    /// What could be seen in it, newest last.
+    /// The states that it has shown, newest last.
     pub seen: Vec<Seen>,
     /// Its confirmed cells.
     pub cells: Cells,
-    /// It was in the sheet before anything was known of it.
+    /// It was in the sheet before `vika-sync` knew of it.
     pub found: bool,
-    /// What stood in it then was compared, and nothing else was asked for since.
-    pub asked: bool,
+    /// Managers were asked to confirm what was found in it, and have not changed it since.
+    pub to_confirm: bool,
 }
 
-/// The rows of these records that `vika-sync` keeps, by record.
+/// The mirrored rows of these records, by record.
 pub async fn known_rows(
     connection: &mut PgConnection,
     sheet: &str,
@@ -158,15 +152,15 @@ pub async fn known_rows(
     rows.into_iter()
         .map(|row| {
             let room = parse(&row.room, "room")?;
-            let (found, asked) = (row.found, row.asked);
-            let known = KnownRow { room, seen: row.seen.0, cells: row.cells.0, found, asked };
+            let (found, to_confirm) = (row.found, row.asked);
+            let known = KnownRow { room, seen: row.seen.0, cells: row.cells.0, found, to_confirm };
             Ok((row.record, known))
         })
         .collect()
 }
 
-/// Which of these rooms (in text form) have a row that is not to be read yet: it is being made, so that its record is not
-/// known, or it was found and what stands in it was not compared.
+/// Which of these rooms (in text form) have a row that is not to be read yet: it is being created, so that its record is
+/// not known, or it was found and not compared.
 pub async fn not_ready(
     connection: &mut PgConnection,
     sheet: &str,
@@ -187,8 +181,8 @@ pub async fn not_ready(
     .await
 }
 
-/// Rows that were in the sheet before anything was known of them, and were not compared yet: their records.
-pub async fn not_compared(
+/// The records of found rows that were not compared yet.
+pub async fn uncompared(
     connection: &mut PgConnection,
     sheet: &str,
     most: i64,
@@ -209,12 +203,12 @@ pub async fn not_compared(
     .await
 }
 
-/// Notes that what stands in rows was compared; something stood in those of `asked`.
-pub async fn note_compared(
+/// Records that found rows were compared; managers were asked to confirm those in `to_confirm`.
+pub async fn record_comparison(
     connection: &mut PgConnection,
     sheet: &str,
     records: &[String],
-    asked: &[String],
+    to_confirm: &[String],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -225,7 +219,7 @@ pub async fn note_compared(
         "#,
         sheet,
         records,
-        asked,
+        to_confirm,
         now,
     )
     .execute(connection)
@@ -233,8 +227,8 @@ pub async fn note_compared(
     Ok(())
 }
 
-/// Notes that something else was asked for in a row.
-pub async fn note_answered(
+/// Records that managers have changed a row that they were asked to confirm.
+pub async fn close_comparison(
     connection: &mut PgConnection,
     sheet: &str,
     record: &str,
@@ -249,9 +243,9 @@ pub async fn note_answered(
     Ok(())
 }
 
-/// Owner, stage and approval as a manager's row has them.
+/// The manager cells of a row of 群聊总表 that Huiyin acts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct ManagerCells {
     /// 负责人.
     pub owner: String,
     /// 群聊阶段.
@@ -260,14 +254,14 @@ pub struct Snapshot {
     pub approved: bool,
 }
 
-/// The snapshot last kept of a row.
-pub async fn snapshot(
+/// The manager cells of a row as last read.
+pub async fn manager_cells(
     connection: &mut PgConnection,
     sheet: &str,
     record: &str,
-) -> Result<Option<Snapshot>, sqlx::Error> {
+) -> Result<Option<ManagerCells>, sqlx::Error> {
     sqlx::query_as!(
-        Snapshot,
+        ManagerCells,
         "select owner, stage, approved from vika_reconcile_snapshots where sheet = $1 and record = $2",
         sheet,
         record,
@@ -276,12 +270,12 @@ pub async fn snapshot(
     .await
 }
 
-/// Keeps a row's snapshot.
-pub async fn keep_snapshot(
+/// Stores the manager cells of a row as read.
+pub async fn save_manager_cells(
     connection: &mut PgConnection,
     sheet: &str,
     record: &str,
-    snapshot: &Snapshot,
+    cells: &ManagerCells,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
@@ -291,9 +285,9 @@ pub async fn keep_snapshot(
         "#,
         sheet,
         record,
-        snapshot.owner,
-        snapshot.stage,
-        snapshot.approved,
+        cells.owner,
+        cells.stage,
+        cells.approved,
     )
     .execute(connection)
     .await?;

@@ -1,4 +1,5 @@
-//! What `vika-sync` keeps: the sheets' rows as last confirmed, what became of outcomes, and the ledger of calls.
+//! Tables of `vika-sync`: the mirror of the sheets' rows as last confirmed, the outcomes shown in them, and the ledger of
+//! calls.
 
 mod outcomes;
 
@@ -10,33 +11,30 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-pub use outcomes::{
-    PendingOutcome, Step, note_outcomes, pending_outcomes, postpone_outcomes, settle_outcomes,
-};
+pub use outcomes::{PendingOutcome, Step, close_outcomes, pending_outcomes, postpone_outcomes, record_step};
 
 /// Confirmed cells in canonical form, by column id.
 pub type Cells = BTreeMap<String, Value>;
 
-/// Stands in the place of a cell that was sent and never confirmed: nobody knows what the sheet holds. It equals no
-/// cell's canonical form.
-pub fn unknown_cell() -> Value {
+/// Stored in place of a cell that was sent and not confirmed. It equals no cell's canonical form.
+pub fn unconfirmed_cell() -> Value {
     serde_json::json!({ "unknown": true })
 }
 
-/// Something that could be seen in a row.
+/// A state of the room that a row has shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// The last entry of the room's timeline that the row reflected.
-    pub through: String,
-    /// Since when, by our clock.
+    #[serde(rename = "through")]
+    pub seen_up_to: String,
+    /// When the row began to show it, by our clock.
     pub at: Timestamp,
 }
 
-/// How many moments are remembered at which something new could be seen in a row.
-pub const SEEN_MOST: usize = 20;
+/// How many states are remembered for each row.
+pub const MAX_SEEN: usize = 20;
 
-/// The version of a row that was kept of an earlier time than its sheet: nothing that is ours in it is known any more,
-/// and it is to be written whole.
+/// The version of a row whose mirror is older than the sheet, as after a restore: all of our columns are to be written.
 pub const OUTDATED: i64 = -2;
 
 /// A row of a sheet as it was last confirmed.
@@ -46,24 +44,23 @@ pub struct MirrorRow {
     pub room: String,
     /// The row's id there; `None`: there is none yet.
     pub record: Option<String>,
-    /// Its cells; those that managers own as the row was made with.
+    /// Its confirmed cells; of the columns that managers own, what the row was created with.
     pub cells: Cells,
-    /// What could be seen in it, newest last.
+    /// The states that it has shown, newest last.
     pub seen: Vec<Seen>,
-    /// The room's version that it reflects; -1: to be written again; [`OUTDATED`].
+    /// The room's version that it reflects; -1: to be compared again; or [`OUTDATED`].
     pub version: i64,
     /// When cells change by the mere passing of time.
     pub due_at: Option<Timestamp>,
-    /// When its creation was last sent, while the outcome is not known.
+    /// When its creation was last sent, while that is unconfirmed.
     pub attempted_at: Option<Timestamp>,
-    /// It was refused by itself and not taken since.
+    /// Its last write was refused, alone in its call.
     pub refused: bool,
 }
 
-/// Rooms (in text form) whose row in a sheet does not reflect them any more: newer ones, rows whose cells change with
-/// time, rows never looked at; or all rooms. Rows that were refused are left alone for a while, each time longer: ten
-/// minutes at first, at most five hours and twenty minutes. Rows that held something else than was written come back
-/// sooner.
+/// Rooms (in text form) whose row in a sheet may be out of date: the room has a newer version, a cell changes with time, or
+/// there is no row yet; or all rooms. Refused rows are deferred with a backoff from ten minutes to five hours and twenty
+/// minutes, rows that did not hold what was written with a shorter one.
 pub async fn rooms_behind(
     connection: &mut PgConnection,
     sheet: &str,
@@ -88,8 +85,8 @@ pub async fn rooms_behind(
     .await
 }
 
-/// The rooms (in text form) whose rows a sheet refuses, those refused first first.
-pub async fn refused(connection: &mut PgConnection, sheet: &str) -> Result<Vec<String>, sqlx::Error> {
+/// The rooms (in text form) whose rows a sheet refuses, in order of refusal.
+pub async fn refused_rooms(connection: &mut PgConnection, sheet: &str) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
         "select room from vika_sync_rows where sheet = $1 and refused is not null order by refused_at, room",
         sheet,
@@ -98,8 +95,8 @@ pub async fn refused(connection: &mut PgConnection, sheet: &str) -> Result<Vec<S
     .await
 }
 
-/// The rows of some rooms in a sheet, by room.
-pub async fn mirror(
+/// The mirrored rows of some rooms in a sheet, by room.
+pub async fn rows(
     connection: &mut PgConnection,
     sheet: &str,
     rooms: &[String],
@@ -134,8 +131,7 @@ pub async fn mirror(
         .collect())
 }
 
-/// Keeps rows as they are now known to be; forgets attempts and refusals. Those that were just `written` are to be read
-/// back.
+/// Stores rows as confirmed and clears attempts and refusals. Rows that were just `written` are to be verified.
 pub async fn confirm(
     connection: &mut PgConnection,
     sheet: &str,
@@ -171,18 +167,18 @@ pub async fn confirm(
     Ok(())
 }
 
-/// Notes before it is sent that these cells (column ids by room) are about to be changed: until they are confirmed they
-/// are unknown, so that a change back to what they held before is not taken for no change.
-pub async fn doubt<'c>(
+/// Marks cells (column ids by room) as unconfirmed before they are sent, so that a change back to what they held before is
+/// not taken for no change.
+pub async fn mark_unconfirmed<'c>(
     connection: &mut PgConnection,
     sheet: &str,
     cells: impl IntoIterator<Item = (&'c str, Vec<&'c str>)>,
 ) -> Result<(), sqlx::Error> {
-    let unknown = |columns: Vec<&str>| -> Cells {
-        columns.into_iter().map(|column| (column.to_owned(), unknown_cell())).collect()
+    let unconfirmed = |columns: Vec<&str>| -> Cells {
+        columns.into_iter().map(|column| (column.to_owned(), unconfirmed_cell())).collect()
     };
     let (rooms, cells): (Vec<&str>, Vec<Json<Cells>>) =
-        cells.into_iter().map(|(room, columns)| (room, Json(unknown(columns)))).unzip();
+        cells.into_iter().map(|(room, columns)| (room, Json(unconfirmed(columns)))).unzip();
     sqlx::query!(
         r#"
         update vika_sync_rows mirror
@@ -199,8 +195,8 @@ pub async fn doubt<'c>(
     Ok(())
 }
 
-/// Notes before it is sent that rows are about to be created, with the cells of theirs that managers will own.
-pub async fn note_creation(
+/// Records, before it is sent, that rows are about to be created, with the initial values of the manager columns.
+pub async fn record_creation(
     connection: &mut PgConnection,
     sheet: &str,
     rows: &[(String, Cells)],
@@ -225,9 +221,9 @@ pub async fn note_creation(
     Ok(())
 }
 
-/// Notes that the rows of some rooms are in the sheet and are not known to have been made by us: what managers own in them
-/// may have been set before anything was known of them. Given are rooms and records.
-pub async fn note_found(
+/// Marks the rows of some rooms (with their records) as found: they were in the sheet before we knew of them, so that
+/// managers may have set their columns already.
+pub async fn mark_found(
     connection: &mut PgConnection,
     sheet: &str,
     rows: &[(String, String)],
@@ -249,8 +245,8 @@ pub async fn note_found(
     Ok(())
 }
 
-/// Notes that rows were certainly not created.
-pub async fn note_no_creation(
+/// Clears the attempts of rows that were certainly not created.
+pub async fn clear_creation(
     connection: &mut PgConnection,
     sheet: &str,
     rooms: &[String],
@@ -265,9 +261,9 @@ pub async fn note_no_creation(
     Ok(())
 }
 
-/// Sets a row aside that the service refuses, or fails at, by itself. What is known of its creation stays: after a failure it
-/// may be there.
-pub async fn refuse(
+/// Defers a row that the service refuses, or fails at, when it is alone in a call. Its creation stays unconfirmed: after a
+/// failure it may be there.
+pub async fn defer(
     connection: &mut PgConnection,
     sheet: &str,
     room: &str,
@@ -292,7 +288,7 @@ pub async fn refuse(
     Ok(())
 }
 
-/// Forgets a row that is not in the sheet any more: it is looked for and made again.
+/// Forgets a row that was deleted from the sheet: it is looked up and created again.
 pub async fn forget(connection: &mut PgConnection, sheet: &str, record: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
@@ -308,8 +304,8 @@ pub async fn forget(connection: &mut PgConnection, sheet: &str, record: &str) ->
     Ok(())
 }
 
-/// Rows that were written, or are suspected, and not read back since: record id and cells as they should be.
-pub async fn unread(
+/// Rows that are to be verified: record id and the cells that they should hold.
+pub async fn unverified(
     connection: &mut PgConnection,
     sheet: &str,
     most: i64,
@@ -330,7 +326,7 @@ pub async fn unread(
     Ok(rows.into_iter().map(|row| (row.record, row.cells.0)).collect())
 }
 
-/// Every row that is known to be in a sheet: record id and room.
+/// Record id and room of every mirrored row of a sheet.
 pub async fn records(
     connection: &mut PgConnection,
     sheet: &str,
@@ -344,8 +340,8 @@ pub async fn records(
     Ok(rows.into_iter().map(|row| (row.record, row.room)).collect())
 }
 
-/// Has rows read back: these, and as many of those that have gone longest without.
-pub async fn suspect(
+/// Requests verification of these records and of some `more` that were verified longest ago.
+pub async fn request_verification(
     connection: &mut PgConnection,
     sheet: &str,
     records: &[String],
@@ -368,8 +364,8 @@ pub async fn suspect(
     Ok(())
 }
 
-/// Notes that a row holds what it should.
-pub async fn read_back(
+/// Records that rows hold what they should.
+pub async fn mark_verified(
     connection: &mut PgConnection,
     sheet: &str,
     records: &[String],
@@ -386,9 +382,9 @@ pub async fn read_back(
     Ok(())
 }
 
-/// Notes that a row holds something else than was written: it is written again, twice at once and then ever more slowly.
-/// What was last to be seen in it was seen by nobody.
-pub async fn drifted(
+/// Records that a row does not hold what was written: it is written again, twice at once and then with a backoff. Nobody
+/// has seen the last state that it was meant to show.
+pub async fn mark_drifted(
     connection: &mut PgConnection,
     sheet: &str,
     record: &str,
@@ -413,8 +409,8 @@ pub async fn drifted(
     Ok(())
 }
 
-/// What people last read about each of some rooms: the newest decision's message. A recomputation is the operator's
-/// affair and shown to nobody.
+/// The message of the newest decision about each of some rooms. Recomputations are left out: they concern the operator
+/// alone.
 pub async fn newest_messages(
     connection: &mut PgConnection,
     rooms: &[String],
@@ -448,11 +444,11 @@ pub async fn add_calls(connection: &mut PgConnection, month: &str, counted: i64)
     .await
 }
 
-/// Forgets what rows held of rooms in which nothing was said since a moment, in sheets that are not kept up any more, at
-/// most `most`. Returns how many. Rows of the sheets in `kept_up` are written anew as their rooms' last lines go.
+/// Blanks the mirrored cells of at most `most` rows of sheets that are not in use any more, of rooms without a message
+/// since `before`. Returns how many. Rows of the `active_sheets` follow their rooms when these lose their last lines.
 pub async fn blank_cells(
     connection: &mut PgConnection,
-    kept_up: &[String],
+    active_sheets: &[String],
     before: Timestamp,
     most: i64,
 ) -> Result<u64, sqlx::Error> {
@@ -466,7 +462,7 @@ pub async fn blank_cells(
             order by sheet, mirror.room
             limit $3)
         "#,
-        kept_up,
+        active_sheets,
         before,
         most,
     )

@@ -62,7 +62,6 @@ const OWNERS: &[Owner] = &[
     owner("ingest_inbox", Ingest, ALL_ROWS, &[Reader]),
     owner("ingest_outbox", Ingest, ALL_ROWS, &[Reader]),
     owner("ingest_rooms", Ingest, ALL_ROWS, &[Reader]),
-    owner("ingest_gateway_rooms", Ingest, ALL_ROWS, &[Reader]),
     owner("contacts", Ingest, ALL_ROWS, &[RoomState, FeishuAlerter, Reader]),
     owner("members", Ingest, ALL_ROWS, &[RoomState, Reader]),
     owner("rooms", RoomState, NEVER_DELETED, &[VikaSync, VikaReconcile, FeishuAlerter, Reader]),

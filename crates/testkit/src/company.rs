@@ -80,12 +80,10 @@ pub fn written(config: &Config) -> Value {
     text
 }
 
-/// Somebody who speaks.
 #[derive(Debug, Clone, Copy)]
 pub struct Person {
     /// Contact id, in source `webhook`.
     pub id: &'static str,
-    /// Display name.
     pub name: &'static str,
     /// 企业名称.
     pub corporation: &'static str,
@@ -95,7 +93,6 @@ pub struct Person {
 pub const WANG: Person = Person { id: "wang", name: "王小售", corporation: "示例公司" };
 /// A member of the after-sales team.
 pub const LI: Person = Person { id: "li", name: "李小后", corporation: "示例公司" };
-/// A customer.
 pub const CHEN: Person = Person { id: "chen", name: "陈小样", corporation: "晨光贸易" };
 
 /// A text message as capture would publish it; its id is unique per room, person and second.

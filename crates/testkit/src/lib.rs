@@ -36,7 +36,6 @@ pub struct Stack {
     pub started: DateTime<Utc>,
     /// As the superuser, for looking and for preparing.
     pub admin: PgPool,
-    /// The bus's server.
     pub nats: TestNats,
     /// A connection of the test's own, which may do everything.
     pub bus: Bus,
@@ -135,7 +134,7 @@ impl Stack {
         until: Option<chrono::DateTime<chrono::Utc>>,
     ) -> Result<()> {
         store::sqlx::query(
-            "insert into capture_gaps (gateway, of_source, of_account, since, until, reason)
+            "insert into capture_gaps (gateway, source, account, since, until, reason)
              values ('test', 'webhook', $1, $2, $3, 'test')",
         )
         .bind(account)
@@ -189,7 +188,6 @@ impl Stack {
         Ok(context)
     }
 
-    /// Runs a service.
     pub async fn run<F, Fut>(&self, role: Role, service: F) -> Result<Running>
     where
         F: FnOnce(Context) -> Fut,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// What came of one sending.
+/// What one attempt came to.
 #[derive(Debug, PartialEq)]
 pub enum Outcome {
     /// `data` of a success; null when there was none.
@@ -16,7 +16,7 @@ pub enum Outcome {
     Unsent(String),
     /// Done or not done.
     Unknown(String),
-    /// Not done, and the caller has to know.
+    /// Not done, for a reason that the caller has to handle.
     Failed(Error),
 }
 
@@ -39,11 +39,11 @@ pub fn read(status: u16, body: &[u8]) -> Outcome {
     if envelope.success && envelope.code == 200 {
         return Outcome::Done(envelope.data);
     }
-    let several = envelope.message.is_array();
+    let is_list = envelope.message.is_array();
     let message = text(&envelope.message);
     match envelope.code {
         401 => Outcome::Failed(Error::Unauthorized),
-        // Usage and membership share a code and are told apart by the words only.
+        // Usage and membership share a code and are told apart by the message only.
         403 if message.contains("用量") || message.to_lowercase().contains("usage") => {
             Outcome::Failed(Error::Quota { message })
         }
@@ -51,10 +51,10 @@ pub fn read(status: u16, body: &[u8]) -> Outcome {
         301 | 600 => Outcome::Failed(Error::SheetMissing { message }),
         304 => Outcome::Failed(Error::RowLimit { message }),
         429 => Outcome::Limited,
-        // Insert, update or delete failed inside: once more after a re-read.
+        // Insert, update or delete failed inside: to be retried after a re-read.
         code @ (211 | 212 | 214) => Outcome::Unknown(format!("code {code}: {message}")),
         // A list of messages, or HTTP 200, is a check of our parameters; anything else is the server's trouble.
-        code @ 500.. if status >= 500 && !several => Outcome::Unknown(format!("code {code}: {message}")),
+        code @ 500.. if status >= 500 && !is_list => Outcome::Unknown(format!("code {code}: {message}")),
         code => Outcome::Failed(Error::Rejected { code, message }),
     }
 }

@@ -37,7 +37,7 @@ pub enum Cell {
     },
     /// Members, and the one user of a created-by or modified-by column.
     People(Vec<Person>),
-    /// Something else, left as it is.
+    /// A value of a type that Huiyin does not use, kept as it is.
     Other(Value),
 }
 
@@ -243,8 +243,8 @@ mod tests {
             (Cell::text("u"), json!({"title": "t", "text": "u", "favicon": ""})),
             (Cell::Tick(true), json!(true)),
         ];
-        for (ours, theirs) in alike {
-            assert!(ours.canonical_eq(&Cell::read(&theirs)), "{ours:?} {theirs}");
+        for (sent, shown) in alike {
+            assert!(sent.canonical_eq(&Cell::read(&shown)), "{sent:?} {shown}");
         }
         assert!(!Cell::Number(0.0).canonical_eq(&Cell::Empty), "a zero is shown");
         assert!(!Cell::text("3").canonical_eq(&Cell::Number(3.0)));

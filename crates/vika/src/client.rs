@@ -1,4 +1,4 @@
-//! Sends calls: in turn, with a deadline, repeated when that is safe, and counted.
+//! Sends calls: queued, with a timeout, retried when that is safe, and counted.
 
 use std::{
     fmt,
@@ -17,20 +17,20 @@ use crate::{
     answer::{self, Outcome},
     error::Error,
     ids::{SheetId, SpaceId},
-    pacing::{Pacing, Queues, Turn, jitter},
+    pacing::{Pacing, QueueSlot, Queues, jitter},
 };
 
 /// Longest address that is sent. The service takes 24 KiB; a gateway before it may take less.
 const MAX_URL_BYTES: usize = 8 * 1024;
-/// What a caller is told to wait after the client's own repeats are used up.
-const LEAVE_ALONE: Duration = Duration::from_secs(30);
+/// The pause that a caller is advised to make once the client's own retries are used up.
+const PAUSE_AFTER_RETRIES: Duration = Duration::from_secs(30);
 
 /// An API token, `usk…`. Never shown.
 #[derive(Clone)]
 pub struct Token(String);
 
 impl Token {
-    /// Takes a token.
+    /// Wraps a token; it is sent as the bearer of every call.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }
@@ -42,21 +42,21 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A sending that has ended, for the ledger of the month's calls.
+/// An attempt that has ended, for the monthly ledger of calls.
 #[derive(Debug, Clone)]
 pub struct CallDone {
     /// `GET`, `POST` …
     pub method: Method,
     /// The sheet, if the call was about one.
     pub sheet: Option<SheetId>,
-    /// Whether the service counts it against the month: everything but 401, 403, 429 and what never left. A call
+    /// Whether the service counts it against the monthly quota: everything but 401, 403, 429 and what never left. A call
     /// without an answer is taken as counted.
     pub counted: bool,
 }
 
 type Observer = Arc<dyn Fn(&CallDone) + Send + Sync>;
 
-/// A client for one token. Clones share queues and counters.
+/// A client for one token. Clones share its queues and counters.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -79,14 +79,14 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Where a call waits its turn: the service limits by sheet, else by space, else by user.
+/// Calls with the same scope share a queue: the service limits the rate by sheet, else by space.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+pub(crate) enum QueueScope {
     Sheet(SheetId),
     Space(SpaceId),
 }
 
-impl Place {
+impl QueueScope {
     fn name(&self) -> &str {
         match self {
             Self::Sheet(id) => id.as_str(),
@@ -98,7 +98,7 @@ impl Place {
 /// One call, before it is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    pub place: Place,
+    pub scope: QueueScope,
     pub method: Method,
     /// Below the root, for example `fusion/v1/datasheets/dst…/records`.
     pub path: String,
@@ -130,7 +130,7 @@ impl Client {
         Self { inner: Arc::new(inner), observer: None }
     }
 
-    /// The same client, telling `observer` of every sending that has ended. It is called on the sending task and
+    /// The same client, calling `observer` after every attempt. It runs on the task that makes the call and
     /// must not block.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Fn(&CallDone) + Send + Sync + 'static) -> Self {
@@ -138,7 +138,7 @@ impl Client {
         self
     }
 
-    /// Sendings since the client was made that count against the month.
+    /// Attempts since the client was made that count against the monthly quota.
     pub fn counted_calls(&self) -> u64 {
         self.inner.counted.load(Ordering::Relaxed)
     }
@@ -153,37 +153,37 @@ impl Client {
         let mut limited = 0;
         let mut failed = 0;
         loop {
-            let mut turn = self.inner.queues.turn(call.place.name(), pacing.spacing).await;
+            let mut slot = self.inner.queues.acquire(call.scope.name(), pacing.spacing).await;
             match self.send(&call).await? {
                 Outcome::Done(data) => return Ok(data),
                 Outcome::Failed(error) => return Err(error),
                 Outcome::Limited => {
                     limited += 1;
-                    self.hold_back(&call, &mut turn);
+                    self.delay_queue(&call, &mut slot);
                     if limited >= pacing.attempts {
-                        return Err(Error::RateLimited { after: LEAVE_ALONE });
+                        return Err(Error::RateLimited { after: PAUSE_AFTER_RETRIES });
                     }
                 }
                 Outcome::Unknown(cause) if !call.is_repeatable() => return Err(Error::Ambiguous { cause }),
                 Outcome::Unsent(cause) | Outcome::Unknown(cause) => {
                     failed += 1;
                     if failed >= pacing.attempts {
-                        return Err(Error::Retry { after: LEAVE_ALONE, cause });
+                        return Err(Error::Retry { after: PAUSE_AFTER_RETRIES, cause });
                     }
-                    drop(turn);
-                    tracing::debug!(place = call.place.name(), %cause, failed, "a Vika call is repeated");
+                    drop(slot);
+                    tracing::debug!(queue = call.scope.name(), %cause, failed, "a Vika call is retried");
                     sleep(pacing.backoff(failed)).await;
                 }
             }
         }
     }
 
-    /// Keeps the whole queue out of the window that refused.
-    fn hold_back(&self, call: &Call, turn: &mut Turn) {
-        let queue = call.place.name();
+    /// Delays the whole queue until the refusing window has passed.
+    fn delay_queue(&self, call: &Call, slot: &mut QueueSlot) {
+        let queue = call.scope.name();
         let pause = self.pacing().rate_pause + jitter(queue, self.inner.sent.load(Ordering::Relaxed));
-        **turn = Instant::now() + pause;
-        tracing::debug!(place = queue, pause_ms = pause.as_millis(), "Vika's rate limit refused a call");
+        **slot = Instant::now() + pause;
+        tracing::debug!(queue, pause_ms = pause.as_millis(), "Vika's rate limit refused a call");
     }
 
     async fn send(&self, call: &Call) -> Result<Outcome, Error> {
@@ -214,11 +214,11 @@ impl Client {
             Err(error) if error.is_connect() => Outcome::Unsent(describe(error)),
             Err(error) => Outcome::Unknown(describe(error)),
         };
-        self.note(call, &outcome);
+        self.count(call, &outcome);
         Ok(outcome)
     }
 
-    fn note(&self, call: &Call, outcome: &Outcome) {
+    fn count(&self, call: &Call, outcome: &Outcome) {
         let uncounted = matches!(
             outcome,
             Outcome::Limited
@@ -228,23 +228,23 @@ impl Client {
         let counted = !uncounted;
         self.inner.counted.fetch_add(u64::from(counted), Ordering::Relaxed);
         if let Some(observer) = &self.observer {
-            let sheet = match &call.place {
-                Place::Sheet(id) => Some(id.clone()),
-                Place::Space(_) => None,
+            let sheet = match &call.scope {
+                QueueScope::Sheet(id) => Some(id.clone()),
+                QueueScope::Space(_) => None,
             };
             observer(&CallDone { method: call.method.clone(), sheet, counted });
         }
     }
 }
 
-/// The words of a transport error without its address, which may hold what customers wrote.
+/// A transport error as text, without its address, which may hold what customers wrote.
 fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut words = error.to_string();
+    let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(inner) = source {
-        words = format!("{words}: {inner}");
+        text = format!("{text}: {inner}");
         source = inner.source();
     }
-    words
+    text
 }

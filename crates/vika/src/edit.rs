@@ -1,4 +1,4 @@
-//! What a manager's edit is called: the same edit read twice has one name.
+//! The id of a manager's edit: the same edit read twice has the same id.
 
 use std::{fmt, str::FromStr};
 
@@ -7,15 +7,15 @@ use crate::ids::{InvalidId, RecordId, SheetId};
 /// An edit: which row, and its edit stamp. In text `vika:<sheet>:<record>:<stamp>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EditId {
-    /// The sheet.
+    /// The sheet that was edited.
     pub sheet: SheetId,
-    /// The row.
+    /// The row that was edited.
     pub record: RecordId,
     /// When the columns that managers own were last changed, in milliseconds of the service's clock.
     pub stamp_ms: i64,
 }
 
-/// A text that names no edit.
+/// A text that is no edit id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an edit: expected `vika:<sheet>:<record>:<stamp>`")]
 pub struct InvalidEdit;

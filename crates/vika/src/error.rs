@@ -2,28 +2,30 @@
 
 use std::time::Duration;
 
+use crate::pacing::doubled;
+
 /// A call that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The service cannot be reached or is broken, and nothing is known to have been changed by a call that must not
-    /// be repeated. The client's own repeats are used up: come back later.
+    /// be repeated. The client's own retries are used up: try again later.
     #[error("the Vika service is not usable now ({cause})")]
     Retry {
-        /// How long to leave it alone.
+        /// How long to pause.
         after: Duration,
-        /// What was seen.
+        /// The transport error or the answer that was received.
         cause: String,
     },
-    /// The rate limit held through all repeats: somebody else uses this token on this sheet.
+    /// The rate limit refused all retries: somebody else uses this token on this sheet.
     #[error("Vika's rate limit did not let the call through")]
     RateLimited {
-        /// How long to leave it alone.
+        /// How long to pause.
         after: Duration,
     },
     /// The month's calls of the space are used up: stop and alarm.
     #[error("the Vika space has used up its monthly calls: {message}")]
     Quota {
-        /// The service's words.
+        /// The message of the service.
         message: String,
     },
     /// The token is not accepted: alarm.
@@ -32,19 +34,19 @@ pub enum Error {
     /// The token's user may not do this: alarm.
     #[error("Vika refuses the token's user: {message}")]
     Forbidden {
-        /// The service's words.
+        /// The message of the service.
         message: String,
     },
     /// The sheet does not exist, or the token's user cannot see it: alarm.
     #[error("the Vika sheet is missing or not visible to the token: {message}")]
     SheetMissing {
-        /// The service's words.
+        /// The message of the service.
         message: String,
     },
     /// The sheet cannot take another row: alarm.
     #[error("the Vika sheet has reached its row limit: {message}")]
     RowLimit {
-        /// The service's words.
+        /// The message of the service.
         message: String,
     },
     /// The call is wrong: a value, a column, a record. Repeating it as it is cannot help.
@@ -52,14 +54,14 @@ pub enum Error {
     Rejected {
         /// `code` of the answer.
         code: i64,
-        /// The service's words; empty for a wrong formula, joined when there are several.
+        /// The message of the service; empty for a wrong formula, joined when there are several.
         message: String,
     },
     /// A call that must not be repeated blindly got no usable answer: it may have been done or not. Look its effect
     /// up before doing it again.
     #[error("it is not known whether Vika carried the call out ({cause})")]
     Ambiguous {
-        /// What was seen.
+        /// The transport error or the answer that was received.
         cause: String,
     },
     /// We refused to send the call, because the service would not answer it or would take it for something else.
@@ -70,7 +72,7 @@ pub enum Error {
     Unreadable(String),
 }
 
-/// What to leave alone after a call failed, and for how long.
+/// How much to pause after a call failed, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
     /// The sheet of the call.
@@ -87,13 +89,13 @@ const QUOTA_PAUSE: Duration = Duration::from_mins(4);
 const LONGEST_QUOTA_PAUSE: Duration = Duration::from_hours(1);
 /// Somebody has to change a right or the configuration.
 const RIGHTS_PAUSE: Duration = Duration::from_mins(5);
-/// A call that cannot be understood is not made over and over.
-const ODD_PAUSE: Duration = Duration::from_mins(1);
+/// After an answer that was not expected.
+const UNEXPECTED_PAUSE: Duration = Duration::from_mins(1);
 /// After a call whose effect is not known.
 const AMBIGUOUS_PAUSE: Duration = Duration::from_secs(15);
 
 impl Error {
-    /// What to leave alone, so that no failure becomes a tight loop.
+    /// What to pause, so that no failure becomes a tight loop.
     pub fn pause(&self) -> Pause {
         match self {
             Self::Retry { after, .. } | Self::RateLimited { after } => Pause::Sheet(*after),
@@ -102,16 +104,14 @@ impl Error {
             Self::SheetMissing { .. } => Pause::Sheet(RIGHTS_PAUSE),
             Self::RowLimit { .. } => Pause::NewRows(RIGHTS_PAUSE),
             Self::Ambiguous { .. } => Pause::Sheet(AMBIGUOUS_PAUSE),
-            Self::Rejected { .. } | Self::Invalid(_) | Self::Unreadable(_) => Pause::Sheet(ODD_PAUSE),
+            Self::Rejected { .. } | Self::Invalid(_) | Self::Unreadable(_) => Pause::Sheet(UNEXPECTED_PAUSE),
         }
     }
 
     /// The same after so many refusals of the quota before this one in a row: ever longer, up to an hour.
     pub fn pause_after(&self, refusals: u32) -> Pause {
         match self {
-            Self::Quota { .. } => {
-                Pause::Everything((QUOTA_PAUSE * (1 << refusals.min(4))).min(LONGEST_QUOTA_PAUSE))
-            }
+            Self::Quota { .. } => Pause::Everything(doubled(QUOTA_PAUSE, refusals).min(LONGEST_QUOTA_PAUSE)),
             _ => self.pause(),
         }
     }

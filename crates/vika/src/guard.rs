@@ -1,89 +1,90 @@
-//! The schema guard: looks at a sheet's columns at start, every so often and when a call was refused, and keeps apart
-//! what can be used from what somebody has to put right. What to do about it is said once, when it is found.
+//! The schema guard: checks a sheet's columns at start, periodically and after a refused call, and keeps apart the
+//! columns that can be used from those that somebody has to repair. A problem is logged once, when it is found.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    client::Client, error::Error, ids::SheetId, present::Present, schema::ColumnProblem, tables::Table,
+    client::Client, error::Error, ids::SheetId, schema::ColumnProblem, tables::Table,
+    usable_columns::UsableColumns,
 };
 
-/// How often columns are looked at while nothing is wrong.
-const LOOK_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How often while something is wrong, so that putting it right shows within a minute.
-const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(30);
-/// A refused call makes us look, but no more often than this.
+/// How often columns are checked while nothing is wrong.
+const CHECK_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// How often while something is wrong, so that a repair shows within a minute.
+const CHECK_AGAIN: TimeDelta = TimeDelta::seconds(30);
+/// A refused call triggers a check, but no more often than this.
 const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(1);
 
 /// What is known of a sheet's columns.
 #[derive(Debug)]
-pub struct Guard<T: 'static> {
-    /// The sheet.
+pub struct SchemaGuard<T: 'static> {
+    /// The id of the sheet.
     pub sheet: SheetId,
-    /// The columns without which nothing can be done with the sheet.
+    /// The columns without which the sheet cannot be used at all.
     needed: &'static [T],
-    columns: Option<Present<T>>,
+    columns: Option<UsableColumns<T>>,
     problems: Vec<ColumnProblem>,
-    looked_at: Option<DateTime<Utc>>,
-    suspected: bool,
+    checked_at: Option<DateTime<Utc>>,
+    is_suspect: bool,
 }
 
-impl<T: Table> Guard<T> {
-    /// A sheet not yet looked at, of no use without the `needed` columns.
+impl<T: Table> SchemaGuard<T> {
+    /// A sheet that was not checked yet and cannot be used without the `needed` columns.
     pub fn new(sheet: SheetId, needed: &'static [T]) -> Self {
-        Self { sheet, needed, columns: None, problems: Vec::new(), looked_at: None, suspected: false }
+        Self { sheet, needed, columns: None, problems: Vec::new(), checked_at: None, is_suspect: false }
     }
 
     /// The columns, if the sheet can be used at all.
-    pub fn usable(&self) -> Option<&Present<T>> {
+    pub fn usable(&self) -> Option<&UsableColumns<T>> {
         self.columns.as_ref().filter(|columns| columns.has_all(self.needed))
     }
 
-    /// What has to be put right.
+    /// What has to be repaired.
     pub fn problems(&self) -> &[ColumnProblem] {
         &self.problems
     }
 
-    /// Looks if it is time to. `true`: other columns can be used than before.
-    pub async fn look_if_due(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
-        let every = match (self.problems.is_empty(), self.suspected) {
-            (false, _) => LOOK_AGAIN,
+    /// Checks the columns if it is time to. `true`: other columns can be used than before.
+    pub async fn check_if_due(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
+        let every = match (self.problems.is_empty(), self.is_suspect) {
+            (false, _) => CHECK_AGAIN,
             (true, true) => AFTER_REFUSAL,
-            (true, false) => LOOK_EVERY,
+            (true, false) => CHECK_EVERY,
         };
-        self.look_after(client, now, every).await
+        self.check_unless_checked_within(client, now, every).await
     }
 
-    /// Looks because a call was refused, unless it looked just now. `true`: other columns can be used than before.
-    pub async fn look_after_refusal(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
-        self.look_after(client, now, AFTER_REFUSAL).await
+    /// Checks the columns after a refused call, unless that was done just now. `true`: other columns can be used than before.
+    pub async fn check_after_refusal(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
+        self.check_unless_checked_within(client, now, AFTER_REFUSAL).await
     }
 
-    /// A call was refused for no reason that is known: the next look comes soon.
-    pub fn suspect(&mut self) {
-        self.suspected = true;
+    /// A call was refused for no known reason: the next check comes soon.
+    pub fn check_soon(&mut self) {
+        self.is_suspect = true;
     }
 
-    async fn look_after(
+    async fn check_unless_checked_within(
         &mut self,
         client: &Client,
         now: DateTime<Utc>,
         pause: TimeDelta,
     ) -> Result<bool, Error> {
-        if self.looked_at.is_some_and(|at| now - at < pause) {
+        if self.checked_at.is_some_and(|at| now - at < pause) {
             return Ok(false);
         }
         let fields = client.fields(&self.sheet).await?;
-        let (columns, problems) = Present::look(&fields, self.columns.as_ref());
-        self.looked_at = Some(now);
-        self.suspected = false;
-        self.tell(&problems, &columns);
+        let (columns, problems) = UsableColumns::find(&fields, self.columns.as_ref());
+        self.checked_at = Some(now);
+        self.is_suspect = false;
+        self.log_changes(&problems, &columns);
         self.problems = problems;
         let changed = self.columns.as_ref() != Some(&columns);
         self.columns = Some(columns);
         Ok(changed)
     }
 
-    fn tell(&self, problems: &[ColumnProblem], columns: &Present<T>) {
+    fn log_changes(&self, problems: &[ColumnProblem], columns: &UsableColumns<T>) {
         for solved in self.problems.iter().filter(|old| problems.iter().all(|p| p.column() != old.column())) {
             gauge::<T>(solved, 0.0);
             tracing::info!(sheet = T::TITLE, column = solved.column(), "a Vika column can be used again");

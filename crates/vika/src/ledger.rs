@@ -1,4 +1,4 @@
-//! Counts a client's calls, for the month's ledger that each service keeps of its token.
+//! Counts a client's calls, for the monthly ledger that each service keeps of its token.
 
 use std::sync::{
     Arc,
@@ -14,20 +14,20 @@ use crate::client::Client;
 pub struct CallCount(Arc<AtomicI64>);
 
 impl CallCount {
-    /// The client, counted.
-    pub fn of(&self, client: Client) -> Client {
+    /// The client, with its calls counted here.
+    pub fn counting(&self, client: Client) -> Client {
         let count = self.0.clone();
         client.with_observer(move |call| {
             count.fetch_add(i64::from(call.counted), Ordering::Relaxed);
         })
     }
 
-    /// Takes the calls counted since the last taking.
+    /// The calls counted since this was last called.
     pub fn take(&self) -> i64 {
         self.0.swap(0, Ordering::Relaxed)
     }
 
-    /// Gives calls back that could not be written down.
+    /// Returns calls that could not be written into the ledger.
     pub fn put_back(&self, calls: i64) {
         self.0.fetch_add(calls, Ordering::Relaxed);
     }

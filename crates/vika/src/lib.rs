@@ -4,7 +4,10 @@
 //! columns ignored because somebody renamed them, a rate window that punishes bursts, calls that are never answered.
 //! It knows columns and cells, not rooms or waits, and it must not decide what is written: the services do.
 
+#![warn(missing_docs)]
+
 mod answer;
+mod batches;
 pub mod cell;
 mod client;
 mod edit;
@@ -14,26 +17,29 @@ pub mod guard;
 mod ids;
 pub mod ledger;
 mod pacing;
-mod present;
 mod records;
 pub mod schema;
+pub mod session;
 pub mod setup;
 mod sheets;
 pub mod tables;
+mod usable_columns;
 
+pub use batches::Batches;
 pub use cell::{Cell, Fields};
 pub use client::{CallDone, Client, Token};
 pub use edit::EditId;
 pub use error::{Error, Pause};
-pub use guard::Guard;
+pub use guard::SchemaGuard;
 pub use ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId};
 pub use ledger::CallCount;
 pub use pacing::Pacing;
-pub use present::Present;
 pub use records::{Key, Record, RecordQuery};
 pub use schema::{ColumnIds, SchemaProblem};
+pub use session::{Refusal, Session, SheetProblem, SheetState};
 pub use setup::{KnownSheets, SheetIds};
 pub use sheets::{FieldInfo, NewField, NewSheet, Node};
+pub use usable_columns::UsableColumns;
 
 /// What the client makes of an answer, without a server: for fuzzing only.
 #[doc(hidden)]
@@ -41,10 +47,10 @@ pub mod fuzzing {
     pub use crate::answer::{Outcome, read};
 
     /// Reads `data` as the answer of every call there is, and gives the rows if there are any.
-    pub fn read_every_way(data: &serde_json::Value) -> Vec<crate::Record> {
+    pub fn read_as_every_answer(data: &serde_json::Value) -> Vec<crate::Record> {
         drop(crate::sheets::nodes(data.clone()));
         drop(crate::sheets::columns(data.clone()).map(|fields| {
-            crate::Present::<crate::tables::Today>::look(&fields, None);
+            crate::UsableColumns::<crate::tables::Today>::find(&fields, None);
         }));
         crate::records::read_rows(data.clone()).unwrap_or_default()
     }

@@ -22,9 +22,9 @@ pub struct Pacing {
     pub spacing: Duration,
     /// A call without an answer ends after this.
     pub timeout: Duration,
-    /// Sendings of one call, the first included.
+    /// Attempts at one call, the first included.
     pub attempts: u32,
-    /// Before the second sending of a call that failed; doubled each time, up to sixteen times.
+    /// Before the second attempt at a call that failed; doubled with each one, up to sixteenfold.
     pub backoff: Duration,
     /// After a refusal by the rate limit, before jitter: longer than the window.
     pub rate_pause: Duration,
@@ -46,9 +46,14 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    /// The same by another measure of time: what each length is in real time.
+    /// The usual one for a plan that gives so many calls a second.
+    pub fn per_second(calls: u32) -> Self {
+        Self { spacing: Duration::from_secs(1) / calls.max(1), ..Self::default() }
+    }
+
+    /// The same with every duration converted by `real`, for a clock that runs faster than real time.
     #[must_use]
-    pub fn by(self, real: impl Fn(Duration) -> Duration) -> Self {
+    pub fn scaled(self, real: impl Fn(Duration) -> Duration) -> Self {
         Self {
             spacing: real(self.spacing),
             timeout: real(self.timeout),
@@ -59,37 +64,42 @@ impl Pacing {
         }
     }
 
-    /// The pause after the `failed`th sending.
+    /// The pause after the `failed`th attempt.
     pub(crate) fn backoff(&self, failed: u32) -> Duration {
-        self.backoff.saturating_mul(1 << failed.saturating_sub(1).min(4))
+        doubled(self.backoff, failed.saturating_sub(1))
     }
 }
 
-/// The time before which the next call of a queue must not start. Holding it is being the one in flight.
-pub(crate) type Turn = OwnedMutexGuard<Instant>;
+/// A pause doubled so many times, but no more than sixteenfold.
+pub(crate) fn doubled(pause: Duration, times: u32) -> Duration {
+    pause.saturating_mul(1 << times.min(4))
+}
+
+/// The time before which the next call of a queue must not start. Whoever holds it has the one call in flight.
+pub(crate) type QueueSlot = OwnedMutexGuard<Instant>;
 
 /// The queues of one client.
 #[derive(Debug, Default)]
 pub(crate) struct Queues(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Instant>>>>);
 
 impl Queues {
-    /// Waits for a turn; turns are given in the order of asking.
-    pub async fn turn(&self, name: &str, spacing: Duration) -> Turn {
+    /// Waits until a call of this queue may start, first come, first served.
+    pub async fn acquire(&self, name: &str, spacing: Duration) -> QueueSlot {
         let queue = {
             let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(queues.entry(name.to_owned()).or_insert_with(|| Arc::new(Instant::now().into())))
         };
-        let mut turn = queue.lock_owned().await;
-        sleep_until(*turn).await;
-        *turn = Instant::now() + spacing;
-        turn
+        let mut slot = queue.lock_owned().await;
+        sleep_until(*slot).await;
+        *slot = Instant::now() + spacing;
+        slot
     }
 }
 
-/// Up to a quarter of a second that differs between queues and sendings, so that two processes which were refused
+/// Up to a quarter of a second that differs between queues and attempts, so that two processes which were refused
 /// together do not come back together. Nothing depends on its value.
-pub(crate) fn jitter(queue: &str, sending: u64) -> Duration {
+pub(crate) fn jitter(queue: &str, attempt: u64) -> Duration {
     let mut hasher = DefaultHasher::new();
-    (queue, sending, std::process::id()).hash(&mut hasher);
+    (queue, attempt, std::process::id()).hash(&mut hasher);
     Duration::from_millis(hasher.finish() % 250)
 }

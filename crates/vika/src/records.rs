@@ -10,8 +10,9 @@ use tokio::time::sleep;
 
 use crate::{
     MAX_PAGE_SIZE, MAX_RECORDS,
+    batches::Batches,
     cell::{Cell, Fields},
-    client::{Call, Client, Place},
+    client::{Call, Client, QueueScope},
     error::Error,
     formula,
     ids::{FieldId, RecordId, SheetId},
@@ -19,7 +20,7 @@ use crate::{
 
 /// Record ids in one address, so that it stays well below the limit.
 const IDS_PER_CALL: usize = 200;
-/// Creations of one batch whose answer stayed away before the caller has to deal with it.
+/// Creations of one batch without an answer before the caller has to deal with it.
 const CREATE_ROUNDS: usize = 3;
 
 /// A row as it was read.
@@ -174,7 +175,7 @@ impl Client {
         read_rows(self.call(write_call(sheet, Method::POST, &records)).await?)
     }
 
-    /// Creates up to ten rows that differ in their key, once: when an answer stays away, the keys are looked up, and
+    /// Creates up to ten rows that differ in their key, once: when an answer is missing, the keys are looked up, and
     /// only rows that are not there are created again. Gives the rows' ids in order.
     pub async fn create_once(
         &self,
@@ -200,8 +201,8 @@ impl Client {
                 Ok(_) => return Err(Error::Unreadable("another number of rows than was created".into())),
                 Err(Error::Ambiguous { .. }) if round < CREATE_ROUNDS => {
                     sleep(self.pacing().settle).await;
-                    let there = self.ids_by_key(sheet, key, &keys).await?;
-                    ids.extend(keys.iter().filter_map(|k| Some((*k, there.get(*k)?.clone()))));
+                    let existing = self.ids_by_key(sheet, key, &keys).await?;
+                    ids.extend(keys.iter().filter_map(|k| Some((*k, existing.get(*k)?.clone()))));
                 }
                 Err(error) => return Err(error),
             }
@@ -209,26 +210,26 @@ impl Client {
         Ok(keys.iter().filter_map(|k| ids.remove(k)).collect())
     }
 
-    /// The ids of the rows with these keys; of several with one key the first. A key that no formula can say is looked
-    /// for in the whole column instead, so that it stops no other.
+    /// The ids of the rows with these keys; of several with one key the first. A key that no formula can express is
+    /// searched for in the whole column instead, so that it affects no other.
     pub async fn ids_by_key(
         &self,
         sheet: &SheetId,
         key: Key<'_>,
         keys: &[&str],
     ) -> Result<BTreeMap<String, RecordId>, Error> {
-        let (plain, mut odd): (Vec<&str>, Vec<&str>) =
+        let (expressible, mut others): (Vec<&str>, Vec<&str>) =
             keys.iter().copied().partition(|text| formula::is_expressible(text));
         let mut found = BTreeMap::new();
-        for some in plain.chunks(MAX_RECORDS) {
-            odd.extend(self.look_up(sheet, key, some, &mut found).await?);
+        for some in expressible.chunks(MAX_RECORDS) {
+            others.extend(self.look_up(sheet, key, some, &mut found).await?);
         }
-        if !odd.is_empty() {
-            tracing::debug!(%sheet, keys = odd.len(), "keys that no formula can say: the whole column is read");
+        if !others.is_empty() {
+            tracing::debug!(%sheet, keys = others.len(), "keys that no formula can express: the whole column is read");
             let query = RecordQuery { fields: vec![key.field.clone()], ..RecordQuery::default() };
             let all = self.records(sheet, &query).await?;
-            let wanted = |record: &Record| odd.contains(&record.cell(key.field).as_text());
-            enter(&mut found, key, all.into_iter().filter(wanted));
+            let wanted = |record: &Record| others.contains(&record.cell(key.field).as_text());
+            collect_ids(&mut found, key, all.into_iter().filter(wanted));
         }
         Ok(found)
     }
@@ -242,22 +243,22 @@ impl Client {
         keys: &[&'k str],
         found: &mut BTreeMap<String, RecordId>,
     ) -> Result<Vec<&'k str>, Error> {
-        let (mut parts, mut culprits, mut is_column_known) = (vec![keys.to_vec()], Vec::new(), false);
-        while let Some(mut part) = parts.pop() {
+        let (mut parts, mut culprits, mut is_column_known) =
+            (Batches::new([keys.to_vec()]), Vec::new(), false);
+        while let Some(part) = parts.take_next() {
             let query = RecordQuery {
                 formula: Some(formula::one_of(key.name, part.iter().copied())),
                 fields: vec![key.field.clone()],
                 ..RecordQuery::default()
             };
             match self.records(sheet, &query).await {
-                Ok(records) => enter(found, key, records),
+                Ok(records) => collect_ids(found, key, records),
                 Err(Error::Rejected { .. } | Error::Invalid(_)) => {
                     if !is_column_known {
                         self.probe(sheet, key).await?;
                         is_column_known = true;
                     }
-                    let half = part.split_off(part.len() / 2);
-                    if part.is_empty() { culprits.extend(half) } else { parts.extend([half, part]) }
+                    culprits.extend(parts.split(part));
                 }
                 Err(other) => return Err(other),
             }
@@ -278,7 +279,7 @@ impl Client {
     }
 
     /// Changes cells of up to ten rows; cells that are not named stay. All rows are changed or none.
-    /// The answer proves receipt only: some values are dropped without a word.
+    /// The answer proves receipt only: some values are dropped silently.
     pub async fn update(
         &self,
         sheet: &SheetId,
@@ -293,7 +294,7 @@ impl Client {
         read_rows(self.call(write_call(sheet, Method::PATCH, &records)).await?)
     }
 
-    /// Deletes up to ten rows; one that is missing refuses all. [`Error::Ambiguous`]: read by ids, then try the rest.
+    /// Deletes up to ten rows; a missing one makes the service refuse all. [`Error::Ambiguous`]: read by ids, then try the rest.
     pub async fn delete(&self, sheet: &SheetId, ids: &[RecordId]) -> Result<(), Error> {
         if ids.is_empty() {
             return Ok(());
@@ -302,7 +303,7 @@ impl Client {
             return Err(Error::Invalid("a call deletes at most 10 rows"));
         }
         let call = Call {
-            place: Place::Sheet(sheet.clone()),
+            scope: QueueScope::Sheet(sheet.clone()),
             method: Method::DELETE,
             path: path(sheet),
             query: ids.iter().map(|id| ("recordIds", id.to_string())).collect(),
@@ -312,7 +313,11 @@ impl Client {
     }
 }
 
-fn enter(found: &mut BTreeMap<String, RecordId>, key: Key<'_>, records: impl IntoIterator<Item = Record>) {
+fn collect_ids(
+    found: &mut BTreeMap<String, RecordId>,
+    key: Key<'_>,
+    records: impl IntoIterator<Item = Record>,
+) {
     for record in records {
         found.entry(record.cell(key.field).as_text().to_owned()).or_insert(record.id);
     }
@@ -335,7 +340,7 @@ fn read_call(sheet: &SheetId, query: &RecordQuery, ids: &[RecordId], size: usize
     pairs.extend(query.fields.iter().map(|field| ("fields", field.to_string())));
     pairs.extend(ids.iter().map(|id| ("recordIds", id.to_string())));
     Call {
-        place: Place::Sheet(sheet.clone()),
+        scope: QueueScope::Sheet(sheet.clone()),
         method: Method::GET,
         path: path(sheet),
         query: pairs,
@@ -347,7 +352,7 @@ fn write_call(sheet: &SheetId, method: Method, records: &[Value]) -> Call {
     // Writes take fieldKey from the body, whatever the query says.
     let body = json!({"records": records, "fieldKey": "id"});
     Call {
-        place: Place::Sheet(sheet.clone()),
+        scope: QueueScope::Sheet(sheet.clone()),
         method,
         path: path(sheet),
         query: Vec::new(),

@@ -20,40 +20,40 @@ pub struct ColumnIds<T> {
     table: PhantomData<T>,
 }
 
-/// What is wrong with one column.
+/// A difference between a declared column and the sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnProblem {
     /// It is not there.
     Missing {
-        /// Its declared name.
+        /// The declared name.
         column: &'static str,
         /// A column of a fitting type that nobody declared: perhaps it was renamed to this.
-        perhaps: Option<String>,
+        candidate: Option<String>,
     },
     /// It is there under another name.
     Renamed {
-        /// Its declared name.
+        /// The declared name.
         column: &'static str,
         /// Its name now.
         now: String,
     },
     /// It has another type.
     Retyped {
-        /// Its declared name.
+        /// The declared name.
         column: &'static str,
         /// The type it should have.
         wanted: &'static str,
         /// The type it has.
         found: String,
     },
-    /// There are several of this name.
-    Doubled {
+    /// There are several columns of this name.
+    Duplicate {
         /// The name.
         column: &'static str,
     },
     /// A select column lacks an option that we write; writing it would create it, and could lose cells.
     OptionMissing {
-        /// Its declared name.
+        /// The declared name.
         column: &'static str,
         /// The option.
         option: &'static str,
@@ -83,7 +83,7 @@ impl ColumnProblem {
             Self::Missing { column, .. }
             | Self::Renamed { column, .. }
             | Self::Retyped { column, .. }
-            | Self::Doubled { column }
+            | Self::Duplicate { column }
             | Self::OptionMissing { column, .. } => column,
         }
     }
@@ -92,20 +92,20 @@ impl ColumnProblem {
 impl fmt::Display for ColumnProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { column, perhaps: Some(other) } => {
+            Self::Missing { column, candidate: Some(other) } => {
                 write!(
                     f,
                     "{column} is missing, perhaps renamed to {other}: rename it back, or run init-vika to add it"
                 )
             }
-            Self::Missing { column, perhaps: None } => {
+            Self::Missing { column, candidate: None } => {
                 write!(f, "{column} is missing: run init-vika to add it")
             }
             Self::Renamed { column, now } => write!(f, "{column} is now called {now}: rename it back"),
             Self::Retyped { column, wanted, found } => {
                 write!(f, "{column} is a {found} column: change its type back to {wanted}")
             }
-            Self::Doubled { column } => {
+            Self::Duplicate { column } => {
                 write!(f, "{column} is there more than once: delete or rename the others")
             }
             Self::OptionMissing { column, option } => {
@@ -128,7 +128,7 @@ impl<T: Table> ColumnIds<T> {
                     problems.extend(misfits(&column, field));
                     ids.push(field.id.clone());
                 }
-                _ => problems.push(ColumnProblem::Doubled { column: column.name }),
+                _ => problems.push(ColumnProblem::Duplicate { column: column.name }),
             }
         }
         found::<T>(problems).map(|()| Self { ids, table: PhantomData })
@@ -140,7 +140,7 @@ impl<T: Table> ColumnIds<T> {
         let mut problems = Vec::new();
         for (column, id) in T::ALL.iter().map(|c| c.column()).zip(&self.ids) {
             match by_id.get(id) {
-                None => problems.push(ColumnProblem::Missing { column: column.name, perhaps: None }),
+                None => problems.push(ColumnProblem::Missing { column: column.name, candidate: None }),
                 Some(field) => {
                     if field.name != column.name {
                         problems
@@ -185,9 +185,9 @@ fn found<T: Table>(problems: Vec<ColumnProblem>) -> Result<(), SchemaProblem> {
 
 pub(crate) fn missing<T: Table>(column: &Column, fields: &[FieldInfo]) -> ColumnProblem {
     let undeclared = |f: &&FieldInfo| T::ALL.iter().all(|c| c.name() != f.name);
-    let perhaps =
+    let candidate =
         fields.iter().filter(undeclared).find(|f| column.kind.accepts(&f.kind)).map(|f| f.name.clone());
-    ColumnProblem::Missing { column: column.name, perhaps }
+    ColumnProblem::Missing { column: column.name, candidate }
 }
 
 /// What does not fit about a column that is there.
@@ -197,6 +197,6 @@ pub(crate) fn misfits(column: &Column, field: &FieldInfo) -> Vec<ColumnProblem> 
         return vec![ColumnProblem::Retyped { column: column.name, wanted, found: field.kind.clone() }];
     }
     let ColumnKind::Select(options) = column.kind else { return Vec::new() };
-    let lacking = options.iter().filter(|option| field.options.iter().all(|name| name != *option));
-    lacking.map(|option| ColumnProblem::OptionMissing { column: column.name, option }).collect()
+    let absent = options.iter().filter(|option| field.options.iter().all(|name| name != *option));
+    absent.map(|option| ColumnProblem::OptionMissing { column: column.name, option }).collect()
 }

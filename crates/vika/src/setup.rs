@@ -1,6 +1,6 @@
 //! Creates the three sheets, or completes what a crash left of them.
 //!
-//! Everything is looked up before it is made, so that a second run finds what the first one made: names of sheets and
+//! Everything is looked up before it is created, so that a second run finds what the first one created: names of sheets and
 //! columns are not unique on the service, and a doubled one would be accepted.
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::{
     MAX_RECORDS,
     client::Client,
     error::Error,
-    ids::{FieldId, RecordId, SheetId, SpaceId},
+    ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId},
     records::RecordQuery,
     schema::{ColumnIds, SchemaProblem},
     sheets::{FieldInfo, NewField},
@@ -27,7 +27,27 @@ pub struct SheetIds {
     pub system_log: SheetId,
 }
 
-/// Ids that are configured already; a sheet without one is looked up by name, then made.
+/// A configured id that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("vika.sheets.{key}: expected the id of a sheet; `huiyin init-vika` makes the sheets")]
+pub struct InvalidSheet {
+    key: &'static str,
+    source: InvalidId,
+}
+
+impl SheetIds {
+    /// Parses the ids of the configuration.
+    pub fn parse(today: &str, all_rooms: &str, system_log: &str) -> Result<Self, InvalidSheet> {
+        let parse = |key, text: &str| text.parse().map_err(|source| InvalidSheet { key, source });
+        Ok(Self {
+            today: parse("today", today)?,
+            all_rooms: parse("all_rooms", all_rooms)?,
+            system_log: parse("system_log", system_log)?,
+        })
+    }
+}
+
+/// Ids that are configured already; a sheet without one is looked up by name, then created.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSheets {
     /// 今日群聊
@@ -38,7 +58,7 @@ pub struct KnownSheets {
     pub system_log: Option<SheetId>,
 }
 
-/// Why the sheets could not be made ready.
+/// Why the set-up failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
     /// A call failed. Run again.

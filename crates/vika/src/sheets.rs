@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Call, Client, Place},
+    client::{Call, Client, QueueScope},
     error::Error,
     ids::{FieldId, SheetId, SpaceId},
     records::decode,
@@ -30,24 +30,24 @@ pub struct FieldInfo {
     pub id: FieldId,
     /// Its name now.
     pub name: String,
-    /// Its type in the API's words, for example `SingleText`.
+    /// Its type as the API calls it, for example `SingleText`.
     pub kind: String,
     /// Names of a select column's options.
     pub options: Vec<String>,
 }
 
-/// A column to be made.
+/// A column to be created.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewField {
     /// Its name.
     pub name: String,
-    /// Its type in the API's words.
+    /// Its type as the API calls it.
     pub kind: &'static str,
     /// Its property; some types want none.
     pub property: Option<Value>,
 }
 
-/// A sheet that was made.
+/// A sheet that was created.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NewSheet {
     /// Its id.
@@ -91,13 +91,13 @@ impl Client {
     /// The nodes at the top of a space.
     pub async fn nodes(&self, space: &SpaceId) -> Result<Vec<Node>, Error> {
         let path = format!("fusion/v1/spaces/{space}/nodes");
-        nodes(self.call(get(Place::Space(space.clone()), path)).await?)
+        nodes(self.call(get(QueueScope::Space(space.clone()), path)).await?)
     }
 
     /// The columns of a sheet, in order.
     pub async fn fields(&self, sheet: &SheetId) -> Result<Vec<FieldInfo>, Error> {
         let path = format!("fusion/v1/datasheets/{sheet}/fields");
-        columns(self.call(get(Place::Sheet(sheet.clone()), path)).await?)
+        columns(self.call(get(QueueScope::Sheet(sheet.clone()), path)).await?)
     }
 
     /// Makes a sheet; the first column is its primary one. It comes with blank rows.
@@ -110,7 +110,7 @@ impl Client {
     ) -> Result<NewSheet, Error> {
         let fields: Vec<Value> = fields.iter().map(describe).collect();
         let call = Call {
-            place: Place::Space(space.clone()),
+            scope: QueueScope::Space(space.clone()),
             method: Method::POST,
             path: format!("fusion/v1/spaces/{space}/datasheets"),
             query: Vec::new(),
@@ -128,7 +128,7 @@ impl Client {
         field: &NewField,
     ) -> Result<FieldId, Error> {
         let call = Call {
-            place: Place::Sheet(sheet.clone()),
+            scope: QueueScope::Sheet(sheet.clone()),
             method: Method::POST,
             path: format!("fusion/v1/spaces/{space}/datasheets/{sheet}/fields"),
             query: Vec::new(),
@@ -149,8 +149,8 @@ pub(crate) fn columns(data: Value) -> Result<Vec<FieldInfo>, Error> {
     decode::<WireFields>(data).map(|fields| fields.fields.into_iter().map(FieldInfo::from).collect())
 }
 
-fn get(place: Place, path: String) -> Call {
-    Call { place, method: Method::GET, path, query: Vec::new(), body: None }
+fn get(scope: QueueScope, path: String) -> Call {
+    Call { scope, method: Method::GET, path, query: Vec::new(), body: None }
 }
 
 fn describe(field: &NewField) -> Value {

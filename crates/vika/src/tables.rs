@@ -12,9 +12,9 @@ use crate::{ids::FieldId, sheets::NewField};
 pub enum Writer {
     /// Huiyin alone.
     Huiyin,
-    /// Managers; Huiyin fills it when it makes the row and never again.
+    /// Managers; Huiyin fills it when it creates the row and never again.
     Managers,
-    /// Managers tick it, and Huiyin unticks it once it has acted.
+    /// Managers tick it, and Huiyin clears it once it has acted.
     Command,
     /// The service itself.
     Vika,
@@ -35,7 +35,7 @@ pub enum ColumnKind {
     Time,
     /// A tick box.
     Tick,
-    /// One of the options, which are made up front: concurrent creation loses cells.
+    /// One of the options, which are created up front: concurrent creation loses cells.
     Select(&'static [&'static str]),
     /// Numbers the rows; a sweep reads by it.
     AutoNumber,
@@ -60,7 +60,7 @@ pub struct Column {
 pub trait Table: Copy + Eq + std::fmt::Debug + Send + Sync + 'static {
     /// The sheet's name.
     const TITLE: &'static str;
-    /// All columns, in the order in which they are made; the first is the primary one.
+    /// All columns, in the order in which they are created; the first is the primary one.
     const ALL: &'static [Self];
 
     /// The position in [`Table::ALL`].
@@ -188,7 +188,7 @@ table! {
 }
 
 impl ColumnKind {
-    /// The type in the API's words.
+    /// The type as the API calls it.
     pub fn type_name(self) -> &'static str {
         match self {
             Line => "SingleText",

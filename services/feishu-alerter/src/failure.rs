@@ -24,8 +24,8 @@ impl Failure {
         matches!(self, Self::Json(..) | Self::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)))
     }
 
-    /// Tells of a card, or a change of one, that is put off for this so that others pass.
-    pub fn tell_unmade(&self, id: i64, chat: &str) {
+    /// Logs a card, or a change of one, that is deferred for this so that others pass.
+    pub fn log_unmade(&self, id: i64, chat: &str) {
         metrics::counter!("alerts_unmade_total").increment(1);
         tracing::error!(
             card.id = id,

@@ -7,9 +7,9 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use runtime::Context;
 use runtime::telemetry::chain;
-use store::alerts::cards::backlog;
-use store::alerts::presses::forget_events;
-use store::alerts::waiting::{Waiting, waiting};
+use store::alerts::actions;
+use store::alerts::cards;
+use store::alerts::waiting::{self, Waiting};
 
 use crate::failure::Failure;
 
@@ -35,15 +35,15 @@ pub async fn run(ctx: Context) {
 async fn count(ctx: &Context, rungs: &mut BTreeSet<String>) -> Result<(), Failure> {
     let now = ctx.clock.now();
     let mut connection = ctx.db.acquire().await?;
-    let backlog = backlog(&mut connection).await?;
+    let backlog = cards::backlog(&mut connection).await?;
     let oldest = backlog.oldest_at.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
     metrics::gauge!("alerts_pending").set(count_of(backlog.pending));
     metrics::gauge!("alerts_oldest_pending_seconds").set(oldest);
     metrics::gauge!("alerts_parked").set(count_of(backlog.parked));
-    metrics::gauge!("alerts_dead").set(count_of(backlog.dead));
+    metrics::gauge!("alerts_failed").set(count_of(backlog.failed));
     metrics::gauge!("alerts_to_change").set(count_of(backlog.to_change));
-    show_waiting(&waiting(&mut connection, now).await?, rungs, now);
-    forget_events(&mut connection, now - EVENTS_KEPT).await?;
+    show_waiting(&waiting::waiting(&mut connection, now).await?, rungs, now);
+    actions::forget_events(&mut connection, now - EVENTS_KEPT).await?;
     Ok(())
 }
 

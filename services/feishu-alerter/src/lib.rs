@@ -1,38 +1,22 @@
 //! The only sender of cards: it decides which alert is due, delivers it to Feishu never twice and never not at all,
-//! and takes the presses of the cards' buttons.
+//! and takes the actions of its buttons.
 //!
 //! It must not write rooms or waits: what a button asks for goes to `room-state` as a command.
 //!
-//! Three convergers and an endpoint: [`plan`] takes in changed rooms and makes cards that are due; [`watch`] looks after
-//! Huiyin itself and makes cards of what is wrong with it; [`deliver`] brings the cards out and changes them when their
-//! wait or alarm ends; [`press`] takes the buttons. They share nothing but the store.
+//! Three loops and an endpoint: [`planner`] takes in changed rooms and makes cards that are due; [`watchdog`] looks after
+//! Huiyin itself and makes cards of what is wrong with it; [`outbox`] brings the cards out and changes them when their
+//! wait or alarm ends; [`actions`] takes the buttons. They share nothing but the store.
 
-mod about;
-pub mod callback;
-pub mod card;
-mod changes;
-mod climb;
-mod compose;
-mod decide;
-mod deliver;
-mod departure;
+mod action_ids;
+mod actions;
+pub mod content;
 mod failure;
-mod fate;
-pub mod feishu;
+mod freshness;
 mod gauges;
-mod grounds;
-mod names;
-mod observe;
-mod plan;
-mod press;
-mod pressed;
-mod receivers;
+mod outbox;
+mod planner;
 mod retention;
-mod rules;
-mod truth;
-mod unanswered;
-pub mod uuid;
-pub mod watch;
+pub mod watchdog;
 pub mod wording;
 
 #[cfg(test)]
@@ -41,15 +25,15 @@ mod tests;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use feishu::{CALL_DEADLINE, Credentials, FeishuClient, Secret};
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 
-use crate::changes::Changes;
-use crate::deliver::Deliverer;
-use crate::feishu::{CALL_DEADLINE, Credentials, FeishuClient};
-use crate::press::Presses;
-use crate::rules::RulesCache;
+use crate::actions::ActionServer;
+use crate::outbox::Deliverer;
+use crate::planner::changes::Changes;
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {
@@ -66,7 +50,7 @@ pub mod point {
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     if !ctx.config.feishu.enabled {
         tracing::info!("feishu.enabled is false: no cards");
-        // Those of former times grow old all the same.
+        // Earlier ones still have to be blanked.
         retention::run(ctx).await;
         return Ok(());
     }
@@ -74,17 +58,17 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let http =
         runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
-    let presses = Presses::bind(ctx.clone(), client.clone()).await?;
+    let actions = ActionServer::bind(ctx.clone(), client.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
-        watch::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
+        watchdog::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
     }
-    tasks.spawn("plan", plan::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
-    tasks.spawn("deliver", deliver::run(deliverer));
-    tasks.spawn("presses", presses.serve());
+    tasks.spawn("plan", planner::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
+    tasks.spawn("deliver", outbox::run(deliverer));
+    tasks.spawn("actions", actions.serve());
     tasks.spawn("gauges", gauges::run(ctx.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
@@ -96,7 +80,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 fn client(ctx: &Context, http: &reqwest::Client) -> FeishuClient {
     let feishu = &ctx.config.feishu;
-    let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
+    let credentials =
+        Credentials { app_id: feishu.app_id.clone(), app_secret: Secret::new(feishu.app_secret.expose()) };
     let clock = ctx.clock.clone();
     FeishuClient::new(http.clone(), feishu.base_url.clone(), credentials, Arc::new(move || clock.now()))
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::main("feishu-alerter", store::role::Role::FeishuAlerter, feishu_alerter::run)
+    runtime::main(store::role::Role::FeishuAlerter, feishu_alerter::run)
 }

@@ -3,7 +3,7 @@
 use domain::Timestamp;
 use runtime::Context;
 use runtime::sweep::blank_daily;
-use store::alerts::retention::blank_payloads;
+use store::alerts::retention;
 use store::sqlx;
 
 /// Cards blanked with one statement.
@@ -16,7 +16,8 @@ pub async fn run(ctx: Context) {
 
 async fn round(ctx: &Context, before: Timestamp) -> Result<(), sqlx::Error> {
     while !ctx.shutdown.requested() {
-        let blanked = blank_payloads(&mut *ctx.db.acquire().await?, before, CARDS.cast_signed()).await?;
+        let blanked =
+            retention::blank_payloads(&mut *ctx.db.acquire().await?, before, CARDS.cast_signed()).await?;
         metrics::counter!("texts_blanked_total", "of" => "cards").increment(blanked);
         if blanked < CARDS {
             break;

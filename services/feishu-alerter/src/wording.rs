@@ -47,17 +47,13 @@ pub const TAG_UNVERIFIED: &str = "待核实";
 
 /// Labels in the card.
 pub const CUSTOMER: &str = "客户";
-/// The room.
 pub const ROOM: &str = "群聊";
-/// The owner.
 pub const OWNER: &str = "负责人";
 /// Since when the customer waits.
 pub const SINCE: &str = "开始等待";
 /// Since when our account is not in the room.
 pub const LEFT_AT: &str = "移出时间";
-/// Who removed it.
 pub const LEFT_BY: &str = "操作人";
-/// The last lines.
 pub const LAST_LINES: &str = "最近消息";
 /// The search marker, in a panel that is folded.
 pub const MARKER: &str = "编号";
@@ -81,13 +77,11 @@ pub const LEFT_NOTE: &str =
 pub const ANSWERED_UNSEEN: &str = "已回复";
 /// Title of the question before it takes effect.
 pub const ANSWERED_TITLE: &str = "确认已经回复过客户？";
-/// The question.
 pub const ANSWERED_TEXT: &str = "这次等待会结束，不再提醒；采集曾中断，所以不计入统计。";
 /// The button of every wait.
 pub const NO_REPLY_NEEDED: &str = "不用回复";
 /// Title of the question before it takes effect.
 pub const CONFIRM_TITLE: &str = "确认不用回复？";
-/// The question.
 pub const CONFIRM_TEXT: &str = "这次等待会结束（表格里记为「已取消」），不再提醒，也不计入回复时间。";
 
 /// The button of a wait that was just cancelled on a card.

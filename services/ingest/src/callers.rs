@@ -12,9 +12,9 @@ use subtle::ConstantTimeEq;
 /// The source that a token without claims may speak for.
 const OWN_SOURCE: &str = "webhook";
 
-/// Wrong tokens that a client may send: a misconfigured one still hears what is wrong.
+/// Wrong tokens that a client may send: a misconfigured one still gets an answer that says what is wrong.
 const GUESSES: Rate = Rate::one_in(Duration::from_secs(3), 20);
-/// How long it is not listened to when it sends more.
+/// How long it is locked out when it sends more.
 const LOCKED_FOR: Duration = Duration::from_mins(1);
 
 /// Everybody who may call.
@@ -43,7 +43,6 @@ pub enum Refusal {
 }
 
 impl Gate {
-    /// From the configuration.
     pub fn of(tokens: &[WebhookToken]) -> Self {
         Self { callers: Callers::of(tokens), guesses: Lockout::new(GUESSES, LOCKED_FOR) }
     }
@@ -76,7 +75,6 @@ impl Refusal {
 }
 
 impl Callers {
-    /// From the configuration.
     pub fn of(tokens: &[WebhookToken]) -> Self {
         Self(tokens.iter().map(Caller::of).collect())
     }
@@ -95,7 +93,6 @@ impl Callers {
 }
 
 impl Caller {
-    /// From the configuration.
     pub fn of(token: &WebhookToken) -> Self {
         Self { token: token.token.expose().to_owned(), claims: token.may_claim.clone() }
     }

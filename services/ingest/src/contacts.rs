@@ -1,6 +1,6 @@
 //! What is known about people, kept current from what they say.
 //!
-//! Whoever hears of people only notes them; one task writes. So a slow database holds up no message and no answer.
+//! Whoever meets people only notes them; one task writes. So a slow database holds up no message and no answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,19 +17,19 @@ const MOST_NOTED: usize = 10_000;
 /// The pause after the database did not take them.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// People to be remembered, each as last heard of. Clones share them.
+/// People to be remembered, each as last seen. Clones share them.
 #[derive(Clone, Default)]
 pub struct Contacts {
     noted: Arc<Mutex<BTreeMap<String, Contact>>>,
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
 }
 
 impl Contacts {
     /// Notes the senders of messages.
     pub fn note_senders(&self, messages: &[ChatMessage]) {
         // A notice is said by nobody, whom there is nothing to remember of.
-        let said = messages.iter().filter(|message| message.sender.id != message.room.id);
-        self.note(said.map(|message| {
+        let by_people = messages.iter().filter(|message| message.sender.id != message.room.id);
+        self.note(by_people.map(|message| {
             let sender = message.sender();
             Contact {
                 person: sender.key.to_string(),
@@ -40,7 +40,6 @@ impl Contacts {
         }));
     }
 
-    /// Notes people.
     pub fn note(&self, contacts: impl IntoIterator<Item = Contact>) {
         let mut noted = self.lock();
         for contact in contacts {
@@ -49,20 +48,20 @@ impl Contacts {
             }
         }
         drop(noted);
-        self.bell.notify_one();
+        self.wake.notify_one();
     }
 
     /// Writes what is noted until the shutdown is requested, and then once more.
     pub async fn run(self, ctx: Context) {
         while !ctx.shutdown.requested() {
             tokio::select! {
-                () = self.bell.notified() => {}
+                () = self.wake.notified() => {}
                 () = ctx.shutdown.wait() => {}
             }
             if let Err(error) = self.write(&ctx).await {
                 tracing::warn!(error = chain(&error), "contacts could not be remembered yet");
                 ctx.shutdown.sleep(PAUSE).await;
-                self.bell.notify_one();
+                self.wake.notify_one();
             }
         }
     }
@@ -80,7 +79,7 @@ impl Contacts {
         if stored.is_err() {
             let mut noted = self.lock();
             for contact in taken {
-                // What was heard meanwhile is newer.
+                // What was noted meanwhile is newer.
                 noted.entry(contact.person.clone()).or_insert(contact);
             }
         }

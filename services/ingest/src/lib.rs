@@ -3,6 +3,7 @@
 //! It turns what the outside says into Huiyin's own facts and never judges them: what a message means for a wait is
 //! `room-state`'s business.
 
+mod alerter_monitor;
 pub mod callers;
 mod capture;
 mod contacts;
@@ -11,7 +12,6 @@ pub mod gateway;
 mod http;
 mod order;
 mod page;
-mod sentinel;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     };
     if let Some(watchdog) = ctx.config.watchdog.clone() {
         let http = runtime::http::client().context("the HTTP client for the fallback")?;
-        tasks.spawn("sentinel", sentinel::run(ctx.clone(), *watchdog, http));
+        tasks.spawn("alerter-monitor", alerter_monitor::run(ctx.clone(), *watchdog, http));
     }
     tasks.spawn("http", http::serve(ctx, listener, capture, contacts, order));
     tasks.finish().await

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::main("ingest", store::role::Role::Ingest, ingest::run)
+    runtime::main(store::role::Role::Ingest, ingest::run)
 }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use store::ingest::{gateways, inbox};
 
 use crate::callers::{Gate, Refusal};
-use crate::capture::{Capture, state_word};
+use crate::capture::{Capture, state_name};
 use crate::gateway::qr;
 
 struct Page {
@@ -33,7 +33,6 @@ struct Access {
     token: String,
 }
 
-/// The two pages.
 pub fn router(ctx: Context, capture: Option<Arc<Capture>>, gate: Arc<Gate>) -> Router {
     let page = Arc::new(Page { ctx, capture, gate });
     Router::new()
@@ -45,7 +44,7 @@ pub fn router(ctx: Context, capture: Option<Arc<Capture>>, gate: Arc<Gate>) -> R
 
 impl Page {
     /// `None`: come in.
-    fn turned_away(&self, client: Client, access: &Access, headers: &HeaderMap) -> Option<Response> {
+    fn refusal(&self, client: Client, access: &Access, headers: &HeaderMap) -> Option<Response> {
         if self.ctx.config.ingest.listen.ip().is_loopback() {
             return None;
         }
@@ -61,7 +60,7 @@ async fn only_admitted(
     request: Request,
     next: Next,
 ) -> Response {
-    match page.turned_away(client, &access, request.headers()) {
+    match page.refusal(client, &access, request.headers()) {
         Some(answer) => answer,
         None => next.run(request).await,
     }
@@ -72,7 +71,7 @@ async fn login(State(page): State<Arc<Page>>) -> Response {
         return (StatusCode::NOT_FOUND, Html(text::page(text::NO_GATEWAY, ""))).into_response();
     };
     let picture = capture.login_code().and_then(|code| qr::svg(&code).ok());
-    let body = match (&picture, state_word(capture.status().state)) {
+    let body = match (&picture, state_name(capture.status().state)) {
         (None, "waiting_login") if capture.verification().is_some() => text::page(text::VERIFY, ""),
         (Some(picture), _) => text::page(text::SCAN, picture),
         (None, "live" | "suspect") => text::page(text::LOGGED_IN, ""),
@@ -102,7 +101,7 @@ async fn status(State(page): State<Arc<Page>>) -> Response {
     no_store(
         Json(serde_json::json!({
             "gateway": capture.name(),
-            "state": state_word(status.state),
+            "state": state_name(status.state),
             "account": status.account.map(|account| account.to_string()),
             "since": row.as_ref().map(|row| row.state_since),
             "last_live_at": row.as_ref().and_then(|row| row.last_live_at),
@@ -126,7 +125,6 @@ fn no_store(mut response: Response) -> Response {
     response
 }
 
-/// What people read.
 mod text {
     pub const TOKEN_NEEDED: &str = "需要访问令牌：请在地址后加上 ?token=…";
     pub const NO_GATEWAY: &str = "没有配置微信网关";

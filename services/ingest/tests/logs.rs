@@ -35,7 +35,6 @@ impl Lines {
     }
 }
 
-/// Seen to fail without the bound on what libraries log: at `debug` the bus's client prints its password.
 #[tokio::test]
 async fn the_most_talkative_logs_hold_no_message_and_no_secret() -> Result<()> {
     let lines = Lines::default();

@@ -7,7 +7,7 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::rules::{KeptRules, RulesHistory};
+use domain::rules::{PinnedRules, RulesHistory};
 use store::rooms::{LockedRoom, waits};
 use store::sqlx::PgConnection;
 
@@ -22,7 +22,7 @@ pub struct Anew {
     /// From here on.
     pub from: Timestamp,
     /// What is judged from then on as it was counted.
-    pub kept: Option<KeptRules>,
+    pub kept: Option<PinnedRules>,
 }
 
 /// Rules newer than those that a room was folded with may reach back into what it has folded: then the rest of its past,
@@ -40,7 +40,7 @@ pub async fn by_newer_rules(
     let Some(counted) = counted.filter(|counted| newer_from < *counted) else {
         return Ok(Some(Anew { from: newer_from, kept: room.kept.clone() }));
     };
-    let judged = rules.known_at(room.folded_with).map(|known| known.keeping(room.kept.as_ref()));
-    let kept = judged.and_then(|judged| judged.kept_until(counted, rules));
+    let judged = rules.known_at(room.folded_with).map(|known| known.with_pinned(room.kept.as_ref()));
+    let kept = judged.and_then(|judged| judged.pin_until(counted, rules));
     Ok(Some(Anew { from: counted, kept }))
 }

@@ -1,22 +1,26 @@
-//! CHAT: batches of captured facts, one transaction a batch; a poisoned batch is halved until the culprit is alone.
+//! CHAT: batches of captured facts, two transactions a batch, each with rooms of its own; a poisoned batch is halved until
+//! the culprit is alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::future::Future;
-use std::pin::Pin;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use domain::id::{EntryId, RoomKey};
+use futures::future::BoxFuture;
 use runtime::Context;
-use runtime::bus::{Dead, Delivery, Handler, Outcome};
+use runtime::bus::{DeadLetterReason, Delivery, Handler, Outcome};
 use store::rooms;
+use store::rules::RulesCache;
 
 use crate::entry::Fact;
 use crate::failure::{Failure, RETRY_AFTER};
 use crate::fold::{Applied, Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
-use crate::rules::RulesCache;
 use crate::stages::Stages;
+
+/// Fewer facts than these are folded in one transaction.
+const WORTH_TWO: usize = 64;
 
 /// Folds CHAT.
 pub struct ChatHandler {
@@ -27,6 +31,37 @@ pub struct ChatHandler {
 
 /// A fact and which delivery of the batch brought it.
 type Numbered = (usize, Fact);
+
+/// What came of folding facts.
+#[derive(Default)]
+struct Folded {
+    changed: Vec<Changed>,
+    /// By delivery; those that are not named are done.
+    outcomes: Vec<(usize, Outcome)>,
+}
+
+impl Folded {
+    fn of(applied: Applied, facts: &[Numbered]) -> Self {
+        let mut folded = Self { changed: applied.changed, outcomes: Vec::new() };
+        for contradiction in applied.contradictions {
+            let same = |fact: &Fact| fact.is(&contradiction.entry, contradiction.seq);
+            let contradicting = facts.iter().filter(|(_, fact)| same(fact));
+            folded
+                .outcomes
+                .extend(contradicting.map(|(index, _)| (*index, contradicts(&contradiction.entry))));
+        }
+        folded
+    }
+
+    fn outcomes(outcomes: impl IntoIterator<Item = (usize, Outcome)>) -> Self {
+        Self { changed: Vec::new(), outcomes: outcomes.into_iter().collect() }
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.changed.extend(other.changed);
+        self.outcomes.extend(other.outcomes);
+    }
+}
 
 impl Handler for ChatHandler {
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
@@ -39,7 +74,13 @@ impl Handler for ChatHandler {
             }
         }
         one_room_each(&mut facts, &mut outcomes);
-        let changed = self.fold_or_isolate(facts, &mut outcomes).await;
+        let [one, other] = lanes(facts);
+        let (mut folded, others) = tokio::join!(self.fold_or_isolate(one), self.fold_or_isolate(other));
+        folded.extend(others);
+        for (index, outcome) in folded.outcomes {
+            outcomes[index] = outcome;
+        }
+        let changed = folded.changed;
         self.ctx.faults.reach(point::BEFORE_ACK).await;
         self.publish.send(changed);
         outcomes
@@ -72,7 +113,7 @@ fn contradicts(entry: &EntryId) -> Outcome {
 }
 
 fn dead(reason: &'static str, explanation: String) -> Outcome {
-    Outcome::Dead(Dead { reason, explanation })
+    Outcome::DeadLetter(DeadLetterReason { reason, explanation })
 }
 
 impl ChatHandler {
@@ -82,41 +123,25 @@ impl ChatHandler {
     }
 
     /// Folds facts together; where that can never succeed, in halves: first by room, then by message.
-    fn fold_or_isolate<'a>(
-        &'a self,
-        facts: Vec<Numbered>,
-        outcomes: &'a mut [Outcome],
-    ) -> Pin<Box<dyn Future<Output = Vec<Changed>> + Send + 'a>> {
+    fn fold_or_isolate(&self, facts: Vec<Numbered>) -> BoxFuture<'_, Folded> {
         Box::pin(async move {
             if facts.is_empty() {
-                return Vec::new();
+                return Folded::default();
             }
             match self.fold(&facts).await {
-                Ok(applied) => {
-                    for contradiction in applied.contradictions {
-                        let same = |fact: &Fact| fact.is(&contradiction.entry, contradiction.seq);
-                        for (index, _) in facts.iter().filter(|(_, fact)| same(fact)) {
-                            outcomes[*index] = contradicts(&contradiction.entry);
-                        }
-                    }
-                    applied.changed
-                }
+                Ok(applied) => Folded::of(applied, &facts),
                 Err(Failure::Transient(error)) => {
                     tracing::warn!(error, messages = facts.len(), "batch will be delivered again");
-                    for (index, _) in &facts {
-                        outcomes[*index] = Outcome::Retry(RETRY_AFTER);
-                    }
-                    Vec::new()
+                    Folded::outcomes(facts.iter().map(|(index, _)| (*index, Outcome::Retry(RETRY_AFTER))))
                 }
                 Err(Failure::Permanent { reason, explanation }) if facts.len() == 1 => {
-                    outcomes[facts[0].0] = dead(reason, explanation);
-                    Vec::new()
+                    Folded::outcomes([(facts[0].0, dead(reason, explanation))])
                 }
                 Err(Failure::Permanent { .. }) => {
                     let (one, other) = halves(facts);
-                    let mut changed = self.fold_or_isolate(one, outcomes).await;
-                    changed.extend(self.fold_or_isolate(other, outcomes).await);
-                    changed
+                    let mut folded = self.fold_or_isolate(one).await;
+                    folded.extend(self.fold_or_isolate(other).await);
+                    folded
                 }
             }
         })
@@ -131,7 +156,7 @@ impl ChatHandler {
         let locked = rooms::lock(&mut tx, &keys, now).await?;
         stages.done("lock");
         let newest = locked.first().map_or(0, |room| room.rules_version);
-        let rules = self.rules.get(&mut tx, newest).await?;
+        let rules = self.rules.at_least(&mut tx, newest).await?;
         let blank_before = self.ctx.config.retention.blank_before(now);
         let mut work: BTreeMap<RoomKey, RoomWork> = locked
             .into_iter()
@@ -164,6 +189,19 @@ impl ChatHandler {
         metrics::counter!("messages_folded_total").increment(facts.len() as u64);
         Ok(applied)
     }
+}
+
+/// Facts by room, in two parts that are folded side by side.
+fn lanes(facts: Vec<Numbered>) -> [Vec<Numbered>; 2] {
+    if facts.len() < WORTH_TWO {
+        return [facts, Vec::new()];
+    }
+    let (one, other) = facts.into_iter().partition(|(_, fact)| {
+        let mut hasher = DefaultHasher::new();
+        fact.room_id().hash(&mut hasher);
+        hasher.finish() % 2 == 0
+    });
+    [one, other]
 }
 
 /// Two smaller parts: by room while there are several, else by message.

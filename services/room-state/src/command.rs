@@ -6,22 +6,23 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
-use domain::gap::Unseen;
+use domain::gap::CoverageGaps;
 use domain::id::{CommandId, EntryId, WaitId};
 use domain::rules::RulesHistory;
-use domain::timeline::{Body, Cancel, Claim, Entry, Position};
+use domain::timeline::{Body, Cancel, CancelKind, Entry, Position};
 use domain::wait::Ending;
 use domain::wording;
-use events::command::{Command, Wish};
+use events::command::{Command, CommandKind};
 use events::decode;
 use runtime::Context;
-use runtime::bus::{Consumer, Dead, Delivery, Handler, Outcome};
+use runtime::bus::{Consumer, DeadLetterReason, Delivery, Handler, Outcome};
 use runtime::telemetry::chain;
 use store::golive;
 use store::rooms::commands::{self, Decided, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, Which};
 use store::rooms::{self, LockedRoom};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::failure::{Failure, RETRY_AFTER};
@@ -29,7 +30,6 @@ use crate::fold::{Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
 use crate::recompute::{self, Window, preview};
-use crate::rules::RulesCache;
 use crate::stages::Stages;
 use crate::wording as words;
 
@@ -96,7 +96,10 @@ impl CommandHandler {
         let command: Command = match decode(delivery.payload()) {
             Ok(command) => command,
             Err(error) => {
-                return Outcome::Dead(Dead { reason: "undecodable", explanation: error.to_string() });
+                return Outcome::DeadLetter(DeadLetterReason {
+                    reason: "undecodable",
+                    explanation: error.to_string(),
+                });
             }
         };
         match self.decide(&command).await {
@@ -108,7 +111,9 @@ impl CommandHandler {
                 tracing::warn!(error, command.id = %command.id, "command will be delivered again");
                 Outcome::Retry(RETRY_AFTER)
             }
-            Err(Failure::Permanent { reason, explanation }) => Outcome::Dead(Dead { reason, explanation }),
+            Err(Failure::Permanent { reason, explanation }) => {
+                Outcome::DeadLetter(DeadLetterReason { reason, explanation })
+            }
         }
     }
 
@@ -131,8 +136,8 @@ impl CommandHandler {
         if commands::is_decided(&mut tx, &command.id).await? {
             return Ok(Vec::new());
         }
-        let rules = self.rules.get(&mut tx, locked.rules_version).await?;
-        if let Wish::Recompute { from, to } = command.wish {
+        let rules = self.rules.at_least(&mut tx, locked.rules_version).await?;
+        if let CommandKind::Recompute { from, to } = command.kind {
             let window = Window { from, to };
             let (plan, changed) = Box::pin(recompute(&mut tx, locked, window, &rules, now)).await?;
             if !commands::insert(&mut tx, &record(command, &plan, now)).await? {
@@ -152,13 +157,13 @@ impl CommandHandler {
         });
         let work = RoomWork { entries: entries.into_iter().collect(), ..RoomWork::of(locked) };
         let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?.changed;
-        if matches!(command.wish, Wish::Cancel { .. } | Wish::ConfirmAnswered { .. })
+        if matches!(command.kind, CommandKind::Cancel { .. } | CommandKind::ConfirmAnswered { .. })
             && plan.decided == Decided::Applied
             && !cancelled(&changed, &command.id)
         {
             plan = Plan { decided: Decided::Unchanged, message: words::NOBODY_WAITS.to_owned(), body: None };
         }
-        if let Wish::UndoCancel { cancel } = &command.wish
+        if let CommandKind::UndoCancel { cancel } = &command.kind
             && plan.decided == Decided::Applied
             && let Some(place) = timeline::find(&mut tx, &command.room, &EntryId::from(cancel)).await?
         {
@@ -175,7 +180,7 @@ impl CommandHandler {
 }
 
 fn count(command: &Command, plan: &Plan) {
-    let (kind, decision) = (command.wish.kind(), plan.decided.as_str());
+    let (kind, decision) = (command.kind.name(), plan.decided.as_str());
     metrics::counter!("commands_decided_total", "kind" => kind, "decision" => decision).increment(1);
 }
 
@@ -219,20 +224,20 @@ async fn plan(
         entry: EntryId::from(&command.id),
         after: None,
     };
-    Ok(match &command.wish {
-        Wish::Cancel { through, reason, .. } => {
-            let cancel = cancel(command, reason, Claim::NoReplyNeeded);
-            end(connection, command, through, cancel, wording::CANCELLED).await?
+    Ok(match &command.kind {
+        CommandKind::Cancel { seen_up_to, reason, .. } => {
+            let cancel = cancel(command, reason, CancelKind::NoReplyNeeded);
+            end(connection, command, seen_up_to, cancel, wording::CANCELLED).await?
         }
-        Wish::CancelUnseen { .. } => Plan::refused(words::UNSEEN_TICK),
-        Wish::ConfirmAnswered { wait, through } => {
+        CommandKind::CancelUnseen { .. } => Plan::refused(words::UNSEEN_TICK),
+        CommandKind::ConfirmAnswered { wait, seen_up_to } => {
             if !was_unseen(connection, wait, locked, now).await? {
                 return Ok(Plan::refused(words::NOTHING_MISSED));
             }
-            let cancel = cancel(command, "", Claim::Answered);
-            end(connection, command, through, cancel, wording::CONFIRMED).await?
+            let cancel = cancel(command, "", CancelKind::Answered);
+            end(connection, command, seen_up_to, cancel, wording::CONFIRMED).await?
         }
-        Wish::UndoCancel { cancel } => {
+        CommandKind::UndoCancel { cancel } => {
             if timeline::find(connection, &command.room, &EntryId::from(cancel)).await?.is_none() {
                 return Ok(Plan::refused(words::NO_SUCH_CANCEL));
             }
@@ -243,41 +248,42 @@ async fn plan(
                 body: Some((here, body)),
             }
         }
-        Wish::Assign { owner, stage, approved } => {
+        CommandKind::Assign { owner, stage, approved } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
             // By the time of asking: whatever has happened since, asked again it would be decided alike.
             let rehearsal = !golive::history(connection).await?.at(command.at).live;
             let request = Request { owner, stage, approved: *approved, rehearsal };
             match decide(Some(&current), &request, &rules.newest().rules) {
-                Decision::Applied { owner, stage, message } => Plan {
+                Decision::Applied { owner, stage, acceptance } => Plan {
                     decided: Decided::Applied,
-                    message: message.to_owned(),
+                    message: wording::accepted(acceptance).to_owned(),
                     body: Some((here, Body::Assigned { owner: Some(owner), stage })),
                 },
-                Decision::Refused { message } => Plan { decided: Decided::Refused, message, body: None },
+                Decision::Refused(refusal) => Plan::refused(&wording::refused(&refusal)),
                 Decision::Unchanged => {
                     Plan { decided: Decided::Unchanged, message: String::new(), body: None }
                 }
             }
         }
-        Wish::Compare { owner, stage } => {
+        CommandKind::Compare { owner, stage } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
-            match domain::assignment::compare(&current, owner, stage, &rules.newest().rules) {
-                Some(question) => Plan::refused(&question),
-                None => Plan { decided: Decided::Unchanged, message: String::new(), body: None },
+            if domain::assignment::differs(&current, owner, stage, &rules.newest().rules) {
+                Plan::refused(&wording::differs(owner, stage, &current))
+            } else {
+                Plan { decided: Decided::Unchanged, message: String::new(), body: None }
             }
         }
         // Decided before it gets here: it writes no entry.
-        Wish::Recompute { .. } => Plan::refused(words::NOTHING_TO_RECOMPUTE),
+        CommandKind::Recompute { .. } => Plan::refused(words::NOTHING_TO_RECOMPUTE),
     })
 }
 
-fn cancel(command: &Command, reason: &str, claim: Claim) -> Cancel {
+fn cancel(command: &Command, reason: &str, kind: CancelKind) -> Cancel {
     Cancel {
         command: command.id.clone(),
         by: command.by.clone(),
         reason: reason.to_owned(),
-        claim,
+        kind,
         at: command.at,
         undone: false,
     }
@@ -287,11 +293,11 @@ fn cancel(command: &Command, reason: &str, claim: Claim) -> Cancel {
 async fn end(
     connection: &mut PgConnection,
     command: &Command,
-    through: &EntryId,
+    seen_up_to: &EntryId,
     cancel: Cancel,
     message: &str,
 ) -> Result<Plan, Failure> {
-    let Some(seen) = timeline::find(connection, &command.room, through).await? else {
+    let Some(seen) = timeline::find(connection, &command.room, seen_up_to).await? else {
         return Ok(Plan::refused(words::NOT_IN_ROOM));
     };
     let position = Position { after: Some(EntryId::from(&command.id)), ..seen };
@@ -309,7 +315,7 @@ async fn was_unseen(
     let found = waits::list(connection, Which::Ids(std::slice::from_ref(&wait.0))).await?.pop();
     let Some(found) = found.filter(|found| found.room == locked.room) else { return Ok(false) };
     let gaps = store::ingest::gaps::after(connection, found.wait.opened.at).await?;
-    Ok(Unseen::of(&locked.room, &locked.state.presence, &gaps).touches(&found.wait, now))
+    Ok(CoverageGaps::of(&locked.room, &locked.state.presence, &gaps).affects(&found.wait, now))
 }
 
 /// Whether a cancel closed a wait.
@@ -337,11 +343,11 @@ fn record(command: &Command, plan: &Plan, now: Timestamp) -> StoredCommand {
     StoredCommand {
         id: command.id.clone(),
         room: command.room.clone(),
-        kind: command.wish.kind().to_owned(),
+        kind: command.kind.name().to_owned(),
         at: command.at,
         by: command.by.clone(),
         via: command.via.as_str().to_owned(),
-        wish: serde_json::to_value(&command.wish).unwrap_or_default(),
+        arguments: serde_json::to_value(&command.kind).unwrap_or_default(),
         decision: plan.decided.as_str().to_owned(),
         message: plan.message.clone(),
         decided_at: now,

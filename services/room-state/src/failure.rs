@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use runtime::bus::{Dead, Outcome};
+use runtime::bus::{DeadLetterReason, Outcome};
 use runtime::telemetry::chain;
 use store::rules::RulesError;
 use store::sqlx;
@@ -54,7 +54,9 @@ impl Failure {
     pub fn outcome(self) -> Outcome {
         match self {
             Self::Transient(_) => Outcome::Retry(RETRY_AFTER),
-            Self::Permanent { reason, explanation } => Outcome::Dead(Dead { reason, explanation }),
+            Self::Permanent { reason, explanation } => {
+                Outcome::DeadLetter(DeadLetterReason { reason, explanation })
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use domain::id::{EntryId, MessageKey, RoomKey, WaitId};
 use domain::rules::{Rules, RulesHistory};
 use domain::timeline::capture::{Captured, places};
 use domain::timeline::{Body, Entry, Position};
-use domain::wait::Fate;
+use domain::wait::Supersession;
 use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, NewWait};
@@ -185,7 +185,7 @@ pub struct Applied {
 struct Writes {
     updates: Vec<RoomUpdate>,
     waits: Vec<NewWait>,
-    fates: Vec<(WaitId, Fate)>,
+    fates: Vec<(WaitId, Supersession)>,
     notices: Vec<StoredCommand>,
     applied: Applied,
 }
@@ -211,10 +211,7 @@ pub async fn apply(
     }
     stages.done("fold");
     if !writes.updates.is_empty() {
-        // Another replica may be storing the same message in another room at this moment, unseen by `store_entries`.
-        if !waits::upsert(connection, &writes.waits, now).await? {
-            return Err(Failure::in_two_rooms("a wait's opening"));
-        }
+        waits::upsert(connection, &writes.waits, now).await?;
         waits::retire(connection, &writes.fates, now).await?;
         stages.done("waits");
         rooms::update(connection, &writes.updates, now).await?;
@@ -258,25 +255,29 @@ async fn store_entries(
     for (room, entry) in timeline::insert(connection, &entries).await? {
         news.entry(room).or_default().inserted.insert(entry);
     }
-    let (in_rooms, new): (Vec<&str>, Vec<&str>) = news
-        .iter()
-        .flat_map(|(room, news)| news.inserted.iter().map(move |entry| (room.as_str(), entry.as_str())))
-        .unzip();
-    if let Some(message) = timeline::elsewhere(connection, &in_rooms, &new).await? {
-        return Err(Failure::in_two_rooms(&format!("the message {message}")));
-    }
     settle_repeats(connection, &entries, &mut news).await?;
-    let (rooms, ids): (Vec<String>, Vec<String>) = news
-        .iter()
-        .flat_map(|(room, news)| news.inserted.iter().map(move |entry| (room.clone(), entry.clone())))
-        .unzip();
-    for (room, position) in timeline::link(connection, &rooms, &ids).await? {
+    let is_new = |new: &NewEntry| {
+        news.get(&new.room.to_string()).is_some_and(|news| news.inserted.contains(new.id.as_str()))
+    };
+    let new: Vec<&NewEntry> = entries.into_iter().filter(|new| is_new(new)).collect();
+    for (room, position) in link(connection, &new).await? {
         news.entry(room).or_default().affect(position);
     }
     for room in work {
         settle_places(connection, room, &mut news).await?;
     }
     Ok(news)
+}
+
+/// Links what takes back and what is taken back, where there is any among new entries.
+async fn link(connection: &mut PgConnection, new: &[&NewEntry]) -> Result<Vec<(String, Position)>, Failure> {
+    let ids: Vec<&str> = new.iter().map(|new| new.id.as_str()).collect();
+    let takes_back =
+        |new: &&NewEntry| matches!(new.entry.body, Body::Recall { .. } | Body::CancelUndone { .. });
+    if new.iter().any(takes_back) || timeline::are_targets(connection, &ids).await? {
+        return Ok(timeline::link(connection, &ids).await?);
+    }
+    Ok(Vec::new())
 }
 
 /// Puts the live messages of a room where they stand, if one of them was captured before others that stood already.
@@ -322,16 +323,18 @@ async fn settle_repeats(
     if repeated.is_empty() {
         return Ok(());
     }
-    let rooms: Vec<String> = repeated.iter().map(|new| new.room.to_string()).collect();
-    let ids: Vec<String> = repeated.iter().map(|new| new.id.0.clone()).collect();
-    let stored: BTreeMap<(String, String), timeline::Stored> = timeline::stored(connection, &rooms, &ids)
+    let ids: Vec<&str> = repeated.iter().map(|new| new.id.as_str()).collect();
+    let stored: BTreeMap<String, timeline::Stored> = timeline::stored(connection, &ids)
         .await?
         .into_iter()
-        .map(|stored| ((stored.room.clone(), stored.entry.clone()), stored))
+        .map(|stored| (stored.entry.clone(), stored))
         .collect();
     for new in repeated {
         let room = new.room.to_string();
-        let Some(old) = stored.get(&(room.clone(), new.id.0.clone())) else { continue };
+        let Some(old) = stored.get(new.id.as_str()) else { continue };
+        if old.room != room {
+            return Err(Failure::in_two_rooms(&format!("the message {}", new.id)));
+        }
         let held = Content { at: old.sent_at, sender: old.sender.clone(), text: old.text.as_deref() };
         if held.agrees(&content(new)) {
             continue;
@@ -374,7 +377,7 @@ async fn fold_room(
         news.affect(Position::before(from));
     }
     let kept = anew.map_or_else(|| locked.kept.clone(), |anew| anew.kept);
-    let rules = &rules.keeping(kept.as_ref());
+    let rules = &rules.with_pinned(kept.as_ref());
     let topic = newer_topic(&locked.topic, topic.as_ref());
     let same_room = topic == locked.topic && excluded == locked.excluded;
     if entries.is_empty() && news.affected.is_none() && conflicts == 0 && same_room {
@@ -410,7 +413,7 @@ async fn fold_room(
     }));
     let version = locked.version + 1;
     let last_spoken = folded.state.last_speaker.as_ref().map(|speaker| speaker.at);
-    writes.notices.extend(folded.turns.iter().map(|turn| notice::of(&room, turn, now)));
+    writes.notices.extend(folded.presence_changes.iter().map(|change| notice::of(&room, change, now)));
     writes.updates.push(RoomUpdate {
         room: room.clone(),
         topic,
@@ -434,8 +437,10 @@ fn fold_on(
 ) -> Result<domain::fold::Folded, Failure> {
     let opened_before = state.open.clone();
     let mut folded = guarded(state, entries.iter().map(|new| &new.entry), rules)?;
-    // The wait that was open before comes first; untouched, it need not be written again.
-    folded.waits.retain(|folded| opened_before.as_ref() != Some(&folded.wait));
+    // Of the wait that was open before, its counts are kept in the room's state.
+    folded.waits.retain(|folded| {
+        opened_before.as_ref().is_none_or(|open| !open.differs_in_counts_alone(&folded.wait))
+    });
     Ok(folded)
 }
 
@@ -449,7 +454,7 @@ pub async fn fold_again(
     room: &RoomKey,
     affected: Option<&Position>,
     rules: &RulesHistory,
-) -> Result<(domain::fold::Folded, Vec<(WaitId, Fate)>), Failure> {
+) -> Result<(domain::fold::Folded, Vec<(WaitId, Supersession)>), Failure> {
     let start = match affected {
         Some(affected) => waits::checkpoint(connection, room, affected).await?.unwrap_or_default(),
         None => FoldState::default(),

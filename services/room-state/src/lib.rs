@@ -16,7 +16,6 @@ mod publish;
 pub mod recompute;
 mod refold;
 mod retention;
-mod rules;
 mod stages;
 mod wording;
 
@@ -24,9 +23,9 @@ use std::sync::Arc;
 
 use runtime::bus::{Consumer, consume};
 use runtime::{Context, Tasks};
+use store::rules::RulesCache;
 
 use crate::publish::Publisher;
-use crate::rules::RulesCache;
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::main("room-state", store::role::Role::RoomState, room_state::run)
+    runtime::main(store::role::Role::RoomState, room_state::run)
 }

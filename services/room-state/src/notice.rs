@@ -3,7 +3,7 @@
 //! its end.
 
 use domain::Timestamp;
-use domain::fold::Turn;
+use domain::fold::PresenceChange;
 use domain::id::{CommandId, RoomKey};
 use store::rooms::commands::{Decided, StoredCommand};
 
@@ -13,9 +13,9 @@ use crate::wording as words;
 const VIA: &str = "chat";
 
 /// As it is recorded.
-pub fn of(room: &RoomKey, turn: &Turn, now: Timestamp) -> StoredCommand {
-    let absence = &turn.absence;
-    let (kind, message, by) = match turn.back_at {
+pub fn of(room: &RoomKey, change: &PresenceChange, now: Timestamp) -> StoredCommand {
+    let absence = &change.absence;
+    let (kind, message, by) = match change.back_at {
         None => ("account_left", words::LEFT, absence.by.as_deref()),
         Some(_) => ("account_back", words::BACK, None),
     };
@@ -23,10 +23,10 @@ pub fn of(room: &RoomKey, turn: &Turn, now: Timestamp) -> StoredCommand {
         id: CommandId(format!("{kind}:{}", absence.entry)),
         room: room.clone(),
         kind: kind.to_owned(),
-        at: turn.back_at.unwrap_or(absence.at),
+        at: change.back_at.unwrap_or(absence.at),
         by: by.unwrap_or(words::NOBODY).to_owned(),
         via: VIA.to_owned(),
-        wish: serde_json::json!({}),
+        arguments: serde_json::json!({}),
         decision: Decided::Applied.as_str().to_owned(),
         message: message.to_owned(),
         decided_at: now,

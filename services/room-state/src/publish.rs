@@ -1,12 +1,11 @@
-//! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one; what a crash
-//! left unannounced is found by a sweep. The row is the outbox.
-//!
-//! That a room was announced is noted later than it is announced, many rooms at once: a crash in between announces them
-//! again, which harms nobody, and the rows that the fold is busy with are not written twice.
+//! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one. What a crash or a
+//! failure left unannounced is found by those who mirror rooms: each compares versions at least once a minute. A start
+//! announces what changed shortly before it, so that a crash costs not even that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::id::RoomKey;
 use events::room::RoomChanged;
 use events::{encode, subject};
@@ -15,17 +14,16 @@ use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
 use store::rooms;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::Instant;
 
 use crate::fold::Changed;
 use crate::point;
 
 /// At least this long lies between two announcements: changes of a room within it become one.
 const GATHER: Duration = Duration::from_millis(200);
-/// How often it is noted what was announced.
-const NOTE: Duration = Duration::from_secs(2);
-/// How often rooms that nobody announced are looked for.
-const SWEEP: Duration = Duration::from_mins(1);
+/// A start announces what changed within this time: longer than anybody takes to compare versions.
+const RECENT: TimeDelta = TimeDelta::minutes(2);
+/// How often the part shows that it lives while nothing changes.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Takes changed rooms, never blocks.
 #[derive(Debug, Clone)]
@@ -35,7 +33,7 @@ impl PublishHandle {
     /// These rooms changed, and that is committed.
     pub fn send(&self, changed: Vec<Changed>) {
         for room in changed {
-            // The receiver only goes away at shutdown; the next start's sweep announces what is left.
+            // The receiver only goes away at shutdown.
             self.0.send((room.room, room.version)).ok();
         }
     }
@@ -49,8 +47,6 @@ pub struct Publisher {
     /// Tells this process's announcements from those of others: a restored database counts versions again that the bus
     /// may still remember.
     announcer: String,
-    /// Announced, but not noted yet.
-    announced: BTreeMap<RoomKey, i64>,
 }
 
 impl Publisher {
@@ -58,7 +54,7 @@ impl Publisher {
     pub fn new(ctx: Context) -> Self {
         let (sender, changes) = unbounded_channel();
         let announcer = runtime::random::token();
-        Self { ctx, sender, changes, announcer, announced: BTreeMap::new() }
+        Self { ctx, sender, changes, announcer }
     }
 
     /// Where changed rooms are handed in.
@@ -66,30 +62,22 @@ impl Publisher {
         PublishHandle(self.sender.clone())
     }
 
-    /// Runs until the shutdown is requested. Starts with a sweep, for what the last run left behind.
+    /// Runs until the shutdown is requested.
     pub async fn run(mut self) {
-        let (note, sweep) = (self.ctx.clock.real(NOTE), self.ctx.clock.real(SWEEP));
-        let (mut next_sweep, mut next_note) = (Instant::now(), Instant::now() + note);
+        let heartbeat = self.ctx.clock.real(HEARTBEAT);
+        let recent = self.recently_changed().await;
+        self.announce(recent).await;
         while !self.ctx.shutdown.requested() {
             self.ctx.health.beat("publish");
             let changed = tokio::select! {
                 () = self.ctx.shutdown.wait() => break,
-                () = tokio::time::sleep_until(next_note) => {
-                    next_note = Instant::now() + note;
-                    self.note().await;
-                    continue;
-                }
-                () = tokio::time::sleep_until(next_sweep) => {
-                    next_sweep = Instant::now() + sweep;
-                    self.left_behind().await
-                }
+                () = tokio::time::sleep(heartbeat) => continue,
                 Some((room, version)) = self.changes.recv() => self.gather(room, version),
             };
             self.ctx.faults.reach(point::BEFORE_PUBLISH).await;
             self.announce(changed).await;
             self.ctx.shutdown.sleep(GATHER).await;
         }
-        self.note().await;
     }
 
     /// What has come in since the last announcement, each room once.
@@ -102,49 +90,29 @@ impl Publisher {
         changed
     }
 
-    async fn left_behind(&self) -> BTreeMap<RoomKey, i64> {
+    async fn recently_changed(&self) -> BTreeMap<RoomKey, i64> {
         let found = async {
             let mut connection = self.ctx.db.acquire().await?;
-            rooms::unpublished(&mut connection).await
+            rooms::changed_since(&mut connection, self.ctx.clock.now() - RECENT).await
         };
-        match found.await {
-            Ok(rooms) => rooms.into_iter().filter(|(room, _)| !self.announced.contains_key(room)).collect(),
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "sweep of unannounced rooms failed");
-                BTreeMap::new()
-            }
-        }
+        found.await.unwrap_or_else(|error| {
+            tracing::warn!(error = chain(&error), "what changed before the start is not announced");
+            BTreeMap::new()
+        })
     }
 
-    async fn announce(&mut self, changed: BTreeMap<RoomKey, i64>) {
-        let (rooms, outgoing): (Vec<(RoomKey, i64)>, Vec<Outgoing>) = changed
+    async fn announce(&self, changed: BTreeMap<RoomKey, i64>) {
+        let outgoing: Vec<Outgoing> = changed
             .into_iter()
-            .filter_map(|(room, version)| {
-                wake_up(&room, version, &self.announcer).map(|outgoing| ((room, version), outgoing))
-            })
-            .unzip();
-        let answers = self.ctx.bus.publish_all(&outgoing).await;
-        for ((room, version), answer) in rooms.into_iter().zip(answers) {
-            match answer {
-                Ok(_) => drop(self.announced.insert(room, version)),
-                Err(error) => {
-                    tracing::warn!(error = chain(&error), "a wake-up is late: the next sweep announces it");
-                }
+            .filter_map(|(room, version)| wake_up(&room, version, &self.announcer))
+            .collect();
+        for answer in self.ctx.bus.publish_all(&outgoing).await {
+            if let Err(error) = answer {
+                tracing::warn!(
+                    error = chain(&error),
+                    "a wake-up is late: the next comparison of versions finds the room"
+                );
             }
-        }
-    }
-
-    async fn note(&mut self) {
-        if self.announced.is_empty() {
-            return;
-        }
-        let announced: Vec<(RoomKey, i64)> = std::mem::take(&mut self.announced).into_iter().collect();
-        let noted = async {
-            let mut connection = self.ctx.db.acquire().await?;
-            rooms::mark_published(&mut connection, &announced).await
-        };
-        if let Err(error) = noted.await {
-            tracing::warn!(error = chain(&error), "announcements could not be noted: they will be repeated");
         }
     }
 }

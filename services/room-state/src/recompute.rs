@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::id::{CommandId, RoomKey, WaitId};
-use domain::rules::{KeptRules, RulesHistory};
+use domain::rules::{PinnedRules, RulesHistory};
 use domain::timeline::Position;
 use domain::wait::Wait;
 use events::subject::room_token;
@@ -54,7 +54,7 @@ pub struct Difference {
 pub async fn preview(
     connection: &mut PgConnection,
     room: &RoomKey,
-    kept: &KeptRules,
+    kept: &PinnedRules,
     window: Window,
     rules: &RulesHistory,
 ) -> Result<Vec<Difference>, Failure> {
@@ -62,7 +62,7 @@ pub async fn preview(
     if left.as_ref() == Some(kept) {
         return Ok(Vec::new());
     }
-    let rules = rules.keeping(left.as_ref());
+    let rules = rules.with_pinned(left.as_ref());
     let (folded, fates) = fold_again(connection, room, Some(&Position::before(window.from)), &rules).await?;
     let mut after: BTreeMap<WaitId, Option<Wait>> =
         folded.waits.into_iter().map(|folded| (folded.wait.id.clone(), Some(folded.wait))).collect();
@@ -87,7 +87,7 @@ pub async fn anew(
     room: &LockedRoom,
     window: Window,
     rules: &RulesHistory,
-) -> Result<Option<(KeptRules, Anew)>, Failure> {
+) -> Result<Option<(PinnedRules, Anew)>, Failure> {
     let pending = by_newer_rules(connection, room, rules).await?;
     let (kept, pending_from) = match pending {
         Some(Anew { from, kept }) => (kept, Some(from)),

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use domain::id::RoomKey;
 use runtime::Context;
+use store::rules::RulesCache;
 use store::{rooms, rules as stored_rules};
 
 use crate::failure::{Failure, guarded};
 use crate::fold::{RoomWork, apply};
 use crate::publish::PublishHandle;
-use crate::rules::RulesCache;
 use crate::stages::Stages;
 
 /// How often newer rules are looked for.
@@ -44,7 +44,7 @@ async fn exclude(
     if newest == 0 {
         return Ok(());
     }
-    let history = rules.get(&mut connection, newest).await?;
+    let history = rules.at_least(&mut connection, newest).await?;
     let in_force = history.version_at(ctx.clock.now());
     if *looked == Some(in_force.version) {
         return Ok(());
@@ -99,7 +99,7 @@ async fn touch(
     let Some(locked) = rooms::lock(&mut tx, std::slice::from_ref(room), now).await?.pop() else {
         return Ok(());
     };
-    let rules = rules.get(&mut tx, locked.rules_version).await?;
+    let rules = rules.at_least(&mut tx, locked.rules_version).await?;
     // The fold sees by itself from where newer rules touch the room.
     let applied = apply(&mut tx, vec![RoomWork::of(locked)], &rules, now, &mut Stages::start()).await?;
     tx.commit().await?;

@@ -1,107 +1,116 @@
-//! What a manager's edit asks for. Pure.
+//! Decides what a manager's edit leads to. Pure.
 
 use chrono::DateTime;
 use domain::id::{CommandId, EntryId};
-use events::command::{Command, Via, Wish};
-use store::vika_reconcile::{KnownRow, Snapshot};
-use store::vika_sync::{SEEN_MOST, Seen};
+use events::command::{Command, CommandKind, Via};
+use store::vika_reconcile::{KnownRow, ManagerCells};
+use store::vika_sync::{MAX_SEEN, Seen};
 use vika::tables::{AllRooms, Table, Today};
-use vika::{Cell, EditId, Present};
+use vika::{Cell, EditId, UsableColumns};
 
 /// An edit of a row by somebody who is not one of our users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit<A> {
-    /// Which.
+    /// Sheet, row and stamp.
     pub id: EditId,
     /// Display name of its author.
     pub by: String,
-    /// 群ID as the row has it, to recognise a row that is being made.
+    /// 群ID as the row has it, to recognise a row that is being created.
     pub room: String,
-    /// What the row asks for now.
-    pub asks: A,
+    /// What the manager cells of the row say now.
+    pub request: A,
 }
 
-/// What is to be done about an edit.
+/// What an edit leads to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// This has to be sent.
+    /// A command for `room-state`.
     Send(Command),
-    /// Nothing that we act on is asked for.
+    /// Nothing: no cell that we act on was changed.
     Nothing,
-    /// The row is not one of ours.
+    /// Nothing: the row is not one of ours.
     UnknownRow,
 }
 
-/// A row of 今日群聊: what was shown when the box was ticked needs no reply.
-pub fn tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
+/// A tick in 今日群聊: what the row showed when the box was ticked needs no reply.
+pub fn decide_tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
     let Some(known) = known else { return Verdict::UnknownRow };
-    if !edit.asks {
+    if !edit.request {
         return Verdict::Nothing;
     }
     let reason = Today::Cancel.name().to_owned();
-    let wish = match shown_at(known, edit.id.stamp_ms) {
-        Some(through) => Wish::Cancel { wait: None, through: EntryId(through.to_owned()), reason },
-        None => Wish::CancelUnseen { reason },
+    let kind = match seen_at(known, edit.id.stamp_ms) {
+        Some(entry) => CommandKind::Cancel { wait: None, seen_up_to: EntryId(entry.to_owned()), reason },
+        None => CommandKind::CancelUnseen { reason },
     };
-    Verdict::Send(command(edit, known, wish))
+    Verdict::Send(command(edit, known, kind))
 }
 
-/// A row of 群聊总表: owner, stage and approval as they stand, if any of them is another than `before`. Where managers were
-/// asked about what stands and is `open`, an edit that leaves it so is no answer: they are asked once more.
-pub fn assignment(edit: &Edit<Snapshot>, known: Option<&KnownRow>, before: &Snapshot, open: bool) -> Verdict {
+/// An edit of 群聊总表: assigns owner, stage and approval if any of them differs from `before`. While managers have `to_confirm`
+/// what was found in the row, an edit that leaves these cells as they are makes us ask once more.
+pub fn decide_assignment(
+    edit: &Edit<ManagerCells>,
+    known: Option<&KnownRow>,
+    before: &ManagerCells,
+    to_confirm: bool,
+) -> Verdict {
     let Some(known) = known else { return Verdict::UnknownRow };
-    if edit.asks == *before {
-        return if open { compare(edit, known) } else { Verdict::Nothing };
+    if edit.request == *before {
+        return if to_confirm { ask_to_confirm(edit, known) } else { Verdict::Nothing };
     }
-    let Snapshot { owner, stage, approved } = edit.asks.clone();
-    Verdict::Send(command(edit, known, Wish::Assign { owner, stage, approved }))
+    let ManagerCells { owner, stage, approved } = edit.request.clone();
+    Verdict::Send(command(edit, known, CommandKind::Assign { owner, stage, approved }))
 }
 
-/// What stands in a row of 群聊总表 that was there before anything was known of it.
-pub fn compare(edit: &Edit<Snapshot>, known: &KnownRow) -> Verdict {
-    let Snapshot { owner, stage, .. } = edit.asks.clone();
-    Verdict::Send(command(edit, known, Wish::Compare { owner, stage }))
+/// Asks managers about what was found in a row of 群聊总表, where it differs from what is in force.
+pub fn ask_to_confirm(edit: &Edit<ManagerCells>, known: &KnownRow) -> Verdict {
+    let ManagerCells { owner, stage, .. } = edit.request.clone();
+    Verdict::Send(command(edit, known, CommandKind::Compare { owner, stage }))
 }
 
-fn command<A>(edit: &Edit<A>, known: &KnownRow, wish: Wish) -> Command {
+fn command<A>(edit: &Edit<A>, known: &KnownRow, kind: CommandKind) -> Command {
     Command {
         id: CommandId(edit.id.to_string()),
         room: known.room.clone(),
         at: DateTime::from_timestamp_millis(edit.id.stamp_ms).unwrap_or_default(),
         by: edit.by.clone(),
         via: Via::Vika,
-        wish,
+        kind,
     }
 }
 
-/// The last entry that the row reflected at a moment: what was written since, the author has not seen. The clocks of
-/// Vika and ours may differ by a little; in doubt less is cancelled, never more. A full list may have lost what came
-/// before it, and a row that was there before anything was known of it showed something else: then nobody knows.
-fn shown_at(known: &KnownRow, stamp_ms: i64) -> Option<&str> {
+/// The last entry that the row showed at a moment; the author has not seen what was written later. The clocks of Vika and
+/// ours may differ a little: rather too little is cancelled than too much. `None` if it is not known: a full list may have
+/// lost what came before it, and a found row showed what somebody else wrote.
+fn seen_at(known: &KnownRow, stamp_ms: i64) -> Option<&str> {
     let seen: &[Seen] = &known.seen;
     let before = seen.iter().rev().find(|seen| seen.at.timestamp_millis() <= stamp_ms);
-    let first = || seen.first().filter(|_| seen.len() < SEEN_MOST && !known.found);
-    before.or_else(first).map(|seen| seen.through.as_str())
+    let first = || seen.first().filter(|_| seen.len() < MAX_SEEN && !known.found);
+    before.or_else(first).map(|seen| seen.seen_up_to.as_str())
 }
 
-/// What the row had when it was made, as far as managers own it: what the first edit is compared with.
-pub fn as_made(known: &KnownRow, columns: &Present<AllRooms>) -> Snapshot {
+/// The manager cells that the row was created with: what its first edit is compared with.
+pub fn initial_cells(known: &KnownRow, columns: &UsableColumns<AllRooms>) -> ManagerCells {
     let cell = |column| cell(known, columns, column);
-    Snapshot {
+    ManagerCells {
         owner: cell(AllRooms::Owner).as_text().to_owned(),
         stage: cell(AllRooms::Stage).as_text().to_owned(),
         approved: cell(AllRooms::Approved).is_ticked(),
     }
 }
 
-/// Whether owner and stage are other ones than the row shows to be in force.
-pub fn differs(asks: &Snapshot, known: &KnownRow, columns: &Present<AllRooms>) -> bool {
+/// Whether owner or stage differ from the effective ones in the same row.
+pub fn differs_from_effective(
+    request: &ManagerCells,
+    known: &KnownRow,
+    columns: &UsableColumns<AllRooms>,
+) -> bool {
     let in_force = |column| cell(known, columns, column).as_text().to_owned();
-    asks.owner.trim() != in_force(AllRooms::EffectiveOwner)
-        || asks.stage != in_force(AllRooms::EffectiveStage)
+    request.owner.trim() != in_force(AllRooms::EffectiveOwner)
+        || request.stage != in_force(AllRooms::EffectiveStage)
 }
 
-fn cell(known: &KnownRow, columns: &Present<AllRooms>, column: AllRooms) -> Cell {
+fn cell(known: &KnownRow, columns: &UsableColumns<AllRooms>, column: AllRooms) -> Cell {
     let value = columns.id(column).and_then(|id| known.cells.get(id.as_str()));
     value.map_or(Cell::Empty, Cell::read)
 }
@@ -113,43 +122,44 @@ mod tests {
     use super::*;
 
     fn seen(entries: &[(&str, i64)]) -> Vec<Seen> {
-        let seen = |(through, ms): &(&str, i64)| Seen {
-            through: (*through).into(),
+        let seen = |(entry, ms): &(&str, i64)| Seen {
+            seen_up_to: (*entry).into(),
             at: DateTime::from_timestamp_millis(*ms).unwrap(),
         };
         entries.iter().map(seen).collect()
     }
 
-    fn edit<A>(asks: A) -> Edit<A> {
+    fn edit<A>(request: A) -> Edit<A> {
         let id = "vika:dstA:recA:1000".parse().unwrap();
-        Edit { id, by: "王经理".into(), room: "webhook:r1".into(), asks }
+        Edit { id, by: "王经理".into(), room: "webhook:r1".into(), request }
     }
 
     fn known(seen: Vec<Seen>) -> KnownRow {
         let room = RoomKey { source: "webhook".into(), id: "r1".into() };
-        KnownRow { room, seen, cells: store::vika_sync::Cells::new(), found: false, asked: false }
+        KnownRow { room, seen, cells: store::vika_sync::Cells::new(), found: false, to_confirm: false }
     }
 
     fn is_unseen(row: &KnownRow) -> bool {
-        matches!(tick(&edit(true), Some(row)), Verdict::Send(Command { wish: Wish::CancelUnseen { .. }, .. }))
+        matches!(
+            decide_tick(&edit(true), Some(row)),
+            Verdict::Send(Command { kind: CommandKind::CancelUnseen { .. }, .. })
+        )
     }
 
-    /// Seen to fail with the newest of `seen` taken: a message that came between tick and poll was cancelled too.
     #[test]
     fn a_tick_cancels_what_its_author_could_see() {
-        let through = |entries: &[(&str, i64)]| match tick(&edit(true), Some(&known(seen(entries)))) {
-            Verdict::Send(Command { wish: Wish::Cancel { through, .. }, .. }) => through.0,
+        let cancelled = |entries: &[(&str, i64)]| match decide_tick(&edit(true), Some(&known(seen(entries))))
+        {
+            Verdict::Send(Command { kind: CommandKind::Cancel { seen_up_to, .. }, .. }) => seen_up_to.0,
             other => panic!("{other:?}"),
         };
-        assert_eq!(through(&[("a", 10), ("b", 1_000), ("c", 1_001)]), "b");
-        assert_eq!(through(&[("c", 1_001), ("d", 1_002)]), "c", "clocks apart: the earliest known");
+        assert_eq!(cancelled(&[("a", 10), ("b", 1_000), ("c", 1_001)]), "b");
+        assert_eq!(cancelled(&[("c", 1_001), ("d", 1_002)]), "c", "clocks apart: the earliest known");
         assert!(is_unseen(&known(Vec::new())));
-        assert_eq!(tick(&edit(false), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
-        assert_eq!(tick(&edit(true), None), Verdict::UnknownRow);
+        assert_eq!(decide_tick(&edit(false), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
+        assert_eq!(decide_tick(&edit(true), None), Verdict::UnknownRow);
     }
 
-    /// Seen to fail with the first of `seen` taken whenever all are later: a tick that was read late cancelled what came
-    /// after it.
     #[test]
     fn a_tick_from_before_all_that_is_remembered_cancels_nothing() {
         let later: Vec<(String, i64)> = (0..20).map(|n| (format!("m{n}"), 2_000 + n)).collect();
@@ -157,8 +167,6 @@ mod tests {
         assert!(is_unseen(&known(seen(&later))));
     }
 
-    /// Seen to fail with the earliest that is known taken for such a row too: a tick of months ago cancelled what a
-    /// customer had said since.
     #[test]
     fn a_tick_in_a_row_that_was_found_cancels_only_what_was_seen_in_it_since() {
         let found = |entries: &[(&str, i64)]| KnownRow { found: true, ..known(seen(entries)) };
@@ -166,23 +174,25 @@ mod tests {
         assert!(!is_unseen(&found(&[("b", 1_000)])));
     }
 
-    /// Seen to fail with such an edit taken for one of another column: unticked and ticked again within a poll, nothing
-    /// came of it.
     #[test]
-    fn an_edit_that_answers_no_question_is_asked_about_again() {
-        let stands = Snapshot { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
+    fn an_edit_that_confirms_nothing_is_asked_about_again() {
+        let stands = ManagerCells { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
         let row = known(Vec::new());
-        let again = assignment(&edit(stands.clone()), Some(&row), &stands, true);
-        assert!(matches!(again, Verdict::Send(Command { wish: Wish::Compare { .. }, .. })), "{again:?}");
-        assert_eq!(assignment(&edit(stands.clone()), Some(&row), &stands, false), Verdict::Nothing);
+        let again = decide_assignment(&edit(stands.clone()), Some(&row), &stands, true);
+        assert!(
+            matches!(again, Verdict::Send(Command { kind: CommandKind::Compare { .. }, .. })),
+            "{again:?}"
+        );
+        assert_eq!(decide_assignment(&edit(stands.clone()), Some(&row), &stands, false), Verdict::Nothing);
     }
 
     #[test]
-    fn an_edit_of_another_column_is_no_wish_about_the_owner() {
-        let snapshot =
-            |owner: &str| Snapshot { owner: owner.into(), stage: "pre-sales".into(), approved: false };
+    fn an_edit_of_another_column_assigns_nobody() {
+        let cells =
+            |owner: &str| ManagerCells { owner: owner.into(), stage: "pre-sales".into(), approved: false };
         let row = known(Vec::new());
-        let verdict = |asks: &str| assignment(&edit(snapshot(asks)), Some(&row), &snapshot("王小售"), false);
+        let verdict =
+            |owner: &str| decide_assignment(&edit(cells(owner)), Some(&row), &cells("王小售"), false);
         assert_eq!(verdict("王小售"), Verdict::Nothing);
         let Verdict::Send(command) = verdict("李小后") else { panic!("a new owner") };
         assert_eq!((command.id.as_str(), command.by.as_str()), ("vika:dstA:recA:1000", "王经理"));

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::main("vika-reconcile", store::role::Role::VikaReconcile, vika_reconcile::run)
+    runtime::main(store::role::Role::VikaReconcile, vika_reconcile::run)
 }

@@ -1,16 +1,12 @@
-//! The two sheets with managers' columns, and what is known of the polls of each.
+//! The two sheets with manager columns, and the state of polling each.
 
-use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::{VikaFailure, VikaProblem};
-use store::vika_reconcile::{KnownRow, Snapshot};
+use store::vika_reconcile::{KnownRow, ManagerCells};
 use vika::tables::{AllRooms, Table, Today};
-use vika::{Guard, Present, Record, SheetId};
+use vika::{Record, SheetId, SheetProblem, SheetState, UsableColumns};
 
-use crate::decide::{Edit, Verdict, compare, differs, tick};
-
-/// After this, operators are told that nothing goes on.
-const STALLED_AFTER: TimeDelta = TimeDelta::minutes(5);
+use crate::decide::{Edit, Verdict, ask_to_confirm, decide_tick, differs_from_effective};
 
 /// The columns without which 今日群聊 cannot be read.
 const TODAY: &[Today] = &[Today::RoomId, Today::Cancel, Today::ManagerEditedAt, Today::ManagerEditedBy];
@@ -24,9 +20,9 @@ const ALL_ROOMS: &[AllRooms] = &[
     AllRooms::ManagerEditedBy,
 ];
 
-/// A sheet with managers' columns.
-pub trait Managed: Table {
-    /// When managers' columns were last changed.
+/// A sheet with manager columns.
+pub trait ManagedSheet: Table {
+    /// When manager columns were last changed.
     const EDITED_AT: Self;
     /// By whom.
     const EDITED_BY: Self;
@@ -34,106 +30,92 @@ pub trait Managed: Table {
     const ROOM: Self;
     /// The columns that a poll reads.
     const READ: &'static [Self];
-    /// What a row asks for.
-    type Asks;
+    /// What the manager cells of a row ask for.
+    type Request;
 
-    /// Reads it.
-    fn asks(columns: &Present<Self>, record: &Record) -> Self::Asks;
+    /// Reads the manager cells of a row.
+    fn request(columns: &UsableColumns<Self>, record: &Record) -> Self::Request;
 
-    /// What is to be done about what stands in a row that was there before anything was known of it.
-    fn standing(columns: &Present<Self>, edit: &Edit<Self::Asks>, known: &KnownRow) -> Verdict;
+    /// Decides about what was found in a row that was in the sheet before `vika-sync` knew of it.
+    fn decide_found(columns: &UsableColumns<Self>, edit: &Edit<Self::Request>, known: &KnownRow) -> Verdict;
 
-    /// What later edits of the row are compared with.
-    fn snapshot(asks: &Self::Asks) -> Option<&Snapshot>;
+    /// The cells that later edits of the row are compared with.
+    fn manager_cells(request: &Self::Request) -> Option<&ManagerCells>;
 }
 
-impl Managed for Today {
+impl ManagedSheet for Today {
     const EDITED_AT: Self = Self::ManagerEditedAt;
     const EDITED_BY: Self = Self::ManagerEditedBy;
     const ROOM: Self = Self::RoomId;
     const READ: &'static [Self] = TODAY;
-    type Asks = bool;
+    type Request = bool;
 
-    fn asks(columns: &Present<Self>, record: &Record) -> bool {
+    fn request(columns: &UsableColumns<Self>, record: &Record) -> bool {
         columns.cell(record, Self::Cancel).is_ticked()
     }
 
-    fn standing(_columns: &Present<Self>, edit: &Edit<bool>, known: &KnownRow) -> Verdict {
-        tick(edit, Some(known))
+    fn decide_found(_columns: &UsableColumns<Self>, edit: &Edit<bool>, known: &KnownRow) -> Verdict {
+        decide_tick(edit, Some(known))
     }
 
-    fn snapshot(_asks: &bool) -> Option<&Snapshot> {
+    fn manager_cells(_request: &bool) -> Option<&ManagerCells> {
         None
     }
 }
 
-impl Managed for AllRooms {
+impl ManagedSheet for AllRooms {
     const EDITED_AT: Self = Self::ManagerEditedAt;
     const EDITED_BY: Self = Self::ManagerEditedBy;
     const ROOM: Self = Self::RoomId;
     const READ: &'static [Self] = ALL_ROOMS;
-    type Asks = Snapshot;
+    type Request = ManagerCells;
 
-    fn asks(columns: &Present<Self>, record: &Record) -> Snapshot {
-        Snapshot {
+    fn request(columns: &UsableColumns<Self>, record: &Record) -> ManagerCells {
+        ManagerCells {
             owner: columns.cell(record, Self::Owner).as_text().to_owned(),
             stage: columns.cell(record, Self::Stage).as_text().to_owned(),
             approved: columns.cell(record, Self::Approved).is_ticked(),
         }
     }
 
-    fn standing(columns: &Present<Self>, edit: &Edit<Snapshot>, known: &KnownRow) -> Verdict {
-        if differs(&edit.asks, known, columns) { compare(edit, known) } else { Verdict::Nothing }
+    fn decide_found(columns: &UsableColumns<Self>, edit: &Edit<ManagerCells>, known: &KnownRow) -> Verdict {
+        if differs_from_effective(&edit.request, known, columns) {
+            ask_to_confirm(edit, known)
+        } else {
+            Verdict::Nothing
+        }
     }
 
-    fn snapshot(asks: &Snapshot) -> Option<&Snapshot> {
-        Some(asks)
+    fn manager_cells(request: &ManagerCells) -> Option<&ManagerCells> {
+        Some(request)
     }
 }
 
 /// A sheet as it is polled.
 pub struct Sheet<T: 'static> {
-    /// Its columns.
-    pub guard: Guard<T>,
-    /// It is left alone before this.
-    pub paused_until: Option<Timestamp>,
-    /// Since when polls fail.
-    pub failing_since: Option<Timestamp>,
-    /// It is missing, or not visible to our user.
-    pub hidden: bool,
-    /// When there was last no found row to be compared.
+    /// Its columns and pauses.
+    pub state: SheetState<T>,
+    /// When last no found row was waiting to be compared.
     pub compared_at: Option<Timestamp>,
 }
 
-impl<T: Managed> Sheet<T> {
-    /// A sheet of which nothing is known yet.
+impl<T: ManagedSheet> Sheet<T> {
+    /// A sheet that was not polled yet.
     pub fn new(id: SheetId) -> Self {
-        Self {
-            guard: Guard::new(id, T::READ),
-            paused_until: None,
-            failing_since: None,
-            hidden: false,
-            compared_at: None,
-        }
+        Self { state: SheetState::new(id, T::READ), compared_at: None }
     }
 
-    /// Whether it is left alone at the moment.
-    pub fn is_paused(&self, now: Timestamp) -> bool {
-        self.paused_until.is_some_and(|until| now < until)
-    }
-
-    /// What operators have to know of it.
+    /// What operators have to repair.
     pub fn problem(&self, now: Timestamp) -> Option<VikaProblem> {
-        let columns: Vec<String> =
-            self.guard.problems().iter().map(|problem| problem.column().to_owned()).collect();
-        let is_stalled = self.failing_since.is_some_and(|since| now - since >= STALLED_AFTER);
-        let what = match (self.hidden, columns.is_empty(), is_stalled) {
-            (true, ..) => VikaFailure::Access,
-            (_, false, _) => VikaFailure::Columns,
-            (.., true) => VikaFailure::Stalled,
-            _ => return None,
-        };
-        let (sheet, rooms) = (Some(T::TITLE.to_owned()), Vec::new());
-        Some(VikaProblem { what, sheet, columns, rooms, since: now })
+        let title = Some(T::TITLE);
+        Some(match self.state.problems(now).into_iter().next()? {
+            SheetProblem::Inaccessible => VikaProblem::new(VikaFailure::Access, title, now),
+            SheetProblem::Columns(names) => {
+                let columns = names.into_iter().map(str::to_owned).collect();
+                VikaProblem { columns, ..VikaProblem::new(VikaFailure::Columns, title, now) }
+            }
+            SheetProblem::Full => VikaProblem::new(VikaFailure::SheetFull, title, now),
+            SheetProblem::Stalled => VikaProblem::new(VikaFailure::Stalled, title, now),
+        })
     }
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::main("vika-sync", store::role::Role::VikaSync, vika_sync::run)
+    runtime::main(store::role::Role::VikaSync, vika_sync::run)
 }

@@ -1,4 +1,4 @@
-//! The words that only the tables use. Everything else that people read is in `domain::wording`.
+//! Texts that only the tables use. Everything else that people read is in `domain::wording`.
 
 use chrono::DateTime;
 use chrono_tz::Tz;

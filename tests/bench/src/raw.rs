@@ -17,7 +17,6 @@ const BATCH: usize = 500;
 /// Nothing for this long means that something is wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Messages a second.
 pub async fn measure(stack: &BenchStack, messages: usize) -> Result<f64> {
     // As many indexes as the timeline needs to recognise a repeated message and to read a room in order.
     for statement in [

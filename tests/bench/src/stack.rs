@@ -16,9 +16,7 @@ use tempfile::TempDir;
 /// Connections for what the bench does itself.
 const POOL_SIZE: u32 = 4;
 
-/// A running stack.
 pub struct BenchStack {
-    /// The servers.
     pub local: Local,
     /// The configuration that services run with.
     pub config: Arc<Config>,
@@ -43,7 +41,6 @@ impl BenchStack {
         Ok(Self { local, config, admin, bus, _home: home })
     }
 
-    /// A service's context.
     pub async fn context(&self, name: &'static str, role: Role, shutdown: Shutdown) -> Result<Context> {
         let options = self.local.connect_options(role);
         let bus = self.local.bus_login(User::Role(role))?;
@@ -51,7 +48,6 @@ impl BenchStack {
             .await
     }
 
-    /// Stops the servers.
     pub async fn stop(self) {
         self.admin.close().await;
         self.local.stop().await;

@@ -5,8 +5,8 @@ use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data_encoding::HEXLOWER;
-use feishu_alerter::callback::{CallbackHeaders, CallbackSecrets, Verified, verify};
-use runtime::config::Secret;
+use feishu::Secret;
+use feishu::callback::{CallbackHeaders, CallbackSecrets, Verified, verify};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::message::MessageKind;
 use ingest::content::{self, Raw};
 use ingest::gateway::event::Event;
-use ingest::gateway::payload::{Kind, MAX_TEXT_BYTES, Message, Place, mentioned_names, message};
+use ingest::gateway::payload::{Conversation, Kind, MAX_TEXT_BYTES, Message, mentioned_names, message};
 use ingest::gateway::wire::{EventResponse, MessagePayloadResponse};
 use ingest::gateway::{ContactId, MessageId, RoomId};
 use prost::Message as _;
@@ -117,9 +117,9 @@ fn reads_as_text(read: &Message) {
 }
 
 fn ids_of(read: &Message) -> Vec<&str> {
-    let place = match &read.place {
-        Place::Room(room) => Some(room.as_str()),
-        Place::Direct { listener } => listener.as_ref().map(ContactId::as_str),
+    let place = match &read.conversation {
+        Conversation::Room(room) => Some(room.as_str()),
+        Conversation::Direct { listener } => listener.as_ref().map(ContactId::as_str),
     };
     let recalled = match &read.kind {
         Kind::Recalled { original } => original.as_ref().map(MessageId::as_str),

@@ -23,7 +23,6 @@ pub use webhook::webhook_rows;
 /// A target: a name for its corpus, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
 pub const TARGETS: [Target; 4] = [
     ("webhook_rows", webhook_rows),
     ("gateway_events", gateway_events),

@@ -1,7 +1,7 @@
 //! Answers of Vika.
 
 use vika::cell::{Cell, Fields, changed};
-use vika::fuzzing::{Outcome, read, read_every_way};
+use vika::fuzzing::{Outcome, read, read_as_every_answer};
 
 use crate::members;
 
@@ -21,7 +21,7 @@ pub fn vika_answers(input: &[u8]) {
     match read(status, body) {
         Outcome::Done(data) => {
             assert!(says("success", "true") && says("code", "200"), "a success that does not say so");
-            for record in read_every_way(&data) {
+            for record in read_as_every_answer(&data) {
                 cells(&record.fields);
             }
             cell(&Cell::read(&data));

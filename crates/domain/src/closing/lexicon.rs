@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::kinds::{KINDS, Kind};
-use super::plain::plain;
+use crate::text::plain;
 
 /// Raised whenever the lexicon or the grammar changes; stored with each judged text.
 pub const LEXICON_VERSION: u32 = 2;

@@ -4,13 +4,13 @@
 use super::grammar::{Grammar, Places, Scope};
 use super::kinds::{DOING, Kind, TELLING};
 use super::lexicon::{Found, shown_at, stands_at};
-use super::plain::plain;
 use super::quote::own_words;
 use super::{Class, Invitations, Manner};
-use crate::rules::Rules;
+use crate::rules::{Phrases, Rules};
+use crate::text::plain;
 
 /// No text longer than this, in characters, is taken for a mere closing.
-pub const LONGEST_CLOSING: usize = 60;
+const LONGEST_CLOSING: usize = Phrases::LONGEST;
 /// The longest name behind an `@`, in characters.
 const LONGEST_MENTION: usize = 20;
 /// What WeChat puts behind a mentioned name.

@@ -4,8 +4,8 @@ use std::ops::BitOrAssign;
 
 use serde::{Deserialize, Serialize};
 
-use super::plain::plain;
 use super::quote::own_words;
+use crate::text::plain;
 
 /// What staff invite to without asking for an answer that somebody has to act on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

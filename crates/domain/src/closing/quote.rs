@@ -64,7 +64,6 @@ mod tests {
 
     const DASHES: &str = "- - - - - - - - - - - - - - -";
 
-    /// Seen to fail with dashes alone taken for the end of a quote.
     #[test]
     fn only_what_a_quote_holds_is_cut_off() {
         for text in [

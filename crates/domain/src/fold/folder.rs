@@ -1,7 +1,7 @@
 //! The fold itself, one entry at a time. What changes with every entry is kept as a reference and copied only when a
 //! state is handed out, since a room folds far more messages than it opens waits.
 
-use super::{FoldState, Folded, FoldedWait, LastSpeaker, Turn};
+use super::{FoldState, Folded, FoldedWait, LastSpeaker, PresenceChange};
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
 use crate::closing::{Before, Invitations, Verdict, judge};
@@ -10,7 +10,7 @@ use crate::message::MessageKind;
 use crate::presence::Absence;
 use crate::role::{Role, identify};
 use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
-use crate::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position};
+use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
 use crate::wait::{Ending, Outcome, Wait};
 
 /// A message of a customer or of staff, as the fold looks at it.
@@ -44,15 +44,15 @@ pub(super) struct Folder<'e> {
     speaker: Option<Spoken<'e>>,
     pending: Option<Pending<'e>>,
     waits: Vec<FoldedWait>,
-    turns: Vec<Turn>,
+    presence_changes: Vec<PresenceChange>,
 }
 
 impl<'e> Folder<'e> {
     pub(super) fn new(mut state: FoldState, rules: &'e RulesHistory) -> Self {
         let continued = |wait| FoldedWait { wait, before: None, closed: None, took_over: Vec::new() };
         let open = state.open.take().map(continued);
-        let (waits, turns) = (Vec::new(), Vec::new());
-        Self { rules, state, open, through: None, speaker: None, pending: None, waits, turns }
+        let (waits, presence_changes) = (Vec::new(), Vec::new());
+        Self { rules, state, open, through: None, speaker: None, pending: None, waits, presence_changes }
     }
 
     pub(super) fn step(&mut self, entry: &'e Entry) {
@@ -92,7 +92,7 @@ impl<'e> Folder<'e> {
             state.open = Some(open.wait.clone());
             waits.push(open);
         }
-        Folded { state, waits, turns: self.turns }
+        Folded { state, waits, presence_changes: self.presence_changes }
     }
 
     /// Copies what was kept as a reference into the state.
@@ -210,9 +210,9 @@ impl<'e> Folder<'e> {
         self.withdraw();
         if self.open.is_some() {
             let (by, command) = (cancel.by.clone(), cancel.command.clone());
-            let ending = match cancel.claim {
-                Claim::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
-                Claim::Answered => Ending::Confirmed { by, command },
+            let ending = match cancel.kind {
+                CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
+                CancelKind::Answered => Ending::Confirmed { by, command },
             };
             self.close(cancel.at, ending, position);
         }
@@ -221,7 +221,7 @@ impl<'e> Folder<'e> {
     /// An account of ours is in the room: it captured something there.
     fn seen_by(&mut self, account: &str, at: Timestamp) {
         if let Some(absence) = self.state.presence.seen(account, at) {
-            self.turns.push(Turn { absence, back_at: Some(at) });
+            self.presence_changes.push(PresenceChange { absence, back_at: Some(at) });
         }
     }
 
@@ -230,7 +230,7 @@ impl<'e> Folder<'e> {
         let position = &entry.position;
         let absence = Absence { entry: entry.id().clone(), at: position.at, by: departure.by.clone() };
         if self.state.presence.left(&departure.account, absence.clone()) {
-            self.turns.push(Turn { absence, back_at: None });
+            self.presence_changes.push(PresenceChange { absence, back_at: None });
         }
         if self.state.presence.unobserved().is_some() {
             self.withdraw();

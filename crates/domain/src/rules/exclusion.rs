@@ -66,7 +66,6 @@ fn matches(pattern: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Seen to fail with the `*` tried once more only, and with a prefix taken for the whole.
     #[test]
     fn names_are_compared_whole() {
         for (pattern, name, expected) in [

@@ -17,7 +17,7 @@ pub struct RulesVersion {
     pub valid_from: Timestamp,
     /// When it was put in force.
     pub applied_at: Timestamp,
-    /// What it says.
+    /// The whole set of rules, not a difference to the version before.
     pub rules: Rules,
 }
 
@@ -40,14 +40,14 @@ type Hold = (Timestamp, usize);
 pub struct Judged {
     /// From when; for the first of a list, everything before it too.
     pub from: Timestamp,
-    /// Which version.
+    /// The number of the version.
     pub version: i64,
 }
 
 /// How a room's past keeps being judged although rules that came later reach back before it: its closed waits have been
 /// counted, and figures that were counted change only when somebody asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptRules {
+pub struct PinnedRules {
     /// What is said from here on is judged by the history itself.
     pub until: Timestamp,
     /// What judges before it, rising.
@@ -120,39 +120,44 @@ impl RulesHistory {
         (!holds.is_empty()).then(|| Self { versions: self.versions.clone(), holds })
     }
 
-    /// This history, but the past judged as it is kept.
+    /// This history, but the past judged as it is pinned.
     #[must_use]
-    pub fn keeping(&self, kept: Option<&KeptRules>) -> Self {
-        let Some(kept) = kept else { return self.clone() };
+    pub fn with_pinned(&self, pinned: Option<&PinnedRules>) -> Self {
+        let Some(pinned) = pinned else { return self.clone() };
         let place = |judged: &Judged| {
             let found = self.versions.binary_search_by_key(&judged.version, |held| held.version);
-            Some((judged.from.min(kept.until), found.ok()?))
+            Some((judged.from.min(pinned.until), found.ok()?))
         };
-        let mut holds: Vec<Hold> = kept.judged.iter().filter_map(place).collect();
-        holds.extend(self.part(Some(kept.until), None));
+        let mut holds: Vec<Hold> = pinned.judged.iter().filter_map(place).collect();
+        holds.extend(self.part(Some(pinned.until), None));
         Self { versions: self.versions.clone(), holds }
     }
 
-    /// What has to be kept so that everything before `until` is judged as by this history while `newer` holds. `None`:
+    /// What has to be pinned so that everything before `until` is judged as by this history while `newer` holds. `None`:
     /// nothing, since both say the same.
-    pub fn kept_until(&self, until: Timestamp, newer: &Self) -> Option<KeptRules> {
-        self.kept(self.part(None, Some(until)), until, newer)
+    pub fn pin_until(&self, until: Timestamp, newer: &Self) -> Option<PinnedRules> {
+        self.pinned(self.part(None, Some(until)), until, newer)
     }
 
-    /// What remains to be kept once this history judges everything in `from..to`. `None`: nothing.
-    pub fn recomputed(&self, kept: &KeptRules, from: Timestamp, to: Option<Timestamp>) -> Option<KeptRules> {
-        let to = to.map_or(kept.until, |to| to.min(kept.until));
+    /// What remains to be pinned once this history judges everything in `from..to`. `None`: nothing.
+    pub fn recomputed(
+        &self,
+        pinned: &PinnedRules,
+        from: Timestamp,
+        to: Option<Timestamp>,
+    ) -> Option<PinnedRules> {
+        let to = to.map_or(pinned.until, |to| to.min(pinned.until));
         if from >= to {
-            return Some(kept.clone());
+            return Some(pinned.clone());
         }
-        let standing = self.keeping(Some(kept));
+        let standing = self.with_pinned(Some(pinned));
         let mut holds = if from > standing.holds[0].0 { standing.part(None, Some(from)) } else { Vec::new() };
         holds.extend(self.part(Some(from), Some(to)));
-        holds.extend(standing.part(Some(to), Some(kept.until)));
-        self.kept(holds, kept.until, self)
+        holds.extend(standing.part(Some(to), Some(pinned.until)));
+        self.pinned(holds, pinned.until, self)
     }
 
-    fn kept(&self, mut holds: Vec<Hold>, until: Timestamp, newer: &Self) -> Option<KeptRules> {
+    fn pinned(&self, mut holds: Vec<Hold>, until: Timestamp, newer: &Self) -> Option<PinnedRules> {
         let by_place = |a: &mut Hold, b: &mut Hold| a.1 == b.1;
         holds.dedup_by(by_place);
         let mut theirs = newer.part(None, Some(until));
@@ -160,7 +165,7 @@ impl RulesHistory {
         // Before its first entry a list is judged by it: where that one begins says nothing.
         let same = holds.len() == theirs.len() && holds[0].1 == theirs[0].1 && holds[1..] == theirs[1..];
         let judged = |(from, place): Hold| Judged { from, version: self.versions[place].version };
-        (!same).then(|| KeptRules { until, judged: holds.into_iter().map(judged).collect() })
+        (!same).then(|| PinnedRules { until, judged: holds.into_iter().map(judged).collect() })
     }
 
     fn place(&self, moment: Timestamp) -> usize {
@@ -218,8 +223,6 @@ mod tests {
         version
     }
 
-    /// Seen to fail with `valid_from` alone taken for the moment, with the first version that says the same, however
-    /// long ago, and with versions counted that never held.
     #[test]
     fn a_ladder_holds_since_the_last_change_of_it() {
         let since = |versions: &[RulesVersion], now: i64| {
@@ -251,7 +254,6 @@ mod tests {
         assert_eq!(untouched.ladder_since(Stage::AfterSales, at(50)), None, "the other stage's");
     }
 
-    /// Seen to fail with `<=` turned into `<` in `version_at`, and with the popping of later versions removed.
     #[test]
     fn each_moment_has_the_rules_in_force_then() {
         let history = RulesHistory::new(vec![version(2, 100), version(1, 10), version(3, 200)]).unwrap();
@@ -304,38 +306,42 @@ mod tests {
         let newer = of(&[(1, 10), (2, 100), (3, 50)]);
         let older = newer.known_at(2).unwrap();
         assert_eq!(judges(&older, &[40, 60, 120]), [1, 1, 2]);
-        let kept = older.kept_until(at(110), &newer).unwrap();
+        let pinned = older.pin_until(at(110), &newer).unwrap();
         assert_eq!(
-            judges(&newer.keeping(Some(&kept)), &[0, 60, 99, 100, 109, 110, 500]),
+            judges(&newer.with_pinned(Some(&pinned)), &[0, 60, 99, 100, 109, 110, 500]),
             [1, 1, 1, 2, 2, 3, 3]
         );
-        assert_eq!(older.kept_until(at(50), &newer), None, "before 50 both say the same");
-        let stored: KeptRules = serde_json::from_value(serde_json::to_value(&kept).unwrap()).unwrap();
-        assert_eq!(stored, kept);
+        assert_eq!(older.pin_until(at(50), &newer), None, "before 50 both say the same");
+        let stored: PinnedRules = serde_json::from_value(serde_json::to_value(&pinned).unwrap()).unwrap();
+        assert_eq!(stored, pinned);
         let later = of(&[(1, 10), (2, 100), (3, 50), (4, 300)]);
-        assert_eq!(judges(&later.keeping(Some(&kept)), &[60, 105, 110, 300]), [1, 2, 3, 4]);
+        assert_eq!(judges(&later.with_pinned(Some(&pinned)), &[60, 105, 110, 300]), [1, 2, 3, 4]);
     }
 
     #[test]
     fn a_stretch_can_be_judged_anew() {
         let newer = of(&[(1, 10), (2, 20)]);
-        let kept = newer.known_at(1).unwrap().kept_until(at(100), &newer).unwrap();
-        assert_eq!(judges(&newer.keeping(Some(&kept)), &[15, 25, 99, 100]), [1, 1, 1, 2]);
-        let middle = newer.recomputed(&kept, at(40), Some(at(60))).unwrap();
+        let pinned = newer.known_at(1).unwrap().pin_until(at(100), &newer).unwrap();
+        assert_eq!(judges(&newer.with_pinned(Some(&pinned)), &[15, 25, 99, 100]), [1, 1, 1, 2]);
+        let middle = newer.recomputed(&pinned, at(40), Some(at(60))).unwrap();
         assert_eq!(
-            judges(&newer.keeping(Some(&middle)), &[25, 39, 40, 59, 60, 99, 100]),
+            judges(&newer.with_pinned(Some(&middle)), &[25, 39, 40, 59, 60, 99, 100]),
             [1, 1, 2, 2, 1, 1, 2]
         );
-        assert_eq!(newer.recomputed(&kept, at(200), None).as_ref(), Some(&kept), "nothing is kept there");
-        assert_eq!(newer.recomputed(&kept, at(0), None), None);
-        assert_eq!(newer.recomputed(&kept, at(20), None), None, "before 20 both say the same");
+        assert_eq!(
+            newer.recomputed(&pinned, at(200), None).as_ref(),
+            Some(&pinned),
+            "nothing is pinned there"
+        );
+        assert_eq!(newer.recomputed(&pinned, at(0), None), None);
+        assert_eq!(newer.recomputed(&pinned, at(20), None), None, "before 20 both say the same");
         assert_eq!(newer.recomputed(&middle, at(0), None), None);
     }
 
     #[test]
     fn rules_from_before_the_first_ones_leave_what_was_counted() {
         let newer = of(&[(1, 100), (2, 10)]);
-        let kept = newer.known_at(1).unwrap().kept_until(at(50), &newer).unwrap();
-        assert_eq!(judges(&newer.keeping(Some(&kept)), &[0, 20, 49, 50, 200]), [1, 1, 1, 2, 2]);
+        let pinned = newer.known_at(1).unwrap().pin_until(at(50), &newer).unwrap();
+        assert_eq!(judges(&newer.with_pinned(Some(&pinned)), &[0, 20, 49, 50, 200]), [1, 1, 1, 2, 2]);
     }
 }

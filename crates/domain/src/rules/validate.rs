@@ -4,11 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
-use crate::closing;
 use crate::id::{PersonKey, RoomKey};
 use crate::rules::exclusion::is_everything;
-use crate::rules::{Ladder, Problem, Rules};
+use crate::rules::{Ladder, Phrases, Problem, Rules};
 use crate::span::Span;
+use crate::text::plain_phrase;
 
 /// No threshold of a ladder lies beyond this.
 const LONGEST: Span = Span::seconds(30 * 86_400);
@@ -103,9 +103,9 @@ impl Rules {
         check_list("phrases.closing", &self.phrases.closing, problems);
         check_list("phrases.not_closing", &self.phrases.not_closing, problems);
         for (index, phrase) in self.phrases.not_closing.iter().enumerate() {
-            let plain = closing::plain_phrase(phrase).trim().to_owned();
+            let plain = plain_phrase(phrase).trim().to_owned();
             if !plain.is_empty()
-                && self.phrases.closing.iter().any(|closing| closing::plain_phrase(closing).trim() == plain)
+                && self.phrases.closing.iter().any(|closing| plain_phrase(closing).trim() == plain)
             {
                 let path = format!("phrases.not_closing[{index}]");
                 problems.add(
@@ -122,11 +122,11 @@ fn check_list(list: &str, phrases: &[String], problems: &mut Problems) {
     let mut seen: HashMap<String, usize> = HashMap::new();
     for (index, phrase) in phrases.iter().enumerate() {
         let path = format!("{list}[{index}]");
-        let plain = closing::plain_phrase(phrase);
+        let plain = plain_phrase(phrase);
         let length = plain.chars().count();
         if plain.trim().is_empty() {
             problems.add(path, "an empty phrase", "a closing word, like 好的");
-        } else if length > closing::LONGEST_CLOSING {
+        } else if length > Phrases::LONGEST {
             problems.add(path, format!("{length} characters"), "a short closing word, like 好的");
         } else if let Some(first) = seen.get(&plain) {
             let found = format!("`{phrase}`, which {list}[{first}] covers");
@@ -140,7 +140,7 @@ fn check_list(list: &str, phrases: &[String], problems: &mut Problems) {
 impl Rules {
     fn check_auto_replies(&self, problems: &mut Problems) {
         for (index, begin) in self.auto_replies.iter().enumerate() {
-            let length = closing::plain_phrase(begin).trim().chars().count();
+            let length = plain_phrase(begin).trim().chars().count();
             if length < SHORTEST_AUTO_REPLY {
                 let expected = "how an automatic reply begins, in at least three characters, like [自动回复]";
                 problems.add(format!("auto_replies[{index}]"), format!("`{begin}`"), expected);
@@ -229,7 +229,6 @@ mod tests {
         assert_eq!(rules().validate(), Vec::new());
     }
 
-    /// Seen to fail with any single one of its checks taken out.
     #[test]
     fn every_problem_is_reported_at_once_with_its_path() {
         let mut wrong = rules();

@@ -33,7 +33,7 @@ pub struct Captured {
     pub seq: i64,
     /// When it was sent, as its source says.
     pub sent: SourceTime,
-    /// When it came.
+    /// When it reached us.
     pub received_at: Timestamp,
 }
 

@@ -213,7 +213,7 @@ fn same_content(one: &Entry, other: &Entry) -> bool {
                 == (&other.sender, other.kind, &other.features, other.history)
         }
         (Body::Cancel(one), Body::Cancel(other)) => {
-            (&one.by, &one.reason, one.claim, one.at) == (&other.by, &other.reason, other.claim, other.at)
+            (&one.by, &one.reason, one.kind, one.at) == (&other.by, &other.reason, other.kind, other.at)
         }
         (one, other) => one == other,
     };

@@ -7,14 +7,14 @@ use domain::fold::{FoldState, FoldedWait, fold, reconcile};
 use domain::id::WaitId;
 use domain::rules::RulesHistory;
 use domain::timeline::{Entry, Position, Timeline};
-use domain::wait::Fate;
+use domain::wait::Supersession;
 
 pub struct Ledger {
     rules: RulesHistory,
     pub timeline: Timeline,
     pub state: FoldState,
     pub live: BTreeMap<WaitId, FoldedWait>,
-    pub gone: BTreeMap<WaitId, Fate>,
+    pub gone: BTreeMap<WaitId, Supersession>,
     /// How often new entries were folded onto the last state.
     pub continued: usize,
 }

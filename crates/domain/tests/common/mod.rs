@@ -12,7 +12,7 @@ use domain::id::{CommandId, EntryId, MessageKey, PersonKey};
 use domain::message::{MessageKind, Sender};
 use domain::nature::Nature;
 use domain::rules::{AnsweredBy, Rules, RulesHistory, RulesVersion};
-use domain::timeline::{Body, Cancel, Claim, Departure, Entry, Message, Position};
+use domain::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
 
 pub fn rules(answered_by: AnsweredBy) -> Rules {
     let ladder = serde_json::json!({
@@ -118,7 +118,7 @@ pub fn cancel(id: &str, seconds: i64, through: &Position) -> Entry {
         command,
         by: "经理".into(),
         reason: "客户已致电".into(),
-        claim: Claim::NoReplyNeeded,
+        kind: CancelKind::NoReplyNeeded,
         at: at(seconds),
         undone: false,
     };
@@ -129,7 +129,7 @@ pub fn cancel(id: &str, seconds: i64, through: &Position) -> Entry {
 pub fn confirm(id: &str, seconds: i64, through: &Position) -> Entry {
     let mut entry = cancel(id, seconds, through);
     if let Body::Cancel(cancel) = &mut entry.body {
-        cancel.claim = Claim::Answered;
+        cancel.kind = CancelKind::Answered;
     }
     entry
 }

@@ -19,9 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 /// How members are laid out; raised when a release can read an older one no more.
 const FORMAT: u32 = 1;
-/// The manifest's member.
 const MANIFEST: &str = "manifest.json";
-/// The configuration's member.
 const CONFIG: &str = "config.json";
 /// Only its owner reads an archive: it holds customers' words, and perhaps secrets.
 const PRIVATE: u32 = 0o600;
@@ -49,11 +47,9 @@ pub(crate) struct Manifest {
 /// A table in an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedTable {
-    /// Its name.
     pub(crate) name: String,
     /// Its columns, in the order of the lines.
     pub(crate) columns: Vec<String>,
-    /// Its rows.
     pub(crate) rows: u64,
 }
 
@@ -204,11 +200,9 @@ pub(crate) fn verify(file: &Path) -> Result<Manifest> {
 /// Hands out the tables of a verified archive, in its order, each with its lines.
 pub(crate) struct Tables(tar::Archive<GzDecoder<BufReader<File>>>);
 
-/// One table's lines.
 pub(crate) type Lines<'a> = tar::Entry<'a, GzDecoder<BufReader<File>>>;
 
 impl Tables {
-    /// Opens an archive.
     pub(crate) fn open(file: &Path) -> Result<Self> {
         Ok(Self(open(file)?))
     }

@@ -41,7 +41,6 @@ pub(crate) struct Args {
     file: PathBuf,
 }
 
-/// Runs `huiyin backup`.
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let installation = target.running()?;
     let config = installation.config(&USED)?;
@@ -100,7 +99,7 @@ async fn save_tables(reader: &mut PgConnection, writer: &mut Writer) -> Result<(
 
 /// Only to be able to say, at a restore, whether the bus reaches back far enough: a backup is worth having without it.
 async fn stream_ends(config: &Config) -> Vec<StreamEnd> {
-    let asked = async {
+    let ends = async {
         let login = Login::of(&config.bus, User::Role(Role::Reader))?;
         let bus = Bus::connect(&login, "huiyin-backup").await?;
         let mut ends = Vec::new();
@@ -109,7 +108,7 @@ async fn stream_ends(config: &Config) -> Vec<StreamEnd> {
         }
         Ok::<_, BusError>(ends)
     };
-    asked.await.unwrap_or_else(|error| {
+    ends.await.unwrap_or_else(|error| {
         eprintln!("the bus does not say how far its streams reach: {error}");
         Vec::new()
     })

@@ -20,10 +20,10 @@ use store::{dump, migrate};
 
 use super::archive::{self, Manifest, Tables};
 use crate::apply::{connect, declare_streams, role_passwords};
+use crate::command_hints::for_home;
 use crate::failure::{self, Failure};
 use crate::installation::{Destination, Installation, Target};
 use crate::local::{Local, RunBy, claim};
-use crate::pasted::about;
 
 /// What it uses of a deployment's configuration.
 const USED: [&str; 3] = ["database", "bus", "retention"];
@@ -44,7 +44,6 @@ pub(crate) struct Args {
     set_aside: bool,
 }
 
-/// Runs `huiyin restore`.
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let manifest = archive::verify(&args.file)?;
     let Manifest { taken_at, schema_version, release, .. } = &manifest;
@@ -98,7 +97,7 @@ async fn into_home(
     };
     local.stop().await;
     restored.map_err(|error| hint(error, folder))?;
-    println!("done: {} up", about(folder));
+    println!("done: {} up", for_home(folder));
     Ok(())
 }
 

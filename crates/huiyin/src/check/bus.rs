@@ -20,11 +20,11 @@ pub(super) async fn check(config: &config::Bus, monitor: Option<&str>) -> Vec<Fi
     {
         return unreachable(config);
     }
-    let mut findings: Vec<Finding> = tries.iter().map(|(user, tried)| told(*user, tried)).collect();
-    let looking = tries.into_iter().find_map(|(user, tried)| {
+    let mut findings: Vec<Finding> = tries.iter().map(|(user, tried)| login_finding(*user, tried)).collect();
+    let reader = tries.into_iter().find_map(|(user, tried)| {
         tried.ok().filter(|_| matches!(user, User::Admin | User::Role(Role::Reader)))
     });
-    findings.extend(declared(looking, config.replicas).await);
+    findings.extend(declared(reader, config.replicas).await);
     findings.push(on_disk(config, monitor).await);
     findings
 }
@@ -35,7 +35,7 @@ fn unreachable(config: &config::Bus) -> Vec<Finding> {
     [first].into_iter().chain(skipped).collect()
 }
 
-fn told(user: User, tried: &Result<Bus, LoginFailure>) -> Finding {
+fn login_finding(user: User, tried: &Result<Bus, LoginFailure>) -> Finding {
     match tried {
         Ok(_) => Group::Bus.ok(wording::user_logs_in(user.name())),
         Err(failure) => Group::Bus.failed(wording::user_refused(user.name(), failure)),
@@ -55,8 +55,8 @@ async fn login(config: &config::Bus, user: User) -> Result<Bus, LoginFailure> {
     }
 }
 
-async fn declared(looking: Option<Bus>, replicas: usize) -> Vec<Finding> {
-    let Some(bus) = looking else { return vec![Group::Bus.skipped(wording::NOBODY_LOOKS_AT_STREAMS)] };
+async fn declared(reader: Option<Bus>, replicas: usize) -> Vec<Finding> {
+    let Some(bus) = reader else { return vec![Group::Bus.skipped(wording::NOBODY_LOOKS_AT_STREAMS)] };
     match within(differences(bus.jetstream(), replicas)).await {
         Some(Ok(found)) if found.is_empty() => vec![Group::Bus.ok(wording::DECLARED)],
         Some(Ok(found)) => found.iter().map(|one| Group::Bus.failed(wording::not_declared(one))).collect(),
@@ -87,7 +87,7 @@ fn usual_monitors(bus: &str) -> Vec<String> {
 async fn sync_always(url: &str) -> Option<bool> {
     let page = format!("{}/jsz?config=1", url.trim_end_matches('/'));
     let answer = runtime::http::client().ok()?.get(page).send().await.ok()?;
-    let told: serde_json::Value = answer.json().await.ok()?;
+    let page_json: serde_json::Value = answer.json().await.ok()?;
     // A server that does not sync at each write leaves it out.
-    told["config"].is_object().then(|| told["config"]["sync_always"].as_bool().unwrap_or(false))
+    page_json["config"].is_object().then(|| page_json["config"]["sync_always"].as_bool().unwrap_or(false))
 }

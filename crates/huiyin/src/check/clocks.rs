@@ -37,21 +37,21 @@ fn judge(other: &str, ahead: Option<TimeDelta>) -> Finding {
 }
 
 /// Half-way between asking and hearing is when the other said it.
-async fn compared(clock: &Clock, asked: impl Future<Output = Option<DateTime<Utc>>>) -> Option<TimeDelta> {
+async fn compared(clock: &Clock, reading: impl Future<Output = Option<DateTime<Utc>>>) -> Option<TimeDelta> {
     let before = clock.now();
-    let theirs = asked.await?;
+    let theirs = reading.await?;
     let after = clock.now();
     Some(before + (after - before) / 2 - theirs)
 }
 
 async fn web(enabled: bool, url: &str, clock: &Clock) -> Option<TimeDelta> {
     let client = runtime::http::client().ok().filter(|_| enabled)?;
-    let asked = async {
+    let reading = async {
         let answer = client.get(url).send().await.ok()?;
         let date = answer.headers().get(reqwest::header::DATE)?.to_str().ok()?;
         Some(DateTime::parse_from_rfc2822(date).ok()?.to_utc() + HALF_A_SECOND)
     };
-    compared(clock, asked).await
+    compared(clock, reading).await
 }
 
 async fn postgres(config: &Config, clock: &Clock) -> Option<TimeDelta> {

@@ -9,7 +9,7 @@ use store::role::Role;
 
 use super::report::{Finding, Group};
 use super::within;
-use super::wording::{self, LoginFailure, Told};
+use super::wording::{self, Advice, LoginFailure};
 
 /// A login that worked: the schema's version, and that of the newest rules.
 struct Seen {
@@ -20,16 +20,17 @@ struct Seen {
 pub(super) async fn check(database: &Database) -> Vec<Finding> {
     let roles = Role::ALL.map(|role| (role.name(), connect_options(database, role).ok()));
     let admin = admin_options(database).ok();
-    let asked: Vec<_> = roles.into_iter().chain(admin.map(|admin| ("admin", Some(admin)))).collect();
+    let logins: Vec<_> = roles.into_iter().chain(admin.map(|admin| ("admin", Some(admin)))).collect();
     let tries =
-        join_all(asked.into_iter().map(async |(name, options)| (name, login(database, options).await))).await;
+        join_all(logins.into_iter().map(async |(name, options)| (name, login(database, options).await)))
+            .await;
     if tries
         .iter()
         .all(|(_, tried)| matches!(tried, Err(LoginFailure::Unreachable | LoginFailure::NoPassword)))
     {
         return unreachable(database);
     }
-    let mut findings: Vec<Finding> = tries.iter().map(|(name, tried)| told(name, tried)).collect();
+    let mut findings: Vec<Finding> = tries.iter().map(|(name, tried)| login_finding(name, tried)).collect();
     findings.push(schema(tries.iter().find_map(|(_, tried)| tried.as_ref().ok())));
     findings.push(rules(tries.iter().find_map(|(_, tried)| tried.as_ref().ok())));
     findings
@@ -41,7 +42,7 @@ fn unreachable(database: &Database) -> Vec<Finding> {
     [first].into_iter().chain(skipped).collect()
 }
 
-fn told(role: &str, tried: &Result<Seen, LoginFailure>) -> Finding {
+fn login_finding(role: &str, tried: &Result<Seen, LoginFailure>) -> Finding {
     match tried {
         Ok(_) => Group::Database.ok(wording::role_logs_in(role)),
         Err(failure) => Group::Database.failed(wording::role_refused(role, failure)),
@@ -93,7 +94,7 @@ fn why(error: &sqlx::Error) -> LoginFailure {
 }
 
 /// Only so that a role's failure can be told where it is not a finding of its own.
-pub(super) async fn as_reader(database: &Database) -> Result<PgConnection, Told> {
+pub(super) async fn as_reader(database: &Database) -> Result<PgConnection, Advice> {
     let refused = |failure: &LoginFailure| wording::role_refused(Role::Reader.name(), failure);
     let options = connect_options(database, Role::Reader).map_err(|_| refused(&LoginFailure::NoPassword))?;
     match within(runtime::database::connect(database, &options)).await {

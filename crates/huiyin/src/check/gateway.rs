@@ -29,8 +29,8 @@ async fn answers(gateway: &config::Gateway) -> Vec<Finding> {
         Err(error) => return vec![Group::Gateway.failed(wording::gateway_settings(&format!("{error:#}")))],
     };
     let refused = |error: GatewayError| {
-        let told = wording::gateway_refused(&gateway.endpoint, error, gateway.tls_ca.is_some());
-        vec![Group::Gateway.failed(told), Group::Gateway.skipped(wording::GATEWAY_ROOMS_NOT_READ)]
+        let advice = wording::gateway_refused(&gateway.endpoint, error, gateway.tls_ca.is_some());
+        vec![Group::Gateway.failed(advice), Group::Gateway.skipped(wording::GATEWAY_ROOMS_NOT_READ)]
     };
     let client = match within(GatewayClient::connect(&settings)).await {
         Some(Ok(client)) => client,

@@ -44,7 +44,6 @@ pub(crate) struct Args {
     nats_monitor: Option<String>,
 }
 
-/// Runs `huiyin check`.
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let installation = target.running()?;
     installation.expect_servers()?;

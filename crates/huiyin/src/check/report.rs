@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::wording::{self, Told};
+use super::wording::{self, Advice};
 
 /// What a line is about, in the order in which groups are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,7 +45,6 @@ pub enum Status {
     Skipped,
 }
 
-/// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What it is about.
@@ -83,17 +82,14 @@ impl Group {
         Finding { group: self, status: Status::Ok, what: what.into(), remedy: String::new() }
     }
 
-    /// Works, but.
-    pub(super) fn warning(self, told: Told) -> Finding {
-        Finding { group: self, status: Status::Warning, what: told.what, remedy: told.remedy }
+    pub(super) fn warning(self, advice: Advice) -> Finding {
+        Finding { group: self, status: Status::Warning, what: advice.what, remedy: advice.remedy }
     }
 
-    /// Does not work.
-    pub(super) fn failed(self, told: Told) -> Finding {
-        Finding { group: self, status: Status::Failed, what: told.what, remedy: told.remedy }
+    pub(super) fn failed(self, advice: Advice) -> Finding {
+        Finding { group: self, status: Status::Failed, what: advice.what, remedy: advice.remedy }
     }
 
-    /// Not looked at.
     pub(super) fn skipped(self, what: impl Into<String>) -> Finding {
         Finding { group: self, status: Status::Skipped, what: what.into(), remedy: String::new() }
     }
@@ -115,7 +111,6 @@ impl Report {
         self.findings.iter().filter(|finding| finding.status == status).count()
     }
 
-    /// For programs.
     pub(super) fn to_json(&self) -> Value {
         json!({
             "ok": self.count(Status::Failed) == 0,

@@ -60,9 +60,10 @@ fn is_mounted(file: &Path) -> bool {
 
 /// Everything that is wrong with the configuration. What is wrong with a secret's file has its own line.
 pub(super) fn unsound(error: &ConfigError) -> Vec<Finding> {
-    let told = problems(error).into_iter().filter(|(path, _)| !path.ends_with("_file"));
-    let mut findings: Vec<Finding> =
-        told.map(|(path, message)| Group::Config.failed(wording::config_problem(&path, &message))).collect();
+    let others = problems(error).into_iter().filter(|(path, _)| !path.ends_with("_file"));
+    let mut findings: Vec<Finding> = others
+        .map(|(path, message)| Group::Config.failed(wording::config_problem(&path, &message)))
+        .collect();
     if findings.is_empty() {
         findings.push(Group::Config.skipped(wording::CONFIG_LACKS_SECRETS));
     }
@@ -84,8 +85,7 @@ mod tests {
         judge(&secret, Ok((mode, 1))).status
     }
 
-    /// The deployment in containers writes every secret 0444 on purpose. Seen to fail with the modes of mounted files
-    /// looked at.
+    /// The deployment in containers writes every secret 0444 on purpose.
     #[test]
     fn a_secret_that_is_mounted_into_a_container_is_not_said_to_be_open() {
         assert_eq!(stands("/run/secrets/feishu_app_secret", 0o100_444), Status::Ok);

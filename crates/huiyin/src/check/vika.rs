@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runtime::config;
 use vika::tables::{AllRooms, SystemLog, Table, Today};
-use vika::{Cell, Client, Error, Pacing, Present, RecordQuery, SheetId, SpaceId, Token};
+use vika::{Cell, Client, Error, Pacing, RecordQuery, SheetId, SpaceId, Token, UsableColumns};
 
 use super::report::{Finding, Group};
 use super::within;
@@ -70,7 +70,7 @@ async fn sheets(client: &Client, config: &config::Vika) -> Vec<Finding> {
     [today.0, all_rooms.0, log.0, vec![names]].concat()
 }
 
-type Found<T> = Option<(SheetId, Present<T>)>;
+type Found<T> = Option<(SheetId, UsableColumns<T>)>;
 
 /// Every declared column is there, once, with its type and options.
 async fn sheet<T: Table>(client: &Client, key: &str, id: &str) -> (Vec<Finding>, Found<T>) {
@@ -82,7 +82,7 @@ async fn sheet<T: Table>(client: &Client, key: &str, id: &str) -> (Vec<Finding>,
     };
     match within(client.fields(&sheet)).await {
         Some(Ok(fields)) => {
-            let (columns, problems) = Present::<T>::look(&fields, None);
+            let (columns, problems) = UsableColumns::<T>::find(&fields, None);
             let mut findings: Vec<Finding> = problems
                 .iter()
                 .map(|problem| Group::Vika.failed(wording::column(T::TITLE, problem)))
@@ -105,7 +105,7 @@ async fn sheet<T: Table>(client: &Client, key: &str, id: &str) -> (Vec<Finding>,
 async fn bot_names(
     client: &Client,
     sheet: &SheetId,
-    columns: &Present<AllRooms>,
+    columns: &UsableColumns<AllRooms>,
     names: &[String],
 ) -> Finding {
     let Some(author) = columns.id(AllRooms::ManagerEditedBy) else {

@@ -9,7 +9,7 @@ use runtime::{Clock, Config};
 use serde_json::{Value, json};
 use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, HookSpec, PersonSpec};
 
-use super::outside::{Keys, Places};
+use super::outside::{Addresses, Keys};
 use super::world::{World, gateway_token};
 use crate::local::Local;
 
@@ -77,7 +77,7 @@ pub fn written(world: &World) -> Result<Value> {
     }))
 }
 
-/// The company as a configuration without its places: what holds in containers alone is left out, and `over` is laid
+/// The company as a configuration without its addresses: what holds in containers alone is left out, and `over` is laid
 /// onto the rest.
 pub fn sample(over: Value) -> Result<Value> {
     let mut config: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
@@ -110,7 +110,7 @@ fn merge(base: &mut Value, over: Value) {
 }
 
 /// The chats and people that the configuration names.
-pub fn feishu_config(keys: &Keys, clock: &Clock, places: Places) -> Result<FeishuConfig> {
+pub fn feishu_config(keys: &Keys, clock: &Clock, addresses: Addresses) -> Result<FeishuConfig> {
     let company: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
     let feishu = &company["feishu"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -149,15 +149,15 @@ pub fn feishu_config(keys: &Keys, clock: &Clock, places: Places) -> Result<Feish
     let app = AppSpec { app_id: text(&feishu["app_id"]), app_secret: keys.app_secret.clone() };
     Ok(FeishuConfig {
         callback: CallbackSpec {
-            url: Some(places.callbacks),
+            url: Some(addresses.callbacks),
             encrypt_key: Some(keys.encrypt_key.clone()),
             verification_token: keys.verification_token.clone(),
         },
         chats,
         people,
         hooks: vec![HookSpec { token: FALLBACK_BOT.to_owned(), secret: keys.fallback_secret.clone() }],
-        listen: places.feishu,
-        beyond_loopback: !places.feishu.ip().is_loopback(),
+        listen: addresses.feishu,
+        beyond_loopback: !addresses.feishu.ip().is_loopback(),
         ..FeishuConfig::new(Arc::new(move || clock.now()), app)
     })
 }

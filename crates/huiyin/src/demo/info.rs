@@ -15,8 +15,8 @@ use store::role::Role;
 use super::Options;
 use super::company::{OPERATORS_CHAT, PUBLIC_CHAT};
 use super::world::{World, gateway_token};
+use crate::command_hints::for_home;
 use crate::local::Local;
-use crate::pasted::about;
 
 /// The file in the demo's home.
 const FILE: &str = "demo.json";
@@ -28,21 +28,15 @@ pub struct Info {
     pub page: String,
     /// Root of the webhook's service.
     pub ingest: String,
-    /// Its bearer token.
     pub ingest_token: String,
     /// Root of the fake Vika.
     pub vika: String,
-    /// The bot's token.
     pub vika_token: String,
-    /// A manager's token.
     pub vika_manager_token: String,
-    /// The sheets.
     pub vika_sheets: Sheets,
     /// Root of the fake Feishu.
     pub feishu: String,
-    /// The app's id.
     pub feishu_app_id: String,
-    /// The app's secret.
     pub feishu_app_secret: String,
     /// Chats by name: the owner's name for private ones.
     pub feishu_chats: BTreeMap<String, String>,
@@ -54,7 +48,6 @@ pub struct Info {
     pub without_gateway: bool,
     /// `host:port` of the Wechaty gateway; `null` without one.
     pub gateway: Option<String>,
-    /// Its token.
     pub gateway_token: Option<String>,
     /// Where the mock account's world is moved.
     pub gateway_control: Option<String>,
@@ -64,7 +57,6 @@ pub struct Info {
     pub nats: String,
 }
 
-/// Sheet ids.
 #[derive(Clone, Serialize)]
 pub struct Sheets {
     /// 今日群聊.
@@ -148,7 +140,7 @@ impl Info {
         }
         line("Home", &self.home.display().to_string());
         line("Tokens", &format!("in {}", self.home.join(FILE).display()));
-        line("Commands", &format!("{} check, and whatever else --help shows", about(&self.home)));
+        line("Commands", &format!("{} check, and whatever else --help shows", for_home(&self.home)));
         text.push_str("\nOpen the page to play. Ctrl-C stops everything.");
         text
     }

@@ -19,9 +19,9 @@ use local_stack::supervise::GaveUp;
 use runtime::{Clock, Shutdown};
 use store::role::Role;
 
+use crate::command_hints::set_operated;
 use crate::failure;
-use crate::local::{self, Health, Local, RunBy, Services, claim, say, write_private};
-use crate::pasted::tell_services;
+use crate::local::{self, Health, Local, RunBy, Services, claim, print_line, write_private};
 pub use company::sample;
 pub use info::Info;
 use world::World;
@@ -42,7 +42,6 @@ pub struct Options {
     pub without_gateway: bool,
 }
 
-/// A running demo.
 pub struct Demo {
     /// Where everything is reached.
     pub info: Info,
@@ -64,9 +63,9 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
     let demo = tokio::select! {
-        demo = Demo::start(options, Clock::system(), &say) => demo?,
+        demo = Demo::start(options, Clock::system(), &print_line) => demo?,
         () = shutdown.wait() => {
-            say("Stopped before everything was up");
+            print_line("Stopped before everything was up");
             return Ok(());
         }
     };
@@ -78,9 +77,9 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
         () = shutdown.wait() => Ok(()),
         gave_up = demo.keep() => Err(gave_up),
     };
-    say("Stopping");
+    print_line("Stopping");
     demo.stop().await;
-    say("Stopped");
+    print_line("Stopped");
     Ok(ended.map_err(anyhow::Error::from)?)
 }
 
@@ -94,7 +93,7 @@ impl Demo {
         let world = World::start(options, local.secrets(), &clock, progress).await?;
         let written = company::written(&world)?;
         let mut config = company::config(&written, &local)?;
-        tell_services(&mut config, &options.home, RunBy::Demo);
+        set_operated(&mut config, &options.home, RunBy::Demo);
         let config = Arc::new(config);
         let now = clock.now();
         local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
@@ -110,7 +109,7 @@ impl Demo {
         info.write()?;
         let file = options.home.join(CONFIG);
         write_private(&file, &format!("{written:#}\n"))?;
-        local.tell(RunBy::Demo, &file)?;
+        local.write_record(RunBy::Demo, &file)?;
         Ok(Self { info, clock, local, world, services, health, page })
     }
 

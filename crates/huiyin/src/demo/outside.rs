@@ -63,16 +63,14 @@ impl Keys {
 }
 
 /// Where the simulators are, and where Feishu finds us.
-pub struct Places {
-    /// Where Vika listens.
+pub struct Addresses {
     pub vika: SocketAddr,
-    /// Where Feishu listens.
     pub feishu: SocketAddr,
     /// The address that buttons are reported to.
     pub callbacks: String,
 }
 
-impl Places {
+impl Addresses {
     /// On loopback, on free ports.
     pub fn on_loopback(callbacks: SocketAddr) -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -80,22 +78,18 @@ impl Places {
     }
 }
 
-/// The running simulators.
 pub struct Outside {
-    /// The fake Vika.
     pub vika: vika::Running,
-    /// The fake Feishu.
     pub feishu: feishu::Running,
-    /// The managers' sheets.
     pub sheets: SheetIds,
 }
 
 impl Outside {
     /// Starts both, and creates the sheets through the API as an operator would.
-    pub async fn start(keys: &Keys, places: Places, clock: &Clock) -> Result<Self> {
+    pub async fn start(keys: &Keys, addresses: Addresses, clock: &Clock) -> Result<Self> {
         let vika =
-            vika::start(vika_config(keys, clock, places.vika)).await.context("the simulator of Vika")?;
-        let feishu = feishu::start(company::feishu_config(keys, clock, places)?)
+            vika::start(vika_config(keys, clock, addresses.vika)).await.context("the simulator of Vika")?;
+        let feishu = feishu::start(company::feishu_config(keys, clock, addresses)?)
             .await
             .context("the simulator of Feishu")?;
         // Its own address may be "every address", which nobody can call.
@@ -106,7 +100,6 @@ impl Outside {
         Ok(Self { vika, feishu, sheets })
     }
 
-    /// Stops both.
     pub async fn stop(self) {
         self.vika.stop().await;
         self.feishu.stop().await;
@@ -154,8 +147,8 @@ mod tests {
             verification_token: "token".to_owned(),
             fallback_secret: None,
         };
-        let places = Places::on_loopback(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-        let outside = Outside::start(&keys, places, &Clock::system()).await.unwrap();
+        let addresses = Addresses::on_loopback(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+        let outside = Outside::start(&keys, addresses, &Clock::system()).await.unwrap();
         let known: serde_json::Value = serde_json::from_str(company::COMPANY).unwrap();
         let made = serde_json::json!({
             "today": outside.sheets.today.as_str(),

@@ -15,7 +15,7 @@ use runtime::{Clock, Config, Shutdown};
 use store::role::Role;
 
 use super::outside::{self, Keys, Outside};
-use super::page::{Page, Places, Sources};
+use super::page::{Addresses, Page, Sources};
 use crate::failure::Result;
 
 /// Where the simulator of Vika listens.
@@ -55,12 +55,12 @@ pub(crate) async fn run(args: Args, source: &Source) -> Result<()> {
         crate::failure::Failure::Usage(crate::text::unreadable(&args.manager_token_file, &error))
     })?;
     let keys = Keys::configured(&config, manager.trim().to_owned());
-    let places = outside::Places {
+    let addresses = outside::Addresses {
         vika: SocketAddr::from((args.listen, VIKA_PORT)),
         feishu: SocketAddr::from((args.listen, FEISHU_PORT)),
         callbacks: format!("{}/feishu/callback", args.alerter),
     };
-    let outside = Outside::start(&keys, places, &Clock::system()).await?;
+    let outside = Outside::start(&keys, addresses, &Clock::system()).await?;
     expect_sheets(&config.vika.sheets, &outside)?;
     let page = Page::on(sources(&args, &config, keys.manager)?, args.listen).await?;
     println!("· The page is on {}", page.address());
@@ -85,7 +85,7 @@ fn expect_sheets(expected: &VikaSheets, outside: &Outside) -> anyhow::Result<()>
 fn sources(args: &Args, config: &Config, manager_token: String) -> anyhow::Result<Sources> {
     let token = config.ingest.webhook_tokens.first().context("ingest.webhook_tokens: expected one")?;
     let gateway = config.ingest.gateway.as_ref();
-    let places = Places {
+    let addresses = Addresses {
         vika: format!("http://127.0.0.1:{VIKA_PORT}"),
         manager_token,
         feishu: format!("http://127.0.0.1:{FEISHU_PORT}"),
@@ -95,5 +95,5 @@ fn sources(args: &Args, config: &Config, manager_token: String) -> anyhow::Resul
         webhook_token: token.token.expose().to_owned(),
     };
     let people = serde_json::from_str(SAMPLE_WORLD).context("the sample world")?;
-    Sources::elsewhere(places, people, config, connect_options(&config.database, Role::Reader)?)
+    Sources::elsewhere(addresses, people, config, connect_options(&config.database, Role::Reader)?)
 }

@@ -8,7 +8,7 @@ use local_stack::gateway::{self, KeptGateway};
 use runtime::Clock;
 use serde_json::Value;
 
-use super::outside::{Keys, Outside, Places};
+use super::outside::{Addresses, Keys, Outside};
 use super::{Options, Progress};
 use crate::local::Secrets;
 
@@ -46,9 +46,9 @@ impl World {
         progress("Starting the simulators of Vika and Feishu, and making the managers' sheets in Vika");
         let (ingest, callbacks) = (free_port()?, free_port()?);
         let keys = Keys::made_up(secrets);
-        let places = Places::on_loopback(callbacks);
+        let addresses = Addresses::on_loopback(callbacks);
         let making = || "making the managers' sheets".to_owned();
-        let outside = local_stack::telling(progress, making, Outside::start(&keys, places, clock)).await?;
+        let outside = local_stack::telling(progress, making, Outside::start(&keys, addresses, clock)).await?;
         let gateway = start_gateway(options, secrets, progress).await;
         let people = serde_json::from_str(gateway::SAMPLE_WORLD).context("the sample world")?;
         Ok(Self { outside, gateway, people, ingest, callbacks, keys, secrets: secrets.clone() })
@@ -69,7 +69,6 @@ impl World {
         Ok(())
     }
 
-    /// Stops it.
     pub async fn stop(self) {
         if let Some(gateway) = self.gateway
             && let Err(error) = gateway.stop().await

@@ -73,7 +73,6 @@ struct Chunk {
     numbers: Vec<u64>,
 }
 
-/// Runs `huiyin import`.
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let webhook = webhook(args, target)?;
     let mut totals = Totals::default();
@@ -138,7 +137,7 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
 
 async fn send_all(webhook: &Webhook, input: Box<dyn BufRead>, totals: &mut Totals) -> anyhow::Result<()> {
     let mut chunk = Chunk::default();
-    let mut told = 0;
+    let mut reported = 0;
     for row in Rows::new(input) {
         let Row { number, content } = row.context("the file cannot be read any further")?;
         match content.and_then(prepared) {
@@ -152,8 +151,8 @@ async fn send_all(webhook: &Webhook, input: Box<dyn BufRead>, totals: &mut Total
             }
             Err(reason) => totals.refuse(number, reason),
         }
-        if totals.rows() / PROGRESS_EVERY > told {
-            told = totals.rows() / PROGRESS_EVERY;
+        if totals.rows() / PROGRESS_EVERY > reported {
+            reported = totals.rows() / PROGRESS_EVERY;
             eprintln!("{} rows so far", totals.rows());
         }
     }
@@ -212,7 +211,6 @@ mod tests {
         assert_eq!(line("{\"text\":\"a\nb\"}"), Err("not a JSON object"));
     }
 
-    /// Seen to fail with the row sent: the answer then refuses rows by places that were never sent.
     #[test]
     fn a_row_that_looks_like_an_array_makes_none_of_the_rows_behind_it() {
         for row in ["[1]", "[", "[{\"id\":\"m\"}]"] {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::StatusCode;
+use runtime::Backoff;
 use serde::Deserialize;
 
 /// How often a chunk is tried before the import gives up.
 const ATTEMPTS: u32 = 6;
-/// The pause before the second attempt; doubled for each further one.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The pauses between attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8));
 
 /// What became of a chunk.
 #[derive(Debug, Default, Deserialize)]
@@ -27,11 +28,9 @@ pub(super) struct Answer {
 pub(super) struct Rejected {
     /// Which of the chunk, from 0.
     pub(super) index: usize,
-    /// Why.
     pub(super) reason: String,
 }
 
-/// The webhook.
 pub(super) struct Webhook {
     client: reqwest::Client,
     url: String,
@@ -47,16 +46,14 @@ impl Webhook {
 
     /// Sends one chunk, as NDJSON. Trying again is safe: what arrived is recognised.
     pub(super) async fn send(&self, body: Vec<u8>) -> Result<Answer> {
-        let mut pause = PAUSE;
         for attempt in 1.. {
             match self.attempt(body.clone()).await? {
                 Ok(answer) => return Ok(answer),
                 Err(why) if attempt >= ATTEMPTS => {
                     bail!("{}: {why}, also after {ATTEMPTS} attempts", self.url)
                 }
-                Err(_) => tokio::time::sleep(pause).await,
+                Err(_) => tokio::time::sleep(BACKOFF.after(attempt)).await,
             }
-            pause *= 2;
         }
         unreachable!("the last attempt returns")
     }

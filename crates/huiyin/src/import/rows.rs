@@ -54,13 +54,13 @@ impl Gathered {
 
 /// Where in a JSON text one is: enough to find the end of a value.
 #[derive(Default)]
-struct Place {
+struct JsonCursor {
     depth: u32,
     in_string: bool,
     escaped: bool,
 }
 
-impl Place {
+impl JsonCursor {
     /// Whether this byte stands between values of the outer array.
     fn is_outside(&self) -> bool {
         self.depth == 0 && !self.in_string
@@ -137,7 +137,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn next_item(&mut self) -> io::Result<Option<Row>> {
-        let (mut item, mut place) = (Gathered::default(), Place::default());
+        let (mut item, mut cursor) = (Gathered::default(), JsonCursor::default());
         self.number += 1;
         let ended = loop {
             match self.byte()? {
@@ -146,10 +146,10 @@ impl<R: BufRead> Rows<R> {
                     let content = Err("the list ends before its closing bracket");
                     return Ok(Some(Row { number: self.number, content }));
                 }
-                Some(b',') if place.is_outside() => break false,
-                Some(b']') if place.is_outside() => break true,
+                Some(b',') if cursor.is_outside() => break false,
+                Some(b']') if cursor.is_outside() => break true,
                 Some(byte) => {
-                    place.step(byte);
+                    cursor.step(byte);
                     item.push(byte);
                 }
             }

@@ -97,7 +97,6 @@ fn with_nothing_named_the_one_that_runs_here_is_meant() {
     assert!(!named.source().environment, "a demo's configuration is not open to the environment");
 }
 
-/// Seen to fail with the file's own sections taken although `huiyin up` runs with it.
 #[test]
 fn a_configuration_that_is_named_is_a_deployment_unless_a_home_runs_with_it() {
     let mut here = Here::new();
@@ -134,7 +133,7 @@ fn what_does_not_run_is_said_in_one_line() {
     let line = refused(here.target(Some(&up), None, None).running());
     assert!(
         line.contains("nothing runs there now")
-            && line.contains(&format!("{} up`", crate::pasted::about(&up))),
+            && line.contains(&format!("{} up`", crate::command_hints::for_home(&up))),
         "{line}"
     );
     // What asks for the configuration alone asks for no more.
@@ -142,7 +141,6 @@ fn what_does_not_run_is_said_in_one_line() {
     assert_eq!(here.target(None, None, None).configured().unwrap().file(), usual);
 }
 
-/// Seen to fail with the file taken for a deployment's while its home was not running yet, or no more.
 #[test]
 fn the_file_of_a_home_that_starts_or_has_stopped_leads_to_it() {
     let mut here = Here::new();
@@ -171,7 +169,6 @@ fn the_file_of_a_home_that_starts_or_has_stopped_leads_to_it() {
     assert!(line.contains("it is just starting"), "{line}");
 }
 
-/// Seen to fail with `config/huiyin.json` whatever the home ran with.
 #[test]
 fn an_up_goes_on_with_the_configuration_of_its_home() {
     let here = Here::new();
@@ -188,7 +185,6 @@ fn an_up_goes_on_with_the_configuration_of_its_home() {
     assert_eq!(config(None, None, &up), usual, "the home came from another machine");
 }
 
-/// Seen to fail with the home's error told.
 #[test]
 fn a_home_that_cannot_be_read_is_in_nobodys_way() {
     let here = Here::new();
@@ -223,7 +219,7 @@ fn a_restore_never_goes_into_what_runs() {
     assert!(matches!(here.target(Some(&up), None, None).destination(), Ok(Destination::Home { .. })));
     let line = refused(here.target(Some(&demo), None, None).destination());
     assert!(line.contains("a demo begins afresh"), "{line}");
-    // What has stopped is named, not asked to run. Seen to fail with the remedy of all other commands.
+    // What has stopped is named, not asked to run.
     let own = here.config("own.json", &json!({}));
     here.home(UP_HOME, RunBy::Up, &own);
     for target in [here.target(None, None, None), here.target(None, Some(&own), None)] {

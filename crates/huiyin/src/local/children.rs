@@ -1,4 +1,5 @@
-//! The children's keeper as people meet it: a line on the terminal for every death and return, the same in the health.
+//! Supervision of the private servers, as people see it: a line on the terminal for every death and restart, and the same
+//! in the health.
 
 use std::io::Write as _;
 
@@ -11,23 +12,23 @@ impl Local {
     pub async fn keep(&self, health: &Health) -> GaveUp {
         Health::expect_child(self.stack.postgres.name());
         Health::expect_child(self.stack.nats.name());
-        self.stack.keep(Pace::USUAL, |event| tell(health, event)).await
+        self.stack.keep(Pace::USUAL, |event| report(health, event)).await
     }
 }
 
 /// Keeps a further child running until it cannot be.
 pub async fn keep(child: &impl Child, health: &Health) -> GaveUp {
     Health::expect_child(child.name());
-    supervise::keep(child, Pace::USUAL, |event| tell(health, event)).await
+    supervise::keep(child, Pace::USUAL, |event| report(health, event)).await
 }
 
-fn tell(health: &Health, event: &Event) {
-    health.note(event);
+fn report(health: &Health, event: &Event) {
+    health.on_event(event);
     tracing::info!(child = event.child, "{event}");
-    say(&event.to_string());
+    print_line(&event.to_string());
 }
 
 /// A line on the terminal. Whether anybody reads there must not matter to what runs.
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_line(line: &str) {
     writeln!(std::io::stdout(), "· {line}").ok();
 }

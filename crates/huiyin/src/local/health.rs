@@ -1,4 +1,4 @@
-//! How everything in this process fares: its children and all its services, told in one place.
+//! The health of everything in this process: its children and all its services.
 //!
 //! *Live*: no child is away, no service has stopped, and no part of one is silent. *Ready*: all of that, and every
 //! service has started and reaches Postgres and the bus now. Names only: why stands on the terminal and in the log.
@@ -16,7 +16,7 @@ use runtime::health::Health as Parts;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-/// What children and services report. Clones share the reports.
+/// Reports of children and services. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     reports: Arc<Mutex<Reports>>,
@@ -64,7 +64,7 @@ impl Health {
     }
 
     /// Something happened to a child.
-    pub(crate) fn note(&self, event: &Event) {
+    pub(crate) fn on_event(&self, event: &Event) {
         let child = event.child;
         match event.what {
             What::Died { .. } => {
@@ -86,7 +86,6 @@ impl Health {
         self.reports().services.insert(service, Service::Runs(parts));
     }
 
-    /// A service failed.
     pub(super) fn stopped(&self, service: &'static str, why: String) {
         self.reports().services.insert(service, Service::Stopped(why));
     }
@@ -129,8 +128,8 @@ impl Health {
             });
             runs.collect()
         };
-        let asked = running.iter().map(|(name, parts)| async move { (*name, parts.lacking().await) });
-        let answers = self.unless_away(futures::future::join_all(asked)).await;
+        let needs = running.iter().map(|(name, parts)| async move { (*name, parts.lacking().await) });
+        let answers = self.unless_away(futures::future::join_all(needs)).await;
         let mut amiss = self.live();
         if running.is_empty() {
             amiss.lacking.insert("services", vec!["start"]);
@@ -210,11 +209,11 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_the_answer_of_a_dead_child() {
         let health = Health::default();
-        let asked = health.unless_away(std::future::pending::<()>());
-        let died = async { health.note(&event(died())) };
-        assert_eq!(tokio::join!(asked, died).0, None, "it died meanwhile");
+        let needs = health.unless_away(std::future::pending::<()>());
+        let died = async { health.on_event(&event(died())) };
+        assert_eq!(tokio::join!(needs, died).0, None, "it died meanwhile");
         assert_eq!(health.unless_away(std::future::pending::<()>()).await, None, "it is away");
-        health.note(&event(What::Back { after: Duration::ZERO }));
+        health.on_event(&event(What::Back { after: Duration::ZERO }));
         assert_eq!(health.unless_away(async { 1 }).await, Some(1));
     }
 
@@ -222,10 +221,10 @@ mod tests {
     async fn a_dead_child_and_a_stopped_service_are_amiss_until_they_are_back() {
         let health = Health::default();
         assert!(health.live().ok && !health.ready().await.ok, "nothing has started");
-        health.note(&event(died()));
+        health.on_event(&event(died()));
         assert!(!health.live().ok && health.live().away.contains("Postgres"));
         assert!(health.failures().contains_key("Postgres"));
-        health.note(&event(What::Back { after: Duration::from_secs(1) }));
+        health.on_event(&event(What::Back { after: Duration::from_secs(1) }));
         assert!(health.live().ok && health.failures().is_empty());
         health.stopped("ingest", "its port is taken".to_owned());
         assert!(!health.live().ok && health.live().stopped.contains("ingest"));

@@ -25,7 +25,6 @@ const DATA: &str = "postgres";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunBy {
-    /// `huiyin up`.
     Up,
     /// `huiyin demo`, which starts afresh each time.
     Demo,
@@ -50,7 +49,6 @@ impl RunBy {
 /// What is known of whatever runs, or last ran, in a home.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Record {
-    /// The command.
     pub run_by: RunBy,
     /// The process that wrote this.
     pid: u32,
@@ -78,7 +76,6 @@ pub enum Home {
     Stopped(Record),
     /// A process has it, and has not said where its servers are yet; with what is known of it, or of an earlier run.
     Starting(Option<Record>),
-    /// It runs.
     Running(Record),
 }
 
@@ -135,9 +132,9 @@ pub(crate) fn claim(folder: &Path, run_by: RunBy, config: &Path) -> failure::Res
     // A damaged one says nothing; it is written anew.
     let whose = read(&folder.join(FILE)).ok().flatten().map(|record| record.run_by);
     let refused = match (run_by, whose) {
-        (RunBy::Demo, Some(RunBy::Up)) => Some(words::of_an_up(folder)),
-        (RunBy::Demo, None) if folder.join(DATA).exists() => Some(words::of_somebody(folder)),
-        (RunBy::Up, Some(RunBy::Demo)) => Some(words::of_a_demo(folder)),
+        (RunBy::Demo, Some(RunBy::Up)) => Some(messages::of_an_up(folder)),
+        (RunBy::Demo, None) if folder.join(DATA).exists() => Some(messages::of_somebody(folder)),
+        (RunBy::Up, Some(RunBy::Demo)) => Some(messages::of_a_demo(folder)),
         _ => None,
     };
     if let Some(refused) = refused {
@@ -149,7 +146,7 @@ pub(crate) fn claim(folder: &Path, run_by: RunBy, config: &Path) -> failure::Res
     Ok(write_private(&folder.join(FILE), &format!("{record:#}\n"))?)
 }
 
-mod words {
+mod messages {
     use std::path::Path;
 
     pub(super) fn of_an_up(folder: &Path) -> String {
@@ -178,7 +175,7 @@ mod words {
 }
 
 /// Says in a home what this process runs there.
-pub(super) fn tell(
+pub(super) fn write_record(
     folder: &Path,
     run_by: RunBy,
     config: &Path,
@@ -229,13 +226,18 @@ mod tests {
                 port: 5432,
                 name: "huiyin".into(),
                 passwords: passwords(),
+                password_files: None,
                 admin: "postgres".into(),
             },
-            bus: Bus { url: "nats://127.0.0.1:1".into(), replicas: 1, passwords: passwords() },
+            bus: Bus {
+                url: "nats://127.0.0.1:1".into(),
+                replicas: 1,
+                passwords: passwords(),
+                password_files: None,
+            },
         }
     }
 
-    /// Seen to fail with the passwords written as a configuration is, `***`, and with a plain file.
     #[test]
     fn what_is_told_is_read_again_and_is_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -243,7 +245,8 @@ mod tests {
         let file = folder.path().join(FILE);
         std::fs::write(&file, "old").unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        tell(folder.path(), RunBy::Up, Path::new("huiyin.json"), &servers(), "http://127.0.0.1:2").unwrap();
+        write_record(folder.path(), RunBy::Up, Path::new("huiyin.json"), &servers(), "http://127.0.0.1:2")
+            .unwrap();
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let Home::Stopped(record) = Home::look(folder.path()).unwrap() else { panic!("nothing holds it") };
         assert!(record.config.is_absolute());
@@ -259,7 +262,6 @@ mod tests {
         }
     }
 
-    /// Seen to fail with a demo that asked nobody, and with an `up` that did not.
     #[test]
     fn a_home_stays_with_the_command_that_it_is_of() {
         let config = Path::new("huiyin.json");
@@ -269,7 +271,7 @@ mod tests {
             // Also when it never came up.
             std::fs::create_dir(folder.path().join(DATA)).unwrap();
             assert_eq!(code(claim(folder.path(), second, config)), "refused");
-            tell(folder.path(), first, config, &servers(), "http://127.0.0.1:2").unwrap();
+            write_record(folder.path(), first, config, &servers(), "http://127.0.0.1:2").unwrap();
             assert_eq!(code(claim(folder.path(), second, config)), "refused");
             assert_eq!(code(claim(folder.path(), first, config)), "taken");
         }
@@ -282,12 +284,12 @@ mod tests {
         assert_eq!(code(claim(folder.path(), RunBy::Up, config)), "taken");
     }
 
-    /// In a container every start has the same number. Seen to fail with the earlier record left as it was.
+    /// In a container every start has the same number.
     #[test]
     fn what_an_earlier_process_of_the_same_number_said_is_not_taken_for_this_ones() {
         let folder = tempfile::tempdir().unwrap();
         let config = Path::new("/etc/huiyin.json");
-        tell(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
+        write_record(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
         claim(folder.path(), RunBy::Up, config).unwrap();
         let lock = folder.path().join("lock");
         std::fs::write(&lock, std::process::id().to_string()).unwrap();
@@ -297,7 +299,7 @@ mod tests {
             panic!("no address yet")
         };
         assert_eq!((record.run_by, record.config.as_path()), (RunBy::Up, config));
-        tell(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
+        write_record(folder.path(), RunBy::Up, config, &servers(), "http://127.0.0.1:2").unwrap();
         assert!(matches!(Home::look(folder.path()).unwrap(), Home::Running(_)));
         // What runs is left alone.
         claim(folder.path(), RunBy::Up, Path::new("/other.json")).unwrap();

@@ -20,12 +20,12 @@ use store::sqlx::postgres::PgConnectOptions;
 use store::sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 pub use children::keep;
-pub(crate) use children::say;
+pub(crate) use children::print_line;
 pub use health::Health;
 pub use home::{Home, Record, RunBy};
 pub(crate) use home::{claim, write_private};
 pub use secrets::Secrets;
-pub use services::Services;
+pub use services::{SERVICES, Services};
 
 /// The database that all services share.
 const DATABASE: &str = "huiyin";
@@ -133,8 +133,8 @@ impl Local {
 
     /// Leaves word in the home for commands that are run beside this process: with which configuration it runs, and
     /// where its servers are.
-    pub fn tell(&self, run_by: RunBy, config: &Path) -> Result<()> {
-        home::tell(&self.home, run_by, config, &self.all_logins(), &self.stack.nats.monitor_url())
+    pub fn write_record(&self, run_by: RunBy, config: &Path) -> Result<()> {
+        home::write_record(&self.home, run_by, config, &self.all_logins(), &self.stack.nats.monitor_url())
     }
 
     /// Both servers with every login that there is, the database superuser's too: for an operator's commands. A service
@@ -216,6 +216,7 @@ impl Local {
             url: format!("nats://{}", self.stack.nats.address()),
             replicas: 1,
             passwords: User::ALL.iter().map(password).collect(),
+            password_files: None,
         }
     }
 
@@ -232,6 +233,7 @@ impl Local {
             port: local_stack::SOCKET_PORT,
             name: DATABASE.to_owned(),
             passwords: Role::ALL.iter().map(password).collect(),
+            password_files: None,
             admin: "postgres".to_owned(),
         }
     }
@@ -252,7 +254,6 @@ impl Local {
         &self.stack
     }
 
-    /// Stops both servers.
     pub async fn stop(self) {
         self.stack.stop().await;
     }

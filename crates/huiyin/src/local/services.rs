@@ -7,23 +7,23 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::future::BoxFuture;
 use runtime::bus::{Login, User};
-use runtime::{Clock, Config, Context, Shutdown};
+use runtime::{Backoff, Clock, Config, Context, Shutdown};
 use store::role::Role;
 use store::sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 
 use super::{Health, Local};
 
-/// The pause before a failed service is started again; doubled each time it fails soon again.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A service that ran this long before it failed starts with the first pause again.
+/// The pauses before a failed service is started again.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+/// A service that ran this long before it failed starts with the shortest pause again.
 const STEADY: Duration = Duration::from_mins(1);
 
-type Run = fn(Context) -> BoxFuture<'static, Result<()>>;
+/// A service's `run`.
+pub type Run = fn(Context) -> BoxFuture<'static, Result<()>>;
 
-const SERVICES: [(Role, Run); 5] = [
+/// Every service of [`runtime::services`] with its code, in the order in which they are started.
+pub const SERVICES: &[(Role, Run)] = &[
     (Role::Ingest, |ctx| Box::pin(ingest::run(ctx))),
     (Role::RoomState, |ctx| Box::pin(room_state::run(ctx))),
     (Role::VikaSync, |ctx| Box::pin(vika_sync::run(ctx))),
@@ -31,7 +31,6 @@ const SERVICES: [(Role, Run); 5] = [
     (Role::FeishuAlerter, |ctx| Box::pin(feishu_alerter::run(ctx))),
 ];
 
-/// The running services.
 pub struct Services {
     running: JoinSet<()>,
     shutdown: Shutdown,
@@ -53,7 +52,7 @@ impl Services {
     pub fn start(local: &Local, config: &Arc<Config>, clock: &Clock, health: &Health) -> Self {
         let shutdown = Shutdown::new();
         let mut running = JoinSet::new();
-        for (role, run) in SERVICES {
+        for &(role, run) in SERVICES {
             let service = Service {
                 role,
                 run,
@@ -79,19 +78,18 @@ impl Services {
 impl Service {
     async fn keep(self) {
         let name = self.role.service();
-        let mut pause = FIRST_PAUSE;
+        let mut failures = 0;
         while !self.shutdown.requested() {
             let began = tokio::time::Instant::now();
             let ended = self.once().await;
             if self.shutdown.requested() {
                 break;
             }
-            pause = if began.elapsed() > STEADY { FIRST_PAUSE } else { pause };
+            failures = if began.elapsed() > STEADY { 1 } else { failures + 1 };
             let why = ended.err().map_or_else(|| "ended by itself".to_owned(), |error| format!("{error:#}"));
             tracing::error!(service = name, why, "starting it again");
             self.health.stopped(name, why);
-            self.shutdown.sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.shutdown.sleep(BACKOFF.after(failures)).await;
         }
     }
 
@@ -105,5 +103,17 @@ impl Service {
         self.health.runs(name, ctx.health.clone());
         // A panic inside must not take the other services along.
         tokio::spawn(runtime::main_wrapper::supervise(name, ctx, self.run)).await?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_runs() {
+        let run: Vec<Role> = SERVICES.iter().map(|(role, _)| *role).collect();
+        let expected: Vec<Role> = runtime::services::SERVICES.iter().map(|service| service.role).collect();
+        assert_eq!(run, expected);
     }
 }

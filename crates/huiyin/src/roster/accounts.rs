@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, bail};
-use feishu_alerter::feishu::{ChatInfo, FeishuError, LookedUp, OpenId};
+use feishu::{ChatInfo, FeishuError, LookedUp, OpenId};
 use runtime::{Clock, Config};
 use serde_json::json;
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use csv::{Position, StringRecord};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Result};
@@ -10,7 +11,6 @@ use crate::text::unreadable;
 /// The columns of a CSV file.
 const COLUMNS: [&str; 3] = ["name", "mobile", "email"];
 
-/// A colleague.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Person {
@@ -38,36 +38,27 @@ fn parse(text: &str) -> std::result::Result<Vec<Person>, String> {
             format!("line {}: expected a list of {{\"name\", \"mobile\", \"email\"}}", error.line())
         });
     }
-    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let (_, header) = lines.next().ok_or("the file is empty")?;
-    let header: Vec<String> = cells(header).iter().map(|cell| cell.to_lowercase()).collect();
-    if !header.contains(&COLUMNS[0].to_owned()) || header.iter().any(|cell| !COLUMNS.contains(&cell.as_str()))
-    {
+    let mut rows = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header = rows.headers().map_err(|error| wrong(error.position()))?;
+    let header: StringRecord = header.iter().map(str::to_lowercase).collect();
+    if header.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    if !header.iter().any(|cell| cell == COLUMNS[0]) || !header.iter().all(|cell| COLUMNS.contains(&cell)) {
         return Err("line 1: expected the columns name,mobile,email".to_owned());
     }
-    lines.map(|(number, line)| person(&header, line).ok_or_else(|| wrong(number))).collect()
+    rows.records().map(|row| person(row, &header)).collect()
 }
 
-fn wrong(number: usize) -> String {
-    format!("line {}: expected as many cells as the first line, without quotes, and a name", number + 1)
+fn person(row: csv::Result<StringRecord>, header: &StringRecord) -> std::result::Result<Person, String> {
+    let row = row.map_err(|error| wrong(error.position()))?;
+    let person: Option<Person> = row.deserialize(Some(header)).ok();
+    person.filter(|person| !person.name.is_empty()).ok_or_else(|| wrong(row.position()))
 }
 
-fn person(header: &[String], line: &str) -> Option<Person> {
-    let cells = cells(line);
-    if cells.len() != header.len() || line.contains('"') {
-        return None;
-    }
-    let cell = |name: &str| header.iter().position(|column| column == name).map(|at| cells[at].clone());
-    let name = cell("name").filter(|name| !name.is_empty())?;
-    Some(Person {
-        name,
-        mobile: cell("mobile").unwrap_or_default(),
-        email: cell("email").unwrap_or_default(),
-    })
-}
-
-fn cells(line: &str) -> Vec<String> {
-    line.split(',').map(|cell| cell.trim().to_owned()).collect()
+fn wrong(position: Option<&Position>) -> String {
+    let line = position.map_or(1, Position::line);
+    format!("line {line}: expected as many cells as the first line, and a name")
 }
 
 #[cfg(test)]
@@ -76,7 +67,7 @@ mod tests {
 
     #[test]
     fn csv_and_json_say_the_same() {
-        let csv = parse("Email,Name,Mobile\r\na@example.com, 王小售 ,13800000001\n\n,李小后,\n");
+        let csv = parse("Email,Name,Mobile\r\na@example.com, 王小售 ,13800000001\n\n,\"李小后\",\n");
         let json =
             parse(r#"[{"name":"王小售","mobile":"13800000001","email":"a@example.com"},{"name":"李小后"}]"#);
         assert!(csv.is_ok() && csv == json, "not the same");

@@ -9,9 +9,7 @@ use tokio::process::Command;
 
 /// What a run left.
 pub struct Ran {
-    /// Its exit code.
     pub code: i32,
-    /// What it printed.
     pub out: String,
     /// What it complained of.
     pub err: String,

@@ -3,9 +3,9 @@
 mod apply;
 mod check;
 mod command;
-mod dead;
-mod first_day;
+mod dead_letters;
 mod golive;
 mod import;
+mod installed;
 mod roster;
 mod verbs;

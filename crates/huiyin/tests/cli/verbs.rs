@@ -18,19 +18,17 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::command::{Ran, huiyin_in, text};
-use crate::first_day::FirstDay;
+use crate::installed::Installed;
 
 /// The first start makes a database, which takes a while on a busy machine.
 const UP_WITHIN: Duration = Duration::from_mins(2);
 /// A row for the webhook.
 const ROW: &str = r#"{"source":"webhook","account":"main","id":"ID","room":{"id":"r-1","topic":"示例公司-晨光"},"sender":{"id":"u-1","name":"陈小样"},"sent_at":"2026-03-02T09:30:00+08:00","kind":"text","text":"什么时候发货？"}"#;
 
-/// A `huiyin up` in a folder of its own, with the simulators of a first day in the place of Vika and Feishu.
+/// A `huiyin up` in a folder of its own, with the simulators of a new installation in the place of Vika and Feishu.
 struct Up {
-    day: FirstDay,
-    /// The working folder.
+    site: Installed,
     folder: TempDir,
-    /// Somewhere else.
     elsewhere: TempDir,
     child: Child,
 }
@@ -99,9 +97,9 @@ async fn stop(child: &mut Child) -> Result<()> {
 
 impl Up {
     async fn start() -> Result<Self> {
-        let day = FirstDay::start().await?;
+        let site = Installed::start().await?;
         let folder = open_folder()?;
-        let mut config = day.config.clone();
+        let mut config = site.config.clone();
         let sections = config.as_object_mut().context("a configuration")?;
         sections.retain(|section, _| !["database", "bus"].contains(&section.as_str()));
         config["ingest"]["listen"] = json!(format!("127.0.0.1:{}", free_port()?));
@@ -110,7 +108,7 @@ impl Up {
         fs::write(folder.path().join("config/huiyin.json"), config.to_string())?;
         with_tools(&folder.path().join(".huiyin/up"))?;
         let child = start(folder.path(), &["up"]).await?;
-        Ok(Self { day, folder, elsewhere: open_folder()?, child })
+        Ok(Self { site, folder, elsewhere: open_folder()?, child })
     }
 
     fn home(&self) -> PathBuf {
@@ -197,7 +195,6 @@ fn row(id: &str) -> String {
     ROW.replace("ID", id)
 }
 
-/// Seen to fail while only `golive` and `cards` knew of a home, and with a verb taken out of the list.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_works_on_an_up() -> Result<()> {
     let up = Up::start().await?;
@@ -249,7 +246,7 @@ async fn every_verb_works_on_an_up() -> Result<()> {
     let mut again = pasted(elsewhere.path(), line).await?;
     stop(&mut again).await?;
 
-    // A demo deletes what it finds. Seen to fail with one that asked nobody.
+    // A demo deletes what it finds.
     let words = ["--home", &home, "demo", "--headless", "--without-gateway"];
     let demo =
         tokio::time::timeout(UP_WITHIN, huiyin_in(folder.path(), &words)).await.context("it began")??;
@@ -310,7 +307,7 @@ async fn a_home_is_brought_back_into_another() -> Result<()> {
     let made = up.here(&["backup", &archive]).await?;
     assert_eq!(made.code, 0, "{}", made.err);
     let (config, new) = (up.path("config/huiyin.json"), up.path("new"));
-    let day_is_kept = up.day.stack.started;
+    let day_is_kept = up.site.stack.started;
     let folder = up.stop().await?;
     with_tools(Path::new(&new))?;
 
@@ -324,7 +321,7 @@ async fn a_home_is_brought_back_into_another() -> Result<()> {
     assert_eq!(aside.code, 0, "{}{}", aside.out, aside.err);
     assert!(aside.out.contains("is kept under the name huiyin_until_"), "{}", aside.out);
 
-    // One that fails changes nothing. Seen to fail with the database set aside first.
+    // One that fails changes nothing.
     for (what, says) in [("schema_version", "of a newer release"), ("rows", "came in instead of")] {
         let wrong = text(&folder.path().join(format!("{what}.tar.gz")));
         let change = |manifest: &mut Value| match what {
@@ -344,17 +341,17 @@ async fn a_home_is_brought_back_into_another() -> Result<()> {
 /// A deployment: services that run for themselves, and a configuration file that says where everything is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_works_on_a_deployment() -> Result<()> {
-    let mut day = FirstDay::start().await?;
-    day.stack.config.ingest.listen = format!("127.0.0.1:{}", free_port()?).parse()?;
-    let mut config = day.changed(&[("/ingest/listen", json!(day.stack.config.ingest.listen))])?;
-    config["database"] = day.stack.database_section();
+    let mut site = Installed::start().await?;
+    site.stack.config.ingest.listen = format!("127.0.0.1:{}", free_port()?).parse()?;
+    let mut config = site.changed(&[("/ingest/listen", json!(site.stack.config.ingest.listen))])?;
+    config["database"] = site.stack.database_section();
     let folder = tempfile::tempdir()?;
     let file = |name: &str| text(&folder.path().join(name));
     fs::create_dir(folder.path().join("config"))?;
     fs::write(file("config/huiyin.json"), config.to_string())?;
-    let ingest = day.stack.run(Role::Ingest, ingest::run).await?;
-    let room_state = day.stack.run(Role::RoomState, room_state::run).await?;
-    let listen = day.stack.config.ingest.listen;
+    let ingest = site.stack.run(Role::Ingest, ingest::run).await?;
+    let room_state = site.stack.run(Role::RoomState, room_state::run).await?;
+    let listen = site.stack.config.ingest.listen;
     until("the webhook listens", || async { Ok(tokio::net::TcpStream::connect(listen).await.is_ok()) })
         .await?;
 
@@ -376,17 +373,16 @@ async fn every_verb_works_on_a_deployment() -> Result<()> {
     ingest.stop().await
 }
 
-/// Seen to fail while every verb asked for whatever the configuration was faulty in.
 #[tokio::test]
 async fn no_verb_asks_for_what_it_does_not_use() -> Result<()> {
-    let day = FirstDay::start().await?;
+    let site = Installed::start().await?;
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("huiyin.json");
     let named = text(&config);
     let only = |sections: &[&str]| -> Result<()> {
         let mut kept = json!({});
         for section in sections {
-            kept[*section] = day.config[*section].clone();
+            kept[*section] = site.config[*section].clone();
         }
         Ok(fs::write(&config, kept.to_string())?)
     };
@@ -407,7 +403,7 @@ async fn no_verb_asks_for_what_it_does_not_use() -> Result<()> {
     }
     // Nor for another's password, nor for one that cannot be read.
     only(&["bus"])?;
-    let mut bus = json!({ "bus": day.config["bus"] });
+    let mut bus = json!({ "bus": site.config["bus"] });
     let passwords = bus["bus"]["passwords"].as_object_mut().context("passwords")?;
     passwords.retain(|user, _| user == "operator");
     passwords.insert("admin_file".to_owned(), json!("nowhere"));

@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// The webhook's token.
 pub const TOKEN: &str = "test-token-of-the-load";
-/// Between two messages.
 const EVERY: Duration = Duration::from_millis(20);
 /// Longer than any deadline of ours: what is not answered by then is not answered.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -24,7 +22,6 @@ pub struct Sent {
     pub accepted: Vec<String>,
     /// How many were answered with 503.
     pub refused: usize,
-    /// Other answers.
     pub strange: Vec<String>,
     /// The longest that an answer took.
     pub slowest: Duration,

@@ -26,7 +26,6 @@ use watch::Watch;
 const DEADLINE: Duration = Duration::from_secs(12);
 /// A room of the mock account's world with a customer in it.
 const DAWN: (&str, &str) = ("示例公司-晨光贸易", "蓝先生");
-/// Another.
 const GALAXY: (&str, &str) = ("示例公司-星河食品", "橙女士");
 /// The user without rights.
 const NOBODY: u32 = 65_534;
@@ -84,7 +83,6 @@ async fn up(path: &str) -> Result<Up> {
     Ok(up)
 }
 
-/// Seen to fail without the keeper: nothing was told, `/healthz` of the webhook said ok, and it answered after 22 s.
 #[tokio::test]
 async fn killed_servers_come_back_and_nothing_accepted_is_lost() -> Result<()> {
     let mut up = up(&programs().await?).await?;
@@ -129,7 +127,6 @@ async fn killed_servers_come_back_and_nothing_accepted_is_lost() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with the bus asked whatever its connection: answers came after 22 s, and with a full queue never.
 #[tokio::test]
 async fn a_bus_that_hangs_is_answered_for_within_the_deadline() -> Result<()> {
     let mut up = up(&programs().await?).await?;
@@ -149,7 +146,6 @@ async fn a_bus_that_hangs_is_answered_for_within_the_deadline() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail without the keeper: it stood there with a zombie.
 #[tokio::test]
 async fn a_server_that_cannot_be_started_again_ends_it_with_a_sentence() -> Result<()> {
     let bin = tempfile::tempdir_in("/tmp")?;
@@ -173,7 +169,6 @@ async fn a_server_that_cannot_be_started_again_ends_it_with_a_sentence() -> Resu
     Ok(())
 }
 
-/// Seen to fail without the look: everything started, and `vika-sync` failed again and again.
 #[tokio::test]
 async fn without_sheets_or_configuration_it_stops_before_it_starts() -> Result<()> {
     let home = running::home()?;
@@ -203,7 +198,6 @@ async fn without_sheets_or_configuration_it_stops_before_it_starts() -> Result<(
     Ok(())
 }
 
-/// Seen to fail without the look: a file that cannot be written, and no word of what to do.
 #[tokio::test]
 async fn a_home_that_was_copied_without_its_owners_is_named() -> Result<()> {
     if !rustix::process::geteuid().is_root() {
@@ -224,7 +218,6 @@ async fn a_home_that_was_copied_without_its_owners_is_named() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail without the keeper: the gateway stayed dead.
 #[tokio::test]
 async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
     let home = running::home()?;
@@ -235,7 +228,7 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
     let (ingest, token) = (info["ingest"].as_str().unwrap(), info["ingest_token"].as_str().unwrap());
     let control = info["gateway_control"].as_str().context("no gateway")?;
     let load = Load::start(&http, ingest, token);
-    heard(&demo, &http, control, DAWN, "在吗？").await?;
+    say_until_captured(&demo, &http, control, DAWN, "在吗？").await?;
     for (round, victims) in [&["node"][..], &["node", "postgres", "nats-server"]].into_iter().enumerate() {
         demo.kill(victims)?;
         let lines =
@@ -243,10 +236,10 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
         until("the gateway is back", async || lines(&demo, "Wechaty gateway runs again after") == round + 1)
             .await?;
         assert_eq!(lines(&demo, "Wechaty gateway died (signal: 9 (SIGKILL))"), round + 1);
-        heard(&demo, &http, control, DAWN, "还在吗？").await?;
+        say_until_captured(&demo, &http, control, DAWN, "还在吗？").await?;
     }
     // Whoever had a lease has it again: the tables move, and cards go out.
-    heard(&demo, &http, control, GALAXY, "断线之后发货了吗？").await?;
+    say_until_captured(&demo, &http, control, GALAXY, "断线之后发货了吗？").await?;
     for (simulator, page) in [("vika", "/_sim/sheets"), ("feishu", "/_sim/messages")] {
         let root = info[simulator].as_str().unwrap();
         until(&format!("{simulator} shows it"), async || {
@@ -263,7 +256,13 @@ async fn a_demo_brings_its_gateway_back_and_all_three_at_once() -> Result<()> {
 }
 
 /// Somebody speaks until it is heard: what is said while nobody is connected to the mock account is told to nobody.
-async fn heard(demo: &Running, http: &Client, control: &str, who: (&str, &str), text: &str) -> Result<()> {
+async fn say_until_captured(
+    demo: &Running,
+    http: &Client,
+    control: &str,
+    who: (&str, &str),
+    text: &str,
+) -> Result<()> {
     let end = tokio::time::Instant::now() + PATIENCE;
     let mut spoken = Vec::new();
     loop {

@@ -53,7 +53,6 @@ pub async fn programs() -> Result<String> {
     Ok(format!("{}:{nats}:/usr/local/bin:/usr/bin:/bin", found.postgres.folder.display()))
 }
 
-/// The program itself.
 pub async fn nats_server() -> Result<PathBuf> {
     Ok(binaries().await?.nats.path)
 }

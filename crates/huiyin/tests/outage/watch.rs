@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::load;
 
-/// Between two looks.
 const EVERY: Duration = Duration::from_millis(20);
 
 /// Looks again and again until it is stopped, for each sign by itself: one answer may take long.

@@ -58,7 +58,6 @@ const VERSION_DEADLINE: Duration = Duration::from_secs(20);
 /// Oldest Node that the gateway runs on.
 const MIN_NODE_MAJOR: u32 = 20;
 
-/// An installed gateway.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     main: PathBuf,

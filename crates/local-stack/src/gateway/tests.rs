@@ -60,7 +60,6 @@ async fn says_what_is_wrong() {
     }
 }
 
-/// Seen to fail with the port left free to choose: the second was elsewhere.
 #[tokio::test]
 async fn a_killed_one_is_started_again_on_its_ports() {
     use crate::supervise::{Pace, keep};

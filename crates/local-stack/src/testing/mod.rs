@@ -72,7 +72,6 @@ impl Deref for TestNats {
 /// A database for a single test.
 #[derive(Debug, Clone)]
 pub struct TestDatabase {
-    /// Its name.
     pub name: String,
     /// How to connect to it as the superuser.
     pub superuser: PgConnectOptions,

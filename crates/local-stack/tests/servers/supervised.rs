@@ -64,7 +64,6 @@ fn is_zombie(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists() && !runs(pid)
 }
 
-/// Seen to fail without the keeper: nothing was told, and both stood as zombies.
 #[tokio::test]
 async fn killed_servers_are_started_again_where_they_were() {
     let home = open_home();
@@ -94,7 +93,6 @@ async fn killed_servers_are_started_again_where_they_were() {
     died("nats-server", "0.2 s");
 }
 
-/// Seen to fail without ending them: every start was refused, since their memory was still in use.
 #[tokio::test]
 async fn a_backend_that_does_not_notice_is_in_nobodys_way() {
     let home = open_home();
@@ -112,7 +110,6 @@ async fn a_backend_that_does_not_notice_is_in_nobodys_way() {
     PgConnection::connect_with(&postgres.superuser()).await.unwrap().close().await.unwrap();
 }
 
-/// Seen to fail with the look at the files taken out: begun anew with an empty store, as if nothing had been.
 #[tokio::test]
 async fn a_store_that_is_gone_is_said_and_not_begun_anew() {
     let home = open_home();
@@ -136,7 +133,6 @@ async fn a_store_that_is_gone_is_said_and_not_begun_anew() {
     Stack::start(&settings, &silent).await.unwrap().stop().await;
 }
 
-/// Seen to fail without the look: three starts of what can never start.
 #[tokio::test]
 async fn a_damaged_data_folder_is_named_at_once() {
     let home = open_home();
@@ -157,7 +153,6 @@ fn copied_nats(home: &Path, real: &Path) -> std::path::PathBuf {
     copy
 }
 
-/// Seen to fail while the program was not looked for before its start: three starts, and words of `setpriv`.
 #[tokio::test]
 async fn a_program_that_is_gone_is_not_tried_again() {
     let home = open_home();
@@ -192,7 +187,6 @@ async fn starts_in_vain_come_to_an_end() {
     assert!(told[1].contains("did not start (1 of 3)"), "{told:?}");
 }
 
-/// Seen to fail without the look: Postgres's own words, which name no remedy.
 #[tokio::test]
 async fn data_of_another_owner_or_open_to_others_are_named_with_their_remedy() {
     let home = open_home();
@@ -213,7 +207,6 @@ async fn data_of_another_owner_or_open_to_others_are_named_with_their_remedy() {
     }
 }
 
-/// Seen to fail without the look: an empty database was made beside a bus that holds what was captured.
 #[tokio::test]
 async fn data_that_lay_elsewhere_and_are_gone_are_not_begun_anew() {
     if !rustix::process::geteuid().is_root() {
@@ -233,7 +226,6 @@ async fn data_that_lay_elsewhere_and_are_gone_are_not_begun_anew() {
     let _ = fs::remove_dir_all(&place);
 }
 
-/// Seen to fail without the look: nats-server ran as root, and what it wrote was no longer the owner's.
 #[tokio::test]
 async fn root_is_kept_from_the_home_of_somebody_else() {
     if !rustix::process::geteuid().is_root() {
@@ -249,7 +241,6 @@ async fn root_is_kept_from_the_home_of_somebody_else() {
     );
 }
 
-/// Seen to fail without the look: the copy began with an empty database.
 #[tokio::test]
 async fn a_copy_without_its_data_is_refused() {
     let home = open_home();

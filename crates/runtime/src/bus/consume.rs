@@ -14,8 +14,8 @@ use async_nats::jetstream::{self, AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, StreamExt};
 
-use super::dead::Dead;
-use super::topology::{BATCH, Consumer, open};
+use super::dead_letter::DeadLetterReason;
+use super::topology::{Consumer, open};
 use super::{Bus, BusError};
 use crate::Shutdown;
 use crate::health::Health;
@@ -31,6 +31,8 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 const MISSING_PAUSE: Duration = Duration::from_secs(1);
 /// Heartbeats missed in a row before the loop is opened again.
 const MISSED_HEARTBEATS: u32 = 2;
+/// A batch of long messages ends earlier.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Deliveries of one message after which each further one is warned about.
 const MANY_DELIVERIES: i64 = 5;
 
@@ -55,11 +57,10 @@ pub enum Outcome {
     Done,
     /// Something needed is down: deliver it again after this time. For seconds, never as a timer.
     Retry(Duration),
-    /// It can never be handled. Set aside with this reason, then acknowledged.
-    Dead(Dead),
+    /// It can never be handled. Stored in DEAD with this reason, then acknowledged.
+    DeadLetter(DeadLetterReason),
 }
 
-/// Handles batches.
 pub trait Handler: Send {
     /// One outcome for each delivery, in order. What is `Done` has been committed.
     fn handle(&mut self, batch: &[Delivery]) -> impl Future<Output = Vec<Outcome>> + Send;
@@ -83,7 +84,6 @@ impl Delivery {
         &self.message.subject
     }
 
-    /// Its bytes.
     pub fn payload(&self) -> &[u8] {
         &self.message.payload
     }
@@ -93,7 +93,7 @@ impl Delivery {
     }
 }
 
-/// Runs until the shutdown is requested. Never fails: every trouble is logged, counted and outlived, also that the
+/// Runs until the shutdown is requested. Never fails: every failure is logged, counted and outlived, also that the
 /// consumer is not declared, or not any more.
 pub async fn consume<H: Handler>(
     bus: &Bus,
@@ -154,7 +154,7 @@ async fn session<H: Handler>(
     let declared = |source| BusError::Declare { what: format!("consumer {}", consumer.name()), source };
     let mut messages = opened
         .stream()
-        .max_messages_per_batch(BATCH)
+        .max_messages_per_batch(consumer.batch())
         .expires(EXPIRES)
         .heartbeat(HEARTBEAT)
         .messages()
@@ -181,7 +181,7 @@ async fn session<H: Handler>(
         match first {
             Ok(first) => {
                 missed = 0;
-                let batch = gather(first, &mut messages);
+                let batch = gather(first, &mut messages, consumer.batch());
                 let left = batch.last().map_or(0, |last| last.pending);
                 health.behind(consumer.name(), left + batch.len() as u64);
                 handle_batch(bus, consumer, handler, batch).await;
@@ -199,15 +199,19 @@ async fn session<H: Handler>(
     }
 }
 
-/// What is there already, up to a batch; never waits for more.
+/// What is there already, up to `most` messages or [`BATCH_BYTES`]; never waits for more.
 ///
 /// Unconstrained, because the scheduler's budget for one turn of a task would end a batch after some 60 messages as if
 /// there were no more.
-fn gather(first: Message, messages: &mut Stream) -> Vec<Delivery> {
+fn gather(first: Message, messages: &mut Stream, most: usize) -> Vec<Delivery> {
+    let mut bytes = first.payload.len();
     let mut batch: Vec<Delivery> = Delivery::new(first).into_iter().collect();
-    while batch.len() < BATCH {
+    while batch.len() < most && bytes < BATCH_BYTES {
         match tokio::task::unconstrained(messages.next()).now_or_never() {
-            Some(Some(Ok(message))) => batch.extend(Delivery::new(message)),
+            Some(Some(Ok(message))) => {
+                bytes += message.payload.len();
+                batch.extend(Delivery::new(message));
+            }
             // An error here shows again at the next call of `next`.
             _ => break,
         }
@@ -245,7 +249,7 @@ async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H
     }
 }
 
-/// A panic concerns the message that causes it: its batch is halved until that one is alone, which is set aside.
+/// A panic concerns the message that causes it: its batch is halved until that one is alone, which becomes a dead letter.
 fn handle_guarded<'a, H: Handler>(
     handler: &'a mut H,
     batch: &'a [Delivery],
@@ -255,9 +259,11 @@ fn handle_guarded<'a, H: Handler>(
             return outcomes;
         }
         if batch.len() <= 1 {
-            let dead =
-                Dead { reason: "panicked", explanation: "handling it panicked: see the log".to_owned() };
-            return batch.iter().map(|_| Outcome::Dead(dead.clone())).collect();
+            let reason = DeadLetterReason {
+                reason: "panicked",
+                explanation: "handling it panicked: see the log".to_owned(),
+            };
+            return batch.iter().map(|_| Outcome::DeadLetter(reason.clone())).collect();
         }
         let (one, other) = batch.split_at(batch.len() / 2);
         let mut outcomes = handle_guarded(handler, one).await;
@@ -274,11 +280,11 @@ async fn settle(
 ) -> Result<(), async_nats::Error> {
     match outcome {
         Outcome::Done => delivery.message.ack().await,
-        // A dead letter is set aside already; a copy of it would be delivered here again, for ever.
-        Outcome::Dead(_) if consumer.stream() == "DEAD" => delivery.message.ack().await,
+        // A dead letter is kept already; a copy of it would be delivered here again, for ever.
+        Outcome::DeadLetter(_) if consumer.stream() == "DEAD" => delivery.message.ack().await,
         Outcome::Retry(after) => delivery.message.ack_with(AckKind::Nak(Some(after))).await,
-        Outcome::Dead(dead) => {
-            bus.bury(consumer, delivery, &dead).await?;
+        Outcome::DeadLetter(reason) => {
+            bus.store_dead_letter(consumer, delivery, &reason).await?;
             delivery.message.double_ack().await
         }
     }

@@ -17,7 +17,6 @@ pub struct Lag {
 }
 
 impl Bus {
-    /// Asks the server.
     pub async fn lag(&self, consumer: Consumer) -> Result<Lag, BusError> {
         let failed = |source| BusError::Declare { what: format!("consumer {}", consumer.name()), source };
         let opened = open(&self.jetstream, consumer).await?.ok_or(BusError::Undeclared(consumer.name()))?;

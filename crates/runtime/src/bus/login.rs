@@ -10,7 +10,6 @@ pub struct Login {
     pub url: String,
     /// The user's name. Answers reach it under a subject of this name.
     pub user: String,
-    /// The user's password.
     pub password: Secret,
 }
 

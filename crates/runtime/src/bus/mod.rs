@@ -3,7 +3,7 @@
 mod cluster;
 mod compare;
 mod consume;
-mod dead;
+mod dead_letter;
 mod lag;
 mod login;
 mod publish;
@@ -26,7 +26,7 @@ use cluster::Moves;
 
 pub use compare::{Difference, differences};
 pub use consume::{Delivery, Handler, Outcome, consume};
-pub use dead::{Dead, DeadLetter};
+pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use lag::Lag;
 pub use login::Login;
 pub use publish::Outgoing;
@@ -61,22 +61,18 @@ pub enum BusError {
     /// The configuration has no password for this user.
     #[error("bus.passwords.{0}: expected the password of the bus's user `{0}`")]
     Password(User),
-    /// No connection.
     #[error("the bus cannot be reached")]
     Connect(#[source] async_nats::ConnectError),
     /// A publish was not acknowledged; it may have arrived all the same, so only the same id may be sent again.
     #[error("a publish to {subject} was not acknowledged")]
     Publish {
-        /// Where to.
         subject: String,
-        /// Why.
         #[source]
         source: jetstream::context::PublishError,
     },
     /// This message can never be published. Others can.
     #[error("a message for {subject} can never be published: {why}")]
     Unpublishable {
-        /// Where to.
         subject: String,
         /// What is wrong with it.
         why: &'static str,
@@ -87,9 +83,7 @@ pub enum BusError {
     /// A stream or consumer could not be declared or opened.
     #[error("{what} could not be declared or opened")]
     Declare {
-        /// Which.
         what: String,
-        /// Why.
         #[source]
         source: async_nats::Error,
     },
@@ -110,7 +104,7 @@ impl Bus {
         .ping_interval(PING_INTERVAL)
         .connection_timeout(CONNECT_TIMEOUT)
         .event_callback(move |event| {
-            note(&event, &service);
+            log_event(&event, &service);
             std::future::ready(())
         })
         .connect(servers)
@@ -137,15 +131,15 @@ impl Bus {
     /// # Errors
     /// If the server does not answer, or does not say.
     pub async fn server_time(&self) -> Result<DateTime<Utc>, BusError> {
-        let asked =
+        let request =
             self.client.request(format!("$JS.API.STREAM.INFO.{}", topology::STREAMS[0]), Bytes::new());
         let failed = |source| BusError::Declare { what: "the server's time".into(), source };
         let answer =
-            tokio::time::timeout(REQUEST_TIMEOUT, asked).await.map_err(|late| failed(late.into()))?;
+            tokio::time::timeout(REQUEST_TIMEOUT, request).await.map_err(|late| failed(late.into()))?;
         let answer = answer.map_err(|error| failed(error.into()))?;
-        let told: ServerTime =
+        let parsed: ServerTime =
             serde_json::from_slice(&answer.payload).map_err(|error| failed(error.into()))?;
-        Ok(told.ts)
+        Ok(parsed.ts)
     }
 
     /// The JetStream context, for what has no function here.
@@ -175,7 +169,7 @@ struct ServerTime {
     ts: DateTime<Utc>,
 }
 
-fn note(event: &async_nats::Event, service: &str) {
+fn log_event(event: &async_nats::Event, service: &str) {
     let name = event_name(event);
     metrics::counter!("bus_connection_events_total", "service" => service.to_owned(), "event" => name)
         .increment(1);

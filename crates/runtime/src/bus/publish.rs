@@ -10,11 +10,12 @@ use bytes::Bytes;
 use futures::future::join_all;
 
 use super::{Bus, BusError};
+use crate::Backoff;
 
 /// How often a publish whose outcome is unknown is tried again, always with the same message id.
 const ATTEMPTS: u32 = 4;
-/// The pause before the second attempt; doubled for each further one.
-const PAUSE: Duration = Duration::from_millis(250);
+/// The pauses between attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(1));
 /// Publishes that wait for their acknowledgement at the same time; the client allows 5,000.
 const IN_FLIGHT: usize = 1_000;
 /// Bytes of the server's largest message that stay free: a dead letter carries its original whole, and says why.
@@ -22,14 +23,11 @@ const RESERVED_FOR_DEAD: usize = 16 * 1024;
 /// Bytes of a header's value.
 const MAX_HEADER: usize = 4 * 1024;
 
-/// Something to publish.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// Where to.
     pub subject: String,
     /// Its natural key: the bus drops what it has already seen under it (within ten minutes).
     pub id: String,
-    /// What.
     pub payload: Vec<u8>,
 }
 
@@ -39,8 +37,8 @@ impl Bus {
     /// Publishes and waits for the acknowledgement. `Ok(true)`: the bus had it already.
     pub async fn publish(&self, outgoing: &Outgoing) -> Result<bool, BusError> {
         self.check(outgoing)?;
-        let first = acknowledged(self.hand_over(outgoing).await).await;
-        self.until_known(outgoing, first).await
+        let first = acknowledged(self.send(outgoing).await).await;
+        self.retry_until_known(outgoing, first).await
     }
 
     /// Publishes in order without waiting in between, and waits for all acknowledgements. The answers are in the order of
@@ -48,16 +46,16 @@ impl Bus {
     pub async fn publish_all(&self, outgoing: &[Outgoing]) -> Vec<Result<bool, BusError>> {
         let mut answers = Vec::with_capacity(outgoing.len());
         for together in outgoing.chunks(IN_FLIGHT) {
-            let mut flying = Vec::with_capacity(together.len());
+            let mut in_flight = Vec::with_capacity(together.len());
             for one in together {
                 // Only the client's channel is waited for: whoever is first in it is first on the wire.
                 let sent = match self.check(one) {
-                    Ok(()) => Ok(self.hand_over(one).await),
+                    Ok(()) => Ok(self.send(one).await),
                     Err(error) => Err(error),
                 };
-                flying.push(sent);
+                in_flight.push(sent);
             }
-            let settled = together.iter().zip(flying).map(|(one, sent)| self.settled(one, sent));
+            let settled = together.iter().zip(in_flight).map(|(one, sent)| self.settled(one, sent));
             answers.extend(join_all(settled).await);
         }
         answers
@@ -65,23 +63,22 @@ impl Bus {
 
     async fn settled(&self, outgoing: &Outgoing, sent: Result<Sent, BusError>) -> Result<bool, BusError> {
         let first = acknowledged(sent?).await;
-        self.until_known(outgoing, first).await
+        self.retry_until_known(outgoing, first).await
     }
 
     /// Tries again while nobody knows what became of it.
-    async fn until_known(
+    async fn retry_until_known(
         &self,
         outgoing: &Outgoing,
         first: Result<bool, PublishError>,
     ) -> Result<bool, BusError> {
-        let (mut outcome, mut pause) = (first, PAUSE);
-        for _ in 1..ATTEMPTS {
+        let mut outcome = first;
+        for failures in 1..ATTEMPTS {
             if outcome.is_ok() {
                 break;
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-            outcome = acknowledged(self.hand_over(outgoing).await).await;
+            tokio::time::sleep(BACKOFF.after(failures)).await;
+            outcome = acknowledged(self.send(outgoing).await).await;
         }
         if outcome.is_err() {
             self.try_another_server().await;
@@ -103,7 +100,7 @@ impl Bus {
     }
 
     /// Gives a publish to the client, which keeps the order in which it gets them.
-    async fn hand_over(&self, outgoing: &Outgoing) -> Sent {
+    async fn send(&self, outgoing: &Outgoing) -> Sent {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, header_value(&outgoing.id));
         let payload = Bytes::from(outgoing.payload.clone());

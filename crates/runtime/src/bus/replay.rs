@@ -11,7 +11,6 @@ use super::{Bus, BusError};
 /// How far a stream reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamEnd {
-    /// Its name.
     pub stream: String,
     /// When it was made: another stream of the same name counts anew.
     pub created_at: DateTime<Utc>,

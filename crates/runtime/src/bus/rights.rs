@@ -1,5 +1,5 @@
-//! Who may publish and subscribe what, and the only place that says so: one user for each service, who may use its own
-//! durables, publish its own facts, its own dead letters and its own beat, and nothing else.
+//! Who may publish and subscribe what: one user for each service, who may use its own durables, publish its own facts, its
+//! own dead letters and its own heartbeat ([`crate::services`]), and nothing else.
 //!
 //! Rendered as users of nats-server's configuration, for the private servers as for containers.
 
@@ -9,6 +9,7 @@ use events::subject;
 use store::role::Role;
 
 use super::topology::{Consumer, STREAMS};
+use crate::services::{self, Watches};
 
 /// Who logs in to the bus: whoever logs in to the database, under the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,17 +30,15 @@ pub struct Rights {
 }
 
 impl User {
-    /// Every user.
-    pub const ALL: [Self; 8] = [
-        Self::Admin,
-        Self::Role(Role::Ingest),
-        Self::Role(Role::RoomState),
-        Self::Role(Role::VikaSync),
-        Self::Role(Role::VikaReconcile),
-        Self::Role(Role::FeishuAlerter),
-        Self::Role(Role::Operator),
-        Self::Role(Role::Reader),
-    ];
+    pub const ALL: [Self; Role::ALL.len() + 1] = {
+        let mut all = [Self::Admin; Role::ALL.len() + 1];
+        let mut index = 0;
+        while index < Role::ALL.len() {
+            all[index + 1] = Self::Role(Role::ALL[index]);
+            index += 1;
+        }
+        all
+    };
 
     /// Its name on the bus, and of its password in the configuration.
     pub const fn name(self) -> &'static str {
@@ -52,20 +51,24 @@ impl User {
     /// What it may do.
     pub fn rights(self) -> Rights {
         let mut publish = match self {
-            Self::Admin => declaring(),
-            Self::Role(Role::Operator) => replaying(),
-            Self::Role(Role::Reader) => looking(),
-            Self::Role(role) => serving(role),
+            Self::Admin => admin_rights(),
+            Self::Role(Role::Operator) => operator_rights(),
+            Self::Role(Role::Reader) => reader_rights(),
+            Self::Role(role) => service_rights(role).unwrap_or_default(),
         };
         publish.sort();
         let mut subscribe = vec![format!("{}.>", inbox(self.name()))];
-        match self {
-            Self::Role(Role::FeishuAlerter) => subscribe.push(subject::BEAT_ALL.to_owned()),
-            // Somebody has to notice when the one who notices is gone.
-            Self::Role(Role::Ingest) => subscribe.push(subject::beat(Role::FeishuAlerter.service())),
-            _ => {}
-        }
+        subscribe.extend(self.heartbeats());
         Rights { publish, subscribe }
+    }
+
+    fn heartbeats(self) -> Option<String> {
+        let Self::Role(role) = self else { return None };
+        match services::of(role)?.watches {
+            Watches::Nobody => None,
+            Watches::One(watched) => Some(subject::beat(watched.service())),
+            Watches::Everybody => Some(subject::BEAT_ALL.to_owned()),
+        }
     }
 }
 
@@ -80,30 +83,21 @@ pub(super) fn inbox(user: &str) -> String {
     format!("_INBOX.{user}")
 }
 
-/// The facts that only it publishes; commands come from two sides.
-const fn facts(role: Role) -> Option<&'static str> {
-    match role {
-        Role::Ingest => Some(subject::CHAT_ALL),
-        Role::RoomState => Some(subject::ROOM_ALL),
-        Role::VikaReconcile | Role::FeishuAlerter => Some(subject::COMMAND_ALL),
-        Role::VikaSync | Role::Operator | Role::Reader => None,
-    }
-}
-
-fn serving(role: Role) -> Vec<String> {
-    let mut allowed: Vec<String> = facts(role).map(str::to_owned).into_iter().collect();
-    allowed.extend([subject::dead_of(role.service()), subject::beat(role.service())]);
-    for consumer in Consumer::ALL.into_iter().filter(|consumer| consumer.owner() == role) {
-        allowed.extend(consuming(consumer));
-        if role == Role::RoomState {
-            // How old the oldest message is that is not folded: cards wait for it.
+/// Its facts, its dead letters, its heartbeat and its consumers; `None`: the role is people's.
+fn service_rights(role: Role) -> Option<Vec<String>> {
+    let service = services::of(role)?;
+    let mut allowed: Vec<String> = service.publishes.iter().map(|subject| (*subject).to_owned()).collect();
+    allowed.extend([subject::dead_of(service.program()), subject::beat(service.program())]);
+    for consumer in service.consumers {
+        allowed.extend(consumer_rights(*consumer));
+        if service.measures_lag {
             allowed.push(api(&format!("STREAM.MSG.GET.{}", consumer.stream())));
         }
     }
-    allowed
+    Some(allowed)
 }
 
-fn consuming(consumer: Consumer) -> [String; 4] {
+fn consumer_rights(consumer: Consumer) -> [String; 4] {
     let (stream, durable) = (consumer.stream(), consumer.name());
     [
         api(&format!("CONSUMER.INFO.{stream}.{durable}")),
@@ -116,7 +110,7 @@ fn consuming(consumer: Consumer) -> [String; 4] {
 
 /// Nobody may delete a stream, since what they hold exists nowhere else; but ROOM, which holds nothing but wake-ups, has
 /// to be made anew where it was once kept in memory.
-fn declaring() -> Vec<String> {
+fn admin_rights() -> Vec<String> {
     let each = |stream: &str| {
         ["STREAM.INFO.", "STREAM.CREATE.", "STREAM.UPDATE."]
             .map(|call| api(&format!("{call}{stream}")))
@@ -131,14 +125,14 @@ fn declaring() -> Vec<String> {
 }
 
 /// A dead letter is read, published again where it came from, and then removed.
-fn replaying() -> Vec<String> {
+fn operator_rights() -> Vec<String> {
     let dead = ["STREAM.INFO.DEAD", "STREAM.MSG.GET.DEAD", "STREAM.MSG.DELETE.DEAD"].map(api);
     let facts = [subject::CHAT_ALL, subject::COMMAND_ALL, subject::ROOM_ALL].map(str::to_owned);
     dead.into_iter().chain(facts).collect()
 }
 
 /// How streams and consumers stand and how far they are, but no message.
-fn looking() -> Vec<String> {
+fn reader_rights() -> Vec<String> {
     [
         "INFO",
         "STREAM.NAMES",

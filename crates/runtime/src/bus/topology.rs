@@ -12,9 +12,9 @@ use async_nats::jetstream::stream::{
     Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 use events::subject;
-use store::role::Role;
 
 use super::BusError;
+use crate::services::{SERVICES, Service};
 
 const DAY: Duration = Duration::from_hours(24);
 /// Within this time the bus itself drops a repeated message id.
@@ -22,33 +22,32 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 /// How long the server waits for an acknowledgement before it delivers again.
 pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
 /// Most messages handled in one go.
-pub(super) const BATCH: usize = 500;
+const BATCH: usize = 500;
+/// The same where messages may be far behind: each room that a batch concerns is written once for it.
+const CHAT_BATCH: usize = 4_000;
 /// Deliveries in flight for all replicas of a batch consumer together: a few batches each.
 const BATCH_PENDING: i64 = 4_000;
+const CHAT_PENDING: i64 = 16_000;
 /// The same for consumers of wake-ups, and of the few dead letters.
 const WAKE_PENDING: i64 = 1_024;
 /// Deliveries of a wake-up that keeps failing; then it is the sweep's.
 const WAKE_DELIVERIES: i64 = 10;
 
-/// The durable consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consumer {
-    /// `room-state` reading CHAT.
     RoomStateChat,
-    /// `room-state` reading COMMAND.
     RoomStateCommand,
     /// `vika-sync` woken by ROOM.
     VikaSync,
     /// `feishu-alerter` woken by ROOM.
     FeishuAlerter,
-    /// `feishu-alerter`'s watchdog seeing what is set aside in DEAD.
+    /// `feishu-alerter`'s watchdog counting dead letters.
     WatchdogDead,
 }
 
 impl Consumer {
     /// Everything captured and asked for goes through these.
     pub const FACTS: [Self; 2] = [Self::RoomStateChat, Self::RoomStateCommand];
-    /// All of them.
     pub const ALL: [Self; 5] = [
         Self::RoomStateChat,
         Self::RoomStateCommand,
@@ -57,7 +56,6 @@ impl Consumer {
         Self::WatchdogDead,
     ];
 
-    /// The durable's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RoomStateChat => "room-state-chat",
@@ -68,13 +66,9 @@ impl Consumer {
         }
     }
 
-    /// Whose it is: nobody else may pull from it.
-    pub const fn owner(self) -> Role {
-        match self {
-            Self::RoomStateChat | Self::RoomStateCommand => Role::RoomState,
-            Self::VikaSync => Role::VikaSync,
-            Self::FeishuAlerter | Self::WatchdogDead => Role::FeishuAlerter,
-        }
+    /// The service that it belongs to: no other may pull from it.
+    pub fn owner(self) -> Option<&'static Service> {
+        SERVICES.iter().find(|service| service.consumers.contains(&self))
     }
 
     /// The stream that it reads.
@@ -87,19 +81,28 @@ impl Consumer {
         }
     }
 
+    /// Most messages handled in one go.
+    pub(super) const fn batch(self) -> usize {
+        match self {
+            Self::RoomStateChat => CHAT_BATCH,
+            _ => BATCH,
+        }
+    }
+
     pub(super) fn config(self) -> pull::Config {
         let batches = pull::Config {
             durable_name: Some(self.name().to_owned()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
-            // Facts are delivered until they are handled or set aside.
+            // Facts are delivered until they are handled or stored as dead letters.
             max_deliver: -1,
             max_ack_pending: BATCH_PENDING,
             deliver_policy: DeliverPolicy::All,
             ..Default::default()
         };
         match self {
-            Self::RoomStateChat | Self::RoomStateCommand => batches,
+            Self::RoomStateChat => pull::Config { max_ack_pending: CHAT_PENDING, ..batches },
+            Self::RoomStateCommand => batches,
             Self::VikaSync | Self::FeishuAlerter => pull::Config {
                 max_deliver: WAKE_DELIVERIES,
                 max_ack_pending: WAKE_PENDING,
@@ -107,7 +110,7 @@ impl Consumer {
                 filter_subject: subject::ROOM_ALL.to_owned(),
                 ..batches
             },
-            // What was set aside before anybody watched is no news.
+            // Dead letters from before anybody watched are no alarm.
             Self::WatchdogDead => {
                 pull::Config { max_ack_pending: WAKE_PENDING, deliver_policy: DeliverPolicy::New, ..batches }
             }
@@ -136,7 +139,7 @@ pub(super) fn streams(replicas: usize) -> [Config; 4] {
         limits("COMMAND", subject::COMMAND_ALL),
         Config {
             // In a file, because a stream in memory goes with all its consumers when the server restarts, and nobody
-            // would hear of changes until the next `huiyin apply`. Wake-ups themselves may be lost.
+            // would be woken by changes until the next `huiyin apply`. Wake-ups themselves may be lost.
             persist_mode: persist_mode_of_room(replicas),
             max_messages_per_subject: 1,
             max_age: DAY,

@@ -1,4 +1,4 @@
-//! Wake-ups: a change of a room only tells convergers to look; they read truth from the store.
+//! Wake-ups: a change of a room only makes convergers read the store, which alone says what is so.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::health::Health;
 
 struct Waker<F> {
     note: F,
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
 }
 
 impl<F: FnMut(Option<RoomChanged>) + Send> Handler for Waker<F> {
@@ -20,32 +20,32 @@ impl<F: FnMut(Option<RoomChanged>) + Send> Handler for Waker<F> {
         for delivery in batch {
             (self.note)(decode(delivery.payload()).ok());
         }
-        self.bell.notify_one();
+        self.wake.notify_one();
         vec![Outcome::Done; batch.len()]
     }
 }
 
-/// Rings `bell` whenever a room changes, until the shutdown is requested. A lost wake-up is made up for by the sweep
+/// Notifies `wake` whenever a room changes, until the shutdown is requested. A lost wake-up is made up for by the sweep
 /// that every converger runs anyway.
 pub async fn wake_on_room_changes(
     bus: &Bus,
     consumer: Consumer,
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
     shutdown: &Shutdown,
     health: &Health,
 ) {
-    note_room_changes(bus, consumer, |_| {}, bell, shutdown, health).await;
+    note_room_changes(bus, consumer, |_| {}, wake, shutdown, health).await;
 }
 
-/// The same, and notes which room has which version before it rings. `None`: some room, by a message that this release
+/// The same, and notes which room has which version before it notifies. `None`: some room, by a message that this release
 /// cannot read.
 pub async fn note_room_changes(
     bus: &Bus,
     consumer: Consumer,
     note: impl FnMut(Option<RoomChanged>) + Send,
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
     shutdown: &Shutdown,
     health: &Health,
 ) {
-    consume(bus, consumer, &mut Waker { note, bell }, shutdown, health).await;
+    consume(bus, consumer, &mut Waker { note, wake }, shutdown, health).await;
 }

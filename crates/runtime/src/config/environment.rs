@@ -15,7 +15,6 @@ const PREFIX: &str = "HUIYIN_";
 /// What steps into a section.
 const SEPARATOR: &str = "__";
 
-/// The overriding layer.
 pub(super) struct Overrides {
     /// Its values, as a configuration file would hold them.
     pub(super) values: Value,

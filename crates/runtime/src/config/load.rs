@@ -16,6 +16,7 @@ use super::problem::{ConfigError, Fault, Problem, Remedy};
 use super::schema::Shape;
 use super::sections::{Bus, Config, Database};
 use super::{files, form, meaning};
+use crate::services::{self, Service};
 
 /// The embedded defaults: what hardly anybody changes.
 const DEFAULTS: &str = include_str!("defaults.json");
@@ -28,7 +29,6 @@ const SERVERS: [&str; 2] = ["database", "bus"];
 /// Where configuration comes from besides the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The file.
     pub file: PathBuf,
     /// Whether the environment may override it.
     pub environment: bool,
@@ -43,7 +43,6 @@ impl Source {
 /// Database and bus that are known from elsewhere than the configuration.
 #[derive(Debug, Clone)]
 pub struct Servers {
-    /// Where Postgres is.
     pub database: Database,
     /// Where the bus is.
     pub bus: Bus,
@@ -52,7 +51,6 @@ pub struct Servers {
 /// What a reader of the configuration uses of it.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// All of it.
     Everything,
     /// All of it, but of the secrets only those that stand at, or below, these places: the files of the rest may be
     /// missing, or empty as long as nobody has put the secret there. What stands for such a secret then is of no use to
@@ -134,16 +132,9 @@ pub fn load_using(source: &Source, used: &[String]) -> Result<Config, ConfigErro
 
 /// Where the secrets stand that a service uses.
 fn secrets_of(role: Role) -> Vec<String> {
-    let own: &[&str] = match role {
-        // It watches the alerter, whose bot it cannot use.
-        Role::Ingest => &["ingest.", "watchdog.fallback."],
-        Role::VikaSync => &["vika.sync_token"],
-        Role::VikaReconcile => &["vika.reconcile_token"],
-        Role::FeishuAlerter => &["feishu.", "watchdog."],
-        Role::RoomState | Role::Operator | Role::Reader => &[],
-    };
+    let own = services::of(role).into_iter().flat_map(Service::secret_paths);
     let shared = ["database", "bus"].map(|server| format!("{server}.passwords.{role}"));
-    shared.into_iter().chain(own.iter().map(|place| (*place).to_owned())).collect()
+    shared.into_iter().chain(own.map(str::to_owned)).collect()
 }
 
 /// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
@@ -258,9 +249,11 @@ fn merge(text: &str, name: &str, overrides: &Overrides) -> Result<Value, ConfigE
         .merge(Json::string(DEFAULTS))
         .merge(Json::string(&file.to_string()))
         .merge(Json::string(&overrides.values.to_string()));
-    figment
+    let mut merged = figment
         .extract()
-        .map_err(|_| ConfigError::Unreadable(format!("{name} cannot be merged with the defaults")))
+        .map_err(|_| ConfigError::Unreadable(format!("{name} cannot be merged with the defaults")))?;
+    files::name_password_files(&mut merged);
+    Ok(merged)
 }
 
 fn object(text: &str, name: &str) -> Result<Value, ConfigError> {

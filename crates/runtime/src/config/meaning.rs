@@ -13,6 +13,7 @@ use super::schema::listed;
 use super::secret::Secret;
 use super::sections::{Bus, Config, Database, Feishu, Ingest, Logs, Vika};
 use super::watchdog::{Thresholds, Watchdog};
+use crate::services::{self, Service};
 
 /// Who sets everything up, among the passwords.
 const ADMIN: &str = "admin";
@@ -24,8 +25,6 @@ const SHORTEST_PERIOD: Span = Span::seconds(1);
 const CHAT_PREFIX: &str = "oc_";
 /// How Feishu's people's ids begin.
 const PERSON_PREFIX: &str = "ou_";
-/// The services that can be expected to beat.
-const SERVICES: [&str; 5] = ["ingest", "room-state", "vika-sync", "vika-reconcile", "feishu-alerter"];
 /// On how many servers a stream can be kept to some purpose.
 const REPLICAS: [usize; 3] = [1, 3, 5];
 /// How Vika's sheet ids begin.
@@ -245,8 +244,9 @@ fn check_watchdog(watchdog: &Watchdog, problems: &mut Problems) {
         }
     }
     for (index, service) in watchdog.expected.iter().flatten().enumerate() {
-        if !SERVICES.contains(&service.as_str()) {
-            let message = format!("unknown service: expected one of {}", listed(&SERVICES));
+        if services::by_program(service).is_none() {
+            let known: Vec<&str> = services::SERVICES.iter().map(Service::program).collect();
+            let message = format!("unknown service: expected one of {}", listed(&known));
             problems.add(format!("watchdog.expected[{index}]"), message);
         }
     }

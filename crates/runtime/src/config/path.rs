@@ -38,7 +38,6 @@ impl Path {
         Self(self.0.iter().cloned().chain([step]).collect())
     }
 
-    /// From keys alone.
     pub(super) fn of_keys(keys: &[String]) -> Self {
         Self(keys.iter().cloned().map(Step::Key).collect())
     }
@@ -59,7 +58,6 @@ impl Path {
         Self(pointer.iter().map(step).collect())
     }
 
-    /// The steps.
     pub(super) fn steps(&self) -> &[Step] {
         &self.0
     }

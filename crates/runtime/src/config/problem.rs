@@ -60,7 +60,6 @@ pub(super) enum Remedy {
 /// A fault of form: a key, a type, a syntax, a file.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
-    /// What is told.
     pub(super) problem: Problem,
     /// The place in the merged configuration.
     pub(super) path: Path,

@@ -16,7 +16,6 @@ const HIDDEN: &str = "***";
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// From its value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }

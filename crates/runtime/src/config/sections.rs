@@ -65,10 +65,14 @@ pub struct Database {
     pub port: u16,
     /// Database name.
     pub name: String,
-    /// Passwords by role: `ingest`, `room_state`, `vika_sync`, `vika_reconcile`, `feishu_alerter`, `operator`,
-    /// `reader`, and `admin`, the superuser that `huiyin apply` migrates with.
+    /// Passwords by role: each service's own (`room_state` for `room-state`), `operator`, `reader`, and `admin`, the
+    /// superuser that `huiyin apply` migrates with.
     #[serde(default)]
     pub passwords: BTreeMap<String, Secret>,
+    /// Path of the files that hold the passwords that are not given above, with `{role}` in the place of the role:
+    /// `/run/secrets/postgres_{role}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_files: Option<String>,
     /// The superuser's name.
     #[serde(default = "default_admin")]
     pub admin: String,
@@ -83,10 +87,14 @@ pub struct Bus {
     /// On how many servers each stream is kept: 1, or 3 or 5 of a cluster.
     #[serde(default = "one")]
     pub replicas: usize,
-    /// Passwords by user: `ingest`, `room_state`, `vika_sync`, `vika_reconcile`, `feishu_alerter`, `operator`,
-    /// `reader`, and `admin`, who declares streams and consumers.
+    /// Passwords by user: each service's own (`room_state` for `room-state`), `operator`, `reader`, and `admin`, who
+    /// declares streams and consumers.
     #[serde(default)]
     pub passwords: BTreeMap<String, Secret>,
+    /// Path of the files that hold the passwords that are not given above, with `{role}` in the place of the user's
+    /// name: `/run/secrets/nats_{role}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_files: Option<String>,
 }
 
 /// Capture: the webhook and the gateway.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 use crate::operated::Operated;
+use crate::services::{SERVICES, Watches};
 
 /// Who hears of it when Huiyin itself is not well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -126,7 +127,10 @@ impl super::Config {
         if let Some(expected) = self.watchdog.as_ref().and_then(|watchdog| watchdog.expected.clone()) {
             return expected;
         }
-        let vika: &[&str] = if self.vika.enabled { &["vika-sync", "vika-reconcile"] } else { &[] };
-        ["ingest", "room-state"].iter().chain(vika).map(|service| (*service).to_owned()).collect()
+        let watched = SERVICES.iter().filter(|service| service.watches != Watches::Everybody);
+        watched
+            .filter(|service| (service.enabled)(self))
+            .map(|service| service.program().to_owned())
+            .collect()
     }
 }

@@ -60,7 +60,6 @@ impl std::fmt::Debug for Limiter {
 }
 
 impl Limiter {
-    /// Nothing counted yet.
     pub fn new(rate: Rate) -> Self {
         // No rate is of no time.
         let quota = Quota::with_period(rate.every).unwrap_or(Quota::per_second(NonZeroU32::MIN));
@@ -172,7 +171,6 @@ mod tests {
         Client::of(address(peer), &headers, &proxies)
     }
 
-    /// Seen to fail when the first address in the header is believed.
     #[test]
     fn only_what_trusted_proxies_wrote_is_believed() {
         let at = |text| Client::at(address(text));

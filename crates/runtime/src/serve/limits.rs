@@ -25,7 +25,6 @@ pub struct Limits {
 pub struct Rate {
     /// One more after so long.
     pub every: Duration,
-    /// At once.
     pub burst: NonZeroU32,
 }
 

@@ -55,7 +55,6 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     ),
 ];
 
-/// A listener's rules.
 #[derive(Debug)]
 pub struct Server {
     name: &'static str,

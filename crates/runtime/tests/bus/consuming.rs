@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use local_stack::testing::TestNats;
 use runtime::Shutdown;
 use runtime::bus::{
-    Bus, Consumer, Dead, Delivery, Handler, Outcome, Outgoing, User, consume, declare, differences,
+    Bus, Consumer, DeadLetterReason, Delivery, Handler, Outcome, Outgoing, User, consume, declare,
+    differences,
 };
 use runtime::health::Health;
 use tokio::sync::mpsc;
@@ -28,7 +29,10 @@ impl Handler for Taker {
             let text = String::from_utf8_lossy(delivery.payload()).into_owned();
             self.0.send(text.clone()).ok();
             if text == "bad" {
-                Outcome::Dead(Dead { reason: "refused", explanation: "it says so".to_owned() })
+                Outcome::DeadLetter(DeadLetterReason {
+                    reason: "refused",
+                    explanation: "it says so".to_owned(),
+                })
             } else {
                 Outcome::Done
             }
@@ -148,7 +152,6 @@ async fn beats_reach_the_watchdog() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with `open` creating what is missing, and with `consume` returning when it is.
 #[tokio::test]
 async fn a_service_waits_for_its_consumer_and_declares_none() -> Result<()> {
     let server = bare().await?;
@@ -202,7 +205,7 @@ async fn a_lost_store_is_outlived() -> Result<()> {
     folding.stop().await
 }
 
-/// An earlier release kept ROOM in memory. Seen to fail without the right to delete it.
+/// An earlier release kept ROOM in memory.
 #[tokio::test]
 async fn a_stream_that_was_kept_in_memory_is_made_anew_by_whoever_declares() -> Result<()> {
     let server = bare().await?;

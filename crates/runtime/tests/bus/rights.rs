@@ -122,8 +122,6 @@ const SUBSCRIBE: &[(&str, &[User])] = &[
     ("_INBOX.reader.x.*", &[READER]),
 ];
 
-/// Seen to fail with `chat.>` given to vika-sync, with `$JS.API.CONSUMER.MSG.NEXT.ROOM.*` for one's own durable, with
-/// `_INBOX.>` for everybody, and without the second form of acknowledgements.
 #[tokio::test]
 async fn each_user_may_do_its_own_and_nothing_else() -> Result<()> {
     let server = declared().await?;

@@ -22,12 +22,12 @@ impl Answer {
 
     /// A refusal in the words of the documentation, HTTP 400.
     pub(super) fn refuse(code: i64) -> Self {
-        Self::refuse_with(400, code, words(code))
+        Self::refuse_with(400, code, message_of(code))
     }
 
     /// A refusal with an explanation of ours after the documented words, HTTP 400.
     pub(super) fn refuse_because(code: i64, why: &str) -> Self {
-        Self::refuse_with(400, code, &format!("{}: {why}", words(code)))
+        Self::refuse_with(400, code, &format!("{}: {why}", message_of(code)))
     }
 
     /// A refusal with everything chosen.
@@ -50,7 +50,7 @@ impl Answer {
     pub(super) fn rate_limited(style: RateStyle, limit: usize, reset_seconds: i64) -> Self {
         match style {
             RateStyle::Gateway => {
-                let mut answer = Self::refuse_with(429, 99_991_400, words(99_991_400));
+                let mut answer = Self::refuse_with(429, 99_991_400, message_of(99_991_400));
                 answer.headers = vec![
                     ("x-ogw-ratelimit-limit", limit.to_string()),
                     ("x-ogw-ratelimit-reset", reset_seconds.to_string()),
@@ -104,7 +104,7 @@ pub(super) enum RateStyle {
 }
 
 /// The documented message of a code, as far as we know it.
-pub(super) fn words(code: i64) -> &'static str {
+pub(super) fn message_of(code: i64) -> &'static str {
     match code {
         2200 => "Internal Error",
         10_003 => "invalid param",

@@ -20,7 +20,6 @@ use super::{CallbackSpec, crypto::opaque_id};
 const DEADLINE: Duration = Duration::from_secs(3);
 /// How long a delayed-update token can be used.
 const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(30);
-/// How often.
 const TOKEN_USES: u8 = 2;
 /// How old the timestamp of a stale callback is.
 const STALE_BY: TimeDelta = TimeDelta::minutes(10);
@@ -112,7 +111,6 @@ impl CallbackState {
         usable.then(|| token.message_id.clone())
     }
 
-    /// Counts a use.
     pub(super) fn spend_token(&mut self, token: &str) {
         if let Some(token) = self.tokens.get_mut(token) {
             token.uses += 1;

@@ -16,11 +16,9 @@ use super::world::World;
 const ELEMENTS_MAX: usize = 200;
 /// Most tables in a card.
 const TABLES_MAX: usize = 5;
-/// Longest element id.
 const ELEMENT_ID_MAX: usize = 20;
 /// Longest text of a button, in characters.
 const BUTTON_TEXT_MAX: usize = 100;
-/// Most header tags.
 const HEADER_TAGS_MAX: usize = 3;
 
 /// Not parsable, or something in it is unknown.

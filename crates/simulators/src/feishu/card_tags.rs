@@ -9,7 +9,6 @@ pub(super) fn has(list: &str, word: &str) -> bool {
     list.split_whitespace().any(|entry| entry == word)
 }
 
-/// Header colours.
 pub(super) const TEMPLATES: &str =
     "blue wathet turquoise green yellow orange red carmine violet purple indigo grey default";
 
@@ -17,7 +16,6 @@ pub(super) const TEMPLATES: &str =
 pub(super) const TAG_COLORS: &str =
     "neutral blue turquoise lime orange violet indigo wathet green yellow red purple carmine";
 
-/// Button styles.
 pub(super) const BUTTON_TYPES: &str =
     "default primary danger text primary_text danger_text primary_filled danger_filled laser";
 
@@ -28,7 +26,6 @@ pub(super) const TEXT_SIZES: &str = "heading-0 heading-1 heading-2 heading-3 hea
 /// Tags of schema 1.0 that schema 2.0 dropped; they have an error of their own (200861).
 pub(super) const DROPPED_TAGS: &str = "action note";
 
-/// The whole card.
 pub(super) const ROOT: &str = "schema config card_link header body";
 
 /// `config`
@@ -76,7 +73,6 @@ pub(super) const GENERAL: &str = "tag element_id margin";
 const LAYOUT: &str =
     "direction padding horizontal_spacing horizontal_align vertical_spacing vertical_align elements";
 
-/// Attributes of selects.
 const SELECT: &str = "type name placeholder required disabled width options initial_option initial_index \
     selected_values behaviors confirm";
 

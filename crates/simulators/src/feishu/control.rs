@@ -37,7 +37,6 @@ use super::world::{ChatSpec, Message, PersonSpec, Sim};
 type Shared = State<Arc<Sim>>;
 type Refused = (StatusCode, Json<Value>);
 
-/// All of them.
 pub(super) fn routes() -> Router<Arc<Sim>> {
     Router::new()
         .route("/_sim/chats", get(chats).post(put_chat))

@@ -331,7 +331,7 @@ fn decide(
 
 fn spend_quota(world: &mut World) -> Result<(), Answer> {
     match &mut world.switches.monthly_calls_left {
-        Some(0) => Err(Answer::refuse_with(429, 99_991_403, super::answer::words(99_991_403))),
+        Some(0) => Err(Answer::refuse_with(429, 99_991_403, super::answer::message_of(99_991_403))),
         Some(left) => {
             *left -= 1;
             Ok(())

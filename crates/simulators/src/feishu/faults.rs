@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, RateStyle, words};
+use super::answer::{Answer, RateStyle, message_of};
 use super::dispatch::{Call, Route};
 
 /// How long a request hangs when the order does not say.
@@ -111,7 +111,7 @@ impl Fault {
             Self::Code { code, sub, status, msg } => Some(match (msg, sub) {
                 (Some(msg), _) => Answer::refuse_with(status.unwrap_or(400), *code, msg),
                 (None, Some(sub)) => Answer::bad_card(*sub, "injected"),
-                (None, None) => Answer::refuse_with(status.unwrap_or(400), *code, words(*code)),
+                (None, None) => Answer::refuse_with(status.unwrap_or(400), *code, message_of(*code)),
             }),
             _ => None,
         }

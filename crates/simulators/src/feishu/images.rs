@@ -55,7 +55,6 @@ pub(super) async fn form(headers: &HeaderMap, body: Bytes) -> Option<Form> {
     Some(form)
 }
 
-/// Takes an image.
 pub(super) fn upload(world: &mut World, form: Option<&Form>) -> Result<Value, Answer> {
     if world.switches.no_image_scope {
         return Err(Answer::refuse(99_991_672));

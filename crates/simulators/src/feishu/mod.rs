@@ -75,7 +75,6 @@ pub struct FeishuConfig {
     pub apps: Vec<AppSpec>,
     /// The tenant's key as it stands in messages and events.
     pub tenant_key: String,
-    /// Where callbacks go.
     pub callback: CallbackSpec,
     /// Group chats that exist from the start.
     pub chats: Vec<ChatSpec>,

@@ -17,7 +17,7 @@ pub(super) fn one(world: &World, call: &Call) -> Result<Value, Answer> {
     }
     let person = world.people.get(call.message_id()?).ok_or_else(|| Answer::refuse(99_992_351))?;
     if !person.available {
-        return Err(Answer::refuse_with(403, 41_050, super::answer::words(41_050)));
+        return Err(Answer::refuse_with(403, 41_050, super::answer::message_of(41_050)));
     }
     Ok(json!({"user": {"open_id": person.open_id, "name": person.name}}))
 }

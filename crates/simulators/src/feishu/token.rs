@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, words};
+use super::answer::{Answer, message_of};
 use super::dispatch::Call;
 use super::world::World;
 
@@ -62,7 +62,7 @@ pub(super) fn authenticate(world: &World, call: &Call, now: DateTime<Utc>) -> Re
 }
 
 fn flat_refusal(code: i64) -> Answer {
-    Answer { status: 200, headers: Vec::new(), body: json!({"code": code, "msg": words(code)}) }
+    Answer { status: 200, headers: Vec::new(), body: json!({"code": code, "msg": message_of(code)}) }
 }
 
 fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {

@@ -25,16 +25,13 @@ use super::{Clock, FeishuConfig};
 /// Calls kept for inspection; older ones are forgotten.
 const CALLS_KEPT: usize = 20_000;
 
-/// A bot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppSpec {
     /// `cli_…`
     pub app_id: String,
-    /// Its secret.
     pub app_secret: String,
 }
 
-/// A group chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChatSpec {
@@ -147,7 +144,6 @@ pub(super) struct Switches {
     pub(super) no_contact_scope: bool,
 }
 
-/// Everything that changes.
 pub(super) struct World {
     pub(super) apps: BTreeMap<String, App>,
     pub(super) people: BTreeMap<String, PersonSpec>,
@@ -318,7 +314,6 @@ impl Sim {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The present moment.
     pub(super) fn now(&self) -> DateTime<Utc> {
         (self.clock)()
     }

@@ -32,7 +32,6 @@ impl VikaMember {
 pub struct VikaSpace {
     /// `spc…`
     pub id: String,
-    /// Display name.
     pub name: String,
     /// Who may use it. A token of anybody else is refused.
     pub members: Vec<VikaMember>,
@@ -54,7 +53,6 @@ pub struct VikaConfig {
     pub clock: Clock,
     /// Accepted tokens.
     pub tokens: Vec<VikaToken>,
-    /// Spaces that exist.
     pub spaces: Vec<VikaSpace>,
     /// Calls per second and (sheet, token); `None` switches the limit off.
     pub rate_limit: Option<u32>,

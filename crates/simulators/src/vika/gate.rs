@@ -81,7 +81,6 @@ enum Answer {
     Cut,
 }
 
-/// Serves one call.
 pub(super) async fn serve(
     State(sim): State<Arc<Sim>>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,

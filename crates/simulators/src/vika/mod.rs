@@ -40,7 +40,6 @@ use tokio_util::sync::CancellationToken;
 pub use config::{Clock, DEFAULT_RATE_LIMIT, VikaConfig, VikaMember, VikaSpace, VikaToken};
 use state::World;
 
-/// Behind every request.
 struct Sim {
     world: Mutex<World>,
     clock: Clock,

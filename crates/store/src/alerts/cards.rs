@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::id::{RoomKey, WaitId};
-use domain::ladder::{Because, RungId};
+use domain::ladder::{RungId, SkipReason};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -11,8 +11,7 @@ use crate::rooms::parse;
 
 /// What a card is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// Somebody waits.
+pub enum SubjectKind {
     Wait,
     /// Our account left the room.
     Departure,
@@ -20,7 +19,7 @@ pub enum About {
     Unanswered,
 }
 
-impl About {
+impl SubjectKind {
     /// As the database holds it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,10 +40,9 @@ impl About {
 #[derive(Debug, Clone)]
 pub struct NewCard<'a> {
     /// What it is about.
-    pub about: About,
+    pub subject_kind: SubjectKind,
     /// The wait it is for; for a departure, the entry that says so.
     pub wait: &'a WaitId,
-    /// Its room.
     pub room: &'a RoomKey,
     /// The rung, `owner-DATE` or `left`.
     pub rung: &'a str,
@@ -58,13 +56,13 @@ pub struct NewCard<'a> {
     pub colour: &'a str,
     /// When it should go out.
     pub due_at: Timestamp,
-    /// What is to become of it.
-    pub fate: Fate,
+    /// How it begins.
+    pub status: InitialStatus,
 }
 
-/// What is to become of a new card.
+/// How a new card begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum InitialStatus {
     /// It is to be sent.
     Pending,
     /// It is only listed, since the system is not live.
@@ -72,10 +70,10 @@ pub enum Fate {
     /// A higher rung has passed as well.
     Superseded,
     /// Its time had passed before it could be due.
-    Skipped(Because),
+    Skipped(SkipReason),
 }
 
-impl Fate {
+impl InitialStatus {
     const fn state(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -85,9 +83,9 @@ impl Fate {
         }
     }
 
-    const fn because(self) -> Option<&'static str> {
+    const fn skip_reason(self) -> Option<&'static str> {
         match self {
-            Self::Skipped(because) => Some(because.as_str()),
+            Self::Skipped(reason) => Some(reason.as_str()),
             Self::Pending | Self::Rehearsed | Self::Superseded => None,
         }
     }
@@ -99,15 +97,14 @@ pub struct Card {
     /// Its number; rises in the order in which cards are made.
     pub id: i64,
     /// What it is about.
-    pub about: About,
+    pub subject_kind: SubjectKind,
     /// The alarm that it follows; `None`: it follows a wait or a departure.
     pub alarm: Option<i64>,
     /// The wait it was made for; for a departure, the entry that says so. A card of an alarm has the alarm's subject here
     /// and in the two that follow.
     pub wait: WaitId,
-    /// The wait whose fate it shows.
+    /// The wait whose state it shows.
     pub follows: WaitId,
-    /// Its room.
     pub room: RoomKey,
     /// The rung, `owner-DATE` or `left`; of an alarm, the seconds after which it was repeated.
     pub rung: String,
@@ -130,12 +127,12 @@ pub struct Card {
     /// What is sent, once frozen.
     pub payload: Option<Value>,
     /// What its reader has seen of the room: as it was frozen, or when it was last changed to show the room's lines.
-    pub through: Option<String>,
+    pub seen_up_to: Option<String>,
     /// It may stand in the chat already.
-    pub in_doubt: bool,
+    pub unconfirmed: bool,
     /// Attempts so far.
     pub attempts: i32,
-    /// Since when it is in doubt.
+    /// Since when it is unconfirmed.
     pub first_attempt_at: Option<Timestamp>,
     /// Not to be tried before.
     pub next_attempt_at: Timestamp,
@@ -151,12 +148,12 @@ pub struct Card {
     pub pressed_by: Option<String>,
     /// Who pressed first that it was answered.
     pub confirmed_by: Option<String>,
-    /// How often a press that it needs no reply was taken back.
+    /// How often 不用回复 was taken back on it.
     pub undone: i32,
 }
 
 impl Card {
-    /// Whether it tells of a rung that was passed, and not only that an owner is missing or our account left.
+    /// Whether it is about a rung that was passed, and not only that an owner is missing or our account left.
     pub fn is_of_a_rung(&self) -> bool {
         self.alarm.is_none() && self.rung.parse::<RungId>().is_ok()
     }
@@ -167,7 +164,6 @@ impl Card {
     }
 }
 
-/// One card.
 pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
@@ -185,7 +181,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
     row.map(|row| {
         Ok(Card {
             id,
-            about: About::parse(&row.about),
+            subject_kind: SubjectKind::parse(&row.about),
             alarm: row.alarm,
             wait: WaitId(row.wait),
             follows: WaitId(row.follows),
@@ -200,8 +196,8 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
             generation: row.generation,
             uuid: row.uuid,
             payload: row.payload,
-            through: row.through,
-            in_doubt: row.in_doubt,
+            seen_up_to: row.through,
+            unconfirmed: row.in_doubt,
             attempts: row.attempts,
             first_attempt_at: row.first_attempt_at,
             next_attempt_at: row.next_attempt_at,
@@ -251,10 +247,10 @@ pub async fn insert(
         card.colour,
         card.due_at,
         now,
-        card.fate.state(),
+        card.status.state(),
         wanted,
-        card.fate.because(),
-        card.about.as_str(),
+        card.status.skip_reason(),
+        card.subject_kind.as_str(),
     )
     .execute(connection)
     .await?;
@@ -303,16 +299,14 @@ pub async fn asked_for_owner(
 pub struct DealtWith {
     /// The wait, or the one that took its place.
     pub follows: WaitId,
-    /// The rung.
     pub rung: String,
-    /// The chat.
     pub chat: String,
     /// The rung's colour, by Feishu's name.
     pub colour: String,
     /// When the card was due.
     pub due_at: Timestamp,
     /// A card went out, will go out, or would have if the chat took it; otherwise the rung was skipped or superseded.
-    pub told: bool,
+    pub notified: bool,
 }
 
 /// The rungs of these waits (and of those they took the place of) that were dealt with, by chat.
@@ -340,30 +334,28 @@ pub async fn dealt_with(
             chat: row.chat,
             colour: row.colour,
             due_at: row.due_at,
-            told: row.told,
+            notified: row.told,
         })
         .collect())
 }
 
-/// How many cards wait, since when the oldest does, and how many were set aside.
+/// How many cards wait, since when the oldest does, and how many were parked or have failed.
 #[derive(Debug, Clone, Default)]
 pub struct Backlog {
     /// Cards that have not gone out yet.
     pub pending: i64,
     /// When the oldest of them was made.
     pub oldest_at: Option<Timestamp>,
-    /// Cards of which nobody knows whether they went out.
+    /// Cards that stayed unconfirmed: nobody knows whether they went out.
     pub parked: i64,
-    /// Cards that nobody takes.
-    pub dead: i64,
+    /// Cards that their chat refused for good.
+    pub failed: i64,
     /// Sent cards that are to be changed.
     pub to_change: i64,
 }
 
-/// Counts.
 pub async fn backlog(connection: &mut PgConnection) -> Result<Backlog, sqlx::Error> {
-    sqlx::query_as!(
-        Backlog,
+    let row = sqlx::query!(
         r#"
         select
             (select count(*) from alert_cards where state in ('pending', 'sending')) as "pending!",
@@ -375,7 +367,14 @@ pub async fn backlog(connection: &mut PgConnection) -> Result<Backlog, sqlx::Err
         "#,
     )
     .fetch_one(connection)
-    .await
+    .await?;
+    Ok(Backlog {
+        pending: row.pending,
+        oldest_at: row.oldest_at,
+        parked: row.parked,
+        failed: row.dead,
+        to_change: row.to_change,
+    })
 }
 
 /// A card as the operator's list shows it.
@@ -385,7 +384,6 @@ pub struct Listed {
     pub made_at: Timestamp,
     /// When it was due.
     pub due_at: Timestamp,
-    /// Its room.
     pub room: String,
     /// The room's name; empty when unknown.
     pub topic: String,

@@ -5,17 +5,16 @@ use domain::id::WaitId;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::cards::About;
+use super::cards::SubjectKind;
 
 /// A card whose state has to be looked at.
 #[derive(Debug, Clone)]
 pub struct Made {
-    /// Which card.
     pub id: i64,
     /// Its room, in text form.
     pub room: String,
     /// What it is about.
-    pub about: About,
+    pub subject_kind: SubjectKind,
     /// The wait that it was made for; for a departure, the entry that says so.
     pub wait: WaitId,
     /// The chat that gets it.
@@ -59,12 +58,12 @@ pub async fn cards_of(
     Ok(rows
         .into_iter()
         .map(|row| {
-            let about = About::parse(&row.about);
+            let subject_kind = SubjectKind::parse(&row.about);
             let rank =
                 Rank { threshold_seconds: row.threshold_seconds, of_a_rung: row.of_a_rung, id: row.id };
             let (wait, chat, stands) = (WaitId(row.wait), row.chat, row.stands);
             let only_asks = row.asks && !row.of_a_rung;
-            Made { id: row.id, room: row.room, about, wait, chat, rank, stands, only_asks }
+            Made { id: row.id, room: row.room, subject_kind, wait, chat, rank, stands, only_asks }
         })
         .collect())
 }
@@ -72,11 +71,9 @@ pub async fn cards_of(
 /// What a card is to show, by the wait that it follows.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// Which card.
     pub id: i64,
-    /// The wait whose fate it shows.
+    /// The wait whose state it shows.
     pub follows: WaitId,
-    /// What.
     pub wanted: Value,
 }
 
@@ -135,7 +132,7 @@ pub async fn overtake(
     Ok(done.rows_affected())
 }
 
-/// Takes the button away from closed cards whose press can be taken back no more.
+/// Takes the button 撤销 away from closed cards once its time is over.
 pub async fn end_undo(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
@@ -180,13 +177,13 @@ pub async fn mark_changing(connection: &mut PgConnection, id: i64) -> Result<(),
     Ok(())
 }
 
-/// Records what a card shows now. `through`: the last entry of the room that its reader sees; `None`: it shows none, and
+/// Records what a card shows now. `seen_up_to`: the last entry of the room that its reader sees; `None`: it shows none, and
 /// what was seen before counts.
 pub async fn mark_shown(
     connection: &mut PgConnection,
     id: i64,
     shown: &Value,
-    through: Option<&str>,
+    seen_up_to: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
@@ -194,15 +191,15 @@ pub async fn mark_shown(
         "#,
         id,
         shown,
-        through,
+        seen_up_to,
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Puts a change off; `form` is the one that the card is to have from now on, `None` the one it has.
-pub async fn put_off(
+/// Defers a change; `form` is the one that the card is to have from now on, `None` the one it has.
+pub async fn defer(
     connection: &mut PgConnection,
     id: i64,
     form: Option<&str>,

@@ -4,8 +4,8 @@
 use domain::Timestamp;
 use sqlx::PgConnection;
 
-/// Claims chats in which something can be done, at most `most`: cards to be changed, cards of alarms to be sent, readers
-/// to be pressed, and, with `sending`, cards of waits to be sent. Chats in `busy` are the caller's already.
+/// Claims chats in which something can be done, at most `most`: cards to be changed, cards of alarms to be sent, urgent pushes
+/// to be made, and, with `sending`, cards of waits to be sent. Chats in `busy` are the caller's already.
 pub async fn claim(
     connection: &mut PgConnection,
     holder: &str,

@@ -1,14 +1,14 @@
-//! What the alerter keeps: how far it has seen, when cards are due, the cards themselves, claims and presses.
+//! What the alerter keeps: how far it has seen, when cards are due, the cards themselves, claims, actions and alarms.
 //! Written by `feishu-alerter` alone.
 
+pub mod actions;
+pub mod alarms;
 pub mod cards;
 pub mod changes;
 pub mod claims;
-pub mod presses;
+pub mod freshness;
 pub mod retention;
 pub mod schedule;
 pub mod sending;
-pub mod truth;
 pub mod unanswered;
 pub mod waiting;
-pub mod watch;

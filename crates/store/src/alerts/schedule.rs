@@ -7,16 +7,14 @@ use sqlx::PgConnection;
 /// When an open wait's next card is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
-    /// Which wait.
     pub wait: WaitId,
-    /// Its room.
     pub room: RoomKey,
     /// When; `None`: never again, as things stand.
     pub next_due_at: Option<Timestamp>,
 }
 
 /// Rooms (keys in text form) that changed since they were last taken in, or in which somebody waits and that were planned
-/// by other rules than `rules_version` or taken in before the newest capture gap was known; without those that are put off;
+/// by other rules than `rules_version` or taken in before the newest capture gap was known; without those that are deferred;
 /// at most `most`. It reads all rooms: not for every day's second.
 pub async fn rooms_to_observe(
     connection: &mut PgConnection,
@@ -53,8 +51,8 @@ pub async fn rooms_with_waits(connection: &mut PgConnection) -> Result<Vec<Strin
     sqlx::query_scalar!("select distinct room from alert_schedule order by room").fetch_all(connection).await
 }
 
-/// Those of these rooms (keys in text form) that were not taken in with at least this version, without those that are put
-/// off. It reads these and no others.
+/// Those of these rooms (keys in text form) that were not taken in with at least this version, without those that are
+/// deferred. It reads these and no others.
 pub async fn unobserved(
     connection: &mut PgConnection,
     rooms: &[(String, i64)],
@@ -144,8 +142,8 @@ pub async fn mark_observed(
     Ok(())
 }
 
-/// Puts off a room (its key in text form) that cannot be taken in, so that it stops no other.
-pub async fn put_room_off(
+/// Defers a room (its key in text form) that cannot be taken in, so that it stops no other.
+pub async fn defer_room(
     connection: &mut PgConnection,
     room: &str,
     until: Timestamp,

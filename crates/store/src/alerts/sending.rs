@@ -1,19 +1,17 @@
-//! A card's way out: pending → sending → sent, or set aside.
+//! A card's way out: pending → sending → sent, or a final status without being sent.
 
 use domain::Timestamp;
-use domain::ladder::Because;
+use domain::ladder::SkipReason;
 use serde_json::Value;
 use sqlx::PgConnection;
 
 /// A card frozen for sending.
 #[derive(Debug, Clone)]
 pub struct Frozen<'a> {
-    /// Its uuid.
     pub uuid: &'a str,
-    /// What is sent.
     pub payload: &'a Value,
     /// The room's last entry, which its reader sees.
-    pub through: Option<&'a str>,
+    pub seen_up_to: Option<&'a str>,
     /// The state that it shows.
     pub shown: &'a Value,
     /// When the oldest of the lines was said that it shows.
@@ -22,11 +20,11 @@ pub struct Frozen<'a> {
 
 /// Where a card ends that is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum FinalStatus {
     /// Nobody knows whether it stands in the chat.
     Parked,
-    /// Nobody takes it.
-    Dead,
+    /// The chat refused it for good.
+    Failed,
     /// Its wait ended before it went out.
     Obsolete,
     /// The system went back to rehearsal before it went out.
@@ -35,11 +33,11 @@ pub enum End {
     Skipped,
 }
 
-impl End {
+impl FinalStatus {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Parked => "parked",
-            Self::Dead => "dead",
+            Self::Failed => "dead",
             Self::Obsolete => "obsolete",
             Self::Rehearsed => "rehearsed",
             Self::Skipped => "skipped",
@@ -83,7 +81,7 @@ pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>)
         id,
         frozen.uuid,
         frozen.payload,
-        frozen.through,
+        frozen.seen_up_to,
         frozen.shown,
         frozen.texts_since,
     )
@@ -92,7 +90,7 @@ pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>)
     Ok(())
 }
 
-/// Notes an attempt before it is made. Until its outcome is recorded the card is in doubt, and nobody else is to try
+/// Notes an attempt before it is made. Until its outcome is recorded the card is unconfirmed, and nobody else is to try
 /// before `not_before`.
 pub async fn mark_sending(
     connection: &mut PgConnection,
@@ -119,7 +117,6 @@ pub async fn mark_sending(
 /// One attempt, by what it left in the card's row.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptKey<'a> {
-    /// The card.
     pub id: i64,
     /// Under which uuid it was tried.
     pub uuid: &'a str,
@@ -130,7 +127,7 @@ pub struct AttemptKey<'a> {
 /// Locks the card if this attempt is still its last one. After a pause another replica may have taken the card over,
 /// and the failure of an earlier attempt says nothing about it any more.
 pub async fn lock_attempt(connection: &mut PgConnection, key: AttemptKey<'_>) -> Result<bool, sqlx::Error> {
-    let mine = sqlx::query!(
+    let last = sqlx::query!(
         r#"
         select from alert_cards
         where id = $1 and uuid = $2 and attempts = $3 and state = 'sending'
@@ -142,11 +139,11 @@ pub async fn lock_attempt(connection: &mut PgConnection, key: AttemptKey<'_>) ->
     )
     .fetch_optional(connection)
     .await?;
-    Ok(mine.is_some())
+    Ok(last.is_some())
 }
 
-/// Puts off a card that this release cannot make, and lets the chat's others pass meanwhile.
-pub async fn put_off(
+/// Defers a card that this release cannot make, and lets the chat's others pass meanwhile.
+pub async fn defer(
     connection: &mut PgConnection,
     id: i64,
     patience: i32,
@@ -166,25 +163,23 @@ pub async fn put_off(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing what was frozen; `shown` if an earlier release froze it. Whichever attempt
-/// learns it first is right: all of them were made under one uuid. `false`: another one was first.
+/// Records that Feishu has the card, showing what was frozen. Whichever attempt learns it first is
+/// right: all of them were made under one uuid. `false`: another one was first.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
     message_id: &str,
-    shown: &Value,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         r#"
         update alert_cards
-        set state = 'sent', in_doubt = false, message_id = $2, shown = coalesce(shown, $3), sent_at = $4, last_code = 0,
-            next_change_at = $4, failing_since = null
+        set state = 'sent', in_doubt = false, message_id = $2, sent_at = $3, last_code = 0, next_change_at = $3,
+            failing_since = null
         where id = $1 and message_id is null
         "#,
         id,
         message_id,
-        shown,
         now,
     )
     .execute(connection)
@@ -192,12 +187,12 @@ pub async fn mark_sent(
     Ok(done.rows_affected() == 1)
 }
 
-/// Records at `now` that an attempt failed and another is to be made. If `in_doubt` is false, surely nothing was sent so
+/// Records at `now` that an attempt failed and another is to be made. If `unconfirmed` is false, surely nothing was sent so
 /// far.
 pub async fn mark_retry(
     connection: &mut PgConnection,
     id: i64,
-    in_doubt: bool,
+    unconfirmed: bool,
     code: Option<i64>,
     next_attempt_at: Timestamp,
     now: Timestamp,
@@ -211,7 +206,7 @@ pub async fn mark_retry(
         where id = $1
         "#,
         id,
-        in_doubt,
+        unconfirmed,
         code,
         next_attempt_at,
         now,
@@ -246,11 +241,11 @@ pub async fn mark_refused(
     Ok(())
 }
 
-/// Sets a card aside.
-pub async fn set_aside(
+/// Gives a card that is not sent any more its final status.
+pub async fn finish(
     connection: &mut PgConnection,
     id: i64,
-    end: End,
+    status: FinalStatus,
     code: Option<i64>,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -263,9 +258,9 @@ pub async fn set_aside(
         where id = $1
         "#,
         id,
-        end.as_str(),
+        status.as_str(),
         code,
-        Because::WentLive.as_str(),
+        SkipReason::WentLive.as_str(),
         now,
     )
     .execute(connection)

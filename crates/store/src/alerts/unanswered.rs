@@ -5,17 +5,14 @@ use domain::Timestamp;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::cards::About;
+use super::cards::SubjectKind;
 
 /// What such a card has in the place of a wait and of a room.
 pub const SUBJECT: &str = "list:unanswered";
 
-/// Somebody who waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unanswered {
-    /// Since when.
     pub opened_at: Timestamp,
-    /// Their display name.
     pub customer: String,
     /// The room's name; empty when unknown.
     pub topic: String,
@@ -33,7 +30,7 @@ pub async fn list(
 ) -> Result<(Vec<Unanswered>, i64), sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state ->> 'owner' as owner,
+        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state::jsonb ->> 'owner' as owner,
                count(*) over () as "total!"
         from alert_schedule schedule
              join waits using (wait)
@@ -86,7 +83,7 @@ pub async fn insert(
         SUBJECT,
         day.to_string(),
         chat,
-        About::Unanswered.as_str(),
+        SubjectKind::Unanswered.as_str(),
         colour,
         due_at,
         now,

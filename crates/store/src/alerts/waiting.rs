@@ -8,7 +8,6 @@ use sqlx::PgConnection;
 pub struct Waiting {
     /// The rung's threshold in working seconds; `None`: no card has gone out yet.
     pub threshold_seconds: Option<i64>,
-    /// How many.
     pub waits: i64,
     /// When the oldest of them was opened.
     pub oldest_at: Timestamp,

@@ -42,14 +42,17 @@ pub async fn coworkers(
         Coworker,
         r#"
         with spoken as (
-            select sender as person, sender_name as name, corporation, coworker, room, pos_at as at
+            select sender as person, room, pos_at as at, fact
             from timeline
             where sender is not null and not is_self
         ),
         latest as (
             select distinct on (person) person, name, corporation, coworker
             from (
-                select person, name, corporation, coworker, at, 0 as rank from spoken
+                select person, fact ->> 'name' as name, fact ->> 'corporation' as corporation,
+                       (fact ->> 'coworker')::boolean as coworker, at, 0 as rank
+                from (select distinct on (person) person, fact::jsonb as fact, at from spoken
+                      order by person, at desc) as last_spoken
                 union all
                 select person, name, corporation, coworker, seen_at, 1 from contacts
             ) known
@@ -65,7 +68,7 @@ pub async fn coworkers(
         ours as (
             select source || ':' || account as person from gateways where account is not null
             union
-            select of_source || ':' || of_account from capture_gaps where of_account is not null
+            select source || ':' || account from capture_gaps where account is not null
             union
             select sender from timeline where is_self and sender is not null
         )

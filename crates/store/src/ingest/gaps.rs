@@ -9,7 +9,7 @@ pub async fn after(connection: &mut PgConnection, moment: Timestamp) -> Result<V
     sqlx::query_as!(
         Gap,
         r#"
-        select of_source as source, of_account as account, since, until
+        select source, account, since, until
         from capture_gaps
         where until is null or until > $1
         order by since, id

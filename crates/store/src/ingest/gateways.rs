@@ -100,7 +100,7 @@ pub async fn open_gap(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into capture_gaps (gateway, since, reason, of_source, of_account)
+        insert into capture_gaps (gateway, since, reason, source, account)
         select $1, $2, $3, coalesce((select source from gateways where gateway = $1), 'wechaty'),
                (select account from gateways where gateway = $1)
         where not exists (select from capture_gaps where gateway = $1 and until is null)
@@ -124,7 +124,7 @@ pub async fn open_gap_since_last_live(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into capture_gaps (gateway, since, reason, of_source, of_account)
+        insert into capture_gaps (gateway, since, reason, source, account)
         select gateway, last_live_at, $2, source, account
         from gateways
         where gateway = $1 and last_live_at < $3
@@ -173,11 +173,11 @@ pub async fn note_missing(
             update capture_gaps set messages = messages + 1
             where id = (select id from capture_gaps
                         where gateway = $1 and reason = $2 and since <= $3 and until >= $3
-                              and ($4::text is null or of_account = $4)
+                              and ($4::text is null or account = $4)
                         order by id limit 1)
             returning id
         )
-        insert into capture_gaps (gateway, since, until, reason, of_source, of_account, messages)
+        insert into capture_gaps (gateway, since, until, reason, source, account, messages)
         select $1, $5, $6, $2, coalesce((select source from gateways where gateway = $1), 'wechaty'),
                coalesce($4, (select account from gateways where gateway = $1)), 1
         where not exists (select from known)

@@ -29,15 +29,8 @@ pub async fn list(connection: &mut PgConnection, gateway: &str) -> Result<Vec<An
     sqlx::query_as!(
         Announced,
         r#"
-        select distinct on (room) room as "room!", topic as "topic!", owner, members as "members!", inviter,
-               gone as "gone!", chain as "chain!", at as "at!"
-        from (select room, topic, owner, members, inviter, gone, chain, at, true as ours
-              from ingest_gateway_rooms where gateway = $1
-              union all
-              -- As the previous release writes it, before an update or after going back.
-              select room, topic, owner, members, inviter, gone, chain, at, false
-              from ingest_rooms where gateway = $1) as announced
-        order by room, at desc, ours desc
+        select room, topic, owner, members, inviter, gone, chain, at
+        from ingest_rooms where gateway = $1 order by room
         "#,
         gateway,
     )
@@ -55,17 +48,10 @@ pub async fn save(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        with ours as (
-            insert into ingest_gateway_rooms (room, gateway, topic, owner, members, inviter, gone, chain, at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-            on conflict (gateway, room) do update
-            set topic = excluded.topic, owner = excluded.owner, members = excluded.members,
-                inviter = excluded.inviter, gone = excluded.gone, chain = excluded.chain, at = excluded.at
-        )
         insert into ingest_rooms (room, gateway, topic, owner, members, inviter, gone, chain, at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        on conflict (room) do update
-        set gateway = excluded.gateway, topic = excluded.topic, owner = excluded.owner, members = excluded.members,
+        on conflict (gateway, room) do update
+        set topic = excluded.topic, owner = excluded.owner, members = excluded.members,
             inviter = excluded.inviter, gone = excluded.gone, chain = excluded.chain, at = excluded.at
         "#,
         room.room,

@@ -44,8 +44,8 @@ pub struct StoredCommand {
     pub by: String,
     /// Where it was expressed.
     pub via: String,
-    /// What was wished, as on the bus.
-    pub wish: Value,
+    /// The command kind with its members, as on the bus.
+    pub arguments: Value,
     /// What became of it.
     pub decision: String,
     /// What people read about it.
@@ -78,7 +78,7 @@ pub async fn insert(connection: &mut PgConnection, command: &StoredCommand) -> R
         command.at,
         command.by,
         command.via,
-        command.wish,
+        command.arguments,
         command.decision,
         command.message,
         command.decided_at,
@@ -122,7 +122,7 @@ pub async fn decided_since(
                 at: row.at,
                 by: row.by_name,
                 via: row.via,
-                wish: row.wish,
+                arguments: row.wish,
                 decision: row.decision,
                 message: row.message,
                 decided_at: row.decided_at,

@@ -7,14 +7,18 @@ pub mod retention;
 pub mod timeline;
 pub mod waits;
 
+use std::collections::BTreeMap;
+
 use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::RoomKey;
 use domain::role::Role;
-use domain::rules::KeptRules;
+use domain::rules::PinnedRules;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
+
+use crate::json::{from_text, to_text};
 
 /// How many of a room's last lines are kept with it.
 pub const LAST_LINES: usize = 3;
@@ -61,7 +65,7 @@ pub struct LockedRoom {
     /// The newest rules that its past was judged with.
     pub folded_with: i64,
     /// How its counted past keeps being judged.
-    pub kept: Option<KeptRules>,
+    pub kept: Option<PinnedRules>,
     /// Texts from before this are blanked, and not stored any more.
     pub blanked_to: Option<Timestamp>,
 }
@@ -109,7 +113,7 @@ pub struct RoomUpdate {
     /// The newest rules that its past was judged with.
     pub folded_with: i64,
     /// How its counted past keeps being judged.
-    pub kept: Option<KeptRules>,
+    pub kept: Option<PinnedRules>,
 }
 
 /// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
@@ -119,6 +123,11 @@ where
 {
     text.parse()
         .map_err(|source| sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(source) })
+}
+
+/// Null before a room's first entry.
+fn fold_state(text: Option<&str>) -> Result<FoldState, sqlx::Error> {
+    text.map_or_else(|| Ok(FoldState::default()), |text| from_text(text, "state"))
 }
 
 /// Creates the rooms that are missing and locks all of them, in key order so that replicas never wait in a circle.
@@ -156,10 +165,9 @@ async fn lock_existing(
 ) -> Result<Vec<LockedRoom>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select room, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>", topic,
-               topic_at, excluded_since is not null as "excluded!", version,
+        select room, state, last_lines, topic, topic_at, excluded_since is not null as "excluded!", version,
                (select coalesce(max(version), 0) from rules) as "rules_version!",
-               rules_version as folded_with, rules_kept as "kept: Json<KeptRules>", text_blanked_to
+               rules_version as folded_with, rules_kept as "kept: Json<PinnedRules>", text_blanked_to
         from rooms
         where room = any ($1)
         order by room
@@ -173,8 +181,8 @@ async fn lock_existing(
         .map(|row| {
             Ok(LockedRoom {
                 room: parse(&row.room, "room")?,
-                state: row.state.map(|state| state.0).unwrap_or_default(),
-                last_lines: row.last_lines.0,
+                state: fold_state(row.state.as_deref())?,
+                last_lines: from_text(&row.last_lines, "last_lines")?,
                 topic: Topic { name: row.topic, at: row.topic_at },
                 excluded: row.excluded,
                 version: row.version,
@@ -196,15 +204,16 @@ pub async fn update(
     let rooms: Vec<String> = updates.iter().map(|update| update.room.to_string()).collect();
     let topics: Vec<&str> = updates.iter().map(|update| update.topic.name.as_str()).collect();
     let topics_at: Vec<Option<Timestamp>> = updates.iter().map(|update| update.topic.at).collect();
-    let states: Vec<Json<&FoldState>> = updates.iter().map(|update| Json(&update.state)).collect();
-    let lines: Vec<Json<&Vec<Line>>> = updates.iter().map(|update| Json(&update.last_lines)).collect();
+    let states = updates.iter().map(|update| to_text(&update.state)).collect::<Result<Vec<String>, _>>()?;
+    let lines =
+        updates.iter().map(|update| to_text(&update.last_lines)).collect::<Result<Vec<String>, _>>()?;
     let entries: Vec<Option<&str>> =
         updates.iter().map(|update| update.state.through.as_ref().map(last_entry)).collect();
     let active: Vec<Option<Timestamp>> = updates.iter().map(|update| update.last_active_at).collect();
     let conflicts: Vec<i64> = updates.iter().map(|update| update.conflicts).collect();
     let excluded: Vec<bool> = updates.iter().map(|update| update.excluded).collect();
     let rules: Vec<i64> = updates.iter().map(|update| update.folded_with).collect();
-    let kept: Vec<Option<Json<&KeptRules>>> =
+    let kept: Vec<Option<Json<&PinnedRules>>> =
         updates.iter().map(|update| update.kept.as_ref().map(Json)).collect();
     sqlx::query!(
         r#"
@@ -217,7 +226,7 @@ pub async fn update(
             included_since = case when rooms.excluded_since is not null and not new.excluded then $11
                                   else rooms.included_since end,
             rules_kept = new.rules_kept, version = rooms.version + 1, updated_at = $11
-        from unnest($1::text[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::timestamptz[], $7::bigint[],
+        from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[],
                     $8::bigint[], $9::timestamptz[], $10::jsonb[], $12::boolean[])
              as new (room, topic, state, last_lines, last_entry, last_active_at, conflicts, rules_version, topic_at,
                      rules_kept, excluded)
@@ -225,8 +234,8 @@ pub async fn update(
         "#,
         &rooms,
         &topics as _,
-        &states as _,
-        &lines as _,
+        &states,
+        &lines,
         &entries as _,
         &active as _,
         &conflicts,
@@ -245,34 +254,12 @@ fn last_entry(position: &domain::timeline::Position) -> &str {
     position.entry.as_str()
 }
 
-/// Notes that wake-ups up to these versions are on the bus.
-pub async fn mark_published(
+/// Rooms that changed at or after a moment, with their versions. It reads all rooms.
+pub async fn changed_since(
     connection: &mut PgConnection,
-    published: &[(RoomKey, i64)],
-) -> Result<(), sqlx::Error> {
-    let rooms: Vec<String> = published.iter().map(|(room, _)| room.to_string()).collect();
-    let versions: Vec<i64> = published.iter().map(|(_, version)| *version).collect();
-    sqlx::query!(
-        r#"
-        with locked as (
-            -- In key order, as the fold locks them.
-            select room from rooms where room = any ($1) order by room for update
-        )
-        update rooms set published_version = greatest(published_version, new.version)
-        from unnest($1::text[], $2::bigint[]) as new (room, version) join locked using (room)
-        where rooms.room = new.room
-        "#,
-        &rooms,
-        &versions,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Rooms whose newest version was never announced, as a crash between commit and publish leaves them.
-pub async fn unpublished(connection: &mut PgConnection) -> Result<Vec<(RoomKey, i64)>, sqlx::Error> {
-    let rows = sqlx::query!("select room, version from rooms where version > published_version")
+    moment: Timestamp,
+) -> Result<BTreeMap<RoomKey, i64>, sqlx::Error> {
+    let rows = sqlx::query!("select room, version from rooms where updated_at >= $1", moment)
         .fetch_all(connection)
         .await?;
     rows.into_iter().map(|row| Ok((parse(&row.room, "room")?, row.version))).collect()
@@ -287,8 +274,7 @@ pub async fn get(connection: &mut PgConnection, room: &RoomKey) -> Result<Option
 pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Result<Vec<Room>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select room, topic, state as "state: Json<FoldState>", last_lines as "last_lines: Json<Vec<Line>>",
-               last_entry, last_active_at, excluded_since is not null as "excluded!", included_since, version
+        select room, topic, state, last_lines, last_entry, last_active_at, excluded_since is not null as "excluded!", included_since, version
         from rooms
         where $1::text[] is null or room = any ($1)
         order by room
@@ -302,8 +288,8 @@ pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Res
             Ok(Room {
                 room: parse(&row.room, "room")?,
                 topic: row.topic,
-                state: row.state.map(|state| state.0).unwrap_or_default(),
-                last_lines: row.last_lines.0,
+                state: fold_state(row.state.as_deref())?,
+                last_lines: from_text(&row.last_lines, "last_lines")?,
                 last_entry: row.last_entry,
                 last_active_at: row.last_active_at,
                 excluded: row.excluded,

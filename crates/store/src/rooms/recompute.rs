@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use domain::id::{CommandId, RoomKey};
-use domain::rules::KeptRules;
+use domain::rules::PinnedRules;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -16,14 +16,14 @@ pub struct Keeping {
     /// Its name; empty when unknown.
     pub topic: String,
     /// What is kept.
-    pub kept: KeptRules,
+    pub kept: PinnedRules,
 }
 
 /// Rooms some of whose past from a moment on is judged as it was counted, in key order.
 pub async fn keeping(connection: &mut PgConnection, from: Timestamp) -> Result<Vec<Keeping>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select room, topic, rules_kept as "kept!: Json<KeptRules>"
+        select room, topic, rules_kept as "kept!: Json<PinnedRules>"
         from rooms
         where rules_kept is not null and (rules_kept ->> 'until')::timestamptz > $1
         order by room

@@ -2,7 +2,6 @@
 
 use domain::Timestamp;
 use domain::id::RoomKey;
-use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::parse;
@@ -19,7 +18,7 @@ pub async fn rooms_with_texts(
         where exists (select from timeline
                       where timeline.room = rooms.room and pos_at < $1 and body is not null
                         and pos_at >= coalesce(text_blanked_to, '-infinity'))
-           or exists (select from jsonb_array_elements(last_lines) line where (line ->> 'at')::timestamptz < $1)
+           or exists (select from jsonb_array_elements(last_lines::jsonb) line where (line ->> 'at')::timestamptz < $1)
         order by room
         limit $2
         "#,
@@ -48,7 +47,8 @@ pub async fn blank_texts(
 ) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
-        update timeline set body = null, quote = quote - 'text'
+        update timeline
+        set body = null, fact = case when fact like '%"quote":%' then (fact::jsonb #- '{quote,text}')::text else fact end
         from (select entry from timeline
               where room = $1 and pos_at < $2 and body is not null
                 and pos_at >= coalesce((select text_blanked_to from rooms where room = $1), '-infinity')
@@ -76,18 +76,20 @@ pub async fn blanked_to(
     let row = sqlx::query!(
         r#"
         with lines as (
-            select coalesce(jsonb_agg(line order by place), '[]') as kept
-            from rooms, jsonb_array_elements(last_lines) with ordinality as said (line, place)
-            where room = $1 and (line ->> 'at')::timestamptz >= $2
+            select coalesce(jsonb_agg(line order by place) filter (where stays), '[]')::text as kept,
+                   coalesce(bool_or(not stays), false) as some_went
+            from rooms, jsonb_array_elements(last_lines::jsonb) with ordinality as said (line, place),
+                 lateral (select (line ->> 'at')::timestamptz >= $2 as stays) as judged
+            where room = $1
         )
         update rooms
-        set text_blanked_to = greatest(text_blanked_to, $2), last_lines = lines.kept,
-            version = version + (last_lines <> lines.kept)::int,
-            updated_at = case when last_lines <> lines.kept then $3 else updated_at end
+        set text_blanked_to = greatest(text_blanked_to, $2),
+            last_lines = case when lines.some_went then lines.kept else last_lines end,
+            version = version + lines.some_went::int,
+            updated_at = case when lines.some_went then $3 else updated_at end
         from lines
         where room = $1
-        returning version, (select last_lines from rooms as before where before.room = $1) as "before!: Value",
-                  last_lines as "after: Value"
+        returning version, lines.some_went as "some_went!"
         "#,
         room.to_string(),
         before,
@@ -95,5 +97,5 @@ pub async fn blanked_to(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.filter(|row| row.before != row.after).map(|row| row.version))
+    Ok(row.filter(|row| row.some_went).map(|row| row.version))
 }

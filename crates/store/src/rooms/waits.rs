@@ -6,11 +6,13 @@ use domain::fold::{FoldState, FoldedWait};
 use domain::id::{EntryId, RoomKey, StaffName, WaitId};
 use domain::rules::Stage;
 use domain::timeline::Position;
-use domain::wait::{Ending, Fate, Outcome, Wait};
+use domain::wait::{Ending, Outcome, Supersession, Wait};
+use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::parse;
+use crate::json::{from_text, to_text};
 
 /// A wait as others read it.
 #[derive(Debug, Clone)]
@@ -49,14 +51,14 @@ fn state_name(wait: &Wait) -> &'static str {
     }
 }
 
-/// Stores waits as they are now, live. `false`: one of them stands in another room already, and was left alone there.
+/// Stores waits as they are now, live.
 pub async fn upsert(
     connection: &mut PgConnection,
     waits: &[NewWait],
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     if waits.is_empty() {
-        return Ok(true);
+        return Ok(());
     }
     let each = || waits.iter().map(|new| &new.folded.wait);
     let ids: Vec<&str> = each().map(|wait| wait.id.as_str()).collect();
@@ -75,10 +77,10 @@ pub async fn upsert(
     let state_names: Vec<&str> = each().map(state_name).collect();
     let closed: Vec<Option<Timestamp>> = each().map(|wait| wait.outcome.as_ref().map(|o| o.at)).collect();
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
-    let before: Vec<Option<Json<&FoldState>>> =
-        waits.iter().map(|new| new.folded.before.as_ref().map(Json)).collect();
+    let before = waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose());
+    let before = before.collect::<Result<Vec<Option<String>>, _>>()?;
     let anew: Vec<Option<Timestamp>> = waits.iter().map(|new| new.judged_anew.then_some(now)).collect();
-    let stored = sqlx::query!(
+    sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
                            last_customer_at, alarm_since, state, closed_at, outcome, before, judged_anew_at,
@@ -86,7 +88,7 @@ pub async fn upsert(
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                    $14::timestamptz[], $15::jsonb[], $16::jsonb[], $18::timestamptz[], $19::bigint[])
+                    $14::timestamptz[], $15::jsonb[], $16::text[], $18::timestamptz[], $19::bigint[])
         on conflict (wait) do update
         set opened_at = excluded.opened_at, opened_order = excluded.opened_order,
             opened_seq = excluded.opened_seq, customer = excluded.customer,
@@ -98,7 +100,6 @@ pub async fn upsert(
             judged_anew_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
                 and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.judged_anew_at end,
                 waits.judged_anew_at)
-        where waits.room = excluded.room
         "#,
         &ids as _,
         &rooms,
@@ -122,19 +123,19 @@ pub async fn upsert(
     )
     .execute(connection)
     .await?;
-    Ok(stored.rows_affected() == waits.len() as u64)
+    Ok(())
 }
 
 /// Marks waits that a re-fold took out of the live ones.
 pub async fn retire(
     connection: &mut PgConnection,
-    fates: &[(WaitId, Fate)],
+    fates: &[(WaitId, Supersession)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     for (wait, fate) in fates {
         let replaced_by = match fate {
-            Fate::ReplacedBy(other) => Some(other.as_str()),
-            Fate::Void => None,
+            Supersession::ReplacedBy(other) => Some(other.as_str()),
+            Supersession::Void => None,
         };
         sqlx::query!(
             r#"
@@ -160,7 +161,7 @@ pub async fn checkpoint(
 ) -> Result<Option<FoldState>, sqlx::Error> {
     let row = sqlx::query_scalar!(
         r#"
-        select before as "before!: Json<FoldState>"
+        select before as "before!"
         from waits
         where room = $1 and replaced_by is null and state <> 'void' and before is not null
           and (opened_at, opened_order, opened_seq, wait) <= ($2, $3, $4, $5)
@@ -175,7 +176,7 @@ pub async fn checkpoint(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(|json| json.0))
+    row.map(|state| from_text(&state, "before")).transpose()
 }
 
 /// The live waits of a room that opened after a position (`None`: all), with where they opened.
@@ -238,6 +239,26 @@ pub async fn last_closing(
     Ok(at.flatten())
 }
 
+/// What of a room's state is about its open wait.
+#[derive(Deserialize)]
+struct OpenState {
+    open: Option<OpenCounts>,
+}
+
+#[derive(Deserialize)]
+struct OpenCounts {
+    id: WaitId,
+    messages: u32,
+    last_customer_at: Timestamp,
+}
+
+/// What a room's state says of this wait; `None`: it is not the one that is open. A state that cannot be read concerns
+/// whoever needs it: here the row's own counts are near enough.
+fn open_counts(state: &str, wait: &WaitId) -> Option<OpenCounts> {
+    let state: OpenState = serde_json::from_str(state).ok()?;
+    state.open.filter(|open| open.id == *wait)
+}
+
 /// Which waits to read.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
@@ -249,7 +270,7 @@ pub enum Which<'a> {
     OfRooms(&'a [String], Timestamp),
 }
 
-/// Reads waits, in order of opening.
+/// Reads waits, in order of opening. What changes about an open wait with every message stands in the state of its room.
 pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec<StoredWait>, sqlx::Error> {
     let (ids, rooms, since) = match which {
         Which::Ids(ids) => (Some(ids), None, None),
@@ -258,15 +279,15 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
     };
     let rows = sqlx::query!(
         r#"
-        select wait, room, opened_at, opened_order, opened_seq, customer, customer_name,
-               verdict as "verdict: Json<Verdict>", owner, stage, messages, last_customer_at, alarm_since, state, outcome as "outcome: Json<Outcome>", replaced_by,
-               judged_anew_at
-        from waits
+        select wait, waits.room, opened_at, opened_order, opened_seq, customer, customer_name,
+               verdict as "verdict: Json<Verdict>", owner, stage, messages, last_customer_at, alarm_since, waits.state,
+               outcome as "outcome: Json<Outcome>", replaced_by, judged_anew_at, rooms.state as "room_state?"
+        from waits left join rooms on rooms.room = waits.room and waits.state = 'open' and replaced_by is null
         where case
             when $1::text[] is not null then wait = any ($1)
-            when $2::text[] is not null then room = any ($2) and replaced_by is null and state <> 'void'
+            when $2::text[] is not null then waits.room = any ($2) and replaced_by is null and waits.state <> 'void'
                                              and (closed_at is null or closed_at >= $3)
-            else state = 'open' and replaced_by is null
+            else waits.state = 'open' and replaced_by is null
         end
         order by opened_at, opened_order, opened_seq, wait
         "#,
@@ -278,7 +299,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
     .await?;
     rows.into_iter()
         .map(|row| {
-            let wait = Wait {
+            let mut wait = Wait {
                 opened: Position {
                     at: row.opened_at,
                     order: row.opened_order,
@@ -297,6 +318,9 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
                 alarm_since: row.alarm_since,
                 outcome: row.outcome.map(|json| json.0),
             };
+            if let Some(counts) = row.room_state.as_deref().and_then(|state| open_counts(state, &wait.id)) {
+                (wait.messages, wait.last_customer_at) = (counts.messages, counts.last_customer_at);
+            }
             Ok(StoredWait {
                 room: parse(&row.room, "room")?,
                 wait,

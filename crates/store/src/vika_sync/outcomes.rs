@@ -1,4 +1,4 @@
-//! What became of decisions: which are shown to whoever asked for them, and which are not yet.
+//! Outcomes: decisions about commands, and how far each is shown in the sheets.
 
 use domain::Timestamp;
 use domain::id::RoomKey;
@@ -7,12 +7,12 @@ use sqlx::PgConnection;
 use crate::rooms::commands::StoredCommand;
 use crate::rooms::parse;
 
-/// A decision that is not fully shown yet.
+/// An outcome that is not fully shown yet.
 #[derive(Debug, Clone)]
 pub struct PendingOutcome {
     /// The command with its decision.
     pub command: StoredCommand,
-    /// Its row in 系统信息 was sent before, and nobody knows what became of it.
+    /// When its row in 系统信息 was last sent, while that is unconfirmed.
     pub attempted_at: Option<Timestamp>,
     /// Its row in 系统信息 is there.
     pub logged: bool,
@@ -20,7 +20,7 @@ pub struct PendingOutcome {
     pub unticked: bool,
 }
 
-/// Decisions since `horizon` that are not fully shown and not to be left alone at `now`, oldest first.
+/// Outcomes decided since `horizon` that are not fully shown and not postponed beyond `now`, oldest first.
 pub async fn pending_outcomes(
     connection: &mut PgConnection,
     horizon: Timestamp,
@@ -51,7 +51,7 @@ pub async fn pending_outcomes(
                 at: row.at,
                 by: row.by_name,
                 via: row.via,
-                wish: row.wish,
+                arguments: row.wish,
                 decision: row.decision,
                 message: row.message,
                 decided_at: row.decided_at,
@@ -77,8 +77,8 @@ pub enum Step {
     Unticked,
 }
 
-/// Notes steps of showing outcomes.
-pub async fn note_outcomes(
+/// Records that outcomes have reached a step.
+pub async fn record_step(
     connection: &mut PgConnection,
     commands: &[String],
     step: Step,
@@ -105,7 +105,7 @@ pub async fn note_outcomes(
 }
 
 /// Closes those of some outcomes that are logged and unticked.
-pub async fn settle_outcomes(
+pub async fn close_outcomes(
     connection: &mut PgConnection,
     commands: &[String],
     now: Timestamp,
@@ -123,7 +123,7 @@ pub async fn settle_outcomes(
     Ok(())
 }
 
-/// Leaves outcomes that are not closed alone until a moment.
+/// Postpones outcomes that are not closed until a moment.
 pub async fn postpone_outcomes(
     connection: &mut PgConnection,
     commands: &[String],

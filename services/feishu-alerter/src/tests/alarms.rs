@@ -1,43 +1,43 @@
 //! Every card of the watchdog is one that Feishu takes, in every state and form, and the runbook says more of each.
 
 use chrono::TimeDelta;
+use feishu::CardUuid;
 use serde_json::json;
 
 use super::{CHAT, PERSON, Stage, stage, to_chat};
-use crate::card::Form;
-use crate::uuid::CardUuid;
-use crate::watch::card::{Setting, Shown, State, render};
-use crate::watch::trouble::Trouble;
+use crate::content::card::Form;
+use crate::watchdog::alarm_kind::AlarmKind;
+use crate::watchdog::card::{Setting, Shown, State, render};
 use events::beat::VerificationKind;
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");
 
-fn all() -> Vec<Trouble> {
+fn all() -> Vec<AlarmKind> {
     let service = || "room-state".to_owned();
     vec![
-        Trouble::Silent { service: service() },
-        Trouble::PartSilent { service: service(), part: "refold".into() },
-        Trouble::Restarting { service: service(), starts: 4 },
-        Trouble::Panicked { service: service(), location: "services/room-state/src/fold.rs:7".into() },
-        Trouble::GatewayLost { gateway: "main".into(), state: "auth_failed".into() },
-        Trouble::LoginLost { gateway: "main".into(), picture: None, verification: None },
-        Trouble::LoginLost {
+        AlarmKind::Silent { service: service() },
+        AlarmKind::PartSilent { service: service(), part: "refold".into() },
+        AlarmKind::Restarting { service: service(), starts: 4 },
+        AlarmKind::Panicked { service: service(), location: "services/room-state/src/fold.rs:7".into() },
+        AlarmKind::GatewayLost { gateway: "main".into(), state: "auth_failed".into() },
+        AlarmKind::LoginLost { gateway: "main".into(), picture: None, verification: None },
+        AlarmKind::LoginLost {
             gateway: "main".into(),
             picture: None,
             verification: Some(VerificationKind::Code),
         },
-        Trouble::PayloadsMissing { gateway: "main".into(), count: 3 },
-        Trouble::Lagging { consumer: "room-state-chat".into(), pending: 4_000 },
-        Trouble::DeadLetters { service: service(), count: 3, reasons: vec!["refused".into()] },
-        Trouble::DiskFull { path: "/var/lib/x_y".into(), service: service(), free_gib: 1, free_percent: 4 },
-        Trouble::FeishuRefuses,
-        Trouble::CardsSetAside { count: 2 },
-        Trouble::BusLost,
-        Trouble::VikaQuota,
-        Trouble::VikaFull { sheet: "今日群聊".into() },
-        Trouble::VikaAccess { service: "vika-sync".into(), sheet: None },
-        Trouble::VikaColumns { sheet: "今日群聊".into(), columns: vec!["群ID".into()] },
-        Trouble::VikaStalled { service: "vika-reconcile".into(), sheet: Some("群聊总表".into()) },
+        AlarmKind::PayloadsMissing { gateway: "main".into(), count: 3 },
+        AlarmKind::Lagging { consumer: "room-state-chat".into(), pending: 4_000 },
+        AlarmKind::DeadLetters { service: service(), count: 3, reasons: vec!["refused".into()] },
+        AlarmKind::DiskFull { path: "/var/lib/x_y".into(), service: service(), free_gib: 1, free_percent: 4 },
+        AlarmKind::FeishuRefuses,
+        AlarmKind::CardsUndelivered { count: 2 },
+        AlarmKind::BusLost,
+        AlarmKind::VikaQuota,
+        AlarmKind::VikaFull { sheet: "今日群聊".into() },
+        AlarmKind::VikaAccess { service: "vika-sync".into(), sheet: None },
+        AlarmKind::VikaColumns { sheet: "今日群聊".into(), columns: vec!["群ID".into()] },
+        AlarmKind::VikaStalled { service: "vika-reconcile".into(), sheet: Some("群聊总表".into()) },
     ]
 }
 
@@ -58,14 +58,14 @@ async fn taken(stage: &Stage, shown: &Shown, form: Form, n: u32) -> String {
 async fn every_card_is_taken() {
     let stage = stage().await;
     let mut n = 0;
-    for trouble in all() {
+    for kind in all() {
         let since = stage.hand.now();
         for state in [State::Active, State::Repeated, State::Over { at: since + TimeDelta::minutes(12) }] {
-            let shown = Shown { trouble: trouble.clone(), since, state };
+            let shown = Shown { kind: kind.clone(), since, state };
             for form in [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText] {
                 n += 1;
                 let content = taken(&stage, &shown, form, n).await;
-                assert!(content.contains(trouble.code()), "{content}");
+                assert!(content.contains(kind.code()), "{content}");
             }
         }
     }
@@ -75,9 +75,9 @@ async fn every_card_is_taken() {
 async fn a_code_is_shown_where_there_is_one() {
     let stage = stage().await;
     let key = stage.client.upload(b"\x89PNG\r\n\x1a\n").await.unwrap();
-    let trouble =
-        Trouble::LoginLost { gateway: "main".into(), picture: Some(key.clone()), verification: None };
-    let mut shown = Shown { trouble, since: stage.hand.now(), state: State::Active };
+    let kind =
+        AlarmKind::LoginLost { gateway: "main".into(), picture: Some(key.clone()), verification: None };
+    let mut shown = Shown { kind, since: stage.hand.now(), state: State::Active };
     let content = taken(&stage, &shown, Form::Full, 1).await;
     assert!(content.contains(key.as_str()) && content.contains(&format!("<at id={PERSON}>")), "{content}");
     shown.state = State::Over { at: shown.since };
@@ -87,7 +87,7 @@ async fn a_code_is_shown_where_there_is_one() {
 /// Cards name a section by its code: it must be there.
 #[test]
 fn the_runbook_has_a_section_for_every_code() {
-    let codes = all().iter().map(Trouble::code).chain(["W13"]).collect::<Vec<_>>();
+    let codes = all().iter().map(AlarmKind::code).chain(["W13"]).collect::<Vec<_>>();
     for code in codes {
         let heading = RUNBOOK.lines().find(|line| line.starts_with(&format!("## {code} ")));
         assert!(heading.is_some(), "{code} has no heading in docs/runbook.md");

@@ -4,18 +4,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use chrono_tz::Asia::Shanghai;
+use feishu::card::{CARD_BYTES_MAX, request_bytes};
+use feishu::{CardUuid, FeishuError, OpenId, OutgoingMessage};
 use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Colour;
 
-use crate::card::{
-    CARD_BYTES_MAX, CardFacts, CardKind, CardState, Form, LastLine, ListSetting, Owner, render, render_list,
-    request_bytes,
+use crate::content::card::{
+    CardFacts, CardKind, CardState, Form, LastLine, List, ListSetting, Owner, render, render_list,
 };
-use crate::feishu::{FeishuError, OpenId, OutgoingMessage};
-use crate::unanswered::List;
-use crate::uuid::CardUuid;
 use store::alerts::unanswered::Unanswered;
 
 /// A customer who has waited for twenty minutes.
@@ -230,7 +228,7 @@ async fn the_plain_text_says_the_same_and_carries_the_marker() {
     assert!(message.content.contains(facts.marker.as_str()));
 }
 
-/// In a text message there are no entities to hide markup behind. Seen to fail with `<` and `>` alone replaced.
+/// In a text message there are no entities to hide markup behind.
 #[tokio::test]
 async fn nothing_of_a_stranger_is_markup_in_any_form() {
     let stage = stage().await;
@@ -256,7 +254,6 @@ async fn nothing_of_a_stranger_is_markup_in_any_form() {
     assert!(!text.contains("**"), "{text}");
 }
 
-/// Seen to fail with the footer of old, and with the title of old.
 #[tokio::test]
 async fn the_marker_is_folded_away_and_title_and_preview_name_the_room() {
     let stage = stage().await;
@@ -313,7 +310,7 @@ async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
         owner: (hours > 1).then(|| name.to_owned()),
     };
     let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
-    let list = List { named, total: 23, is_of_today: true };
+    let list = List { named, total: 23 };
     for (nth, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
         let marker = facts(&stage.hand).marker;
         let message =

@@ -1,20 +1,18 @@
 //! The outside-facing parts against the fake Feishu, over real HTTP.
 
+mod actions;
 mod alarms;
 mod cards;
-mod client;
-mod presses;
 
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use feishu::{
+    CardUuid, ChatId, Credentials, FeishuClient, FeishuError, MessageId, OutgoingMessage, Receiver, Secret,
+    Sent,
+};
 use serde_json::{Value, json};
 use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec, Running, start};
-
-use crate::feishu::{
-    ChatId, Credentials, FeishuClient, FeishuError, MessageId, OutgoingMessage, Receiver, Secret, Sent,
-};
-use crate::uuid::CardUuid;
 
 pub(super) const CHAT: &str = "oc_sales";
 pub(super) const PERSON: &str = "ou_xiaolin";
@@ -99,15 +97,6 @@ pub(super) fn to_chat() -> Receiver {
     Receiver::Chat(chat())
 }
 
-pub(super) fn uuid(generation: u32) -> CardUuid {
-    CardUuid::new(CHAT, "w-1", "300", generation)
-}
-
-/// A message that carries its marker, as every card does.
-pub(super) fn marked(uuid: &CardUuid) -> OutgoingMessage {
-    OutgoingMessage::text(&format!("编号 {uuid}"))
-}
-
 impl Stage {
     pub(super) async fn control(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}/_sim/{path}", self.sim.base_url());
@@ -115,10 +104,6 @@ impl Stage {
         let response = request.send().await.unwrap();
         assert!(response.status().is_success(), "{}", response.text().await.unwrap());
         serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null)
-    }
-
-    pub(super) async fn fault(&self, route: &str, fault: Value) {
-        self.control("POST", "faults", &json!({"route": route, "fault": fault})).await;
     }
 
     /// Sends in time.
@@ -143,11 +128,5 @@ impl Stage {
     pub(super) async fn messages(&self) -> Vec<Value> {
         let seen = self.control("GET", &format!("messages?chat={CHAT}"), &json!({})).await;
         seen["messages"].as_array().unwrap().clone()
-    }
-
-    /// How often a route was called, whatever it answered.
-    pub(super) async fn calls(&self, route: &str) -> usize {
-        let seen = self.control("GET", "calls", &json!({})).await;
-        seen["calls"].as_array().unwrap().iter().filter(|call| call["route"] == route).count()
     }
 }

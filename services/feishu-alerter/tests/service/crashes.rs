@@ -6,8 +6,6 @@ use testkit::company::WANG;
 
 use crate::support::{Scene, TO_WANG};
 
-/// Proven to fail: with the stored uuid taken out (`runtime::random::token()` in its place at the call in `send_next`), the
-/// second attempt is another message to Feishu, and the customer's card is there twice.
 #[tokio::test]
 async fn killed_between_send_and_record() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -31,8 +29,6 @@ async fn killed_between_send_and_record() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Proven to fail: with `prepare` taking `pending` cards only (`sending` out of `store::alerts::sending::lock_head`), the
-/// card that the dead replica had begun never goes out.
 #[tokio::test]
 async fn killed_between_decision_and_send() -> Result<()> {
     let mut scene = Scene::start().await?;

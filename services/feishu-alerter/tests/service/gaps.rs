@@ -35,7 +35,7 @@ async fn a_departure_is_told_once_and_stops_the_cards_of_the_wait() -> Result<()
     scene.stop(alerter).await
 }
 
-/// Back before anybody was told: there is nothing to tell.
+/// Back before any card was sent: there is nothing to say.
 #[tokio::test]
 async fn a_short_absence_is_not_told() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -127,7 +127,7 @@ async fn a_reply_over_a_gap_names_no_time() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// What one button asked for may be refused. Seen to fail: with one name for both, the second says that it is done.
+/// What one button asked for may be refused.
 #[tokio::test]
 async fn a_press_of_one_button_leaves_the_other() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -152,7 +152,6 @@ async fn a_press_of_one_button_leaves_the_other() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Seen to fail: with the exclusion looked at only when cards are made, both go out.
 #[tokio::test]
 async fn a_room_that_is_excluded_meanwhile_is_not_told_of() -> Result<()> {
     let mut scene = Scene::start().await?;

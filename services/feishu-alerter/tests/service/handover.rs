@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use domain::id::StaffName;
-use events::command::Wish;
+use events::command::CommandKind;
 use serde_json::json;
 use store::role::Role;
 use store::sqlx;
@@ -14,9 +14,9 @@ impl Scene {
     /// A manager gives a room to somebody, which is in force when this returns.
     async fn hand_over(&self, id: &str, to: Person) -> Result<()> {
         let stage = if to.id == LI.id { "after-sales" } else { "pre-sales" };
-        let wish = Wish::Assign { owner: to.name.into(), stage: stage.into(), approved: true };
+        let kind = CommandKind::Assign { owner: to.name.into(), stage: stage.into(), approved: true };
         let decided = self.count("select count(*) from commands").await?;
-        self.wish(&format!("assign-{decided}"), room(id), wish).await?;
+        self.command(&format!("assign-{decided}"), room(id), kind).await?;
         self.until_count("select count(*) from commands", decided + 1).await
     }
 
@@ -36,7 +36,6 @@ fn says_whose(card: &Seen, title: &str, owner: &str) {
     assert!(card.text.contains(owner), "{owner} in {}", card.text);
 }
 
-/// Seen to fail without `handover`: nothing comes any more, and the public card names who has left.
 #[tokio::test]
 async fn after_the_last_rung_a_new_owner_is_told_once_and_the_old_one_reads_who_it_is() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -66,8 +65,7 @@ async fn after_the_last_rung_a_new_owner_is_told_once_and_the_old_one_reads_who_
     scene.stop(alerter).await
 }
 
-/// What is given back is only made true again. Seen to fail without `handover`, and with `in_chat` looking at no owner:
-/// both chats' cards are live.
+/// What is given back is only made true again.
 #[tokio::test]
 async fn handing_back_and_forth_makes_one_card_a_chat_and_rung() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -115,7 +113,7 @@ async fn a_rung_that_is_due_takes_the_place_of_the_handover() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// What has not gone out to the former owner goes out no more. Seen to fail with `is_wanted` asking for the wait alone.
+/// What has not gone out to the former owner goes out no more.
 #[tokio::test]
 async fn a_card_that_waits_for_the_former_owner_is_dropped() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -135,8 +133,7 @@ async fn a_card_that_waits_for_the_former_owner_is_dropped() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// The chats stand in the configuration, which is read at the start. Seen to fail without the rooms that a start adds,
-/// and, since more rooms wait than can be remembered by name, with all of them added at once.
+/// The chats stand in the configuration, which is read at the start.
 #[tokio::test]
 async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -162,7 +159,7 @@ async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Nobody took the room from them. Seen to fail: the former chat was told that it went to the one who owned it before.
+/// Nobody took the room from them.
 #[tokio::test]
 async fn an_owner_s_former_chat_says_whose_the_room_is_and_not_that_it_was_handed_over() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -183,7 +180,6 @@ async fn an_owner_s_former_chat_says_whose_the_room_is_and_not_that_it_was_hande
     scene.stop(alerter).await
 }
 
-/// Seen to fail with the phase and the exclusion left out of `handover`.
 #[tokio::test]
 async fn a_handover_presses_nobody_for_a_time_before_go_live_or_in_an_excluded_room() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -231,7 +227,6 @@ async fn a_handover_waits_while_folding_is_behind() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Seen to fail: asked for an owner, the card went on asking when there was one.
 #[tokio::test]
 async fn a_card_that_asked_for_an_owner_says_who_it_is() -> Result<()> {
     let mut scene = Scene::start().await?;

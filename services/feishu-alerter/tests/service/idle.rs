@@ -22,14 +22,13 @@ const TOLD_WITHIN: i64 = 40;
 const LOOKED: &str = "select coalesce(seq_scan, 0) + coalesce(idx_scan, 0)
     from pg_stat_user_tables where relname = 'fold_progress'";
 
-/// Seen to fail with all rooms read at each look, as before: 25,000 rows and more in place of none.
 #[tokio::test]
 async fn a_look_reads_no_rooms_that_did_not_change() -> Result<()> {
     let mut scene = Scene::start().await?;
     scene.asks("r1", WANG).await?;
     let quiet = format!(
-        "insert into rooms (room, source, topic, state, version, published_version, created_at, updated_at)
-         select 'webhook:quiet-' || n, source, topic, state, 1, 1, created_at, updated_at
+        "insert into rooms (room, source, topic, state, version, created_at, updated_at)
+         select 'webhook:quiet-' || n, source, topic, state, 1, created_at, updated_at
          from rooms, generate_series(1, {ROOMS}) as n where room = 'webhook:r1'"
     );
     sqlx::query(sqlx::AssertSqlSafe(quiet)).execute(&scene.stack.admin).await?;

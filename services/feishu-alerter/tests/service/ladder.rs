@@ -98,8 +98,6 @@ async fn imported_history_never_alarms() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Proven to fail: without `rules_version <> $1` in `store::alerts::schedule::rooms_to_observe` the card comes only when
-/// the old ladder says so.
 #[tokio::test]
 async fn a_new_ladder_holds_for_waits_that_are_open() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -109,7 +107,7 @@ async fn a_new_ladder_holds_for_waits_that_are_open() -> Result<()> {
     let rungs = &mut scene.stack.config.rules.ladders.pre_sales.rungs;
     rungs[0].after = domain::span::Span::seconds(120);
     rungs[0].colour = domain::rules::Colour::Green;
-    // From now on: the room's past is not judged anew, so that nothing but the rules tells of the change.
+    // From now on: the room's past is not judged again, so that nothing but the rules shows the change.
     scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
     scene.advance(2);
     scene.until_colours(TO_WANG, &["green"]).await?;

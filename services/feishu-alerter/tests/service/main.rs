@@ -1,16 +1,16 @@
 //! `feishu-alerter` as a whole: a real Postgres, a real `nats-server`, the real `room-state`, and a fake Feishu.
 
+mod actions;
 mod closing;
 mod crashes;
-mod first_day;
+mod freshness;
 mod gaps;
+mod golive;
 mod handover;
-mod holding;
 mod idle;
 mod ladder;
 mod nameless;
 mod owners;
-mod presses;
 mod refusals;
 mod replicas;
 mod shrinking;

@@ -6,7 +6,6 @@ use testkit::company::{CHEN, Person, WANG, says};
 
 use crate::support::{Scene, TO_WANG};
 
-/// Seen to fail: the card said 客户 with nothing behind it, and a line began with its colon.
 #[tokio::test]
 async fn a_customer_without_a_name_is_an_unknown_member() -> Result<()> {
     let mut scene = Box::pin(Scene::start()).await?;

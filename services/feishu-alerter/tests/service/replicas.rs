@@ -13,7 +13,6 @@ const ROOMS: usize = 12;
 /// Between two cards of a chat, a little less than is kept.
 const SPACING: TimeDelta = TimeDelta::milliseconds(240);
 
-/// Seen to fail: with every chat claimed by everybody, two cards go out at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_send_every_card_once_and_in_order() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -53,7 +52,6 @@ async fn two_replicas_send_every_card_once_and_in_order() -> Result<()> {
     scene.stop(third).await
 }
 
-/// Proven to fail: without `lock_attempt` the replica that wakes up takes the card back, and it goes out once more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_slept_over_its_claim_takes_no_card_back() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -76,8 +74,7 @@ async fn a_replica_that_slept_over_its_claim_takes_no_card_back() -> Result<()> 
     scene.stop(other).await
 }
 
-/// Stopped between its attempt's commit and the call, for longer than Feishu remembers the uuid. Seen to fail: with
-/// `exchange_before` looking at no clock the card is there twice.
+/// Stopped between its attempt's commit and the call, for longer than Feishu remembers the uuid.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_wakes_up_too_late_does_not_call() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -15,7 +15,6 @@ async fn updates(scene: &Scene, chat: &str) -> Result<Vec<u64>> {
     Ok(messages.iter().map(|message| message["updates"].as_u64().unwrap_or_default()).collect())
 }
 
-/// Seen to fail without `overtake`: five live cards of one customer.
 #[tokio::test]
 async fn a_card_shrinks_to_a_line_once_a_higher_one_stands_in_its_chat() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -35,7 +34,7 @@ async fn a_card_shrinks_to_a_line_once_a_higher_one_stands_in_its_chat() -> Resu
     for words in ["已升级", "示例公司-r1", "见后面的卡片"] {
         assert!(private[0].title.contains(words), "{words} in {}", private[0].title);
     }
-    // Who waits since when may be judged anew.
+    // Who waits since when may be judged again.
     for words in ["起等待", "陈小样"] {
         assert!(!private[0].text.contains(words), "{words} in {}", private[0].text);
     }
@@ -48,8 +47,7 @@ async fn a_card_shrinks_to_a_line_once_a_higher_one_stands_in_its_chat() -> Resu
     scene.stop(alerter).await
 }
 
-/// What may not stand in the chat takes nothing's place. Seen to fail with cards that are being sent counted in
-/// `cards_of`.
+/// What may not stand in the chat takes nothing's place.
 #[tokio::test]
 async fn a_card_in_doubt_takes_no_other_s_place() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -72,7 +70,7 @@ async fn a_card_in_doubt_takes_no_other_s_place() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Nobody was there to record that it was sent. Seen to fail without `overtake`.
+/// Nobody was there to record that it was sent.
 #[tokio::test]
 async fn killed_after_the_sending_the_former_card_shrinks_all_the_same() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -111,8 +109,7 @@ async fn a_card_that_cannot_be_changed_stays_as_it_was() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// A text has no button and cannot be changed: the card before it goes on standing for the wait. Seen to fail with
-/// `plain_text` left out of `cards_of` and `overtake`.
+/// A text has no button and cannot be changed: the card before it goes on standing for the wait.
 #[tokio::test]
 async fn a_plain_text_takes_no_card_s_place() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -133,7 +130,7 @@ async fn a_plain_text_takes_no_card_s_place() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// Whatever was missed is made up for by the next look. Seen to fail with `Tops` left out of `observe`.
+/// Whatever was missed is made up for by the next look.
 #[tokio::test]
 async fn what_was_missed_is_made_up_for() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::{CommandId, RoomKey};
 use events::chat::ChatMessage;
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use events::room::RoomChanged;
 use runtime::bus::Outgoing;
 use serde_json::{Value, json};
@@ -43,14 +43,14 @@ pub struct Scene {
     http: reqwest::Client,
 }
 
-/// A door to a server that can be shut, as a network that is down.
-pub struct Door {
+/// A proxy to a server that can be shut, as a network that is down.
+pub struct TcpProxy {
     address: SocketAddr,
     to: SocketAddr,
     open: Option<JoinHandle<()>>,
 }
 
-impl Door {
+impl TcpProxy {
     fn to(to: SocketAddr) -> Result<Self> {
         Ok(Self { address: free_address()?, to, open: None })
     }
@@ -142,6 +142,11 @@ fn chat(chat_id: &str) -> ChatSpec {
 impl Scene {
     /// Starts everything but the alerter.
     pub async fn start() -> Result<Self> {
+        // On the heap: the future is large.
+        Box::pin(Self::start_parts()).await
+    }
+
+    async fn start_parts() -> Result<Self> {
         let mut stack = Stack::start().await?;
         let clock = stack.clock.clone();
         let app = AppSpec { app_id: "cli_test".into(), app_secret: "secret".into() };
@@ -184,18 +189,18 @@ impl Scene {
         }
     }
 
-    /// A door, shut, through which the alerters made from now on reach the fake Feishu.
-    pub fn door(&mut self) -> Result<Door> {
-        let door = Door::to(self.feishu.base_url().trim_start_matches("http://").parse()?)?;
-        self.stack.config.feishu.base_url = format!("http://{}", door.address);
-        Ok(door)
+    /// A proxy, shut, through which the alerters made from now on reach the fake Feishu.
+    pub fn feishu_proxy(&mut self) -> Result<TcpProxy> {
+        let proxy = TcpProxy::to(self.feishu.base_url().trim_start_matches("http://").parse()?)?;
+        self.stack.config.feishu.base_url = format!("http://{}", proxy.address);
+        Ok(proxy)
     }
 
-    /// A door, shut, through which whatever is made from now on reaches the bus.
-    pub fn door_to_the_bus(&mut self) -> Result<Door> {
-        let door = Door::to(self.stack.config.bus.url.trim_start_matches("nats://").parse()?)?;
-        self.stack.config.bus.url = format!("nats://{}", door.address);
-        Ok(door)
+    /// A proxy, shut, through which whatever is made from now on reaches the bus.
+    pub fn bus_proxy(&mut self) -> Result<TcpProxy> {
+        let proxy = TcpProxy::to(self.stack.config.bus.url.trim_start_matches("nats://").parse()?)?;
+        self.stack.config.bus.url = format!("nats://{}", proxy.address);
+        Ok(proxy)
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -233,17 +238,17 @@ impl Scene {
     }
 
     /// Asks `room-state` for something, as a manager would.
-    pub async fn wish(&self, id: &str, room: RoomKey, wish: Wish) -> Result<()> {
+    pub async fn command(&self, id: &str, room: RoomKey, kind: CommandKind) -> Result<()> {
         let command = Command {
             id: CommandId(id.into()),
             room,
             at: self.now(),
             by: "周经理".into(),
             via: Via::Vika,
-            wish,
+            kind,
         };
         let outgoing = Outgoing {
-            subject: events::subject::command(command.wish.kind(), &command.room),
+            subject: events::subject::command(command.kind.name(), &command.room),
             id: id.into(),
             payload: events::encode(&command)?,
         };

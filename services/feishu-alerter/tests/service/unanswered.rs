@@ -62,7 +62,6 @@ impl Scene {
     }
 }
 
-/// Seen to fail without the look at each morning.
 #[tokio::test]
 async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Result<()> {
     let mut scene = Scene::start().await?;
@@ -107,7 +106,6 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     scene.stop(alerter).await
 }
 
-/// Seen to fail with the phase left out of `Mornings::run`, and with every day taken for a working day.
 #[tokio::test]
 async fn no_list_in_a_rehearsal_on_a_free_day_or_of_an_excluded_room() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -1,4 +1,4 @@
-//! Takes events from the reader: ids of messages into the inbox, news of rooms to whoever keeps them, login codes to
+//! Takes events from the reader: ids of messages into the inbox, changes of rooms to whoever keeps them, login codes to
 //! the operator. It never fetches anything.
 
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use store::ingest::inbox::{Arrived, take_in};
+use store::ingest::inbox::{self, Arrived};
 use tokio::sync::mpsc;
 
 use super::Capture;
-use super::warm::News;
+use super::room_sync::RoomChange;
 use crate::gateway::event::{Scan, ScanStatus};
 use crate::gateway::{Arrival, Event, MessageId, qr};
 use runtime::telemetry::chain;
@@ -18,7 +18,7 @@ use runtime::telemetry::chain;
 /// Events handled in one go: one statement for all ids among them.
 const BATCH: usize = 500;
 /// The pause before ids are offered to a failing database again.
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// The numbers of payload types that matter here.
 const CONTACT: i32 = 2;
 const ROOM: i32 = 3;
@@ -28,7 +28,7 @@ const ROOM_MEMBER: i32 = 4;
 pub async fn run(
     capture: Arc<Capture>,
     mut arrivals: mpsc::Receiver<Arrival>,
-    news: mpsc::UnboundedSender<News>,
+    changes: mpsc::UnboundedSender<RoomChange>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while arrivals.recv_many(&mut batch, BATCH).await > 0 {
@@ -37,7 +37,7 @@ pub async fn run(
             capture.last_event_ms.store(arrival.arrived_at.timestamp_millis(), Ordering::Relaxed);
             match arrival.event {
                 Event::Message(ref id) => messages.push(arrived(&capture, &arrival, id)),
-                event => happened(&capture, event, arrival.arrived_at, &news),
+                event => handle(&capture, event, arrival.arrived_at, &changes),
             }
         }
         if !messages.is_empty() {
@@ -60,35 +60,40 @@ fn arrived(capture: &Capture, arrival: &Arrival, message: &MessageId) -> Arrived
     }
 }
 
-fn happened(capture: &Capture, event: Event, arrived_at: DateTime<Utc>, news: &mpsc::UnboundedSender<News>) {
-    let item = match event {
+fn handle(
+    capture: &Capture,
+    event: Event,
+    arrived_at: DateTime<Utc>,
+    changes: &mpsc::UnboundedSender<RoomChange>,
+) {
+    let change = match event {
         Event::Login(account) => {
             capture.logged_in(account, arrived_at);
-            News::Warm
+            RoomChange::InitialSync
         }
-        Event::Ready => News::Warm,
-        Event::Scan(scan) => return show(capture, &scan),
+        Event::Ready => RoomChange::InitialSync,
+        Event::Scan(scan) => return show_login(capture, &scan),
         Event::Verify(kind) => return capture.verification_asked(kind),
         Event::RoomJoin { room, invitees, inviter, at } => {
-            News::Joined { room, people: invitees, inviter, at: at.unwrap_or(arrived_at) }
+            RoomChange::Joined { room, people: invitees, inviter, at: at.unwrap_or(arrived_at) }
         }
         Event::RoomLeave { room, removees, remover, at } => {
-            News::Left { room, people: removees, remover, at: at.unwrap_or(arrived_at) }
+            RoomChange::Left { room, people: removees, remover, at: at.unwrap_or(arrived_at) }
         }
         Event::RoomTopic { room, topic, at, .. } => {
             // At once, so that a message that came after it is not published under the old name.
             capture.rooms.renamed(&room, &topic, capture.now());
-            News::Renamed { room, at: at.unwrap_or(arrived_at) }
+            RoomChange::Renamed { room, at: at.unwrap_or(arrived_at) }
         }
         Event::Dirty { payload_type: CONTACT, id } => return capture.people.forget(&id),
-        Event::Dirty { payload_type: ROOM | ROOM_MEMBER, id } => News::Dirty { id },
+        Event::Dirty { payload_type: ROOM | ROOM_MEMBER, id } => RoomChange::Invalidated { id },
         _ => return,
     };
     // The receiver is gone only at a shutdown; the next start reads every room anew.
-    news.send(item).ok();
+    changes.send(change).ok();
 }
 
-fn show(capture: &Capture, scan: &Scan) {
+fn show_login(capture: &Capture, scan: &Scan) {
     tracing::info!(status = ?scan.status, "login by QR code");
     match (&scan.qrcode, scan.status) {
         // Numbers that nobody has told us about may stand for anything; 0 is a code of some old puppets.
@@ -112,7 +117,7 @@ async fn commit(capture: &Capture, messages: &[Arrived]) {
     loop {
         let taken = async {
             let mut connection = capture.ctx.db.acquire().await?;
-            take_in(&mut connection, &capture.name, messages).await
+            inbox::take_in(&mut connection, &capture.name, messages).await
         };
         match taken.await {
             Ok(()) => return,
@@ -120,6 +125,6 @@ async fn commit(capture: &Capture, messages: &[Arrived]) {
                 tracing::error!(error = chain(&error), ids = messages.len(), "ids wait for the inbox");
             }
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }

@@ -15,7 +15,6 @@ const CHAIN_BYTES: usize = 16;
 /// What is known of a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Its name.
     pub topic: String,
     /// Contact id of its owner.
     pub owner: Option<String>,
@@ -28,7 +27,6 @@ pub struct Facts {
 /// A room as it was last announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// What was announced.
     pub facts: Facts,
     /// Our account is no longer in it.
     pub gone: bool,
@@ -65,13 +63,13 @@ pub fn change(old: Option<&Seen>, new: &Facts, account: &str, left: bool) -> Opt
 }
 
 /// The chain with one more announcement.
-pub fn lengthened(chain: &str, topic: &str, event: &RoomEvent) -> Result<String, serde_json::Error> {
+pub fn extended_chain(chain: &str, topic: &str, event: &RoomEvent) -> Result<String, serde_json::Error> {
     let content = serde_json::to_vec(&(chain, topic, event))?;
     Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(content)[..CHAIN_BYTES]))
 }
 
 /// A short word for the kind of announcement, for ids.
-pub fn word(event: &RoomEvent) -> &'static str {
+pub fn event_name(event: &RoomEvent) -> &'static str {
     match event {
         RoomEvent::Seen { .. } => "seen",
         RoomEvent::Renamed => "renamed",
@@ -96,8 +94,8 @@ mod tests {
         Seen { facts, gone, chain: String::new(), at: DateTime::UNIX_EPOCH }
     }
 
-    fn said(old: Option<&Seen>, new: &Facts) -> Option<&'static str> {
-        change(old, new, "me", false).as_ref().map(word)
+    fn announced(old: Option<&Seen>, new: &Facts) -> Option<&'static str> {
+        change(old, new, "me", false).as_ref().map(event_name)
     }
 
     #[test]
@@ -117,9 +115,9 @@ mod tests {
             (Some(&never_in), facts("甲", &["s", "c"]), Some("seen")),
         ];
         for (old, new, expected) in cases {
-            assert_eq!(said(old, &new), expected, "{old:?} → {new:?}");
+            assert_eq!(announced(old, &new), expected, "{old:?} → {new:?}");
         }
-        let leaves = |old| change(old, &facts("甲", &["s"]), "me", true).as_ref().map(word);
+        let leaves = |old| change(old, &facts("甲", &["s"]), "me", true).as_ref().map(event_name);
         assert_eq!(leaves(Some(&never_in)), Some("left"), "it need not be listed to be removed");
         assert_eq!((leaves(None), leaves(Some(&left))), (Some("left"), None));
     }
@@ -127,9 +125,9 @@ mod tests {
     #[test]
     fn the_same_again_has_the_same_id_and_a_return_to_it_another() {
         let (one, two) = (RoomEvent::Renamed, RoomEvent::AccountLeft);
-        let first = lengthened("", "甲", &one).unwrap();
-        assert_eq!(first, lengthened("", "甲", &one).unwrap());
-        let second = lengthened(&first, "甲", &two).unwrap();
-        assert_ne!(first, lengthened(&second, "甲", &one).unwrap());
+        let first = extended_chain("", "甲", &one).unwrap();
+        assert_eq!(first, extended_chain("", "甲", &one).unwrap());
+        let second = extended_chain(&first, "甲", &two).unwrap();
+        assert_ne!(first, extended_chain(&second, "甲", &one).unwrap());
     }
 }

@@ -15,8 +15,8 @@ use runtime::telemetry::chain;
 use store::ingest::inbox::{self, Waiting};
 use tokio::task::JoinSet;
 
-use super::line::{Line, Place};
-use super::{Capture, Trouble, message, missing, point};
+use super::ordered::{Ordered, Ticket};
+use super::{Capture, CaptureError, message, missing, point};
 
 /// Payloads asked for at the same time; more brings nothing.
 const IN_FLIGHT: usize = 12;
@@ -24,17 +24,17 @@ const IN_FLIGHT: usize = 12;
 const PAGE: usize = 256;
 /// Ids that are done with are deleted together when there are so many, or when nothing else is to be done.
 const FLUSH_AT: usize = 64;
-/// How often the inbox is looked at without being told.
+/// How often the inbox is read without a notification.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The pauses after failed attempts, in milliseconds; one more failure and the payload is missing.
 const RETRY_AFTER_MS: [i64; 4] = [200, 1_000, 5_000, 30_000];
 /// The pause after a failure that says nothing about the payload: the link broke, or our database is down.
-const LATER: TimeDelta = TimeDelta::seconds(1);
+const RETRY_PAUSE: TimeDelta = TimeDelta::seconds(1);
 /// What a shutdown waits for fetches in flight.
 const FINISH: Duration = Duration::from_secs(6);
 
-/// Ids that are taken up and whose message is not handed on.
-const HELD: usize = 1_024;
+/// Ids that are claimed and whose message is not forwarded yet.
+const MAX_CLAIMED: usize = 1_024;
 
 /// What came of one id.
 #[derive(Debug)]
@@ -46,29 +46,29 @@ enum Fetched {
     /// The gateway would not give it.
     Failed(String),
     /// Nothing was learned about it.
-    Later,
+    Retry,
 }
 
 /// A message and the id that it was fetched for.
 type Ready = (Waiting, Box<ChatMessage>);
-/// What came of handing messages on: the places of those that the bus can never take, with the reason.
-type Sent = (Vec<Waiting>, Result<Vec<(usize, String)>, Trouble>);
+/// What came of forwarding messages: the indices of those that the bus can never take, with the reason.
+type Forwarded = (Vec<Waiting>, Result<Vec<(usize, String)>, CaptureError>);
 
 struct Fetchers {
     capture: Arc<Capture>,
     queue: VecDeque<Waiting>,
     /// Queued, in flight, or done and not deleted yet.
-    held: HashSet<String>,
-    flying: JoinSet<(Place, Waiting, Fetched)>,
-    line: Line<Ready>,
-    /// To be handed on, in order.
+    claimed: HashSet<String>,
+    in_flight: JoinSet<(Ticket, Waiting, Fetched)>,
+    ordered: Ordered<Ready>,
+    /// To be forwarded, in order.
     ready: Vec<Ready>,
-    /// Handing on, at most one at a time so that the order stays; meanwhile payloads are fetched on.
-    sending: JoinSet<Sent>,
-    in_hand: usize,
+    /// Forwards, at most one batch at a time so that the order stays; meanwhile payloads are fetched on.
+    sending: JoinSet<Forwarded>,
+    forwarding: usize,
     done: Vec<String>,
     /// There may be more in the inbox than what was read last.
-    look: bool,
+    may_have_more: bool,
 }
 
 /// Runs until the shutdown is requested.
@@ -76,14 +76,14 @@ pub async fn run(capture: Arc<Capture>) {
     let mut fetchers = Fetchers {
         capture: Arc::clone(&capture),
         queue: VecDeque::new(),
-        held: HashSet::new(),
-        flying: JoinSet::new(),
-        line: Line::default(),
+        claimed: HashSet::new(),
+        in_flight: JoinSet::new(),
+        ordered: Ordered::default(),
         ready: Vec::new(),
         sending: JoinSet::new(),
-        in_hand: 0,
+        forwarding: 0,
         done: Vec::new(),
-        look: true,
+        may_have_more: true,
     };
     while !capture.ctx.shutdown.requested() {
         capture.ctx.health.beat("fetch");
@@ -91,27 +91,27 @@ pub async fn run(capture: Arc<Capture>) {
         fetchers.launch();
         tokio::select! {
             () = capture.ctx.shutdown.wait() => {}
-            Some(ended) = fetchers.flying.join_next() => fetchers.landed(ended).await,
-            Some(sent) = fetchers.sending.join_next() => fetchers.sent(sent).await,
-            () = capture.arrived.notified() => fetchers.look = true,
-            () = tokio::time::sleep(LOOK_EVERY) => fetchers.look = true,
+            Some(ended) = fetchers.in_flight.join_next() => fetchers.on_fetched(ended).await,
+            Some(sent) = fetchers.sending.join_next() => fetchers.on_forwarded(sent).await,
+            () = capture.arrived.notified() => fetchers.may_have_more = true,
+            () = tokio::time::sleep(LOOK_EVERY) => fetchers.may_have_more = true,
         }
-        while let Some(ended) = fetchers.flying.try_join_next() {
-            fetchers.landed(ended).await;
+        while let Some(ended) = fetchers.in_flight.try_join_next() {
+            fetchers.on_fetched(ended).await;
         }
-        fetchers.hand_on();
-        if fetchers.done.len() >= FLUSH_AT || fetchers.flying.is_empty() {
+        fetchers.forward();
+        if fetchers.done.len() >= FLUSH_AT || fetchers.in_flight.is_empty() {
             fetchers.flush().await;
         }
     }
     let finish = async {
-        while let Some(ended) = fetchers.flying.join_next().await {
-            fetchers.landed(ended).await;
+        while let Some(ended) = fetchers.in_flight.join_next().await {
+            fetchers.on_fetched(ended).await;
         }
         loop {
-            fetchers.hand_on();
+            fetchers.forward();
             let Some(sent) = fetchers.sending.join_next().await else { break };
-            fetchers.sent(sent).await;
+            fetchers.on_forwarded(sent).await;
         }
     };
     // What is cut off here is fetched again at the next start.
@@ -121,20 +121,20 @@ pub async fn run(capture: Arc<Capture>) {
 
 impl Fetchers {
     async fn fill(&mut self) {
-        if !self.look || self.queue.len() >= IN_FLIGHT || self.capture.link().is_none() {
+        if !self.may_have_more || self.queue.len() >= IN_FLIGHT || self.capture.link().is_none() {
             return;
         }
-        let held: Vec<String> = self.held.iter().cloned().collect();
+        let claimed: Vec<String> = self.claimed.iter().cloned().collect();
         let capture = &self.capture;
         let due = async {
             let mut connection = capture.ctx.db.acquire().await?;
             let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
-            inbox::due(&mut connection, &capture.name, &held, limit, capture.now()).await
+            inbox::due(&mut connection, &capture.name, &claimed, limit, capture.now()).await
         };
         match due.await {
             Ok(due) => {
-                self.look = due.len() == PAGE;
-                self.held.extend(due.iter().map(|waiting| waiting.message.clone()));
+                self.may_have_more = due.len() == PAGE;
+                self.claimed.extend(due.iter().map(|waiting| waiting.message.clone()));
                 self.queue.extend(due);
             }
             Err(error) => tracing::warn!(error = chain(&error), "the inbox cannot be read"),
@@ -142,50 +142,50 @@ impl Fetchers {
     }
 
     fn launch(&mut self) {
-        while self.flying.len() < IN_FLIGHT
-            && self.line.len() + self.ready.len() + self.in_hand < HELD
+        while self.in_flight.len() < IN_FLIGHT
+            && self.ordered.len() + self.ready.len() + self.forwarding < MAX_CLAIMED
             && let Some(waiting) = self.queue.pop_front()
         {
             let capture = Arc::clone(&self.capture);
-            let place = self.line.expect(Instant::now());
-            self.flying.spawn(async move {
+            let ticket = self.ordered.reserve(Instant::now());
+            self.in_flight.spawn(async move {
                 let fetched = AssertUnwindSafe(fetch(&capture, &waiting)).catch_unwind().await;
                 let fetched = fetched.unwrap_or_else(|_| Fetched::Failed("reading it panicked".into()));
-                (place, waiting, fetched)
+                (ticket, waiting, fetched)
             });
         }
     }
 
-    async fn landed(&mut self, ended: Result<(Place, Waiting, Fetched), tokio::task::JoinError>) {
+    async fn on_fetched(&mut self, ended: Result<(Ticket, Waiting, Fetched), tokio::task::JoinError>) {
         // Panics are caught inside, and nobody aborts these tasks.
-        let Ok((place, waiting, fetched)) = ended else { return };
+        let Ok((ticket, waiting, fetched)) = ended else { return };
         match fetched {
             Fetched::Message(message) => {
-                self.ready.extend(self.line.arrive(place, (waiting, message)));
+                self.ready.extend(self.ordered.fill(ticket, (waiting, message)));
                 return;
             }
             Fetched::Nothing => {
-                self.line.give_up(place);
+                self.ordered.release(ticket);
                 self.done.push(waiting.message);
                 return;
             }
             Fetched::Failed(reason) => self.failed(&waiting, &reason).await,
-            Fetched::Later => self.again(&waiting, waiting.attempts, LATER).await,
+            Fetched::Retry => self.retry_later(&waiting, waiting.attempts, RETRY_PAUSE).await,
         }
-        self.line.give_up(place);
-        self.held.remove(&waiting.message);
+        self.ordered.release(ticket);
+        self.claimed.remove(&waiting.message);
     }
 
-    /// Hands on what can leave, unless that is being done.
-    fn hand_on(&mut self) {
-        self.ready.extend(self.line.leave(Instant::now()));
+    /// Forwards what can leave, unless a batch is being forwarded.
+    fn forward(&mut self) {
+        self.ready.extend(self.ordered.take_ready(Instant::now()));
         if self.ready.is_empty() || !self.sending.is_empty() {
             return;
         }
         let capture = Arc::clone(&self.capture);
         let (waiting, messages): (Vec<Waiting>, Vec<ChatMessage>) =
             self.ready.drain(..).map(|(waiting, message)| (waiting, *message)).unzip();
-        self.in_hand = waiting.len();
+        self.forwarding = waiting.len();
         self.sending.spawn(async move {
             let sent = capture.outbox.send_messages(&capture, &messages).await;
             (waiting, sent)
@@ -193,8 +193,8 @@ impl Fetchers {
     }
 
     /// What cannot be kept now is fetched again; what the bus can never take is given up.
-    async fn sent(&mut self, sent: Result<Sent, tokio::task::JoinError>) {
-        self.in_hand = 0;
+    async fn on_forwarded(&mut self, sent: Result<Forwarded, tokio::task::JoinError>) {
+        self.forwarding = 0;
         // Nothing in it panics; if something did, the ids would be fetched again at the next start.
         let Ok((waiting, sent)) = sent else { return };
         match sent {
@@ -204,21 +204,17 @@ impl Fetchers {
                     match refused.get(&at) {
                         Some(reason) => {
                             self.give_up(&waiting, waiting.attempts + 1, reason).await;
-                            self.held.remove(&waiting.message);
+                            self.claimed.remove(&waiting.message);
                         }
                         None => self.done.push(waiting.message),
                     }
                 }
             }
-            Err(trouble) => {
-                tracing::warn!(
-                    error = chain(&trouble),
-                    messages = waiting.len(),
-                    "messages wait in the inbox"
-                );
+            Err(error) => {
+                tracing::warn!(error = chain(&error), messages = waiting.len(), "messages wait in the inbox");
                 for waiting in waiting {
-                    self.again(&waiting, waiting.attempts, LATER).await;
-                    self.held.remove(&waiting.message);
+                    self.retry_later(&waiting, waiting.attempts, RETRY_PAUSE).await;
+                    self.claimed.remove(&waiting.message);
                 }
             }
         }
@@ -235,7 +231,7 @@ impl Fetchers {
                 reason,
                 "payload will be asked for again"
             );
-            return self.again(waiting, attempts, TimeDelta::milliseconds(*pause)).await;
+            return self.retry_later(waiting, attempts, TimeDelta::milliseconds(*pause)).await;
         }
         self.give_up(waiting, attempts, reason).await;
     }
@@ -255,7 +251,7 @@ impl Fetchers {
         }
     }
 
-    async fn again(&self, waiting: &Waiting, attempts: i32, pause: TimeDelta) {
+    async fn retry_later(&self, waiting: &Waiting, attempts: i32, pause: TimeDelta) {
         let (capture, next) = (&self.capture, self.capture.now() + pause);
         let noted = async {
             let mut connection = capture.ctx.db.acquire().await?;
@@ -277,7 +273,7 @@ impl Fetchers {
         match deleted.await {
             Ok(()) => {
                 for message in self.done.drain(..) {
-                    self.held.remove(&message);
+                    self.claimed.remove(&message);
                 }
             }
             Err(error) => tracing::warn!(error = chain(&error), "the inbox is not tidied yet"),
@@ -286,17 +282,17 @@ impl Fetchers {
 }
 
 async fn fetch(capture: &Capture, waiting: &Waiting) -> Fetched {
-    let Some(link) = capture.link() else { return Fetched::Later };
+    let Some(link) = capture.link() else { return Fetched::Retry };
     capture.ctx.faults.reach(point::BEFORE_FETCH).await;
     let last = usize::try_from(waiting.attempts).is_ok_and(|failed| failed >= RETRY_AFTER_MS.len());
     match message::assemble(capture, &link, waiting, last).await {
         Ok(Some(message)) => Fetched::Message(Box::new(message)),
         Ok(None) => Fetched::Nothing,
-        Err(trouble @ Trouble::Database(_)) => {
-            tracing::warn!(error = chain(&trouble), "a message waits in the inbox");
-            Fetched::Later
+        Err(error @ CaptureError::Database(_)) => {
+            tracing::warn!(error = chain(&error), "a message waits in the inbox");
+            Fetched::Retry
         }
-        Err(trouble) if capture.still(&link) => Fetched::Failed(chain(&trouble)),
-        Err(_) => Fetched::Later,
+        Err(error) if capture.is_current(&link) => Fetched::Failed(chain(&error)),
+        Err(_) => Fetched::Retry,
     }
 }

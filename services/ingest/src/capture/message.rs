@@ -7,9 +7,9 @@ use store::ingest::inbox::Waiting;
 
 use super::people::Person;
 use super::rooms::Facts;
-use super::{Capture, Link, SOURCE, Trouble};
+use super::{Capture, CaptureError, Link, SOURCE};
 use crate::content::{self, Content, Raw};
-use crate::gateway::payload::{self, Kind, Message, Place, mentioned_names};
+use crate::gateway::payload::{self, Conversation, Kind, Message, mentioned_names};
 use crate::gateway::time::TimeOrigin;
 use crate::gateway::{ContactId, MessageId, RoomId};
 
@@ -21,13 +21,13 @@ pub async fn assemble(
     link: &Link,
     waiting: &Waiting,
     last: bool,
-) -> Result<Option<ChatMessage>, Trouble> {
+) -> Result<Option<ChatMessage>, CaptureError> {
     let Some(id) = MessageId::kept(waiting.message.as_str(), waiting.wire_id.clone()) else {
         return Ok(None);
     };
     let wire = link.client.message(&id).await?;
     let message = payload::message(&id, wire, waiting.arrived_at)?;
-    let Place::Room(room) = message.place.clone() else {
+    let Conversation::Room(room) = message.conversation.clone() else {
         metrics::counter!("ingest_direct_messages_total").increment(1);
         return Ok(None);
     };
@@ -36,12 +36,12 @@ pub async fn assemble(
         account.and_then(|account| ContactId::kept(account, None)).unwrap_or_else(|| link.account.clone());
     let facts = match capture.rooms.announced(capture, link, &room, message.sent.at).await {
         Ok(facts) => facts,
-        Err(Trouble::Gateway(_)) if last => Facts::default(),
-        Err(trouble) => return Err(trouble),
+        Err(CaptureError::Gateway(_)) if last => Facts::default(),
+        Err(error) => return Err(error),
     };
     let sender = match &message.talker {
         Some(talker) => sender(capture, link, &room, talker, &account, last).await?,
-        None => nobody(&room),
+        None => notice_sender(&room),
     };
     let content = content(&message);
     let mentions = mentions(capture, &message, &content, &facts);
@@ -49,11 +49,11 @@ pub async fn assemble(
         metrics::counter!("ingest_own_messages_total").increment(1);
     }
     let room = RoomRef { id: room.to_string(), topic: facts.topic };
-    Ok(Some(fact(message, content, &account, room, sender, mentions, waiting)))
+    Ok(Some(chat_message(message, content, &account, room, sender, mentions, waiting)))
 }
 
 /// The sender of a notice: the room itself, which is nobody's customer.
-fn nobody(room: &RoomId) -> SenderRef {
+fn notice_sender(room: &RoomId) -> SenderRef {
     SenderRef {
         id: room.to_string(),
         name: String::new(),
@@ -71,7 +71,7 @@ async fn sender(
     talker: &ContactId,
     account: &ContactId,
     last: bool,
-) -> Result<SenderRef, Trouble> {
+) -> Result<SenderRef, CaptureError> {
     let person = match capture.people.get(capture, link, talker).await {
         Ok(person) => person,
         Err(_) if last => Person::default(),
@@ -91,7 +91,7 @@ async fn sender(
     })
 }
 
-fn fact(
+fn chat_message(
     message: Message,
     content: Content,
     account: &ContactId,
@@ -128,10 +128,10 @@ fn content(message: &Message) -> Content {
         (Kind::Recalled { original: Some(original) }, _) => original.as_str(),
         _ => &message.text,
     };
-    content::read(Raw { kind: word(&message.kind), text, nobody: message.talker.is_none() })
+    content::read(Raw { kind: message_kind(&message.kind), text, nobody: message.talker.is_none() })
 }
 
-fn word(kind: &Kind) -> MessageKind {
+fn message_kind(kind: &Kind) -> MessageKind {
     match kind {
         Kind::Text => MessageKind::Text,
         Kind::Image => MessageKind::Image,

@@ -1,7 +1,7 @@
 //! Messages that the gateway named and could not give: what they said is lost, that they were is not.
 //!
 //! The payload alone names the room, so that any room of the account may be the one. Around the moment that the event
-//! came, messages may be missing there: a capture gap, which makes the waits that it touches 待核实, and which the
+//! came, messages may be missing there: a capture gap, which makes the waits that overlap it 待核实, and which the
 //! operators' card (W18) counts.
 
 use chrono::TimeDelta;

@@ -9,16 +9,16 @@
 mod arrivals;
 mod change;
 mod fetch;
-mod line;
 mod message;
 mod missing;
+mod ordered;
 mod outbox;
 mod people;
 mod record;
+mod room_sync;
 mod rooms;
 mod setup;
 mod unlisted;
-mod warm;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,7 +28,7 @@ use events::beat::VerificationKind;
 use runtime::Context;
 use tokio::sync::{Notify, watch};
 
-pub use record::state as state_word;
+pub use record::state_name;
 pub use setup::start;
 
 use self::outbox::Outbox;
@@ -61,7 +61,6 @@ pub struct Capture {
     login_code: watch::Sender<Option<String>>,
     /// What the gateway asks for before it logs the account in.
     verification: watch::Sender<Option<VerificationKind>>,
-    /// Ids were committed.
     arrived: Notify,
     people: People,
     contacts: Contacts,
@@ -80,8 +79,7 @@ pub struct Link {
 
 /// Why something could not be fetched or kept.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
-    /// The gateway's answer.
+enum CaptureError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     /// What it answered is no message.
@@ -96,7 +94,6 @@ enum Trouble {
 }
 
 impl Capture {
-    /// The gateway's name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -137,7 +134,7 @@ impl Capture {
     }
 
     /// Whether a failure on this link says something about what was asked for, and not about the link.
-    fn still(&self, link: &Link) -> bool {
+    fn is_current(&self, link: &Link) -> bool {
         let status = self.status.borrow();
         status.state == State::Live && status.epoch == link.epoch
     }

@@ -12,7 +12,7 @@ use store::ingest::outbox::{self as stored, Stored};
 use store::sqlx::PgConnection;
 use tokio::sync::Notify;
 
-use super::{Capture, Trouble};
+use super::{Capture, CaptureError};
 
 /// How often what waits is offered again.
 const OFFER_EVERY: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ impl Outbox {
         &self,
         capture: &Capture,
         messages: &[ChatMessage],
-    ) -> Result<Vec<(usize, String)>, Trouble> {
+    ) -> Result<Vec<(usize, String)>, CaptureError> {
         let outgoing = messages.iter().map(crate::outgoing).collect::<Result<Vec<_>, _>>()?;
         let mut refused = Vec::new();
         let mut kept = Vec::new();
@@ -125,7 +125,7 @@ pub async fn run(capture: Arc<Capture>) {
             Ok(()) => {}
             Err(error) => tracing::debug!(error, "the outbox waits"),
         }
-        let told = async {
+        let notified = async {
             // While the bus is down every new fact would wake this up.
             if capture.outbox.waiting.load(Ordering::Acquire) {
                 std::future::pending::<()>().await;
@@ -134,7 +134,7 @@ pub async fn run(capture: Arc<Capture>) {
         };
         tokio::select! {
             () = capture.ctx.shutdown.wait() => {}
-            () = told => {}
+            () = notified => {}
             () = tokio::time::sleep(OFFER_EVERY) => {}
         }
     }
@@ -181,7 +181,7 @@ async fn publish_some(capture: &Capture) -> Result<usize, String> {
                 tracing::error!(
                     error = reason,
                     outbox.id = id,
-                    "a fact can never be published: it is set aside"
+                    "a fact can never be published: it is marked as refused"
                 );
                 metrics::counter!("ingest_outbox_refused_total").increment(1);
                 stored::refuse(&mut connection, *id, &reason).await.map_err(|error| chain(&error))?;

@@ -63,8 +63,8 @@ pub async fn run(capture: Arc<Capture>, mut notices: mpsc::Receiver<Notice>) {
             Ok(()) = status.changed() => {}
             _ = tick.tick() => recorder.measure().await,
         }
-        let word = state(recorder.capture.status().state);
-        recorder.write(word).await;
+        let state = state_name(recorder.capture.status().state);
+        recorder.write(state).await;
         recorder.capture.ctx.health.beat("record");
     }
     recorder.live = false;
@@ -80,9 +80,9 @@ impl Recorder {
             }
             Notice::Lost { since, reason, .. } => {
                 self.live = false;
-                self.unwritten.push_back(GapChange::Open { since: *since, reason: word(*reason) });
+                self.unwritten.push_back(GapChange::Open { since: *since, reason: loss_name(*reason) });
             }
-            Notice::Alarm { alarm, raised, .. } => alarmed(*alarm, *raised),
+            Notice::Alarm { alarm, raised, .. } => report_alarm(*alarm, *raised),
         }
     }
 
@@ -169,7 +169,7 @@ impl Recorder {
     }
 }
 
-fn alarmed(alarm: Alarm, raised: bool) {
+fn report_alarm(alarm: Alarm, raised: bool) {
     let (name, what) = match alarm {
         Alarm::AuthFailed => {
             ("auth_failed", "the gateway refuses our token: correct ingest.gateway.token and start again")
@@ -185,7 +185,7 @@ fn alarmed(alarm: Alarm, raised: bool) {
 }
 
 /// A state as others read it.
-pub fn state(state: State) -> &'static str {
+pub fn state_name(state: State) -> &'static str {
     match state {
         State::Disconnected => "disconnected",
         State::Connecting => "connecting",
@@ -198,7 +198,7 @@ pub fn state(state: State) -> &'static str {
     }
 }
 
-fn word(loss: Loss) -> &'static str {
+fn loss_name(loss: Loss) -> &'static str {
     match loss {
         Loss::StreamEnded => "stream_ended",
         Loss::Silent => "silent",

@@ -14,8 +14,8 @@ use store::ingest::rooms::Announced;
 use tokio::sync::Mutex as AsyncMutex;
 
 pub use super::change::Facts;
-use super::change::{Seen, change, lengthened, word};
-use super::{Capture, Link, SOURCE, Trouble, storable};
+use super::change::{Seen, change, event_name, extended_chain};
+use super::{Capture, CaptureError, Link, SOURCE, storable};
 use crate::gateway::{ContactId, GatewayError, RoomId};
 
 /// How long what is known of a room is believed without a sign of change.
@@ -23,7 +23,6 @@ const FRESH: TimeDelta = TimeDelta::hours(24);
 /// For so long after a change of the name the event is believed more than a payload, which may be older.
 const NAME_SETTLES: TimeDelta = TimeDelta::minutes(2);
 
-/// All rooms.
 #[derive(Default)]
 pub struct Rooms {
     slots: Mutex<HashMap<RoomId, Arc<AsyncMutex<Slot>>>>,
@@ -36,13 +35,13 @@ struct Slot {
     fetched_at: Option<DateTime<Utc>>,
 }
 
-/// What a gateway tells of a room that it does not list.
+/// Whether a gateway's answer about a room that it does not list decides if our account is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// Whether our account is in it; if it is no more, that is announced.
-    Membership,
-    /// Nothing from which that follows.
-    Nothing,
+pub enum Membership {
+    /// It does; if the account has left, that is announced.
+    Known,
+    /// It does not.
+    Unknown,
 }
 
 impl Rooms {
@@ -83,7 +82,7 @@ impl Rooms {
         link: &Link,
         room: &RoomId,
         since: DateTime<Utc>,
-    ) -> Result<Facts, Trouble> {
+    ) -> Result<Facts, CaptureError> {
         let slot = self.slot(room);
         let mut slot = slot.lock().await;
         let now = capture.now();
@@ -115,7 +114,7 @@ impl Rooms {
         room: &RoomId,
         at: DateTime<Utc>,
         correct: impl FnOnce(&mut Facts),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CaptureError> {
         let slot = self.slot(room);
         let mut slot = slot.lock().await;
         let mut facts = match &slot.seen {
@@ -138,7 +137,7 @@ impl Rooms {
         room: &RoomId,
         at: DateTime<Utc>,
         by: Option<ActorRef>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CaptureError> {
         let slot = self.slot(room);
         let mut slot = slot.lock().await;
         // Not asked for: a room that we are not in may be refused to us.
@@ -149,26 +148,31 @@ impl Rooms {
 
     /// Asks who is in a room that is not listed any more. Its payload is not asked for: of a room that nobody told the
     /// gateway about it is an old one.
-    pub async fn look_for(&self, capture: &Capture, link: &Link, room: &RoomId) -> Result<Told, Trouble> {
+    pub async fn look_for(
+        &self,
+        capture: &Capture,
+        link: &Link,
+        room: &RoomId,
+    ) -> Result<Membership, CaptureError> {
         let slot = self.slot(room);
         let mut slot = slot.lock().await;
-        let Some(seen) = slot.seen.as_ref().filter(|seen| !seen.gone) else { return Ok(Told::Membership) };
+        let Some(seen) = slot.seen.as_ref().filter(|seen| !seen.gone) else { return Ok(Membership::Known) };
         let members: BTreeSet<String> = match link.client.members(room).await {
             Ok(members) => members.iter().map(ToString::to_string).collect(),
-            Err(GatewayError::Refused { .. }) => return Ok(Told::Nothing),
+            Err(GatewayError::Refused { .. }) => return Ok(Membership::Unknown),
             Err(error) => return Err(error.into()),
         };
         let account = link.account.as_str();
         if members.contains(account) {
-            return Ok(Told::Membership);
+            return Ok(Membership::Known);
         }
         // Some puppets never list our own account.
         if members.is_empty() || !seen.facts.members.contains(account) {
-            return Ok(Told::Nothing);
+            return Ok(Membership::Unknown);
         }
         let facts = Facts { members, ..seen.facts.clone() };
         announce(capture, &link.account, room, &mut slot, facts, capture.now(), None).await?;
-        Ok(Told::Membership)
+        Ok(Membership::Known)
     }
 
     /// What is known of a room may no longer be true.
@@ -247,17 +251,17 @@ async fn announce(
     facts: Facts,
     at: DateTime<Utc>,
     left: Option<Left>,
-) -> Result<(), Trouble> {
+) -> Result<(), CaptureError> {
     let change = change(slot.seen.as_ref(), &facts, account.as_str(), left.is_some());
     let Some(event) = change else { return Ok(()) };
     let chain = slot.seen.as_ref().map(|seen| seen.chain.as_str()).unwrap_or_default();
-    let chain = lengthened(chain, &facts.topic, &event)?;
+    let chain = extended_chain(chain, &facts.topic, &event)?;
     let at = slot.seen.as_ref().map_or(at, |seen| seen.at.max(at));
     let gone = event == RoomEvent::AccountLeft;
     let fact = ChatRoom {
         source: SOURCE.to_owned(),
         account: account.to_string(),
-        id: format!("{}:{room}:{chain}", word(&event)),
+        id: format!("{}:{room}:{chain}", event_name(&event)),
         room: RoomRef { id: room.to_string(), topic: facts.topic.clone() },
         at,
         event,
@@ -271,7 +275,7 @@ async fn announce(
     Ok(())
 }
 
-async fn publish(capture: &Capture, fact: &ChatRoom, seen: &Seen) -> Result<(), Trouble> {
+async fn publish(capture: &Capture, fact: &ChatRoom, seen: &Seen) -> Result<(), CaptureError> {
     let key = fact.room_key();
     let outgoing = Outgoing {
         subject: events::subject::chat_room(&key),
@@ -293,7 +297,7 @@ async fn publish(capture: &Capture, fact: &ChatRoom, seen: &Seen) -> Result<(), 
     store::ingest::rooms::save(&mut tx, &capture.name, &row, &people, capture.now()).await?;
     let stored = super::outbox::put(&mut tx, capture, &outgoing).await?;
     tx.commit().await?;
-    metrics::counter!("ingest_room_facts_total", "kind" => word(&fact.event)).increment(1);
+    metrics::counter!("ingest_room_facts_total", "kind" => event_name(&fact.event)).increment(1);
     capture.outbox.try_now(capture, stored, &outgoing).await;
     Ok(())
 }

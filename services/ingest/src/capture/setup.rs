@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::outbox::Outbox;
 use super::people::People;
 use super::rooms::Rooms;
-use super::{Capture, arrivals, fetch, outbox, record, warm};
+use super::{Capture, arrivals, fetch, outbox, record, room_sync};
 use crate::contacts::Contacts;
 use crate::gateway::reader::{ARRIVAL_QUEUE, Now};
 use crate::gateway::session::{Begin, NOTICE_QUEUE};
@@ -41,7 +41,7 @@ pub async fn start(
 
     let (arrivals, arrivals_in) = mpsc::channel(ARRIVAL_QUEUE);
     let (notices, notices_in) = mpsc::channel(NOTICE_QUEUE);
-    let (news, news_in) = mpsc::unbounded_channel();
+    let (changes, changes_in) = mpsc::unbounded_channel();
     let clock = ctx.clock.clone();
     let now: Now = Arc::new(move || clock.now());
     let seed = runtime::random::fraction().to_bits();
@@ -49,9 +49,9 @@ pub async fn start(
     let begin = Begin { settings, timings, resume: Resume::default(), epoch, seed, now };
     let outlets = Outlets { arrivals, notices, status, client };
     tasks.spawn("gateway", connected(ctx.clone(), begin, outlets));
-    tasks.spawn("arrivals", arrivals::run(capture.clone(), arrivals_in, news));
+    tasks.spawn("arrivals", arrivals::run(capture.clone(), arrivals_in, changes));
     tasks.spawn("fetch", fetch::run(capture.clone()));
-    tasks.spawn("rooms", warm::run(capture.clone(), news_in));
+    tasks.spawn("rooms", room_sync::run(capture.clone(), changes_in));
     tasks.spawn("outbox", outbox::run(capture.clone()));
     tasks.spawn("record", record::run(capture.clone(), notices_in));
     Ok(capture)

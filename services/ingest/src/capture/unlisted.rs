@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::rooms::Told;
-use super::{Capture, Link, Trouble};
+use super::rooms::Membership;
+use super::{Capture, CaptureError, Link};
 use crate::gateway::RoomId;
 
 /// For so long a list has to stay as it is before a room that is not in it, and of which nothing is told, counts as left.
@@ -29,7 +29,7 @@ pub struct Unlisted {
 
 impl Unlisted {
     /// The puppet began anew: its list may be short again.
-    pub fn begin_anew(&mut self) {
+    pub fn restart(&mut self) {
         self.since = None;
     }
 
@@ -61,9 +61,9 @@ impl Unlisted {
     }
 
     /// Looks for one room. `false`: there is none to look for.
-    pub async fn look(&mut self, capture: &Capture, link: &Link) -> Result<bool, Trouble> {
+    pub async fn look(&mut self, capture: &Capture, link: &Link) -> Result<bool, CaptureError> {
         let Some(room) = self.rooms.first().cloned() else { return Ok(false) };
-        if capture.rooms.look_for(capture, link, &room).await? == Told::Nothing {
+        if capture.rooms.look_for(capture, link, &room).await? == Membership::Unknown {
             let now = capture.now();
             if let Some(witness) = self.witness(now) {
                 link.client.room(witness).await?;
@@ -82,7 +82,6 @@ impl Unlisted {
 mod tests {
     use super::*;
 
-    /// Seen to fail with `since` kept when the list changes.
     #[test]
     fn a_list_that_still_grows_proves_nothing() {
         let now = DateTime::UNIX_EPOCH;
@@ -103,7 +102,7 @@ mod tests {
         assert_eq!(unlisted.witness(minutes(22)), None);
         unlisted.listed(ids(&["a", "b"]), known.clone(), minutes(32));
         assert_eq!((unlisted.rooms.clone(), unlisted.witness(minutes(32)).is_some()), (ids(&["c"]), true));
-        unlisted.begin_anew();
+        unlisted.restart();
         unlisted.listed(ids(&["a", "b"]), known, minutes(42));
         assert_eq!(unlisted.witness(minutes(42)), None);
     }

@@ -13,7 +13,6 @@ const LONGEST_NAME: usize = 128;
 /// Characters that are kept of what is quoted: enough to know it again.
 const LONGEST_QUOTE: usize = 2_000;
 
-/// What it is.
 pub fn content(document: &Document) -> Content {
     described(document, true)
 }

@@ -25,10 +25,8 @@ pub struct Raw<'a> {
     pub nobody: bool,
 }
 
-/// What it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// The kind.
     pub kind: MessageKind,
     /// Its text as people read it: for a file the name, for a link or a card the title, for a recall the id.
     pub text: String,
@@ -72,7 +70,7 @@ pub fn read(raw: Raw<'_>) -> Content {
             Content::new(raw.kind, "")
         }
         _ if raw.nobody || raw.kind == MessageKind::System => notice(raw.text),
-        MessageKind::Text | MessageKind::Other => said(raw.kind, raw.text),
+        MessageKind::Text | MessageKind::Other => text_content(raw.kind, raw.text),
         kind => Content::new(kind, title(raw.text)),
     }
 }
@@ -86,7 +84,7 @@ fn notice(text: &str) -> Content {
     }
 }
 
-fn said(kind: MessageKind, text: &str) -> Content {
+fn text_content(kind: MessageKind, text: &str) -> Content {
     if let Some(content) = from_xml(text) {
         return content;
     }

@@ -34,7 +34,6 @@ fn reply(title: &str, refer: &str) -> String {
 const REFER: &str = "<refermsg><type>1</type><svrid>811</svrid><fromusr>1@chatroom</fromusr><displayname>林小样</displayname>\
     <msgsource>&lt;msgsource&gt;&lt;silence&gt;1&lt;/silence&gt;&lt;/msgsource&gt;</msgsource><content>报价已经发到群里了</content></refermsg>";
 
-/// Seen to fail without this module: the row and the card showed the XML, and every reply was a request.
 #[test]
 fn a_reply_is_its_title_and_what_it_quotes() {
     let quote =
@@ -145,7 +144,6 @@ fn what_is_no_appmsg_is_told_by_its_element() {
     assert_eq!(said(pat), (MessageKind::System, "\"${wxid_a}\" 拍了拍 \"${wxid_b}\"".into()));
 }
 
-/// Seen to fail with a quote that is itself read with what it quotes, and without the bounds.
 #[test]
 fn hostile_and_broken_xml_never_reaches_a_person() {
     let bomb = "<!DOCTYPE a [<!ENTITY b \"好的\"><!ENTITY c \"&b;&b;&b;\">]>";
@@ -181,7 +179,6 @@ fn wording(content: &Content) -> String {
     domain::wording::shown(content.kind, &content.text)
 }
 
-/// Seen to fail without this module: 👌 and a thanks behind a line break opened waits.
 #[test]
 fn html_of_the_web_protocol_is_read() {
     for (html, words) in [
@@ -210,7 +207,6 @@ fn html_of_the_web_protocol_is_read() {
     }
 }
 
-/// Seen to fail with every tag taken for markup.
 #[test]
 fn what_a_customer_wrote_stays_as_it_is() {
     for words in [
@@ -252,7 +248,6 @@ fn a_quote_in_the_text_is_told_from_the_reply() {
     }
 }
 
-/// Seen to fail without this module: each of them was a customer who waited, or a reply.
 #[test]
 fn pats_are_notices_in_every_form() {
     for pat in [
@@ -285,7 +280,6 @@ fn pats_are_notices_in_every_form() {
     assert_eq!(of(MessageKind::Other, "蓝先生拍了拍林小样").kind, MessageKind::System);
 }
 
-/// Seen to fail with the two words looked for anywhere.
 #[test]
 fn who_writes_about_a_pat_in_a_sentence_is_heard() {
     for sentence in [
@@ -311,7 +305,6 @@ fn who_writes_about_a_pat_in_a_sentence_is_heard() {
     }
 }
 
-/// Seen to fail: a row showed the tag as part of a customer's name.
 #[test]
 fn names_hold_no_markup_either() {
     assert_eq!(name("晨光<span class=\"emoji emoji1f338\"></span>贸易&amp;Co"), "晨光🌸贸易&Co");

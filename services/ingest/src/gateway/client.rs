@@ -214,8 +214,8 @@ impl GatewayClient {
         within(CALL_DEADLINE, self.inner.clone().room_invitation_payload(request)).await
     }
 
-    /// Says something in a room. Some puppets give no id back; the message also comes in as an event, from ourselves.
-    pub async fn say(&self, room: &RoomId, text: &str) -> Result<Option<MessageId>, GatewayError> {
+    /// Sends a text to a room. Some puppets give no id back; the message also comes in as an event, from ourselves.
+    pub async fn send_text(&self, room: &RoomId, text: &str) -> Result<Option<MessageId>, GatewayError> {
         let request = wire::MessageSendTextRequest {
             conversation_id: room.wire().into_owned(),
             text: text.to_owned(),

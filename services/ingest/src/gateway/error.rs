@@ -37,10 +37,7 @@ pub enum GatewayError {
     },
     /// The address or the certificate in the settings cannot be used.
     #[error("the gateway's {what} cannot be used")]
-    Settings {
-        /// Which setting.
-        what: &'static str,
-    },
+    Settings { what: &'static str },
 }
 
 impl GatewayError {

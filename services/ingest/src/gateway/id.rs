@@ -99,7 +99,6 @@ wire_id! {
     ContactId
 }
 wire_id! {
-    /// A group chat.
     RoomId
 }
 
@@ -107,7 +106,6 @@ wire_id! {
 mod tests {
     use super::*;
 
-    /// Seen to fail with the id sent back to the gateway in the form in which we hold it.
     #[test]
     fn every_id_leads_back_to_what_the_gateway_calls_it() {
         let long = "m\n".repeat(1_000);

@@ -1,4 +1,4 @@
-//! When to connect, when to doubt, when to give up: the life of a connection as a pure state machine.
+//! When to connect, when to suspect, when to give up: the life of a connection as a pure state machine.
 //!
 //! ```text
 //! Disconnected → Connecting → Subscribing → WaitingLogin ⇄ Live
@@ -9,6 +9,8 @@
 //! It does nothing itself: it is told what happened and when, and answers what is to be done. It reads no clock.
 
 use std::time::{Duration, Instant};
+
+use runtime::Backoff;
 
 use super::error::GatewayError;
 use super::id::ContactId;
@@ -43,7 +45,6 @@ pub enum State {
 /// All waiting times. [`Timings::default`] has the values for production.
 #[derive(Debug, Clone, Copy)]
 pub struct Timings {
-    /// For a connection.
     pub connect: Duration,
     /// From asking for the stream to starting the puppet, if the stream has not opened by then.
     pub start_after: Duration,
@@ -89,7 +90,6 @@ pub enum Input {
     Connected,
     /// The gateway accepted the stream; some do so only with the first event.
     StreamOpened,
-    /// An event came.
     Event(Signal),
     /// Connecting failed, the stream was refused, or it ended.
     Failed(GatewayError),
@@ -105,7 +105,7 @@ pub enum Signal {
     /// The account is logged out.
     Logout,
     /// Anything else: a sign of life.
-    Life,
+    Activity,
 }
 
 /// What is to be done, in this order.
@@ -118,7 +118,6 @@ pub enum Action {
     /// Start the puppet; what comes of it is only logged. Always after [`Action::Subscribe`], so that what starting
     /// brings about is not lost.
     Start,
-    /// Probe.
     Ding,
     /// Drop the connection with all that hangs on it.
     Drop,
@@ -196,7 +195,6 @@ impl Machine {
         }
     }
 
-    /// Where it is.
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Resting { state, .. } => state,
@@ -229,7 +227,6 @@ impl Machine {
         }
     }
 
-    /// Time has passed.
     pub fn tick(&mut self, now: Instant) -> Vec<Action> {
         if now < self.wake_at() {
             return Vec::new();
@@ -296,7 +293,7 @@ impl Machine {
         self.occupied_since = None;
         actions.extend(self.alarm.take().map(Action::Clear));
         match signal {
-            Signal::Life => {}
+            Signal::Activity => {}
             Signal::Login(account) => actions.extend(self.login(account)),
             Signal::Logout => {
                 self.account = None;
@@ -348,9 +345,9 @@ impl Machine {
     /// Disconnected until the next attempt: twice as long as the last time, and half of it at random.
     fn rest(&mut self, loss: Loss, now: Instant) -> Vec<Action> {
         let actions = self.drop_connection(loss);
-        let doubled = self.timings.backoff_first.saturating_mul(1 << self.failures.min(16));
-        let longest = doubled.min(self.timings.backoff_last);
         self.failures += 1;
+        let backoff = Backoff::new(self.timings.backoff_first, self.timings.backoff_last);
+        let longest = backoff.after(self.failures);
         let pause = longest.mul_f64(0.5 + 0.5 * self.jitter.next());
         self.phase = Phase::Resting { state: State::Disconnected, until: now + pause };
         actions

@@ -23,8 +23,7 @@ pub struct Message {
     /// the room itself as their speaker, or none.
     pub talker: Option<ContactId>,
     /// Where it was said.
-    pub place: Place,
-    /// What it is.
+    pub conversation: Conversation,
     pub kind: Kind,
     /// The number on the wire behind `kind`, kept since forks add to it.
     pub wire_type: i32,
@@ -44,7 +43,7 @@ pub struct Message {
 
 /// Where a message was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Conversation {
     /// In a group.
     Room(RoomId),
     /// Between two people; the listener is missing with some puppets.
@@ -59,15 +58,10 @@ pub enum Place {
 pub enum Kind {
     /// Text that people read, marked up or not.
     Text,
-    /// A picture.
     Image,
-    /// A voice message.
     Audio,
-    /// A film.
     Video,
-    /// A file.
     File,
-    /// A sticker.
     Emoticon,
     /// A place on the map.
     Location,
@@ -75,13 +69,10 @@ pub enum Kind {
     Url,
     /// A mini program's card.
     MiniProgram,
-    /// Somebody's card.
     Contact,
-    /// Forwarded messages.
     ChatHistory,
     /// Money in an envelope.
     RedEnvelope,
-    /// Money.
     Transfer,
     /// A voice or video call.
     Call,
@@ -92,7 +83,6 @@ pub enum Kind {
     },
     /// `WeChat` says something itself.
     System,
-    /// All the rest.
     Other,
 }
 
@@ -104,26 +94,26 @@ pub enum PayloadError {
     OtherMessage,
 }
 
-/// Brings a payload into shape. `asked` is the id that it was fetched by, `arrived_at` when its event came.
+/// Brings a payload into shape. `requested` is the id that it was fetched by, `arrived_at` when its event came.
 pub fn message(
-    asked: &MessageId,
+    requested: &MessageId,
     wire: MessagePayloadResponse,
     arrived_at: DateTime<Utc>,
 ) -> Result<Message, PayloadError> {
-    if !wire.id.is_empty() && wire.id != asked.wire() {
+    if !wire.id.is_empty() && wire.id != requested.wire() {
         return Err(PayloadError::OtherMessage);
     }
-    let place = match RoomId::parse(wire.room_id) {
-        Some(room) => Place::Room(room),
-        None => Place::Direct { listener: ContactId::parse(wire.listener_id) },
+    let conversation = match RoomId::parse(wire.room_id) {
+        Some(room) => Conversation::Room(room),
+        None => Conversation::Direct { listener: ContactId::parse(wire.listener_id) },
     };
-    let talker = talker(&wire.talker_id, &place);
+    let talker = talker(&wire.talker_id, &conversation);
     let kind = kind(wire.r#type, &wire.text);
     let (text, text_was_cut) = clean(wire.text);
     Ok(Message {
-        id: asked.clone(),
+        id: requested.clone(),
         talker,
-        place,
+        conversation,
         kind,
         wire_type: wire.r#type,
         text,
@@ -138,8 +128,9 @@ pub fn message(
 /// What the ids of group chats end with.
 const ROOM_SUFFIX: &str = "@chatroom";
 
-fn talker(id: &str, place: &Place) -> Option<ContactId> {
-    let is_room = matches!(place, Place::Room(room) if room.wire() == id) || id.ends_with(ROOM_SUFFIX);
+fn talker(id: &str, conversation: &Conversation) -> Option<ContactId> {
+    let is_room =
+        matches!(conversation, Conversation::Room(room) if room.wire() == id) || id.ends_with(ROOM_SUFFIX);
     ContactId::parse(id).filter(|_| !id.trim().is_empty() && !is_room)
 }
 
@@ -234,7 +225,7 @@ mod tests {
         let message =
             read(MessagePayloadResponse { mention_ids: vec!["u9".into()], ..wire(7, "好") }).unwrap();
         assert_eq!(message.kind, Kind::Text);
-        assert_eq!(message.place, Place::Room(RoomId::parse("r1").unwrap()));
+        assert_eq!(message.conversation, Conversation::Room(RoomId::parse("r1").unwrap()));
         assert_eq!(message.mentions, [ContactId::parse("u9").unwrap()]);
         assert_eq!(message.sent.origin, TimeOrigin::Puppet);
         assert_eq!(message.sent.at.timestamp_millis(), 1_772_438_370_005);
@@ -271,7 +262,10 @@ mod tests {
     fn a_direct_chat_has_no_room() {
         let wire =
             MessagePayloadResponse { room_id: String::new(), listener_id: "me".into(), ..wire(7, "x") };
-        assert_eq!(read(wire).unwrap().place, Place::Direct { listener: ContactId::parse("me") });
+        assert_eq!(
+            read(wire).unwrap().conversation,
+            Conversation::Direct { listener: ContactId::parse("me") }
+        );
     }
 
     #[test]
@@ -288,7 +282,6 @@ mod tests {
         assert_eq!(read(other), Err(PayloadError::OtherMessage));
     }
 
-    /// Seen to fail: a notice without a talker was refused, asked for five times and given up.
     #[test]
     fn notices_are_said_by_nobody() {
         for talker in ["", " ", "r1", "12345@chatroom"] {

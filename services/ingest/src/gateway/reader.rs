@@ -25,7 +25,7 @@ pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub const ARRIVAL_QUEUE: usize = 262_144;
 
 /// Ordinary events are reported to the state machine at most this often; it needs a sign of life, not each one.
-const LIFE_EVERY: Duration = Duration::from_secs(1);
+const ACTIVITY_EVERY: Duration = Duration::from_secs(1);
 
 /// An event with the circumstances of its coming.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +34,9 @@ pub struct Arrival {
     pub epoch: Epoch,
     /// Its place on that connection, from 1. (epoch, sequence) is the order of arrival.
     pub sequence: u64,
-    /// When it came.
     pub arrived_at: DateTime<Utc>,
     /// The gateway's own number; 0 from gateways that have none. A jump is evidence of loss.
     pub wire_sequence: i32,
-    /// The event.
     pub event: Event,
 }
 
@@ -67,7 +65,7 @@ impl Reader {
     }
 
     async fn read(&self, mut stream: Streaming<EventResponse>) -> Input {
-        let mut life_reported: Option<Instant> = None;
+        let mut reported_at: Option<Instant> = None;
         for sequence in 1.. {
             let response = match stream.message().await {
                 Ok(Some(response)) => response,
@@ -75,8 +73,8 @@ impl Reader {
                 Err(status) => return Input::Failed(GatewayError::from_status(&status)),
             };
             let arrival = self.stamp(sequence, &response);
-            self.signal(&arrival.event, &mut life_reported);
-            if self.hand_on(arrival).await.is_err() {
+            self.signal(&arrival.event, &mut reported_at);
+            if self.forward(arrival).await.is_err() {
                 break;
             }
         }
@@ -94,20 +92,20 @@ impl Reader {
         Arrival { epoch: self.epoch, sequence, arrived_at, wire_sequence: response.seq, event }
     }
 
-    fn signal(&self, event: &Event, life_reported: &mut Option<Instant>) {
+    fn signal(&self, event: &Event, reported_at: &mut Option<Instant>) {
         let signal = match event {
             Event::Login(account) => Signal::Login(account.clone()),
             Event::Logout => Signal::Logout,
-            _ if life_reported.is_some_and(|at| at.elapsed() < LIFE_EVERY) => return,
-            _ => Signal::Life,
+            _ if reported_at.is_some_and(|at| at.elapsed() < ACTIVITY_EVERY) => return,
+            _ => Signal::Activity,
         };
-        *life_reported = Some(Instant::now());
+        *reported_at = Some(Instant::now());
         self.report(Input::Event(signal));
     }
 
     /// A full queue means that the inbox has stood still for minutes. Waiting then costs the connection, which is at
     /// least recorded as a gap; dropping would not be.
-    async fn hand_on(&self, arrival: Arrival) -> Result<(), mpsc::error::SendError<Arrival>> {
+    async fn forward(&self, arrival: Arrival) -> Result<(), mpsc::error::SendError<Arrival>> {
         match self.arrivals.try_send(arrival) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(arrival)) => {

@@ -28,36 +28,29 @@ pub const DING_DATA: &str = "huiyin";
 pub enum Notice {
     /// From `at` on, messages of this account come in.
     Live {
-        /// Which connection.
         epoch: Epoch,
-        /// Whose messages.
         account: ContactId,
         /// When the login was seen.
         at: DateTime<Utc>,
     },
     /// From `since` on, messages may be missing, until the next [`Notice::Live`].
     Lost {
-        /// Which connection.
         epoch: Epoch,
         /// The last event seen.
         since: DateTime<Utc>,
         /// When it was noticed.
         noticed_at: DateTime<Utc>,
-        /// Why.
         reason: Loss,
     },
     /// An operator is needed, or no longer.
     Alarm {
-        /// For what.
         alarm: Alarm,
         /// Needed, or no longer.
         raised: bool,
-        /// Since when.
         at: DateTime<Utc>,
     },
 }
 
-/// How things stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// Where the state machine is.
@@ -74,7 +67,6 @@ pub struct Status {
 pub struct Outlets {
     /// All events, in order.
     pub arrivals: mpsc::Sender<Arrival>,
-    /// Changes worth recording.
     pub notices: mpsc::Sender<Notice>,
     /// How things stand now.
     pub status: watch::Sender<Status>,
@@ -107,7 +99,6 @@ pub struct Session {
 pub struct Begin {
     /// Where the gateway is.
     pub settings: Settings,
-    /// Waiting times.
     pub timings: Timings,
     /// Where the last stream was left.
     pub resume: Resume,
@@ -115,7 +106,6 @@ pub struct Begin {
     pub epoch: Epoch,
     /// Spreads the pauses between attempts.
     pub seed: u64,
-    /// The clock.
     pub now: Now,
 }
 

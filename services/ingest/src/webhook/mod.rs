@@ -55,7 +55,6 @@ struct Webhook {
     order: Arc<CaptureOrder>,
 }
 
-/// The webhook's routes.
 pub fn router(ctx: Context, gate: Arc<Gate>, contacts: Contacts, order: Arc<CaptureOrder>) -> Router {
     let webhook = Webhook { ctx, gate, contacts, order };
     Router::new().route("/v1/messages", post(messages)).with_state(Arc::new(webhook))
@@ -70,13 +69,13 @@ async fn messages(
 ) -> Response {
     let caller = match webhook.gate.admit(client, &headers, None) {
         Ok(caller) => caller,
-        Err(refusal) => return refusal.answer(words(TOKEN_NEEDED)),
+        Err(refusal) => return refusal.answer(error_body(TOKEN_NEEDED)),
     };
     let body = match Bytes::from_request(request, &()).await {
         Ok(body) => body,
         Err(rejection) => return refuse(rejection.status(), &rejection.body_text()),
     };
-    let Read { mut messages, places, mut rejected } = match read(&body, caller, webhook.ctx.clock.now()) {
+    let Read { mut messages, indices, mut rejected } = match read(&body, caller, webhook.ctx.clock.now()) {
         Ok(read) => read,
         Err(error @ BodyError::Empty) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
         Err(error @ BodyError::TooManyRows(_)) => {
@@ -88,7 +87,7 @@ async fn messages(
     }
     match publish_in_time(&webhook.ctx, &messages).await {
         Ok(Published { accepted, duplicates, refused }) => {
-            rejected.extend(refused.into_iter().map(|(at, reason)| Rejected { index: places[at], reason }));
+            rejected.extend(refused.into_iter().map(|(at, reason)| Rejected { index: indices[at], reason }));
             rejected.sort_by_key(|rejected| rejected.index);
             metrics::counter!("webhook_rows_total", "outcome" => "rejected").increment(rejected.len() as u64);
             webhook.contacts.note_senders(&messages);
@@ -102,10 +101,10 @@ async fn messages(
 }
 
 fn refuse(status: StatusCode, error: &str) -> Response {
-    (status, words(error)).into_response()
+    (status, error_body(error)).into_response()
 }
 
-fn words(error: &str) -> Json<serde_json::Value> {
+fn error_body(error: &str) -> Json<serde_json::Value> {
     Json(serde_json::json!({ "error": error }))
 }
 

@@ -20,12 +20,11 @@ pub struct Read {
     /// Rows that can go on the bus, in order.
     pub messages: Vec<ChatMessage>,
     /// Where in the body each of them stands, from 0.
-    pub places: Vec<usize>,
+    pub indices: Vec<usize>,
     /// Rows that were refused, in order.
     pub rejected: Vec<Rejected>,
 }
 
-/// A refused row.
 #[derive(Debug, Serialize)]
 pub struct Rejected {
     /// Its place in the body, from 0.
@@ -54,16 +53,16 @@ pub fn read(body: &[u8], caller: &Caller, now: DateTime<Utc>) -> Result<Read, Bo
         _ => {}
     }
     let mut read = Read::default();
-    let mut said: HashMap<MessageKey, usize> = HashMap::new();
+    let mut first_by_key: HashMap<MessageKey, usize> = HashMap::new();
     for (index, row) in rows.into_iter().enumerate() {
         let checked = message(row, caller, now).and_then(|message| {
-            let first = *said.entry(message.key()).or_insert(read.messages.len());
+            let first = *first_by_key.entry(message.key()).or_insert(read.messages.len());
             read.messages.get(first).map_or(Ok(()), |first| agree(first, &message)).map(|()| message)
         });
         match checked {
             Ok(message) => {
                 read.messages.push(message);
-                read.places.push(index);
+                read.indices.push(index);
             }
             Err(reason) => read.rejected.push(Rejected { index, reason }),
         }
@@ -77,8 +76,8 @@ fn agree(first: &ChatMessage, message: &ChatMessage) -> Result<(), String> {
     if first.room.id != message.room.id {
         return Err("id: a row before this one says that it is a message of another room".to_owned());
     }
-    let says = |message: &ChatMessage| (message.sender.id.clone(), message.sent_at, message.text.clone());
-    if says(first) != says(message) || first.kind != message.kind {
+    let content = |message: &ChatMessage| (message.sender.id.clone(), message.sent_at, message.text.clone());
+    if content(first) != content(message) || first.kind != message.kind {
         return Err("id: a row before this one has it with another sender, time, kind or text".to_owned());
     }
     Ok(())

@@ -315,7 +315,7 @@ async fn what_we_say_comes_back_from_ourselves() {
     let account = harness.until(State::Live).await.account;
     let room = RoomId::parse("r1").unwrap();
     assert_eq!(harness.client().rooms().await.unwrap(), std::slice::from_ref(&room));
-    assert_eq!(harness.client().say(&room, "您好").await.unwrap(), None);
+    assert_eq!(harness.client().send_text(&room, "您好").await.unwrap(), None);
     assert_eq!(harness.message().await.talker, account);
     harness.stop().await;
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ingest::gateway::payload::{Kind, Place};
+use ingest::gateway::payload::{Conversation, Kind};
 use ingest::gateway::*;
 use local_stack::gateway::{self as stack, NodeGateway};
 use serde_json::json;
@@ -67,7 +67,7 @@ async fn messages_of_all_kinds() {
     let message = harness.message().await;
     assert_eq!((message.id.as_str(), message.text.as_str()), (id.as_str(), "在吗？发货了没有"));
     assert_eq!((message.kind, message.wire_type), (Kind::Text, 7));
-    assert_eq!(message.place, Place::Room(room("R:10000000000001@chatroom")));
+    assert_eq!(message.conversation, Conversation::Room(room("R:10000000000001@chatroom")));
     assert_eq!(message.talker, Some(contact("7881300000000401")));
 
     let mention =
@@ -91,7 +91,7 @@ async fn messages_of_all_kinds() {
     assert_eq!(recalled.id.as_str(), recall["message_id"].as_str().unwrap());
     assert_eq!(recalled.kind, Kind::Recalled { original: MessageId::parse(id) });
 
-    harness.client().say(&room("R:10000000000001@chatroom"), "您好，已发货").await.unwrap();
+    harness.client().send_text(&room("R:10000000000001@chatroom"), "您好，已发货").await.unwrap();
     assert_eq!(harness.message().await.talker, harness.status.borrow().account);
     harness.stop().await;
     gateway.stop().await.unwrap();

@@ -75,7 +75,6 @@ async fn a_payload_that_the_gateway_does_not_have_is_marked_and_stops_nobody() -
     service.stop().await
 }
 
-/// Seen to fail with what could not be committed not tried again: the id was gone.
 #[tokio::test]
 async fn the_database_gone_for_a_moment_costs_nothing() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };

@@ -62,10 +62,9 @@ async fn a_logout_is_a_gap_until_the_login() -> Result<()> {
     scene.control.post("/logout", json!({})).await;
     let (_, _, reason) = until_gap(&scene.stack, 1, true).await?;
     assert_eq!(reason, "logged_out");
-    let whose: (String, Option<String>) =
-        store::sqlx::query_as("select of_source, of_account from capture_gaps")
-            .fetch_one(&scene.stack.admin)
-            .await?;
+    let whose: (String, Option<String>) = store::sqlx::query_as("select source, account from capture_gaps")
+        .fetch_one(&scene.stack.admin)
+        .await?;
     assert_eq!(whose, ("wechaty".into(), Some(SELF.into())), "it concerns the rooms of this account");
     let waiting = until_state(&scene.stack, "waiting_login").await?;
     scene.control.say(MORNING, "蓝先生", "没人看见").await;
@@ -100,7 +99,6 @@ async fn a_killed_ingest_leaves_a_gap_from_when_it_was_last_live() -> Result<()>
     service.stop().await
 }
 
-/// Seen to fail without `RESTART_TOLERANCE`: each restart was a gap.
 #[tokio::test]
 async fn a_restart_of_a_moment_is_no_gap() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };

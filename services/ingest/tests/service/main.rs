@@ -1,6 +1,7 @@
 //! `ingest` as a whole, against a real Postgres, a real `nats-server` and the real Node gateway.
 
 #[cfg(test)]
+mod alerter_monitor;
 mod capture;
 #[cfg(test)]
 mod crashes;
@@ -15,7 +16,6 @@ mod order;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]
-mod sentinel;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

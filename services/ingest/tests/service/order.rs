@@ -36,7 +36,6 @@ async fn ids_on_chat(scene: &Scene) -> Result<Vec<String>> {
     Ok(messages.into_iter().map(|(_, message)| message.id).collect())
 }
 
-/// Seen to fail with each message published as soon as its payload is there.
 #[tokio::test]
 async fn a_burst_of_one_second_keeps_its_order() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };
@@ -47,8 +46,7 @@ async fn a_burst_of_one_second_keeps_its_order() -> Result<()> {
     service.stop().await
 }
 
-/// One payload hangs: the others go on without it, and it is killed with the process. Seen to fail with the place given
-/// when the payload is there, and, in vain for a minute, with nobody let past the one that hangs.
+/// One payload hangs: the others go on without it, and it is killed with the process.
 #[tokio::test]
 async fn a_burst_keeps_its_order_over_a_payload_that_hangs_and_a_crash() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };
@@ -69,8 +67,7 @@ async fn a_burst_keeps_its_order_over_a_payload_that_hangs_and_a_crash() -> Resu
     service.stop().await
 }
 
-/// Ids that no header, formula or database takes as they are. Seen to fail with the id asked for in the form in which we
-/// hold it, and before that with such messages lost.
+/// Ids that no header, formula or database takes as they are.
 #[tokio::test]
 async fn ids_of_any_characters_come_through_the_gateway() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };

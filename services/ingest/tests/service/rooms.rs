@@ -98,7 +98,6 @@ async fn joins_leaves_and_names_come_from_the_events() -> Result<()> {
     service.stop().await
 }
 
-/// Seen to fail with the rooms of the list looked at alone.
 #[tokio::test]
 async fn removed_while_nobody_looked_is_noticed_at_the_next_start() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };
@@ -127,7 +126,6 @@ async fn removed_while_nobody_looked_is_noticed_at_the_next_start() -> Result<()
     service.stop().await
 }
 
-/// Seen to fail with one row a room: the gateway that saved it last was the only one to know it.
 #[tokio::test]
 async fn two_gateways_in_one_room_remember_it_each_for_itself() -> Result<()> {
     use store::ingest::rooms::{Announced, list, save};
@@ -148,12 +146,5 @@ async fn two_gateways_in_one_room_remember_it_each_for_itself() -> Result<()> {
     save(&mut ingest, "two", &room(true), &[], now).await?;
     assert_eq!(list(&mut ingest, "one").await?, [room(false)]);
     assert_eq!(list(&mut ingest, "two").await?, [room(true)]);
-    // The release before knows the old table alone: what it wrote later is newer.
-    let later = Announced { at: now + chrono::TimeDelta::seconds(1), ..room(false) };
-    store::sqlx::query("update ingest_rooms set gone = false, chain = 'a', at = $1")
-        .bind(later.at)
-        .execute(&stack.admin)
-        .await?;
-    assert_eq!(list(&mut ingest, "two").await?, [later]);
     Ok(())
 }

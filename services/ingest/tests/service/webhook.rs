@@ -59,7 +59,7 @@ async fn only_with_a_token_and_only_for_ones_own_source() -> Result<()> {
     hook.service.stop().await
 }
 
-/// Seen to fail without the gate: guessing went on and on. A right token tells a guesser nothing either.
+/// A right token tells a guesser nothing either.
 #[tokio::test]
 async fn whoever_guesses_tokens_is_not_listened_to_for_a_while() -> Result<()> {
     let hook = hook().await?;
@@ -113,7 +113,6 @@ async fn bad_rows_are_refused_by_index_and_the_rest_goes_on() -> Result<()> {
     hook.service.stop().await
 }
 
-/// Seen to fail with both sent: the bus took the second for the first, and the answer said "duplicate".
 #[tokio::test]
 async fn one_id_in_two_rooms_of_a_request_is_refused() -> Result<()> {
     let hook = hook().await?;
@@ -126,7 +125,6 @@ async fn one_id_in_two_rooms_of_a_request_is_refused() -> Result<()> {
     hook.service.stop().await
 }
 
-/// Seen to fail while the answer waited for the database.
 #[tokio::test]
 async fn the_answer_waits_for_the_bus_alone_and_people_are_remembered_later() -> Result<()> {
     let hook = hook().await?;
@@ -152,8 +150,6 @@ async fn too_much_is_refused_whole() -> Result<()> {
     hook.service.stop().await
 }
 
-/// Seen to fail with the client asked whatever its connection: 503 after 22 s, and with its queue full no answer at all;
-/// and `/healthz` said ok.
 #[tokio::test]
 async fn without_the_bus_nothing_is_accepted_and_nobody_waits() -> Result<()> {
     let hook = hook().await?;
@@ -181,7 +177,6 @@ async fn without_the_bus_nothing_is_accepted_and_nobody_waits() -> Result<()> {
     hook.service.stop().await
 }
 
-/// Seen to fail without the deadline: 503 came after 22 s.
 #[tokio::test]
 async fn a_bus_that_hangs_is_answered_for_in_time() -> Result<()> {
     let hook = hook().await?;
@@ -206,7 +201,6 @@ async fn a_bus_that_hangs_is_answered_for_in_time() -> Result<()> {
     hook.service.stop().await
 }
 
-/// Seen to fail with all rows published at once: the client let the last go first.
 #[tokio::test]
 async fn the_rows_of_a_request_reach_the_bus_in_their_order() -> Result<()> {
     let hook = hook().await?;
@@ -249,7 +243,6 @@ async fn an_id_that_means_something_to_others_is_refused_by_its_index() -> Resul
     hook.service.stop().await
 }
 
-/// Seen to fail with the bus's word for it: `duplicates: 1`, and the other message was gone.
 #[tokio::test]
 async fn one_id_with_two_contents_is_refused_or_reaches_the_judge() -> Result<()> {
     let hook = hook().await?;

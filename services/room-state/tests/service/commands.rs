@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use domain::id::{CommandId, EntryId, RoomKey};
 use domain::wait::Ending;
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use runtime::bus::Outgoing;
 use store::rooms::commands::{StoredCommand, decided_since};
 use testkit::company::{CHEN, WANG, says};
@@ -12,23 +12,23 @@ use testkit::{Stack, until, until_some};
 
 use crate::support::{live, past, publish, room, start, until_entries};
 
-fn command(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<Outgoing> {
-    command_at(id, room, wish, stack.clock.now())
+fn command(stack: &Stack, id: &str, room: RoomKey, kind: CommandKind) -> Result<Outgoing> {
+    command_at(id, room, kind, stack.clock.now())
 }
 
-fn command_at(id: &str, room: RoomKey, wish: Wish, at: DateTime<Utc>) -> Result<Outgoing> {
+fn command_at(id: &str, room: RoomKey, kind: CommandKind, at: DateTime<Utc>) -> Result<Outgoing> {
     let id = CommandId(id.into());
-    let command = Command { id: id.clone(), room, at, by: "周经理".into(), via: Via::Vika, wish };
+    let command = Command { id: id.clone(), room, at, by: "周经理".into(), via: Via::Vika, kind };
     Ok(Outgoing {
-        subject: events::subject::command(command.wish.kind(), &command.room),
+        subject: events::subject::command(command.kind.name(), &command.room),
         id: id.to_string(),
         payload: events::encode(&command)?,
     })
 }
 
 /// Asks for something now, and waits for the decision.
-pub async fn ask(stack: &Stack, id: &str, room: RoomKey, wish: Wish) -> Result<StoredCommand> {
-    ask_at(stack, id, room, wish, stack.clock.now()).await
+pub async fn ask(stack: &Stack, id: &str, room: RoomKey, kind: CommandKind) -> Result<StoredCommand> {
+    ask_at(stack, id, room, kind, stack.clock.now()).await
 }
 
 /// Asks for something as of a moment, and waits for the decision.
@@ -36,10 +36,10 @@ pub async fn ask_at(
     stack: &Stack,
     id: &str,
     room: RoomKey,
-    wish: Wish,
+    kind: CommandKind,
     at: DateTime<Utc>,
 ) -> Result<StoredCommand> {
-    stack.bus.publish(&command_at(id, room, wish, at)?).await?;
+    stack.bus.publish(&command_at(id, room, kind, at)?).await?;
     until_some("the command is decided", || async {
         let mut connection = stack.admin.acquire().await?;
         let decided = decided_since(&mut connection, chrono::DateTime::UNIX_EPOCH, 100).await?;
@@ -48,8 +48,12 @@ pub async fn ask_at(
     .await
 }
 
-fn cancel(through: &str) -> Wish {
-    Wish::Cancel { wait: None, through: EntryId(through.into()), reason: "消除未回覆记录".into() }
+fn cancel(seen_up_to: &str) -> CommandKind {
+    CommandKind::Cancel {
+        wait: None,
+        seen_up_to: EntryId(seen_up_to.into()),
+        reason: "消除未回覆记录".into(),
+    }
 }
 
 #[tokio::test]
@@ -70,7 +74,8 @@ async fn a_cancel_ends_what_its_author_saw_and_nothing_later() -> Result<()> {
     assert_eq!(waits[1].wait.id.as_str(), unseen.key().to_string());
     assert!(waits[1].wait.outcome.is_none(), "what came after is a wait of its own");
 
-    let undone = ask(&stack, "c2", room("r1"), Wish::UndoCancel { cancel: CommandId("c1".into()) }).await?;
+    let undone =
+        ask(&stack, "c2", room("r1"), CommandKind::UndoCancel { cancel: CommandId("c1".into()) }).await?;
     assert_eq!((undone.decision.as_str(), undone.message.as_str()), ("applied", "已撤销消除，继续计时"));
     let waits = live(&stack, &room("r1")).await?;
     assert_eq!((waits.len(), waits[0].wait.messages), (1, 2), "undone: one wait again");
@@ -89,16 +94,16 @@ async fn an_undo_says_so_when_the_wait_has_ended_in_another_way() -> Result<()> 
         publish(&stack, std::slice::from_ref(&asked)).await?;
         until_some("the wait is there", || async { Ok(live(&stack, &room(id)).await?.pop()) }).await?;
         let first = format!("{id}-first");
-        let through = asked.key().to_string();
-        assert_eq!(ask(&stack, &first, room(id), cancel(&through)).await?.decision, "applied");
+        let seen_up_to = asked.key().to_string();
+        assert_eq!(ask(&stack, &first, room(id), cancel(&seen_up_to)).await?.decision, "applied");
         if id == "r1" {
-            let again = ask(&stack, "r1-second", room(id), cancel(&through)).await?;
+            let again = ask(&stack, "r1-second", room(id), cancel(&seen_up_to)).await?;
             assert_eq!(again.decision, "unchanged");
         } else {
             publish(&stack, &[says(id, WANG, past(&stack, 20), "发了")]).await?;
             until_entries(&stack, 7).await?;
         }
-        let undo = Wish::UndoCancel { cancel: CommandId(first) };
+        let undo = CommandKind::UndoCancel { cancel: CommandId(first) };
         let undone = ask(&stack, &format!("{id}-undo"), room(id), undo).await?;
         assert_eq!((undone.decision.as_str(), undone.message.as_str()), ("applied", message));
         let waits = live(&stack, &room(id)).await?;
@@ -114,7 +119,7 @@ async fn commands_that_cannot_be_followed_say_why() -> Result<()> {
     publish(&stack, &[says("r1", CHEN, past(&stack, 0), "好的")]).await?;
     until_entries(&stack, 1).await?;
     let last = says("r1", CHEN, past(&stack, 0), "好的").key().to_string();
-    for (id, room, wish, decision, message) in [
+    for (id, room, kind, decision, message) in [
         ("a", room("r1"), cancel(&last), "unchanged", "当前没有等待中的客户"),
         (
             "b",
@@ -130,7 +135,7 @@ async fn commands_that_cannot_be_followed_say_why() -> Result<()> {
         ("g", room("r1"), assign("李小后", "after-sales", false), "refused", "等待管理员核准"),
         ("h", room("r1"), assign("李小后", "after-sales", true), "applied", "已成功更新至售后阶段"),
     ] {
-        let decided = ask(&stack, id, room, wish).await?;
+        let decided = ask(&stack, id, room, kind).await?;
         assert_eq!((decided.decision.as_str(), decided.message.as_str()), (decision, message), "{id}");
     }
     let state = store::rooms::get(&mut *stack.admin.acquire().await?, &room("r1")).await?.unwrap().state;
@@ -179,8 +184,8 @@ async fn a_command_delivered_to_two_replicas_is_decided_once() -> Result<()> {
     Ok(())
 }
 
-fn assign(owner: &str, stage: &str, approved: bool) -> Wish {
-    Wish::Assign { owner: owner.into(), stage: stage.into(), approved }
+fn assign(owner: &str, stage: &str, approved: bool) -> CommandKind {
+    CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved }
 }
 
 /// Delivered to two replicas at once. Seen to fail with the second record refused as a duplicate: a dead letter.

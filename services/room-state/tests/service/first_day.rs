@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use domain::id::RoomKey;
 use events::chat::{ChatRoom, RoomEvent, RoomRef};
-use events::command::Wish;
+use events::command::CommandKind;
 use runtime::bus::Outgoing;
 use store::rooms::Room;
 use testkit::company::{CHEN, LI, WANG, says};
@@ -13,8 +13,8 @@ use testkit::{Stack, until};
 use crate::commands::{ask, ask_at};
 use crate::support::{live, past, publish, room, start, until_entries};
 
-fn hand_over() -> Wish {
-    Wish::Assign { owner: "李小后".into(), stage: "after-sales".into(), approved: false }
+fn hand_over() -> CommandKind {
+    CommandKind::Assign { owner: "李小后".into(), stage: "after-sales".into(), approved: false }
 }
 
 async fn stored(stack: &Stack, key: &RoomKey) -> Result<Room> {
@@ -159,7 +159,7 @@ async fn only_waits_to_which_the_past_has_changed_are_noted() -> Result<()> {
     stack.apply_rules(TimeDelta::days(1)).await?;
     let reopened = room("r1");
     // A closed wait is counted: it is opened again only where somebody asks for it.
-    ask(&stack, "again", room("r1"), Wish::Recompute { from: past(&stack, -60), to: None }).await?;
+    ask(&stack, "again", room("r1"), CommandKind::Recompute { from: past(&stack, -60), to: None }).await?;
     until("the wait is open again", || {
         let (stack, reopened) = (&stack, &reopened);
         async move { Ok(live(stack, reopened).await?[0].wait.outcome.is_none()) }

@@ -4,7 +4,6 @@ mod commands;
 mod crashes;
 mod first_day;
 mod folding;
-mod former;
 mod observation;
 mod order;
 mod panics;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use domain::id::{CommandId, EntryId, WaitId};
 use domain::wait::Ending;
 use events::chat::ChatMessage;
-use events::command::Wish;
+use events::command::CommandKind;
 use runtime::bus::Outgoing;
 use store::rooms::commands::{StoredCommand, decided_since};
 use testkit::company::{CHEN, LI, WANG, account_left, says};
@@ -92,8 +92,10 @@ async fn a_reply_is_confirmed_only_where_it_can_have_been_missed() -> Result<()>
     let asked = says("r1", CHEN, at(0), "在吗？");
     publish(&stack, std::slice::from_ref(&asked)).await?;
     until_entries(&stack, 1).await?;
-    let confirm =
-        || Wish::ConfirmAnswered { wait: WaitId::from(&asked.key()), through: EntryId::from(&asked.key()) };
+    let confirm = || CommandKind::ConfirmAnswered {
+        wait: WaitId::from(&asked.key()),
+        seen_up_to: EntryId::from(&asked.key()),
+    };
     let refused = ask(&stack, "c1", room("r1"), confirm()).await?;
     assert_eq!(
         (refused.decision.as_str(), refused.message.as_str()),

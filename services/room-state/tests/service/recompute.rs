@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use domain::id::{EntryId, WaitId};
 use domain::wait::Ending;
-use events::command::Wish;
+use events::command::CommandKind;
 use testkit::company::{CHEN, Person, WANG, says};
 use testkit::{Stack, until};
 
@@ -81,8 +81,8 @@ async fn counted_figures_stay_until_somebody_asks() -> Result<()> {
     assert_eq!(answers(&stack, "r1").await?, counted, "nor by a late message");
     assert_eq!(live(&stack, &room("r1")).await?[0].wait.messages, 3);
 
-    let wish = || Wish::Recompute { from: past(&stack, -3600), to: None };
-    let decided = ask(&stack, "once", room("r1"), wish()).await?;
+    let recompute = || CommandKind::Recompute { from: past(&stack, -3600), to: None };
+    let decided = ask(&stack, "once", room("r1"), recompute()).await?;
     assert_eq!((decided.kind.as_str(), decided.decision.as_str()), ("recompute", "applied"), "{decided:?}");
     // One is answered earlier, one is new, and the last has another owner: who spoke first of the staff.
     assert!(decided.message.contains("3 个等待"), "{}", decided.message);
@@ -90,7 +90,7 @@ async fn counted_figures_stay_until_somebody_asks() -> Result<()> {
         answers(&stack, "r1").await?,
         [Some(zhou_first), Some(("王小售".to_owned(), at[2])), Some(zhou_last)]
     );
-    let again = ask(&stack, "again", room("r1"), wish()).await?;
+    let again = ask(&stack, "again", room("r1"), recompute()).await?;
     assert_eq!(again.decision, "unchanged");
     service.stop().await
 }
@@ -121,7 +121,7 @@ async fn what_came_after_a_confirmed_wait_is_judged_anew() -> Result<()> {
     until_entries(&stack, 1).await?;
     stack.capture_gap("main", past(&stack, 10), Some(past(&stack, 20))).await?;
     let key = asked.key();
-    let confirm = Wish::ConfirmAnswered { wait: WaitId::from(&key), through: EntryId::from(&key) };
+    let confirm = CommandKind::ConfirmAnswered { wait: WaitId::from(&key), seen_up_to: EntryId::from(&key) };
     assert_eq!(ask(&stack, "c1", room("r1"), confirm).await?.decision, "applied");
     let (again, replied) = (past(&stack, 100), past(&stack, 130));
     publish(&stack, &[says("r1", CHEN, again, "什么时候发货？"), says("r1", ZHOU, replied, "明天")]).await?;

@@ -103,10 +103,9 @@ async fn mentions_and_quotes_are_kept_and_quoted_words_go_with_the_rest() -> Res
     late.quoted = Some(Quoted { who: "王小售".into(), text: "机密报价".into() });
     publish(&stack, &[late]).await?;
     until_entries(&stack, 2).await?;
-    let left: i64 =
-        store::sqlx::query_scalar("select count(*) from timeline where quote::text like '%机密%'")
-            .fetch_one(&stack.admin)
-            .await?;
+    let left: i64 = store::sqlx::query_scalar("select count(*) from timeline where fact like '%机密%'")
+        .fetch_one(&stack.admin)
+        .await?;
     assert_eq!(left, 0);
     service.stop().await
 }

@@ -71,7 +71,7 @@ async fn a_message_that_comes_before_the_sweep_hides_nothing() -> Result<()> {
 #[tokio::test]
 async fn a_room_that_cannot_be_folded_again_stops_no_other() -> Result<()> {
     let mut stack = answered_by_a_stranger(&["r1", "r2"]).await?;
-    store::sqlx::query("update timeline set features = '\"damaged\"' where room = 'webhook:r1'")
+    store::sqlx::query("update timeline set fact = 'damaged' where room = 'webhook:r1'")
         .execute(&stack.admin)
         .await?;
     let service = start(&stack).await?;

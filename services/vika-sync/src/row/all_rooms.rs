@@ -12,7 +12,7 @@ use super::refresh::Refresh::{Activity, Along, Steady};
 use super::{Desired, Facts, short_topic};
 use crate::wording as words;
 
-/// The row of any room known. An excluded room gets none; one that stands already says so and is kept up.
+/// The row of any room known. An excluded room gets none; one that exists already says so and is still written.
 pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
     let room = facts.room;
     let state = &room.state;
@@ -33,8 +33,8 @@ pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
         (AllRooms::LastActiveAt, room.last_active_at.map_or(Cell::Empty, Cell::Time), Activity),
         (AllRooms::UpdatedAt, Cell::Time(facts.now), Along),
     ];
-    let once = vec![(AllRooms::Owner, owner()), (AllRooms::Stage, phase())];
-    Desired { cells, once, create: !room.excluded, due_at: None }
+    let initial = vec![(AllRooms::Owner, owner()), (AllRooms::Stage, phase())];
+    Desired { cells, initial, create: !room.excluded, due_at: None }
 }
 
 /// The staff that the fold has met in the room, in the order in which they would own it. Membership itself is not

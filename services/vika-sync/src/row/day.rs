@@ -6,7 +6,7 @@ use domain::Timestamp;
 
 use super::Facts;
 
-/// Figures of days longer ago than this are left as they stand in the sheet.
+/// Figures of older days are left as they are in the sheet.
 pub const OLDEST_FIGURES: TimeDelta = TimeDelta::days(7);
 
 /// The day of a moment.

@@ -6,7 +6,7 @@ use vika::tables::{Table, Today, Writer};
 use super::refresh::Refresh::{Along, Steady};
 use super::{Desired, Facts, short_topic};
 
-/// None is made; one that stands already is emptied, so that it counts nowhere and shows nothing that was said. Without
+/// None is created; one that exists already is emptied, so that it counts nowhere and shows nothing that was said. Without
 /// 日期 it leaves the views of the day. It is filled again when the room is excluded no more.
 pub fn excluded(facts: &Facts<'_>) -> Desired<Today> {
     let cells = Today::ALL.iter().filter(|column| column.column().writer == Writer::Huiyin).map(|column| {
@@ -20,5 +20,5 @@ pub fn excluded(facts: &Facts<'_>) -> Desired<Today> {
             _ => (*column, Cell::Empty, Steady),
         }
     });
-    Desired { cells: cells.collect(), once: Vec::new(), create: false, due_at: None }
+    Desired { cells: cells.collect(), initial: Vec::new(), create: false, due_at: None }
 }

@@ -1,4 +1,4 @@
-//! What rows should say, computed from what is known of a room. Pure: no clock, no store, no service.
+//! The cells that rows should have, computed from what is known of a room. Pure: no clock, no store, no service.
 
 mod all_rooms;
 mod capture;
@@ -10,14 +10,14 @@ mod tests;
 mod today;
 
 use domain::Timestamp;
-use domain::gap::Unseen;
+use domain::gap::CoverageGaps;
 use domain::rules::Rules;
 use serde_json::Value;
 use store::rooms::Room;
 use store::rooms::waits::StoredWait;
-use store::vika_sync::{Cells, unknown_cell};
+use store::vika_sync::{Cells, unconfirmed_cell};
 use vika::tables::Table;
-use vika::{Cell, Fields, Present};
+use vika::{Cell, Fields, UsableColumns};
 
 use crate::wording as words;
 
@@ -26,7 +26,7 @@ pub use day::{OLDEST_FIGURES, day_begins, today_is};
 pub use refresh::Refresh;
 pub use today::today;
 
-/// Everything that the rows of one room are made of.
+/// Everything that the rows of one room are computed from.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// The room.
@@ -35,24 +35,24 @@ pub struct Facts<'a> {
     pub waits: &'a [StoredWait],
     /// The rules in force.
     pub rules: &'a Rules,
-    /// When messages in it may have been lost.
-    pub unseen: &'a Unseen,
-    /// What became of the last command about it: 系统信息.
+    /// The capture gaps that affect it.
+    pub unseen: &'a CoverageGaps,
+    /// The message of the last command about it: 系统信息.
     pub message: &'a str,
     /// Cards are sent; before go-live they are not.
     pub live: bool,
-    /// The present.
+    /// The time of the snapshot.
     pub now: Timestamp,
 }
 
-/// What a row should say. Columns that are not named are left alone.
+/// The cells that a row should have. Columns that are not named are left as they are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired<T> {
-    /// Our cells, and when each is worth a call.
+    /// Cells of Huiyin's columns, and when each is worth a call.
     pub cells: Vec<(T, Cell, Refresh)>,
-    /// Cells that managers own, filled when the row is made and never again.
-    pub once: Vec<(T, Cell)>,
-    /// Make the row if there is none.
+    /// Initial values of manager columns, written when the row is created and never again.
+    pub initial: Vec<(T, Cell)>,
+    /// Create the row if there is none.
     pub create: bool,
     /// When cells change by the mere passing of time.
     pub due_at: Option<Timestamp>,
@@ -60,15 +60,15 @@ pub struct Desired<T> {
 
 impl<T: Table> Desired<T> {
     /// The cells to send to a row that holds `confirmed`; none if no difference is worth a call.
-    pub fn changes(&self, columns: &Present<T>, confirmed: &Cells) -> Fields {
+    pub fn changes(&self, columns: &UsableColumns<T>, confirmed: &Cells) -> Fields {
         let differing: Vec<(T, &Cell, bool)> = self
             .cells
             .iter()
             .filter_map(|(column, cell, refresh)| {
-                let held = confirmed.get(columns.writable(*column)?.as_str()).unwrap_or(&Value::Null);
+                let current = confirmed.get(columns.writable(*column)?.as_str()).unwrap_or(&Value::Null);
                 let wanted = cell.canonical();
-                let due = || *held == unknown_cell() || refresh.is_due(held, &wanted);
-                (*held != wanted).then(|| (*column, cell, due()))
+                let due = || *current == unconfirmed_cell() || refresh.is_due(current, &wanted);
+                (*current != wanted).then(|| (*column, cell, due()))
             })
             .collect();
         if differing.iter().all(|(_, _, due)| !due) {
@@ -77,27 +77,27 @@ impl<T: Table> Desired<T> {
         columns.fields(differing.into_iter().map(|(column, cell, _)| (column, cell.clone())))
     }
 
-    /// All cells that are ours, empty ones too: for a row of which nothing is known.
-    pub fn ours(&self, columns: &Present<T>) -> Fields {
+    /// All cells of Huiyin's columns, empty ones too: for a row whose cells are not known.
+    pub fn huiyin_cells(&self, columns: &UsableColumns<T>) -> Fields {
         columns.fields(self.cells.iter().map(|(column, cell, _)| (*column, cell.clone())))
     }
 
-    /// The cells that a new row is made with and that managers own from then on, as they are kept.
-    pub fn theirs(&self, columns: &Present<T>) -> Cells {
+    /// Initial values of the manager columns, in the form of the mirror.
+    pub fn manager_cells(&self, columns: &UsableColumns<T>) -> Cells {
         let cell = |(column, cell): &(T, Cell)| Some((columns.id(*column)?.to_string(), cell.canonical()));
-        self.once.iter().filter_map(cell).filter(|(_, value)| !value.is_null()).collect()
+        self.initial.iter().filter_map(cell).filter(|(_, value)| !value.is_null()).collect()
     }
 
-    /// The cells of a new row. Empty ones need not be said.
-    pub fn complete(&self, columns: &Present<T>) -> Fields {
-        let ours = self.cells.iter().map(|(column, cell, _)| (*column, cell.clone()));
-        let cells = ours.chain(self.once.iter().cloned());
+    /// The cells of a new row, without empty ones.
+    pub fn new_row(&self, columns: &UsableColumns<T>) -> Fields {
+        let huiyin = self.cells.iter().map(|(column, cell, _)| (*column, cell.clone()));
+        let cells = huiyin.chain(self.initial.iter().cloned());
         columns.fields(cells.filter(|(_, cell)| !cell.is_empty()))
     }
 }
 
 impl Facts<'_> {
-    /// 系统信息: what became of the last command, unless nothing else about the row matters.
+    /// 系统信息: the message of the last command; an excluded room says only that.
     fn system_info(&self) -> &str {
         if self.room.excluded { words::EXCLUDED } else { self.message }
     }

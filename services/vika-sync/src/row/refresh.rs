@@ -1,4 +1,4 @@
-//! When a cell that changes all the time is worth a call. Mirroring every minute of every wait would decide the bill.
+//! When a cell that changes all the time is worth a call. Writing every minute of every wait would use up the quota.
 //!
 //! The rule: cells that say something new are written when they change, and the volatile ones of that row ride along
 //! with their exact values. By itself a volatile cell is written only at its own steps: the minutes of a wait at each
@@ -58,7 +58,6 @@ pub fn next_step(minutes: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Seen to fail with the steps of `bucket` and `next_step` shifted against each other.
     #[test]
     fn minutes_step_finely_then_coarsely() {
         let steps: Vec<u64> = std::iter::successors(Some(0), |m| Some(next_step(*m))).take(15).collect();

@@ -16,12 +16,12 @@ use super::refresh::{Refresh, next_step};
 use super::{Desired, Facts, short_topic};
 use crate::wording as words;
 
-/// Digits of 平均回复时间（分钟）, as its column is made with.
+/// Digits of 平均回复时间（分钟）, as its column is created with.
 const MEAN_DIGITS: u8 = 1;
 /// Until stages have calendars of their own.
 const CALENDAR: Calendar = Calendar::Always;
 
-/// The row, once anything has happened in the room. It is made on a day on which something did.
+/// The row, once anything has happened in the room. It is created on a day on which something did.
 pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     use Refresh::{Along, Steady};
     let day = facts.day()?;
@@ -54,7 +54,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     cells.extend(waiting(facts));
     cells.extend(counts(facts, day));
     let due_at = state.open.as_ref().and_then(|open| next_change(facts, open));
-    Some(Desired { cells, once: Vec::new(), create: day == today, due_at })
+    Some(Desired { cells, initial: Vec::new(), create: day == today, due_at })
 }
 
 type Cells = Vec<(Today, Cell, Refresh)>;
@@ -72,7 +72,7 @@ fn conversation(facts: &Facts<'_>) -> Cells {
     cells.into_iter().map(|(column, text)| (column, Cell::Text(text), Refresh::Steady)).collect()
 }
 
-/// The wait that stands open, or else the one that ended last.
+/// The open wait, or else the one that ended last.
 fn last_wait<'a>(facts: &Facts<'a>) -> Option<&'a Wait> {
     facts.room.state.open.as_ref().or_else(|| facts.waits.last().map(|stored| &stored.wait))
 }
@@ -80,7 +80,7 @@ fn last_wait<'a>(facts: &Facts<'a>) -> Option<&'a Wait> {
 fn waiting(facts: &Facts<'_>) -> Cells {
     let open = facts.room.state.open.as_ref();
     let last = last_wait(facts);
-    let unverified = last.is_some_and(|wait| facts.unseen.touches(wait, facts.now));
+    let unverified = last.is_some_and(|wait| facts.unseen.affects(wait, facts.now));
     let elapsed = open.map(|open| CALENDAR.working_time(open.opened.at, facts.now));
     let level = elapsed
         .and_then(|elapsed| current_level(ladder(facts), elapsed))
@@ -120,7 +120,7 @@ fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
     let ended = facts.waits.iter().map(|stored| &stored.wait).filter(|wait| {
         wait.outcome.as_ref().is_some_and(|outcome| today_is(facts.rules.time_zone, outcome.at) == day)
     });
-    let samples = ended.map(|wait| Sample { wait, in_gap: facts.unseen.touches(wait, facts.now) });
+    let samples = ended.map(|wait| Sample { wait, in_gap: facts.unseen.affects(wait, facts.now) });
     figures(samples, &[], CALENDAR, facts.now)
 }
 

@@ -1,4 +1,4 @@
-//! What beats tell operators of Vika.
+//! What heartbeats report about Vika.
 
 use std::time::Duration;
 
@@ -26,15 +26,15 @@ async fn beating(world: &World, role: Role) -> Result<Running> {
     world.stack.run(role, service).await
 }
 
-/// Waits until a service's beats tell exactly this; the clock goes on by `step` with each beat.
-async fn until_told(
+/// Waits until a service's beats report exactly these problems; the clock advances by `step` with each beat.
+async fn until_reported(
     world: &World,
     role: Role,
     wanted: &[(VikaFailure, Option<&str>)],
     step: Duration,
 ) -> Result<()> {
     let mut beats = world.stack.bus.client().subscribe(events::subject::beat(role.service())).await?;
-    let told = async {
+    let reported = async {
         while let Some(beat) = beats.next().await {
             let beat: Beat = events::decode(&beat.payload)?;
             let found: Vec<_> = beat.vika.iter().map(|p| (p.what, p.sheet.as_deref())).collect();
@@ -45,14 +45,13 @@ async fn until_told(
         }
         anyhow::bail!("no beats any more")
     };
-    tokio::time::timeout(Duration::from_mins(1), told)
+    tokio::time::timeout(Duration::from_mins(1), reported)
         .await
-        .unwrap_or_else(|_| panic!("never told {wanted:?}"))
+        .unwrap_or_else(|_| panic!("never reported {wanted:?}"))
 }
 
-/// Seen to fail with beats that tell nothing of Vika.
 #[tokio::test]
-async fn whatever_keeps_a_service_from_vika_is_told_and_so_is_its_end() -> Result<()> {
+async fn problems_with_vika_are_reported_and_so_is_their_end() -> Result<()> {
     let mut world = World::start().await?;
     world.stack.config.watchdog = Some(serde_json::from_value(
         json!({ "operators_chat": "oc_operators", "beat_every": "1s", "expected": [] }),
@@ -71,38 +70,38 @@ async fn whatever_keeps_a_service_from_vika_is_told_and_so_is_its_end() -> Resul
     ] {
         world.order("faults", fault).await?;
         for role in services {
-            until_told(&world, role, &[(what, None)], soon).await?;
+            until_reported(&world, role, &[(what, None)], soon).await?;
         }
         world.clear_faults().await?;
         for role in services {
-            until_told(&world, role, &[], soon).await?;
+            until_reported(&world, role, &[], soon).await?;
         }
     }
     let column =
         |from: &str, to: &str| json!({"sheet": &today, "column": from, "action": "rename", "to": to});
     world.order("columns", column("经理修改时间", "改于")).await?;
     for role in services {
-        until_told(&world, role, &[(VikaFailure::Columns, Some("今日群聊"))], soon).await?;
+        until_reported(&world, role, &[(VikaFailure::Columns, Some("今日群聊"))], soon).await?;
     }
     world.order("columns", column("改于", "经理修改时间")).await?;
     for role in services {
-        until_told(&world, role, &[], Duration::from_secs(15)).await?;
+        until_reported(&world, role, &[], Duration::from_secs(15)).await?;
     }
     world.order("settings", json!({"row_limit": 0})).await?;
     world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
     let full = [(VikaFailure::SheetFull, Some("今日群聊")), (VikaFailure::SheetFull, Some("群聊总表"))];
-    until_told(&world, Role::VikaSync, &full, soon).await?;
+    until_reported(&world, Role::VikaSync, &full, soon).await?;
     world.order("settings", json!({"row_limit": 50_000})).await?;
-    until_told(&world, Role::VikaSync, &[], soon).await?;
+    until_reported(&world, Role::VikaSync, &[], soon).await?;
     let stalled = [(VikaFailure::Stalled, Some("群聊总表"))];
     world.order("faults", json!({"kind": "status", "status": 400, "times": 100_000, "sheet": &all})).await?;
     world.publish(&[says("r2", CHEN, world.past(0), "在吗？")]).await?;
     for role in services {
-        until_told(&world, role, &stalled, soon).await?;
+        until_reported(&world, role, &stalled, soon).await?;
     }
     world.clear_faults().await?;
     for role in services {
-        until_told(&world, role, &[], soon).await?;
+        until_reported(&world, role, &[], soon).await?;
     }
     until("the row is there", || async { Ok(world.row(&today, "r1").await?.is_some()) }).await?;
     for service in running {

@@ -1,4 +1,4 @@
-//! Killed at the worst moments: nothing lost, nothing twice.
+//! Killed between a call and its confirmation: nothing is lost and nothing is done twice.
 
 use anyhow::Result;
 use domain::message::MessageKind;
@@ -10,9 +10,8 @@ use vika_sync::point;
 
 use crate::support::World;
 
-/// Proven to fail: without the look-up at the start of `write::create` the next start makes the rows again.
 #[tokio::test]
-async fn killed_between_making_rows_and_writing_that_down() -> Result<()> {
+async fn killed_between_creating_rows_and_confirming_them() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
     let reached = sync.faults.arm(point::CREATED);
@@ -35,7 +34,7 @@ async fn killed_between_making_rows_and_writing_that_down() -> Result<()> {
 }
 
 #[tokio::test]
-async fn killed_between_changing_cells_and_writing_that_down() -> Result<()> {
+async fn killed_between_changing_cells_and_confirming_them() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
     let today = &world.sheets.today;
@@ -52,10 +51,8 @@ async fn killed_between_changing_cells_and_writing_that_down() -> Result<()> {
     room_state.stop().await
 }
 
-/// Seen to fail without `write::doubt`: the row said 已回复 until the next audit, because what was known of it equalled
-/// what it should say.
 #[tokio::test]
-async fn killed_between_changing_cells_and_writing_that_down_before_they_change_back() -> Result<()> {
+async fn killed_between_changing_cells_and_confirming_them_before_they_change_back() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
     let today = &world.sheets.today;
@@ -83,8 +80,6 @@ async fn killed_between_changing_cells_and_writing_that_down_before_they_change_
     room_state.stop().await
 }
 
-/// Proven to fail: with `outcome::missing` looking nothing up, 系统信息 has two rows of one edit; with the outcome closed
-/// before its tick is taken back, the tick stays for ever.
 #[tokio::test]
 async fn killed_while_showing_an_outcome() -> Result<()> {
     for at in [point::LOGGED, point::BEFORE_UNTICK] {
@@ -110,10 +105,8 @@ async fn killed_while_showing_an_outcome() -> Result<()> {
     Ok(())
 }
 
-/// Proven to fail: with a random part in the command's id the edit is decided twice; with the edit written down
-/// before its command is published, it is lost.
 #[tokio::test]
-async fn killed_between_sending_commands_and_writing_that_down() -> Result<()> {
+async fn killed_between_publishing_commands_and_recording_their_edits() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
@@ -127,7 +120,7 @@ async fn killed_between_sending_commands_and_writing_that_down() -> Result<()> {
     reconcile.kill().await;
     sync.kill().await;
     let reconcile = world.reconcile().await?;
-    until("the edit is written down", || async {
+    until("the edit is recorded", || async {
         let edits: i64 = store::sqlx::query_scalar("select count(*) from vika_reconcile_edits")
             .fetch_one(&world.stack.admin)
             .await?;
@@ -189,11 +182,8 @@ async fn until_edits(world: &World, became: &str, edits: i64, commands: i64) -> 
     .await
 }
 
-/// Seen to fail with the row adopted without what it was made with: the first tick of 不计时 handed the room over to
-/// whoever was 负责人 when the row was made, for ever. And with that read from the sheet instead of noted before: what a
-/// manager wrote meanwhile was no edit.
 #[tokio::test]
-async fn killed_between_making_a_row_and_writing_that_down_no_tick_becomes_an_assignment() -> Result<()> {
+async fn killed_between_creating_a_row_and_confirming_it_no_tick_becomes_an_assignment() -> Result<()> {
     let world = World::start().await?;
     let all = &world.sheets.all_rooms;
     let room_state = world.room_state().await?;
@@ -220,10 +210,8 @@ async fn killed_between_making_a_row_and_writing_that_down_no_tick_becomes_an_as
     Ok(())
 }
 
-/// Seen to fail with the mirror's cells blanked by the restore, and with a row that the backup does not know adopted
-/// without a look at what managers own in it; and the cell that is empty with us with only what differs written.
 #[tokio::test]
-async fn after_a_restore_no_tick_becomes_an_assignment_and_our_columns_are_written_whole() -> Result<()> {
+async fn after_a_restore_no_tick_becomes_an_assignment_and_all_of_our_columns_are_written() -> Result<()> {
     let world = World::start().await?;
     let all = &world.sheets.all_rooms;
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
@@ -248,7 +236,7 @@ async fn after_a_restore_no_tick_becomes_an_assignment_and_our_columns_are_writt
     }
     until_known(&world, 2).await?;
     let reconcile = world.reconcile().await?;
-    until("what stands in the row that the backup does not know was compared", || async {
+    until("the row that the backup does not know was compared", || async {
         let compared: i64 = store::sqlx::query_scalar("select count(*) from vika_reconcile_compared")
             .fetch_one(&world.stack.admin)
             .await?;

@@ -1,10 +1,10 @@
-//! Managers' edits: read, decided, and what became of them shown.
+//! Managers' edits: read, decided, and their outcomes shown.
 
 use anyhow::Result;
 use chrono::DateTime;
 use domain::id::{CommandId, RoomKey};
 use domain::wait::Ending;
-use events::command::{Command, Via, Wish};
+use events::command::{Command, CommandKind, Via};
 use runtime::bus::Outgoing;
 use store::rooms::waits::{StoredWait, Which, list};
 use testkit::company::{CHEN, says};
@@ -49,8 +49,8 @@ async fn a_tick_cancels_is_taken_back_and_answered() -> Result<()> {
 
     // Nobody waits: the tick is taken back all the same, and the manager is told.
     world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
-    let told = [("系统信息", "当前没有等待中的客户"), ("消除未回覆记录", "")];
-    world.until_shows(today, "r1", &told).await?;
+    let refused = [("系统信息", "当前没有等待中的客户"), ("消除未回覆记录", "")];
+    world.until_shows(today, "r1", &refused).await?;
     world.until_settled(2).await?;
     assert_eq!(world.rows(&world.sheets.system_log).await?.len(), 1, "nothing was applied or refused");
     for service in [reconcile, sync, room_state] {
@@ -59,7 +59,6 @@ async fn a_tick_cancels_is_taken_back_and_answered() -> Result<()> {
     Ok(())
 }
 
-/// Seen to fail with the mirror's newest entry taken as `through`: the second question was cancelled too.
 #[tokio::test]
 async fn what_came_between_tick_and_poll_is_not_cancelled() -> Result<()> {
     let world = World::start().await?;
@@ -95,7 +94,7 @@ async fn what_came_between_tick_and_poll_is_not_cancelled() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_outcome_of_an_assignment_is_told() -> Result<()> {
+async fn every_outcome_of_an_assignment_is_shown() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
@@ -141,7 +140,7 @@ async fn every_outcome_of_an_assignment_is_told() -> Result<()> {
         at: world.stack.clock.now(),
         by: "运维".into(),
         via: Via::Cli,
-        wish: Wish::Assign { owner: "王小售".into(), stage: "pre-sales".into(), approved: false },
+        kind: CommandKind::Assign { owner: "王小售".into(), stage: "pre-sales".into(), approved: false },
     };
     let outgoing = Outgoing {
         subject: events::subject::command("assign", &command.room),
@@ -163,9 +162,9 @@ async fn what_managers_own_is_never_overwritten() -> Result<()> {
     let world = World::start().await?;
     let manager = world.manager()?;
     let all = &world.sheets.all_rooms;
-    let note = NewField { name: "经理备注".into(), kind: "Text", property: None };
+    let field = NewField { name: "经理备注".into(), kind: "Text", property: None };
     let space = SpaceId::try_from("spcTest".to_owned())?;
-    let note = manager.add_field(&space, all, &note).await?;
+    let note = manager.add_field(&space, all, &field).await?;
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
     world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
@@ -190,12 +189,13 @@ async fn what_managers_own_is_never_overwritten() -> Result<()> {
     world.publish(&[renamed]).await?;
     let kept = [("群聊名", "新名字"), ("负责人", "没有这个人"), ("客户等级", "A"), ("经理备注", "重点客户")];
     world.until_shows(all, "r1", &kept).await?;
-    let theirs = ["负责人", "群聊阶段", "核准进入售后阶段", "客户等级", "不计时", "不再跟进", "经理备注"];
+    let manager_columns =
+        ["负责人", "群聊阶段", "核准进入售后阶段", "客户等级", "不计时", "不再跟进", "经理备注"];
     for (_, column, value) in world.cells_written(all).await? {
-        assert!(!theirs.contains(&column.as_str()), "{column} = {value}");
+        assert!(!manager_columns.contains(&column.as_str()), "{column} = {value}");
     }
 
-    // Another column of theirs is no wish about the owner: it is dealt with and sends nothing.
+    // An edit of another manager column is processed and sends no command.
     world.stack.clock.advance(std::time::Duration::from_mins(1));
     world.edit(all, &row[""], [(AllRooms::NotTimed, Cell::Tick(true))]).await?;
     until_some("the edit was read", || async {
@@ -216,7 +216,7 @@ async fn what_managers_own_is_never_overwritten() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_row_that_a_manager_made_by_hand_is_left_alone() -> Result<()> {
+async fn a_row_that_a_manager_created_is_left_alone() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
@@ -245,11 +245,9 @@ async fn a_row_that_a_manager_made_by_hand_is_left_alone() -> Result<()> {
     Ok(())
 }
 
-/// The database is lost and nothing of it was saved; the sheets are still there. Seen to fail with found rows taken for
-/// our own: what managers had set was neither put in force nor asked about, and a tick of long ago cancelled what was
-/// said since.
+/// The database is lost and nothing of it was saved; the sheets are still there.
 #[tokio::test]
-async fn what_stands_in_the_sheets_after_a_lost_database_is_asked_about() -> Result<()> {
+async fn after_a_lost_database_managers_are_asked_to_confirm_what_is_in_the_sheets() -> Result<()> {
     let world = World::start().await?;
     let (today, all) = (&world.sheets.today, &world.sheets.all_rooms);
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
@@ -294,9 +292,13 @@ async fn what_stands_in_the_sheets_after_a_lost_database_is_asked_about() -> Res
     let question = "数据曾重建，请确认：表中是「李小后 / after-sales」，现按「空 / pre-sales」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选（取消的，等这里变了再勾上）；否则请把表中改回";
     world.until_shows(all, "differs", &[("系统信息", question)]).await?;
     world.until_shows(today, "same", &[("系统信息", ""), ("等待状态", "等待中")]).await?;
-    let told = "无法确定勾选时看到的消息，没有消除；仍不用回复的话，请再勾选一次";
+    let message = "无法确定勾选时看到的消息，没有消除；仍不用回复的话，请再勾选一次";
     world
-        .until_shows(today, "ticked", &[("系统信息", told), ("等待状态", "等待中"), ("消除未回覆记录", "")])
+        .until_shows(
+            today,
+            "ticked",
+            &[("系统信息", message), ("等待状态", "等待中"), ("消除未回覆记录", "")],
+        )
         .await?;
     world.until_logged(2).await?;
 

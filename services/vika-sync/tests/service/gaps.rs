@@ -18,13 +18,13 @@ async fn a_room_that_our_account_left_says_so_until_it_is_back() -> Result<()> {
     world.stack.bus.publish(&account_left("r1", world.past(30), Some(LI))?).await?;
     let when = world.past(30).with_timezone(&chrono_tz::Asia::Shanghai).format("%m-%d %H:%M");
     let removed = format!("机器人已被移出群（{when}）");
-    let told = "助手账号已被移出群，无法继续计时";
-    let shows = [("采集状态", removed.as_str()), ("系统信息", told)];
+    let message = "助手账号已被移出群，无法继续计时";
+    let shows = [("采集状态", removed.as_str()), ("系统信息", message)];
     world.until_shows(all, "r1", &shows).await?;
     let row = world.until_shows(today, "r1", &shows).await?;
     assert_eq!((row["等待状态"].as_str(), row["等待开始时间"].as_str()), ("已停止计时", ""));
     let logged = world.until_logged(1).await?;
-    assert_eq!((logged[0]["系统信息"].as_str(), logged[0]["操作人"].as_str()), (told, "李小后"));
+    assert_eq!((logged[0]["系统信息"].as_str(), logged[0]["操作人"].as_str()), (message, "李小后"));
 
     world.publish(&[says("r1", CHEN, world.past(50), "还在吗？")]).await?;
     let back = [("采集状态", "正常"), ("等待状态", "等待中"), ("系统信息", "助手账号已回到群里，恢复计时")];

@@ -1,4 +1,4 @@
-//! What these tests do again and again.
+//! A stack with the simulator of Vika, and what tests do with its sheets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub const MANAGER: &str = "王经理";
 /// A row as people see it: texts by column.
 pub type Shown = BTreeMap<String, String>;
 
-/// A stack with sheets.
+/// A stack, the simulator of Vika, and the three sheets in it.
 pub struct World {
     pub stack: Stack,
     pub sheets: SheetIds,
@@ -103,7 +103,7 @@ impl World {
         Ok(())
     }
 
-    /// The manager's hands.
+    /// A client with the manager's token.
     pub fn manager(&self) -> Result<Client> {
         client(&self.sim.url, "uskManager")
     }

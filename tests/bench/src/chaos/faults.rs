@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::plan::{Fault, Link, Server};
-use super::proxy::Weather;
+use super::proxy::LinkState;
 use super::world::World;
 
 /// Lets one thing fail, and repairs it. What cannot be done because something else has failed is left out.
@@ -46,11 +46,11 @@ pub async fn carry_out(world: Arc<World>, fault: Fault) {
             }
             boot_server(&world, server).await;
         }
-        Fault::Link { service, link, weather, for_ } => {
+        Fault::Link { service, link, state, for_ } => {
             if let Some(proxy) = world.links.get(&(service, link)) {
-                proxy.set(weather);
+                proxy.set(state);
                 tokio::time::sleep(for_).await;
-                proxy.set(Weather::Fair);
+                proxy.set(LinkState::Open);
             }
         }
         Fault::Vika(fault) => post(&world, &world.vika.url, "faults", fault).await,
@@ -74,7 +74,7 @@ pub async fn carry_out(world: Arc<World>, fault: Fault) {
 pub fn nothing_in_flight(world: &World, cut: bool) -> anyhow::Result<()> {
     for (index, service) in world.services.iter().enumerate().filter(|(_, s)| s.name == "feishu-alerter") {
         if let Some(link) = world.links.get(&(index, Link::Outside)) {
-            link.set(if cut { Weather::Cut } else { Weather::Fair });
+            link.set(if cut { LinkState::Cut } else { LinkState::Open });
         }
         if cut && service.is_paused() {
             service.kill()?;

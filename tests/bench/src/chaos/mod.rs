@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tokio::task::JoinSet;
 
 use self::check::Tally;
-use self::people::Deeds;
+use self::people::Performed;
 use self::plan::{ACTIVE, LEAD, Plan, SETTLE};
 use self::world::World;
 
@@ -32,7 +32,7 @@ const STAYS: Duration = Duration::from_secs(1);
 /// Around a leap of the clock no call to Feishu is in flight: in nature none lasts an hour.
 const LEAP_GUARD: Duration = Duration::from_millis(500);
 /// How often services that ended are started again.
-const TEND_EVERY: Duration = Duration::from_millis(100);
+const RESTART_EVERY: Duration = Duration::from_millis(100);
 
 /// How it was called.
 #[derive(Debug, clap::Args)]
@@ -93,10 +93,10 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn report(seed: u64, outcome: &Outcome, seconds: f64) {
-    let Tally { commands, cards, set_aside, waits } = outcome.tally;
+    let Tally { commands, cards, unresolved, waits } = outcome.tally;
     println!(
         "seed {seed}: {} messages, {waits} waits, {} edits, {} presses, {commands} commands, {cards} cards \
-         ({set_aside} set aside), {} services ended by themselves, {} KiB of logs, {seconds:.1} s: {}",
+         ({unresolved} set aside), {} services ended by themselves, {} KiB of logs, {seconds:.1} s: {}",
         outcome.messages,
         outcome.edits,
         outcome.presses,
@@ -114,19 +114,19 @@ fn report(seed: u64, outcome: &Outcome, seconds: f64) {
 
 async fn once(seed: u64, keep: bool) -> Result<Outcome> {
     let plan = Plan::of(seed);
-    let world = Arc::new(World::set(&plan).await.context("setting the stage")?);
-    let deeds = Arc::new(Deeds::default());
+    let world = Arc::new(World::start(&plan).await.context("setting the stage")?);
+    let performed = Arc::new(Performed::default());
     for service in &world.services {
         service.start()?;
     }
-    let tending = tend(world.clone());
-    let played = play(&world, &plan, &deeds).await;
+    let restarting = restart_ended(world.clone());
+    let played = play(&world, &plan, &performed).await;
     let judged = match played {
-        Ok(()) => judge(&world, &plan, &deeds).await,
+        Ok(()) => judge(&world, &plan, &performed).await,
         Err(error) => Err(error),
     };
-    tending.abort();
-    drop(tending.await);
+    restarting.abort();
+    drop(restarting.await);
     // What could not even be played or judged is a problem like others: its logs are wanted.
     let (mut problems, tally) = judged.unwrap_or_else(|error| (vec![format!("{error:#}")], Tally::default()));
     let secrets = world.secrets();
@@ -139,9 +139,9 @@ async fn once(seed: u64, keep: bool) -> Result<Outcome> {
     Ok(Outcome {
         problems,
         tally,
-        messages: deeds.accepted.load(Ordering::Relaxed),
-        edits: deeds.edits.load(Ordering::Relaxed),
-        presses: deeds.pressed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len(),
+        messages: performed.accepted.load(Ordering::Relaxed),
+        edits: performed.edits.load(Ordering::Relaxed),
+        presses: performed.pressed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len(),
         restarts,
         log_bytes,
         folder,
@@ -157,38 +157,38 @@ async fn alone(mut world: Arc<World>) -> Result<World> {
             Err(world) => world,
         };
         ensure!(Instant::now() < end, "somebody still holds the stage");
-        tokio::time::sleep(TEND_EVERY).await;
+        tokio::time::sleep(RESTART_EVERY).await;
     }
 }
 
 /// As a restart policy does.
-fn tend(world: Arc<World>) -> tokio::task::JoinHandle<()> {
+fn restart_ended(world: Arc<World>) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             for service in &world.services {
-                drop(service.tend());
+                drop(service.restart_ended());
             }
-            tokio::time::sleep(TEND_EVERY).await;
+            tokio::time::sleep(RESTART_EVERY).await;
         }
     })
 }
 
 /// Everything that is planned, each at its moment; then everything is healed. Messages go on until they are accepted.
-async fn play(world: &Arc<World>, plan: &Plan, deeds: &Arc<Deeds>) -> Result<()> {
+async fn play(world: &Arc<World>, plan: &Plan, performed: &Arc<Performed>) -> Result<()> {
     let moment = |at: Duration| tokio::time::sleep_until((world.began + at).into());
     let mut running: JoinSet<Result<()>> = JoinSet::new();
     for (at, post) in plan.posts.clone() {
-        let (wait, world, deeds) = (moment(at), world.clone(), deeds.clone());
+        let (wait, world, performed) = (moment(at), world.clone(), performed.clone());
         running.spawn(async move {
             wait.await;
-            people::deliver(world, deeds, post).await
+            people::deliver(world, performed, post).await
         });
     }
-    for (at, gesture) in plan.gestures.clone() {
-        let (wait, world, deeds) = (moment(at), world.clone(), deeds.clone());
+    for (at, action) in plan.actions.clone() {
+        let (wait, world, performed) = (moment(at), world.clone(), performed.clone());
         running.spawn(async move {
             wait.await;
-            people::gesture(world, deeds, gesture).await
+            people::action(world, performed, action).await
         });
     }
     let mut failing = JoinSet::new();
@@ -212,7 +212,7 @@ async fn play(world: &Arc<World>, plan: &Plan, deeds: &Arc<Deeds>) -> Result<()>
     }
     moment(LEAD + ACTIVE).await;
     while failing.join_next().await.is_some() {}
-    world.heal().await.context("healing")?;
+    world.repair().await.context("repairing")?;
     let delivered = async {
         while let Some(ended) = running.join_next().await {
             ended??;
@@ -225,11 +225,11 @@ async fn play(world: &Arc<World>, plan: &Plan, deeds: &Arc<Deeds>) -> Result<()>
 }
 
 /// What is still wrong when everything has had its time.
-async fn judge(world: &World, plan: &Plan, deeds: &Deeds) -> Result<(Vec<String>, Tally)> {
+async fn judge(world: &World, plan: &Plan, performed: &Performed) -> Result<(Vec<String>, Tally)> {
     let end = Instant::now() + PATIENCE;
     let mut good_since: Option<Instant> = None;
     loop {
-        let (problems, tally) = check::all(world, plan, deeds).await?;
+        let (problems, tally) = check::all(world, plan, performed).await?;
         if problems.is_empty() {
             let since = *good_since.get_or_insert_with(Instant::now);
             if since.elapsed() >= STAYS {

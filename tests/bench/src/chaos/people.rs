@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::plan::{Gesture, Post, STAFF, Said};
+use super::plan::{PersonAction, Post, STAFF, ScriptedMessage};
 use super::world::{World, vika_token};
 
 /// The pause before a request is sent again.
@@ -15,7 +15,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// What was seen to be done.
 #[derive(Debug, Default)]
-pub struct Deeds {
+pub struct Performed {
     /// Messages that were accepted.
     pub accepted: AtomicUsize,
     /// Messages answered as accepted or as repeated, over all tries.
@@ -29,14 +29,13 @@ pub struct Deeds {
 /// A button of a card.
 #[derive(Debug, Clone)]
 pub struct Pressed {
-    /// The card's uuid.
     pub uuid: String,
     /// What the button asks for.
     pub act: String,
 }
 
 /// The row that a system sends.
-fn row(said: &Said) -> Value {
+fn row(said: &ScriptedMessage) -> Value {
     let (id, name, corporation) = match said.staff {
         Some(index) => (STAFF[index].0.to_owned(), STAFF[index].1.to_owned(), "示例公司"),
         None => (format!("customer-{}", said.room), customer(said.room), "别家公司"),
@@ -56,7 +55,7 @@ fn customer(room: usize) -> String {
 }
 
 /// Sends the same rows until they are accepted; bad rows among them must not matter.
-pub async fn deliver(world: Arc<World>, deeds: Arc<Deeds>, post: Post) -> Result<()> {
+pub async fn deliver(world: Arc<World>, performed: Arc<Performed>, post: Post) -> Result<()> {
     let mut rows: Vec<Value> = post.iter().map(row).collect();
     rows.push(json!({ "source": "webhook", "nonsense": true }));
     let mut impossible = rows[0].clone();
@@ -76,8 +75,8 @@ pub async fn deliver(world: Arc<World>, deeds: Arc<Deeds>, post: Post) -> Result
                 answer["rejected"].as_array().is_some_and(|bad| bad.len() == 2),
                 "the bad rows: {answer}"
             );
-            deeds.accepted.fetch_add(post.len(), Ordering::Relaxed);
-            deeds.answers.fetch_add(known, Ordering::Relaxed);
+            performed.accepted.fetch_add(post.len(), Ordering::Relaxed);
+            performed.answers.fetch_add(known, Ordering::Relaxed);
             return Ok(());
         }
         tokio::time::sleep(AGAIN).await;
@@ -85,24 +84,26 @@ pub async fn deliver(world: Arc<World>, deeds: Arc<Deeds>, post: Post) -> Result
 }
 
 /// Does it, if there is something to do it to.
-pub async fn gesture(world: Arc<World>, deeds: Arc<Deeds>, gesture: Gesture) -> Result<()> {
-    match gesture {
-        Gesture::Tick(row) => {
+pub async fn action(world: Arc<World>, performed: Arc<Performed>, action: PersonAction) -> Result<()> {
+    match action {
+        PersonAction::Tick(row) => {
             let rows = sheet(&world, &world.config.vika.sheets.today).await?;
             let waiting: Vec<&Value> = rows.iter().filter(|row| row["等待状态"] == "等待中").collect();
             if let Some(row) = waiting.get(row % waiting.len().max(1)) {
                 let today = &world.config.vika.sheets.today;
-                edit(&world, &deeds, today, row, json!({ "消除未回覆记录": true })).await?;
+                edit(&world, &performed, today, row, json!({ "消除未回覆记录": true })).await?;
             }
         }
-        Gesture::Assign { row, owner, stage, approved } => {
+        PersonAction::Assign { row, owner, stage, approved } => {
             let rows = sheet(&world, &world.config.vika.sheets.all_rooms).await?;
             if let Some(row) = rows.get(row % rows.len().max(1)) {
-                let wish = json!({ "负责人": owner, "群聊阶段": stage, "核准进入售后阶段": approved });
-                edit(&world, &deeds, &world.config.vika.sheets.all_rooms, row, wish).await?;
+                let fields = json!({ "负责人": owner, "群聊阶段": stage, "核准进入售后阶段": approved });
+                edit(&world, &performed, &world.config.vika.sheets.all_rooms, row, fields).await?;
             }
         }
-        Gesture::Press { card, person, replica } => press(&world, &deeds, card, person, replica).await?,
+        PersonAction::Press { card, person, replica } => {
+            press(&world, &performed, card, person, replica).await?;
+        }
     }
     Ok(())
 }
@@ -127,13 +128,13 @@ pub async fn sheet(world: &World, id: &str) -> Result<Vec<Value>> {
     Ok(sheet["rows"].as_array().into_iter().flatten().map(row).collect())
 }
 
-async fn edit(world: &World, deeds: &Deeds, sheet: &str, row: &Value, fields: Value) -> Result<()> {
+async fn edit(world: &World, performed: &Performed, sheet: &str, row: &Value, fields: Value) -> Result<()> {
     let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", world.vika.url);
     let body = json!({ "fieldKey": "name", "records": [{ "recordId": row["recordId"], "fields": fields }] });
     let token = vika_token(&world.local, "manager");
     let answer: Value = world.http.patch(&url).bearer_auth(token).json(&body).send().await?.json().await?;
     ensure!(answer["code"] == 200 || answer["code"] == 429, "Vika refuses a manager's edit: {answer}");
-    deeds.edits.fetch_add(usize::from(answer["code"] == 200), Ordering::Relaxed);
+    performed.edits.fetch_add(usize::from(answer["code"] == 200), Ordering::Relaxed);
     Ok(())
 }
 
@@ -153,7 +154,13 @@ pub fn button(message: &Value) -> Option<Pressed> {
     })
 }
 
-async fn press(world: &World, deeds: &Deeds, card: usize, person: usize, replica: usize) -> Result<()> {
+async fn press(
+    world: &World,
+    performed: &Performed,
+    card: usize,
+    person: usize,
+    replica: usize,
+) -> Result<()> {
     let cards = cards(world).await?;
     let open: Vec<&Value> = cards.iter().filter(|card| button(card).is_some()).collect();
     let Some(card) = open.get(card % open.len().max(1)) else { return Ok(()) };
@@ -165,7 +172,7 @@ async fn press(world: &World, deeds: &Deeds, card: usize, person: usize, replica
     let Ok(answer) = answer else { return Ok(()) };
     let answer: Value = answer.json().await.unwrap_or_default();
     if answer["answer"]["toast"]["type"] == "success" {
-        deeds.pressed.lock().unwrap_or_else(PoisonError::into_inner).extend(button(card));
+        performed.pressed.lock().unwrap_or_else(PoisonError::into_inner).extend(button(card));
     }
     Ok(())
 }

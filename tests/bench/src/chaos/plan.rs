@@ -2,14 +2,17 @@
 //! and what fails when. Only how the machine interleaves it differs from replay to replay.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use runtime::services::{SERVICES, Service};
+use store::role::Role;
 
-use super::proxy::Weather;
+use super::proxy::LinkState;
 
 /// Seconds of the run's clock in a real one.
 pub const RATE: u32 = 20;
@@ -19,7 +22,7 @@ pub const ROOMS: usize = 40;
 pub const ACTIVE: Duration = Duration::from_secs(10);
 /// From the beginning of the clock until things begin to happen: the services start meanwhile.
 pub const LEAD: Duration = Duration::from_millis(2_500);
-/// From the end of the faults to the last leap of the clock, in real time: what is in doubt can be settled meanwhile.
+/// From the end of the faults to the last leap of the clock, in real time: what is unconfirmed can be settled meanwhile.
 pub const SETTLE: Duration = Duration::from_secs(5);
 /// The last leap: past every rung, every pause and the hourly audit of the sheets.
 const LAST_LEAP: TimeDelta = TimeDelta::hours(3);
@@ -28,11 +31,11 @@ const MIDDLE_LEAP: TimeDelta = TimeDelta::minutes(70);
 /// Faults of one run.
 const FAULTS: usize = 22;
 /// Edits, ticks and presses of one run.
-const GESTURES: usize = 40;
+const ACTIONS: usize = 40;
 /// After the first messages; edits need rows and presses need cards.
-const GESTURES_AFTER: Duration = Duration::from_secs(2);
+const ACTIONS_AFTER: Duration = Duration::from_secs(2);
 /// After the faults, while what they left is settled.
-const GESTURES_LINGER: Duration = Duration::from_secs(3);
+const ACTIONS_LINGER: Duration = Duration::from_secs(3);
 
 /// People of the company: contact, name as it is on the roster (also the name of their chat), open id.
 pub const STAFF: [(&str, &str, &str); 6] = [
@@ -46,8 +49,7 @@ pub const STAFF: [(&str, &str, &str); 6] = [
 
 /// A message that some system has for the webhook.
 #[derive(Debug, Clone)]
-pub struct Said {
-    /// The room's number.
+pub struct ScriptedMessage {
     pub room: usize,
     /// Its id at its source, unique in the run.
     pub id: String,
@@ -59,13 +61,12 @@ pub struct Said {
     pub text: String,
     /// The room's name as its source tells it.
     pub topic: String,
-    /// When.
     pub sent_at: DateTime<Utc>,
     /// Counts and never alarms.
     pub history: bool,
 }
 
-impl Said {
+impl ScriptedMessage {
     /// The source's id of its room. One in eight holds everything that an id may hold.
     pub fn room_id(&self) -> String {
         let odd = if self.room % 8 == 3 { " 群!#$%&()*+,;=?@[]^|~%0A" } else { "" };
@@ -75,7 +76,7 @@ impl Said {
 
 /// What a person does.
 #[derive(Debug, Clone)]
-pub enum Gesture {
+pub enum PersonAction {
     /// A manager ticks 消除未回覆记录 of a row that waits; the number chooses.
     Tick(usize),
     /// A manager edits a row of 群聊总表.
@@ -85,9 +86,8 @@ pub enum Gesture {
 }
 
 /// What a system sends in one request; sent again until it was answered as accepted.
-pub type Post = Vec<Said>;
+pub type Post = Vec<ScriptedMessage>;
 
-/// What fails.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// `kill -9`, and a new start after a while.
@@ -102,8 +102,8 @@ pub enum Fault {
     PauseServer { server: Server, for_: Duration },
     /// An orderly stop and a new start.
     RestartServer { server: Server },
-    /// A link of one service fares badly.
-    Link { service: usize, link: Link, weather: Weather, for_: Duration },
+    /// A link of one service is cut or stalled.
+    Link { service: usize, link: Link, state: LinkState, for_: Duration },
     /// An order to the simulator of Vika.
     Vika(serde_json::Value),
     /// An order to the simulator of Feishu.
@@ -119,36 +119,29 @@ pub enum Fault {
 /// A server of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
-    /// The database.
     Postgres,
-    /// The bus.
     Nats,
 }
 
 /// What a service is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Link {
-    /// The database.
     Postgres,
-    /// The bus.
     Nats,
     /// Vika or Feishu, for a service that calls one of them.
     Outside,
 }
 
-/// The replicas that run: service and number.
-pub const REPLICAS: [(&str, u8); 8] = [
-    ("ingest", 1),
-    ("room-state", 1),
-    ("room-state", 2),
-    ("vika-sync", 1),
-    ("vika-sync", 2),
-    ("vika-reconcile", 1),
-    ("feishu-alerter", 1),
-    ("feishu-alerter", 2),
-];
+/// The replicas that run: service and number. Two of whatever may run more than once, and of one that stands by.
+pub static REPLICAS: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
+    let has_standby = |service: &Service| !service.singleton || service.role == Role::VikaSync;
+    let count = |service: &Service| if has_standby(service) { 2 } else { 1 };
+    SERVICES
+        .iter()
+        .flat_map(|service| (1..=count(service)).map(move |number| (service.program(), number)))
+        .collect()
+});
 
-/// A run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// What the clock shows when it begins.
@@ -157,16 +150,13 @@ pub struct Plan {
     pub leaps: Vec<(i64, i64)>,
     /// Real time after the beginning of the clock, in order.
     pub posts: Vec<(Duration, Post)>,
-    /// The same.
-    pub gestures: Vec<(Duration, Gesture)>,
-    /// The same.
+    pub actions: Vec<(Duration, PersonAction)>,
     pub faults: Vec<(Duration, Fault)>,
     /// Stands in every text that says something.
     pub marker: String,
 }
 
 impl Plan {
-    /// Of a seed.
     pub fn of(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let base: DateTime<Utc> = DateTime::from_timestamp(1_795_305_600, 0).unwrap_or_default();
@@ -178,10 +168,10 @@ impl Plan {
             leaps.push((millis(LEAD) + dice.random_range(3_000..8_000), MIDDLE_LEAP.num_milliseconds()));
         }
         let marker = format!("暗记{seed:x}x{:x}", dice.random::<u32>());
-        let mut plan = Self { epoch, leaps, posts: vec![], gestures: vec![], faults: vec![], marker };
+        let mut plan = Self { epoch, leaps, posts: vec![], actions: vec![], faults: vec![], marker };
         plan.posts = posts(&mut dice, &plan);
-        let gestures = LEAD + GESTURES_AFTER..LEAD + ACTIVE + GESTURES_LINGER;
-        plan.gestures = spread(&mut dice, gestures, GESTURES, gesture);
+        let actions = LEAD + ACTIONS_AFTER..LEAD + ACTIVE + ACTIONS_LINGER;
+        plan.actions = spread(&mut dice, actions, ACTIONS, action);
         plan.faults = spread(&mut dice, LEAD..LEAD + ACTIVE, FAULTS, fault);
         plan
     }
@@ -213,7 +203,8 @@ fn spread<T>(
 
 /// Every room with a talk of its own, cut into posts of one to four rows.
 fn posts(dice: &mut StdRng, plan: &Plan) -> Vec<(Duration, Post)> {
-    let mut said: Vec<(Duration, Said)> = (0..ROOMS).flat_map(|room| talk(dice, plan, room)).collect();
+    let mut said: Vec<(Duration, ScriptedMessage)> =
+        (0..ROOMS).flat_map(|room| talk(dice, plan, room)).collect();
     said.sort_by_key(|(at, _)| *at);
     let mut posts: Vec<(Duration, Post)> = Vec::new();
     let mut left = 0;
@@ -232,7 +223,7 @@ fn posts(dice: &mut StdRng, plan: &Plan) -> Vec<(Duration, Post)> {
 
 /// What is said in a room: bursts of the customer, replies after a while or never, closings, stickers, recalls before
 /// and after what they recall, late captures, history, new names.
-fn talk(dice: &mut StdRng, plan: &Plan, room: usize) -> Vec<(Duration, Said)> {
+fn talk(dice: &mut StdRng, plan: &Plan, room: usize) -> Vec<(Duration, ScriptedMessage)> {
     let mut said = Vec::new();
     let mut topic = format!("示例公司-客户{room}");
     let mut at = LEAD + dice.random_range(Duration::ZERO..Duration::from_secs(2));
@@ -274,7 +265,7 @@ fn line(
     at: Duration,
     staff: Option<usize>,
     topic: &str,
-) -> Said {
+) -> ScriptedMessage {
     let id = format!("m-{room}-{n}");
     // One in eight is captured late, by up to three minutes.
     let late = if dice.random_bool(0.12) { dice.random_range(1..180) } else { 0 };
@@ -289,7 +280,7 @@ fn line(
         _ => ("text", format!("什么时候发货？ {} {id}", plan.marker)),
     };
     let jitter = TimeDelta::milliseconds(dice.random_range(0..900));
-    Said {
+    ScriptedMessage {
         room,
         id,
         staff,
@@ -301,9 +292,9 @@ fn line(
     }
 }
 
-fn gesture(dice: &mut StdRng) -> Gesture {
+fn action(dice: &mut StdRng) -> PersonAction {
     match dice.random_range(0..10_u8) {
-        0..4 => Gesture::Tick(dice.random_range(0..1_000)),
+        0..4 => PersonAction::Tick(dice.random_range(0..1_000)),
         4..7 => {
             let (owner, stage, approved) = *[
                 ("周例安", "pre-sales", false),
@@ -315,9 +306,9 @@ fn gesture(dice: &mut StdRng) -> Gesture {
             ]
             .choose(dice)
             .unwrap_or(&("林小样", "pre-sales", false));
-            Gesture::Assign { row: dice.random_range(0..1_000), owner, stage, approved }
+            PersonAction::Assign { row: dice.random_range(0..1_000), owner, stage, approved }
         }
-        _ => Gesture::Press {
+        _ => PersonAction::Press {
             card: dice.random_range(0..1_000),
             person: dice.random_range(0..STAFF.len()),
             replica: dice.random_range(0..2),
@@ -338,8 +329,8 @@ fn fault(dice: &mut StdRng) -> Fault {
         42..44 => Fault::RestartServer { server },
         44..60 => {
             let link = *[Link::Postgres, Link::Nats, Link::Outside].choose(dice).unwrap_or(&Link::Nats);
-            let weather = if dice.random_bool(0.6) { Weather::Cut } else { Weather::Stalled };
-            Fault::Link { service, link, weather, for_: moment }
+            let state = if dice.random_bool(0.6) { LinkState::Cut } else { LinkState::Stalled };
+            Fault::Link { service, link, state, for_: moment }
         }
         60..78 => Fault::Vika(vika_fault(dice)),
         78..95 => Fault::Feishu(feishu_fault(dice)),

@@ -11,11 +11,9 @@ use tokio::sync::watch;
 /// Bytes passed on at a time.
 const CHUNK: usize = 16 * 1024;
 
-/// How connections fare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weather {
-    /// Bytes pass.
-    Fair,
+pub enum LinkState {
+    Open,
     /// Connections stay, and nothing passes.
     Stalled,
     /// Connections are cut and new ones are not taken on.
@@ -25,7 +23,7 @@ pub enum Weather {
 /// A proxy for one link. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    weather: watch::Sender<Weather>,
+    state: watch::Sender<LinkState>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -34,32 +32,31 @@ impl Proxy {
     pub async fn tcp(to: SocketAddr) -> io::Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (weather, watched) = watch::channel(Weather::Fair);
+        let (state, watched) = watch::channel(LinkState::Open);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 client.set_nodelay(true).ok();
                 tokio::spawn(link(client, TcpStream::connect(to), watched.clone()));
             }
         });
-        Ok((Self { weather, task }, address))
+        Ok((Self { state, task }, address))
     }
 
     /// Between a socket in a folder, as Postgres names it, and another.
     pub fn unix(at: &Path, to: PathBuf) -> io::Result<Self> {
         let listener = UnixListener::bind(at)?;
-        let (weather, watched) = watch::channel(Weather::Fair);
+        let (state, watched) = watch::channel(LinkState::Open);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let to = to.clone();
                 tokio::spawn(link(client, async move { UnixStream::connect(to).await }, watched.clone()));
             }
         });
-        Ok(Self { weather, task })
+        Ok(Self { state, task })
     }
 
-    /// Changes the weather.
-    pub fn set(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+    pub fn set(&self, state: LinkState) {
+        self.state.send_replace(state);
     }
 }
 
@@ -72,12 +69,12 @@ impl Drop for Proxy {
 async fn link<C, S>(
     client: C,
     server: impl Future<Output = io::Result<S>>,
-    mut watched: watch::Receiver<Weather>,
+    mut watched: watch::Receiver<LinkState>,
 ) where
     C: AsyncRead + AsyncWrite,
     S: AsyncRead + AsyncWrite,
 {
-    if *watched.borrow() == Weather::Cut {
+    if *watched.borrow() == LinkState::Cut {
         return;
     }
     let Ok(server) = server.await else { return };
@@ -87,7 +84,7 @@ async fn link<C, S>(
     tokio::select! {
         _ = pass(client_in, server_out, up) => {}
         _ = pass(server_in, client_out, down) => {}
-        _ = watched.wait_for(|weather| *weather == Weather::Cut) => {}
+        _ = watched.wait_for(|state| *state == LinkState::Cut) => {}
     }
 }
 
@@ -95,7 +92,7 @@ async fn link<C, S>(
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut watched: watch::Receiver<Weather>,
+    mut watched: watch::Receiver<LinkState>,
 ) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
@@ -103,7 +100,7 @@ async fn pass(
         if length == 0 {
             return to.shutdown().await;
         }
-        if watched.wait_for(|weather| *weather != Weather::Stalled).await.is_err() {
+        if watched.wait_for(|state| *state != LinkState::Stalled).await.is_err() {
             return Ok(());
         }
         to.write_all(&chunk[..length]).await?;

@@ -11,10 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use huiyin::local::SERVICES;
 use runtime::Clock;
 use runtime::clock::Pace;
 use rustix::process::{Pid, Signal, kill_process};
-use store::role::Role;
 
 /// How long a service may take to stop when it is asked to, before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -35,27 +35,16 @@ pub fn run(name: &str, pace: &str) -> ExitCode {
         drop(std::io::stdin().read(&mut [0]));
         std::process::exit(1);
     });
-    match name {
-        "ingest" => runtime::main_wrapper::main_by(clock, "ingest", Role::Ingest, ingest::run),
-        "room-state" => runtime::main_wrapper::main_by(clock, "room-state", Role::RoomState, room_state::run),
-        "vika-sync" => runtime::main_wrapper::main_by(clock, "vika-sync", Role::VikaSync, vika_sync::run),
-        "vika-reconcile" => {
-            runtime::main_wrapper::main_by(clock, "vika-reconcile", Role::VikaReconcile, vika_reconcile::run)
-        }
-        "feishu-alerter" => {
-            runtime::main_wrapper::main_by(clock, "feishu-alerter", Role::FeishuAlerter, feishu_alerter::run)
-        }
-        other => {
-            eprintln!("bench service: no service `{other}`");
-            ExitCode::FAILURE
-        }
-    }
+    let Some((role, run)) = SERVICES.iter().find(|(role, _)| role.service() == name) else {
+        eprintln!("bench service: no service `{name}`");
+        return ExitCode::FAILURE;
+    };
+    runtime::main_wrapper::main_by(clock, *role, run)
 }
 
 /// One replica of a service.
 #[derive(Debug)]
 pub struct Service {
-    /// The service.
     pub name: &'static str,
     /// With its number: `room-state-2`.
     pub replica: String,
@@ -75,7 +64,6 @@ struct State {
 }
 
 impl Service {
-    /// Not started yet.
     pub fn new(name: &'static str, replica: String, folder: &Path, pace: &Pace) -> Result<Self> {
         let config = folder.join(format!("{replica}.json"));
         let log = folder.join(format!("{replica}.log"));
@@ -88,7 +76,7 @@ impl Service {
         &self.config
     }
 
-    /// Starts it; from now on [`Self::tend`] starts it again whenever it ends.
+    /// Starts it; from now on [`Self::restart_ended`] starts it again whenever it ends.
     pub fn start(&self) -> Result<()> {
         let mut state = self.lock();
         state.wanted = true;
@@ -111,7 +99,7 @@ impl Service {
     }
 
     /// Starts it again if it ended by itself, as a restart policy does.
-    pub fn tend(&self) -> Result<()> {
+    pub fn restart_ended(&self) -> Result<()> {
         let mut state = self.lock();
         if !state.wanted {
             return Ok(());

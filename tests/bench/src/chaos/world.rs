@@ -20,7 +20,7 @@ use store::sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
 
 use super::plan::{Link, Plan, RATE, REPLICAS, STAFF};
-use super::proxy::{Proxy, Weather};
+use super::proxy::{LinkState, Proxy};
 use super::service::Service;
 
 /// Connections for what the run does itself.
@@ -40,19 +40,15 @@ pub struct World {
     pub clock: Clock,
     /// The real moment at which it began.
     pub began: Instant,
-    /// The servers.
     pub local: Local,
     /// As the superuser, past the proxies.
     pub admin: PgPool,
-    /// The managers' tables.
     pub vika: vika::Running,
-    /// The chats.
     pub feishu: feishu::Running,
     /// The configuration that all services share.
     pub config: Config,
     /// The replicas, as in [`REPLICAS`].
     pub services: Vec<Arc<Service>>,
-    /// The proxies.
     pub links: BTreeMap<(usize, Link), Proxy>,
     /// Where each alerter takes presses.
     pub callbacks: Vec<SocketAddr>,
@@ -63,7 +59,7 @@ pub struct World {
 }
 
 /// Addresses of a run.
-struct Places {
+struct Addresses {
     ingest: SocketAddr,
     callbacks: Vec<SocketAddr>,
     vika: String,
@@ -73,14 +69,14 @@ struct Places {
 
 impl World {
     /// Sets the stage; services are not started yet.
-    pub async fn set(plan: &Plan) -> Result<Self> {
+    pub async fn start(plan: &Plan) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("hyc-").tempdir()?;
         let home = folder.path().join("home");
         std::fs::create_dir(&home)?;
         let settings = local_stack::testing::settings(home)?;
         let local = Local::start(&settings, &local_stack::silent).await?;
         let admin = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(local.admin_options());
-        quicken(&Bus::connect(&local.bus_superuser(), "chaos").await?).await?;
+        shorten_ack_wait(&Bus::connect(&local.bus_superuser(), "chaos").await?).await?;
         let began = Instant::now();
         let pace =
             Pace { began: Clock::system().now(), epoch: plan.epoch, rate: RATE, leaps: plan.leaps.clone() };
@@ -89,21 +85,22 @@ impl World {
         let vika = vika::start(vika_config(&local, &clock)).await?;
         let feishu = feishu::start(feishu_config(&local, &clock, callbacks[0])?).await?;
         let sheets = create_sheets(&vika.url, &local, &clock).await?;
-        let places = Places { ingest, callbacks, vika: vika.url.clone(), feishu: feishu.base_url(), sheets };
-        let config = load(&configuration(&local, &places)?)?;
+        let addresses =
+            Addresses { ingest, callbacks, vika: vika.url.clone(), feishu: feishu.base_url(), sheets };
+        let config = load(&configuration(&local, &addresses)?)?;
         let now = clock.now();
         local.apply_rules(&config.rules, now - TimeDelta::days(30), now).await?;
         local.go_live(now - TimeDelta::days(20)).await?;
         let (mut services, mut links) = (Vec::new(), BTreeMap::new());
-        for (index, (name, number)) in REPLICAS.into_iter().enumerate() {
+        for (index, (name, number)) in REPLICAS.iter().copied().enumerate() {
             let replica = format!("{name}-{number}");
             let service = Service::new(name, replica.clone(), folder.path(), &pace)?;
-            let mine = proxies(index, &replica, &local, &places, folder.path(), &mut links).await?;
+            let mine = proxies(index, &replica, &local, &addresses, folder.path(), &mut links).await?;
             std::fs::write(service.config(), mine.to_string())?;
             services.push(Arc::new(service));
         }
         let http = runtime::http::client_within(Duration::from_secs(10))?;
-        let callbacks = places.callbacks;
+        let callbacks = addresses.callbacks;
         Ok(Self {
             clock,
             began,
@@ -126,9 +123,9 @@ impl World {
     }
 
     /// Ends every fault: servers run, links are fair, simulators do as they should, services run.
-    pub async fn heal(&self) -> Result<()> {
+    pub async fn repair(&self) -> Result<()> {
         for link in self.links.values() {
-            link.set(Weather::Fair);
+            link.set(LinkState::Open);
         }
         let servers = self.local.stack();
         super::faults::pause_server(self, super::plan::Server::Postgres, false).await;
@@ -151,7 +148,6 @@ impl World {
         Ok(())
     }
 
-    /// Stops everything.
     pub async fn stop(self) -> Result<TempDir> {
         let mut stopped = Ok(());
         for service in &self.services {
@@ -184,7 +180,7 @@ impl World {
 }
 
 /// The server's time is real, and so is its wait for acknowledgements: it is cut as the clock is quickened.
-async fn quicken(bus: &Bus) -> Result<()> {
+async fn shorten_ack_wait(bus: &Bus) -> Result<()> {
     for consumer in runtime::bus::Consumer::ALL {
         let stream = bus.jetstream().get_stream(consumer.stream()).await?;
         let info = stream.consumer_info(consumer.name()).await?;
@@ -266,7 +262,7 @@ fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<f
 }
 
 async fn create_sheets(url: &str, local: &Local, clock: &Clock) -> Result<Value> {
-    let pacing = ::vika::Pacing::default().by(|time| clock.real(time));
+    let pacing = ::vika::Pacing::default().scaled(|time| clock.real(time));
     let token = ::vika::Token::new(vika_token(local, "sync"));
     let client = ::vika::Client::new(runtime::http::client()?, url, token, pacing);
     let space = ::vika::SpaceId::try_from(SPACE.to_owned())?;
@@ -277,7 +273,7 @@ async fn create_sheets(url: &str, local: &Local, clock: &Clock) -> Result<Value>
     }))
 }
 
-fn configuration(local: &Local, places: &Places) -> Result<Value> {
+fn configuration(local: &Local, addresses: &Addresses) -> Result<Value> {
     let secrets = local.secrets();
     let bus = local.bus();
     let bus_passwords: BTreeMap<&String, &str> =
@@ -290,23 +286,23 @@ fn configuration(local: &Local, places: &Places) -> Result<Value> {
         },
         "bus": { "url": bus.url, "passwords": bus_passwords },
         "ingest": {
-            "listen": places.ingest,
+            "listen": addresses.ingest,
             "webhook_tokens": [{ "name": "chaos", "token": secrets.get("ingest") }]
         },
         "vika": {
-            "base_url": places.vika,
+            "base_url": addresses.vika,
             "sync_token": vika_token(local, "sync"),
             "reconcile_token": vika_token(local, "reconcile"),
-            "sheets": places.sheets,
+            "sheets": addresses.sheets,
             "sync_every": "6s",
             "poll_every": "6s"
         },
         "feishu": {
-            "base_url": places.feishu,
+            "base_url": addresses.feishu,
             "app_secret": secrets.get("feishu.secret"),
             "encrypt_key": secrets.get("feishu.encrypt"),
             "verification_token": secrets.get("feishu.verify"),
-            "listen": places.callbacks[0]
+            "listen": addresses.callbacks[0]
         },
         "logs": { "filter": LOG_FILTER }
     }))?;
@@ -323,11 +319,11 @@ async fn proxies(
     index: usize,
     replica: &str,
     local: &Local,
-    places: &Places,
+    addresses: &Addresses,
     folder: &Path,
     links: &mut BTreeMap<(usize, Link), Proxy>,
 ) -> Result<Value> {
-    let mut config = configuration(local, places)?;
+    let mut config = configuration(local, addresses)?;
     let socket = format!(".s.PGSQL.{}", local_stack::SOCKET_PORT);
     let mine: PathBuf = folder.join(format!("pg{index}"));
     std::fs::create_dir(&mine)?;
@@ -340,16 +336,16 @@ async fn proxies(
     config["bus"]["url"] = json!(format!("nats://{address}"));
     let outside = |url: &str| -> Result<SocketAddr> { Ok(url.trim_start_matches("http://").parse()?) };
     if replica.starts_with("vika") {
-        let (proxy, address) = Proxy::tcp(outside(&places.vika)?).await?;
+        let (proxy, address) = Proxy::tcp(outside(&addresses.vika)?).await?;
         links.insert((index, Link::Outside), proxy);
         config["vika"]["base_url"] = json!(format!("http://{address}"));
     }
     if replica.starts_with("feishu") {
-        let (proxy, address) = Proxy::tcp(outside(&places.feishu)?).await?;
+        let (proxy, address) = Proxy::tcp(outside(&addresses.feishu)?).await?;
         links.insert((index, Link::Outside), proxy);
         config["feishu"]["base_url"] = json!(format!("http://{address}"));
         if replica.ends_with('2') {
-            config["feishu"]["listen"] = json!(places.callbacks[1]);
+            config["feishu"]["listen"] = json!(addresses.callbacks[1]);
         }
     }
     Ok(config)

@@ -18,13 +18,13 @@ use super::report::{Group, Report, Status};
 
 /// What was found, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::check) struct Told {
+pub(in crate::check) struct Advice {
     pub(in crate::check) what: String,
     pub(in crate::check) remedy: String,
 }
 
-fn told(what: impl Into<String>, remedy: impl Into<String>) -> Told {
-    Told { what: what.into(), remedy: remedy.into() }
+fn advice(what: impl Into<String>, remedy: impl Into<String>) -> Advice {
+    Advice { what: what.into(), remedy: remedy.into() }
 }
 
 /// Why somebody could not log in to the database or the bus.
@@ -82,15 +82,15 @@ pub(in crate::check) fn failed_count(failed: usize) -> String {
     format!("有 {failed} 项未通过")
 }
 
-pub(in crate::check) fn group_too_slow(limit: Duration) -> Told {
-    told(
+pub(in crate::check) fn group_too_slow(limit: Duration) -> Advice {
+    advice(
         format!("{} 秒内没有检查完", limit.as_secs()),
         "对方回应太慢：检查网络和防火墙，稍后再运行 huiyin check",
     )
 }
 
-pub(in crate::check) fn no_http() -> Told {
-    told("本机读不到系统的根证书，无法建立加密连接", "安装系统证书包（如 ca-certificates）后再试")
+pub(in crate::check) fn no_http() -> Advice {
+    advice("本机读不到系统的根证书，无法建立加密连接", "安装系统证书包（如 ca-certificates）后再试")
 }
 
 // 配置
@@ -103,9 +103,12 @@ pub(in crate::check) fn config_is_sound(file: &Path) -> String {
     format!("配置文件 {} 格式正确，内容自洽", file.display())
 }
 
-pub(in crate::check) fn config_problem(path: &str, message: &str) -> Told {
+pub(in crate::check) fn config_problem(path: &str, message: &str) -> Advice {
     let place = if path.is_empty() { "配置文件".to_owned() } else { format!("配置项 {path} ") };
-    told(format!("{place}有误（{message}）"), "按括号里的说明改好这一处；config/default.json 里有完整的例子")
+    advice(
+        format!("{place}有误（{message}）"),
+        "按括号里的说明改好这一处；config/default.json 里有完整的例子",
+    )
 }
 
 pub(in crate::check) fn secret_readable(secret: &SecretFile) -> String {
@@ -117,18 +120,18 @@ pub(in crate::check) fn secret_mounted(secret: &SecretFile) -> String {
     format!("密钥文件 {} 可以读取", secret.file.display())
 }
 
-pub(in crate::check) fn secret_unreadable(secret: &SecretFile, kind: ErrorKind) -> Told {
+pub(in crate::check) fn secret_unreadable(secret: &SecretFile, kind: ErrorKind) -> Advice {
     let (file, key) = (secret.file.display(), &secret.key);
     match kind {
-        ErrorKind::NotFound => told(
+        ErrorKind::NotFound => advice(
             format!("密钥文件 {file} 不存在（{key}）"),
             "建立这个文件并写入密钥，或改正配置里的路径；用容器时运行 docker compose run --rm secrets",
         ),
-        ErrorKind::PermissionDenied => told(
+        ErrorKind::PermissionDenied => advice(
             format!("密钥文件 {file} 不允许当前用户读取（{key}）"),
             "不用容器：chown 给运行回音的用户并 chmod 600；用容器：chmod 444 这个文件",
         ),
-        _ => told(format!("密钥文件 {file} 读不出来（{key}）"), "确认它是一个普通的文本文件"),
+        _ => advice(format!("密钥文件 {file} 读不出来（{key}）"), "确认它是一个普通的文本文件"),
     }
 }
 
@@ -141,16 +144,16 @@ pub(in crate::check) fn secret_elsewhere(secret: &SecretFile) -> String {
     )
 }
 
-pub(in crate::check) fn secret_empty(secret: &SecretFile) -> Told {
-    told(
+pub(in crate::check) fn secret_empty(secret: &SecretFile) -> Advice {
+    advice(
         format!("密钥文件 {} 是空的（{}）", secret.file.display(), secret.key),
         "把密钥写进这个文件；用容器时运行 install -m 444 /dev/stdin deploy/secrets/同名文件，粘贴，回车，按 Ctrl-D",
     )
 }
 
-pub(in crate::check) fn secret_open_to_all(secret: &SecretFile) -> Told {
+pub(in crate::check) fn secret_open_to_all(secret: &SecretFile) -> Advice {
     let file = secret.file.display();
-    told(
+    advice(
         format!("密钥文件 {file} 本机所有用户都能读（{}）", secret.key),
         format!(
             "运行 chmod 600 {file}（只适用于不用容器的安装；用容器时保持 444，由 deploy/secrets 目录的 700 权限保护）"
@@ -168,9 +171,9 @@ pub(in crate::check) fn clock_not_seen(other: &str) -> String {
     format!("没有取到 {other} 的时间，未比较")
 }
 
-pub(in crate::check) fn clock_off(other: &str, ahead: TimeDelta) -> Told {
+pub(in crate::check) fn clock_off(other: &str, ahead: TimeDelta) -> Advice {
     let direction = if ahead > TimeDelta::zero() { "快" } else { "慢" };
-    told(
+    advice(
         format!("本机时钟比 {other} {direction} {}", domain::wording::duration(ahead.abs())),
         "开启时间同步（timedatectl set-ntp true，或 chrony），校准后再查；几处都不一致时错的是本机",
     )

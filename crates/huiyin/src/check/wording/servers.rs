@@ -3,13 +3,13 @@
 use runtime::bus::Difference;
 use runtime::config::Database;
 
-use super::{LoginFailure, Told, told};
+use super::{Advice, LoginFailure, advice};
 
 pub(in crate::check) const SCHEMA_NOT_READ: &str = "没有角色能登录，表结构版本未检查";
 pub(in crate::check) const RULES_NOT_READ: &str = "没有角色能登录，生效的规则未检查";
 
-pub(in crate::check) fn database_unreachable(database: &Database) -> Told {
-    told(
+pub(in crate::check) fn database_unreachable(database: &Database) -> Advice {
+    advice(
         format!("连不上数据库 {}:{}", database.host, database.port),
         "确认 Postgres 已启动，database.host 和 database.port 填写正确，防火墙放行",
     )
@@ -23,7 +23,7 @@ pub(in crate::check) fn role_logs_in(role: &str) -> String {
     format!("角色 {role} 可以登录")
 }
 
-pub(in crate::check) fn role_refused(role: &str, failure: &LoginFailure) -> Told {
+pub(in crate::check) fn role_refused(role: &str, failure: &LoginFailure) -> Advice {
     let (why, remedy) = match failure {
         LoginFailure::NoPassword => {
             ("配置里没有它的密码".to_owned(), format!("填写 database.passwords.{role}（或 {role}_file）"))
@@ -48,26 +48,26 @@ pub(in crate::check) fn role_refused(role: &str, failure: &LoginFailure) -> Told
             "运行 huiyin apply 重建权限；仍不行时按代码查 Postgres 的日志".to_owned(),
         ),
     };
-    told(format!("角色 {role} 不能登录：{why}"), remedy)
+    advice(format!("角色 {role} 不能登录：{why}"), remedy)
 }
 
 pub(in crate::check) fn schema_is(version: i64) -> String {
     format!("表结构是本版本需要的第 {version} 版")
 }
 
-pub(in crate::check) fn schema_old(found: i64, needed: i64) -> Told {
-    told(format!("表结构是第 {found} 版，本版本需要第 {needed} 版"), "运行 huiyin apply 升级表结构")
+pub(in crate::check) fn schema_old(found: i64, needed: i64) -> Advice {
+    advice(format!("表结构是第 {found} 版，本版本需要第 {needed} 版"), "运行 huiyin apply 升级表结构")
 }
 
-pub(in crate::check) fn schema_newer(found: i64, needed: i64) -> Told {
-    told(
+pub(in crate::check) fn schema_newer(found: i64, needed: i64) -> Advice {
+    advice(
         format!("表结构是第 {found} 版，比本程序需要的第 {needed} 版新"),
         "可以继续用；升级尚未完成时属正常，否则换用较新的程序",
     )
 }
 
-pub(in crate::check) fn no_rules() -> Told {
-    told("数据库里还没有生效的规则（公司名、名单、提醒规则）", "运行 huiyin apply")
+pub(in crate::check) fn no_rules() -> Advice {
+    advice("数据库里还没有生效的规则（公司名、名单、提醒规则）", "运行 huiyin apply")
 }
 
 pub(in crate::check) fn rules_are(version: i64) -> String {
@@ -80,8 +80,8 @@ pub(in crate::check) const DECLARED: &str = "所有流和消费者都已声明�
 pub(in crate::check) const NOBODY_LOOKS_AT_STREAMS: &str = "admin 和 reader 都不能登录，流和消费者未检查";
 pub(in crate::check) const SYNC_ALWAYS: &str = "NATS 每次写入都落盘（sync_interval: always）";
 
-pub(in crate::check) fn bus_unreachable(url: &str) -> Told {
-    told(format!("连不上总线 {url}"), "确认 nats-server 已启动，bus.url 填写正确，防火墙放行")
+pub(in crate::check) fn bus_unreachable(url: &str) -> Advice {
+    advice(format!("连不上总线 {url}"), "确认 nats-server 已启动，bus.url 填写正确，防火墙放行")
 }
 
 pub(in crate::check) fn user_not_tried(user: &str) -> String {
@@ -92,7 +92,7 @@ pub(in crate::check) fn user_logs_in(user: &str) -> String {
     format!("用户 {user} 可以登录")
 }
 
-pub(in crate::check) fn user_refused(user: &str, failure: &LoginFailure) -> Told {
+pub(in crate::check) fn user_refused(user: &str, failure: &LoginFailure) -> Advice {
     let (why, remedy) = match failure {
         LoginFailure::NoPassword => {
             ("配置里没有它的密码", format!("填写 bus.passwords.{user}（或 {user}_file）"))
@@ -103,31 +103,31 @@ pub(in crate::check) fn user_refused(user: &str, failure: &LoginFailure) -> Told
         ),
         _ => ("NATS 没有及时回应", "检查 nats-server 的日志和连接数上限".to_owned()),
     };
-    told(format!("用户 {user} 不能登录：{why}"), remedy)
+    advice(format!("用户 {user} 不能登录：{why}"), remedy)
 }
 
-pub(in crate::check) fn not_declared(difference: &Difference) -> Told {
+pub(in crate::check) fn not_declared(difference: &Difference) -> Advice {
     let Difference { what, settings } = difference;
     let what = what.replace("stream ", "流 ").replace("consumer ", "消费者 ");
     if settings.is_empty() {
-        told(format!("{what} 还没有声明"), "运行 huiyin apply")
+        advice(format!("{what} 还没有声明"), "运行 huiyin apply")
     } else {
-        told(
+        advice(
             format!("{what} 的设置与本版本不同：{}", settings.join("、")),
             "运行 huiyin apply；若被拒绝，把本次输出交给维护者。不要删除流或消费者：里面有还没有处理的消息",
         )
     }
 }
 
-pub(in crate::check) fn streams_unreadable() -> Told {
-    told(
+pub(in crate::check) fn streams_unreadable() -> Advice {
+    advice(
         "读不到流和消费者的情况",
         "确认 nats-server 开启了 JetStream（nats.conf 的 jetstream 一节），且磁盘未满",
     )
 }
 
-pub(in crate::check) fn not_synced() -> Told {
-    told(
+pub(in crate::check) fn not_synced() -> Advice {
+    advice(
         "NATS 不是每次写入都落盘：断电可能丢失刚收到的消息",
         "在 nats.conf 的 jetstream 一节写上 sync_interval: always，重启 nats-server",
     )

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use vika::Error as VikaError;
 use vika::schema::ColumnProblem;
 
-use super::{Told, told};
+use super::{Advice, advice};
 
 pub(in crate::check) const VIKA_IS_OFF: &str = "vika.enabled 是 false，未检查";
 pub(in crate::check) const SHEETS_NOT_READ: &str = "写表的 API Token 不能用，三张表未检查";
@@ -13,8 +13,8 @@ pub(in crate::check) const NAMES_NOT_READ: &str = "表格账号的显示名未�
 pub(in crate::check) const NO_ROWS_YET: &str =
     "表格账号的显示名未检查：群聊总表 还没有行，写入第一批群后再查";
 
-pub(in crate::check) fn not_a_space(space: &str) -> Told {
-    told(
+pub(in crate::check) fn not_a_space(space: &str) -> Advice {
+    advice(
         format!("vika.space 填的 {space} 不是空间站的编号"),
         "在浏览器打开空间站，地址里 spc 开头的一段就是它",
     )
@@ -24,13 +24,13 @@ pub(in crate::check) fn token_opens(key: &str, space: &str) -> String {
     format!("API Token vika.{key} 有效，能打开空间站 {space}")
 }
 
-pub(in crate::check) fn vika_token(key: &str, space: &str, error: &VikaError) -> Told {
+pub(in crate::check) fn vika_token(key: &str, space: &str, error: &VikaError) -> Advice {
     match error {
-        VikaError::Unauthorized => told(
+        VikaError::Unauthorized => advice(
             format!("维格表不接受 API Token vika.{key}"),
             "用这个表格账号登录，在「用户中心 → 开发者配置」里重新复制 API Token（usk 开头）",
         ),
-        VikaError::Forbidden { .. } | VikaError::SheetMissing { .. } => told(
+        VikaError::Forbidden { .. } | VikaError::SheetMissing { .. } => advice(
             format!("API Token vika.{key} 的表格账号不是空间站 {space} 的成员"),
             "在维格表里把这个账号加入空间站，或改正 vika.space",
         ),
@@ -38,41 +38,41 @@ pub(in crate::check) fn vika_token(key: &str, space: &str, error: &VikaError) ->
     }
 }
 
-fn vika(what: &str, error: &VikaError) -> Told {
+fn vika(what: &str, error: &VikaError) -> Advice {
     match error {
         VikaError::Quota { .. } => {
-            told(format!("{what}：空间站本月的 API 调用次数已用完"), "升级空间站的套餐，或等到下个月")
+            advice(format!("{what}：空间站本月的 API 调用次数已用完"), "升级空间站的套餐，或等到下个月")
         }
-        VikaError::RateLimited { .. } => told(
+        VikaError::RateLimited { .. } => advice(
             format!("{what}：调用太频繁，被维格表限速"),
             "有别的程序在用同一个 API Token；换一个专用的表格账号，稍后再查",
         ),
-        VikaError::Retry { .. } | VikaError::Ambiguous { .. } => told(
+        VikaError::Retry { .. } | VikaError::Ambiguous { .. } => advice(
             format!("{what}：连不上维格表，或它没有正常回应"),
             "检查本机能否访问 vika.base_url（网络、代理、防火墙），稍后再查",
         ),
         VikaError::Unauthorized | VikaError::Forbidden { .. } => {
-            told(format!("{what}：维格表拒绝了这个账号"), "在维格表里给这个表格账号「可编辑」的权限")
+            advice(format!("{what}：维格表拒绝了这个账号"), "在维格表里给这个表格账号「可编辑」的权限")
         }
-        _ => told(format!("{what}：维格表的回应不合预期"), "稍后再查；一直如此时把本次输出交给维护者"),
+        _ => advice(format!("{what}：维格表的回应不合预期"), "稍后再查；一直如此时把本次输出交给维护者"),
     }
 }
 
-pub(in crate::check) fn no_sheet(title: &str, key: &str) -> Told {
-    told(
+pub(in crate::check) fn no_sheet(title: &str, key: &str) -> Advice {
+    advice(
         format!("还没有填写表「{title}」的编号（vika.sheets.{key}）"),
         "运行 huiyin init-vika，把它打印的编号写进配置",
     )
 }
 
-pub(in crate::check) fn sheet_missing(title: &str, key: &str) -> Told {
-    told(
+pub(in crate::check) fn sheet_missing(title: &str, key: &str) -> Advice {
+    advice(
         format!("找不到表「{title}」（vika.sheets.{key}），或表格账号看不到它"),
         "核对编号（浏览器地址里 dst 开头的一段），并给这个账号「可编辑」的权限；表被删了就运行 huiyin init-vika",
     )
 }
 
-pub(in crate::check) fn sheet_unreadable(title: &str, error: &VikaError) -> Told {
+pub(in crate::check) fn sheet_unreadable(title: &str, error: &VikaError) -> Advice {
     vika(&format!("读不到表「{title}」"), error)
 }
 
@@ -80,27 +80,27 @@ pub(in crate::check) fn sheet_is_sound(title: &str, columns: usize) -> String {
     format!("表「{title}」的 {columns} 列都在，类型正确")
 }
 
-pub(in crate::check) fn column(title: &str, problem: &ColumnProblem) -> Told {
+pub(in crate::check) fn column(title: &str, problem: &ColumnProblem) -> Advice {
     match problem {
-        ColumnProblem::Missing { column, perhaps: Some(other) } => told(
+        ColumnProblem::Missing { column, candidate: Some(other) } => advice(
             format!("表「{title}」缺少列「{column}」，可能被改名成了「{other}」"),
             format!("把「{other}」改回「{column}」；若确实删掉了，运行 huiyin init-vika 补上"),
         ),
-        ColumnProblem::Missing { column, perhaps: None } => {
-            told(format!("表「{title}」缺少列「{column}」"), "运行 huiyin init-vika 补上")
+        ColumnProblem::Missing { column, candidate: None } => {
+            advice(format!("表「{title}」缺少列「{column}」"), "运行 huiyin init-vika 补上")
         }
-        ColumnProblem::Renamed { column, now } => told(
+        ColumnProblem::Renamed { column, now } => advice(
             format!("表「{title}」的列「{column}」被改名成了「{now}」"),
             format!("在维格表里把列名改回「{column}」"),
         ),
-        ColumnProblem::Retyped { column, wanted, found } => told(
+        ColumnProblem::Retyped { column, wanted, found } => advice(
             format!("表「{title}」的列「{column}」类型是 {found}"),
             format!("在维格表里把它的类型改回 {wanted}"),
         ),
-        ColumnProblem::Doubled { column } => {
-            told(format!("表「{title}」有几列都叫「{column}」"), "只留一列，其余的删除或改名")
+        ColumnProblem::Duplicate { column } => {
+            advice(format!("表「{title}」有几列都叫「{column}」"), "只留一列，其余的删除或改名")
         }
-        ColumnProblem::OptionMissing { column, option } => told(
+        ColumnProblem::OptionMissing { column, option } => advice(
             format!("表「{title}」的列「{column}」缺少选项「{option}」"),
             "在维格表里给这一列加上这个选项，一字不差",
         ),
@@ -111,9 +111,9 @@ pub(in crate::check) fn bot_name_seen(name: &str) -> String {
     format!("表格账号的显示名「{name}」与 vika.bot_names 一致")
 }
 
-pub(in crate::check) fn bot_names_unseen(seen: &BTreeSet<&str>, names: &[String]) -> Told {
+pub(in crate::check) fn bot_names_unseen(seen: &BTreeSet<&str>, names: &[String]) -> Advice {
     let seen: Vec<&str> = seen.iter().copied().collect();
-    told(
+    advice(
         format!(
             "群聊总表 的修改人是「{}」，其中没有 vika.bot_names 里的「{}」",
             seen.join("、"),

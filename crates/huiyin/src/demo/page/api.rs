@@ -15,7 +15,6 @@ use super::sources::Sources;
 
 type Shared = State<Arc<Sources>>;
 
-/// All of them.
 pub fn routes() -> Router<Arc<Sources>> {
     Router::new()
         .route("/api/scene", get(async |State(sources): Shared| answer(sources.scene().await)))
@@ -53,8 +52,8 @@ struct Presence {
     inside: bool,
 }
 
-async fn presence(State(sources): Shared, Json(wish): Json<Presence>) -> Response {
-    answer(sources.presence(&wish.room, wish.inside).await)
+async fn presence(State(sources): Shared, Json(wanted): Json<Presence>) -> Response {
+    answer(sources.presence(&wanted.room, wanted.inside).await)
 }
 
 #[derive(Deserialize)]

@@ -22,12 +22,11 @@ use runtime::serve::{Limits, Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use sources::{Places, Sources};
+pub use sources::{Addresses, Sources};
 
 /// The page is served here if the port is free, so that an open tab survives a restart.
 const PREFERRED_PORT: u16 = 8400;
 
-/// The running page.
 pub struct Page {
     address: SocketAddr,
     stop: CancellationToken,

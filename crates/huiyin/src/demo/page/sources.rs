@@ -19,14 +19,13 @@ use crate::local::Health;
 const TRANSCRIPT: i64 = 60;
 /// The source of messages, from the gateway or on its behalf.
 const SOURCE: &str = "wechaty";
-/// Connections for looking.
 const POOL_SIZE: u32 = 2;
 
 /// Everything behind the page.
 pub struct Sources {
     db: PgPool,
     http: Client,
-    places: Places,
+    addresses: Addresses,
     people: Value,
     config: Value,
     health: Health,
@@ -35,7 +34,7 @@ pub struct Sources {
 
 /// Where the page passes things on to, and with which tokens.
 #[derive(Clone)]
-pub struct Places {
+pub struct Addresses {
     /// Root of the fake Vika.
     pub vika: String,
     /// A manager's token there.
@@ -46,9 +45,7 @@ pub struct Places {
     pub control: Option<String>,
     /// The token that it asks for beyond loopback.
     pub control_token: Option<String>,
-    /// The webhook.
     pub webhook: String,
-    /// Its token.
     pub webhook_token: String,
 }
 
@@ -61,7 +58,7 @@ impl Sources {
         health: &Health,
         clock: &Clock,
     ) -> Result<Self> {
-        let places = Places {
+        let addresses = Addresses {
             vika: world.outside.vika.url.clone(),
             manager_token: world.keys.manager.clone(),
             feishu: world.outside.feishu.base_url(),
@@ -70,16 +67,21 @@ impl Sources {
             webhook: format!("http://{}/v1/messages", world.ingest),
             webhook_token: world.secrets.get("ingest"),
         };
-        Self::new(places, world.people.clone(), config, db, (health.clone(), clock.clone()))
+        Self::new(addresses, world.people.clone(), config, db, (health.clone(), clock.clone()))
     }
 
     /// Of services that run elsewhere and fail for themselves.
-    pub fn elsewhere(places: Places, people: Value, config: &Config, db: PgConnectOptions) -> Result<Self> {
-        Self::new(places, people, config, db, (Health::default(), Clock::system()))
+    pub fn elsewhere(
+        addresses: Addresses,
+        people: Value,
+        config: &Config,
+        db: PgConnectOptions,
+    ) -> Result<Self> {
+        Self::new(addresses, people, config, db, (Health::default(), Clock::system()))
     }
 
     fn new(
-        places: Places,
+        addresses: Addresses,
         people: Value,
         config: &Config,
         db: PgConnectOptions,
@@ -87,13 +89,13 @@ impl Sources {
     ) -> Result<Self> {
         let db = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(db);
         let http = runtime::http::client()?;
-        Ok(Self { db, http, places, people, config: shown_config(config), health, clock })
+        Ok(Self { db, http, addresses, people, config: shown_config(config), health, clock })
     }
 
     /// A call of the mock account's control port.
     fn control(&self, method: Method, path: &str) -> Option<RequestBuilder> {
-        let request = self.http.request(method, format!("{}{path}", self.places.control.as_ref()?));
-        Some(match &self.places.control_token {
+        let request = self.http.request(method, format!("{}{path}", self.addresses.control.as_ref()?));
+        Some(match &self.addresses.control_token {
             Some(token) => request.bearer_auth(token),
             None => request,
         })
@@ -106,15 +108,15 @@ impl Sources {
             None => self.people.clone(),
         };
         Ok(json!({
-            "world": world, "company": self.config, "gateway": self.places.control.is_some(), "views": tables::shown(),
+            "world": world, "company": self.config, "gateway": self.addresses.control.is_some(), "views": tables::shown(),
             "colours": colours()
         }))
     }
 
     /// What changes: conversations, tables, cards.
     pub async fn state(&self) -> Result<Value> {
-        let sheets = ask(VIKA, self.http.get(format!("{}/_sim/sheets", self.places.vika))).await?;
-        let messages = ask(FEISHU, self.http.get(format!("{}/_sim/messages", self.places.feishu))).await?;
+        let sheets = ask(VIKA, self.http.get(format!("{}/_sim/sheets", self.addresses.vika))).await?;
+        let messages = ask(FEISHU, self.http.get(format!("{}/_sim/messages", self.addresses.feishu))).await?;
         let failures = self.health.failures();
         Ok(
             json!({ "rooms": self.conversations().await.map_err(|error| gone(DATABASE, &error))?, "sheets": sheets, "cards": messages, "failures": failures,
@@ -126,13 +128,13 @@ impl Sources {
         let mut connection = self.db.acquire().await?;
         let mut rooms = Vec::new();
         for room in store::rooms::list(&mut connection, None).await? {
-            let said = store::rooms::timeline::last_said(&mut connection, &room.room, TRANSCRIPT).await?;
-            let lines: Vec<Value> = said
+            let entries = store::rooms::timeline::last_said(&mut connection, &room.room, TRANSCRIPT).await?;
+            let lines: Vec<Value> = entries
                 .iter()
-                .map(|said| {
+                .map(|entry| {
                     json!({
-                        "talker": said.sender.key.id, "name": wording::name(&said.sender.name), "at": said.at,
-                        "text": wording::shown(said.kind, said.text.as_deref().unwrap_or_default()),
+                        "talker": entry.sender.key.id, "name": wording::name(&entry.sender.name), "at": entry.at,
+                        "text": wording::shown(entry.kind, entry.text.as_deref().unwrap_or_default()),
                     })
                 })
                 .collect();
@@ -164,7 +166,8 @@ impl Sources {
             },
             "sent_at": self.clock.now(), "kind": "text", "text": text
         });
-        let request = self.http.post(&self.places.webhook).bearer_auth(&self.places.webhook_token).json(&row);
+        let request =
+            self.http.post(&self.addresses.webhook).bearer_auth(&self.addresses.webhook_token).json(&row);
         ask(INGEST, request).await
     }
 
@@ -187,22 +190,22 @@ impl Sources {
 
     /// A manager edits a cell.
     pub async fn edit(&self, sheet: &str, record: &str, column: &str, value: &Value) -> Result<Value> {
-        let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", self.places.vika);
+        let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", self.addresses.vika);
         let body = json!({
             "fieldKey": "name", "records": [{ "recordId": record, "fields": { column: value } }]
         });
-        ask(VIKA, self.http.patch(url).bearer_auth(&self.places.manager_token).json(&body)).await
+        ask(VIKA, self.http.patch(url).bearer_auth(&self.addresses.manager_token).json(&body)).await
     }
 
     /// A picture that a card shows.
     pub async fn image(&self, key: &str) -> Result<Vec<u8>> {
-        let answer = self.http.get(format!("{}/_sim/images/{key}", self.places.feishu)).send().await?;
+        let answer = self.http.get(format!("{}/_sim/images/{key}", self.addresses.feishu)).send().await?;
         Ok(answer.error_for_status()?.bytes().await?.to_vec())
     }
 
     /// Somebody clicks a card's button.
     pub async fn click(&self, click: &Value) -> Result<Value> {
-        ask(FEISHU, self.http.post(format!("{}/_sim/click", self.places.feishu)).json(click)).await
+        ask(FEISHU, self.http.post(format!("{}/_sim/click", self.addresses.feishu)).json(click)).await
     }
 }
 
@@ -247,7 +250,7 @@ impl Sources {
     pub(super) fn of_nothing() -> Self {
         let nobody = || "http://127.0.0.1:1".to_owned();
         let db = store::sqlx::postgres::PgConnectOptions::new().host("127.0.0.1").port(1);
-        let places = Places {
+        let addresses = Addresses {
             vika: nobody(),
             manager_token: String::new(),
             feishu: nobody(),
@@ -259,7 +262,7 @@ impl Sources {
         Self {
             db: PgPoolOptions::new().connect_lazy_with(db),
             http: runtime::http::client().unwrap(),
-            places,
+            addresses,
             people: json!({ "rooms": [], "contacts": [] }),
             config: json!({}),
             health: Health::default(),

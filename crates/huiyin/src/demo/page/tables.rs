@@ -153,7 +153,6 @@ fn look_all_rooms(column: AllRooms) -> Option<&'static str> {
 }
 
 impl<T: Table> Sheet<T> {
-    /// All its rows.
     fn describe(&self, look: impl Fn(T) -> Option<&'static str>) -> Value {
         self.view(&View { title: T::TITLE, conditions: &[] }, look)
     }

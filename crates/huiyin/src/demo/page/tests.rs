@@ -46,7 +46,7 @@ async fn what_is_not_reached_is_an_error_with_a_reason() {
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
     let body: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(body["error"], "演示的一部分没有应答：维格表（模拟）", "in words of who plays");
-    for (path, wish, told) in [
+    for (path, body, told) in [
         ("say", serde_json::json!({"room": "r", "talker": "t", "text": "在吗？"}), "采集服务（ingest）"),
         (
             "edit",
@@ -55,7 +55,7 @@ async fn what_is_not_reached_is_an_error_with_a_reason() {
         ),
         ("click", serde_json::json!({}), "飞书（模拟）"),
     ] {
-        let answer = http.post(format!("http://{address}/api/{path}")).json(&wish).send().await.unwrap();
+        let answer = http.post(format!("http://{address}/api/{path}")).json(&body).send().await.unwrap();
         let body: serde_json::Value = answer.json().await.unwrap();
         assert_eq!(body["error"], format!("演示的一部分没有应答：{told}"), "{path}");
     }

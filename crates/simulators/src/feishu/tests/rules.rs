@@ -88,7 +88,6 @@ fn bad_cards_are_refused_with_their_code() {
     assert!(verdict("{not json").unwrap_err().contains("200621"));
 }
 
-/// Seen to fail before: all of these were taken.
 #[test]
 fn what_the_documents_name_by_the_way_is_refused_too() {
     are_refused(&[
@@ -131,7 +130,6 @@ fn what_the_documents_name_by_the_way_is_refused_too() {
     ]);
 }
 
-/// Wherever it stands. Seen to fail before for all but the `img` of schema 2.0.
 #[test]
 fn a_picture_that_was_never_uploaded_is_refused() {
     are_refused(&[

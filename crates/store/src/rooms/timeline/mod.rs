@@ -1,20 +1,21 @@
 //! The timeline: entries in, entries out.
 
+use std::borrow::Cow;
+
 use domain::Timestamp;
-use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
 use domain::message::{MessageKind, Sender};
-use domain::timeline::{
-    Body, Cancel, Claim, Departure, Entry, Message, Position, Quote, RoomFacts, SourceTime,
-};
+use domain::timeline::{Body, Cancel, Departure, Entry, Message, Position, RoomFacts, SourceTime};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
+use self::fact::{AssignedFact, CancelFact, DepartureFact, MessageFact};
 use super::parse;
 
+mod fact;
 mod insert;
 mod places;
 
@@ -67,68 +68,19 @@ pub struct Stored {
     pub text: Option<String>,
 }
 
-/// Facts of entries that are no messages, as the `facts` column holds them.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Facts {
-    Cancel {
-        command: CommandId,
-        by: String,
-        reason: String,
-        #[serde(default)]
-        claim: Claim,
-        at: Timestamp,
-    },
-    Assigned {
-        owner: Option<domain::id::StaffName>,
-        stage: domain::rules::Stage,
-    },
-    People(RoomFacts),
-}
-
-/// What is stored of these entries, for telling a redelivery from a contradiction.
-pub async fn stored(
-    connection: &mut PgConnection,
-    rooms: &[String],
-    entries: &[String],
-) -> Result<Vec<Stored>, sqlx::Error> {
+/// What is stored of these entries, in whatever room, for telling a redelivery from a contradiction.
+pub async fn stored(connection: &mut PgConnection, entries: &[&str]) -> Result<Vec<Stored>, sqlx::Error> {
     sqlx::query_as!(
         Stored,
         r#"
         select room, entry, pos_seq as seq, pos_order as "order", pos_at as at,
                coalesce(stamped_at, pos_at) as "sent_at!", sender, body as text
         from timeline
-        where (room, entry) in (select * from unnest($1::text[], $2::text[]))
+        where entry = any ($1)
         "#,
-        rooms,
-        entries,
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// One of these messages that stands in another room too, if there is one. Each is looked up by itself: as a join the
-/// whole timeline would be read for them.
-pub async fn elsewhere(
-    connection: &mut PgConnection,
-    rooms: &[&str],
-    entries: &[&str],
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"
-        select found.entry
-        from unnest($1::text[], $2::text[]) as new (room, entry)
-             cross join lateral (
-                 select other.entry from timeline other
-                 where other.entry = new.entry and other.kind = 'message' and other.room <> new.room
-                 limit 1
-             ) as found
-        limit 1
-        "#,
-        rooms as _,
         entries as _,
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await
 }
 
@@ -162,20 +114,28 @@ pub async fn move_cancels(
     Ok(())
 }
 
+/// Whether any of these entries is taken back by one that stands already, as when a recall comes before its message.
+pub async fn are_targets(connection: &mut PgConnection, entries: &[&str]) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from timeline where target = any ($1)) as "exists!""#,
+        entries as _
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// Links recalls to messages and undone cancels to cancels, wherever one of the two is among these entries and the
 /// link is not there yet. Returns the room (in text form) and position of every entry that was changed by it.
 pub async fn link(
     connection: &mut PgConnection,
-    rooms: &[String],
-    entries: &[String],
+    entries: &[&str],
 ) -> Result<Vec<(String, Position)>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         with named as (
-            select distinct r.room, r.target
-            from unnest($1::text[], $2::text[]) as new (room, entry)
-            join timeline r on r.room = new.room and r.target is not null
-                           and (r.entry = new.entry or r.target = new.entry)
+            select room, target from timeline where entry = any ($1) and target is not null
+            union
+            select room, target from timeline where target = any ($1)
         ), first as (
             select distinct on (r.room, r.target) r.room, r.target, r.pos_at, r.pos_order, r.pos_seq, r.pos_entry
             from named join timeline r on r.room = named.room and r.target = named.target
@@ -194,8 +154,7 @@ pub async fn link(
                    <> (first.pos_entry, first.pos_seq, first.pos_at)))
         returning t.room, t.pos_at, t.pos_order, t.pos_seq, t.pos_entry, t.pos_after
         "#,
-        rooms,
-        entries,
+        entries as _,
     )
     .fetch_all(connection)
     .await?;
@@ -240,9 +199,7 @@ pub async fn after(
     let rows = sqlx::query!(
         r#"
         select entry, pos_at, pos_order, pos_seq, pos_entry, pos_after, kind, received_at, stamped_at, stamped_order,
-               sender, sender_name, corporation, coworker, is_self, message, features as "features: Json<Features>",
-               history, recalled as "recalled: Json<Position>", target, facts as "facts: Json<Facts>", undone,
-               contact_type, nature, mentions as "mentions: Json<Vec<String>>", quote as "quote: Json<Quote>"
+               sender, is_self, message, history, recalled as "recalled: Json<Position>", target, undone, fact
         from timeline
         where room = $1
           and ($2::timestamptz is null or (pos_at, pos_order, pos_seq, pos_entry, pos_after) > ($2, $3, $4, $5, $6))
@@ -265,21 +222,13 @@ pub async fn after(
                 received_at: row.received_at,
                 stamped: stamped(row.stamped_at, row.stamped_order),
                 sender: row.sender,
-                sender_name: row.sender_name,
-                corporation: row.corporation,
-                coworker: row.coworker,
                 is_self: row.is_self,
                 message: row.message,
-                features: row.features.map(|json| json.0),
                 history: row.history,
                 recalled: row.recalled.map(|json| json.0),
                 target: row.target,
-                facts: row.facts.map(|json| json.0),
                 undone: row.undone,
-                contact_type: row.contact_type,
-                nature: row.nature,
-                mentions: row.mentions.map_or_else(Vec::new, |json| json.0),
-                quote: row.quote.map(|json| json.0),
+                fact: row.fact,
             }
             .body()?;
             Ok(Entry {
@@ -296,66 +245,67 @@ struct Row {
     received_at: Timestamp,
     stamped: Option<SourceTime>,
     sender: Option<String>,
-    sender_name: Option<String>,
-    corporation: Option<String>,
-    coworker: Option<bool>,
     is_self: bool,
     message: Option<String>,
-    features: Option<Features>,
     history: bool,
     recalled: Option<Position>,
     target: Option<String>,
-    facts: Option<Facts>,
     undone: bool,
-    contact_type: Option<String>,
-    nature: Option<String>,
-    mentions: Vec<String>,
-    quote: Option<Quote>,
+    fact: Option<String>,
 }
 
 impl Row {
     fn body(self) -> Result<Body, sqlx::Error> {
-        let undone = self.undone;
-        Ok(match (self.kind.as_str(), self.facts) {
-            ("recall", _) => Body::Recall { target: parse(&self.target.unwrap_or_default(), "target")? },
-            ("cancel", Some(Facts::Cancel { command, by, reason, claim, at })) => {
-                Body::Cancel(Cancel { command, by, reason, claim, at, undone })
+        let fact = self.fact.as_deref();
+        Ok(match self.kind.as_str() {
+            "message" => self.message()?,
+            "recall" => Body::Recall { target: parse(&self.target.unwrap_or_default(), "target")? },
+            "cancel" => {
+                let CancelFact { command, by, reason, kind, at } = fact::read(fact)?;
+                let (command, by, reason) = (command.into_owned(), by.into_owned(), reason.into_owned());
+                Body::Cancel(Cancel { command, by, reason, kind, at, undone: self.undone })
             }
-            ("cancel_undone", _) => {
-                Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) }
+            "cancel_undone" => Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) },
+            "assigned" => {
+                let AssignedFact { owner, stage } = fact::read(fact)?;
+                Body::Assigned { owner: owner.map(Cow::into_owned), stage }
             }
-            ("assigned", Some(Facts::Assigned { owner, stage })) => Body::Assigned { owner, stage },
-            ("facts", Some(Facts::People(people))) => {
-                let account = people.account.or_else(|| account_of(&self.entry));
-                Body::Facts(RoomFacts { account, ..people })
+            "facts" => Body::Facts(fact::read::<RoomFacts>(fact)?),
+            "account_left" => {
+                let DepartureFact { account, by } = fact::read(fact)?;
+                Body::AccountLeft(Departure { account: account.into_owned(), by: by.map(Cow::into_owned) })
             }
-            ("account_left", _) => {
-                let account = account_of(&self.entry).unwrap_or_default();
-                Body::AccountLeft(Departure { account, by: self.sender_name })
-            }
-            ("message", _) => Body::Message(Message {
-                key: parse::<MessageKey>(&self.entry, "entry")?,
-                sender: Sender {
-                    key: parse::<PersonKey>(&self.sender.unwrap_or_default(), "sender")?,
-                    name: self.sender_name.unwrap_or_default(),
-                    corporation: self.corporation.unwrap_or_default(),
-                    coworker: self.coworker,
-                    is_self: self.is_self,
-                    contact_type: self.contact_type.and_then(word),
-                },
-                nature: self.nature.and_then(word).unwrap_or_default(),
-                mentions: self.mentions.iter().filter_map(|person| person.parse().ok()).collect(),
-                quote: self.quote.map(Box::new),
-                kind: kind_of(self.message.unwrap_or_default()),
-                features: self.features.ok_or_else(|| missing("features"))?,
-                history: self.history,
-                received_at: self.received_at,
-                stamped: self.stamped,
-                recalled: self.recalled,
-            }),
-            _ => return Err(missing("facts")),
+            _ => return Err(sqlx::Error::ColumnNotFound(format!("an entry of kind {:?}", self.kind))),
         })
     }
+
+    fn message(self) -> Result<Body, sqlx::Error> {
+        let fact: MessageFact<'_> = fact::read(self.fact.as_deref())?;
+        Ok(Body::Message(Message {
+            key: parse::<MessageKey>(&self.entry, "entry")?,
+            sender: sender(&self.sender.unwrap_or_default(), self.is_self, &fact)?,
+            nature: fact.nature.unwrap_or_default(),
+            mentions: fact.mentions.iter().filter_map(|person| person.parse().ok()).collect(),
+            quote: fact.quote.map(|quote| Box::new(quote.into_owned())),
+            kind: kind_of(self.message.unwrap_or_default()),
+            features: fact.features.into_owned(),
+            history: self.history,
+            received_at: self.received_at,
+            stamped: self.stamped,
+            recalled: self.recalled,
+        }))
+    }
+}
+
+fn sender(key: &str, is_self: bool, fact: &MessageFact<'_>) -> Result<Sender, sqlx::Error> {
+    Ok(Sender {
+        key: parse::<PersonKey>(key, "sender")?,
+        name: fact.name.clone().into_owned(),
+        corporation: fact.corporation.clone().into_owned(),
+        coworker: fact.coworker,
+        is_self,
+        contact_type: fact.contact_type,
+    })
 }
 
 fn kind_of(text: String) -> MessageKind {
@@ -367,17 +317,13 @@ fn word<T: DeserializeOwned>(text: String) -> Option<T> {
     serde_json::from_value(Value::String(text)).ok()
 }
 
+/// What [`word`] reads.
+fn word_of(value: &impl Serialize) -> Option<String> {
+    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(ToOwned::to_owned))
+}
+
 fn command_of(entry: &str) -> CommandId {
     CommandId(entry.strip_prefix("command:").unwrap_or(entry).to_owned())
-}
-
-/// The account of ours that an entry was captured by, as its id says.
-fn account_of(entry: &str) -> Option<String> {
-    entry.parse::<MessageKey>().ok().map(|key| key.account)
-}
-
-fn missing(column: &str) -> sqlx::Error {
-    sqlx::Error::ColumnNotFound(column.to_owned())
 }
 
 /// A message as the last lines are made of.
@@ -401,8 +347,7 @@ pub async fn last_said(
 ) -> Result<Vec<Said>, sqlx::Error> {
     let mut rows = sqlx::query!(
         r#"
-        select sender as "sender!", sender_name, corporation, coworker, is_self, contact_type, message as "message!",
-               body, pos_at
+        select sender as "sender!", is_self, message as "message!", body, pos_at, fact
         from timeline
         where room = $1 and kind = 'message' and recalled is null and message not in ('system', 'recalled')
               and body is not null
@@ -418,14 +363,7 @@ pub async fn last_said(
     rows.into_iter()
         .map(|row| {
             Ok(Said {
-                sender: Sender {
-                    key: parse(&row.sender, "sender")?,
-                    name: row.sender_name.unwrap_or_default(),
-                    corporation: row.corporation.unwrap_or_default(),
-                    coworker: row.coworker,
-                    is_self: row.is_self,
-                    contact_type: row.contact_type.and_then(word),
-                },
+                sender: sender(&row.sender, row.is_self, &fact::read(row.fact.as_deref())?)?,
                 kind: kind_of(row.message),
                 text: row.body,
                 at: row.pos_at,

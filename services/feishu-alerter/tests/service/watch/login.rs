@@ -1,4 +1,4 @@
-//! A lost login: the code to be scanned, operators pressed, again every quarter of an hour, until somebody has scanned.
+//! A lost login: the code to be scanned, urgent pushes to operators, again every quarter of an hour, until somebody has scanned.
 
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
@@ -69,7 +69,6 @@ async fn until_picture(scene: &Scene, message: usize) -> Result<String> {
     .await
 }
 
-/// Proven to fail: with `press: false` in `NewCard` nobody is pressed.
 #[tokio::test]
 async fn the_code_is_shown_operators_are_pressed_and_again_until_somebody_scans() -> Result<()> {
     let mut scene = scene().await?;
@@ -111,7 +110,6 @@ async fn the_code_is_shown_operators_are_pressed_and_again_until_somebody_scans(
     stop(scene, alerter, [service, capture]).await
 }
 
-/// Seen to fail: the card asked for a scan that leads nowhere, with a picture that nobody can scan.
 #[tokio::test]
 async fn a_verification_is_asked_for_in_words_and_never_drawn() -> Result<()> {
     let mut scene = scene().await?;
@@ -142,7 +140,7 @@ async fn a_verification_is_asked_for_in_words_and_never_drawn() -> Result<()> {
     stop(scene, alerter, [service, capture]).await
 }
 
-/// An app that may neither upload nor press still tells, and the rest goes on.
+/// An app that may neither upload nor push still sends, and the rest goes on.
 #[tokio::test]
 async fn without_the_rights_to_upload_and_press_the_card_is_there_all_the_same() -> Result<()> {
     let mut scene = scene().await?;
@@ -165,7 +163,6 @@ async fn without_the_rights_to_upload_and_press_the_card_is_there_all_the_same()
     stop(scene, alerter, [service, capture]).await
 }
 
-/// Seen to fail: with a repeated card still wanted, each of them goes out and presses.
 #[tokio::test]
 async fn what_could_not_be_said_for_long_is_said_once() -> Result<()> {
     let mut scene = scene().await?;

@@ -16,8 +16,6 @@ use crate::support::{TO_LI, TO_WANG};
 
 use super::support::{beating, hooked, scene, scene_with, stop, until_watching};
 
-/// Proven to fail: without `mark_told` the fallback is told at every look; with a card counted only while it is itself being
-/// tried, it is told nothing, since the next rung takes the place of each.
 #[tokio::test]
 async fn when_feishu_refuses_the_fallback_is_told_once_and_once_when_it_is_over() -> Result<()> {
     let mut scene = scene().await?;
@@ -61,7 +59,6 @@ async fn outside() -> Result<(String, Arc<AtomicUsize>)> {
     Ok((url, calls))
 }
 
-/// Proven to fail: with `Pulse::is_felt` always true it goes on while nobody can be told of anything.
 #[tokio::test]
 async fn the_heartbeat_lasts_as_long_as_people_can_be_told() -> Result<()> {
     let (url, calls) = outside().await?;
@@ -109,8 +106,7 @@ async fn assert_silent(calls: &AtomicUsize) {
     assert_eq!(calls.load(Ordering::Relaxed), before);
 }
 
-/// The alarm's own card is all that is tried. Seen to fail: with the time counted from the last attempts, which every retry
-/// makes anew, nobody is told.
+/// The alarm's own card is all that is tried.
 #[tokio::test]
 async fn an_alarm_that_alone_does_not_get_out_is_told_to_the_fallback() -> Result<()> {
     let mut scene = scene().await?;
@@ -135,8 +131,6 @@ async fn an_alarm_that_alone_does_not_get_out_is_told_to_the_fallback() -> Resul
     stop(scene, alerter, []).await
 }
 
-/// Seen to fail: with the time counted from the last attempts each retry, ten minutes after the last, is taken for a
-/// recovery.
 #[tokio::test]
 async fn a_quota_that_is_used_up_is_told_once() -> Result<()> {
     let mut scene = scene().await?;
@@ -162,7 +156,7 @@ async fn a_quota_that_is_used_up_is_told_once() -> Result<()> {
     stop(scene, alerter, []).await
 }
 
-/// As if whoever has the chat had forgotten it. Seen to fail: without `untried_since` nobody is told.
+/// As if whoever has the chat had forgotten it.
 #[tokio::test]
 async fn a_card_that_nobody_tries_is_told_to_the_fallback() -> Result<()> {
     let mut scene = scene().await?;
@@ -190,8 +184,7 @@ async fn a_card_that_nobody_tries_is_told_to_the_fallback() -> Result<()> {
     stop(scene, alerter, [service]).await
 }
 
-/// Feishu is well, one chat is not. Seen to fail: with every failure since the last success counted the fallback is told
-/// of Feishu, and told again whenever the alarm's own card has gone out.
+/// Feishu is well, one chat is not.
 #[tokio::test]
 async fn a_chat_that_alone_takes_nothing_is_not_blamed_on_feishu() -> Result<()> {
     let mut scene = scene().await?;

@@ -50,7 +50,7 @@ impl Script {
         script.tick(0, &[Action::Connect(1)], State::Connecting);
         script.input(10, Input::Connected, &[Action::Subscribe], State::Subscribing);
         script.input(20, Input::StreamOpened, &[Action::Start], State::Subscribing);
-        script.input(30, life(), &[], State::WaitingLogin);
+        script.input(30, activity(), &[], State::WaitingLogin);
         script.input(40, login(), &[Action::CaptureLive(me())], State::Live);
         script
     }
@@ -64,8 +64,8 @@ impl Script {
     }
 }
 
-fn life() -> Input {
-    Input::Event(Signal::Life)
+fn activity() -> Input {
+    Input::Event(Signal::Activity)
 }
 
 fn login() -> Input {
@@ -97,7 +97,7 @@ fn a_gateway_without_heartbeat_is_probed_not_dropped() {
     script.input(0, Input::Connected, &[Action::Subscribe], State::Subscribing);
     script.tick(1_000, &[Action::Start], State::Subscribing);
     script.tick(6_000, &[Action::Ding], State::Suspect);
-    script.input(7_000, life(), &[], State::WaitingLogin);
+    script.input(7_000, activity(), &[], State::WaitingLogin);
 }
 
 #[test]
@@ -119,10 +119,10 @@ fn silence_is_probed_and_two_unanswered_probes_end_it() {
 }
 
 #[test]
-fn any_event_ends_the_doubt() {
+fn any_event_ends_the_suspicion() {
     let mut script = Script::live();
     script.tick(15_040, &[Action::Ding], State::Suspect);
-    script.input(16_000, life(), &[], State::Live);
+    script.input(16_000, activity(), &[], State::Live);
     assert_eq!(script.wakes(), 31_000);
 }
 
@@ -176,7 +176,7 @@ fn pauses_double_up_to_a_limit_and_only_an_event_resets_them() {
     }
     script.tick(last + 1, &[Action::Connect(9)], State::Connecting);
     script.input(last + 2, Input::Connected, &[Action::Subscribe], State::Subscribing);
-    script.input(last + 3, life(), &[Action::Start], State::WaitingLogin);
+    script.input(last + 3, activity(), &[Action::Start], State::WaitingLogin);
     script.input(last + 4, BROKEN, &[Action::Drop], State::Disconnected);
     assert!(script.wakes() - last <= 204);
 }

@@ -1,4 +1,4 @@
-//! The chats against the ladders: no card twice for a key, none missing, each showing the fate of its wait.
+//! The chats against the ladders: no card twice for a key, none missing, each showing how its wait stands.
 //!
 //! What counts is what stands in Feishu's chats, not what our tables say of it.
 
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use domain::ladder::steps;
 use domain::wait::Ending;
-use feishu_alerter::uuid::CardUuid;
+use feishu::CardUuid;
 use feishu_alerter::wording;
 use serde_json::Value;
 use store::rooms::waits::StoredWait;
@@ -38,7 +38,6 @@ struct Row {
     true_to_wait: bool,
 }
 
-/// Everything about cards.
 pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let messages = in_chats(scene.world).await?;
     let rows = sqlx::query(
@@ -48,13 +47,13 @@ pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     .fetch_all(&scene.world.admin)
     .await?;
     let rows: Vec<Row> = rows.iter().map(read).collect();
-    let mut problems = none_twice(&rows, &messages);
+    let mut problems = no_duplicates(&rows, &messages);
     problems.extend(none_lost(&rows, &messages));
     problems.extend(none_missing(scene, &rows));
-    problems.extend(none_untold(scene, &rows));
-    problems.extend(none_untrue(scene, &rows, &messages));
-    let set_aside = rows.iter().filter(|row| is_set_aside(row)).count();
-    Ok((problems, Tally { cards: messages.len(), set_aside, ..Tally::default() }))
+    problems.extend(owners_notified(scene, &rows));
+    problems.extend(cards_current(scene, &rows, &messages));
+    let unresolved = rows.iter().filter(|row| is_unresolved(row)).count();
+    Ok((problems, Tally { cards: messages.len(), unresolved, ..Tally::default() }))
 }
 
 fn read(row: &PgRow) -> Row {
@@ -73,12 +72,12 @@ fn read(row: &PgRow) -> Row {
 }
 
 /// Nobody knows whether it was sent, or the chat did not take it: for people to look at.
-fn is_set_aside(row: &Row) -> bool {
+fn is_unresolved(row: &Row) -> bool {
     matches!(row.state.as_str(), "parked" | "dead")
 }
 
 /// Each message is a card that could be due, and no two are the same.
-fn none_twice(rows: &[Row], messages: &[Value]) -> Vec<String> {
+fn no_duplicates(rows: &[Row], messages: &[Value]) -> Vec<String> {
     let mut keys: BTreeMap<String, usize> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
         let uuid = |generation| CardUuid::new(&row.chat, &row.wait, &row.rung, generation);
@@ -104,7 +103,7 @@ fn none_twice(rows: &[Row], messages: &[Value]) -> Vec<String> {
     problems
 }
 
-/// What the table calls sent stands in its chat; what stands in a chat is called sent, or was set aside in doubt;
+/// What the table calls sent stands in its chat; what stands in a chat is called sent, or was set aside unconfirmed;
 /// nothing is still on its way.
 fn none_lost(rows: &[Row], messages: &[Value]) -> Vec<String> {
     let ids: BTreeSet<&str> = messages.iter().filter_map(|message| message["message_id"].as_str()).collect();
@@ -119,12 +118,12 @@ fn none_lost(rows: &[Row], messages: &[Value]) -> Vec<String> {
     let sent: BTreeSet<&str> = rows.iter().filter_map(|row| row.message_id.as_deref()).collect();
     let unknown = messages.iter().filter(|message| {
         let uuid = message["uuid"].as_str();
-        let in_doubt = rows.iter().filter(|row| is_set_aside(row)).any(|row| {
+        let unconfirmed = rows.iter().filter(|row| is_unresolved(row)).any(|row| {
             (0..GENERATIONS).any(|generation| {
                 Some(CardUuid::new(&row.chat, &row.wait, &row.rung, generation).as_str()) == uuid
             })
         });
-        !in_doubt && !message["message_id"].as_str().is_some_and(|id| sent.contains(id))
+        !unconfirmed && !message["message_id"].as_str().is_some_and(|id| sent.contains(id))
     });
     problems.extend(unknown.map(|message| format!("cards: {} is nobody's", message["uuid"])));
     problems.truncate(SHOWN);
@@ -151,7 +150,7 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         let Some(highest) = passed.last() else { continue };
         let has = rows.iter().any(|row| {
             row.follows == wait.id.0
-                && (row.state == "sent" || is_set_aside(row))
+                && (row.state == "sent" || is_unresolved(row))
                 && row.rung.parse::<u64>().is_ok_and(|rung| rung >= highest.rung.0)
         });
         if !has {
@@ -163,13 +162,13 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
 }
 
 /// In each chat one card stands for a wait. It has its button while the wait is open; when it is closed it has none and
-/// names the fate. Those before it are lines.
-fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<String> {
+/// says how it ended. Those before it are lines.
+fn cards_current(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<String> {
     let by_id: BTreeMap<&str, &Value> =
         messages.iter().filter_map(|message| Some((message["message_id"].as_str()?, message))).collect();
     let mut tops: BTreeMap<(&str, &str), (i64, bool, i64)> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.state == "sent") {
-        let Some(stored) = heir(scene, &row.wait) else { continue };
+        let Some(stored) = successor(scene, &row.wait) else { continue };
         let message = row.message_id.as_deref().and_then(|id| by_id.get(id));
         if message.is_some_and(|message| message["msg_type"] == "interactive") {
             let top = tops.entry((&row.chat, &stored.wait.id.0)).or_insert(row.rank);
@@ -179,21 +178,23 @@ fn none_untrue(scene: &Scene<'_>, rows: &[Row], messages: &[Value]) -> Vec<Strin
     let mut problems = Vec::new();
     for row in rows.iter().filter(|row| row.state == "sent" && row.changeable) {
         let Some(message) = row.message_id.as_deref().and_then(|id| by_id.get(id)) else { continue };
-        let Some(stored) = heir(scene, &row.wait) else { continue };
+        let Some(stored) = successor(scene, &row.wait) else { continue };
         if message["msg_type"] != "interactive" {
             continue;
         }
         let title = message["card"]["header"]["title"]["content"].as_str().unwrap_or_default();
-        let fate = fate(stored).or_else(|| elsewhere(scene, row, stored));
+        let title_part = closing_title(stored).or_else(|| moved_title(scene, row, stored));
         let stands = tops.get(&(row.chat.as_str(), stored.wait.id.0.as_str())) == Some(&row.rank);
-        let right = match fate {
+        let right = match title_part {
             _ if !stands => message["card"]["header"].is_null() && button(message).is_none(),
             None => act(message).is_some_and(|act| act != "undo"),
-            Some(fate) => title.contains(fate) && button_is_right(scene, stored, message),
+            Some(part) => title.contains(part) && button_is_right(scene, stored, message),
         };
         if !right || !row.true_to_wait || row.follows != stored.wait.id.0 {
-            problems
-                .push(format!("cards: {} rung {} shows `{title}`, should be {fate:?}", row.wait, row.rung));
+            problems.push(format!(
+                "cards: {} rung {} shows `{title}`, should be {title_part:?}",
+                row.wait, row.rung
+            ));
         }
     }
     problems.truncate(SHOWN);
@@ -220,7 +221,7 @@ fn button_is_right(scene: &Scene<'_>, stored: &StoredWait, message: &Value) -> b
 }
 
 /// What the title of a card of an open wait says when its chat is not to answer any more.
-fn elsewhere(scene: &Scene<'_>, row: &Row, stored: &StoredWait) -> Option<&'static str> {
+fn moved_title(scene: &Scene<'_>, row: &Row, stored: &StoredWait) -> Option<&'static str> {
     let feishu = &scene.world.config.feishu;
     let room = scene.rooms.iter().find(|room| room.room == stored.room)?;
     let owner = room.state.owner.as_ref()?;
@@ -231,9 +232,9 @@ fn elsewhere(scene: &Scene<'_>, row: &Row, stored: &StoredWait) -> Option<&'stat
 }
 
 /// Whoever owns the room was told of the highest rung that anybody was told of.
-fn none_untold(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
+fn owners_notified(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
     let feishu = &scene.world.config.feishu;
-    let told = |row: &&Row| row.state == "sent" || is_set_aside(row);
+    let told = |row: &&Row| row.state == "sent" || is_unresolved(row);
     let mut problems = Vec::new();
     for stored in scene.waits.values() {
         let live = stored.replaced_by.is_none() && !stored.void && stored.wait.outcome.is_none();
@@ -252,11 +253,11 @@ fn none_untold(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
 }
 
 /// The wait that stands for this one now.
-fn heir<'s>(scene: &'s Scene<'_>, wait: &str) -> Option<&'s StoredWait> {
+fn successor<'s>(scene: &'s Scene<'_>, wait: &str) -> Option<&'s StoredWait> {
     let mut stored = scene.waits.get(wait)?;
     for _ in 0..scene.waits.len() {
         match &stored.replaced_by {
-            Some(heir) => stored = scene.waits.get(&heir.0)?,
+            Some(successor) => stored = scene.waits.get(&successor.0)?,
             None => break,
         }
     }
@@ -264,7 +265,7 @@ fn heir<'s>(scene: &'s Scene<'_>, wait: &str) -> Option<&'s StoredWait> {
 }
 
 /// The title of a closed card.
-fn fate(stored: &StoredWait) -> Option<&'static str> {
+fn closing_title(stored: &StoredWait) -> Option<&'static str> {
     if stored.void {
         return Some(wording::VOID);
     }

@@ -1,9 +1,9 @@
 //! What has to hold once a run is quiet. Each check says what is not as it should be; nothing said is good.
 
 mod cards;
+mod database;
 mod logs;
 mod sheets;
-mod truth;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use store::rooms::Room;
 use store::rooms::waits::StoredWait;
 use store::sqlx;
 
-use super::people::Deeds;
+use super::people::Performed;
 use super::plan::Plan;
 use super::world::World;
 
@@ -22,13 +22,10 @@ pub use logs::leaks;
 
 /// What a check looks at, read once for all of them.
 pub struct Scene<'a> {
-    /// The run.
     pub world: &'a World,
-    /// Its plan.
     pub plan: &'a Plan,
     /// What was seen to be done.
-    pub deeds: &'a Deeds,
-    /// All rooms.
+    pub performed: &'a Performed,
     pub rooms: Vec<Room>,
     /// All waits ever, by id.
     pub waits: BTreeMap<String, StoredWait>,
@@ -37,18 +34,17 @@ pub struct Scene<'a> {
 /// What a run made, for its line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
-    /// Commands decided.
     pub commands: usize,
     /// Messages that stand in the chats.
     pub cards: usize,
     /// Cards that nobody could bring out or be sure of: parked, dead.
-    pub set_aside: usize,
+    pub unresolved: usize,
     /// Waits, live or not.
     pub waits: usize,
 }
 
 /// Everything that is wrong at this moment.
-pub async fn all(world: &World, plan: &Plan, deeds: &Deeds) -> Result<(Vec<String>, Tally)> {
+pub async fn all(world: &World, plan: &Plan, performed: &Performed) -> Result<(Vec<String>, Tally)> {
     let mut connection = world.admin.acquire().await?;
     let rooms = store::rooms::list(&mut connection, None).await?;
     let ids: Vec<String> = sqlx::query_scalar("select wait from waits").fetch_all(&mut *connection).await?;
@@ -56,12 +52,12 @@ pub async fn all(world: &World, plan: &Plan, deeds: &Deeds) -> Result<(Vec<Strin
     let waits: BTreeMap<String, StoredWait> =
         waits.into_iter().map(|stored| (stored.wait.id.0.clone(), stored)).collect();
     drop(connection);
-    let scene = Scene { world, plan, deeds, rooms, waits };
-    let mut problems = truth::timeline(&scene).await?;
-    problems.extend(truth::places(&scene).await?);
-    problems.extend(truth::waits(&scene).await?);
-    problems.extend(truth::commands(&scene).await?);
-    problems.extend(truth::nothing_set_aside(&scene).await?);
+    let scene = Scene { world, plan, performed, rooms, waits };
+    let mut problems = database::timeline(&scene).await?;
+    problems.extend(database::places(&scene).await?);
+    problems.extend(database::waits(&scene).await?);
+    problems.extend(database::commands(&scene).await?);
+    problems.extend(database::no_dead_letters(&scene).await?);
     problems.extend(sheets::today(&scene).await?);
     problems.extend(sheets::all_rooms(&scene).await?);
     problems.extend(sheets::outcomes(&scene).await?);

@@ -1,0 +1,159 @@
+//! The client against the fake Feishu, over real HTTP.
+
+mod client;
+
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSpec, Running, start};
+
+use crate::{
+    CardUuid, ChatId, Credentials, FeishuClient, FeishuError, MessageId, OutgoingMessage, Receiver, Secret,
+    Sent,
+};
+
+pub(super) const CHAT: &str = "oc_sales";
+pub(super) const PERSON: &str = "ou_xiaolin";
+pub(super) const ENCRYPT_KEY: &str = "sample-encrypt-key";
+pub(super) const VERIFICATION_TOKEN: &str = "sample-verification";
+
+/// A clock that only moves when told.
+#[derive(Clone)]
+pub(super) struct Hand(Arc<Mutex<DateTime<Utc>>>);
+
+impl Hand {
+    fn new() -> Self {
+        // 2026-11-19 09:46:40 in Shanghai.
+        Self(Arc::new(Mutex::new(DateTime::from_timestamp(1_795_052_800, 0).unwrap())))
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+
+    pub(super) fn forward(&self, by: TimeDelta) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+/// The fake Feishu and a client of ours.
+pub(super) struct Stage {
+    pub(super) sim: Running,
+    pub(super) hand: Hand,
+    pub(super) http: reqwest::Client,
+    pub(super) client: FeishuClient,
+}
+
+pub(super) async fn stage() -> Stage {
+    let hand = Hand::new();
+    let sim = start(config(&hand)).await.unwrap();
+    let http = http();
+    let client = client(&sim, &hand, &http, "sample-secret");
+    Stage { sim, hand, http, client }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no runtime to take a client from")]
+fn http() -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    let builder = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5));
+    builder.timeout(Duration::from_secs(30)).build().unwrap()
+}
+
+pub(super) fn client(sim: &Running, hand: &Hand, http: &reqwest::Client, secret: &str) -> FeishuClient {
+    let credentials = Credentials { app_id: "cli_sample".to_owned(), app_secret: Secret::new(secret) };
+    let hand = hand.clone();
+    FeishuClient::new(http.clone(), sim.base_url(), credentials, Arc::new(move || hand.now()))
+}
+
+fn config(hand: &Hand) -> FeishuConfig {
+    let hand = hand.clone();
+    let app = AppSpec { app_id: "cli_sample".to_owned(), app_secret: "sample-secret".to_owned() };
+    let mut config = FeishuConfig::new(Arc::new(move || hand.now()), app);
+    config.chats = vec![ChatSpec {
+        chat_id: CHAT.to_owned(),
+        name: "销售提醒群".to_owned(),
+        bot_in: true,
+        members: vec![PERSON.to_owned()],
+        restricted: false,
+        dissolved: false,
+        refuse: None,
+    }];
+    config.people = vec![PersonSpec {
+        open_id: PERSON.to_owned(),
+        name: "小林".to_owned(),
+        mobile: String::new(),
+        email: String::new(),
+        available: true,
+        refuse: None,
+    }];
+    config.callback = CallbackSpec {
+        url: None,
+        encrypt_key: Some(ENCRYPT_KEY.to_owned()),
+        verification_token: VERIFICATION_TOKEN.to_owned(),
+    };
+    config
+}
+
+pub(super) fn chat() -> ChatId {
+    ChatId::new(CHAT)
+}
+
+pub(super) fn to_chat() -> Receiver {
+    Receiver::Chat(chat())
+}
+
+pub(super) fn uuid(generation: u32) -> CardUuid {
+    CardUuid::new(CHAT, "w-1", "300", generation)
+}
+
+/// A message that carries its marker, as every card does.
+pub(super) fn marked(uuid: &CardUuid) -> OutgoingMessage {
+    OutgoingMessage::text(&format!("编号 {uuid}"))
+}
+
+impl Stage {
+    pub(super) async fn control(&self, method: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}/_sim/{path}", self.sim.base_url());
+        let request = self.http.request(method.parse().unwrap(), url).json(body);
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success(), "{}", response.text().await.unwrap());
+        serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null)
+    }
+
+    pub(super) async fn fault(&self, route: &str, fault: Value) {
+        self.control("POST", "faults", &json!({"route": route, "fault": fault})).await;
+    }
+
+    /// Sends in time.
+    pub(super) async fn send(
+        &self,
+        to: &Receiver,
+        message: &OutgoingMessage,
+        uuid: &CardUuid,
+    ) -> Result<Sent, FeishuError> {
+        self.client.send(to, message, uuid, self.hand.now() + TimeDelta::seconds(1)).await
+    }
+
+    /// Changes in time.
+    pub(super) async fn update_card(
+        &self,
+        message_id: &MessageId,
+        card: &OutgoingMessage,
+    ) -> Result<(), FeishuError> {
+        self.client.update_card(message_id, card, self.hand.now() + TimeDelta::seconds(1)).await
+    }
+
+    pub(super) async fn messages(&self) -> Vec<Value> {
+        let seen = self.control("GET", &format!("messages?chat={CHAT}"), &json!({})).await;
+        seen["messages"].as_array().unwrap().clone()
+    }
+
+    /// How often a route was called, whatever it answered.
+    pub(super) async fn calls(&self, route: &str) -> usize {
+        let seen = self.control("GET", "calls", &json!({})).await;
+        seen["calls"].as_array().unwrap().iter().filter(|call| call["route"] == route).count()
+    }
+}

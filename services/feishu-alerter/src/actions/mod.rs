@@ -1,0 +1,308 @@
+//! `POST /feishu/callback`: actions, which are presses of the cards' buttons.
+//!
+//! An action is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
+//! card. The answer comes within the 3 s that Feishu gives, whatever else is slow.
+
+mod names;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use domain::Timestamp;
+use domain::id::{CommandId, EntryId};
+use domain::wait::Ending;
+use events::command::{Command, CommandKind, Via};
+use events::{encode, subject};
+use feishu::callback::{CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
+use feishu::card::{Toast, answer_with_toast};
+use feishu::{CardUuid, FeishuClient, Secret};
+use runtime::Context;
+use runtime::bus::Outgoing;
+use runtime::serve::{Limits, Server};
+use serde_json::{Value, json};
+use store::alerts::actions;
+use store::alerts::cards::{self, Card};
+use store::sqlx::PgConnection;
+use tokio::net::TcpListener;
+
+use self::names::Names;
+use crate::action_ids::{self, Cancel};
+use crate::content::button::Button;
+use crate::content::card::CardState;
+use crate::content::subject::{Subject, SubjectDetail};
+use crate::wording;
+
+/// Feishu waits 3 s; the way back needs some of them.
+const ANSWER_WITHIN: Duration = Duration::from_millis(2_400);
+/// An action has less than one thousand bytes; and Feishu gives up long before the usual deadline.
+const LIMITS: Limits = Limits { body: 64 * 1024, request: Some(Duration::from_secs(10)), ..Limits::OUTWARD };
+
+pub struct ActionServer {
+    ctx: Context,
+    secrets: CallbackSecrets,
+    names: Names,
+    listener: TcpListener,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ActionKind {
+    NoReplyNeeded,
+    Answered,
+    Undo,
+}
+
+struct Endpoint {
+    ctx: Context,
+    secrets: CallbackSecrets,
+    names: Names,
+}
+
+impl ActionServer {
+    /// Takes the configured address.
+    ///
+    /// # Errors
+    /// If it cannot be bound.
+    pub async fn bind(ctx: Context, client: Arc<FeishuClient>) -> anyhow::Result<Self> {
+        let feishu = &ctx.config.feishu;
+        let listener = TcpListener::bind(feishu.listen)
+            .await
+            .with_context(|| format!("feishu.listen: cannot listen on {}", feishu.listen))?;
+        tracing::info!(address = %feishu.listen, "card callbacks are taken");
+        let secrets = CallbackSecrets {
+            app_id: feishu.app_id.clone(),
+            verification_token: Secret::new(feishu.verification_token.expose()),
+            encrypt_key: Some(Secret::new(feishu.encrypt_key.expose())),
+        };
+        Ok(Self { ctx, secrets, names: Names::new(client), listener })
+    }
+
+    /// Serves until the shutdown is requested.
+    pub async fn serve(self) {
+        let Self { ctx, secrets, names, listener } = self;
+        let shutdown = ctx.shutdown.clone();
+        let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
+        let router = axum::Router::new()
+            .route("/feishu/callback", post(callback))
+            .with_state(Arc::new(Endpoint { ctx, secrets, names }));
+        server.serve(listener, router, async move { shutdown.wait().await }).await;
+    }
+}
+
+async fn callback(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, body: Bytes) -> Response {
+    let begun = Instant::now();
+    let answer = endpoint.take(&headers, &body).await;
+    metrics::histogram!("feishu_callback_seconds").record(begun.elapsed().as_secs_f64());
+    answer
+}
+
+impl Endpoint {
+    async fn take(&self, headers: &HeaderMap, body: &[u8]) -> Response {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let signed = CallbackHeaders {
+            timestamp: header("x-lark-request-timestamp"),
+            nonce: header("x-lark-request-nonce"),
+            signature: header("x-lark-signature"),
+        };
+        match verify(body, signed, self.ctx.clock.now(), &self.secrets) {
+            Ok(Verified::UrlCheck { challenge }) => Json(json!({ "challenge": challenge })).into_response(),
+            Ok(Verified::Other { event_type }) => {
+                tracing::debug!(event_type, "an event that nobody asked for");
+                Json(json!({})).into_response()
+            }
+            Ok(Verified::Action(action)) => self.act_in_time(&action).await,
+            Err(error) => {
+                let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::UNAUTHORIZED);
+                refuse(status, &error.to_string())
+            }
+        }
+    }
+
+    async fn act_in_time(&self, action: &CardAction) -> Response {
+        match tokio::time::timeout(ANSWER_WITHIN, self.act(action)).await {
+            Ok(Ok(Some(answer))) => Json(answer).into_response(),
+            // Feishu does not push actions again: the same event twice is a recording of the first.
+            Ok(Ok(None)) => refuse(StatusCode::UNAUTHORIZED, "the event was taken before"),
+            Ok(Err(error)) => failed(&error.to_string()),
+            Err(_elapsed) => failed("it took too long"),
+        }
+    }
+
+    /// The answer to an action. `None`: the event was taken before.
+    async fn act(&self, action: &CardAction) -> anyhow::Result<Option<Value>> {
+        let now = self.ctx.clock.now();
+        let mut connection = self.ctx.db.acquire().await?;
+        if !actions::take_event(&mut connection, &action.event_id, now).await? {
+            return Ok(None);
+        }
+        let (uuid, kind) = match Button::of(&action.value) {
+            Button::NoReplyNeeded(uuid) => (uuid, ActionKind::NoReplyNeeded),
+            Button::Answered(uuid) => (uuid, ActionKind::Answered),
+            Button::Undo(uuid) => (uuid, ActionKind::Undo),
+            Button::Unknown => return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN))),
+        };
+        let Some((card, subject)) = card_of(&mut connection, &uuid, now).await? else {
+            return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
+        };
+        drop(connection);
+        if !is_of(&card, action) {
+            tracing::warn!(chat.id = card.chat, "an action names another message or chat than its card's");
+            metrics::counter!("feishu_actions_misplaced_total").increment(1);
+            return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
+        }
+        let by = self.names.of(&action.operator, &self.ctx.config.feishu.people);
+        let (toast, text) = match kind {
+            ActionKind::Undo => self.undo(&subject, by, now).await?,
+            ActionKind::NoReplyNeeded | ActionKind::Answered => {
+                self.end(&uuid, &card, &subject, kind == ActionKind::Answered, by, now).await?
+            }
+        };
+        Ok(Some(answer_with_toast(toast, &text)))
+    }
+
+    /// Asks that the card's wait be ended.
+    async fn end(
+        &self,
+        uuid: &CardUuid,
+        card: &Card,
+        subject: &Subject,
+        answered: bool,
+        by: impl Future<Output = String> + Send,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        if let Some(text) = pointless(card, subject, answered, now) {
+            return Ok((Toast::Info, text));
+        }
+        let Some(seen_up_to) = &card.seen_up_to else {
+            return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
+        };
+        let by = by.await;
+        let cancel = Cancel { card: uuid.clone(), undone: card.undone };
+        let command = if answered { action_ids::answered(uuid) } else { cancel.command() };
+        self.ask(command, subject, &by, command_kind(card, seen_up_to, answered)).await?;
+        let mut connection = self.ctx.db.acquire().await?;
+        let first = actions::record_action(&mut connection, card.id, &by, answered, card.undone, now).await?;
+        metrics::counter!("feishu_actions_total").increment(1);
+        let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
+        Ok(if first == by {
+            (Toast::Success, done.to_owned())
+        } else {
+            (Toast::Info, wording::toast_handled_by(&first))
+        })
+    }
+
+    /// Asks that the cancel be taken back that ended the card's wait, whichever card it was given on.
+    async fn undo(
+        &self,
+        subject: &Subject,
+        by: impl Future<Output = String> + Send,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        let (command, cancel) = match undoable(subject, now) {
+            Ok(found) => found,
+            Err(text) => return Ok((Toast::Info, text.to_owned())),
+        };
+        // Before the wait is open again: its button would still say who pressed it.
+        actions::reset_action(&mut *self.ctx.db.acquire().await?, cancel.card.as_str(), cancel.undone + 1)
+            .await?;
+        let kind = CommandKind::UndoCancel { cancel: command.clone() };
+        self.ask(action_ids::undo(&command), subject, &by.await, kind).await?;
+        metrics::counter!("feishu_actions_total").increment(1);
+        Ok((Toast::Success, wording::TOAST_UNDONE.to_owned()))
+    }
+
+    async fn ask(&self, id: CommandId, subject: &Subject, by: &str, kind: CommandKind) -> anyhow::Result<()> {
+        let command = Command {
+            id: id.clone(),
+            room: subject.room.room.clone(),
+            at: self.ctx.clock.now(),
+            by: by.to_owned(),
+            via: Via::Feishu,
+            kind,
+        };
+        let outgoing = Outgoing {
+            subject: subject::command(command.kind.name(), &command.room),
+            id: id.0,
+            payload: encode(&command)?,
+        };
+        self.ctx.bus.publish(&outgoing).await?;
+        Ok(())
+    }
+}
+
+fn command_kind(card: &Card, seen_up_to: &str, answered: bool) -> CommandKind {
+    let (wait, seen_up_to) = (card.follows.clone(), EntryId(seen_up_to.to_owned()));
+    if answered {
+        return CommandKind::ConfirmAnswered { wait, seen_up_to };
+    }
+    CommandKind::Cancel { wait: Some(wait), seen_up_to, reason: wording::CANCEL_REASON.to_owned() }
+}
+
+async fn card_of(
+    connection: &mut PgConnection,
+    uuid: &CardUuid,
+    now: Timestamp,
+) -> anyhow::Result<Option<(Card, Subject)>> {
+    let Some(id) = actions::card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
+    let Some(card) = cards::get(connection, id).await? else { return Ok(None) };
+    Ok(Subject::read(connection, &card, now).await?.map(|subject| (card, subject)))
+}
+
+/// Whether an action names the message and the chat that its card was sent to: a button is worth something in its own place
+/// only, and a copy of it elsewhere is nobody's. While the sending is not recorded yet, the chat alone is known.
+fn is_of(card: &Card, action: &CardAction) -> bool {
+    let sent_as = card.message_id.as_deref();
+    card.chat == action.chat_id.as_str() && sent_as.is_none_or(|id| id == action.message_id.as_str())
+}
+
+/// Who pressed this button of the card. The other one may still be pressed: what this one asked for may be refused.
+fn pressed_by(card: &Card, answered: bool) -> Option<&String> {
+    if answered { card.confirmed_by.as_ref() } else { card.pressed_by.as_ref() }
+}
+
+/// What somebody reads who presses when there is nothing left to do, or when it cannot be so.
+fn pointless(card: &Card, subject: &Subject, answered: bool, now: Timestamp) -> Option<String> {
+    let SubjectDetail::Wait { unverified, .. } = subject.detail else {
+        return Some(wording::TOAST_UNKNOWN.to_owned());
+    };
+    match subject.state(now) {
+        CardState::Waiting { .. } => match pressed_by(card, answered) {
+            Some(by) => Some(wording::toast_handled_by(by)),
+            None => (answered && !unverified).then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
+        },
+        CardState::Cancelled { by, .. } | CardState::Confirmed { by } => Some(wording::toast_handled_by(&by)),
+        _ => Some(wording::TOAST_ALREADY.to_owned()),
+    }
+}
+
+/// The 不用回复 that ended the wait, with its command; or what somebody reads who comes too late or for nothing.
+/// What was ended in another way is not taken back here.
+fn undoable(subject: &Subject, now: Timestamp) -> Result<(CommandId, Cancel), &'static str> {
+    let SubjectDetail::Wait { stored, .. } = &subject.detail else { return Err(wording::TOAST_UNKNOWN) };
+    let ended = stored.wait.outcome.as_ref().map(|outcome| &outcome.how);
+    let Some(Ending::Cancelled { command, .. }) = ended else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
+    let Some(cancel) = action_ids::cancel_of(command) else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
+    match subject.state(now) {
+        CardState::Cancelled { undo_until: Some(_), .. } => Ok((command.clone(), cancel)),
+        CardState::Cancelled { .. } => Err(wording::TOAST_UNDO_LATE),
+        _ => Err(wording::TOAST_NOTHING_TO_UNDO),
+    }
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response {
+    metrics::counter!("feishu_callbacks_refused_total", "status" => status.as_str().to_owned()).increment(1);
+    tracing::warn!(why, "a callback was refused");
+    status.into_response()
+}
+
+fn failed(why: &str) -> Response {
+    metrics::counter!("feishu_callbacks_failed_total").increment(1);
+    tracing::error!(why, "an action could not be handled");
+    Json(answer_with_toast(Toast::Error, wording::TOAST_FAILED)).into_response()
+}

@@ -1,0 +1,181 @@
+//! What a card is made from.
+
+use domain::rules::Colour;
+use feishu::{CardUuid, OpenId};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+/// Everything that a card shows. Names and lines may be anything that strangers write.
+#[derive(Debug, Clone)]
+pub struct CardFacts {
+    /// The card's identity; stands in the button and in a folded panel.
+    pub marker: CardUuid,
+    /// What the card is for.
+    pub kind: CardKind,
+    pub level: Colour,
+    /// The rung's threshold in working time. Not the time waited so far: that would move.
+    pub threshold: Duration,
+    /// The customer's display name; empty if the card is about no customer.
+    pub customer: String,
+    pub room: String,
+    /// The owner, if there is one.
+    pub owner: Option<Owner>,
+    /// When the wait opened, or our account left.
+    pub waiting_since: DateTime<Utc>,
+    /// The last lines, oldest first; only the last few are shown.
+    pub last_lines: Vec<LastLine>,
+    /// The wait overlapped a capture gap: it may have been answered unseen.
+    pub unverified: bool,
+    /// How the wait stands.
+    pub state: CardState,
+    /// The zone that times are shown in.
+    pub zone: Tz,
+    /// When the card is made; decides only which times need a date.
+    pub made_at: DateTime<Utc>,
+}
+
+impl CardFacts {
+    /// Whether somebody is to answer a customer.
+    pub fn awaits_reply(&self) -> bool {
+        self.state.is_open() && !matches!(self.kind, CardKind::AccountLeft { .. })
+    }
+}
+
+/// What a card is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardKind {
+    /// A customer waits too long.
+    Overdue,
+    /// A customer waits in a room without owner: somebody is to be assigned.
+    OwnerWanted,
+    /// Our account left the room: nobody sees who waits there.
+    AccountLeft {
+        /// Display name of who removed it, if that is known.
+        by: Option<String>,
+    },
+}
+
+/// The person answerable for the room.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    pub name: String,
+    /// To be mentioned, where the card goes to a group. One id that Feishu does not know fails the whole card.
+    pub mention: Option<OpenId>,
+}
+
+/// One message of the room as the card shows it.
+#[derive(Debug, Clone)]
+pub struct LastLine {
+    pub speaker: String,
+    /// What; non-text already in its bracketed form.
+    pub text: String,
+    pub at: DateTime<Utc>,
+}
+
+/// How the wait stands. Its JSON is stored with each card, as what it should show and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CardState {
+    /// Nobody has answered; about a departure: our account is not back.
+    Waiting {
+        /// The wait overlaps a capture gap: the card asks whether there was a reply.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unverified: bool,
+        /// The room's owner, where others read along: when somebody else owns the room the card names them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+    },
+    /// The chat's person does not own the room any more.
+    HandedOver {
+        /// Who does, by roster label.
+        to: String,
+    },
+    /// It asked for an owner, and there is one; or its chat is nobody's any more.
+    OwnerFound {
+        /// Who, by roster label.
+        owner: String,
+    },
+    /// A card of a higher rung stands in the same chat: this one is a line that points to it, and never changes again as
+    /// long as the wait is the same.
+    Escalated,
+    /// Somebody answered.
+    Answered {
+        by: String,
+        /// How long the customer waited, in working time.
+        after: Duration,
+    },
+    /// Somebody said that no reply is needed.
+    Cancelled {
+        by: String,
+        /// It was said on a card, and until then it can be taken back there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo_until: Option<DateTime<Utc>>,
+    },
+    /// Somebody said that there was a reply while nobody saw it.
+    Confirmed { by: String },
+    /// Our account is in the room again.
+    Returned,
+    /// The customer took the message back.
+    Withdrawn,
+    /// Our account left the room.
+    Unobserved,
+    /// Judged again, nobody was waiting.
+    Void,
+    /// The rules exclude the room: nobody is alerted about it.
+    Excluded,
+}
+
+impl CardState {
+    /// A customer of whom nothing was missed.
+    pub const WAITING: Self = Self::Waiting { unverified: false, owner: None };
+
+    /// Whether the customer still waits, or our account is still away.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Waiting { .. })
+    }
+}
+
+/// How much of a card is sent. Each step down is another content and so needs another uuid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Full,
+    /// Without the mention, saying so.
+    WithoutMention,
+    /// Title, names and buttons only.
+    Minimal,
+    /// No card at all. It cannot be updated later.
+    PlainText,
+}
+
+/// Every form with the name that it is stored under.
+const FORMS: [(Form, &str); 4] = [
+    (Form::Full, "full"),
+    (Form::WithoutMention, "without_mention"),
+    (Form::Minimal, "minimal"),
+    (Form::PlainText, "plain_text"),
+];
+
+impl Form {
+    /// The name that it is stored under.
+    pub fn name(self) -> &'static str {
+        FORMS.iter().find(|(form, _)| *form == self).map_or("full", |(_, name)| name)
+    }
+
+    /// The form with this name; everything for a name of another release.
+    pub fn from_name(name: &str) -> Self {
+        FORMS.iter().find(|(_, stored)| *stored == name).map_or(Self::Full, |(form, _)| *form)
+    }
+
+    /// The next simpler form after a definite refusal; `None` when there is nothing simpler.
+    pub fn simpler(self) -> Option<Self> {
+        match self {
+            Self::Full => Some(Self::WithoutMention),
+            Self::WithoutMention => Some(Self::Minimal),
+            Self::Minimal => Some(Self::PlainText),
+            Self::PlainText => None,
+        }
+    }
+}

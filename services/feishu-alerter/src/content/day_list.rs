@@ -1,0 +1,33 @@
+//! Who stands on the list of a working morning, read when its card is frozen.
+
+use domain::Timestamp;
+use domain::rules::Rules;
+use store::alerts::cards::Card;
+use store::alerts::unanswered;
+use store::sqlx::{self, PgConnection};
+
+use super::card::List;
+
+/// How many are named. Whoever is not is counted.
+const MOST: i64 = 20;
+/// What the card of a day is made from.
+#[derive(Debug, Clone)]
+pub struct DayList {
+    pub list: List,
+    /// The day is not over.
+    pub is_of_today: bool,
+}
+
+impl DayList {
+    /// Those who wait now, for the card of a day.
+    pub async fn read(
+        connection: &mut PgConnection,
+        card: &Card,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Self, sqlx::Error> {
+        let (named, total) = unanswered::list(connection, card.due_at, MOST).await?;
+        let today = now.with_timezone(&rules.time_zone).date_naive();
+        Ok(Self { list: List { named, total }, is_of_today: card.rung == today.to_string() })
+    }
+}

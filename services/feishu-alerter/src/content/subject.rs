@@ -1,0 +1,185 @@
+//! A room and the wait or departure that a card of it is about: from what is stored to what the card shows.
+
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::gap::CoverageGaps;
+use domain::id::{StaffName, WaitId};
+use domain::presence::Absence;
+use domain::rules::Colour;
+use domain::rules::Rules;
+use domain::wait::Wait;
+use domain::wording;
+use feishu::{CardUuid, OpenId};
+use runtime::config::Feishu;
+use store::alerts::cards::{self, Card};
+use store::ingest::gaps;
+use store::rooms::waits::StoredWait;
+use store::rooms::{self, Room};
+use store::sqlx::{self, PgConnection};
+
+use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
+use crate::content::status::{Successions, card_state, status_in_chat};
+
+/// What a card of a room is made from.
+pub struct Subject {
+    /// What it is about.
+    pub detail: SubjectDetail,
+    pub room: Room,
+}
+
+/// What a card is about.
+pub enum SubjectDetail {
+    Wait {
+        /// The one that the card follows.
+        stored: Box<StoredWait>,
+        /// It overlaps a capture gap.
+        unverified: bool,
+    },
+    /// That our account left the room; `None`: it is back.
+    Departure(Option<Absence>),
+}
+
+impl Subject {
+    /// Reads it. `None`: the wait or the room is not there.
+    pub async fn read(
+        connection: &mut PgConnection,
+        card: &Card,
+        now: Timestamp,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        if card.subject_kind == cards::SubjectKind::Departure {
+            let Some(room) = rooms::get(connection, &card.room).await? else { return Ok(None) };
+            let detail = SubjectDetail::Departure(absence(&room, &card.wait).cloned());
+            return Ok(Some(Self { detail, room }));
+        }
+        let successions = Successions::read(connection, [card.wait.clone()]).await?;
+        let Some(stored) = successions.of(&card.wait).cloned() else { return Ok(None) };
+        let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
+        let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
+        Ok(Some(Self { detail: SubjectDetail::Wait { stored: Box::new(stored), unverified }, room }))
+    }
+
+    /// What this card of it shows.
+    pub fn shown_by(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> CardState {
+        let owner = self.room.state.owner.as_ref();
+        match &self.detail {
+            SubjectDetail::Wait { .. } => {
+                status_in_chat(self.state(now), owner, &card.chat, card.only_asks(), feishu)
+            }
+            SubjectDetail::Departure(_) => self.state(now),
+        }
+    }
+
+    /// What became of it.
+    pub fn state(&self, now: Timestamp) -> CardState {
+        match &self.detail {
+            SubjectDetail::Wait { stored, unverified } => {
+                card_state(stored, self.room.excluded, *unverified, now)
+            }
+            SubjectDetail::Departure(absence) => departure_state(&self.room, absence.as_ref()),
+        }
+    }
+
+    /// What the card shows while it stands like this.
+    pub fn facts(
+        &self,
+        card: &Card,
+        marker: CardUuid,
+        state: CardState,
+        rules: &Rules,
+        feishu: &Feishu,
+        now: Timestamp,
+    ) -> CardFacts {
+        let (kind, customer, waiting_since) = self.who_and_when(card);
+        CardFacts {
+            marker,
+            kind,
+            level: Colour::from_name(&card.colour).unwrap_or(Colour::Grey),
+            threshold: Duration::from_secs(u64::try_from(card.threshold_seconds).unwrap_or_default()),
+            customer,
+            room: self.room.topic.clone(),
+            owner: self.owner().map(|owner| Owner {
+                mention: mention(feishu, owner, &card.chat),
+                name: owner.as_str().to_owned(),
+            }),
+            waiting_since,
+            last_lines: self.last_lines(),
+            unverified: match (&state, &self.detail) {
+                (CardState::Waiting { unverified, .. }, _) | (_, SubjectDetail::Wait { unverified, .. }) => {
+                    *unverified
+                }
+                (_, SubjectDetail::Departure(_)) => false,
+            },
+            state,
+            zone: rules.time_zone,
+            made_at: now,
+        }
+    }
+
+    fn who_and_when(&self, card: &Card) -> (CardKind, String, Timestamp) {
+        match &self.detail {
+            SubjectDetail::Wait { stored, .. } => {
+                let asks = card.asks_owner && self.owner().is_none();
+                let kind = if asks { CardKind::OwnerWanted } else { CardKind::Overdue };
+                (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
+            }
+            SubjectDetail::Departure(absence) => {
+                let by = absence.as_ref().and_then(|absence| absence.by.clone());
+                (CardKind::AccountLeft { by }, String::new(), card.due_at)
+            }
+        }
+    }
+
+    /// The owner at the end of the wait; while it is open, the room's.
+    fn owner(&self) -> Option<&StaffName> {
+        match &self.detail {
+            SubjectDetail::Wait { stored, .. } if stored.wait.outcome.is_some() => {
+                stored.wait.outcome.as_ref().and_then(|outcome| outcome.owner.as_ref())
+            }
+            _ => self.room.state.owner.as_ref(),
+        }
+    }
+
+    fn last_lines(&self) -> Vec<LastLine> {
+        let line = |line: &rooms::Line| LastLine {
+            speaker: wording::name(&line.name).to_owned(),
+            text: line.text.clone(),
+            at: line.at,
+        };
+        self.room.last_lines.iter().map(line).collect()
+    }
+}
+
+/// Whether a wait overlaps a capture gap of its room.
+pub async fn is_unverified(
+    connection: &mut PgConnection,
+    room: &Room,
+    wait: &Wait,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let gaps = gaps::after(connection, wait.opened.at).await?;
+    Ok(CoverageGaps::of(&room.room, &room.state.presence, &gaps).affects(wait, now))
+}
+
+/// The absence of our account that this entry began, if it still lasts.
+pub fn absence<'r>(room: &'r Room, entry: &WaitId) -> Option<&'r Absence> {
+    room.state.presence.unobserved().filter(|absence| absence.entry.as_str() == entry.as_str())
+}
+
+/// What the cards of a departure from a room show.
+pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardState {
+    match absence {
+        Some(_) if room.excluded => CardState::Excluded,
+        Some(_) => CardState::WAITING,
+        None => CardState::Returned,
+    }
+}
+
+/// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.
+fn mention(feishu: &Feishu, owner: &StaffName, chat: &str) -> Option<OpenId> {
+    let mut named = feishu.people.iter().filter(|(_, name)| *name == owner.as_str());
+    match (named.next(), named.next()) {
+        (Some((open_id, _)), None) if chat == feishu.public_chat => Some(OpenId::new(open_id)),
+        _ => None,
+    }
+}

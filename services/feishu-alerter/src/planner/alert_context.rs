@@ -1,0 +1,66 @@
+//! What decides when a wait's cards are due, besides the wait: the rules' history, whether the system is live, and the
+//! moment.
+
+use std::sync::Arc;
+
+use domain::Timestamp;
+use domain::golive::Phase;
+use domain::ladder::{SkipReason, WaitView};
+use domain::rules::{Ladder, Rules, RulesHistory, Stage};
+use store::golive;
+use store::rooms::Room;
+use store::rooms::waits::StoredWait;
+use store::rules::RulesCache;
+use store::sqlx::PgConnection;
+
+use crate::failure::Failure;
+
+/// Everything that alerts are decided by at one moment, but for the waits and rooms themselves.
+#[derive(Debug, Clone)]
+pub struct AlertContext {
+    history: Arc<RulesHistory>,
+    /// Live, or in rehearsal.
+    pub phase: Phase,
+    pub now: Timestamp,
+}
+
+impl AlertContext {
+    pub async fn read(
+        connection: &mut PgConnection,
+        rules: &RulesCache,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let history = rules.get(connection).await?;
+        let phase = golive::history(connection).await?.at(now);
+        Ok(Self { history, phase, now })
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Rules {
+        self.history.at(self.now)
+    }
+
+    pub fn version(&self) -> i64 {
+        self.history.version_at(self.now).version
+    }
+
+    /// The ladder of a wait in a room, which is that of the room's present stage, and what the ladder needs to know: the
+    /// wait, and since when its rungs may be due.
+    pub fn of(&self, stored: &StoredWait, room: &Room) -> (&Ladder, WaitView) {
+        let stage = room.state.stage;
+        let view = WaitView::from(&stored.wait)
+            .since(stored.judged_anew_at, SkipReason::Rejudged)
+            .since(self.history.ladder_since(stage, self.now), SkipReason::RulesChanged)
+            .since(self.handed_over(room), SkipReason::HandedOver)
+            .since(room.included_since, SkipReason::NoLongerExcluded)
+            .since(self.phase.since, SkipReason::WentLive);
+        (self.rules().ladder(stage), view)
+    }
+
+    /// Since when the room climbs the ladder of its stage, if it ever climbed another.
+    fn handed_over(&self, room: &Room) -> Option<Timestamp> {
+        let rules = self.rules();
+        let differ = rules.ladder(Stage::PreSales) != rules.ladder(Stage::AfterSales);
+        room.state.stage_since.filter(|_| differ)
+    }
+}

@@ -1,0 +1,255 @@
+//! Makes the cards that are due: each wait in one transaction that reads wait and room, inserts the cards of the highest
+//! rung passed, drops the lower ones and notes when the next is due. It sends nothing. Before go-live it does all the
+//! same, and the cards are only listed.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{NaiveDate, TimeDelta};
+use domain::calendar::Calendar;
+use domain::id::{StaffName, WaitId};
+use domain::ladder::{Due, RungId, Skipped, due, next_due};
+use domain::rules::Colour;
+use domain::wait::Wait;
+use runtime::Context;
+use runtime::config::Feishu;
+use runtime::telemetry::chain;
+use serde_json::Value;
+use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
+use store::alerts::schedule;
+use store::rooms::waits::{self, StoredWait, Which};
+use store::rooms::{self, Room};
+use store::rules::RulesCache;
+use store::sqlx::PgConnection;
+
+use crate::content::card::CardState;
+use crate::content::status::{as_json, status_in_chat};
+use crate::content::subject::is_unverified;
+use crate::failure::Failure;
+use crate::planner::alert_context::AlertContext;
+use crate::planner::climb::{Handover, climbs};
+use crate::planner::receivers::{is_unreachable, receivers};
+
+/// A wait whose cards could not be made is deferred this long, so that it stops no other.
+const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
+/// In the place of a chat, for a card that goes to none.
+const NO_CHAT: &str = "";
+
+pub struct Decider {
+    /// Owners without a chat who were logged already.
+    unreachable: Mutex<HashSet<StaffName>>,
+}
+
+/// What is known of a wait whose card is due.
+struct Known<'a> {
+    wait: &'a Wait,
+    room: &'a Room,
+    context: &'a AlertContext,
+    unverified: bool,
+    feishu: &'a Feishu,
+}
+
+impl Decider {
+    pub fn new() -> Self {
+        Self { unreachable: Mutex::default() }
+    }
+
+    /// Makes every card that is due.
+    pub async fn run(&self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
+        while !ctx.shutdown.requested() {
+            let now = ctx.clock.now();
+            let mut tx = ctx.db.begin().await?;
+            let Some(wait) = schedule::lock_due(&mut tx, now).await? else { return Ok(()) };
+            let context = AlertContext::read(&mut tx, rules, now).await?;
+            match self.wait(ctx, &mut tx, &wait, &context).await {
+                Ok(()) => tx.commit().await?,
+                Err(failure) => {
+                    tx.rollback().await?;
+                    tracing::warn!(wait.id = %wait, error = chain(&failure), "an alert could not be decided");
+                    metrics::counter!("alerts_undecided_total").increment(1);
+                    schedule::set_next_due(&mut *ctx.db.acquire().await?, &wait, Some(now + DEFER_FOR))
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait(
+        &self,
+        ctx: &Context,
+        connection: &mut PgConnection,
+        id: &WaitId,
+        context: &AlertContext,
+    ) -> Result<(), Failure> {
+        let Some(stored) = open_wait(connection, id).await? else {
+            return Ok(schedule::forget(connection, id).await?);
+        };
+        let room = rooms::get(connection, &stored.room).await?.filter(|room| !room.excluded);
+        let Some(room) = room else {
+            return Ok(schedule::forget(connection, id).await?);
+        };
+        let mut climb = climbs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
+        let (ladder, view) = context.of(&stored, &room);
+        let passed = due(ladder, Calendar::Always, view, climb.dealt_with(), context.now);
+        let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
+        let feishu = &ctx.config.feishu;
+        let known = Known { wait: &stored.wait, room: &room, context, unverified, feishu };
+        if let Some(skipped) = passed.skipped {
+            known.note_skipped(connection, &skipped).await?;
+            climb.deal_with(skipped.step.rung);
+        }
+        if let Some(due) = passed.due {
+            self.make(ctx, connection, &known, &due).await?;
+            // Passed, with a card or without one: the next look is for the rung after it.
+            climb.deal_with(due.rung);
+        } else if let Some(handover) = climb.handover(&room, context, feishu) {
+            known.hand_over(connection, &handover).await?;
+        }
+        let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
+        Ok(schedule::set_next_due(connection, id, next).await?)
+    }
+
+    async fn make(
+        &self,
+        ctx: &Context,
+        connection: &mut PgConnection,
+        known: &Known<'_>,
+        due: &Due,
+    ) -> Result<(), Failure> {
+        let feishu = &ctx.config.feishu;
+        let day = known.context.now.with_timezone(&known.context.rules().time_zone).date_naive();
+        let owner = known.room.state.owner.as_ref();
+        let chats = receivers(feishu, owner, due.audience);
+        if let Some(owner) = owner.filter(|owner| is_unreachable(feishu, owner)) {
+            self.note_unreachable(owner);
+        }
+        let rehearsal = !known.context.phase.live;
+        let room = &known.room.room;
+        let Some(first) = chats.first() else {
+            // Nobody to alert yet. The rung stays open, so that an owner assigned in the meantime gets its card at once.
+            if owner.is_none() && !cards::asked_for_owner(connection, room, day, rehearsal).await? {
+                let rung = format!("owner-{day}");
+                known.insert(connection, due, &rung, &feishu.public_chat, Some(day)).await?;
+            }
+            return Ok(());
+        };
+        cards::supersede(connection, &known.wait.id).await?;
+        // Only now: what was superseded has asked nobody.
+        let ask = owner.is_none() && !cards::asked_for_owner(connection, room, day, rehearsal).await?;
+        for rung in &due.superseded {
+            known.insert_superseded(connection, due, *rung, first).await?;
+        }
+        let rung = due.rung.to_string();
+        for chat in &chats {
+            // A card in the public chat can ask for the owner as well: two at once would say less.
+            let asks = ask && *chat == feishu.public_chat;
+            known.insert(connection, due, &rung, chat, asks.then_some(day)).await?;
+        }
+        Ok(())
+    }
+
+    fn note_unreachable(&self, owner: &StaffName) {
+        if self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.clone()) {
+            tracing::warn!(owner = %owner, "no entry in feishu.chats: cards go to the public chat instead");
+        }
+    }
+}
+
+/// The wait, if it is open and live.
+async fn open_wait(connection: &mut PgConnection, id: &WaitId) -> Result<Option<StoredWait>, Failure> {
+    let stored = waits::list(connection, Which::Ids(std::slice::from_ref(&id.0))).await?.pop();
+    Ok(stored.filter(|stored| stored.wait.outcome.is_none() && stored.replaced_by.is_none() && !stored.void))
+}
+
+impl Known<'_> {
+    async fn insert(
+        &self,
+        connection: &mut PgConnection,
+        due: &Due,
+        rung: &str,
+        chat: &str,
+        ask_day: Option<NaiveDate>,
+    ) -> Result<(), Failure> {
+        let live = self.context.phase.live;
+        let status = if live { InitialStatus::Pending } else { InitialStatus::Rehearsed };
+        let card = NewCard { ask_day, status, ..self.card(due.rung, due.colour, rung, chat) };
+        self.make(connection, &card, live).await
+    }
+
+    /// Due now: there was no such owner when its rung passed.
+    async fn hand_over(&self, connection: &mut PgConnection, handover: &Handover) -> Result<(), Failure> {
+        let name = handover.rung.to_string();
+        let card = self.card(handover.rung, handover.colour, &name, &handover.chat);
+        self.make(connection, &NewCard { due_at: self.context.now, ..card }, true).await
+    }
+
+    async fn make(
+        &self,
+        connection: &mut PgConnection,
+        card: &NewCard<'_>,
+        live: bool,
+    ) -> Result<(), Failure> {
+        if live {
+            metrics::counter!("alerts_decided_total").increment(1);
+        } else {
+            metrics::counter!("alerts_rehearsed_total").increment(1);
+        }
+        tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung = card.rung, live, "an alert is due");
+        Ok(cards::insert(connection, card, &self.shown_by(card)?, self.context.now).await?)
+    }
+
+    async fn insert_superseded(
+        &self,
+        connection: &mut PgConnection,
+        due: &Due,
+        rung: RungId,
+        chat: &str,
+    ) -> Result<(), Failure> {
+        let name = rung.to_string();
+        let card = NewCard { status: InitialStatus::Superseded, ..self.card(rung, due.colour, &name, chat) };
+        metrics::counter!("alerts_superseded_total").increment(1);
+        Ok(cards::insert(connection, &card, &self.shown_by(&card)?, self.context.now).await?)
+    }
+
+    fn shown_by(&self, card: &NewCard<'_>) -> Result<Value, Failure> {
+        let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
+        let only_asks = card.ask_day.is_some() && card.rung.parse::<RungId>().is_err();
+        let owner = self.room.state.owner.as_ref();
+        as_json(&status_in_chat(waiting, owner, card.chat, only_asks, self.feishu))
+    }
+
+    /// For whoever asks why no card came. It is nobody's card, so it has no chat.
+    async fn note_skipped(&self, connection: &mut PgConnection, skipped: &Skipped) -> Result<(), Failure> {
+        let Skipped { step, reason, .. } = *skipped;
+        let name = step.rung.to_string();
+        let card = NewCard {
+            status: InitialStatus::Skipped(reason),
+            ..self.card(step.rung, step.colour, &name, NO_CHAT)
+        };
+        metrics::counter!("alerts_skipped_total", "reason" => reason.as_str()).increment(1);
+        tracing::info!(
+            wait.id = %self.wait.id,
+            room.id = %self.room.room,
+            rung = name,
+            reason = reason.as_str(),
+            "no card: its time had passed before"
+        );
+        Ok(cards::insert(connection, &card, &self.shown_by(&card)?, self.context.now).await?)
+    }
+
+    fn card<'n>(&'n self, threshold: RungId, colour: Colour, rung: &'n str, chat: &'n str) -> NewCard<'n> {
+        NewCard {
+            subject_kind: SubjectKind::Wait,
+            wait: &self.wait.id,
+            room: &self.room.room,
+            rung,
+            chat,
+            ask_day: None,
+            threshold_seconds: i64::try_from(threshold.0).unwrap_or(i64::MAX),
+            colour: colour.name(),
+            due_at: Calendar::Always.deadline(self.wait.opened.at, threshold.0),
+            status: InitialStatus::Pending,
+        }
+    }
+}

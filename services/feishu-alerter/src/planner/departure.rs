@@ -1,0 +1,59 @@
+//! Alerts people that our account is not in a room any more: once, to the owner and to everybody. Nothing more comes of
+//! it; when the account is back the same cards say so.
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::golive::Phase;
+use domain::id::WaitId;
+use domain::rules::{Audience, Colour};
+use runtime::config::Feishu;
+use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
+use store::rooms::Room;
+use store::sqlx::PgConnection;
+
+use crate::content::card::CardState;
+use crate::content::status::as_json;
+use crate::failure::Failure;
+use crate::planner::receivers::receivers;
+
+/// What stands in the place of a rung.
+const RUNG: &str = "left";
+/// It says that something is wrong, and blames nobody.
+const COLOUR: Colour = Colour::Orange;
+/// A departure longer ago is not reported, as by an alerter that runs for the first time.
+const REPORTED_WITHIN: TimeDelta = TimeDelta::days(1);
+
+/// Makes the cards of every room among these that nobody observes and that is not excluded; those that are made stay as they are.
+pub async fn insert_cards(
+    connection: &mut PgConnection,
+    feishu: &Feishu,
+    rooms: impl Iterator<Item = &Room> + Send,
+    phase: Phase,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    for room in rooms.filter(|room| !room.excluded) {
+        let Some(absence) = room.state.presence.unobserved() else { continue };
+        // What was so before the system went live, or went back to rehearsal, was reported then or does not matter.
+        if now - absence.at > REPORTED_WITHIN || phase.since.is_some_and(|since| absence.at < since) {
+            continue;
+        }
+        let entry = WaitId(absence.entry.0.clone());
+        let owner = room.state.owner.as_ref();
+        for chat in receivers(feishu, owner, Audience::OwnerAndPublic) {
+            let card = NewCard {
+                subject_kind: SubjectKind::Departure,
+                wait: &entry,
+                room: &room.room,
+                rung: RUNG,
+                chat,
+                ask_day: None,
+                threshold_seconds: 0,
+                colour: COLOUR.name(),
+                due_at: absence.at,
+                status: if phase.live { InitialStatus::Pending } else { InitialStatus::Rehearsed },
+            };
+            cards::insert(connection, &card, &as_json(&CardState::WAITING)?, now).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Planning: a wake-up or a second that passed → take in what changed → make the cards that are due.
+
+mod alert_context;
+pub mod changes;
+mod climb;
+mod decide;
+mod departure;
+mod observe;
+mod receivers;
+mod unanswered;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::Context;
+use runtime::telemetry::chain;
+use store::alerts::schedule;
+use store::rules::RulesCache;
+use tokio::sync::Notify;
+
+use self::changes::Changes;
+use self::decide::Decider;
+use self::observe::observe;
+use self::unanswered::Mornings;
+use crate::failure::Failure;
+use crate::freshness::{self, HoldLog};
+
+/// The longest pause between two looks.
+const TICK: Duration = Duration::from_secs(1);
+/// Rooms looked at together at the start: far fewer than are remembered by name.
+const ADDED: usize = 10_000;
+
+/// What is looked at again and again.
+struct Planner {
+    ctx: Context,
+    rules: Arc<RulesCache>,
+    pending: Arc<Changes>,
+    decider: Decider,
+    notice: HoldLog,
+    mornings: Mornings,
+    /// Every room with a wait was looked at since the start.
+    known: bool,
+}
+
+/// Runs until the shutdown is requested; notifies `made` after each look.
+pub async fn run(
+    ctx: Context,
+    rules: Arc<RulesCache>,
+    pending: Arc<Changes>,
+    changed: Arc<Notify>,
+    made: Arc<Notify>,
+) {
+    let shutdown = ctx.shutdown.clone();
+    let mut planner = Planner {
+        ctx,
+        rules,
+        pending,
+        decider: Decider::new(),
+        notice: HoldLog::default(),
+        mornings: Mornings::default(),
+        known: false,
+    };
+    while !shutdown.requested() {
+        match planner.look().await {
+            Ok(()) => planner.ctx.health.beat("plan"),
+            Err(failure) => {
+                tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
+            }
+        }
+        made.notify_one();
+        tokio::select! {
+            () = changed.notified() => {}
+            _ = shutdown.sleep(TICK) => {}
+        }
+    }
+}
+
+impl Planner {
+    async fn look(&mut self) -> Result<(), Failure> {
+        let Self { ctx, rules, pending, .. } = &*self;
+        if !self.known {
+            // Since the last run the configuration may have given people other chats.
+            let rooms = schedule::rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
+            for some in rooms.chunks(ADDED) {
+                pending.add(some.iter().cloned());
+                observe(ctx, rules, pending).await?;
+            }
+        }
+        observe(ctx, rules, pending).await?;
+        let now = ctx.clock.now();
+        store::alerts::changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
+        let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
+        self.known = true;
+        self.notice.note(held);
+        if held.is_none() {
+            self.decider.run(&self.ctx, &self.rules).await?;
+            self.mornings.run(&self.ctx, &self.rules).await?;
+        }
+        Ok(())
+    }
+}

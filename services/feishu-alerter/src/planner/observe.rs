@@ -1,0 +1,226 @@
+//! Takes in rooms that changed: plans when the next card of each open wait is due, and notes what the cards of ended
+//! waits are to show. It makes and sends nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::calendar::Calendar;
+use domain::gap::CoverageGaps;
+use domain::id::{RoomKey, WaitId};
+use domain::ladder::next_due;
+use runtime::Context;
+use runtime::config::Feishu;
+use runtime::telemetry::chain;
+use store::alerts::cards::SubjectKind;
+use store::alerts::changes::{self, Made, Wanted};
+use store::alerts::schedule::{self, Planned};
+use store::ingest::gaps;
+use store::rooms::waits::{self, Which};
+use store::rooms::{self, Room};
+use store::rules::RulesCache;
+use store::sqlx::PgConnection;
+
+use crate::content::card::CardState;
+use crate::content::status::{HighestCards, Successions, card_state, status_in_chat};
+use crate::content::subject::{absence, departure_state};
+use crate::failure::Failure;
+use crate::planner::alert_context::AlertContext;
+use crate::planner::changes::{Causes, Changes};
+use crate::planner::climb::climbs;
+use crate::planner::departure;
+
+/// Rooms taken in with one transaction.
+const BATCH: usize = 200;
+/// Rooms that one scan finds, at most.
+const SCANNED: usize = 10_000;
+/// A room that cannot be taken in is left alone this long.
+const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
+/// Feishu takes changes of a card for 14 days; with a day more, for cards that went out late.
+const CHANGED_FOR: TimeDelta = TimeDelta::days(15);
+
+/// Takes in everything that changed.
+pub async fn observe(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<(), Failure> {
+    let context = scan(ctx, rules, pending).await?;
+    let mut taken = pending.take(context.now);
+    while !taken.is_empty() && !ctx.shutdown.requested() {
+        let rest = taken.split_off(taken.len().min(BATCH));
+        if let Err(failure) = some(ctx, &context, &taken, pending).await {
+            pending.give_back(taken.into_iter().chain(rest));
+            return Err(failure);
+        }
+        taken = rest;
+    }
+    pending.give_back(taken);
+    Ok(())
+}
+
+/// The context to decide by; where it or the time asks for it, all rooms are read for those that changed.
+async fn scan(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<AlertContext, Failure> {
+    let mut connection = ctx.db.acquire().await?;
+    let context = AlertContext::read(&mut connection, rules, ctx.clock.now()).await?;
+    let causes = Causes { rules: context.version(), gap: schedule::newest_gap(&mut connection).await? };
+    if pending.needs_scan(causes, context.now) {
+        pending.scan_begins();
+        let most = i64::try_from(SCANNED).unwrap_or(i64::MAX);
+        let found = schedule::rooms_to_observe(&mut connection, causes.rules, context.now, most).await?;
+        metrics::counter!("alerts_scans_total").increment(1);
+        // There may be more: the next look reads on.
+        if found.len() < SCANNED {
+            pending.scanned(causes, context.now);
+        }
+        pending.add(found);
+    }
+    Ok(context)
+}
+
+/// Takes in those of these rooms that were not taken in as they are now.
+async fn some(
+    ctx: &Context,
+    context: &AlertContext,
+    taken: &[(String, i64)],
+    pending: &Changes,
+) -> Result<(), Failure> {
+    let changed = schedule::unobserved(&mut *ctx.db.acquire().await?, taken, context.now).await?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    take_in(ctx, context, &changed, pending).await
+}
+
+/// All at once; if that fails, one by one. A room that cannot be taken in is deferred, so that it stops no other.
+async fn take_in(
+    ctx: &Context,
+    context: &AlertContext,
+    changed: &[String],
+    pending: &Changes,
+) -> Result<(), Failure> {
+    if let Ok(locked) = batch(ctx, context, changed).await {
+        // Another replica works on the rest, perhaps on what they were before.
+        pending.add(changed.iter().filter(|room| !locked.contains(room)).cloned());
+        return Ok(());
+    }
+    for room in changed {
+        let failure = match batch(ctx, context, std::slice::from_ref(room)).await {
+            Ok(locked) if locked.is_empty() => {
+                pending.add([room.clone()]);
+                continue;
+            }
+            Ok(_) => continue,
+            Err(failure) => failure,
+        };
+        // If it is the database that fails, this does too, and everything is tried again.
+        let until = ctx.clock.now() + DEFER_FOR;
+        schedule::defer_room(&mut *ctx.db.acquire().await?, room, until).await?;
+        pending.defer(room.clone(), until);
+        metrics::counter!("alerts_rooms_deferred_total").increment(1);
+        tracing::error!(room.id = room, error = chain(&failure), "a room cannot be taken in: it is deferred");
+    }
+    Ok(())
+}
+
+/// Takes in those of these rooms that no other replica works on, and gives them.
+async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Result<Vec<String>, Failure> {
+    let now = ctx.clock.now();
+    let mut tx = ctx.db.begin().await?;
+    let locked = schedule::lock_rooms(&mut tx, changed).await?;
+    // Rooms before waits: what is read of the waits is never older than the version that is noted.
+    let gap = schedule::newest_gap(&mut tx).await?;
+    let rooms: BTreeMap<RoomKey, Room> = rooms::list(&mut tx, Some(&locked))
+        .await?
+        .into_iter()
+        .map(|room| (room.room.clone(), room))
+        .collect();
+    departure::insert_cards(&mut tx, &ctx.config.feishu, rooms.values(), context.phase, now).await?;
+    // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
+    let wanted = wanted(&mut tx, &ctx.config.feishu, &rooms, &locked, now).await?;
+    changes::want(&mut tx, &wanted, now).await?;
+    let planned = planned(&mut tx, &ctx.config.feishu, context, &rooms, &locked).await?;
+    schedule::plan(&mut tx, &locked, &planned, context.version()).await?;
+    let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();
+    schedule::mark_observed(&mut tx, &versions, gap).await?;
+    tx.commit().await?;
+    Ok(locked)
+}
+
+/// The open waits of rooms that are not excluded, with when each needs a look.
+async fn planned(
+    connection: &mut PgConnection,
+    feishu: &Feishu,
+    context: &AlertContext,
+    rooms: &BTreeMap<RoomKey, Room>,
+    keys: &[String],
+) -> Result<Vec<Planned>, Failure> {
+    let now = context.now;
+    let mut open = waits::list(connection, Which::OfRooms(keys, now)).await?;
+    open.retain(|stored| stored.wait.outcome.is_none());
+    let ids: Vec<WaitId> = open.iter().map(|stored| stored.wait.id.clone()).collect();
+    let mut climbs = climbs(connection, &ids).await?;
+    let planned = open.into_iter().filter_map(|stored| {
+        let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
+        let climb = climbs.remove(&stored.wait.id).unwrap_or_default();
+        let (ladder, view) = context.of(&stored, room);
+        let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
+        // Whoever owns the room since does not wait for the next rung, which may never come.
+        let handed_over = climb.handover(room, context, feishu).map(|_| now);
+        let next_due_at = handed_over.into_iter().chain(next).min();
+        Some(Planned { next_due_at, room: stored.room, wait: stored.wait.id })
+    });
+    Ok(planned.collect())
+}
+
+async fn wanted(
+    connection: &mut PgConnection,
+    feishu: &Feishu,
+    rooms: &BTreeMap<RoomKey, Room>,
+    keys: &[String],
+    now: Timestamp,
+) -> Result<Vec<Wanted>, Failure> {
+    let cards = changes::cards_of(connection, keys, now - CHANGED_FOR).await?;
+    let (departures, cards): (Vec<Made>, Vec<Made>) =
+        cards.into_iter().partition(|card| card.subject_kind == SubjectKind::Departure);
+    let waits: BTreeSet<WaitId> = cards.iter().map(|card| card.wait.clone()).collect();
+    let successions = Successions::read(connection, waits).await?;
+    let coverage = coverage_gaps(connection, rooms.values(), &cards, &successions).await?;
+    let highest_cards = HighestCards::of(&cards, &successions);
+    let shown = cards.iter().filter_map(|card| {
+        let stored = successions.of(&card.wait)?;
+        if highest_cards.overtake(card, &stored.wait.id) {
+            return Some((card.id, stored.wait.id.clone(), CardState::Escalated));
+        }
+        let room = rooms.get(&stored.room);
+        let excluded = room.is_some_and(|room| room.excluded);
+        let unverified = coverage.get(&card.room).is_some_and(|coverage| coverage.affects(&stored.wait, now));
+        let status = card_state(stored, excluded, unverified, now);
+        let owner = room.and_then(|room| room.state.owner.as_ref());
+        let state = status_in_chat(status, owner, &card.chat, card.only_asks, feishu);
+        Some((card.id, stored.wait.id.clone(), state))
+    });
+    let departures = departures.into_iter().filter_map(|card| {
+        let room = rooms.values().find(|room| room.room.to_string() == card.room)?;
+        let state = departure_state(room, absence(room, &card.wait));
+        Some((card.id, card.wait, state))
+    });
+    shown
+        .chain(departures)
+        .map(|(id, follows, state)| {
+            let wanted = serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))?;
+            Ok(Wanted { id, follows, wanted })
+        })
+        .collect()
+}
+
+/// When messages may have been lost in the rooms of these cards, by room.
+async fn coverage_gaps(
+    connection: &mut PgConnection,
+    rooms: impl Iterator<Item = &Room>,
+    cards: &[Made],
+    successions: &Successions,
+) -> Result<BTreeMap<String, CoverageGaps>, Failure> {
+    let opened =
+        cards.iter().filter_map(|card| successions.of(&card.wait)).map(|stored| stored.wait.opened.at);
+    let Some(oldest) = opened.min() else { return Ok(BTreeMap::new()) };
+    let gaps = gaps::after(connection, oldest).await?;
+    let of = |room: &Room| (room.room.to_string(), CoverageGaps::of(&room.room, &room.state.presence, &gaps));
+    Ok(rooms.map(of).collect())
+}

@@ -1,0 +1,39 @@
+//! What every part of a round needs.
+
+use domain::Timestamp;
+use runtime::Context;
+use runtime::lease::Lease;
+use vika::{Client, Session};
+
+use crate::problems::SyncError;
+
+/// Handed to every part of a round.
+pub struct SyncContext {
+    /// Database, clock, shutdown and health of the service.
+    pub service: Context,
+    /// The session of the one token that writes.
+    pub session: Session,
+    /// The right to write: one process for each set of sheets has it.
+    pub lease: Lease,
+}
+
+impl SyncContext {
+    /// To be called before each call that writes: the lease still holds, and no shutdown is requested.
+    pub async fn ready(&mut self) -> Result<(), SyncError> {
+        if self.service.shutdown.requested() {
+            return Err(SyncError::Stopping);
+        }
+        self.service.health.beat("sync");
+        Ok(self.lease.check().await?)
+    }
+
+    /// The client of the session.
+    pub fn client(&self) -> &Client {
+        self.session.client()
+    }
+
+    /// The time by the service's clock.
+    pub fn now(&self) -> Timestamp {
+        self.service.clock.now()
+    }
+}
