@@ -119,7 +119,7 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
     let database = &config.database;
     let (schema_before, schema_now) = prepare_database(database).await?;
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-apply").await?;
-    declare_streams(&bus, &config.retention).await?;
+    declare_streams(&bus, config.bus.replicas, &config.retention).await?;
     let mut operator = connect(database, connect_options(database, Role::Operator)?).await?;
     let made = store::rules::apply(&mut operator, &config.rules, valid_from, now)
         .await
@@ -135,8 +135,8 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
 }
 
 /// Declares streams and consumers; streams forget texts as early as the retention says.
-pub(crate) async fn declare_streams(bus: &Bus, retention: &Retention) -> Result<()> {
-    declare(bus.jetstream()).await?;
+pub(crate) async fn declare_streams(bus: &Bus, replicas: usize, retention: &Retention) -> Result<()> {
+    declare(bus.jetstream(), replicas).await?;
     if let Some(text) = retention.text {
         limit_ages(bus.jetstream(), text.as_duration()).await?;
     }
@@ -163,7 +163,7 @@ pub(crate) fn role_passwords(database: &Database) -> Result<BTreeMap<Role, Strin
 
 /// Logs in, within a bounded time.
 pub(crate) async fn connect(database: &Database, options: PgConnectOptions) -> Result<PgConnection> {
-    let connecting = PgConnection::connect_with(&options);
+    let connecting = runtime::database::connect(database, &options);
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected,
         Err(_elapsed) => bail!(

@@ -179,7 +179,7 @@ async fn carry_out(
         .iter()
         .map(|change| Command {
             id: window.command(&change.room.room, rules.newest().version),
-            room: change.pinned.room.clone(),
+            room: change.room.room.clone(),
             at: now,
             by: args.by.clone(),
             via: Via::Cli,

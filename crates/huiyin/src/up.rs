@@ -71,7 +71,7 @@ async fn begin(options: &Options, checked: Config, health: &Health) -> Result<(L
     let mut config = Config { database: local.database(), bus: local.bus(), ..checked };
     set_operated(&mut config, &options.home, RunBy::Up);
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-up").await?;
-    declare_streams(&bus, &retention).await?;
+    declare_streams(&bus, config.bus.replicas, &retention).await?;
     print_line("Starting the services");
     let services = Services::start(&local, &Arc::new(config), &clock, health);
     Ok((local, services))

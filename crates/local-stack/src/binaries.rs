@@ -115,6 +115,10 @@ impl PostgresBinaries {
     pub(crate) fn initdb(&self) -> PathBuf {
         self.folder.join("initdb")
     }
+
+    pub(crate) fn basebackup(&self) -> PathBuf {
+        self.folder.join("pg_basebackup")
+    }
 }
 
 impl NatsBinary {

@@ -27,6 +27,9 @@ use crate::{Durability, Progress};
 
 const NAME: &str = "nats-server";
 const USER: &str = "huiyin";
+const PASSWORD_FILE: &str = "password";
+/// Where a member of a cluster tells others to find it: nowhere, so that the given routes are the only ones.
+const NOWHERE: u16 = 9;
 /// From start to a good `/healthz`; recovery of a large store may take a while.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 /// One look at `/healthz`.
@@ -49,7 +52,19 @@ pub struct PrivateNats {
     password: Secret,
     users: String,
     durability: Durability,
+    member: Option<Member>,
     _lock: FolderLock,
+}
+
+/// Its place in a cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    /// Its name there.
+    pub(crate) name: String,
+    /// Where the other servers reach it.
+    pub(crate) port: u16,
+    /// The ports of this machine that lead to the others.
+    pub(crate) routes: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,18 +83,7 @@ impl PrivateNats {
         durability: Durability,
         progress: Progress<'_>,
     ) -> Result<Self, Error> {
-        let folder = absolute(folder);
-        let lock = FolderLock::take(&folder)?;
-        let mut nats = Self {
-            process: Mutex::new(None),
-            program: program.path.clone(),
-            password: Secret::load_or_create(&folder.join("password"))?,
-            ports: free_ports().context("find free ports for", &program.path)?,
-            folder,
-            users: users.to_owned(),
-            durability,
-            _lock: lock,
-        };
+        let mut nats = Self::prepare(program, folder, users, durability)?;
         progress("starting nats-server");
         for _ in 1..PORT_ATTEMPTS {
             match nats.boot().await {
@@ -90,6 +94,39 @@ impl PrivateNats {
             }
         }
         nats.boot().await.map(|()| nats)
+    }
+
+    fn prepare(
+        program: &NatsBinary,
+        folder: &Path,
+        users: &str,
+        durability: Durability,
+    ) -> Result<Self, Error> {
+        let folder = absolute(folder);
+        let lock = FolderLock::take(&folder)?;
+        Ok(Self {
+            process: Mutex::new(None),
+            program: program.path.clone(),
+            password: Secret::load_or_create(&folder.join(PASSWORD_FILE))?,
+            ports: free_ports().context("find free ports for", &program.path)?,
+            folder,
+            users: users.to_owned(),
+            durability,
+            member: None,
+            _lock: lock,
+        })
+    }
+
+    /// One server of a cluster, not started yet: none of them is ready before most of them run. All need one password.
+    pub(crate) fn member(
+        program: &NatsBinary,
+        folder: &Path,
+        users: &str,
+        password: &Secret,
+        member: Member,
+    ) -> Result<Self, Error> {
+        write_private(&folder.join(PASSWORD_FILE), password.expose())?;
+        Ok(Self { member: Some(member), ..Self::prepare(program, folder, users, Durability::Fast)? })
     }
 
     /// Starts the server again after [`Self::stop`] or [`Self::kill`], on the same store and ports.
@@ -221,12 +258,14 @@ impl PrivateNats {
             Durability::Fast => "",
         };
         format!(
-            "server_name: huiyin\n\
+            "server_name: \"{name}\"\n\
              listen: \"{host}:{client}\"\n\
              http: \"{host}:{monitor}\"\n\
              pid_file: {pid_file}\n\
              jetstream {{\n  store_dir: {store}\n  max_file_store: {MAX_FILE}\n  max_memory_store: {MAX_MEMORY}\n  {sync}\n}}\n\
-             authorization {{\n  users: [\n{{ user: {USER}, password: \"{password}\" }}\n{users}]\n}}\n",
+             authorization {{\n  users: [\n{{ user: {USER}, password: \"{password}\" }}\n{users}]\n}}\n{cluster}",
+            name = self.member.as_ref().map_or(USER, |member| &member.name),
+            cluster = self.member.as_ref().map(|member| self.cluster(member)).unwrap_or_default(),
             host = Ipv4Addr::LOCALHOST,
             client = self.ports.client,
             monitor = self.ports.monitor,
@@ -234,6 +273,20 @@ impl PrivateNats {
             store = quoted(&self.store()),
             password = self.password.expose(),
             users = self.users,
+        )
+    }
+}
+
+impl PrivateNats {
+    fn cluster(&self, member: &Member) -> String {
+        let (host, password) = (Ipv4Addr::LOCALHOST, self.password.expose());
+        let routes: Vec<String> =
+            member.routes.iter().map(|port| format!("\"nats://{USER}:{password}@{host}:{port}\"")).collect();
+        format!(
+            "cluster {{\n  name: {USER}\n  listen: \"{host}:{port}\"\n  advertise: \"{host}:{NOWHERE}\"\n  \
+             authorization {{ user: {USER}, password: \"{password}\" }}\n  routes: [{routes}]\n}}\n",
+            port = member.port,
+            routes = routes.join(", "),
         )
     }
 }

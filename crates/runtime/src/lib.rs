@@ -8,6 +8,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod database;
 pub mod fault;
 pub mod health;
 pub mod http;

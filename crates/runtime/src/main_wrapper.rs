@@ -19,7 +19,7 @@ use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
 use crate::serve::{Limits, Server};
-use crate::{Clock, Config, Context, Shutdown, panics, telemetry};
+use crate::{Clock, Config, Context, Shutdown, database, panics, telemetry};
 
 /// Environment variable that names the configuration file.
 const CONFIG_VARIABLE: &str = "HUIYIN_CONFIG";
@@ -122,6 +122,7 @@ pub async fn connect(
     let db = pool(database, service);
     let deadline = tokio::time::Instant::now() + CONNECT_PATIENCE;
     retrying(deadline, &shutdown, "Postgres", || async {
+        database::aim(&db, &config.database).await?;
         let mut connection = db.acquire().await?;
         store::migrate::check(&mut connection).await?;
         Ok(())
@@ -153,8 +154,11 @@ pub fn admin_options(database: &Database) -> anyhow::Result<PgConnectOptions> {
 }
 
 fn base_options(database: &Database) -> PgConnectOptions {
-    let options = PgConnectOptions::new_without_pgpass().port(database.port).database(&database.name);
-    if database.host.starts_with('/') { options.socket(&database.host) } else { options.host(&database.host) }
+    let options = PgConnectOptions::new_without_pgpass().database(&database.name);
+    match database.servers().and_then(|servers| servers.into_iter().next()) {
+        Some(first) => first.reached(&options),
+        None => options,
+    }
 }
 
 /// A service's pool. Connections are made when they are needed.
@@ -201,12 +205,14 @@ where
     panics::report(service, &context);
     let beats = Beats::new(service, &context);
     let beating = tokio::spawn(beats.clone().run());
+    let stuck = database::follow(service, &context);
     let graceful = async {
         shutdown.wait().await;
         tokio::time::sleep(GRACE).await;
     };
     let ended = tokio::select! {
         ended = panics::within(service, async { run(context).await }) => Some(ended),
+        parts = stuck => Some(Err(anyhow::anyhow!("{parts} did not return from the database's former primary"))),
         () = graceful => None,
     };
     let requested = shutdown.requested();

@@ -202,6 +202,10 @@ const MEANING: &[(&str, &str, &str)] = &[
     ),
     ("/bus/url", r#""nats://""#, "bus.url: expected \"nats://host:port\""),
     ("/bus/url", r#""nats://u:p@bus:4222""#, "bus.url: names a user: expected \"nats://host:port\""),
+    ("/bus/url", r#""nats://one:4222,nats://""#, "bus.url: expected \"nats://host:port\""),
+    ("/bus/replicas", "2", "bus.replicas: found 2, expected 1, 3 or 5"),
+    ("/database/host", r#""one,,two""#, "database.host: expected host names separated by commas"),
+    ("/database/host", r#""one,two:many""#, "database.host: expected host names separated by commas"),
     (
         "/bus/passwords/room-state",
         r#""x""#,

@@ -93,7 +93,7 @@ impl Stack {
         let nats = bus_server().await?;
         let config = company::config(&bus_url(&nats))?;
         let admin = Bus::connect(&Login::of(&config.bus, User::Admin)?, "test-admin").await?;
-        declare(admin.jetstream()).await?;
+        declare(admin.jetstream(), config.bus.replicas).await?;
         let bus = Bus::connect(&bus_superuser(&nats), "test").await?;
         let admin =
             PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(database.superuser.clone());

@@ -199,7 +199,7 @@ fn lanes(facts: Vec<Numbered>) -> [Vec<Numbered>; 2] {
     let (one, other) = facts.into_iter().partition(|(_, fact)| {
         let mut hasher = DefaultHasher::new();
         fact.room_id().hash(&mut hasher);
-        hasher.finish() % 2 == 0
+        hasher.finish().is_multiple_of(2)
     });
     [one, other]
 }

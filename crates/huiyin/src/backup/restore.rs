@@ -178,7 +178,7 @@ async fn restore(file: &Path, manifest: &Manifest, servers: &Servers, retention:
     if put_right.1 {
         println!("cards: none whose time has passed before now will be sent");
     }
-    replay(&bus, manifest, retention).await
+    replay(&bus, servers.bus.replicas, manifest, retention).await
 }
 
 async fn make_sure_it_is_empty(admin: &mut PgConnection, name: &str) -> Result<()> {
@@ -246,11 +246,11 @@ async fn load_tables(connection: &mut PgConnection, file: &Path, manifest: &Mani
 }
 
 /// Lets the bus hand out everything that it still holds; what the backup has already is recognised.
-async fn replay(bus: &Bus, manifest: &Manifest, retention: &Retention) -> Result<()> {
+async fn replay(bus: &Bus, replicas: usize, manifest: &Manifest, retention: &Retention) -> Result<()> {
     for consumer in Consumer::FACTS {
         bus.forget_progress(consumer).await?;
     }
-    declare_streams(bus, retention).await?;
+    declare_streams(bus, replicas, retention).await?;
     for consumer in Consumer::FACTS {
         let Some(now) = bus.stream_end(consumer).await? else { continue };
         let held = now.last_seq.saturating_sub(now.first_seq.saturating_sub(1));

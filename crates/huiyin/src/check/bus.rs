@@ -24,7 +24,7 @@ pub(super) async fn check(config: &config::Bus, monitor: Option<&str>) -> Vec<Fi
     let reader = tries.into_iter().find_map(|(user, tried)| {
         tried.ok().filter(|_| matches!(user, User::Admin | User::Role(Role::Reader)))
     });
-    findings.extend(declared(reader).await);
+    findings.extend(declared(reader, config.replicas).await);
     findings.push(on_disk(config, monitor).await);
     findings
 }
@@ -55,9 +55,9 @@ async fn login(config: &config::Bus, user: User) -> Result<Bus, LoginFailure> {
     }
 }
 
-async fn declared(reader: Option<Bus>) -> Vec<Finding> {
+async fn declared(reader: Option<Bus>, replicas: usize) -> Vec<Finding> {
     let Some(bus) = reader else { return vec![Group::Bus.skipped(wording::NOBODY_LOOKS_AT_STREAMS)] };
-    match within(differences(bus.jetstream())).await {
+    match within(differences(bus.jetstream(), replicas)).await {
         Some(Ok(found)) if found.is_empty() => vec![Group::Bus.ok(wording::DECLARED)],
         Some(Ok(found)) => found.iter().map(|one| Group::Bus.failed(wording::not_declared(one))).collect(),
         _ => vec![Group::Bus.failed(wording::streams_unreadable())],
@@ -66,21 +66,22 @@ async fn declared(reader: Option<Bus>) -> Vec<Finding> {
 
 /// Only the monitoring pages say it.
 async fn on_disk(config: &config::Bus, monitor: Option<&str>) -> Finding {
-    let url = monitor.map_or_else(|| usual_monitor(&config.url), |url| Some(url.to_owned()));
-    let synced = match &url {
-        Some(url) => within(sync_always(url)).await.flatten(),
-        None => None,
-    };
-    match synced {
-        Some(true) => Group::Bus.ok(wording::SYNC_ALWAYS),
-        Some(false) => Group::Bus.warning(wording::not_synced()),
-        None => Group::Bus.skipped(wording::no_monitor(url.as_deref())),
+    let urls = monitor.map_or_else(|| usual_monitors(&config.url), |url| vec![url.to_owned()]);
+    let asked = join_all(urls.iter().map(async |url| (url, within(sync_always(url)).await.flatten()))).await;
+    // Each server of a cluster has settings of its own.
+    if asked.iter().any(|(_, synced)| *synced == Some(false)) {
+        return Group::Bus.warning(wording::not_synced());
+    }
+    match asked.iter().find(|(_, synced)| synced.is_none()) {
+        Some((url, _)) => Group::Bus.skipped(wording::no_monitor(Some(url))),
+        None if asked.is_empty() => Group::Bus.skipped(wording::no_monitor(None)),
+        None => Group::Bus.ok(wording::SYNC_ALWAYS),
     }
 }
 
-fn usual_monitor(bus: &str) -> Option<String> {
-    let bus: async_nats::ServerAddr = bus.parse().ok()?;
-    Some(format!("http://{}:{MONITOR_PORT}", bus.host()))
+fn usual_monitors(bus: &str) -> Vec<String> {
+    let servers = bus.split(',').filter_map(|server| server.trim().parse::<async_nats::ServerAddr>().ok());
+    servers.map(|server| format!("http://{}:{MONITOR_PORT}", server.host())).collect()
 }
 
 async fn sync_always(url: &str) -> Option<bool> {

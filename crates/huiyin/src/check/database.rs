@@ -21,7 +21,9 @@ pub(super) async fn check(database: &Database) -> Vec<Finding> {
     let roles = Role::ALL.map(|role| (role.name(), connect_options(database, role).ok()));
     let admin = admin_options(database).ok();
     let logins: Vec<_> = roles.into_iter().chain(admin.map(|admin| ("admin", Some(admin)))).collect();
-    let tries = join_all(logins.into_iter().map(async |(name, options)| (name, login(options).await))).await;
+    let tries =
+        join_all(logins.into_iter().map(async |(name, options)| (name, login(database, options).await)))
+            .await;
     if tries
         .iter()
         .all(|(_, tried)| matches!(tried, Err(LoginFailure::Unreachable | LoginFailure::NoPassword)))
@@ -65,13 +67,16 @@ fn rules(seen: Option<&Seen>) -> Finding {
     }
 }
 
-async fn login(options: Option<PgConnectOptions>) -> Result<Seen, LoginFailure> {
+async fn login(database: &Database, options: Option<PgConnectOptions>) -> Result<Seen, LoginFailure> {
     let options = options.ok_or(LoginFailure::NoPassword)?;
-    within(look(&options)).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| why(&error))
+    within(look(database, &options))
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .map_err(|error| why(&error))
 }
 
-async fn look(options: &PgConnectOptions) -> Result<Seen, sqlx::Error> {
-    let mut connection = PgConnection::connect_with(options).await?;
+async fn look(database: &Database, options: &PgConnectOptions) -> Result<Seen, sqlx::Error> {
+    let mut connection = runtime::database::connect(database, options).await?;
     let schema = store::migrate::version(&mut connection).await?;
     let rules = if schema == 0 { 0 } else { store::rules::newest_version(&mut connection).await? };
     connection.close().await.ok();
@@ -92,7 +97,7 @@ fn why(error: &sqlx::Error) -> LoginFailure {
 pub(super) async fn as_reader(database: &Database) -> Result<PgConnection, Advice> {
     let refused = |failure: &LoginFailure| wording::role_refused(Role::Reader.name(), failure);
     let options = connect_options(database, Role::Reader).map_err(|_| refused(&LoginFailure::NoPassword))?;
-    match within(PgConnection::connect_with(&options)).await {
+    match within(runtime::database::connect(database, &options)).await {
         Some(Ok(connection)) => Ok(connection),
         Some(Err(error)) => Err(refused(&why(&error))),
         None => Err(refused(&LoginFailure::Unreachable)),

@@ -229,7 +229,12 @@ mod tests {
                 password_files: None,
                 admin: "postgres".into(),
             },
-            bus: Bus { url: "nats://127.0.0.1:1".into(), passwords: passwords(), password_files: None },
+            bus: Bus {
+                url: "nats://127.0.0.1:1".into(),
+                replicas: 1,
+                passwords: passwords(),
+                password_files: None,
+            },
         }
     }
 

@@ -76,7 +76,8 @@ impl Local {
     async fn prepare(&self, progress: Progress<'_>) -> Result<()> {
         progress("Bringing the database and the streams up to date");
         self.provision().await?;
-        declare(Bus::connect(&self.bus_login(User::Admin)?, "provision").await?.jetstream()).await?;
+        let bus = Bus::connect(&self.bus_login(User::Admin)?, "provision").await?;
+        declare(bus.jetstream(), self.bus().replicas).await?;
         Ok(())
     }
 
@@ -213,6 +214,7 @@ impl Local {
         let password = |user: &User| (user.name().to_owned(), Secret::new(self.secrets.bus_password(*user)));
         config::Bus {
             url: format!("nats://{}", self.stack.nats.address()),
+            replicas: 1,
             passwords: User::ALL.iter().map(password).collect(),
             password_files: None,
         }

@@ -9,7 +9,7 @@ use domain::rules::{RosterEntry, Rules};
 use runtime::Config;
 use runtime::main_wrapper::connect_options;
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::Connection as _;
 use store::ingest::{self, Coworker};
 use store::role::Role;
 
@@ -22,7 +22,9 @@ const ID_TAIL: usize = 4;
 /// Reads the groups and says who is missing.
 pub(super) async fn run(config: &Config) -> anyhow::Result<String> {
     let options = connect_options(&config.database, Role::Reader)?;
-    let mut connection = PgConnection::connect_with(&options).await.context("the database cannot be read")?;
+    let mut connection = runtime::database::connect(&config.database, &options)
+        .await
+        .context("the database cannot be read")?;
     let seen = ingest::coworkers(&mut connection, &config.rules.company_names).await;
     let mut seen = seen.context("contacts cannot be read")?;
     connection.close().await.ok();

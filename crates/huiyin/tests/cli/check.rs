@@ -265,7 +265,7 @@ async fn the_bus_is_tried_with_each_user_and_against_what_is_declared() -> Resul
     chat.max_age = Duration::from_hours(1);
     jetstream.update_stream(chat).await?;
     failed(&site.check(&[]).await?, Group::Bus, "流 CHAT 的设置与本版本不同：max_age", "运行 huiyin apply");
-    runtime::bus::declare(jetstream).await?;
+    runtime::bus::declare(jetstream, 1).await?;
 
     jetstream.delete_consumer_from_stream("vika-sync", "ROOM").await?;
     failed(&site.check(&[]).await?, Group::Bus, "消费者 vika-sync 还没有声明", "运行 huiyin apply");

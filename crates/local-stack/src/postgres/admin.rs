@@ -19,7 +19,11 @@ impl PrivatePostgres {
         self.administer(statement, || format!("drop the database {name:?}")).await
     }
 
-    async fn administer(&self, statement: String, action: impl Fn() -> String) -> Result<(), Error> {
+    pub(super) async fn administer(
+        &self,
+        statement: String,
+        action: impl Fn() -> String,
+    ) -> Result<(), Error> {
         let refused = |source| Error::Sql { action: action(), source };
         let mut connection = PgConnection::connect_with(&self.superuser()).await.map_err(refused)?;
         // Made of names that are quoted above; such statements take no parameters.

@@ -20,7 +20,7 @@ use crate::{Durability, Progress, place};
 pub(crate) const DATA: &str = "data";
 /// Its name until it is whole.
 const UNFINISHED: &str = "data.new";
-const PASSWORD_FILE: &str = "superuser.password";
+pub(super) const PASSWORD_FILE: &str = "superuser.password";
 /// Without one of these there is no database in a data folder.
 const NEEDED: [&str; 4] = ["PG_VERSION", "global/pg_control", "base", "pg_wal"];
 /// What Postgres demands of its data folder: nobody but its owner and, to read, its group.

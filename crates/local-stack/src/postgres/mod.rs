@@ -5,6 +5,7 @@
 mod admin;
 mod cluster;
 mod socket;
+mod standby;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -3,7 +3,9 @@
 //! Always compiled, because other crates' tests use it; never for production code. Nothing here depends on
 //! the caller's runtime or on its clock, so that tests with a paused clock may use it as well.
 
+mod cluster;
 mod folder;
+mod link;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,6 +20,8 @@ use tokio::sync::{Mutex, OnceCell, oneshot};
 
 use crate::account::Account;
 use crate::error::{Error, IoContext as _};
+pub use cluster::{TestCluster, nats_cluster};
+
 use crate::{Durability, NatsBinary, PrivateNats, PrivatePostgres, Settings, Stack, place, silent};
 
 static SERVERS: OnceCell<Servers> = OnceCell::const_new();

@@ -18,9 +18,9 @@ pub struct Difference {
 }
 
 /// Everything that is not as [`super::declare`] would make it. Needs no more than to look.
-pub async fn differences(jetstream: &JetStream) -> Result<Vec<Difference>, BusError> {
+pub async fn differences(jetstream: &JetStream, replicas: usize) -> Result<Vec<Difference>, BusError> {
     let mut found = Vec::new();
-    for wanted in streams() {
+    for wanted in streams(replicas) {
         let what = format!("stream {}", wanted.name);
         let settings = match jetstream.get_stream(&wanted.name).await {
             Ok(stream) => changed(&stream_settings(&wanted), &stream_settings(&stream.cached_info().config)),

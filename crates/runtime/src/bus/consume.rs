@@ -122,6 +122,7 @@ pub async fn consume<H: Handler>(
             }
             Err(error) => {
                 tracing::warn!(consumer = consumer.name(), error = chain(&error), "consumer failed");
+                bus.try_another_server().await;
             }
         }
         shutdown.sleep(REOPEN_PAUSE).await;

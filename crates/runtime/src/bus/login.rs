@@ -6,7 +6,7 @@ use crate::config::{self, Secret};
 /// An address, and who is there.
 #[derive(Debug, Clone)]
 pub struct Login {
-    /// `nats://host:port`.
+    /// `nats://host:port`, or several of them, separated by commas.
     pub url: String,
     /// The user's name. Answers reach it under a subject of this name.
     pub user: String,

@@ -1,5 +1,6 @@
 //! The bus: JetStream, with every default that bites set to an explicit value.
 
+mod cluster;
 mod compare;
 mod consume;
 mod dead_letter;
@@ -21,6 +22,8 @@ use chrono::{DateTime, Utc};
 
 use crate::Clock;
 
+use cluster::Moves;
+
 pub use compare::{Difference, differences};
 pub use consume::{Delivery, Handler, Outcome, consume};
 pub use dead_letter::{DeadLetter, DeadLetterReason};
@@ -30,7 +33,7 @@ pub use publish::Outgoing;
 pub use replay::StreamEnd;
 pub use retention::limit_ages;
 pub use rights::User;
-pub use topology::{Consumer, clear, declare};
+pub use topology::{Consumer, STREAMS, clear, declare};
 pub use wake::{note_room_changes, wake_on_room_changes};
 
 /// How often the connection proves that it lives.
@@ -46,13 +49,14 @@ pub struct Bus {
     jetstream: JetStream,
     clock: Clock,
     login: Arc<Login>,
+    moves: Moves,
 }
 
 /// Why something could not be done on the bus. All but [`BusError::Unpublishable`] pass: the caller tries again later.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     /// The address is no `nats://host:port`.
-    #[error("the bus's address is not of the form nats://host:port")]
+    #[error("the bus's address is not of the form nats://host:port, or several of them separated by commas")]
     Url,
     /// The configuration has no password for this user.
     #[error("bus.passwords.{0}: expected the password of the bus's user `{0}`")]
@@ -90,7 +94,7 @@ impl Bus {
     /// for ever. `name` is what the server's own pages call the connection.
     pub async fn connect(login: &Login, name: &str) -> Result<Self, BusError> {
         let service = name.to_owned();
-        let server: async_nats::ServerAddr = login.url.parse().map_err(|_| BusError::Url)?;
+        let servers = cluster::servers(&login.url)?;
         let client = async_nats::ConnectOptions::with_user_and_password(
             login.user.clone(),
             login.password.expose().to_owned(),
@@ -103,11 +107,17 @@ impl Bus {
             log_event(&event, &service);
             std::future::ready(())
         })
-        .connect(server)
+        .connect(servers)
         .await
         .map_err(BusError::Connect)?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, jetstream, clock: Clock::system(), login: Arc::new(login.clone()) })
+        Ok(Self {
+            client,
+            jetstream,
+            clock: Clock::system(),
+            login: Arc::new(login.clone()),
+            moves: Moves::default(),
+        })
     }
 
     /// The same connection; moments that the server tells are taken for moments of this clock.

@@ -80,6 +80,9 @@ impl Bus {
             tokio::time::sleep(BACKOFF.after(failures)).await;
             outcome = acknowledged(self.send(outgoing).await).await;
         }
+        if outcome.is_err() {
+            self.try_another_server().await;
+        }
         outcome.map_err(|source| failed(&outgoing.subject, source))
     }
 

@@ -121,7 +121,8 @@ impl Consumer {
 /// The names of all streams.
 pub const STREAMS: [&str; 4] = ["CHAT", "COMMAND", "ROOM", "DEAD"];
 
-pub(super) fn streams() -> [Config; 4] {
+/// All streams, each kept on so many servers.
+pub(super) fn streams(replicas: usize) -> [Config; 4] {
     let limits = |name: &str, subject: &str| Config {
         name: name.to_owned(),
         subjects: vec![subject.to_owned()],
@@ -130,7 +131,7 @@ pub(super) fn streams() -> [Config; 4] {
         discard: DiscardPolicy::Old,
         max_age: 14 * DAY,
         duplicate_window: DUPLICATE_WINDOW,
-        num_replicas: 1,
+        num_replicas: replicas,
         ..Default::default()
     };
     [
@@ -139,7 +140,7 @@ pub(super) fn streams() -> [Config; 4] {
         Config {
             // In a file, because a stream in memory goes with all its consumers when the server restarts, and nobody
             // would be woken by changes until the next `huiyin apply`. Wake-ups themselves may be lost.
-            persist_mode: Some(PersistenceMode::Async),
+            persist_mode: persist_mode_of_room(replicas),
             max_messages_per_subject: 1,
             max_age: DAY,
             ..limits("ROOM", subject::ROOM_ALL)
@@ -148,10 +149,16 @@ pub(super) fn streams() -> [Config; 4] {
     ]
 }
 
-/// Creates or updates every stream and durable consumer. Safe to run again and beside itself.
-pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
-    forget_memory(jetstream).await?;
-    for config in streams() {
+/// The server acknowledges replicated messages in one way only.
+fn persist_mode_of_room(replicas: usize) -> Option<PersistenceMode> {
+    (replicas == 1).then_some(PersistenceMode::Async)
+}
+
+/// Creates or updates every stream and durable consumer, kept on so many servers of the bus. Safe to run again and beside
+/// itself.
+pub async fn declare(jetstream: &JetStream, replicas: usize) -> Result<(), BusError> {
+    forget_unchangeable_room(jetstream, replicas).await?;
+    for config in streams(replicas) {
         let what = format!("stream {}", config.name);
         jetstream
             .create_or_update_stream(config)
@@ -169,11 +176,16 @@ pub async fn declare(jetstream: &JetStream) -> Result<(), BusError> {
     Ok(())
 }
 
-/// ROOM was once kept in memory, and the server does not change where a stream is kept. It holds nothing but wake-ups.
-async fn forget_memory(jetstream: &JetStream) -> Result<(), BusError> {
+/// ROOM was once kept in memory, and the server changes neither where a stream is kept nor how it is written. It holds
+/// nothing but wake-ups.
+async fn forget_unchangeable_room(jetstream: &JetStream, replicas: usize) -> Result<(), BusError> {
     let failed = |source| BusError::Declare { what: "stream ROOM".to_owned(), source };
     if let Ok(stream) = jetstream.get_stream("ROOM").await
-        && stream.cached_info().config.storage == StorageType::Memory
+        && {
+            let config = &stream.cached_info().config;
+            let mode = persist_mode_of_room(replicas).unwrap_or_default();
+            config.storage == StorageType::Memory || config.persist_mode.unwrap_or_default() != mode
+        }
     {
         jetstream.delete_stream("ROOM").await.map_err(|error| failed(error.into()))?;
     }
@@ -183,16 +195,13 @@ async fn forget_memory(jetstream: &JetStream) -> Result<(), BusError> {
 /// Deletes every stream with all that it holds. For a demo that starts afresh; nothing else calls it.
 pub async fn clear(jetstream: &JetStream) -> Result<(), BusError> {
     use async_nats::jetstream::context::GetStreamErrorKind::JetStream as Refused;
-    for config in streams() {
-        match jetstream.delete_stream(&config.name).await {
+    for name in STREAMS {
+        match jetstream.delete_stream(name).await {
             Ok(_) => {}
             // It was not there.
             Err(error) if matches!(error.kind(), Refused(_)) => {}
             Err(error) => {
-                return Err(BusError::Declare {
-                    what: format!("stream {}", config.name),
-                    source: error.into(),
-                });
+                return Err(BusError::Declare { what: format!("stream {name}"), source: error.into() });
             }
         }
     }

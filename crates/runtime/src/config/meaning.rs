@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::problem::Problem;
 use super::schema::listed;
 use super::secret::Secret;
-use super::sections::{Config, Feishu, Ingest, Logs, Vika};
+use super::sections::{Bus, Config, Database, Feishu, Ingest, Logs, Vika};
 use super::watchdog::{Thresholds, Watchdog};
 use crate::services::{self, Service};
 
@@ -25,6 +25,8 @@ const SHORTEST_PERIOD: Span = Span::seconds(1);
 const CHAT_PREFIX: &str = "oc_";
 /// How Feishu's people's ids begin.
 const PERSON_PREFIX: &str = "ou_";
+/// On how many servers a stream can be kept to some purpose.
+const REPLICAS: [usize; 3] = [1, 3, 5];
 /// How Vika's sheet ids begin.
 const SHEET_PREFIX: &str = "dst";
 
@@ -46,7 +48,8 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     }
     check_password_names("database", &config.database.passwords, &mut problems);
     check_password_names("bus", &config.bus.passwords, &mut problems);
-    check_bus_url(&config.bus.url, &mut problems);
+    check_database(&config.database, &mut problems);
+    check_bus(&config.bus, &mut problems);
     check_ingest(&config.ingest, &mut problems);
     if config.vika.enabled {
         check_vika(&config.vika, &mut problems);
@@ -95,9 +98,28 @@ fn check_password_names(section: &str, passwords: &BTreeMap<String, Secret>, pro
     }
 }
 
+fn check_database(database: &Database, problems: &mut Problems) {
+    if database.servers().is_none() {
+        problems
+            .add("database.host", "expected host names separated by commas, each with or without `:port`");
+    }
+}
+
+fn check_bus(bus: &Bus, problems: &mut Problems) {
+    let servers: Vec<&str> = bus.url.split(',').collect();
+    for url in &servers {
+        check_bus_url(url, problems);
+    }
+    if !REPLICAS.contains(&bus.replicas) {
+        let message =
+            format!("found {}, expected 1, 3 or 5: an even number survives no more losses", bus.replicas);
+        problems.add("bus.replicas", message);
+    }
+}
+
 /// One address for all users, so it names none. What stands there is not shown, for it may hold a password.
 fn check_bus_url(url: &str, problems: &mut Problems) {
-    match url.parse::<async_nats::ServerAddr>() {
+    match url.trim().parse::<async_nats::ServerAddr>() {
         Ok(bus) if bus.username().is_some() || bus.password().is_some() => problems.add(
             "bus.url",
             "names a user: expected \"nats://host:port\", and each user's password in bus.passwords",

@@ -57,9 +57,10 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// Host name, or the folder of a unix socket (starts with `/`).
+    /// Host name, or the folder of a unix socket (starts with `/`). Of a primary with standbys all of them, separated by
+    /// commas, each with a port of its own if need be (`db-1,db-2:5433`): whichever takes writes is used.
     pub host: String,
-    /// TCP port, or the socket's port number.
+    /// TCP port, or the socket's port number, where `host` names none.
     #[serde(default = "default_postgres_port")]
     pub port: u16,
     /// Database name.
@@ -81,8 +82,11 @@ pub struct Database {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bus {
-    /// `nats://host:port`, or `tls://host:port`, without user and password.
+    /// `nats://host:port`, or `tls://host:port`, without user and password; of a cluster all servers, separated by commas.
     pub url: String,
+    /// On how many servers each stream is kept: 1, or 3 or 5 of a cluster.
+    #[serde(default = "one")]
+    pub replicas: usize,
     /// Passwords by user: each service's own (`room_state` for `room-state`), `operator`, `reader`, and `admin`, who
     /// declares streams and consumers.
     #[serde(default)]
@@ -285,6 +289,10 @@ fn default_admin() -> String {
 
 const fn default_calls_per_second() -> u32 {
     4
+}
+
+const fn one() -> usize {
+    1
 }
 
 const fn yes() -> bool {

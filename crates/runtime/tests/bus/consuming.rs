@@ -160,7 +160,7 @@ async fn a_service_waits_for_its_consumer_and_declares_none() -> Result<()> {
     let looking = superuser(&server).await?;
     assert!(looking.jetstream().get_stream("CHAT").await.is_err(), "the service declared something");
 
-    declare(connect(&server, User::Admin).await?.jetstream()).await?;
+    declare(connect(&server, User::Admin).await?.jetstream(), 1).await?;
     publish(&connect(&server, INGEST).await?, "chat.message.room1", "first").await?;
     assert_eq!(folding.next().await?, "first");
     folding.stop().await
@@ -180,7 +180,7 @@ async fn a_deleted_consumer_is_used_again_once_it_is_declared_again() -> Result<
     folding.nothing_comes().await;
     assert!(room_state_is_missing(&server).await?, "the service declared it itself");
 
-    declare(connect(&server, User::Admin).await?.jetstream()).await?;
+    declare(connect(&server, User::Admin).await?.jetstream(), 1).await?;
     assert_eq!(folding.next().await?, "first", "a new durable begins at the beginning");
     assert_eq!(folding.next().await?, "second");
     folding.stop().await
@@ -199,7 +199,7 @@ async fn a_lost_store_is_outlived() -> Result<()> {
     }
     server.restart().await?;
     folding.nothing_comes().await;
-    declare(connect(&server, User::Admin).await?.jetstream()).await?;
+    declare(connect(&server, User::Admin).await?.jetstream(), 1).await?;
     publish(&connect(&server, INGEST).await?, "chat.message.room1", "second").await?;
     assert_eq!(folding.next().await?, "second");
     folding.stop().await
@@ -217,8 +217,8 @@ async fn a_stream_that_was_kept_in_memory_is_made_anew_by_whoever_declares() -> 
     };
     superuser(&server).await?.jetstream().create_stream(old).await?;
     let admin = connect(&server, User::Admin).await?;
-    declare(admin.jetstream()).await?;
-    assert_eq!(differences(admin.jetstream()).await?, Vec::new());
+    declare(admin.jetstream(), 1).await?;
+    assert_eq!(differences(admin.jetstream(), 1).await?, Vec::new());
     Ok(())
 }
 

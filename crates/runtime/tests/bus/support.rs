@@ -35,7 +35,7 @@ pub async fn bare() -> Result<TestNats> {
 /// A server on which everything is declared, by the one user who may.
 pub async fn declared() -> Result<TestNats> {
     let server = bare().await?;
-    declare(connect(&server, User::Admin).await?.jetstream()).await?;
+    declare(connect(&server, User::Admin).await?.jetstream(), 1).await?;
     Ok(server)
 }
 

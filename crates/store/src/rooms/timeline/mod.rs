@@ -216,7 +216,7 @@ pub async fn find(
 pub async fn after(
     connection: &mut PgConnection,
     room: &RoomKey,
-    position: Option<&Position>,
+    start: Option<&Position>,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
@@ -228,11 +228,11 @@ pub async fn after(
         order by pos_at, pos_order, pos_seq, pos_entry, pos_after
         "#,
         room.to_string(),
-        position.map(|position| position.at),
-        position.map_or(0, |position| position.order),
-        position.map_or(0, |position| position.seq),
-        position.map_or("", |position| position.entry.as_str()),
-        position.and_then(|position| position.after.as_ref()).map_or("", EntryId::as_str),
+        start.map(|position| position.at),
+        start.map_or(0, |position| position.order),
+        start.map_or(0, |position| position.seq),
+        start.map_or("", |position| position.entry.as_str()),
+        start.and_then(|position| position.after.as_ref()).map_or("", EntryId::as_str),
     )
     .fetch_all(connection)
     .await?;
