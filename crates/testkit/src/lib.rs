@@ -29,7 +29,7 @@ const POOL_SIZE: u32 = 4;
 /// A test's own stack.
 pub struct Stack {
     /// The configuration; change it before contexts are made.
-    pub config: Config,
+    pub config: Box<Config>,
     /// The time, for all contexts.
     pub clock: Clock,
     /// When the stack was started: a fixed point for times in messages.
@@ -91,7 +91,7 @@ impl Stack {
             })
             .await?;
         let nats = bus_server().await?;
-        let config = company::config(&bus_url(&nats))?;
+        let config = Box::new(company::config(&bus_url(&nats))?);
         let admin = Bus::connect(&Login::of(&config.bus, User::Admin)?, "test-admin").await?;
         declare(admin.jetstream(), config.bus.replicas).await?;
         let bus = Bus::connect(&bus_superuser(&nats), "test").await?;
@@ -176,7 +176,7 @@ impl Stack {
     pub async fn context(&self, role: Role) -> Result<Context> {
         let options = self.database.connect_options(role.name(), &password(role));
         let context = Context {
-            config: Arc::new(self.config.clone()),
+            config: Arc::new((*self.config).clone()),
             clock: self.clock.clone(),
             db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(options),
             bus: Bus::connect(&Login::of(&self.config.bus, User::Role(role))?, role.service()).await?,
