@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use futures::future::try_join_all;
 use runtime::Shutdown;
 use runtime::bus::Consumer;
 use store::role::Role;
@@ -13,19 +14,23 @@ use crate::stack::BenchStack;
 /// How often the end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Messages a second, from the start of the service until all is committed and acknowledged.
-pub async fn measure(stack: &BenchStack, messages: usize) -> Result<f64> {
+/// Messages a second, from the start of so many `room-state` until all is committed and acknowledged.
+pub async fn measure(stack: &BenchStack, messages: usize, replicas: usize) -> Result<f64> {
     let shutdown = Shutdown::new();
-    let context = stack.context("room-state", Role::RoomState, shutdown.clone()).await?;
+    let contexts =
+        try_join_all((0..replicas).map(|_| stack.context("room-state", Role::RoomState, shutdown.clone())));
+    let contexts = contexts.await?;
     let began = Instant::now();
-    let service = tokio::spawn(room_state::run(context));
+    let services: Vec<_> = contexts.into_iter().map(|ctx| tokio::spawn(room_state::run(ctx))).collect();
     while stack.bus.lag(Consumer::RoomStateChat).await?.pending > 0 {
-        ensure!(!service.is_finished(), "room-state ended");
+        ensure!(services.iter().all(|service| !service.is_finished()), "room-state ended");
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let taken = began.elapsed();
     shutdown.request();
-    service.await??;
+    for service in services {
+        service.await??;
+    }
     let stored: i64 =
         store::sqlx::query_scalar("select count(*) from timeline").fetch_one(&stack.admin).await?;
     ensure!(usize::try_from(stored)? == messages, "{stored} of {messages} messages are in the timeline");

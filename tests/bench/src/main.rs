@@ -39,6 +39,8 @@ struct Arguments {
 enum Command {
     /// Runs a company while everything fails, and checks what was promised.
     Chaos(chaos::Arguments),
+    /// Folds the same load with one, two and three `room-state`.
+    Replicas,
     /// A service of a chaos run.
     #[command(hide = true)]
     Service {
@@ -63,6 +65,7 @@ async fn command(arguments: &Arguments) -> ExitCode {
     runtime::telemetry::start_logs("warn", runtime::telemetry::LogFormat::Text);
     let done = match &arguments.command {
         Some(Command::Chaos(chaos)) => chaos::run(chaos).await,
+        Some(Command::Replicas) => replicas(arguments).await.map(|report| println!("{report:#}")),
         _ => run(arguments).await.map(|report| println!("{report:#}")),
     };
     match done {
@@ -82,7 +85,7 @@ async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
     eprintln!("· Inserting them raw");
     let raw = raw::measure(&stack, arguments.messages).await?;
     eprintln!("· Folding them");
-    let fold = fold::measure(&stack, arguments.messages).await?;
+    let fold = fold::measure(&stack, arguments.messages, 1).await?;
     let stages = fold::seconds_by_stage(&metrics.render());
     eprintln!("· Measuring latency at {} messages/s", arguments.rate);
     let latency = latency::measure(&stack, arguments.rate, arguments.latency_seconds).await?;
@@ -96,6 +99,23 @@ async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
     });
     stack.stop().await;
     Ok(report)
+}
+
+/// Each on a stack of its own, on this one machine: what more processes win where Postgres and the bus share its cores.
+async fn replicas(arguments: &Arguments) -> Result<serde_json::Value> {
+    let mut measured = Vec::new();
+    for replicas in 1..=3 {
+        let stack = BenchStack::start(&|line| eprintln!("· {line}")).await?;
+        load::publish(&stack, arguments.messages, arguments.rooms).await?;
+        eprintln!("· Folding with {replicas}");
+        measured.push(fold::measure(&stack, arguments.messages, replicas).await?);
+        stack.stop().await;
+    }
+    let one = measured.first().copied().unwrap_or(f64::NAN);
+    let report = measured.iter().zip(1..).map(|(fold, replicas)| {
+        json!({ "replicas": replicas, "messages_per_s": fold.round(), "to_one": (fold / one * 100.0).round() / 100.0 })
+    });
+    Ok(report.collect())
 }
 
 /// The most memory that this process, with the services inside it, ever held.
