@@ -208,7 +208,7 @@ async fn a_service_that_waits_for_a_primary_that_never_answers_ends() -> Result<
     let ended = ended.await;
     freeze(&world.primary, false).await?;
     let why = format!("{:#}", ended?.err().context("it ended without an error")?);
-    ensure!(why.contains("did not return from the database's former primary"), "{why}");
+    ensure!(why.contains("did not come back after the database's primary moved"), "{why}");
     let again = world.start(Role::RoomState, room_state::run).await?;
     world.services.push(again);
     until_all_are_there(&pool(&world.standby), &load.stop().await?).await?;

@@ -38,7 +38,7 @@ pub struct Wait {
 
 impl Wait {
     /// Whether another state of this wait says the same of it, but for what every further message of the customer changes.
-    pub fn differs_in_counts_alone(&self, other: &Self) -> bool {
+    pub fn equals_but_for_counts(&self, other: &Self) -> bool {
         let Self { messages, last_customer_at, .. } = other.clone();
         Self { messages, last_customer_at, ..self.clone() } == *other
     }

@@ -212,7 +212,7 @@ where
     };
     let ended = tokio::select! {
         ended = panics::within(service, async { run(context).await }) => Some(ended),
-        parts = stuck => Some(Err(anyhow::anyhow!("{parts} did not return from the database's former primary"))),
+        parts = stuck => Some(Err(anyhow::anyhow!("{parts} did not come back after the database's primary moved"))),
         () = graceful => None,
     };
     let requested = shutdown.requested();

@@ -505,6 +505,23 @@ fn passwords_can_be_files_that_are_named_after_their_roles() -> Result<()> {
     Ok(())
 }
 
+/// One file for all would hold one password for all.
+#[test]
+fn a_pattern_of_password_files_names_the_role() {
+    let value = with(&[
+        ("/database/password_files", json!("/run/secrets/postgres")),
+        ("/bus/password_files", json!("nats_{role}")),
+    ]);
+    let found = problems(&value, &[]);
+    assert!(
+        found
+            .iter()
+            .any(|problem| problem.starts_with("database.password_files:") && problem.contains("{role}")),
+        "{found:?}"
+    );
+    assert!(!found.iter().any(|problem| problem.starts_with("bus.password_files:")), "{found:?}");
+}
+
 #[test]
 fn an_optional_secret_can_be_a_file_as_well() -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -85,7 +85,7 @@ create table waits (
     messages         integer     not null,
     last_customer_at timestamptz not null,
     alarm_since      timestamptz,
-    -- open, answered, cancelled, withdrawn, unobserved; void: its opening asks for nothing any more.
+    -- open, answered, cancelled, confirmed, withdrawn, unobserved; void: its opening asks for nothing any more.
     state            text        not null,
     closed_at        timestamptz,
     -- domain::wait::Outcome as JSON.

@@ -13,7 +13,7 @@ use store::rooms;
 use store::rules::RulesCache;
 
 use crate::entry::Fact;
-use crate::failure::{Failure, RETRY_AFTER};
+use crate::failure::{Failure, RETRY_AFTER, guarded};
 use crate::fold::{Applied, Changed, RoomWork, apply};
 use crate::point;
 use crate::publish::PublishHandle;
@@ -75,6 +75,7 @@ impl Handler for ChatHandler {
         }
         one_room_each(&mut facts, &mut outcomes);
         let [one, other] = lanes(facts);
+        // A panic in one is caught there: the other may have committed.
         let (mut folded, others) = tokio::join!(self.fold_or_isolate(one), self.fold_or_isolate(other));
         folded.extend(others);
         for (index, outcome) in folded.outcomes {
@@ -87,22 +88,23 @@ impl Handler for ChatHandler {
     }
 }
 
-/// A message belongs to one room. Of those that name several the first captured stays; the others are set aside.
+/// A message belongs to one room. Of those that name several the room of the first captured stays; what names others is
+/// set aside.
 fn one_room_each(facts: &mut Vec<Numbered>, outcomes: &mut [Outcome]) {
-    let mut first: HashMap<EntryId, usize> = HashMap::with_capacity(facts.len());
-    let mut others: Vec<usize> = Vec::new();
-    for (at, (_, fact)) in facts.iter().enumerate() {
-        let held = first.entry(fact.id()).or_insert(at);
-        let holder = &facts[*held].1;
-        if holder.room_id() != fact.room_id() {
-            others.push(if fact.seq() < holder.seq() { std::mem::replace(held, at) } else { at });
+    let mut first: HashMap<EntryId, (i64, String)> = HashMap::with_capacity(facts.len());
+    for (_, fact) in &*facts {
+        let held = first.entry(fact.id()).or_insert_with(|| (fact.seq(), fact.room_id().to_owned()));
+        if fact.seq() < held.0 {
+            *held = (fact.seq(), fact.room_id().to_owned());
         }
     }
-    others.sort_unstable();
-    for at in others.into_iter().rev() {
-        let (index, fact) = facts.remove(at);
-        outcomes[index] = Failure::in_two_rooms(&format!("the message {}", fact.id())).outcome();
-    }
+    facts.retain(|(index, fact)| {
+        let stays = first.get(&fact.id()).is_none_or(|(_, room)| room == fact.room_id());
+        if !stays {
+            outcomes[*index] = Failure::in_two_rooms(&format!("the message {}", fact.id())).outcome();
+        }
+        stays
+    });
 }
 
 fn contradicts(entry: &EntryId) -> Outcome {
@@ -128,7 +130,7 @@ impl ChatHandler {
             if facts.is_empty() {
                 return Folded::default();
             }
-            match self.fold(&facts).await {
+            match guarded(self.fold(&facts)).await {
                 Ok(applied) => Folded::of(applied, &facts),
                 Err(Failure::Transient(error)) => {
                     tracing::warn!(error, messages = facts.len(), "batch will be delivered again");

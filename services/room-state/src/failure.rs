@@ -41,9 +41,10 @@ impl From<sqlx::Error> for Failure {
             (Some(class), _) if ROW_CLASSES.contains(&class.as_str()) => {
                 Self::Permanent { reason: "refused", explanation: chain(&error) }
             }
-            (None, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Encode(_)) => {
-                Self::Permanent { reason: "refused", explanation: chain(&error) }
-            }
+            (
+                None,
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Encode(_),
+            ) => Self::Permanent { reason: "refused", explanation: chain(&error) },
             _ => Self::Transient(chain(&error)),
         }
     }

@@ -3,7 +3,7 @@
 //! In one transaction: lock the rooms in key order → store the entries → link recalls → fold each room, on from where
 //! it stands if the entries lie behind everything folded, else again from the last quiet state before them → store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::Timestamp;
@@ -42,6 +42,8 @@ pub struct RoomWork {
     pub late: Vec<Late>,
     /// The rules in force exclude the room. Judged by [`apply`].
     pub excluded: bool,
+    /// Where each id stands among the entries, until they are sorted.
+    pub(crate) places: HashMap<EntryId, usize>,
 }
 
 impl RoomWork {
@@ -56,6 +58,7 @@ impl RoomWork {
             contradictions: Vec::new(),
             late: Vec::new(),
             excluded,
+            places: HashMap::new(),
         }
     }
 
@@ -73,9 +76,9 @@ impl RoomWork {
 
     /// Adds an entry. If its id stands already, the one that was captured first stays.
     pub fn keep_lowest(&mut self, mut new: NewEntry) {
-        let Some(held) = self.entries.iter_mut().find(|held| held.id == new.id) else {
-            return self.entries.push(new);
-        };
+        let next = self.entries.len();
+        let place = *self.places.entry(new.id.clone()).or_insert(next);
+        let Some(held) = self.entries.get_mut(place) else { return self.entries.push(new) };
         if new.entry.position.seq < held.entry.position.seq {
             std::mem::swap(held, &mut new);
         }
@@ -260,7 +263,7 @@ async fn store_entries(
         outcomes.get(&new.room.to_string()).is_some_and(|outcome| outcome.inserted.contains(new.id.as_str()))
     };
     let new: Vec<&NewEntry> = entries.into_iter().filter(|new| is_new(new)).collect();
-    for (room, position) in link(connection, &new, displaced).await? {
+    for (room, position) in link(connection, &new, &displaced).await? {
         outcomes.entry(room).or_default().affect(position);
     }
     for room in work {
@@ -269,20 +272,24 @@ async fn store_entries(
     Ok(outcomes)
 }
 
-/// Links what takes back and what is taken back, where there is any among new entries. `displaced`: one of them took the
-/// place of an entry that may have been linked.
+/// Links what takes back and what is taken back, where there is any among new entries. `displaced`: those that took the
+/// place of an entry which may have been linked.
 async fn link(
     connection: &mut PgConnection,
     new: &[&NewEntry],
-    displaced: bool,
+    displaced: &BTreeSet<&str>,
 ) -> Result<Vec<(String, Position)>, Failure> {
     let ids: Vec<&str> = new.iter().map(|new| new.id.as_str()).collect();
-    let takes_back =
-        |new: &&NewEntry| matches!(new.entry.body, Body::Recall { .. } | Body::CancelUndone { .. });
-    if displaced || new.iter().any(takes_back) || timeline::are_awaited(connection, &ids).await? {
-        return Ok(timeline::link(connection, &ids).await?);
-    }
-    Ok(Vec::new())
+    let awaited = timeline::awaited(connection, &ids).await?;
+    let awaited: BTreeSet<&str> = awaited.iter().map(String::as_str).collect();
+    let is_concerned = |new: &&&NewEntry| {
+        let id = new.id.as_str();
+        matches!(new.entry.body, Body::Recall { .. } | Body::CancelUndone { .. })
+            || awaited.contains(id)
+            || displaced.contains(id)
+    };
+    let concerned: Vec<&str> = new.iter().filter(is_concerned).map(|new| new.id.as_str()).collect();
+    if concerned.is_empty() { Ok(Vec::new()) } else { Ok(timeline::link(connection, &concerned).await?) }
 }
 
 /// Puts the live messages of a room where they stand, if one of them was captured before others that stood already.
@@ -313,13 +320,13 @@ async fn settle_places(
 }
 
 /// An id that stood already is a redelivery, or a capture that contradicts it: then the lowest sequence stays. Returns
-/// whether one took the place of what stood.
-async fn settle_repeats(
+/// those that took the place of what stood.
+async fn settle_repeats<'e>(
     connection: &mut PgConnection,
-    entries: &[&NewEntry],
+    entries: &[&'e NewEntry],
     outcomes: &mut BTreeMap<String, InsertOutcome>,
-) -> Result<bool, Failure> {
-    let repeated: Vec<&NewEntry> = entries
+) -> Result<BTreeSet<&'e str>, Failure> {
+    let repeated: Vec<&'e NewEntry> = entries
         .iter()
         .copied()
         .filter(|new| {
@@ -329,9 +336,9 @@ async fn settle_repeats(
         })
         .collect();
     if repeated.is_empty() {
-        return Ok(false);
+        return Ok(BTreeSet::new());
     }
-    let mut displaced = false;
+    let mut displaced = BTreeSet::new();
     let ids: Vec<&str> = repeated.iter().map(|new| new.id.as_str()).collect();
     let standing: BTreeMap<String, timeline::Stored> =
         timeline::stored(connection, &ids).await?.into_iter().map(|old| (old.entry.clone(), old)).collect();
@@ -348,7 +355,7 @@ async fn settle_repeats(
         let outcome = outcomes.entry(room.clone()).or_default();
         outcome.contradictions.push(Contradiction::of(new));
         if new.entry.position.seq < old.seq {
-            displaced = true;
+            displaced.insert(new.id.as_str());
             timeline::displace(connection, &room, new.id.as_str()).await?;
             timeline::insert(connection, &[new]).await?;
             timeline::move_cancels(connection, &room, &new.entry.position).await?;
@@ -369,7 +376,7 @@ async fn fold_room(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, rejudge, contradictions, late: _, excluded } = work;
+    let RoomWork { locked, mut entries, topic, rejudge, contradictions, late: _, excluded, places: _ } = work;
     outcome.contradictions.extend(contradictions);
     let conflicts = i64::try_from(outcome.contradictions.len()).unwrap_or(i64::MAX);
     writes.applied.contradictions.append(&mut outcome.contradictions);
@@ -445,9 +452,9 @@ fn fold_on(
     let opened_before = state.open.clone();
     let mut folded = guarded(state, entries.iter().map(|new| &new.entry), rules)?;
     // Of the wait that was open before, its counts are kept in the room's state.
-    folded.waits.retain(|folded| {
-        opened_before.as_ref().is_none_or(|open| !open.differs_in_counts_alone(&folded.wait))
-    });
+    folded
+        .waits
+        .retain(|folded| opened_before.as_ref().is_none_or(|open| !open.equals_but_for_counts(&folded.wait)));
     Ok(folded)
 }
 

@@ -1,6 +1,6 @@
 //! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one. What a crash or a
-//! failure left unannounced is found by those who mirror rooms: each compares versions at least once a minute. A start
-//! announces what changed shortly before it, so that a crash costs not even that.
+//! failure left unannounced is found by those who mirror rooms: the alerter compares versions once a minute, `vika-sync`
+//! as often as it writes. A start announces what changed shortly before it, so that a crash costs not even that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

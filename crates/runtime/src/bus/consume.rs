@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::pull::{MessagesErrorKind, Stream};
 use async_nats::jetstream::{self, AckKind, Message};
@@ -31,6 +31,11 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(500);
 const MISSING_PAUSE: Duration = Duration::from_secs(1);
 /// Heartbeats missed in a row before the loop is opened again.
 const MISSED_HEARTBEATS: u32 = 2;
+/// Most messages of the first batch.
+const FIRST_BATCH: usize = 500;
+/// Batches that take longer become smaller, those that take less larger.
+const SLOW_BATCH: Duration = Duration::from_secs(5);
+const QUICK_BATCH: Duration = Duration::from_secs(1);
 /// A batch of long messages ends earlier.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Deliveries of one message after which each further one is warned about.
@@ -160,7 +165,7 @@ async fn session<H: Handler>(
         .messages()
         .await
         .map_err(|error| declared(error.into()))?;
-    let mut missed = 0;
+    let (mut missed, mut most) = (0, FIRST_BATCH.min(consumer.batch()));
     loop {
         let next = tokio::select! {
             biased;
@@ -181,10 +186,12 @@ async fn session<H: Handler>(
         match first {
             Ok(first) => {
                 missed = 0;
-                let batch = gather(first, &mut messages, consumer.batch());
+                let batch = gather(first, &mut messages, most);
                 let left = batch.last().map_or(0, |last| last.pending);
                 health.behind(consumer.name(), left + batch.len() as u64);
+                let (size, began) = (batch.len(), Instant::now());
                 handle_batch(bus, consumer, handler, batch).await;
+                most = next_most(most, size, began.elapsed()).min(consumer.batch());
                 if left == 0 {
                     health.caught_up(consumer.name());
                 }
@@ -196,6 +203,18 @@ async fn session<H: Handler>(
             }
             Err(error) => return Err(declared(error.into())),
         }
+    }
+}
+
+/// How much to take at once after a batch of this size: more while full ones are quick, less once one is slow, so that a
+/// batch is done long before the server delivers it again.
+fn next_most(most: usize, size: usize, taken: Duration) -> usize {
+    if taken > SLOW_BATCH {
+        (size / 2).max(1)
+    } else if size == most && taken < QUICK_BATCH {
+        most * 2
+    } else {
+        most
     }
 }
 
@@ -287,5 +306,21 @@ async fn settle(
             bus.store_dead_letter(consumer, delivery, &reason).await?;
             delivery.message.double_ack().await
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_grow_while_they_are_quick_and_shrink_once_one_is_slow() {
+        let (quick, usual, slow) =
+            (Duration::from_millis(200), Duration::from_secs(2), Duration::from_secs(40));
+        assert_eq!(next_most(500, 500, quick), 1_000);
+        assert_eq!(next_most(500, 20, quick), 500, "nothing is behind");
+        assert_eq!(next_most(1_000, 1_000, usual), 1_000);
+        assert_eq!(next_most(4_000, 900, slow), 450);
+        assert_eq!(next_most(1, 1, slow), 1);
     }
 }

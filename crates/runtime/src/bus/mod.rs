@@ -49,6 +49,8 @@ pub struct Bus {
     jetstream: JetStream,
     clock: Clock,
     login: Arc<Login>,
+    /// How many servers the configuration names.
+    servers: usize,
     moves: Moves,
 }
 
@@ -95,6 +97,8 @@ impl Bus {
     pub async fn connect(login: &Login, name: &str) -> Result<Self, BusError> {
         let service = name.to_owned();
         let servers = cluster::servers(&login.url)?;
+        let (moves, count) = (Moves::default(), servers.len());
+        let chooser = moves.clone();
         let client = async_nats::ConnectOptions::with_user_and_password(
             login.user.clone(),
             login.password.expose().to_owned(),
@@ -107,6 +111,7 @@ impl Bus {
             log_event(&event, &service);
             std::future::ready(())
         })
+        .reconnect_to_server_callback(move |servers, _| std::future::ready(chooser.choose(&servers)))
         .connect(servers)
         .await
         .map_err(BusError::Connect)?;
@@ -116,7 +121,8 @@ impl Bus {
             jetstream,
             clock: Clock::system(),
             login: Arc::new(login.clone()),
-            moves: Moves::default(),
+            servers: count,
+            moves,
         })
     }
 

@@ -17,7 +17,7 @@ const SUFFIX: &str = "_file";
 /// The sections with a password for each role.
 const SERVERS: [&str; 2] = ["database", "bus"];
 /// What stands for the role in `password_files`.
-const ROLE: &str = "{role}";
+pub(super) const ROLE: &str = "{role}";
 
 /// Takes out of a lower layer what the upper one gives in the other form, so that the upper one holds.
 pub(super) fn drop_overridden(lower: &mut Value, upper: &Value) {

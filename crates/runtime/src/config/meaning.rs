@@ -8,6 +8,7 @@ use domain::span::Span;
 use store::role::Role;
 use tracing_subscriber::EnvFilter;
 
+use super::files;
 use super::problem::Problem;
 use super::schema::listed;
 use super::secret::Secret;
@@ -48,6 +49,8 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     }
     check_password_names("database", &config.database.passwords, &mut problems);
     check_password_names("bus", &config.bus.passwords, &mut problems);
+    check_password_files("database", config.database.password_files.as_deref(), &mut problems);
+    check_password_files("bus", config.bus.password_files.as_deref(), &mut problems);
     check_database(&config.database, &mut problems);
     check_bus(&config.bus, &mut problems);
     check_ingest(&config.ingest, &mut problems);
@@ -95,6 +98,15 @@ fn check_password_names(section: &str, passwords: &BTreeMap<String, Secret>, pro
     for name in passwords.keys().filter(|name| !known.contains(&name.as_str())) {
         let message = format!("unknown role: expected one of {}", listed(&known));
         problems.add(format!("{section}.passwords.{name}"), message);
+    }
+}
+
+/// One file for all would make every service's password that of the superuser.
+fn check_password_files(section: &str, pattern: Option<&str>, problems: &mut Problems) {
+    if pattern.is_some_and(|pattern| !pattern.contains(files::ROLE)) {
+        let message =
+            format!("expected a path that holds `{}` in the place of each role's name", files::ROLE);
+        problems.add(format!("{section}.password_files"), message);
     }
 }
 

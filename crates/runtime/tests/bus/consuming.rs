@@ -226,3 +226,15 @@ async fn room_state_is_missing(server: &TestNats) -> Result<bool> {
     let asked = connect(server, ROOM_STATE).await?.lag(Consumer::RoomStateChat).await;
     Ok(matches!(asked, Err(runtime::bus::BusError::Undeclared("room-state-chat"))))
 }
+
+/// The client that looks for a server takes no orders: nobody may wait for it to.
+#[tokio::test]
+async fn while_the_bus_is_gone_a_publish_fails_and_a_loop_ends_when_it_is_asked_to() -> Result<()> {
+    let server = declared().await?;
+    let folding = Consuming::start(&server, ROOM_STATE, Consumer::RoomStateChat).await?;
+    let bus = connect(&server, INGEST).await?;
+    server.kill().await;
+    let publishing = tokio::time::timeout(PATIENCE, publish(&bus, "chat.message.room1", "lost"));
+    assert!(publishing.await.context("a publish waits for the bus")?.is_err());
+    tokio::time::timeout(Duration::from_secs(8), folding.stop()).await.context("the loop does not end")?
+}

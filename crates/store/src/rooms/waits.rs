@@ -36,7 +36,7 @@ pub struct NewWait {
     pub room: RoomKey,
     /// The wait.
     pub folded: FoldedWait,
-    /// The fold judged the past anew: if it made the wait, opened it again or moved it to another stage, that is noted.
+    /// The fold judged the past again: if it made the wait, opened it again or moved it to another stage, that is noted.
     pub rejudged: bool,
 }
 
@@ -79,7 +79,7 @@ pub async fn upsert(
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
     let before = waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose());
     let before = before.collect::<Result<Vec<Option<String>>, _>>()?;
-    let anew: Vec<Option<Timestamp>> = waits.iter().map(|new| new.rejudged.then_some(now)).collect();
+    let rejudged: Vec<Option<Timestamp>> = waits.iter().map(|new| new.rejudged.then_some(now)).collect();
     sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
@@ -118,7 +118,7 @@ pub async fn upsert(
         &outcomes as _,
         &before as _,
         now,
-        &anew as _,
+        &rejudged as _,
         &opened_order,
     )
     .execute(connection)
@@ -264,8 +264,6 @@ fn open_counts(state: &str, wait: &WaitId) -> Option<OpenCounts> {
 pub enum Which<'a> {
     /// Those of these ids.
     Ids(&'a [String]),
-    /// The open ones of every room.
-    Open,
     /// The live ones of these rooms (keys in text form) that are open or closed at or after a moment.
     OfRooms(&'a [String], Timestamp),
 }
@@ -274,7 +272,6 @@ pub enum Which<'a> {
 pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec<StoredWait>, sqlx::Error> {
     let (ids, rooms, since) = match which {
         Which::Ids(ids) => (Some(ids), None, None),
-        Which::Open => (None, None, None),
         Which::OfRooms(rooms, since) => (None, Some(rooms), Some(since)),
     };
     let rows = sqlx::query!(
@@ -285,9 +282,8 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
         from waits left join rooms on rooms.room = waits.room and waits.state = 'open' and replaced_by is null
         where case
             when $1::text[] is not null then wait = any ($1)
-            when $2::text[] is not null then waits.room = any ($2) and replaced_by is null and waits.state <> 'void'
-                                             and (closed_at is null or closed_at >= $3)
-            else waits.state = 'open' and replaced_by is null
+            else waits.room = any ($2) and replaced_by is null and waits.state <> 'void'
+                 and (closed_at is null or closed_at >= $3)
         end
         order by opened_at, opened_order, opened_seq, wait
         "#,

@@ -1,4 +1,4 @@
-//! One bad message in a batch of 500 is set aside with its reason; the other 499 are folded.
+//! One bad message among 500 is set aside with its reason; the other 499 are folded.
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -108,6 +108,24 @@ async fn a_message_at_which_the_fold_panics_is_alone_set_aside() -> Result<()> {
     let letters = until_dead(&stack, 1).await?;
     assert_eq!(letters[0].reason, "panicked");
     assert!(!service.ended());
+    service.stop().await
+}
+
+/// Three captures of one id at once, the first of them published last: its room keeps the message.
+#[tokio::test]
+async fn of_captures_of_one_id_in_two_rooms_the_first_captured_says_which_room() -> Result<()> {
+    let stack = Stack::start().await?;
+    for (room, order) in [("r1", 10), ("r1", 12), ("r2", 5)] {
+        let mut message = says(room, CHEN, past(&stack, 0), "在吗？");
+        (message.id, message.captured) = ("x".into(), Some(order));
+        let mut outgoing = captured(&message)?;
+        outgoing.id.push_str(&format!("#{order}"));
+        stack.bus.publish(&outgoing).await?;
+    }
+    let service = start(&stack).await?;
+    until_entries(&stack, 1).await?;
+    until_dead(&stack, 2).await?;
+    assert_eq!((live(&stack, &room("r2")).await?.len(), live(&stack, &room("r1")).await?.len()), (1, 0));
     service.stop().await
 }
 

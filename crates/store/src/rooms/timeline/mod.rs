@@ -114,15 +114,12 @@ pub async fn move_cancels(
     Ok(())
 }
 
-/// Whether any of these entries was taken back before it came. The answer is in a table that is all but empty: asked of
-/// the timeline, a server that knows nothing of it yet would read all of it.
-pub async fn are_awaited(connection: &mut PgConnection, entries: &[&str]) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select exists (select from timeline_awaited where entry = any ($1)) as "exists!""#,
-        entries as _
-    )
-    .fetch_one(connection)
-    .await
+/// Which of these entries were taken back before they came. The answer is in a table of its own, which is all but empty:
+/// asked of the timeline, a server that knows nothing of it yet would read all of it.
+pub async fn awaited(connection: &mut PgConnection, entries: &[&str]) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!("select entry from timeline_awaited where entry = any ($1)", entries as _)
+        .fetch_all(connection)
+        .await
 }
 
 /// Links recalls to messages and undone cancels to cancels, wherever one of the two is among these entries and the
