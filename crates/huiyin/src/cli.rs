@@ -75,7 +75,7 @@ enum Command {
     /// Ask a service on this machine whether it can work: the health check of a container
     #[command(hide = true)]
     Health(health::Args),
-    /// Hand connections on to services by name: the one published container
+    /// Forward connections to services by name: the one published container
     #[command(hide = true)]
     Front(tcp_proxy::Args),
     /// Play Vika and Feishu, and serve the demo's page, for services that run in containers

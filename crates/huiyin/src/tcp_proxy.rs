@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_door_is_an_address_and_a_service() {
+    fn a_route_is_an_address_and_a_service() {
         let route: Route = "0.0.0.0:8080=ingest:8080".parse().unwrap();
         assert_eq!((route.listen.port(), route.service.as_str()), (8080, "ingest:8080"));
         for wrong in ["8080=ingest:8080", "0.0.0.0:8080", "0.0.0.0:8080=ingest", "0.0.0.0:8080=ingest:http"] {

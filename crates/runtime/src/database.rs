@@ -7,6 +7,7 @@
 //! After a promotion there may be two that take writes, if the former primary was cut off or comes back unchanged. The
 //! later timeline is right: only a promotion begins one.
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -107,13 +108,16 @@ async fn primary(candidates: &[PgConnectOptions]) -> Result<PgConnectOptions, sq
     }
 }
 
-/// The server that writes the latest timeline, and that timeline, if it is no earlier than `known`.
+/// The server that writes the latest timeline, and that timeline, if it is no earlier than `known`. Of several that write
+/// the same one the first named, so that nobody goes back and forth.
 fn newest(looks: &[Result<Option<i64>, sqlx::Error>], known: i64) -> Option<(usize, i64)> {
     let writing = looks
         .iter()
         .enumerate()
         .filter_map(|(index, look)| Some((index, (*look).as_ref().ok()?.as_ref().copied()?)));
-    writing.filter(|(_, timeline)| *timeline >= known).max_by_key(|(_, timeline)| *timeline)
+    writing
+        .filter(|(_, timeline)| *timeline >= known)
+        .max_by_key(|(index, timeline)| (*timeline, Reverse(*index)))
 }
 
 /// A server that is looked at again and again.
@@ -296,5 +300,6 @@ mod tests {
         assert_eq!(newest(&looks, 0), Some((2, 2)));
         assert_eq!(newest(&looks, 2), Some((2, 2)));
         assert_eq!(newest(&looks, 3), None, "the former primary came back");
+        assert_eq!(newest(&[Ok(Some(2)), Ok(Some(2))], 2), Some((0, 2)), "nobody goes back and forth");
     }
 }

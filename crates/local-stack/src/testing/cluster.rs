@@ -37,10 +37,12 @@ struct Way {
 pub async fn nats_cluster(users: &str) -> Result<TestCluster, Error> {
     let home = folder::of_this_process()?;
     let program = NatsBinary::resolve(&settings(&home)?, &silent).await?;
-    let password = Secret::load_or_create(&home.join("cluster.password"))?;
+    // In a folder of its own: other tests of this process may be starting a cluster at the same time.
+    let own = TempDir::with_prefix_in("cluster-", &home).context("create a folder in", &home)?;
+    let password = Secret::load_or_create(&own.path().join("password"))?;
     let ports = free_ports().await.context("find free ports for", &program.path)?;
     let ways = ways(&ports).await.context("find free ports for", &program.path)?;
-    let mut folders = Vec::new();
+    let mut folders = vec![own];
     let mut node = |node: usize| {
         // Each beside the others, where the next test process looks for what this one left.
         let folder = TempDir::with_prefix_in("nats-", &home).context("create a folder in", &home)?;
