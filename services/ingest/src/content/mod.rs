@@ -89,6 +89,12 @@ fn text_content(kind: MessageKind, text: &str) -> Content {
         return content;
     }
     let plain = markup::plain(markup::without_speaker(text));
+    // What reads as a document only once it is unescaped is nobody's words either.
+    if plain.len() < text.len()
+        && let Some(content) = from_xml(&plain)
+    {
+        return content;
+    }
     if notice::is_notice(&plain, kind) {
         return Content::new(MessageKind::System, plain);
     }

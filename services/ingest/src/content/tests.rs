@@ -379,6 +379,12 @@ const PIECES: [&str; 36] = [
     "- - - - - -",
 ];
 
+#[test]
+fn a_document_that_shows_only_once_it_is_unescaped_is_nobodys_words() {
+    let content = read(Raw { kind: MessageKind::Text, text: "<msg>&lt;</msg><", nobody: false });
+    assert_ne!(content.kind, MessageKind::Text, "{content:?}");
+}
+
 proptest! {
     /// Whatever comes: nothing panics, nothing grows, and no document is anybody's words.
     #[test]
