@@ -119,7 +119,7 @@ async fn of_captures_of_one_id_in_two_rooms_the_first_captured_says_which_room()
         let mut message = says(room, CHEN, past(&stack, 0), "在吗？");
         (message.id, message.captured) = ("x".into(), Some(order));
         let mut outgoing = captured(&message)?;
-        outgoing.id.push_str(&format!("#{order}"));
+        outgoing.id = format!("{}#{order}", outgoing.id);
         stack.bus.publish(&outgoing).await?;
     }
     let service = start(&stack).await?;
