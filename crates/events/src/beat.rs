@@ -59,6 +59,33 @@ pub struct Beat {
     pub vika: Vec<VikaProblem>,
 }
 
+impl Beat {
+    /// The first beat of an instance that has nothing to report.
+    pub fn new(
+        service: &str,
+        instance: &str,
+        kind: BeatKind,
+        started_at: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            service: service.to_owned(),
+            instance: instance.to_owned(),
+            kind,
+            started_at,
+            at,
+            sequence: 0,
+            silent: BTreeMap::new(),
+            lags: Vec::new(),
+            disks: Vec::new(),
+            panicked: None,
+            login: None,
+            verification: None,
+            vika: Vec::new(),
+        }
+    }
+}
+
 /// A verification that is asked for at a login, which no code to be scanned can give.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {

@@ -104,21 +104,7 @@ fn record(location: &str) -> Option<(&'static str, Option<(Login, Beat)>)> {
         return Some((service, None));
     }
     reporter.reported = Some(Instant::now());
-    let beat = Beat {
-        service: service.to_owned(),
-        instance: String::new(),
-        kind: BeatKind::Panicked,
-        started_at: at,
-        at,
-        sequence: 0,
-        silent: BTreeMap::new(),
-        lags: Vec::new(),
-        disks: Vec::new(),
-        panicked: Some(panic),
-        login: None,
-        verification: None,
-        vika: Vec::new(),
-    };
+    let beat = Beat { panicked: Some(panic), ..Beat::new(service, "", BeatKind::Panicked, at, at) };
     Some((service, Some((reporter.login.clone(), beat))))
 }
 

@@ -290,21 +290,7 @@ mod tests {
 
     fn beat(kind: BeatKind) -> Beat {
         let at = DateTime::from_timestamp(1_795_052_800, 0).unwrap();
-        Beat {
-            service: WATCHED.service().into(),
-            instance: "a".into(),
-            kind,
-            started_at: at,
-            at,
-            sequence: 0,
-            silent: BTreeMap::new(),
-            lags: Vec::new(),
-            disks: Vec::new(),
-            panicked: None,
-            login: None,
-            verification: None,
-            vika: Vec::new(),
-        }
+        Beat::new(WATCHED.service(), "a", kind, at, at)
     }
 
     fn tracker(start: Instant) -> HeartbeatTracker {

@@ -145,21 +145,7 @@ mod tests {
 
     fn beat(kind: BeatKind, instance: &str, age: i64) -> Beat {
         let at = DateTime::from_timestamp(1_795_052_800, 0).unwrap();
-        Beat {
-            service: "room-state".into(),
-            instance: instance.into(),
-            kind,
-            started_at: at - TimeDelta::seconds(age),
-            at,
-            sequence: 0,
-            silent: BTreeMap::new(),
-            lags: Vec::new(),
-            disks: Vec::new(),
-            panicked: None,
-            login: None,
-            verification: None,
-            vika: Vec::new(),
-        }
+        Beat::new("room-state", instance, kind, at - TimeDelta::seconds(age), at)
     }
 
     fn restarts(tracker: &mut HeartbeatTracker, now: Instant) -> usize {

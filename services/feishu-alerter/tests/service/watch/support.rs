@@ -1,7 +1,5 @@
 //! A scene with a watchdog, and services that beat.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use events::beat::{Beat, BeatKind};
 use runtime::beat::Beats;
@@ -59,21 +57,7 @@ pub async fn beating(scene: &Scene, role: Role) -> Result<JoinHandle<()>> {
 
 /// A beat of `room-state`, to be changed.
 pub fn beat(scene: &Scene, instance: &str) -> Beat {
-    Beat {
-        service: "room-state".into(),
-        instance: instance.into(),
-        kind: BeatKind::Alive,
-        started_at: scene.now(),
-        at: scene.now(),
-        sequence: 0,
-        silent: BTreeMap::new(),
-        lags: Vec::new(),
-        disks: Vec::new(),
-        panicked: None,
-        login: None,
-        verification: None,
-        vika: Vec::new(),
-    }
+    Beat::new("room-state", instance, BeatKind::Alive, scene.now(), scene.now())
 }
 
 pub async fn publish(scene: &Scene, beat: &Beat) -> Result<()> {
