@@ -264,7 +264,10 @@ fn open_counts(state: &str, wait: &WaitId) -> Option<OpenCounts> {
 pub enum Which<'a> {
     /// Those of these ids.
     Ids(&'a [String]),
-    /// The live ones of these rooms (keys in text form) that are open or closed at or after a moment.
+    /// The live ones of these rooms (keys in text form) that are open.
+    Open(&'a [String]),
+    /// The live ones of these rooms (keys in text form) that are open or closed at or after a moment, and of each room
+    /// its last, whenever that was.
     OfRooms(&'a [String], Timestamp),
 }
 
@@ -272,6 +275,7 @@ pub enum Which<'a> {
 pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec<StoredWait>, sqlx::Error> {
     let (ids, rooms, since) = match which {
         Which::Ids(ids) => (Some(ids), None, None),
+        Which::Open(rooms) => (None, Some(rooms), None),
         Which::OfRooms(rooms, since) => (None, Some(rooms), Some(since)),
     };
     let rows = sqlx::query!(
@@ -282,8 +286,16 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
         from waits left join rooms on rooms.room = waits.room and waits.state = 'open' and replaced_by is null
         where case
             when $1::text[] is not null then wait = any ($1)
-            else waits.room = any ($2) and replaced_by is null and waits.state <> 'void'
-                 and (closed_at is null or closed_at >= $3)
+            else waits.room = any ($2::text[]) and replaced_by is null and waits.state <> 'void'
+                 and (closed_at is null or closed_at >= $3::timestamptz or $3 is not null and wait in (
+                     select last.wait
+                     from unnest($2::text[]) as key cross join lateral (
+                         select wait from waits
+                         where room = key and replaced_by is null and state <> 'void'
+                         order by opened_at desc, opened_order desc, opened_seq desc, wait desc
+                         limit 1
+                     ) last
+                 ))
         end
         order by opened_at, opened_order, opened_seq, wait
         "#,

@@ -152,8 +152,7 @@ async fn planned(
     keys: &[String],
 ) -> Result<Vec<Planned>, Failure> {
     let now = context.now;
-    let mut open = waits::list(connection, Which::OfRooms(keys, now)).await?;
-    open.retain(|stored| stored.wait.outcome.is_none());
+    let open = waits::list(connection, Which::Open(keys)).await?;
     let ids: Vec<WaitId> = open.iter().map(|stored| stored.wait.id.clone()).collect();
     let mut climbs = climbs(connection, &ids).await?;
     let planned = open.into_iter().filter_map(|stored| {

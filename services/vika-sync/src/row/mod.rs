@@ -31,7 +31,7 @@ pub use today::today;
 pub struct Facts<'a> {
     /// The room.
     pub room: &'a Room,
-    /// Its live waits, open or closed since its row's day began, in order of opening.
+    /// Its live waits, open or closed since its row's day began, and its last, in order of opening.
     pub waits: &'a [StoredWait],
     /// The rules in force.
     pub rules: &'a Rules,

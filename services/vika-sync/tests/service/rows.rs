@@ -189,6 +189,10 @@ async fn a_wait_over_midnight_stays_on_todays_page() -> Result<()> {
     world.until_shows(&world.sheets.all_rooms, "r2", &[("静默工作日", "1")]).await?;
     let left = world.row(today, "r2").await?.expect("the row stays");
     assert_eq!((&left["日期"], &left["总回复数"]), (&answered["日期"], &answered["总回复数"]));
+    // Nobody was asked anything since: the state is that of the last wait, whichever rooms are written with it.
+    world.publish(&[says("r2", CHEN, world.stack.clock.now(), "谢谢")]).await?;
+    let thanked = world.until_shows(today, "r2", &[("最后一句话", "谢谢")]).await?;
+    assert_eq!((&thanked["日期"], thanked["等待状态"].as_str()), (&row["日期"], "已回复"));
     sync.stop().await?;
     room_state.stop().await
 }
