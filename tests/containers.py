@@ -214,7 +214,7 @@ def settled(deployment, customers):
     asked = sum(1 for customer, _ in expected.values() if customer)
     if opened != [[str(asked)]]:
         sys.exit(f"{asked} customers wait, stored are {opened} waits")
-    if deployment.sql("select 1 from alert_cards where state in ('parked', 'dead')"):
+    if deployment.sql("select 1 from notifications where state in ('parked', 'failed')"):
         sys.exit("cards were set aside")
     return took
 
@@ -223,14 +223,14 @@ def cards_agree(deployment):
     """What stands in Feishu's chats is what was recorded as sent, card for card; each wait has its first card."""
     waiting = deployment.sql("""
         select 1 from waits where state = 'open' and replaced_by is null
-        and not exists (select from alert_cards where follows = waits.wait and state = 'sent')""")
-    pending = deployment.sql("select 1 from alert_cards where state in ('pending', 'sending')")
+        and not exists (select from notifications where follows = waits.wait and state = 'sent')""")
+    pending = deployment.sql("select 1 from notifications where state in ('pending', 'sending')")
     if waiting or pending:
         return False
-    sent = sorted(row[0] for row in deployment.sql("select message_id from alert_cards where state = 'sent'"))
+    sent = sorted(row[0] for row in deployment.sql("select message_id from notifications where state = 'sent'"))
     shown = sorted(message["message_id"] for message in call(f"{PAGE}/api/state")["cards"]["messages"])
     if len(shown) > len(sent):
-        newer = sorted(row[0] for row in deployment.sql("select message_id from alert_cards where state = 'sent'"))
+        newer = sorted(row[0] for row in deployment.sql("select message_id from notifications where state = 'sent'"))
         if len(shown) > len(newer):
             sys.exit(f"{len(shown)} cards stand in the chats, {len(newer)} were recorded")
     return sent == shown and len(sent)

@@ -108,11 +108,12 @@ async fn manager_hands_nothing_over(company: &Company, before: &Seen) -> Result<
 async fn alarm_once(company: &Company) -> Result<()> {
     sqlx::query(
         "with alarm as (
-             insert into alert_watch_alarms (key, since, raised_at, trouble, changed_at, over_at, next_repeat_at)
+             insert into alert_watch_alarms (key, since, raised_at, kind, changed_at, over_at, next_repeat_at)
              values ('silent:room-state', $1, $1, '{}', $1, $1, $1) returning id)
-         insert into alert_cards (wait, rung, chat, room, follows, threshold_seconds, colour, due_at, created_at, state,
-                                  next_attempt_at, wanted, next_change_at, alarm)
-         select 'alarm', 'alarm', 'oc_public', '', 'alarm', 0, 'red', $1, $1, 'superseded', $1, '{}', $1, id from alarm",
+         insert into notifications (subject_kind, subject, step, channel, address, follows, threshold_seconds, severity,
+                                    due_at, created_at, state, next_attempt_at, wanted, next_change_at, alarm)
+         select 'alarm', 'watch:alarm@0', '0', 'feishu', 'oc_public', 'watch:alarm@0', 0, 'red', $1, $1, 'superseded', $1,
+                '{}', $1, id from alarm",
     )
     .bind(company.ago(3600))
     .execute(&company.stack.admin)
@@ -151,7 +152,7 @@ async fn until_alerts_settled(company: &Company) -> Result<()> {
             "select (select count(*) from rooms left join alert_rooms seen using (room)
                      where rooms.version is distinct from seen.version)
                   + (select count(*) from alert_schedule where next_due_at <= $1)
-                  + (select count(*) from alert_cards where state in ('pending', 'sending'))",
+                  + (select count(*) from notifications where state in ('pending', 'sending'))",
         )
         .bind(company.stack.clock.now())
         .fetch_one(&company.stack.admin)

@@ -69,7 +69,7 @@ async fn old_texts_are_nowhere_and_figures_stay() -> Result<()> {
     company.until_handled().await?;
     until("the mark is where it is to be found", || async {
         let places = places(&mut company.connect().await?).await?;
-        let expected = ["alert_cards.payload", "rooms.last_lines", "timeline.body", "vika_sync_rows.cells"];
+        let expected = ["notifications.payload", "rooms.last_lines", "timeline.body", "vika_sync_rows.cells"];
         let dead = company.stack.bus.dead_letters(10).await?.len() == 1;
         Ok(dead && expected.iter().all(|place| places.iter().any(|found| found == place)))
     })

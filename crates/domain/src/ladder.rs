@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::calendar::Calendar;
-use crate::rules::{Audience, Colour, Ladder};
+use crate::rules::{Audience, Ladder, Severity};
 use crate::wait::Wait;
 
 /// A rung by its threshold in working seconds; in text the number alone: `1200`.
@@ -128,8 +128,8 @@ impl WaitView {
 pub struct Step {
     /// Its threshold in working time since the wait began.
     pub rung: RungId,
-    /// The card's colour.
-    pub colour: Colour,
+    /// The card's severity.
+    pub severity: Severity,
     /// Who gets the card.
     pub audience: Audience,
 }
@@ -139,8 +139,8 @@ pub struct Step {
 pub struct Due {
     /// The highest rung passed.
     pub rung: RungId,
-    /// The card's colour.
-    pub colour: Colour,
+    /// The card's severity.
+    pub severity: Severity,
     /// Who gets the card.
     pub audience: Audience,
     /// When it should have gone out.
@@ -178,7 +178,7 @@ pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step> + '_ {
     let last = ladder.rungs.last().map(|rung| rung.after.as_seconds());
     let rungs = ladder.rungs.iter().map(|rung| Step {
         rung: RungId(rung.after.as_seconds()),
-        colour: rung.colour,
+        severity: rung.severity,
         audience: rung.audience,
     });
     let repeats = last.zip(ladder.repeat).filter(|(_, repeat)| repeat.every.as_seconds() > 0);
@@ -188,7 +188,7 @@ pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step> + '_ {
             .take_while(move |threshold| *threshold <= repeat.until.as_seconds())
             .map(move |threshold| Step {
                 rung: RungId(threshold),
-                colour: repeat.colour,
+                severity: repeat.severity,
                 audience: repeat.audience,
             })
     }))
@@ -214,7 +214,7 @@ pub fn due(
     superseded.pop();
     let due = late.last().map(|(step, deadline)| Due {
         rung: step.rung,
-        colour: step.colour,
+        severity: step.severity,
         audience: step.audience,
         deadline: *deadline,
         overdue: now - *deadline,
@@ -249,7 +249,7 @@ fn open_steps<'l>(
 }
 
 /// 当前级别: the highest step that this much working time has passed.
-pub fn current_level(ladder: &Ladder, elapsed: TimeDelta) -> Option<(RungId, Colour)> {
+pub fn current_level(ladder: &Ladder, elapsed: TimeDelta) -> Option<(RungId, Severity)> {
     let elapsed = u64::try_from(elapsed.num_seconds()).ok()?;
-    steps(ladder).take_while(|step| step.rung.0 <= elapsed).last().map(|step| (step.rung, step.colour))
+    steps(ladder).take_while(|step| step.rung.0 <= elapsed).last().map(|step| (step.rung, step.severity))
 }

@@ -8,6 +8,7 @@
 pub mod assignment;
 pub mod calendar;
 pub mod closing;
+pub mod display;
 pub mod figures;
 pub mod fold;
 pub mod gap;
@@ -16,6 +17,7 @@ pub mod id;
 pub mod ladder;
 pub mod message;
 pub mod nature;
+pub mod notification;
 #[cfg(feature = "testing")]
 pub mod oracle;
 pub mod presence;

@@ -148,8 +148,9 @@ pub struct Ladder {
 pub struct Rung {
     /// Working time since the wait began.
     pub after: Span,
-    /// The card's colour.
-    pub colour: Colour,
+    /// How grave it is by then.
+    #[serde(rename = "colour")]
+    pub severity: Severity,
     /// Who gets the card.
     pub audience: Audience,
 }
@@ -160,8 +161,9 @@ pub struct Rung {
 pub struct Repeat {
     /// Working time between two repeats.
     pub every: Span,
-    /// The cards' colour.
-    pub colour: Colour,
+    /// How grave it is by then.
+    #[serde(rename = "colour")]
+    pub severity: Severity,
     /// Who gets the card.
     pub audience: Audience,
     /// No repeat after this much working time since the wait began.
@@ -172,17 +174,18 @@ pub struct Repeat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
-    /// The owner's private chat.
+    /// The owner alone.
     Owner,
-    /// The owner's private chat and the public chat.
+    /// The owner, and everybody in the public chat.
     OwnerAndPublic,
 }
 
-/// A card's header colour, by Feishu's names.
+/// How grave something is. Chinese alerting names the grades by colours (黄色预警), and each company chooses its own for the
+/// rungs of its ladders, so that there is no order among them. A channel shows each in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the colours are their own explanation")]
-pub enum Colour {
+pub enum Severity {
     Blue,
     Wathet,
     Turquoise,
@@ -197,8 +200,8 @@ pub enum Colour {
     Grey,
 }
 
-impl Colour {
-    /// Every colour.
+impl Severity {
+    /// All of them.
     pub const ALL: [Self; 12] = [
         Self::Blue,
         Self::Wathet,
@@ -214,7 +217,7 @@ impl Colour {
         Self::Grey,
     ];
 
-    /// Feishu's name of it, which is the configuration's too.
+    /// Its name in the configuration and in the database.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Blue => "blue",
@@ -232,9 +235,9 @@ impl Colour {
         }
     }
 
-    /// The colour of a name.
+    /// The one of a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|colour| colour.name() == name)
+        Self::ALL.into_iter().find(|severity| severity.name() == name)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::closing::{LONE_STICKER, Manner, Verdict, Why};
 use crate::message::MessageKind;
 use crate::nature::Ignored;
 use crate::role::Role;
-use crate::rules::{Colour, Stage};
+use crate::rules::{Severity, Stage};
 use crate::wait::{Ending, Wait};
 
 /// Somebody whose name is not known.
@@ -163,27 +163,27 @@ pub const fn role(role: Role) -> &'static str {
     }
 }
 
-/// A colour, as 当前级别 shows it.
-pub const fn colour(colour: Colour) -> &'static str {
-    match colour {
-        Colour::Blue => "蓝",
-        Colour::Wathet => "浅蓝",
-        Colour::Turquoise => "青",
-        Colour::Green => "绿",
-        Colour::Yellow => "黄",
-        Colour::Orange => "橙",
-        Colour::Red => "红",
-        Colour::Carmine => "洋红",
-        Colour::Violet => "紫罗兰",
-        Colour::Purple => "紫",
-        Colour::Indigo => "靛",
-        Colour::Grey => "灰",
+/// A severity, as 当前级别 shows it.
+pub const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blue => "蓝",
+        Severity::Wathet => "浅蓝",
+        Severity::Turquoise => "青",
+        Severity::Green => "绿",
+        Severity::Yellow => "黄",
+        Severity::Orange => "橙",
+        Severity::Red => "红",
+        Severity::Carmine => "洋红",
+        Severity::Violet => "紫罗兰",
+        Severity::Purple => "紫",
+        Severity::Indigo => "靛",
+        Severity::Grey => "灰",
     }
 }
 
-/// A colour in a sentence: 橙色, 浅蓝.
-pub fn colour_in_words(of: Colour) -> String {
-    let short = colour(of);
+/// A severity in a sentence: 橙色, 浅蓝.
+pub fn severity_in_words(of: Severity) -> String {
+    let short = severity(of);
     if short.chars().count() == 1 { format!("{short}色") } else { short.to_owned() }
 }
 

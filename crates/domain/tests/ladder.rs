@@ -10,7 +10,7 @@ use domain::calendar::Calendar;
 use domain::ladder::{
     Baseline, Due, Passed, RungId, SkipReason, WaitView, current_level, due, next_due, steps,
 };
-use domain::rules::{AnsweredBy, Audience, Colour, Ladder, Repeat, Rung};
+use domain::rules::{AnsweredBy, Audience, Ladder, Repeat, Rung, Severity};
 use domain::span::Span;
 use proptest::prelude::*;
 
@@ -54,10 +54,10 @@ fn by_deadline_and_only_the_highest() {
         assert_eq!(told(due_at(&ladder, LIVE(), sent, now)), expected, "{sent:?} at {now}");
     }
     let late = due_at(&ladder, LIVE(), &[], 345).unwrap();
-    assert_eq!((late.colour, late.audience), (Colour::Turquoise, Audience::Owner));
+    assert_eq!((late.severity, late.audience), (Severity::Turquoise, Audience::Owner));
     assert_eq!((late.overdue, late.waited), (TimeDelta::seconds(45), TimeDelta::seconds(345)));
     let repeat = due_at(&ladder, LIVE(), &[1_800], 2_400).unwrap();
-    assert_eq!((repeat.colour, repeat.audience), (Colour::Grey, Audience::OwnerAndPublic));
+    assert_eq!((repeat.severity, repeat.audience), (Severity::Grey, Audience::OwnerAndPublic));
     let thresholds: Vec<u64> = steps(&ladder).map(|step| step.rung.0).collect();
     assert_eq!(thresholds, [300, 600, 1_200, 1_800, 2_400, 3_000, 3_600, 4_200]);
 }
@@ -109,12 +109,12 @@ fn the_latest_of_several_reasons_counts() {
 #[test]
 fn the_level_shown_is_the_highest_passed() {
     let level = |seconds| {
-        current_level(&report(), TimeDelta::seconds(seconds)).map(|(rung, colour)| (rung.0, colour))
+        current_level(&report(), TimeDelta::seconds(seconds)).map(|(rung, severity)| (rung.0, severity))
     };
     assert_eq!(level(299), None);
-    assert_eq!(level(300), Some((300, Colour::Turquoise)));
-    assert_eq!(level(1_801), Some((1_800, Colour::Red)));
-    assert_eq!(level(90_000), Some((4_200, Colour::Grey)));
+    assert_eq!(level(300), Some((300, Severity::Turquoise)));
+    assert_eq!(level(1_801), Some((1_800, Severity::Red)));
+    assert_eq!(level(90_000), Some((4_200, Severity::Grey)));
     assert_eq!(level(-3), None);
 }
 
@@ -131,12 +131,12 @@ fn ladder() -> impl Strategy<Value = Ladder> {
     (thresholds, repeat).prop_map(|(thresholds, repeat)| {
         let rung = |after: &u64| Rung {
             after: Span::seconds(*after),
-            colour: Colour::Yellow,
+            severity: Severity::Yellow,
             audience: Audience::Owner,
         };
         let repeat = repeat.map(|(every, until)| Repeat {
             every: Span::seconds(every),
-            colour: Colour::Grey,
+            severity: Severity::Grey,
             audience: Audience::OwnerAndPublic,
             until: Span::seconds(until),
         });

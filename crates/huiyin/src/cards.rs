@@ -2,12 +2,12 @@
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
+use domain::notification::SubjectKind;
 use runtime::config::Feishu;
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
-use store::alerts::cards::{self, Listed};
-use store::alerts::unanswered::SUBJECT;
+use store::alerts::notifications::{self, Listed};
 use store::role::Role;
 
 use crate::apply::{When, connect};
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     let phases = store::golive::history(&mut connection).await.context("go-live could not be read")?;
     let shown = if args.all { STATES.len() } else { FOR_SOMEBODY };
     let states: Vec<&str> = STATES[..shown].iter().map(|(state, _)| *state).collect();
-    let listed = cards::newest(&mut connection, since, &states, args.most.into()).await;
+    let listed = notifications::newest(&mut connection, since, &states, args.most.into()).await;
     let listed = listed.context("the cards could not be read")?;
     connection.close().await.ok();
     for line in golive::lines(&phases, now, zone) {
@@ -69,18 +69,19 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
 
 /// When it was due, what became of it, its level, whose it is, and who gets it.
 fn line(card: &Listed, config: &Config) -> String {
-    let room = match card.topic.as_str() {
-        "" if card.room == SUBJECT => wording::UNANSWERED,
-        "" => &card.room,
-        topic => topic,
+    let room = match (card.topic.as_str(), card.room.as_deref()) {
+        ("", Some(room)) => room,
+        ("", None) if card.subject_kind == SubjectKind::Alarm.to_string() => wording::ALARM,
+        ("", None) => wording::UNANSWERED,
+        (topic, _) => topic,
     };
     on_one_line(&format!(
         "{}  {}  {}  {room}  {}{}",
         local(card.due_at, config.rules.time_zone),
         wording::state(&card.state, card.skipped_because.as_deref()),
-        wording::level(&card.colour, card.threshold_seconds),
+        wording::level(&card.severity, card.threshold_seconds),
         card.customer.as_deref().map_or("", domain::wording::name),
-        wording::to(chat_name(&config.feishu, &card.chat), card.asks_owner),
+        wording::to(chat_name(&config.feishu, &card.address), card.asks_owner),
     ))
 }
 

@@ -1,12 +1,14 @@
 //! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`.
 
-use domain::rules::Colour;
+use domain::rules::Severity;
 use domain::wording;
 
 /// The chat that everybody reads.
 pub(crate) const PUBLIC_CHAT: &str = "公共群";
 /// In the place of a room, for the list of all who wait after their last card.
 pub(crate) const UNANSWERED: &str = "未回复清单";
+/// In the place of a room: the card of something wrong with Huiyin itself.
+pub(crate) const ALARM: &str = "系统告警";
 /// Nothing had to be changed.
 pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.
@@ -22,7 +24,7 @@ pub(crate) const STATES: [(&str, &str); 9] = [
     ("sending", "正在发送"),
     ("sent", "已发送"),
     ("parked", "搁置：不知道是否送达"),
-    ("dead", "失败：群不接收"),
+    ("failed", "失败：群不接收"),
     ("obsolete", "未发：等待已结束或已转交"),
     ("superseded", "未发：已发更高一级"),
     ("skipped", "未发：上线前已过时间"),
@@ -49,11 +51,12 @@ pub(crate) fn state(stored: &str, because: Option<&str>) -> String {
 }
 
 /// "黄色 已等 5 分钟"; a card without a threshold is about no wait.
-pub(crate) fn level(colour: &str, seconds: i64) -> String {
-    let colour = Colour::from_name(colour).map_or_else(|| colour.to_owned(), wording::colour_in_words);
+pub(crate) fn level(severity: &str, seconds: i64) -> String {
+    let severity =
+        Severity::from_name(severity).map_or_else(|| severity.to_owned(), wording::severity_in_words);
     match chrono::TimeDelta::try_seconds(seconds).filter(|length| !length.is_zero()) {
-        Some(length) => format!("{colour} 已等 {}", wording::duration(length)),
-        None => colour,
+        Some(length) => format!("{severity} 已等 {}", wording::duration(length)),
+        None => severity,
     }
 }
 

@@ -114,7 +114,7 @@ fn the_default_ladders_are_the_reports() -> Result<()> {
     for stage in ["pre_sales", "after_sales"] {
         let ladder: domain::rules::Ladder = serde_json::from_value(value["rules"]["ladders"][stage].clone())?;
         let steps: Vec<String> = domain::ladder::steps(&ladder)
-            .map(|step| format!("{} {:?} {:?}", step.rung.0 / 60, step.colour, step.audience))
+            .map(|step| format!("{} {:?} {:?}", step.rung.0 / 60, step.severity, step.audience))
             .collect();
         assert_eq!(steps, expected, "{stage}");
     }

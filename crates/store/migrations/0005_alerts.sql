@@ -33,8 +33,8 @@ create table alert_watch_alarms (
     since          timestamptz not null,
     -- When it was noticed.
     raised_at      timestamptz not null,
-    -- What its card says, as JSON of the watchdog's trouble, and when that last changed.
-    trouble        jsonb       not null,
+    -- What is wrong, as JSON of the watchdog's AlarmKind, and when that last changed.
+    kind           jsonb       not null,
     changed_at     timestamptz not null,
     -- Something that happened rather than lasts is not over before.
     lasts_until    timestamptz,
@@ -57,101 +57,115 @@ create table alert_watch_letters (
 );
 create index alert_watch_letters_at on alert_watch_letters (at);
 
--- Cards: the outbox. A row is committed before Feishu is called, and never deleted.
-create table alert_cards (
+-- Notifications: the outbox of all channels. A row is committed before a channel is called, and never deleted.
+create table notifications (
     id                bigint generated always as identity primary key,
-    -- What it is about: a wait, that our account left the room (`wait` is then the entry that says so), or the list of
-    -- unanswered waits (`rung` is then its day, and it follows nothing).
-    about             text        not null default 'wait' check (about in ('wait', 'departure', 'unanswered')),
-    -- The watchdog's alarm that it tells of; null: it is about customers.
+    -- Its identity: what it is about, which step of that, and whom it reaches where. `subject` is the wait that it was made
+    -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list. `step` is the rung
+    -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
+    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'alarm')),
+    subject           text        not null,
+    step              text        not null,
+    channel           text        not null,
+    -- As the channel names it: a chat of Feishu. Empty: it reaches nobody.
+    address           text        not null,
+    -- It is of a rung of a wait's ladder, and not only there to ask for an owner.
+    of_a_rung         boolean     not null generated always as (subject_kind = 'wait' and step ~ '^[0-9]+$') stored,
+    -- The watchdog's alarm that it tells of.
     alarm             bigint references alert_watch_alarms (id),
-    -- Its identity: the wait it was made for, the rung by its threshold in working seconds (or `owner-DATE`), the chat.
-    wait              text        not null,
-    rung              text        not null,
-    chat              text        not null,
-    room              text        not null,
-    -- The wait whose fate it shows: `wait`, or the one that took its place in a re-fold.
+    -- Null: it is about no room.
+    room              text,
+    -- The wait whose state it shows: `subject`, or the one that took its place in a re-fold. Otherwise `subject`.
     follows           text        not null,
     -- The local day for which it asks to assign an owner; null: it does not ask.
     ask_day           date,
     threshold_seconds bigint      not null,
-    colour            text        not null,
+    severity          text        not null,
     due_at            timestamptz not null,
     created_at        timestamptz not null,
-    -- rehearsed: would have been sent, before go-live. skipped: its time had passed before it could be due.
-    state             text        not null check (state in ('pending', 'sending', 'sent', 'parked', 'dead', 'superseded',
+    -- rehearsed: would have been sent, before go-live. skipped: its time had passed before it could be due. parked: nobody
+    -- knows whether it was sent, and it must not be sent again. failed: the address does not take it.
+    state             text        not null check (state in ('pending', 'sending', 'sent', 'parked', 'failed', 'superseded',
                                                             'obsolete', 'rehearsed', 'skipped')),
     -- Why it was skipped, as domain::ladder::SkipReason.
     skipped_because   text,
     form              text        not null default 'full',
     generation        integer     not null default 0,
-    uuid              text,
+    -- What makes a second attempt the same message to its channel. Of one generation; null until frozen.
+    delivery_key      text,
     -- What is sent, frozen before the first attempt. Personal data: blanked by retention.
     payload           jsonb,
-    -- When the oldest of the lines was said that the frozen card shows; null: it shows none.
+    -- When the oldest of the lines was said that the frozen payload shows; null: it shows none.
     texts_since       timestamptz,
-    -- The room's last entry when it was frozen: what its reader has seen.
-    through           text,
+    -- The room's last entry when it was frozen or last changed: what its reader has seen.
+    seen_up_to        text,
     -- An attempt was made whose outcome nobody knows: it may stand in the chat.
-    in_doubt          boolean     not null default false,
+    unconfirmed       boolean     not null default false,
     attempts          integer     not null default 0,
-    -- Since when it is in doubt: the window in which the same uuid sends nothing twice counts from here.
+    -- Since when it is unconfirmed: the window in which the channel sends nothing twice counts from here.
     first_attempt_at  timestamptz,
     last_attempt_at   timestamptz,
     next_attempt_at   timestamptz not null,
-    -- Since when every attempt has failed for a reason that lies neither in the card nor in its chat; null: none has.
+    -- Since when every attempt has failed for a reason that lies neither in it nor in its address; null: none has.
     failing_since     timestamptz,
-    -- When it was parked or found dead; null: it was not.
-    set_aside_at      timestamptz,
+    -- When it was parked or failed; null: it was not.
+    undelivered_at    timestamptz,
     last_code         bigint,
     message_id        text,
     sent_at           timestamptz,
     -- What it should show and what it shows, as JSON of the alerter's card state.
     wanted            jsonb       not null,
     shown             jsonb,
-    -- Feishu still takes changes of it.
+    -- The channel still takes changes of it.
     changeable        boolean     not null default true,
     change_attempts   integer     not null default 0,
     next_change_at    timestamptz not null,
-    -- Who pressed first that it needs no reply, and when; and who pressed that it was answered unseen.
-    pressed_by        text,
-    pressed_at        timestamptz,
-    confirmed_by      text,
-    -- How often a press of 不用回复 was taken back: each time the button asks for another command.
-    undone            integer     not null default 0,
-    -- Its readers are to be pressed (加急): wanted, done, or refused.
-    press             text check (press in ('wanted', 'done', 'refused')),
-    press_attempts    integer     not null default 0,
-    next_press_at     timestamptz,
-    unique (wait, rung, chat)
+    -- An urgent push (加急) to its readers: wanted, done, or refused.
+    urgent            text check (urgent in ('wanted', 'done', 'refused')),
+    urgent_attempts   integer     not null default 0,
+    next_urgent_at    timestamptz,
+    unique (subject_kind, subject, step, channel, address)
 );
 -- Who was asked by a card that never went out was not asked.
-create unique index alert_cards_asks on alert_cards (room, ask_day)
-    where ask_day is not null and state not in ('rehearsed', 'obsolete', 'superseded', 'skipped', 'dead');
-create unique index alert_cards_uuid on alert_cards (uuid) where uuid is not null;
-create index alert_cards_queue on alert_cards (chat, id) where state in ('pending', 'sending');
-create index alert_cards_changes on alert_cards (chat, id)
+create unique index notifications_asks on notifications (room, ask_day)
+    where ask_day is not null and state not in ('rehearsed', 'obsolete', 'superseded', 'skipped', 'failed');
+create unique index notifications_delivery_key on notifications (delivery_key) where delivery_key is not null;
+create index notifications_queue on notifications (channel, address, id) where state in ('pending', 'sending');
+create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;
-create index alert_cards_follows on alert_cards (follows);
-create index alert_cards_room on alert_cards (room, created_at);
-create index alert_cards_set_aside on alert_cards (state) where state in ('parked', 'dead');
-create index alert_cards_set_aside_at on alert_cards (coalesce(set_aside_at, last_attempt_at))
-    where state in ('parked', 'dead');
-create index alert_cards_alarm on alert_cards (alarm, id) where alarm is not null;
-create index alert_cards_tried on alert_cards (last_attempt_at) where last_attempt_at is not null;
-create index alert_cards_made on alert_cards (created_at);
-create index alert_cards_presses on alert_cards (chat, id) where press = 'wanted';
--- Closed cards whose press can still be taken back: looked for every second, to take their button away.
-create index alert_cards_undo on alert_cards (id) where wanted -> 'undo_until' is not null;
--- Frozen cards with the words they show; `{}`: blanked. Only what is not blanked yet is looked for.
-create index alert_cards_texts on alert_cards (coalesce(texts_since, created_at))
+create index notifications_follows on notifications (follows);
+create index notifications_room on notifications (room, created_at);
+create index notifications_undelivered on notifications (state) where state in ('parked', 'failed');
+create index notifications_undelivered_at on notifications (coalesce(undelivered_at, last_attempt_at))
+    where state in ('parked', 'failed');
+create index notifications_alarm on notifications (alarm, id) where alarm is not null;
+create index notifications_tried on notifications (last_attempt_at) where last_attempt_at is not null;
+create index notifications_made on notifications (created_at);
+create index notifications_urgent on notifications (channel, address, id) where urgent = 'wanted';
+-- Closed cards whose action can still be taken back: looked for every second, to take their button away.
+create index notifications_undo on notifications (id) where wanted -> 'undo_until' is not null;
+-- Frozen payloads with the words they show; `{}`: blanked. Only what is not blanked yet is looked for.
+create index notifications_texts on notifications (coalesce(texts_since, created_at))
     where payload is not null and payload <> '{}';
 
--- Which replica works on which chat.
+-- What people did with the buttons of a notification. Whoever was first with one is the one who did it.
+create table notification_actions (
+    notification bigint      not null references notifications (id),
+    action       text        not null check (action in ('no_reply_needed', 'answered', 'undo')),
+    -- How often 不用回复 had been taken back on it before: what is said again is another action.
+    round        integer     not null,
+    by           text        not null,
+    at           timestamptz not null,
+    primary key (notification, action, round)
+);
+
+-- Which replica works on which address.
 create table alert_claims (
-    chat   text primary key,
-    holder text        not null,
-    until  timestamptz not null
+    channel text        not null,
+    address text        not null,
+    holder  text        not null,
+    until   timestamptz not null,
+    primary key (channel, address)
 );
 
 -- Callbacks taken, each once.
@@ -161,7 +175,7 @@ create table alert_events (
 );
 create index alert_events_at on alert_events (at);
 
-grant select, insert, update, delete on alert_rooms, alert_schedule, alert_cards, alert_claims, alert_events,
-    alert_watch_alarms, alert_watch_letters to feishu_alerter;
-grant select on alert_rooms, alert_schedule, alert_cards, alert_claims, alert_events, alert_watch_alarms,
-    alert_watch_letters to reader;
+grant select, insert, update, delete on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims,
+    alert_events, alert_watch_alarms, alert_watch_letters to feishu_alerter;
+grant select on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims, alert_events,
+    alert_watch_alarms, alert_watch_letters to reader;

@@ -19,7 +19,7 @@ pub struct PutRight {
 pub async fn put_right(connection: &mut PgConnection) -> Result<PutRight, sqlx::Error> {
     // Nobody knows whether these went out after the backup; the hour in which Feishu would recognise them may be over.
     let parked = sqlx::query!(
-        "update alert_cards set state = 'parked', in_doubt = true where state in ('pending', 'sending')"
+        "update notifications set state = 'parked', unconfirmed = true where state in ('pending', 'sending')"
     )
     .execute(&mut *connection)
     .await?

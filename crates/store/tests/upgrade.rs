@@ -21,9 +21,9 @@ use store::sqlx::{
 const EXPAND: &str = "
     alter table rooms add column importance text not null default 'usual';
     alter table waits add column soft boolean;
-    alter table alert_cards drop constraint alert_cards_about_check;
-    alter table alert_cards add constraint alert_cards_about_check
-        check (about in ('wait', 'departure', 'unanswered', 'promise'));
+    alter table notifications drop constraint notifications_subject_kind_check;
+    alter table notifications add constraint notifications_subject_kind_check
+        check (subject_kind in ('wait', 'departure', 'unanswered', 'alarm', 'promise'));
     create index waits_soft on waits (room) where soft;
     create table promises (promise text primary key, room text not null);
     grant select, insert, update on promises to room_state;

@@ -1,6 +1,7 @@
 //! What went wrong on our own side. All of it passes: the next tick tries again.
 
 use runtime::telemetry::chain;
+use store::alerts::notifications::Address;
 use store::rules::RulesError;
 use store::sqlx;
 
@@ -16,20 +17,28 @@ pub enum Failure {
     /// A stored JSON that this release cannot read, or a value that cannot be JSON.
     #[error("a stored {0} cannot be read")]
     Json(&'static str, #[source] serde_json::Error),
+    /// What was frozen is nothing that this release can send.
+    #[error("a frozen card cannot be read")]
+    Payload,
 }
 
 impl Failure {
     /// Whether it lies in one row that this release cannot read, so that trying others is worth it.
     pub fn is_of_the_data(&self) -> bool {
-        matches!(self, Self::Json(..) | Self::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)))
+        matches!(
+            self,
+            Self::Json(..)
+                | Self::Payload
+                | Self::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        )
     }
 
     /// Logs a card, or a change of one, that is deferred for this so that others pass.
-    pub fn log_unmade(&self, id: i64, chat: &str) {
+    pub fn log_unmade(&self, id: i64, to: &Address) {
         metrics::counter!("alerts_unmade_total").increment(1);
         tracing::error!(
             card.id = id,
-            chat.id = chat,
+            address = %to,
             error = chain(self),
             "a card cannot be made: others pass"
         );

@@ -8,7 +8,7 @@ use domain::Timestamp;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::actions;
-use store::alerts::cards;
+use store::alerts::notifications;
 use store::alerts::waiting::{self, Waiting};
 
 use crate::failure::Failure;
@@ -35,7 +35,7 @@ pub async fn run(ctx: Context) {
 async fn count(ctx: &Context, rungs: &mut BTreeSet<String>) -> Result<(), Failure> {
     let now = ctx.clock.now();
     let mut connection = ctx.db.acquire().await?;
-    let backlog = cards::backlog(&mut connection).await?;
+    let backlog = notifications::backlog(&mut connection).await?;
     let oldest = backlog.oldest_at.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
     metrics::gauge!("alerts_pending").set(count_of(backlog.pending));
     metrics::gauge!("alerts_oldest_pending_seconds").set(oldest);

@@ -3,12 +3,14 @@
 //!
 //! It must not write rooms or waits: what a button asks for goes to `room-state` as a command.
 //!
-//! Three loops and an endpoint: [`planner`] takes in changed rooms and makes cards that are due; [`watchdog`] looks after
+//! Three loops and an endpoint: [`planner`] takes in changed rooms and makes notifications that are due; [`watchdog`] looks after
 //! Huiyin itself and makes cards of what is wrong with it; [`outbox`] brings the cards out and changes them when their
 //! wait or alarm ends; [`actions`] takes the buttons. They share nothing but the store.
 
 mod action_ids;
 mod actions;
+mod addresses;
+mod channel;
 pub mod content;
 mod failure;
 mod freshness;
@@ -32,6 +34,8 @@ use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use crate::actions::ActionServer;
+use crate::channel::feishu::Feishu;
+use crate::channel::{Channel, Channels};
 use crate::outbox::Deliverer;
 use crate::planner::changes::Changes;
 
@@ -61,7 +65,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let actions = ActionServer::bind(ctx.clone(), client.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
-    let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());
+    let feishu: Arc<dyn Channel> = Arc::new(Feishu::new(client.clone()));
+    let deliverer = Deliverer::new(ctx.clone(), &Channels::new([feishu]), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
         watchdog::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);

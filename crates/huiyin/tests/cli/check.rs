@@ -127,14 +127,14 @@ async fn standing_alarms_are_told_with_their_remedy() -> Result<()> {
         ("of_tomorrow", json!({"kind": "of_tomorrow"}), false),
         ("vika_quota", json!({"kind": "vika_quota"}), true),
     ];
-    for (key, trouble, over) in alarms {
+    for (key, kind, over) in alarms {
         store::sqlx::query(
-            "insert into alert_watch_alarms (key, since, raised_at, trouble, changed_at, next_repeat_at, over_at)
+            "insert into alert_watch_alarms (key, since, raised_at, kind, changed_at, next_repeat_at, over_at)
              values ($1, $2, $2, $3, $2, $2, case when $4 then $2::timestamptz end)",
         )
         .bind(key)
         .bind(site.stack.clock.now())
-        .bind(trouble)
+        .bind(kind)
         .bind(over)
         .execute(&site.stack.admin)
         .await?;

@@ -62,9 +62,10 @@ async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
     for (rung, state, because) in
         [("300", "rehearsed", None), ("600", "superseded", None), ("1200", "skipped", Some("rules_changed"))]
     {
-        let made = "insert into alert_cards (wait, rung, chat, room, follows, threshold_seconds, colour, due_at, \
-                    created_at, state, next_attempt_at, wanted, next_change_at, skipped_because) \
-                    values ('w', $1, 'oc_wang', 'webhook:r1', 'w', $1::int, 'yellow', $2, $2, $3, $2, '{}', $2, $4)";
+        let made = "insert into notifications (subject_kind, subject, step, channel, address, room, follows, \
+                    threshold_seconds, severity, due_at, created_at, state, next_attempt_at, wanted, next_change_at, \
+                    skipped_because) \
+                    values ('wait', 'w', $1, 'feishu', 'oc_wang', 'webhook:r1', 'w', $1::int, 'yellow', $2, $2, $3, $2, '{}', $2, $4)";
         sqlx::query(made).bind(rung).bind(now).bind(state).bind(because).execute(&stack.admin).await?;
     }
     sqlx::query("insert into rooms (room, source, topic, created_at, updated_at) values ('webhook:r1', 'webhook', $1, $2, $2)")
@@ -72,10 +73,9 @@ async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
         .bind(now)
         .execute(&stack.admin)
         .await?;
-    let list = "insert into alert_cards (about, wait, rung, chat, room, follows, threshold_seconds, colour, due_at, \
-                created_at, state, next_attempt_at, wanted, next_change_at) \
-                values ('unanswered', 'list:unanswered', '2026-11-27', $2, 'list:unanswered', 'list:unanswered', 0, \
-                'orange', $1, $1, 'sent', $1, '{}', $1)";
+    let list = "insert into notifications (subject_kind, subject, step, channel, address, follows, threshold_seconds, severity, \
+                due_at, created_at, state, next_attempt_at, wanted, next_change_at) \
+                values ('unanswered', 'list:unanswered', '2026-11-27', 'feishu', $2, 'list:unanswered', 0, 'orange', $1, $1, 'sent', $1, '{}', $1)";
     sqlx::query(list).bind(now).bind(&stack.config.feishu.public_chat).execute(&stack.admin).await?;
     let listed = said(&stack, &["cards"]).await?;
     assert!(listed.contains("以来的卡片：2 张"), "{listed}");

@@ -1,6 +1,7 @@
-//! Actions, which are presses of a card's buttons: each event once, and who was first on each card.
+//! Actions, which are presses of a notification's buttons: each event once, and who was first with each.
 
 use domain::Timestamp;
+use domain::notification::ActionKind;
 use sqlx::PgConnection;
 
 /// Takes an event. `false`: it was taken before.
@@ -25,48 +26,64 @@ pub async fn forget_events(connection: &mut PgConnection, before: Timestamp) -> 
     Ok(done.rows_affected())
 }
 
-/// The card with this uuid.
-pub async fn card_by_uuid(connection: &mut PgConnection, uuid: &str) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar!("select id from alert_cards where uuid = $1", uuid).fetch_optional(connection).await
+/// The notification with this delivery key.
+pub async fn by_delivery_key(connection: &mut PgConnection, key: &str) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!("select id from notifications where delivery_key = $1", key)
+        .fetch_optional(connection)
+        .await
 }
 
-/// Notes who pressed one of a card's buttons, and gives whoever pressed that one first. `answered` tells the button that
-/// says so from the one that asks for no reply. What was taken back meanwhile (`undone` has grown) is not noted.
-pub async fn record_action(
+/// What was done with the buttons of a notification so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Actions {
+    /// Who said first that no reply is needed, since that was last taken back.
+    pub no_reply_needed_by: Option<String>,
+    /// Who said first that it was answered.
+    pub answered_by: Option<String>,
+    /// How often 不用回复 was taken back.
+    pub undone: i32,
+}
+
+/// Reads them.
+pub async fn of(connection: &mut PgConnection, notification: i64) -> Result<Actions, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"
+        with done as (select action, round, by from notification_actions where notification = $1),
+             undone as (select coalesce(max(round) + 1, 0) as times from done where action = 'undo')
+        select (select by from done where action = 'no_reply_needed' and round = undone.times) as no_reply_needed_by,
+               (select by from done where action = 'answered') as answered_by,
+               undone.times as "undone!"
+        from undone
+        "#,
+        notification,
+    )
+    .fetch_one(connection)
+    .await?;
+    let (no_reply_needed_by, answered_by) = (row.no_reply_needed_by, row.answered_by);
+    Ok(Actions { no_reply_needed_by, answered_by, undone: row.undone })
+}
+
+/// Notes who did something, and gives whoever did it first. `round` is how often 不用回复 had been taken back before.
+pub async fn record(
     connection: &mut PgConnection,
-    id: i64,
+    notification: i64,
+    action: ActionKind,
+    round: i32,
     by: &str,
-    answered: bool,
-    undone: i32,
     now: Timestamp,
 ) -> Result<String, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
-        update alert_cards
-        set pressed_by = case when $4 or undone <> $5 then pressed_by else coalesce(pressed_by, $2) end,
-            confirmed_by = case when $4 then coalesce(confirmed_by, $2) else confirmed_by end,
-            pressed_at = coalesce(pressed_at, $3)
-        where id = $1
-        returning coalesce(case when $4 then confirmed_by else pressed_by end, $2) as "by!"
+        insert into notification_actions (notification, action, round, by, at) values ($1, $2, $3, $4, $5)
+        on conflict (notification, action, round) do update set by = notification_actions.by
+        returning by
         "#,
-        id,
+        notification,
+        <&str>::from(action),
+        round,
         by,
         now,
-        answered,
-        undone,
     )
     .fetch_one(connection)
     .await
-}
-
-/// Makes 不用回复 available again on the card with this uuid, after it was taken back for the `undone`th time.
-pub async fn reset_action(connection: &mut PgConnection, uuid: &str, undone: i32) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update alert_cards set pressed_by = null, undone = $2 where uuid = $1 and undone < $2",
-        uuid,
-        undone,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }

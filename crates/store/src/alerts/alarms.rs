@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgInterval;
 
+use super::notifications::Address;
 use crate::ingest::gateways::PAYLOAD_MISSING;
 
 /// An alarm as stored.
@@ -19,7 +20,7 @@ pub struct Alarm {
     /// When it was noticed.
     pub raised_at: Timestamp,
     /// What its card says.
-    pub trouble: Value,
+    pub kind: Value,
     /// When that last changed.
     pub changed_at: Timestamp,
     /// It is not over before.
@@ -49,7 +50,7 @@ pub async fn open(connection: &mut PgConnection) -> Result<Vec<Alarm>, sqlx::Err
     sqlx::query_as!(
         Alarm,
         r#"
-        select id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
+        select id, key, since, raised_at, kind, changed_at, lasts_until, over_at, next_repeat_at
         from alert_watch_alarms
         where over_at is null
         order by id
@@ -62,12 +63,11 @@ pub async fn open(connection: &mut PgConnection) -> Result<Vec<Alarm>, sqlx::Err
 
 /// What is wrong now, for a look only: since when, and what its card says.
 pub async fn standing(connection: &mut PgConnection) -> Result<Vec<(Timestamp, Value)>, sqlx::Error> {
-    let rows = sqlx::query!(
-        "select since, trouble from alert_watch_alarms where over_at is null order by since, id"
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.since, row.trouble)).collect())
+    let rows =
+        sqlx::query!("select since, kind from alert_watch_alarms where over_at is null order by since, id")
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.since, row.kind)).collect())
 }
 
 /// Raises an alarm. `None`: somebody else has just raised the same.
@@ -79,10 +79,10 @@ pub async fn raise(
     sqlx::query_as!(
         Alarm,
         r#"
-        insert into alert_watch_alarms (key, since, raised_at, trouble, changed_at, lasts_until, next_repeat_at)
+        insert into alert_watch_alarms (key, since, raised_at, kind, changed_at, lasts_until, next_repeat_at)
         values ($1, $2, $3, $4, $3, $5, $6)
         on conflict (key) where over_at is null do nothing
-        returning id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
+        returning id, key, since, raised_at, kind, changed_at, lasts_until, over_at, next_repeat_at
         "#,
         alarm.key,
         alarm.since,
@@ -108,11 +108,11 @@ pub async fn reopen(
         Alarm,
         r#"
         update alert_watch_alarms
-        set over_at = null, trouble = $2, changed_at = $3, lasts_until = $4, fallback_at = null, fallback_over_at = null,
+        set over_at = null, kind = $2, changed_at = $3, lasts_until = $4, fallback_at = null, fallback_over_at = null,
             next_repeat_at = case when $7 then least(next_repeat_at, $6) else $6 end
         where id = (select id from alert_watch_alarms where key = $1 and over_at >= $5 order by over_at desc limit 1)
               and not exists (select from alert_watch_alarms other where other.key = $1 and other.over_at is null)
-        returning id, key, since, raised_at, trouble, changed_at, lasts_until, over_at, next_repeat_at
+        returning id, key, since, raised_at, kind, changed_at, lasts_until, over_at, next_repeat_at
         "#,
         alarm.key,
         alarm.kind,
@@ -135,7 +135,7 @@ pub async fn change(
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_watch_alarms set trouble = $2, lasts_until = $3, changed_at = $4 where id = $1",
+        "update alert_watch_alarms set kind = $2, lasts_until = $3, changed_at = $4 where id = $1",
         id,
         kind,
         lasts_until,
@@ -162,53 +162,9 @@ pub async fn repeat_at(connection: &mut PgConnection, id: i64, at: Timestamp) ->
     Ok(())
 }
 
-/// A card of an alarm.
-#[derive(Debug, Clone)]
-pub struct NewCard<'a> {
-    pub alarm: i64,
-    /// Its place among the alarm's cards, which makes it the same card for ever: subject and seconds since the alarm was
-    /// raised.
-    pub subject: &'a str,
-    pub seconds: i64,
-    /// The chat that gets it.
-    pub chat: &'a str,
-    /// Its colour, by Feishu's name.
-    pub colour: &'a str,
-    pub wanted: &'a Value,
-    /// Its readers are to get an urgent push (加急).
-    pub urgent: bool,
-}
-
-/// Makes a card. One of the same subject, seconds and chat stands.
-pub async fn insert_card(
-    connection: &mut PgConnection,
-    card: &NewCard<'_>,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        r#"
-        insert into alert_cards (alarm, wait, follows, room, rung, threshold_seconds, chat, colour, due_at, created_at,
-                                 state, next_attempt_at, wanted, next_change_at, press, next_press_at)
-        values ($1, $2, $2, $2, $3::bigint::text, $3, $4, $5, $6, $6, 'pending', $6, $7, $6, $8, $6)
-        on conflict (wait, rung, chat) do nothing
-        "#,
-        card.alarm,
-        card.subject,
-        card.seconds,
-        card.chat,
-        card.colour,
-        now,
-        card.wanted,
-        card.urgent.then_some("wanted"),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// The cards of an alarm, oldest first: (id, what it is to show).
 pub async fn cards_of(connection: &mut PgConnection, alarm: i64) -> Result<Vec<(i64, Value)>, sqlx::Error> {
-    let rows = sqlx::query!("select id, wanted from alert_cards where alarm = $1 order by id", alarm)
+    let rows = sqlx::query!("select id, wanted from notifications where alarm = $1 order by id", alarm)
         .fetch_all(connection)
         .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.wanted)).collect())
@@ -224,12 +180,12 @@ pub async fn want(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards
+        update notifications
         set wanted = $2, change_attempts = 0, next_change_at = $4,
             state = case when state = 'obsolete' and $3 then 'pending' else state end,
             generation = generation + (state = 'obsolete' and $3 and payload is not null)::int,
             payload = case when state = 'obsolete' and $3 then null else payload end,
-            uuid = case when state = 'obsolete' and $3 then null else uuid end,
+            delivery_key = case when state = 'obsolete' and $3 then null else delivery_key end,
             attempts = case when state = 'obsolete' and $3 then 0 else attempts end,
             next_attempt_at = case when state = 'obsolete' and $3 then $4 else next_attempt_at end
         where id = $1 and wanted is distinct from $2
@@ -255,22 +211,24 @@ pub struct UrgentPush {
     pub attempts: i32,
 }
 
-/// The sent card of a chat whose readers are to get an urgent push next.
+/// The sent card of an address whose readers are to get an urgent push next.
 pub async fn next_urgent(
     connection: &mut PgConnection,
-    chat: &str,
+    to: &Address,
     now: Timestamp,
 ) -> Result<Option<UrgentPush>, sqlx::Error> {
     sqlx::query_as!(
         UrgentPush,
         r#"
-        select id as card, message_id as "message_id!", wanted, press_attempts as attempts
-        from alert_cards
-        where chat = $1 and press = 'wanted' and state = 'sent' and message_id is not null and next_press_at <= $2
+        select id as card, message_id as "message_id!", wanted, urgent_attempts as attempts
+        from notifications
+        where channel = $1 and address = $2 and urgent = 'wanted' and state = 'sent' and message_id is not null
+              and next_urgent_at <= $3
         order by id
         limit 1
         "#,
-        chat,
+        to.channel,
+        to.address,
         now,
     )
     .fetch_optional(connection)
@@ -279,8 +237,10 @@ pub async fn next_urgent(
 
 /// Notes what became of an urgent push: done, or never to be.
 pub async fn settle_urgent(connection: &mut PgConnection, card: i64, done: bool) -> Result<(), sqlx::Error> {
-    let press = if done { "done" } else { "refused" };
-    sqlx::query!("update alert_cards set press = $2 where id = $1", card, press).execute(connection).await?;
+    let urgent = if done { "done" } else { "refused" };
+    sqlx::query!("update notifications set urgent = $2 where id = $1", card, urgent)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -291,7 +251,7 @@ pub async fn defer_urgent(
     until: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set press_attempts = press_attempts + 1, next_press_at = $2 where id = $1",
+        "update notifications set urgent_attempts = urgent_attempts + 1, next_urgent_at = $2 where id = $1",
         card,
         until,
     )
@@ -332,35 +292,37 @@ pub async fn outbox(
     let row = sqlx::query!(
         r#"
         with lately as (
-            select chat, state, failing_since, last_attempt_at from alert_cards where last_attempt_at >= $2
+            select channel, address, state, failing_since, last_attempt_at from notifications where last_attempt_at >= $2
         ), success as (
             select coalesce(max(last_attempt_at), '-infinity') as at from lately where state = 'sent'
         ), failing as (
-            select chat, min(failing_since) as since, max(last_attempt_at) as tried_at from lately
+            select channel, address, min(failing_since) as since, max(last_attempt_at) as tried_at from lately
             where failing_since is not null and state in ('pending', 'sending', 'superseded', 'obsolete', 'parked')
                   and last_attempt_at > coalesce((select max(last_attempt_at) from lately other
-                                                  where other.chat = lately.chat and state = 'sent'), '-infinity')
-            group by chat
-        ), aside as (
-            select state, alarm, coalesce(set_aside_at, last_attempt_at) as at from alert_cards
-            where state in ('parked', 'dead') and coalesce(set_aside_at, last_attempt_at) >= $2
+                                                  where (other.channel, other.address) = (lately.channel, lately.address)
+                                                        and state = 'sent'), '-infinity')
+            group by channel, address
+        ), undelivered as (
+            select state, alarm, coalesce(undelivered_at, last_attempt_at) as at from notifications
+            where state in ('parked', 'failed') and coalesce(undelivered_at, last_attempt_at) >= $2
         ), ready as (
-            select chat, min(next_attempt_at) as at from alert_cards
+            select channel, address, min(next_attempt_at) as at from notifications
             where state in ('pending', 'sending') and next_attempt_at <= $4 and (alarm is not null or not $3)
-            group by chat
+            group by channel, address
         )
         select
             (select min(case when failing.since > success.at then failing.since else success.at + $5::interval end)
              from failing, success
              where failing.tried_at > success.at
-                   and (exists (select from alert_cards where state in ('pending', 'sending'))
-                        or exists (select from aside where state = 'parked'))) as failing_since,
-            (select min(greatest(ready.at, (select max(last_attempt_at) from lately where chat = ready.chat)))
+                   and (exists (select from notifications where state in ('pending', 'sending'))
+                        or exists (select from undelivered where state = 'parked'))) as failing_since,
+            (select min(greatest(ready.at, (select max(last_attempt_at) from lately
+                                         where (channel, address) = (ready.channel, ready.address))))
              from ready) as untried_since,
-            (select count(*) from alert_cards card join alert_watch_alarms alarm on alarm.id = card.alarm
-             where card.state in ('parked', 'dead') and alarm.over_at is null and alarm.key <> $1) as "untold!",
-            (select count(*) from aside where alarm is null) as "set_aside!",
-            (select max(at) from aside where alarm is null) as set_aside_at
+            (select count(*) from notifications card join alert_watch_alarms alarm on alarm.id = card.alarm
+             where card.state in ('parked', 'failed') and alarm.over_at is null and alarm.key <> $1) as "failed_alarm_cards!",
+            (select count(*) from undelivered where alarm is null) as "undelivered!",
+            (select max(at) from undelivered where alarm is null) as undelivered_at
         "#,
         own,
         since,
@@ -373,9 +335,9 @@ pub async fn outbox(
     Ok(Outbox {
         failing_since: row.failing_since,
         untried_since: row.untried_since,
-        failed_alarm_cards: row.untold,
-        undelivered: row.set_aside,
-        undelivered_at: row.set_aside_at,
+        failed_alarm_cards: row.failed_alarm_cards,
+        undelivered: row.undelivered,
+        undelivered_at: row.undelivered_at,
     })
 }
 

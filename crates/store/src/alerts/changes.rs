@@ -2,10 +2,11 @@
 
 use domain::Timestamp;
 use domain::id::WaitId;
+use domain::notification::Subject;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::cards::SubjectKind;
+use super::notifications::{Address, identity};
 
 /// A card whose state has to be looked at.
 #[derive(Debug, Clone)]
@@ -13,12 +14,9 @@ pub struct Made {
     pub id: i64,
     /// Its room, in text form.
     pub room: String,
-    /// What it is about.
-    pub subject_kind: SubjectKind,
-    /// The wait that it was made for; for a departure, the entry that says so.
-    pub wait: WaitId,
-    /// The chat that gets it.
-    pub chat: String,
+    /// The wait or the departure that it was made for.
+    pub subject: Subject,
+    pub to: Address,
     /// Where it stands among the cards of its wait in its chat.
     pub rank: Rank,
     /// It surely stands in its chat, as a card.
@@ -44,10 +42,10 @@ pub async fn cards_of(
 ) -> Result<Vec<Made>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select id, room, about, wait, chat, threshold_seconds, rung ~ '^[0-9]+$' as "of_a_rung!",
+        select id, room as "room!", subject_kind, subject, step, channel, address, threshold_seconds, of_a_rung,
                state = 'sent' and form <> 'plain_text' as "stands!", ask_day is not null as "asks!"
-        from alert_cards
-        where room = any ($1) and created_at >= $2
+        from notifications
+        where room = any ($1) and created_at >= $2 and subject_kind in ('wait', 'departure')
         order by id
         "#,
         rooms,
@@ -55,17 +53,16 @@ pub async fn cards_of(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
+    rows.into_iter()
         .map(|row| {
-            let subject_kind = SubjectKind::parse(&row.about);
+            let (subject, _) = identity(&row.subject_kind, &row.subject, &row.step)?;
             let rank =
                 Rank { threshold_seconds: row.threshold_seconds, of_a_rung: row.of_a_rung, id: row.id };
-            let (wait, chat, stands) = (WaitId(row.wait), row.chat, row.stands);
+            let to = Address { channel: row.channel, address: row.address };
             let only_asks = row.asks && !row.of_a_rung;
-            Made { id: row.id, room: row.room, subject_kind, wait, chat, rank, stands, only_asks }
+            Ok(Made { id: row.id, room: row.room, subject, to, rank, stands: row.stands, only_asks })
         })
-        .collect())
+        .collect()
 }
 
 /// What a card is to show, by the wait that it follows.
@@ -88,11 +85,11 @@ pub async fn want(
     let states: Vec<&Value> = wanted.iter().map(|wanted| &wanted.wanted).collect();
     sqlx::query!(
         r#"
-        update alert_cards
+        update notifications
         set follows = new.follows, wanted = new.wanted, change_attempts = 0, next_change_at = $4
         from unnest($1::bigint[], $2::text[], $3::jsonb[]) as new (id, follows, wanted)
-        where alert_cards.id = new.id
-          and (alert_cards.follows, alert_cards.wanted) is distinct from (new.follows, new.wanted)
+        where notifications.id = new.id
+          and (notifications.follows, notifications.wanted) is distinct from (new.follows, new.wanted)
         "#,
         &ids,
         &follows as _,
@@ -114,13 +111,14 @@ pub async fn overtake(
 ) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
-        update alert_cards lower set wanted = $2, change_attempts = 0, next_change_at = $3
-        from alert_cards higher
-        where higher.id = $1 and higher.about = 'wait' and higher.alarm is null and higher.state = 'sent'
+        update notifications lower set wanted = $2, change_attempts = 0, next_change_at = $3
+        from notifications higher
+        where higher.id = $1 and higher.subject_kind = 'wait' and higher.state = 'sent'
           and higher.form <> 'plain_text'
-          and lower.follows = higher.follows and lower.chat = higher.chat and lower.about = 'wait' and lower.alarm is null
-          and (lower.threshold_seconds, lower.rung ~ '^[0-9]+$', lower.id)
-              < (higher.threshold_seconds, higher.rung ~ '^[0-9]+$', higher.id)
+          and lower.follows = higher.follows and lower.subject_kind = 'wait'
+          and (lower.channel, lower.address) = (higher.channel, higher.address)
+          and (lower.threshold_seconds, lower.of_a_rung, lower.id)
+              < (higher.threshold_seconds, higher.of_a_rung, higher.id)
           and lower.wanted is distinct from $2
         "#,
         id,
@@ -136,8 +134,8 @@ pub async fn overtake(
 pub async fn end_undo(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
-        update alert_cards set wanted = wanted - 'undo_until', change_attempts = 0, next_change_at = $1
-        where id in (select id from alert_cards
+        update notifications set wanted = wanted - 'undo_until', change_attempts = 0, next_change_at = $1
+        where id in (select id from notifications
                      where wanted -> 'undo_until' is not null and (wanted ->> 'undo_until')::timestamptz <= $1
                      order by id
                      for update skip locked)
@@ -149,21 +147,23 @@ pub async fn end_undo(connection: &mut PgConnection, now: Timestamp) -> Result<u
     Ok(done.rows_affected())
 }
 
-/// Locks the sent card of a chat that is to be changed next.
+/// Locks the sent card of an address that is to be changed next.
 pub async fn lock_next(
     connection: &mut PgConnection,
-    chat: &str,
+    to: &Address,
     now: Timestamp,
 ) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"
-        select id from alert_cards
-        where chat = $1 and state = 'sent' and changeable and wanted is distinct from shown and next_change_at <= $2
+        select id from notifications
+        where channel = $1 and address = $2 and state = 'sent' and changeable and wanted is distinct from shown
+              and next_change_at <= $3
         order by id
         limit 1
         for update
         "#,
-        chat,
+        to.channel,
+        to.address,
         now,
     )
     .fetch_optional(connection)
@@ -173,7 +173,7 @@ pub async fn lock_next(
 /// Notes a change before it is made: until its outcome is recorded nobody knows what the card shows, so that it is
 /// changed again whatever is wanted by then.
 pub async fn mark_changing(connection: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
-    sqlx::query!("update alert_cards set shown = null where id = $1", id).execute(connection).await?;
+    sqlx::query!("update notifications set shown = null where id = $1", id).execute(connection).await?;
     Ok(())
 }
 
@@ -187,7 +187,7 @@ pub async fn mark_shown(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards set shown = $2, through = coalesce($3, through), change_attempts = 0 where id = $1
+        update notifications set shown = $2, seen_up_to = coalesce($3, seen_up_to), change_attempts = 0 where id = $1
         "#,
         id,
         shown,
@@ -207,7 +207,7 @@ pub async fn defer(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards
+        update notifications
         set change_attempts = change_attempts + 1, form = coalesce($2, form), next_change_at = $3
         where id = $1
         "#,
@@ -222,6 +222,6 @@ pub async fn defer(
 
 /// Gives up on changing a card.
 pub async fn give_up(connection: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {
-    sqlx::query!("update alert_cards set changeable = false where id = $1", id).execute(connection).await?;
+    sqlx::query!("update notifications set changeable = false where id = $1", id).execute(connection).await?;
     Ok(())
 }

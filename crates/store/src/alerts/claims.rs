@@ -1,51 +1,63 @@
-//! A replica works on whole chats, so that order and rate of each chat hold. A claim is a lease: a replica that died
-//! loses it. Should two ever hold one, the cards' uuids keep it harmless.
+//! A replica works on whole addresses, so that order and rate of each hold. A claim is a lease: a replica that died loses
+//! it. Should two ever hold one, the delivery keys keep it harmless.
 
 use domain::Timestamp;
 use sqlx::PgConnection;
 
-/// Claims chats in which something can be done, at most `most`: cards to be changed, cards of alarms to be sent, urgent pushes
-/// to be made, and, with `sending`, cards of waits to be sent. Chats in `busy` are the caller's already.
+use super::notifications::Address;
+
+/// Claims addresses of these channels in which something can be done, at most `most`: notifications to be changed, those of
+/// alarms to be sent, urgent pushes to be made, and, with `sending`, all others to be sent. Those in `busy` are the caller's
+/// already.
+#[expect(clippy::too_many_arguments, reason = "each is one condition of the one statement")]
 pub async fn claim(
     connection: &mut PgConnection,
     holder: &str,
-    busy: &[String],
+    channels: &[&str],
+    busy: &[Address],
     sending: bool,
     until: Timestamp,
     now: Timestamp,
     most: i64,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<Vec<Address>, sqlx::Error> {
+    let (busy_channels, busy_addresses): (Vec<&str>, Vec<&str>) =
+        busy.iter().map(|to| (to.channel.as_str(), to.address.as_str())).unzip();
+    sqlx::query_as!(
+        Address,
         r#"
         with ready as (
-            select chat from alert_cards
-            where ($3 or alarm is not null) and state in ('pending', 'sending') and next_attempt_at <= $5
+            select channel, address from notifications
+            where ($4 or alarm is not null) and state in ('pending', 'sending') and next_attempt_at <= $6
             union
-            select chat from alert_cards
-            where press = 'wanted' and state = 'sent' and next_press_at <= $5
+            select channel, address from notifications
+            where urgent = 'wanted' and state = 'sent' and next_urgent_at <= $6
             union
-            select chat from alert_cards
-            where state = 'sent' and changeable and wanted is distinct from shown and next_change_at <= $5
+            select channel, address from notifications
+            where state = 'sent' and changeable and wanted is distinct from shown and next_change_at <= $6
         ), free as (
-            select chat from ready
-            where chat <> all ($2)
+            select channel, address from ready
+            where channel = any ($8)
+              and (channel, address) not in (select * from unnest($2::text[], $3::text[]))
               and not exists (select from alert_claims held
-                              where held.chat = ready.chat and held.until >= $5 and held.holder <> $1)
-            order by chat
-            limit $6
+                              where held.channel = ready.channel and held.address = ready.address
+                                    and held.until >= $6 and held.holder <> $1)
+            order by channel, address
+            limit $7
         )
-        insert into alert_claims (chat, holder, until)
-        select chat, $1, $4 from free
-        on conflict (chat) do update set holder = excluded.holder, until = excluded.until
-        where alert_claims.until < $5 or alert_claims.holder = excluded.holder
-        returning chat
+        insert into alert_claims (channel, address, holder, until)
+        select channel, address, $1, $5 from free
+        on conflict (channel, address) do update set holder = excluded.holder, until = excluded.until
+        where alert_claims.until < $6 or alert_claims.holder = excluded.holder
+        returning channel, address
         "#,
         holder,
-        busy,
+        &busy_channels as _,
+        &busy_addresses as _,
         sending,
         until,
         now,
         most,
+        channels as _,
     )
     .fetch_all(connection)
     .await
@@ -54,13 +66,14 @@ pub async fn claim(
 /// Keeps a claim for longer. `false`: it is somebody else's now.
 pub async fn renew(
     connection: &mut PgConnection,
-    chat: &str,
+    to: &Address,
     holder: &str,
     until: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "update alert_claims set until = $3 where chat = $1 and holder = $2",
-        chat,
+        "update alert_claims set until = $4 where channel = $1 and address = $2 and holder = $3",
+        to.channel,
+        to.address,
         holder,
         until,
     )
@@ -70,9 +83,14 @@ pub async fn renew(
 }
 
 /// Gives a claim back.
-pub async fn release(connection: &mut PgConnection, chat: &str, holder: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from alert_claims where chat = $1 and holder = $2", chat, holder)
-        .execute(connection)
-        .await?;
+pub async fn release(connection: &mut PgConnection, to: &Address, holder: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from alert_claims where channel = $1 and address = $2 and holder = $3",
+        to.channel,
+        to.address,
+        holder,
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

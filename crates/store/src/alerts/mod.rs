@@ -1,12 +1,12 @@
-//! What the alerter keeps: how far it has seen, when cards are due, the cards themselves, claims, actions and alarms.
+//! What the alerter keeps: how far it has seen, when cards are due, the notifications themselves, claims, actions and alarms.
 //! Written by `feishu-alerter` alone.
 
 pub mod actions;
 pub mod alarms;
-pub mod cards;
 pub mod changes;
 pub mod claims;
 pub mod freshness;
+pub mod notifications;
 pub mod retention;
 pub mod schedule;
 pub mod sending;

@@ -12,8 +12,8 @@ pub async fn blank_payloads(
 ) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
-        update alert_cards set payload = '{}'
-        where id in (select id from alert_cards
+        update notifications set payload = '{}'
+        where id in (select id from notifications
                      where coalesce(texts_since, created_at) < $1 and payload is not null and payload <> '{}'
                        and state not in ('pending', 'sending')
                      order by coalesce(texts_since, created_at)

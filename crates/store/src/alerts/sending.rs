@@ -5,10 +5,12 @@ use domain::ladder::SkipReason;
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::notifications::Address;
+
 /// A card frozen for sending.
 #[derive(Debug, Clone)]
 pub struct Frozen<'a> {
-    pub uuid: &'a str,
+    pub delivery_key: &'a str,
     pub payload: &'a Value,
     /// The room's last entry, which its reader sees.
     pub seen_up_to: Option<&'a str>,
@@ -37,7 +39,7 @@ impl FinalStatus {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Parked => "parked",
-            Self::Failed => "dead",
+            Self::Failed => "failed",
             Self::Obsolete => "obsolete",
             Self::Rehearsed => "rehearsed",
             Self::Skipped => "skipped",
@@ -45,26 +47,27 @@ impl FinalStatus {
     }
 }
 
-/// Locks the card that a chat gets next, and says whether its time has come. Cards go out in the order in which they
+/// Locks the card that an address gets next, and says whether its time has come. Cards go out in the order in which they
 /// were made; one that failed `patience` times lets others pass while it waits. With `alarms_only`
 /// cards of waits are held back.
 pub async fn lock_head(
     connection: &mut PgConnection,
-    chat: &str,
+    to: &Address,
     patience: i32,
     alarms_only: bool,
     now: Timestamp,
 ) -> Result<Option<i64>, sqlx::Error> {
     let first = sqlx::query!(
         r#"
-        select id, next_attempt_at from alert_cards
-        where chat = $1 and state in ('pending', 'sending') and not (attempts >= $2 and next_attempt_at > $3)
-              and (alarm is not null or not $4)
+        select id, next_attempt_at from notifications
+        where channel = $1 and address = $2 and state in ('pending', 'sending')
+              and not (attempts >= $3 and next_attempt_at > $4) and (alarm is not null or not $5)
         order by id
         limit 1
         for update
         "#,
-        chat,
+        to.channel,
+        to.address,
         patience,
         now,
         alarms_only,
@@ -77,9 +80,9 @@ pub async fn lock_head(
 /// Freezes a card: from now on every attempt sends the same.
 pub async fn freeze(connection: &mut PgConnection, id: i64, frozen: &Frozen<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update alert_cards set uuid = $2, payload = $3, through = $4, shown = $5, texts_since = $6 where id = $1",
+        "update notifications set delivery_key = $2, payload = $3, seen_up_to = $4, shown = $5, texts_since = $6 where id = $1",
         id,
-        frozen.uuid,
+        frozen.delivery_key,
         frozen.payload,
         frozen.seen_up_to,
         frozen.shown,
@@ -100,8 +103,8 @@ pub async fn mark_sending(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards
-        set state = 'sending', in_doubt = true, attempts = attempts + 1,
+        update notifications
+        set state = 'sending', unconfirmed = true, attempts = attempts + 1,
             first_attempt_at = coalesce(first_attempt_at, $2), last_attempt_at = $2, next_attempt_at = $3
         where id = $1
         "#,
@@ -118,9 +121,9 @@ pub async fn mark_sending(
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptKey<'a> {
     pub id: i64,
-    /// Under which uuid it was tried.
-    pub uuid: &'a str,
-    /// Which attempt it was under this uuid, from 1.
+    /// Under which delivery key it was tried.
+    pub delivery_key: &'a str,
+    /// Which attempt it was under this key, from 1.
     pub attempt: i32,
 }
 
@@ -129,12 +132,12 @@ pub struct AttemptKey<'a> {
 pub async fn lock_attempt(connection: &mut PgConnection, key: AttemptKey<'_>) -> Result<bool, sqlx::Error> {
     let last = sqlx::query!(
         r#"
-        select from alert_cards
-        where id = $1 and uuid = $2 and attempts = $3 and state = 'sending'
+        select from notifications
+        where id = $1 and delivery_key = $2 and attempts = $3 and state = 'sending'
         for update
         "#,
         key.id,
-        key.uuid,
+        key.delivery_key,
         key.attempt,
     )
     .fetch_optional(connection)
@@ -151,7 +154,7 @@ pub async fn defer(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards set attempts = greatest(attempts + 1, $2), next_attempt_at = $3
+        update notifications set attempts = greatest(attempts + 1, $2), next_attempt_at = $3
         where id = $1 and state in ('pending', 'sending')
         "#,
         id,
@@ -163,8 +166,8 @@ pub async fn defer(
     Ok(())
 }
 
-/// Records that Feishu has the card, showing what was frozen. Whichever attempt learns it first is
-/// right: all of them were made under one uuid. `false`: another one was first.
+/// Records that the channel has the card, showing what was frozen. Whichever attempt learns it first is
+/// right: all of them were made under one delivery key. `false`: another one was first.
 pub async fn mark_sent(
     connection: &mut PgConnection,
     id: i64,
@@ -173,8 +176,8 @@ pub async fn mark_sent(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         r#"
-        update alert_cards
-        set state = 'sent', in_doubt = false, message_id = $2, sent_at = $3, last_code = 0, next_change_at = $3,
+        update notifications
+        set state = 'sent', unconfirmed = false, message_id = $2, sent_at = $3, last_code = 0, next_change_at = $3,
             failing_since = null
         where id = $1 and message_id is null
         "#,
@@ -199,8 +202,8 @@ pub async fn mark_retry(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards
-        set state = case when $2 then 'sending' else 'pending' end, in_doubt = $2, last_code = $3,
+        update notifications
+        set state = case when $2 then 'sending' else 'pending' end, unconfirmed = $2, last_code = $3,
             next_attempt_at = $4, first_attempt_at = case when $2 then first_attempt_at end,
             failing_since = coalesce(failing_since, $5)
         where id = $1
@@ -216,7 +219,7 @@ pub async fn mark_retry(
     Ok(())
 }
 
-/// Records that the content was definitely refused: a simpler form goes out under another uuid.
+/// Records that the content was definitely refused: a simpler form goes out under another delivery key.
 pub async fn mark_refused(
     connection: &mut PgConnection,
     id: i64,
@@ -226,8 +229,8 @@ pub async fn mark_refused(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards
-        set state = 'pending', in_doubt = false, form = $2, generation = generation + 1, uuid = null, payload = null,
+        update notifications
+        set state = 'pending', unconfirmed = false, form = $2, generation = generation + 1, delivery_key = null, payload = null,
             first_attempt_at = null, attempts = 0, last_code = $3, next_attempt_at = $4, failing_since = null
         where id = $1
         "#,
@@ -251,10 +254,10 @@ pub async fn finish(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update alert_cards
-        set state = $2, last_code = coalesce($3, last_code), in_doubt = $2 = 'parked',
+        update notifications
+        set state = $2, last_code = coalesce($3, last_code), unconfirmed = $2 = 'parked',
             skipped_because = case when $2 = 'skipped' then $4 end,
-            set_aside_at = case when $2 in ('parked', 'dead') then $5::timestamptz end
+            undelivered_at = case when $2 in ('parked', 'failed') then $5::timestamptz end
         where id = $1
         "#,
         id,

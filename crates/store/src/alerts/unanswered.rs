@@ -1,15 +1,8 @@
-//! Who waits although every card of theirs has gone out, and the card that lists them.
+//! Who waits although every card of theirs has gone out.
 
-use chrono::NaiveDate;
 use domain::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 use sqlx::PgConnection;
-
-use super::cards::SubjectKind;
-
-/// What such a card has in the place of a wait and of a room.
-pub const SUBJECT: &str = "list:unanswered";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unanswered {
@@ -39,9 +32,9 @@ pub async fn list(
              -- A new owner's card of a rung is due later than the rung was.
              cross join lateral (
                  select max(due_at) as at
-                 from (select min(due_at) as due_at from alert_cards card
-                       where card.follows = waits.wait and card.state <> 'obsolete' and card.rung ~ '^[0-9]+$'
-                       group by card.rung) as rungs
+                 from (select min(due_at) as due_at from notifications card
+                       where card.follows = waits.wait and card.state <> 'obsolete' and card.of_a_rung
+                       group by card.step) as rungs
              ) as last_rung
         where schedule.next_due_at is null and waits.state = 'open' and waits.replaced_by is null
               and waits.alarm_since is not null and rooms.excluded_since is null
@@ -71,35 +64,4 @@ fn owner(state: &str) -> Option<String> {
         owner: Option<String>,
     }
     serde_json::from_str::<State>(state).ok()?.owner
-}
-
-/// Makes the card of a day for a chat, due since `due_at`; one that was made already stands, whatever became of it.
-pub async fn insert(
-    connection: &mut PgConnection,
-    day: NaiveDate,
-    chat: &str,
-    colour: &str,
-    wanted: &Value,
-    due_at: Timestamp,
-    now: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!(
-        r#"
-        insert into alert_cards (wait, follows, room, rung, chat, about, threshold_seconds, colour, due_at, created_at,
-                                 state, next_attempt_at, wanted, next_change_at)
-        values ($1, $1, $1, $2, $3, $4, 0, $5, $6, $7, 'pending', $7, $8, $7)
-        on conflict (wait, rung, chat) do nothing
-        "#,
-        SUBJECT,
-        day.to_string(),
-        chat,
-        SubjectKind::Unanswered.as_str(),
-        colour,
-        due_at,
-        now,
-        wanted,
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }

@@ -29,13 +29,13 @@ pub async fn waiting(connection: &mut PgConnection, now: Timestamp) -> Result<Ve
                    least(
                        (select next_due_at from alert_schedule schedule
                         where schedule.wait = waits.wait and next_due_at <= $1),
-                       (select min(due_at) from alert_cards card
-                        where card.follows = waits.wait and card.state in ('pending', 'sending', 'parked', 'dead')
+                       (select min(due_at) from notifications card
+                        where card.follows = waits.wait and card.state in ('pending', 'sending', 'parked', 'failed')
                           and card.threshold_seconds > coalesce(sent.threshold_seconds, -1))
                    ) as unseen_since
             from waits
             cross join lateral (
-                select max(threshold_seconds) as threshold_seconds from alert_cards card
+                select max(threshold_seconds) as threshold_seconds from notifications card
                 where card.follows = waits.wait and card.state = 'sent'
             ) as sent
             where waits.state = 'open' and replaced_by is null

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Timestamp;
 use domain::id::{CommandId, EntryId};
+use domain::notification::ActionKind;
 use domain::wait::Ending;
 use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
@@ -27,14 +28,15 @@ use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
-use store::alerts::actions;
-use store::alerts::cards::{self, Card};
+use store::alerts::actions::{self, Actions};
+use store::alerts::notifications::{self, Notification};
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
 use self::names::Names;
 use crate::action_ids::{self, Cancel};
-use crate::content::button::Button;
+use crate::addresses;
+use crate::channel::feishu::PressedButton;
 use crate::content::card::CardState;
 use crate::content::subject::{Subject, SubjectDetail};
 use crate::wording;
@@ -49,13 +51,6 @@ pub struct ActionServer {
     secrets: CallbackSecrets,
     names: Names,
     listener: TcpListener,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ActionKind {
-    NoReplyNeeded,
-    Answered,
-    Undo,
 }
 
 struct Endpoint {
@@ -141,26 +136,20 @@ impl Endpoint {
         if !actions::take_event(&mut connection, &action.event_id, now).await? {
             return Ok(None);
         }
-        let (uuid, kind) = match Button::of(&action.value) {
-            Button::NoReplyNeeded(uuid) => (uuid, ActionKind::NoReplyNeeded),
-            Button::Answered(uuid) => (uuid, ActionKind::Answered),
-            Button::Undo(uuid) => (uuid, ActionKind::Undo),
-            Button::Unknown => return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN))),
-        };
-        let Some((card, subject)) = card_of(&mut connection, &uuid, now).await? else {
-            return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
-        };
+        let unknown = || Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
+        let Some(button) = PressedButton::of(&action.value) else { return unknown() };
+        let Some(card) = Pressed::read(&mut connection, &button.card, now).await? else { return unknown() };
         drop(connection);
-        if !is_of(&card, action) {
-            tracing::warn!(chat.id = card.chat, "an action names another message or chat than its card's");
+        if !is_of(&card.notification, action) {
+            tracing::warn!(address = %card.notification.to, "an action names another message or chat than its card's");
             metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
         let by = self.names.of(&action.operator, &self.ctx.config.feishu.people);
-        let (toast, text) = match kind {
-            ActionKind::Undo => self.undo(&subject, by, now).await?,
+        let (toast, text) = match button.action {
+            ActionKind::Undo => self.undo(&card.subject, by, now).await?,
             ActionKind::NoReplyNeeded | ActionKind::Answered => {
-                self.end(&uuid, &card, &subject, kind == ActionKind::Answered, by, now).await?
+                self.end(&card, button.action, by, now).await?
             }
         };
         Ok(Some(answer_with_toast(toast, &text)))
@@ -169,25 +158,26 @@ impl Endpoint {
     /// Asks that the card's wait be ended.
     async fn end(
         &self,
-        uuid: &CardUuid,
-        card: &Card,
-        subject: &Subject,
-        answered: bool,
+        card: &Pressed,
+        action: ActionKind,
         by: impl Future<Output = String> + Send,
         now: Timestamp,
     ) -> anyhow::Result<(Toast, String)> {
-        if let Some(text) = pointless(card, subject, answered, now) {
+        if let Some(text) = pointless(card, action, now) {
             return Ok((Toast::Info, text));
         }
-        let Some(seen_up_to) = &card.seen_up_to else {
+        let Some(seen_up_to) = &card.notification.seen_up_to else {
             return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
         };
         let by = by.await;
-        let cancel = Cancel { card: uuid.clone(), undone: card.undone };
-        let command = if answered { action_ids::answered(uuid) } else { cancel.command() };
-        self.ask(command, subject, &by, command_kind(card, seen_up_to, answered)).await?;
+        let answered = action == ActionKind::Answered;
+        // The refusal of one 已回复 is no reason to ask again; what was taken back can be said again.
+        let round = if answered { 0 } else { card.done.undone };
+        let command = if answered { action_ids::answered(&card.key) } else { card.cancel().command() };
+        let kind = command_kind(&card.notification, seen_up_to, answered);
+        self.ask(command, &card.subject, &by, kind).await?;
         let mut connection = self.ctx.db.acquire().await?;
-        let first = actions::record_action(&mut connection, card.id, &by, answered, card.undone, now).await?;
+        let first = actions::record(&mut connection, card.notification.id, action, round, &by, now).await?;
         metrics::counter!("feishu_actions_total").increment(1);
         let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
         Ok(if first == by {
@@ -208,11 +198,15 @@ impl Endpoint {
             Ok(found) => found,
             Err(text) => return Ok((Toast::Info, text.to_owned())),
         };
+        let by = by.await;
         // Before the wait is open again: its button would still say who pressed it.
-        actions::reset_action(&mut *self.ctx.db.acquire().await?, cancel.card.as_str(), cancel.undone + 1)
-            .await?;
+        let mut connection = self.ctx.db.acquire().await?;
+        if let Some(id) = actions::by_delivery_key(&mut connection, cancel.card.as_str()).await? {
+            actions::record(&mut connection, id, ActionKind::Undo, cancel.undone, &by, now).await?;
+        }
+        drop(connection);
         let kind = CommandKind::UndoCancel { cancel: command.clone() };
-        self.ask(action_ids::undo(&command), subject, &by.await, kind).await?;
+        self.ask(action_ids::undo(&command), subject, &by, kind).await?;
         metrics::counter!("feishu_actions_total").increment(1);
         Ok((Toast::Success, wording::TOAST_UNDONE.to_owned()))
     }
@@ -236,7 +230,7 @@ impl Endpoint {
     }
 }
 
-fn command_kind(card: &Card, seen_up_to: &str, answered: bool) -> CommandKind {
+fn command_kind(card: &Notification, seen_up_to: &str, answered: bool) -> CommandKind {
     let (wait, seen_up_to) = (card.follows.clone(), EntryId(seen_up_to.to_owned()));
     if answered {
         return CommandKind::ConfirmAnswered { wait, seen_up_to };
@@ -244,35 +238,53 @@ fn command_kind(card: &Card, seen_up_to: &str, answered: bool) -> CommandKind {
     CommandKind::Cancel { wait: Some(wait), seen_up_to, reason: wording::CANCEL_REASON.to_owned() }
 }
 
-async fn card_of(
-    connection: &mut PgConnection,
-    uuid: &CardUuid,
-    now: Timestamp,
-) -> anyhow::Result<Option<(Card, Subject)>> {
-    let Some(id) = actions::card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
-    let Some(card) = cards::get(connection, id).await? else { return Ok(None) };
-    Ok(Subject::read(connection, &card, now).await?.map(|subject| (card, subject)))
+/// The card whose button was pressed.
+struct Pressed {
+    key: CardUuid,
+    notification: Notification,
+    subject: Subject,
+    /// What was done on it before.
+    done: Actions,
+}
+
+impl Pressed {
+    /// Reads it. `None`: it is not there, or is about no room.
+    async fn read(
+        connection: &mut PgConnection,
+        key: &CardUuid,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(id) = actions::by_delivery_key(connection, key.as_str()).await? else { return Ok(None) };
+        let Some(notification) = notifications::get(connection, id).await? else { return Ok(None) };
+        let Some(subject) = Subject::read(connection, &notification, now).await? else { return Ok(None) };
+        let done = actions::of(connection, id).await?;
+        Ok(Some(Self { key: key.clone(), notification, subject, done }))
+    }
+
+    /// 不用回复 on it, as it can be said now.
+    fn cancel(&self) -> Cancel {
+        Cancel { card: self.key.clone(), undone: self.done.undone }
+    }
 }
 
 /// Whether an action names the message and the chat that its card was sent to: a button is worth something in its own place
 /// only, and a copy of it elsewhere is nobody's. While the sending is not recorded yet, the chat alone is known.
-fn is_of(card: &Card, action: &CardAction) -> bool {
+fn is_of(card: &Notification, action: &CardAction) -> bool {
     let sent_as = card.message_id.as_deref();
-    card.chat == action.chat_id.as_str() && sent_as.is_none_or(|id| id == action.message_id.as_str())
+    card.to == addresses::feishu_chat(action.chat_id.as_str())
+        && sent_as.is_none_or(|id| id == action.message_id.as_str())
 }
 
-/// Who pressed this button of the card. The other one may still be pressed: what this one asked for may be refused.
-fn pressed_by(card: &Card, answered: bool) -> Option<&String> {
-    if answered { card.confirmed_by.as_ref() } else { card.pressed_by.as_ref() }
-}
-
-/// What somebody reads who presses when there is nothing left to do, or when it cannot be so.
-fn pointless(card: &Card, subject: &Subject, answered: bool, now: Timestamp) -> Option<String> {
-    let SubjectDetail::Wait { unverified, .. } = subject.detail else {
+/// What somebody reads who presses when there is nothing left to do, or when it cannot be so. The other button may still
+/// be pressed: what this one asked for may be refused.
+fn pointless(card: &Pressed, action: ActionKind, now: Timestamp) -> Option<String> {
+    let SubjectDetail::Wait { unverified, .. } = card.subject.detail else {
         return Some(wording::TOAST_UNKNOWN.to_owned());
     };
-    match subject.state(now) {
-        CardState::Waiting { .. } => match pressed_by(card, answered) {
+    let answered = action == ActionKind::Answered;
+    let first = if answered { &card.done.answered_by } else { &card.done.no_reply_needed_by };
+    match card.subject.state(now) {
+        CardState::Waiting { .. } => match first {
             Some(by) => Some(wording::toast_handled_by(by)),
             None => (answered && !unverified).then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
         },

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use feishu::{FeishuClient, OpenId, text};
+use domain::display;
+use feishu::{FeishuClient, OpenId};
 use tokio::sync::OnceCell;
 
 use crate::wording;
@@ -67,7 +68,7 @@ impl Names {
     async fn look_up(&self, who: &OpenId) -> LookedUp {
         let outcome = tokio::time::timeout(WITHIN, self.feishu.person_name(who)).await;
         let name = match outcome {
-            Ok(Ok(name)) => text::plain(&name, NAME_CHARS),
+            Ok(Ok(name)) => display::plain(&name, NAME_CHARS),
             Ok(Err(error)) => {
                 tracing::warn!(error = %error, "who pressed a button could not be looked up");
                 String::new()

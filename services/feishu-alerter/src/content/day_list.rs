@@ -1,8 +1,9 @@
 //! Who stands on the list of a working morning, read when its card is frozen.
 
 use domain::Timestamp;
+use domain::notification::Step;
 use domain::rules::Rules;
-use store::alerts::cards::Card;
+use store::alerts::notifications::Notification;
 use store::alerts::unanswered;
 use store::sqlx::{self, PgConnection};
 
@@ -22,12 +23,12 @@ impl DayList {
     /// Those who wait now, for the card of a day.
     pub async fn read(
         connection: &mut PgConnection,
-        card: &Card,
+        notification: &Notification,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
-        let (named, total) = unanswered::list(connection, card.due_at, MOST).await?;
+        let (named, total) = unanswered::list(connection, notification.due_at, MOST).await?;
         let today = now.with_timezone(&rules.time_zone).date_naive();
-        Ok(Self { list: List { named, total }, is_of_today: card.rung == today.to_string() })
+        Ok(Self { list: List { named, total }, is_of_today: notification.step == Step::Day(today) })
     }
 }

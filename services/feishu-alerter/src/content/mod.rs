@@ -1,31 +1,30 @@
-//! The content of a card: a room, a list, or something that is wrong with Huiyin itself. Sending and changing are the
-//! same for all of them.
+//! What a notification says: a room, a list, or something that is wrong with Huiyin itself. Sending and changing are the
+//! same for all of them, and how it looks is the channel's.
 
-pub mod button;
 pub mod card;
 mod day_list;
 pub mod status;
 pub mod subject;
 
 use domain::Timestamp;
-use domain::rules::{Colour, Rules};
-use feishu::{CardUuid, OutgoingMessage};
+use domain::notification;
+use domain::rules::Rules;
 use runtime::Config;
 use runtime::config::Feishu;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::alerts::cards::{self, Card};
+use store::alerts::notifications::Notification;
 use store::sqlx::PgConnection;
 
-use self::card::{CardState, Form, ListSetting, render, render_list};
+use self::card::{Card, CardState};
 use self::day_list::DayList;
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
 use crate::failure::Failure;
 use crate::watchdog::card::{Setting, Shown};
 
-/// What a card is about.
-pub enum CardContent {
+/// What a notification is about.
+pub enum Content {
     /// A wait in a room, or that our account left it.
     Room(Box<Subject>),
     /// An alarm: everything that it shows is in the card's own row.
@@ -41,8 +40,6 @@ pub struct RenderContext<'a> {
     pub rules: &'a Rules,
     /// What the operator decided.
     pub config: &'a Config,
-    /// The form that it is to have.
-    pub form: Form,
     pub now: Timestamp,
 }
 
@@ -53,44 +50,52 @@ impl RenderContext<'_> {
     }
 }
 
-impl CardContent {
+impl Content {
     /// Reads it from the store. `None`: the wait or its room is not there.
     pub async fn read(
         connection: &mut PgConnection,
-        card: &Card,
+        notification: &Notification,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
-        if card.alarm.is_some() {
-            return Ok(Some(Self::Alarm));
-        }
-        if card.subject_kind == cards::SubjectKind::Unanswered {
-            return Ok(Some(Self::Unanswered(DayList::read(connection, card, rules, now).await?)));
-        }
-        Ok(Subject::read(connection, card, now).await?.map(|subject| Self::Room(Box::new(subject))))
+        Ok(match notification.subject {
+            notification::Subject::Alarm { .. } => Some(Self::Alarm),
+            notification::Subject::Unanswered => {
+                Some(Self::Unanswered(DayList::read(connection, notification, rules, now).await?))
+            }
+            notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
+                let subject = Subject::read(connection, notification, now).await?;
+                subject.map(|subject| Self::Room(Box::new(subject)))
+            }
+        })
     }
 
     /// Whether there is still something to say.
-    pub fn is_wanted(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> bool {
+    pub fn is_wanted(&self, notification: &Notification, feishu: &Feishu, now: Timestamp) -> bool {
         match self {
-            Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
+            Self::Alarm => parse::<Shown>(&notification.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
-                    parse(&card.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
-                subject.shown_by(card, feishu, now).is_open() && !overtaken
+                    parse(&notification.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
+                subject.shown_by(notification, feishu, now).is_open() && !overtaken
             }
         }
     }
 
     /// What a card shows that is sent now.
-    pub fn first(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> Result<Value, Failure> {
+    pub fn first(
+        &self,
+        notification: &Notification,
+        feishu: &Feishu,
+        now: Timestamp,
+    ) -> Result<Value, Failure> {
         match self {
-            Self::Alarm | Self::Unanswered(_) => Ok(card.wanted.clone()),
+            Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
-                let state = subject.shown_by(card, feishu, now);
+                let state = subject.shown_by(notification, feishu, now);
                 let open = CardState::Waiting { unverified, owner: None };
                 as_json(if state.is_open() { &state } else { &open })
             }
@@ -117,32 +122,26 @@ impl CardContent {
         lines.filter(|at| context.keeps(*at)).min()
     }
 
-    /// The message that shows this. `None`: the configuration names no watchdog any more.
-    pub fn message(
+    /// The card that shows this. `None`: the configuration names no watchdog any more.
+    pub fn card(
         &self,
-        card: &Card,
-        uuid: CardUuid,
+        notification: &Notification,
         shown: &Value,
         context: RenderContext<'_>,
-    ) -> Result<Option<OutgoingMessage>, Failure> {
-        let RenderContext { rules, config, form, now } = context;
+    ) -> Result<Option<Card>, Failure> {
+        let RenderContext { rules, config, now } = context;
         Ok(match self {
             Self::Room(subject) => {
-                let state: CardState = parse(shown)?;
-                let mut facts = subject.facts(card, uuid, state, rules, &config.feishu, now);
+                let mut facts = subject.facts(notification, parse(shown)?, rules, &config.feishu, now);
                 facts.last_lines.retain(|line| context.keeps(line.at));
-                Some(render(&facts, form))
+                Some(card::room(&facts))
             }
-            Self::Unanswered(day) => {
-                let colour = Colour::from_name(&card.colour).unwrap_or(Colour::Grey);
-                let setting = ListSetting { marker: uuid, colour, zone: rules.time_zone, now };
-                Some(render_list(&day.list, &setting, form))
-            }
+            Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules.time_zone, now)),
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {
-                    let setting = Setting { watchdog, zone: rules.time_zone, marker: uuid };
-                    crate::watchdog::card::render(&shown, &setting, form)
+                    let setting = Setting { watchdog, zone: rules.time_zone };
+                    crate::watchdog::card::alarm(&shown, &setting)
                 })
             }
         })

@@ -10,10 +10,12 @@ use domain::wait::{Ending, Wait};
 use runtime::config::Feishu;
 use serde_json::Value;
 use store::alerts::changes::{Made, Rank};
+use store::alerts::notifications::Address;
 use store::rooms::waits::{self, StoredWait, Which};
 use store::sqlx::{self, PgConnection};
 
 use crate::action_ids;
+use crate::addresses;
 use crate::content::card::CardState;
 use crate::failure::Failure;
 
@@ -58,9 +60,9 @@ impl Successions {
     }
 }
 
-/// The highest card of each wait in each chat. A wait is one thing in a chat: the other cards are lines that point to it.
+/// The highest card of each wait at each address. A wait is one thing there: the other cards are lines that point to it.
 #[derive(Debug, Default)]
-pub struct HighestCards<'m>(BTreeMap<(&'m str, WaitId), Rank>);
+pub struct HighestCards<'m>(BTreeMap<(&'m Address, WaitId), Rank>);
 
 impl<'m> HighestCards<'m> {
     /// Of these cards, by the waits that they follow. Only what surely stands in a chat takes the place of another; a
@@ -68,39 +70,39 @@ impl<'m> HighestCards<'m> {
     pub fn of(cards: &'m [Made], successions: &Successions) -> Self {
         let mut highest_cards = Self::default();
         for card in cards.iter().filter(|card| card.stands) {
-            let Some(stored) = successions.of(&card.wait) else { continue };
-            let top = highest_cards.0.entry((&card.chat, stored.wait.id.clone())).or_insert(card.rank);
+            let Some(stored) = card.subject.wait().and_then(|wait| successions.of(wait)) else { continue };
+            let top = highest_cards.0.entry((&card.to, stored.wait.id.clone())).or_insert(card.rank);
             *top = card.rank.max(*top);
         }
         highest_cards
     }
 
-    /// Whether a higher card of the wait that it follows stands in its chat.
+    /// Whether a higher card of the wait that it follows stands at its address.
     pub fn overtake(&self, card: &'m Made, follows: &WaitId) -> bool {
-        self.0.get(&(card.chat.as_str(), follows.clone())).is_some_and(|top| card.rank < *top)
+        self.0.get(&(&card.to, follows.clone())).is_some_and(|top| card.rank < *top)
     }
 }
 
-/// What a card shows in its chat, given the status of its wait. Only the owner of the room is to answer: in the chat of
+/// What a card shows at its address, given the status of its wait. Only the owner of the room is to answer: at that of
 /// somebody else it says who that is. `only_asks`: it is there for nothing but to ask for an owner.
-pub fn status_in_chat(
+pub fn status_at(
     status: CardState,
     owner: Option<&StaffName>,
-    chat: &str,
+    to: &Address,
     only_asks: bool,
     feishu: &Feishu,
 ) -> CardState {
     let (CardState::Waiting { unverified, .. }, Some(owner)) = (&status, owner) else { return status };
     let name = owner.as_str().to_owned();
-    if chat == feishu.public_chat {
+    if *to == addresses::public(feishu) {
         if only_asks {
             return CardState::OwnerFound { owner: name };
         }
         return CardState::Waiting { unverified: *unverified, owner: Some(name) };
     }
-    if feishu.chats.get(owner).is_some_and(|own| own == chat) {
+    if addresses::own(feishu, owner).is_some_and(|own| own == *to) {
         status
-    } else if feishu.chats.values().any(|own| own == chat) {
+    } else if addresses::is_of_somebody(feishu, to) {
         CardState::HandedOver { to: name }
     } else {
         // It may have been the owner's own, until the configuration gave them another.

@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::gap::CoverageGaps;
-use domain::id::{StaffName, WaitId};
+use domain::id::{EntryId, StaffName};
+use domain::notification;
 use domain::presence::Absence;
-use domain::rules::Colour;
 use domain::rules::Rules;
 use domain::wait::Wait;
 use domain::wording;
-use feishu::{CardUuid, OpenId};
 use runtime::config::Feishu;
-use store::alerts::cards::{self, Card};
+use store::alerts::notifications::{Address, Notification};
 use store::ingest::gaps;
 use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
+use crate::addresses;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::content::status::{Successions, card_state, status_in_chat};
+use crate::content::status::{Successions, card_state, status_at};
 
 /// What a card of a room is made from.
 pub struct Subject {
@@ -44,27 +44,31 @@ impl Subject {
     /// Reads it. `None`: the wait or the room is not there.
     pub async fn read(
         connection: &mut PgConnection,
-        card: &Card,
+        card: &Notification,
         now: Timestamp,
     ) -> Result<Option<Self>, sqlx::Error> {
-        if card.subject_kind == cards::SubjectKind::Departure {
-            let Some(room) = rooms::get(connection, &card.room).await? else { return Ok(None) };
-            let detail = SubjectDetail::Departure(absence(&room, &card.wait).cloned());
-            return Ok(Some(Self { detail, room }));
-        }
-        let successions = Successions::read(connection, [card.wait.clone()]).await?;
-        let Some(stored) = successions.of(&card.wait).cloned() else { return Ok(None) };
+        let wait = match (&card.subject, &card.room) {
+            (notification::Subject::Wait(wait), _) => wait,
+            (notification::Subject::Departure(entry), Some(room)) => {
+                let Some(room) = rooms::get(connection, room).await? else { return Ok(None) };
+                let detail = SubjectDetail::Departure(absence(&room, entry).cloned());
+                return Ok(Some(Self { detail, room }));
+            }
+            _ => return Ok(None),
+        };
+        let successions = Successions::read(connection, [wait.clone()]).await?;
+        let Some(stored) = successions.of(wait).cloned() else { return Ok(None) };
         let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
         let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
         Ok(Some(Self { detail: SubjectDetail::Wait { stored: Box::new(stored), unverified }, room }))
     }
 
     /// What this card of it shows.
-    pub fn shown_by(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> CardState {
+    pub fn shown_by(&self, card: &Notification, feishu: &Feishu, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
         match &self.detail {
             SubjectDetail::Wait { .. } => {
-                status_in_chat(self.state(now), owner, &card.chat, card.only_asks(), feishu)
+                status_at(self.state(now), owner, &card.to, card.only_asks(), feishu)
             }
             SubjectDetail::Departure(_) => self.state(now),
         }
@@ -83,8 +87,7 @@ impl Subject {
     /// What the card shows while it stands like this.
     pub fn facts(
         &self,
-        card: &Card,
-        marker: CardUuid,
+        card: &Notification,
         state: CardState,
         rules: &Rules,
         feishu: &Feishu,
@@ -92,14 +95,13 @@ impl Subject {
     ) -> CardFacts {
         let (kind, customer, waiting_since) = self.who_and_when(card);
         CardFacts {
-            marker,
             kind,
-            level: Colour::from_name(&card.colour).unwrap_or(Colour::Grey),
+            level: card.severity,
             threshold: Duration::from_secs(u64::try_from(card.threshold_seconds).unwrap_or_default()),
             customer,
             room: self.room.topic.clone(),
             owner: self.owner().map(|owner| Owner {
-                mention: mention(feishu, owner, &card.chat),
+                mention: mention(feishu, owner, &card.to),
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,
@@ -116,7 +118,7 @@ impl Subject {
         }
     }
 
-    fn who_and_when(&self, card: &Card) -> (CardKind, String, Timestamp) {
+    fn who_and_when(&self, card: &Notification) -> (CardKind, String, Timestamp) {
         match &self.detail {
             SubjectDetail::Wait { stored, .. } => {
                 let asks = card.asks_owner && self.owner().is_none();
@@ -162,8 +164,8 @@ pub async fn is_unverified(
 }
 
 /// The absence of our account that this entry began, if it still lasts.
-pub fn absence<'r>(room: &'r Room, entry: &WaitId) -> Option<&'r Absence> {
-    room.state.presence.unobserved().filter(|absence| absence.entry.as_str() == entry.as_str())
+pub fn absence<'r>(room: &'r Room, entry: &EntryId) -> Option<&'r Absence> {
+    room.state.presence.unobserved().filter(|absence| absence.entry == *entry)
 }
 
 /// What the cards of a departure from a room show.
@@ -176,10 +178,10 @@ pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardStat
 }
 
 /// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.
-fn mention(feishu: &Feishu, owner: &StaffName, chat: &str) -> Option<OpenId> {
+fn mention(feishu: &Feishu, owner: &StaffName, to: &Address) -> Option<String> {
     let mut named = feishu.people.iter().filter(|(_, name)| *name == owner.as_str());
     match (named.next(), named.next()) {
-        (Some((open_id, _)), None) if chat == feishu.public_chat => Some(OpenId::new(open_id)),
+        (Some((open_id, _)), None) if *to == addresses::public(feishu) => Some(open_id.clone()),
         _ => None,
     }
 }

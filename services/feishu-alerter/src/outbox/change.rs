@@ -3,35 +3,32 @@
 //! A change is absolute and silent, so it may be repeated at will; only the last wanted state is ever sent. What a card
 //! shows is forgotten before each call: a change whose answer is lost may have been made.
 
-use chrono::TimeDelta;
 use domain::Timestamp;
-use feishu::{CardUuid, FeishuError, MessageId, OutgoingMessage};
-use store::alerts::cards::{self, Card};
+use serde_json::Value;
 use store::alerts::changes;
+use store::alerts::notifications::{self, Notification};
 use store::sqlx::PgConnection;
 
-use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
+use super::pace::{DEFER_FOR, next_attempt};
 use super::send::IN_FLIGHT;
-use super::{Deliverer, Step};
+use super::{Deliverer, Destination, Step};
+use crate::channel::{Channel, DeliveryError, Remedy};
 use crate::content::card::Form;
-use crate::content::{CardContent, RenderContext};
+use crate::content::{Content, RenderContext};
 use crate::failure::Failure;
-
-/// Feishu takes changes of a card for this long.
-const CHANGEABLE_FOR: TimeDelta = TimeDelta::days(14);
 
 /// A change ready to be made.
 struct Change {
-    card: Card,
-    message_id: MessageId,
-    content: Content,
+    card: Notification,
+    message_id: String,
+    becomes: Becomes,
     /// It is not begun after this.
     ends_at: Timestamp,
 }
 
 /// What a message becomes.
-struct Content {
-    message: OutgoingMessage,
+struct Becomes {
+    payload: Value,
     /// The last entry of the room that its reader sees then; `None`: it shows no lines.
     seen_up_to: Option<String>,
 }
@@ -45,32 +42,33 @@ enum Next {
 }
 
 impl Deliverer {
-    /// Changes the next card of a chat that shows what is not true any more.
-    pub(super) async fn change_next(&self, chat: &str) -> Result<Step, Failure> {
-        let change = match self.prepare_change(chat).await? {
+    /// Changes the next card of an address that shows what is not true any more.
+    pub(super) async fn change_next(&self, destination: &Destination<'_>) -> Result<Step, Failure> {
+        let change = match self.prepare_change(destination).await? {
             Next::None => return Ok(Step::Idle),
             Next::Done => return Ok(Step::Worked),
             Next::Ready(change) => change,
         };
-        let outcome =
-            self.feishu.update_card(&change.message_id, &change.content.message, change.ends_at).await;
-        self.record_change(&change.card, change.content.seen_up_to.as_deref(), outcome).await?;
-        self.ctx.clock.sleep(CHAT_SPACING).await;
+        let Change { card, message_id, becomes, ends_at } = &*change;
+        let outcome = destination.channel().update(message_id, &becomes.payload, *ends_at).await;
+        self.record_change(destination, card, becomes.seen_up_to.as_deref(), outcome).await?;
+        destination.space(&self.ctx.clock).await;
         Ok(Step::Worked)
     }
 
-    async fn prepare_change(&self, chat: &str) -> Result<Next, Failure> {
+    async fn prepare_change(&self, destination: &Destination<'_>) -> Result<Next, Failure> {
+        let to = destination.to;
         let now = self.ctx.clock.now();
         let mut tx = self.ctx.db.begin().await?;
-        let Some(id) = changes::lock_next(&mut tx, chat, now).await? else { return Ok(Next::None) };
-        match self.look_at_change(&mut tx, id, now).await {
+        let Some(id) = changes::lock_next(&mut tx, to, now).await? else { return Ok(Next::None) };
+        match self.look_at_change(&mut tx, destination.channel(), id, now).await {
             Ok(next) => {
                 tx.commit().await?;
                 Ok(next)
             }
             Err(failure) if failure.is_of_the_data() => {
                 tx.rollback().await?;
-                failure.log_unmade(id, chat);
+                failure.log_unmade(id, to);
                 changes::defer(&mut *self.ctx.db.acquire().await?, id, None, now + DEFER_FOR).await?;
                 Ok(Next::Done)
             }
@@ -81,14 +79,15 @@ impl Deliverer {
     async fn look_at_change(
         &self,
         connection: &mut PgConnection,
+        channel: &dyn Channel,
         id: i64,
         now: Timestamp,
     ) -> Result<Next, Failure> {
-        let Some(card) = cards::get(connection, id).await? else { return Ok(Next::None) };
-        if let Some((message_id, content)) = self.change(connection, &card, now).await? {
+        let Some(card) = notifications::get(connection, id).await? else { return Ok(Next::None) };
+        if let Some((message_id, becomes)) = self.change(connection, channel, &card, now).await? {
             changes::mark_changing(connection, id).await?;
             let ends_at = now + IN_FLIGHT;
-            return Ok(Next::Ready(Box::new(Change { card, message_id, content, ends_at })));
+            return Ok(Next::Ready(Box::new(Change { card, message_id, becomes, ends_at })));
         }
         changes::give_up(connection, id).await?;
         Ok(Next::Done)
@@ -98,30 +97,34 @@ impl Deliverer {
     async fn change(
         &self,
         connection: &mut PgConnection,
-        card: &Card,
+        channel: &dyn Channel,
+        card: &Notification,
         now: Timestamp,
-    ) -> Result<Option<(MessageId, Content)>, Failure> {
+    ) -> Result<Option<(String, Becomes)>, Failure> {
         let form = Form::from_name(&card.form);
-        let too_old = card.sent_at.is_none_or(|sent| now - sent >= CHANGEABLE_FOR);
-        let uuid = card.uuid.clone().and_then(|uuid| CardUuid::try_from(uuid).ok());
-        let (Some(message_id), Some(uuid)) = (&card.message_id, uuid) else { return Ok(None) };
-        if too_old || form == Form::PlainText {
+        let changeable = |sent| channel.limits().changeable_for.is_some_and(|limit| now - sent < limit);
+        let (Some(message_id), Some(delivery_key)) = (&card.message_id, &card.delivery_key) else {
+            return Ok(None);
+        };
+        if form == Form::PlainText || !card.sent_at.is_some_and(changeable) {
             return Ok(None);
         }
         let history = self.rules.get(connection).await?;
-        let content = CardContent::read(connection, card, history.at(now), now).await?;
+        let content = Content::read(connection, card, history.at(now), now).await?;
         let Some(content) = content else { return Ok(None) };
-        let rendering = RenderContext { rules: history.at(now), config: &self.ctx.config, form, now };
-        let message = content.message(card, uuid, &card.wanted, rendering)?;
+        let context = RenderContext { rules: history.at(now), config: &self.ctx.config, now };
         let seen_up_to = content.seen_up_to_when_shown(&card.wanted).map(str::to_owned);
-        Ok(message.map(|message| (MessageId::new(message_id), Content { message, seen_up_to })))
+        let shown = content.card(card, &card.wanted, context)?;
+        let payload = shown.map(|shown| channel.render(&shown, form, delivery_key));
+        Ok(payload.map(|payload| (message_id.clone(), Becomes { payload, seen_up_to })))
     }
 
     async fn record_change(
         &self,
-        card: &Card,
+        destination: &Destination<'_>,
+        card: &Notification,
         seen_up_to: Option<&str>,
-        outcome: Result<(), FeishuError>,
+        outcome: Result<(), DeliveryError>,
     ) -> Result<(), Failure> {
         let now = self.ctx.clock.now();
         let mut connection = self.ctx.db.acquire().await?;
@@ -130,23 +133,23 @@ impl Deliverer {
             // What was sent, not what is wanted by now: if that differs, it is changed once more.
             return Ok(changes::mark_shown(&mut connection, card.id, &card.wanted, seen_up_to).await?);
         };
-        tracing::warn!(wait.id = %card.wait, chat.id = card.chat, error = %error, "a card was not changed");
+        tracing::warn!(subject = %card.subject, address = %card.to, error = %error, "a card was not changed");
         let form = Form::from_name(&card.form);
-        match &error {
-            FeishuError::RetrySameUuid { after, .. } => {
-                let next = next_attempt(card.change_attempts + 1, *after, now);
+        match error.remedy {
+            Remedy::Retry { after } => {
+                let next = next_attempt(card.change_attempts + 1, after, now);
                 changes::defer(&mut connection, card.id, None, next).await?;
             }
-            FeishuError::FixCard(_) => match form.simpler().filter(|form| *form != Form::PlainText) {
+            Remedy::Simplify => match form.simpler().filter(|form| *form != Form::PlainText) {
                 Some(simpler) => changes::defer(&mut connection, card.id, Some(simpler.name()), now).await?,
                 None => changes::give_up(&mut connection, card.id).await?,
             },
-            FeishuError::Unchangeable(_) | FeishuError::Permanent(_) => {
+            Remedy::GiveUp => {
                 metrics::counter!("alerts_unchangeable_total").increment(1);
                 changes::give_up(&mut connection, card.id).await?;
             }
-            FeishuError::AppRefused(_) | FeishuError::QuotaExhausted(_) => {
-                let until = self.stop_everything(&error, now);
+            Remedy::StopChannel | Remedy::StopForQuota => {
+                let until = destination.stop_channel(&error, now);
                 changes::defer(&mut connection, card.id, None, until).await?;
             }
         }

@@ -9,10 +9,6 @@ use runtime::{Backoff, Clock};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Between two calls for one chat: at most four a second of the five that all bots of a chat share.
-pub const CHAT_SPACING: Duration = Duration::from_millis(250);
-/// Between two calls of this replica: 900 a minute of the thousand that the app may make, and below 50 a second.
-const CALL_SPACING: Duration = Duration::from_millis(67);
 /// The pauses after failures of a card.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
 
@@ -20,26 +16,32 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_min
 pub const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
 
 /// Gives each call its moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pace {
+    spacing: Duration,
     next: Mutex<Option<Instant>>,
 }
 
 impl Pace {
+    /// With so much between two calls.
+    pub fn new(spacing: Duration) -> Self {
+        Self { spacing, next: Mutex::default() }
+    }
+
     /// Waits until the next call may be made.
     pub async fn wait(&self, clock: &Clock) {
         let moment = {
             let mut next = self.next.lock().await;
             let now = Instant::now();
             let moment = next.map_or(now, |next| next.max(now));
-            *next = Some(moment + clock.real(CALL_SPACING));
+            *next = Some(moment + clock.real(self.spacing));
             moment
         };
         tokio::time::sleep_until(moment).await;
     }
 }
 
-/// When to try again after the `attempts`th attempt failed: a growing pause with jitter, or longer if Feishu says so.
+/// When to try again after the `attempts`th attempt failed: a growing pause with jitter, or longer if the channel says so.
 pub fn next_attempt(attempts: i32, advised: Option<Duration>, now: Timestamp) -> Timestamp {
     let pause = BACKOFF.after(u32::try_from(attempts).unwrap_or_default());
     // Between three quarters and five quarters of it.
@@ -49,17 +51,23 @@ pub fn next_attempt(attempts: i32, advised: Option<Duration>, now: Timestamp) ->
     now + TimeDelta::milliseconds(jittered).max(advised)
 }
 
-/// Stops every call for a while: what failed would fail for every card.
-#[derive(Debug, Default)]
+/// Stops every call of a channel for a while: what failed would fail for every card.
+#[derive(Debug)]
 pub struct Pause {
+    channel: &'static str,
     until: StdMutex<Option<Timestamp>>,
 }
 
 impl Pause {
+    /// Not stopped.
+    pub fn of(channel: &'static str) -> Self {
+        Self { channel, until: StdMutex::default() }
+    }
+
     /// Stops everything until then.
     pub fn set(&self, until: Timestamp) {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-        metrics::gauge!("feishu_calls_stopped").set(1.0);
+        metrics::gauge!("channel_calls_stopped", "channel" => self.channel).set(1.0);
     }
 
     /// Whether everything is stopped.
@@ -67,7 +75,7 @@ impl Pause {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.is_some_and(|until| until <= now) {
             *until = None;
-            metrics::gauge!("feishu_calls_stopped").set(0.0);
+            metrics::gauge!("channel_calls_stopped", "channel" => self.channel).set(0.0);
         }
         until.is_some()
     }
@@ -90,7 +98,7 @@ mod tests {
     #[test]
     fn a_pause_ends_by_itself() {
         let now = Timestamp::from_timestamp(1_795_052_800, 0).unwrap();
-        let pause = Pause::default();
+        let pause = Pause::of("feishu");
         assert!(!pause.holds(now));
         pause.set(now + TimeDelta::seconds(60));
         assert!(pause.holds(now + TimeDelta::seconds(59)));

@@ -3,12 +3,12 @@
 //! At least once: pushed twice is seen twice, which does no harm. What is over meanwhile is pushed to nobody.
 
 use domain::Timestamp;
-use feishu::{FeishuError, MessageId, OpenId};
 use store::alerts::alarms::{self, UrgentPush};
 use store::sqlx::PgConnection;
 
-use super::pace::{CHAT_SPACING, next_attempt};
-use super::{Deliverer, Step};
+use super::pace::next_attempt;
+use super::{Deliverer, Destination, Step};
+use crate::channel::{DeliveryError, Remedy};
 use crate::failure::Failure;
 use crate::watchdog::card::Shown;
 
@@ -16,36 +16,37 @@ use crate::watchdog::card::Shown;
 const ATTEMPTS: i32 = 6;
 
 impl Deliverer {
-    /// Pushes the next card of a chat that wants it to its readers.
-    pub(super) async fn push_urgent_next(&self, chat: &str) -> Result<Step, Failure> {
+    /// Pushes the next card of an address that wants it to its readers.
+    pub(super) async fn push_urgent_next(&self, destination: &Destination<'_>) -> Result<Step, Failure> {
         let mut connection = self.ctx.db.acquire().await?;
-        let Some(push) = alarms::next_urgent(&mut connection, chat, self.ctx.clock.now()).await? else {
+        let Some(push) = alarms::next_urgent(&mut connection, destination.to, self.ctx.clock.now()).await?
+        else {
             return Ok(Step::Idle);
         };
-        let people = self.people();
+        let people = self.operators();
         let over = !serde_json::from_value::<Shown>(push.wanted.clone()).is_ok_and(|shown| shown.is_active());
         if over || people.is_empty() {
             alarms::settle_urgent(&mut connection, push.card, false).await?;
             return Ok(Step::Worked);
         }
         drop(connection);
-        let outcome = self.feishu.push_urgent(&MessageId::new(&push.message_id), &people).await;
+        let outcome = destination.channel().push_urgent(&push.message_id, people).await;
         let now = self.ctx.clock.now();
-        self.record_push(&mut *self.ctx.db.acquire().await?, &push, outcome, now).await?;
-        self.ctx.clock.sleep(CHAT_SPACING).await;
+        self.record_push(&mut *self.ctx.db.acquire().await?, destination, &push, outcome, now).await?;
+        destination.space(&self.ctx.clock).await;
         Ok(Step::Worked)
     }
 
-    fn people(&self) -> Vec<OpenId> {
-        let watchdog = self.ctx.config.watchdog.iter();
-        watchdog.flat_map(|watchdog| &watchdog.operators).map(OpenId::new).collect()
+    fn operators(&self) -> &[String] {
+        self.ctx.config.watchdog.as_ref().map_or(&[], |watchdog| &watchdog.operators)
     }
 
     async fn record_push(
         &self,
         connection: &mut PgConnection,
+        destination: &Destination<'_>,
         push: &UrgentPush,
-        outcome: Result<Vec<String>, FeishuError>,
+        outcome: Result<Vec<String>, DeliveryError>,
         now: Timestamp,
     ) -> Result<(), Failure> {
         let error = match outcome {
@@ -59,13 +60,13 @@ impl Deliverer {
             Err(error) => error,
         };
         tracing::warn!(card.id = push.card, error = %error, "an urgent push failed");
-        match &error {
-            FeishuError::QuotaExhausted(_) => {
-                let until = self.stop_everything(&error, now);
+        match error.remedy {
+            Remedy::StopForQuota => {
+                let until = destination.stop_channel(&error, now);
                 alarms::defer_urgent(connection, push.card, until).await?;
             }
-            FeishuError::RetrySameUuid { after, .. } if push.attempts + 1 < ATTEMPTS => {
-                let next = next_attempt(push.attempts + 1, *after, now);
+            Remedy::Retry { after } if push.attempts + 1 < ATTEMPTS => {
+                let next = next_attempt(push.attempts + 1, after, now);
                 alarms::defer_urgent(connection, push.card, next).await?;
             }
             // The card itself is there. An app without the right to push can still send.

@@ -1,18 +1,18 @@
-//! How far the cards of a wait have climbed its ladder, and which chats they have reached.
+//! How far the cards of a wait have climbed its ladder, and whom they have reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 use domain::id::WaitId;
 use domain::ladder::RungId;
-use domain::rules::Colour;
+use domain::rules::Severity;
 use runtime::config::Feishu;
-use store::alerts::cards::{self, DealtWith};
+use store::alerts::notifications::{self, Address, DealtWith};
 use store::rooms::Room;
 use store::sqlx::{self, PgConnection};
 
+use crate::addresses;
 use crate::planner::alert_context::AlertContext;
-use crate::planner::receivers::chat_of;
 
 /// The rungs of one wait, those of the waits that it took the place of among them.
 #[derive(Debug, Default)]
@@ -25,9 +25,9 @@ pub struct Climb {
 #[derive(Debug)]
 struct Highest {
     rung: RungId,
-    colour: Colour,
+    severity: Severity,
     due_at: Timestamp,
-    chats: BTreeSet<String>,
+    reached: BTreeSet<Address>,
 }
 
 /// A card for somebody who owns the room since the others went out.
@@ -35,9 +35,9 @@ struct Highest {
 pub struct Handover {
     /// The highest rung passed.
     pub rung: RungId,
-    pub colour: Colour,
-    /// The new owner's chat.
-    pub chat: String,
+    pub severity: Severity,
+    /// Where the new owner is alerted.
+    pub to: Address,
 }
 
 /// How far these waits have come.
@@ -46,7 +46,7 @@ pub async fn climbs(
     waits: &[WaitId],
 ) -> Result<BTreeMap<WaitId, Climb>, sqlx::Error> {
     let mut climbs: BTreeMap<WaitId, Climb> = BTreeMap::new();
-    for card in cards::dealt_with(connection, waits).await? {
+    for card in notifications::dealt_with(connection, waits).await? {
         climbs.entry(card.follows.clone()).or_default().learn(card);
     }
     Ok(climbs)
@@ -63,7 +63,7 @@ impl Climb {
     }
 
     fn learn(&mut self, card: DealtWith) {
-        let Ok(rung) = card.rung.parse() else { return };
+        let rung = card.rung;
         self.dealt_with.insert(rung);
         if !card.notified || self.highest.as_ref().is_some_and(|highest| highest.rung > rung) {
             return;
@@ -71,12 +71,12 @@ impl Climb {
         let highest = self.highest.take().filter(|highest| highest.rung == rung);
         let mut highest = highest.unwrap_or(Highest {
             rung,
-            colour: Colour::from_name(&card.colour).unwrap_or(Colour::Grey),
+            severity: card.severity,
             due_at: card.due_at,
-            chats: BTreeSet::new(),
+            reached: BTreeSet::new(),
         });
         highest.due_at = highest.due_at.min(card.due_at);
-        highest.chats.insert(card.chat);
+        highest.reached.insert(card.to);
         self.highest = Some(highest);
     }
 
@@ -86,11 +86,11 @@ impl Climb {
     /// None in a rehearsal, and none for a rung that was due before the system went live or while the room was excluded.
     pub fn handover(&self, room: &Room, context: &AlertContext, feishu: &Feishu) -> Option<Handover> {
         let highest = self.highest.as_ref().filter(|_| context.phase.live)?;
-        let chat = chat_of(feishu, room.state.owner.as_ref()?);
+        let to = addresses::of_owner(feishu, room.state.owner.as_ref()?);
         let since = context.phase.since.max(room.included_since);
-        if highest.chats.contains(chat) || since.is_some_and(|since| highest.due_at < since) {
+        if highest.reached.contains(&to) || since.is_some_and(|since| highest.due_at < since) {
             return None;
         }
-        Some(Handover { rung: highest.rung, colour: highest.colour, chat: chat.to_owned() })
+        Some(Handover { rung: highest.rung, severity: highest.severity, to })
     }
 }

@@ -5,35 +5,35 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::ladder::{Due, RungId, Skipped, due, next_due};
-use domain::rules::Colour;
+use domain::notification::{Step, Subject};
+use domain::rules::Severity;
 use domain::wait::Wait;
 use runtime::Context;
 use runtime::config::Feishu;
 use runtime::telemetry::chain;
-use serde_json::Value;
-use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
+use store::alerts::notifications::{self, Address, InitialStatus, NewNotification};
 use store::alerts::schedule;
 use store::rooms::waits::{self, StoredWait, Which};
 use store::rooms::{self, Room};
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
+use crate::addresses;
 use crate::content::card::CardState;
-use crate::content::status::{as_json, status_in_chat};
+use crate::content::status::{as_json, status_at};
 use crate::content::subject::is_unverified;
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::{Handover, climbs};
-use crate::planner::receivers::{is_unreachable, receivers};
 
 /// A wait whose cards could not be made is deferred this long, so that it stops no other.
 const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
-/// In the place of a chat, for a card that goes to none.
-const NO_CHAT: &str = "";
+/// In the place of a chat, for what reaches nobody.
+const NOBODY: &str = "";
 
 pub struct Decider {
     /// Owners without a chat who were logged already.
@@ -42,6 +42,7 @@ pub struct Decider {
 
 /// What is known of a wait whose card is due.
 struct Known<'a> {
+    subject: Subject,
     wait: &'a Wait,
     room: &'a Room,
     context: &'a AlertContext,
@@ -94,7 +95,8 @@ impl Decider {
         let passed = due(ladder, Calendar::Always, view, climb.dealt_with(), context.now);
         let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
         let feishu = &ctx.config.feishu;
-        let known = Known { wait: &stored.wait, room: &room, context, unverified, feishu };
+        let subject = Subject::Wait(stored.wait.id.clone());
+        let known = Known { subject, wait: &stored.wait, room: &room, context, unverified, feishu };
         if let Some(skipped) = passed.skipped {
             known.note_skipped(connection, &skipped).await?;
             climb.deal_with(skipped.step.rung);
@@ -120,31 +122,34 @@ impl Decider {
         let feishu = &ctx.config.feishu;
         let day = known.context.now.with_timezone(&known.context.rules().time_zone).date_naive();
         let owner = known.room.state.owner.as_ref();
-        let chats = receivers(feishu, owner, due.audience);
-        if let Some(owner) = owner.filter(|owner| is_unreachable(feishu, owner)) {
+        let to = addresses::of_audience(feishu, owner, due.audience);
+        if let Some(owner) = owner.filter(|owner| addresses::own(feishu, owner).is_none()) {
             self.note_unreachable(owner);
         }
         let rehearsal = !known.context.phase.live;
         let room = &known.room.room;
-        let Some(first) = chats.first() else {
+        let public = addresses::public(feishu);
+        let Some(first) = to.first() else {
             // Nobody to alert yet. The rung stays open, so that an owner assigned in the meantime gets its card at once.
-            if owner.is_none() && !cards::asked_for_owner(connection, room, day, rehearsal).await? {
-                let rung = format!("owner-{day}");
-                known.insert(connection, due, &rung, &feishu.public_chat, Some(day)).await?;
+            if owner.is_none() && !notifications::asked_for_owner(connection, room, day, rehearsal).await? {
+                let new = known.new(due.rung, due.severity, &public);
+                let new = NewNotification { step: Step::OwnerMissing(day), ask_day: Some(day), ..new };
+                known.insert(connection, new).await?;
             }
             return Ok(());
         };
-        cards::supersede(connection, &known.wait.id).await?;
+        notifications::supersede(connection, &known.wait.id).await?;
         // Only now: what was superseded has asked nobody.
-        let ask = owner.is_none() && !cards::asked_for_owner(connection, room, day, rehearsal).await?;
+        let ask =
+            owner.is_none() && !notifications::asked_for_owner(connection, room, day, rehearsal).await?;
         for rung in &due.superseded {
             known.insert_superseded(connection, due, *rung, first).await?;
         }
-        let rung = due.rung.to_string();
-        for chat in &chats {
+        for address in &to {
             // A card in the public chat can ask for the owner as well: two at once would say less.
-            let asks = ask && *chat == feishu.public_chat;
-            known.insert(connection, due, &rung, chat, asks.then_some(day)).await?;
+            let ask_day = (ask && *address == public).then_some(day);
+            let new = known.new(due.rung, due.severity, address);
+            known.insert(connection, NewNotification { ask_day, ..new }).await?;
         }
         Ok(())
     }
@@ -162,32 +167,23 @@ async fn open_wait(connection: &mut PgConnection, id: &WaitId) -> Result<Option<
     Ok(stored.filter(|stored| stored.wait.outcome.is_none() && stored.replaced_by.is_none() && !stored.void))
 }
 
-impl Known<'_> {
-    async fn insert(
-        &self,
-        connection: &mut PgConnection,
-        due: &Due,
-        rung: &str,
-        chat: &str,
-        ask_day: Option<NaiveDate>,
-    ) -> Result<(), Failure> {
+impl<'k> Known<'k> {
+    async fn insert(&self, connection: &mut PgConnection, new: NewNotification<'_>) -> Result<(), Failure> {
         let live = self.context.phase.live;
         let status = if live { InitialStatus::Pending } else { InitialStatus::Rehearsed };
-        let card = NewCard { ask_day, status, ..self.card(due.rung, due.colour, rung, chat) };
-        self.make(connection, &card, live).await
+        self.make(connection, &NewNotification { status, ..new }, live).await
     }
 
     /// Due now: there was no such owner when its rung passed.
     async fn hand_over(&self, connection: &mut PgConnection, handover: &Handover) -> Result<(), Failure> {
-        let name = handover.rung.to_string();
-        let card = self.card(handover.rung, handover.colour, &name, &handover.chat);
-        self.make(connection, &NewCard { due_at: self.context.now, ..card }, true).await
+        let new = self.new(handover.rung, handover.severity, &handover.to);
+        self.make(connection, &NewNotification { due_at: self.context.now, ..new }, true).await
     }
 
     async fn make(
         &self,
         connection: &mut PgConnection,
-        card: &NewCard<'_>,
+        new: &NewNotification<'_>,
         live: bool,
     ) -> Result<(), Failure> {
         if live {
@@ -195,8 +191,8 @@ impl Known<'_> {
         } else {
             metrics::counter!("alerts_rehearsed_total").increment(1);
         }
-        tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, rung = card.rung, live, "an alert is due");
-        Ok(cards::insert(connection, card, &self.shown_by(card)?, self.context.now).await?)
+        tracing::info!(wait.id = %self.wait.id, room.id = %self.room.room, step = %new.step, live, "an alert is due");
+        self.store(connection, new).await
     }
 
     async fn insert_superseded(
@@ -204,52 +200,54 @@ impl Known<'_> {
         connection: &mut PgConnection,
         due: &Due,
         rung: RungId,
-        chat: &str,
+        to: &Address,
     ) -> Result<(), Failure> {
-        let name = rung.to_string();
-        let card = NewCard { status: InitialStatus::Superseded, ..self.card(rung, due.colour, &name, chat) };
+        let new = self.new(rung, due.severity, to);
         metrics::counter!("alerts_superseded_total").increment(1);
-        Ok(cards::insert(connection, &card, &self.shown_by(&card)?, self.context.now).await?)
+        self.store(connection, &NewNotification { status: InitialStatus::Superseded, ..new }).await
     }
 
-    fn shown_by(&self, card: &NewCard<'_>) -> Result<Value, Failure> {
-        let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
-        let only_asks = card.ask_day.is_some() && card.rung.parse::<RungId>().is_err();
-        let owner = self.room.state.owner.as_ref();
-        as_json(&status_in_chat(waiting, owner, card.chat, only_asks, self.feishu))
-    }
-
-    /// For whoever asks why no card came. It is nobody's card, so it has no chat.
+    /// For whoever asks why no card came.
     async fn note_skipped(&self, connection: &mut PgConnection, skipped: &Skipped) -> Result<(), Failure> {
         let Skipped { step, reason, .. } = *skipped;
-        let name = step.rung.to_string();
-        let card = NewCard {
-            status: InitialStatus::Skipped(reason),
-            ..self.card(step.rung, step.colour, &name, NO_CHAT)
-        };
+        let nobody = addresses::feishu_chat(NOBODY);
+        let new = self.new(step.rung, step.severity, &nobody);
         metrics::counter!("alerts_skipped_total", "reason" => reason.as_str()).increment(1);
         tracing::info!(
             wait.id = %self.wait.id,
             room.id = %self.room.room,
-            rung = name,
+            rung = %step.rung,
             reason = reason.as_str(),
             "no card: its time had passed before"
         );
-        Ok(cards::insert(connection, &card, &self.shown_by(&card)?, self.context.now).await?)
+        self.store(connection, &NewNotification { status: InitialStatus::Skipped(reason), ..new }).await
     }
 
-    fn card<'n>(&'n self, threshold: RungId, colour: Colour, rung: &'n str, chat: &'n str) -> NewCard<'n> {
-        NewCard {
-            subject_kind: SubjectKind::Wait,
-            wait: &self.wait.id,
-            room: &self.room.room,
-            rung,
-            chat,
+    async fn store(&self, connection: &mut PgConnection, new: &NewNotification<'_>) -> Result<(), Failure> {
+        let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
+        let only_asks = new.ask_day.is_some() && new.step.rung().is_none();
+        let owner = self.room.state.owner.as_ref();
+        let wanted = as_json(&status_at(waiting, owner, new.to, only_asks, self.feishu))?;
+        notifications::insert(connection, new, &wanted, self.context.now).await?;
+        Ok(())
+    }
+
+    fn new<'n>(&'n self, rung: RungId, severity: Severity, to: &'n Address) -> NewNotification<'n>
+    where
+        'k: 'n,
+    {
+        NewNotification {
+            subject: &self.subject,
+            step: Step::Rung(rung),
+            to,
+            room: Some(&self.room.room),
             ask_day: None,
-            threshold_seconds: i64::try_from(threshold.0).unwrap_or(i64::MAX),
-            colour: colour.name(),
-            due_at: Calendar::Always.deadline(self.wait.opened.at, threshold.0),
+            threshold_seconds: i64::try_from(rung.0).unwrap_or(i64::MAX),
+            severity,
+            due_at: Calendar::Always.deadline(self.wait.opened.at, rung.0),
             status: InitialStatus::Pending,
+            alarm: None,
+            urgent: false,
         }
     }
 }

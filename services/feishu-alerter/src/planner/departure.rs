@@ -4,22 +4,20 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
-use domain::id::WaitId;
-use domain::rules::{Audience, Colour};
+use domain::notification::{Step, Subject};
+use domain::rules::{Audience, Severity};
 use runtime::config::Feishu;
-use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
+use store::alerts::notifications::{self, InitialStatus, NewNotification};
 use store::rooms::Room;
 use store::sqlx::PgConnection;
 
+use crate::addresses;
 use crate::content::card::CardState;
 use crate::content::status::as_json;
 use crate::failure::Failure;
-use crate::planner::receivers::receivers;
 
-/// What stands in the place of a rung.
-const RUNG: &str = "left";
 /// It says that something is wrong, and blames nobody.
-const COLOUR: Colour = Colour::Orange;
+const SEVERITY: Severity = Severity::Orange;
 /// A departure longer ago is not reported, as by an alerter that runs for the first time.
 const REPORTED_WITHIN: TimeDelta = TimeDelta::days(1);
 
@@ -37,22 +35,23 @@ pub async fn insert_cards(
         if now - absence.at > REPORTED_WITHIN || phase.since.is_some_and(|since| absence.at < since) {
             continue;
         }
-        let entry = WaitId(absence.entry.0.clone());
+        let subject = Subject::Departure(absence.entry.clone());
         let owner = room.state.owner.as_ref();
-        for chat in receivers(feishu, owner, Audience::OwnerAndPublic) {
-            let card = NewCard {
-                subject_kind: SubjectKind::Departure,
-                wait: &entry,
-                room: &room.room,
-                rung: RUNG,
-                chat,
+        for to in addresses::of_audience(feishu, owner, Audience::OwnerAndPublic) {
+            let new = NewNotification {
+                subject: &subject,
+                step: Step::Left,
+                to: &to,
+                room: Some(&room.room),
                 ask_day: None,
                 threshold_seconds: 0,
-                colour: COLOUR.name(),
+                severity: SEVERITY,
                 due_at: absence.at,
                 status: if phase.live { InitialStatus::Pending } else { InitialStatus::Rehearsed },
+                alarm: None,
+                urgent: false,
             };
-            cards::insert(connection, &card, &as_json(&CardState::WAITING)?, now).await?;
+            notifications::insert(connection, &new, &as_json(&CardState::WAITING)?, now).await?;
         }
     }
     Ok(())

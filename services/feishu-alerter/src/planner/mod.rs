@@ -6,7 +6,6 @@ mod climb;
 mod decide;
 mod departure;
 mod observe;
-mod receivers;
 mod unanswered;
 
 use std::sync::Arc;

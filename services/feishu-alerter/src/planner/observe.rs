@@ -9,10 +9,10 @@ use domain::calendar::Calendar;
 use domain::gap::CoverageGaps;
 use domain::id::{RoomKey, WaitId};
 use domain::ladder::next_due;
+use domain::notification::Subject;
 use runtime::Context;
 use runtime::config::Feishu;
 use runtime::telemetry::chain;
-use store::alerts::cards::SubjectKind;
 use store::alerts::changes::{self, Made, Wanted};
 use store::alerts::schedule::{self, Planned};
 use store::ingest::gaps;
@@ -22,7 +22,7 @@ use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::content::card::CardState;
-use crate::content::status::{HighestCards, Successions, card_state, status_in_chat};
+use crate::content::status::{HighestCards, Successions, card_state, status_at};
 use crate::content::subject::{absence, departure_state};
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
@@ -176,14 +176,12 @@ async fn wanted(
     now: Timestamp,
 ) -> Result<Vec<Wanted>, Failure> {
     let cards = changes::cards_of(connection, keys, now - CHANGED_FOR).await?;
-    let (departures, cards): (Vec<Made>, Vec<Made>) =
-        cards.into_iter().partition(|card| card.subject_kind == SubjectKind::Departure);
-    let waits: BTreeSet<WaitId> = cards.iter().map(|card| card.wait.clone()).collect();
+    let waits: BTreeSet<WaitId> = cards.iter().filter_map(|card| card.subject.wait().cloned()).collect();
     let successions = Successions::read(connection, waits).await?;
     let coverage = coverage_gaps(connection, rooms.values(), &cards, &successions).await?;
     let highest_cards = HighestCards::of(&cards, &successions);
     let shown = cards.iter().filter_map(|card| {
-        let stored = successions.of(&card.wait)?;
+        let stored = successions.of(card.subject.wait()?)?;
         if highest_cards.overtake(card, &stored.wait.id) {
             return Some((card.id, stored.wait.id.clone(), CardState::Escalated));
         }
@@ -192,13 +190,13 @@ async fn wanted(
         let unverified = coverage.get(&card.room).is_some_and(|coverage| coverage.affects(&stored.wait, now));
         let status = card_state(stored, excluded, unverified, now);
         let owner = room.and_then(|room| room.state.owner.as_ref());
-        let state = status_in_chat(status, owner, &card.chat, card.only_asks, feishu);
+        let state = status_at(status, owner, &card.to, card.only_asks, feishu);
         Some((card.id, stored.wait.id.clone(), state))
     });
-    let departures = departures.into_iter().filter_map(|card| {
+    let departures = cards.iter().filter_map(|card| {
+        let Subject::Departure(entry) = &card.subject else { return None };
         let room = rooms.values().find(|room| room.room.to_string() == card.room)?;
-        let state = departure_state(room, absence(room, &card.wait));
-        Some((card.id, card.wait, state))
+        Some((card.id, WaitId(entry.0.clone()), departure_state(room, absence(room, entry))))
     });
     shown
         .chain(departures)
@@ -216,8 +214,10 @@ async fn coverage_gaps(
     cards: &[Made],
     successions: &Successions,
 ) -> Result<BTreeMap<String, CoverageGaps>, Failure> {
-    let opened =
-        cards.iter().filter_map(|card| successions.of(&card.wait)).map(|stored| stored.wait.opened.at);
+    let opened = cards
+        .iter()
+        .filter_map(|card| successions.of(card.subject.wait()?))
+        .map(|stored| stored.wait.opened.at);
     let Some(oldest) = opened.min() else { return Ok(BTreeMap::new()) };
     let gaps = gaps::after(connection, oldest).await?;
     let of = |room: &Room| (room.room.to_string(), CoverageGaps::of(&room.room, &room.state.presence, &gaps));

@@ -8,19 +8,22 @@
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::calendar::is_working_day;
-use domain::rules::{Colour, Rules};
+use domain::notification::{Step, Subject};
+use domain::rules::{Rules, Severity};
 use runtime::Context;
 use runtime::config::Feishu;
+use store::alerts::notifications::{self, InitialStatus, NewNotification};
 use store::alerts::unanswered;
 use store::rules::RulesCache;
 
+use crate::addresses;
 use crate::content::card::CardState;
 use crate::content::status::as_json;
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
 
 /// It says that something is wrong, and blames nobody.
-const COLOUR: Colour = Colour::Orange;
+const SEVERITY: Severity = Severity::Orange;
 
 /// Looks once a day.
 #[derive(Debug, Default)]
@@ -44,17 +47,20 @@ impl Mornings {
         let is_due = context.phase.live && context.phase.since.is_none_or(|since| at >= since);
         if is_due && !unanswered::list(&mut connection, at, 1).await?.0.is_empty() {
             let wanted = as_json(&CardState::WAITING)?;
-            let made = unanswered::insert(
-                &mut connection,
-                day,
-                &feishu.public_chat,
-                COLOUR.name(),
-                &wanted,
-                at,
-                now,
-            )
-            .await?;
-            if made {
+            let new = NewNotification {
+                subject: &Subject::Unanswered,
+                step: Step::Day(day),
+                to: &addresses::public(feishu),
+                room: None,
+                ask_day: None,
+                threshold_seconds: 0,
+                severity: SEVERITY,
+                due_at: at,
+                status: InitialStatus::Pending,
+                alarm: None,
+                urgent: false,
+            };
+            if notifications::insert(&mut connection, &new, &wanted, now).await? {
                 tracing::info!(%day, "a list of all who still wait is due");
             }
         }

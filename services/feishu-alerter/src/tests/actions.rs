@@ -7,20 +7,21 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use domain::notification::ActionKind;
 use feishu::Secret;
 use feishu::callback::{CallbackHeaders, CallbackSecrets, Verified, verify};
 use feishu::card::{Toast, answer_with_toast};
 use serde_json::{Value, json};
 
+use super::cards::{key, render};
 use super::{CHAT, ENCRYPT_KEY, Hand, PERSON, Stage, VERIFICATION_TOKEN, stage, to_chat};
-use crate::content::button::Button;
-use crate::content::card::{CardFacts, Form, render};
+use crate::channel::feishu::PressedButton;
+use crate::content::card::Form;
 use crate::wording;
 
 struct Endpoint {
     hand: Hand,
     secrets: CallbackSecrets,
-    facts: CardFacts,
 }
 
 async fn endpoint(
@@ -39,7 +40,8 @@ async fn endpoint(
         Ok(Verified::Action(action)) => {
             assert_eq!(action.operator.as_str(), PERSON);
             assert_eq!(action.chat_id.as_str(), CHAT);
-            assert_eq!(Button::of(&action.value), Button::NoReplyNeeded(endpoint.facts.marker.clone()));
+            let pressed = PressedButton { card: key(), action: ActionKind::NoReplyNeeded };
+            assert_eq!(PressedButton::of(&action.value), Some(pressed));
             (StatusCode::OK, answer_with_toast(Toast::Success, wording::TOAST_DONE).to_string())
         }
         Ok(Verified::Other { .. }) => (StatusCode::OK, "{}".to_owned()),
@@ -51,13 +53,13 @@ async fn endpoint(
 async fn with_endpoint() -> (Stage, String) {
     let stage = stage().await;
     let facts = super::cards::facts(&stage.hand);
-    let sent = stage.send(&to_chat(), &render(&facts, Form::Full), &facts.marker).await.unwrap();
+    let sent = stage.send(&to_chat(), &render(&facts, Form::Full), &key()).await.unwrap();
     let secrets = CallbackSecrets {
         app_id: "cli_sample".to_owned(),
         verification_token: Secret::new(VERIFICATION_TOKEN),
         encrypt_key: Some(Secret::new(ENCRYPT_KEY)),
     };
-    let shared = Arc::new(Endpoint { hand: stage.hand.clone(), secrets, facts });
+    let shared = Arc::new(Endpoint { hand: stage.hand.clone(), secrets });
     let router = Router::new().route("/feishu/callback", post(endpoint)).with_state(shared);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/feishu/callback", listener.local_addr().unwrap());

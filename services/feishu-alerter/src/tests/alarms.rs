@@ -5,9 +5,10 @@ use feishu::CardUuid;
 use serde_json::json;
 
 use super::{CHAT, PERSON, Stage, stage, to_chat};
+use crate::channel::feishu as feishu_channel;
 use crate::content::card::Form;
 use crate::watchdog::alarm_kind::AlarmKind;
-use crate::watchdog::card::{Setting, Shown, State, render};
+use crate::watchdog::card::{Setting, Shown, State, alarm};
 use events::beat::VerificationKind;
 
 const RUNBOOK: &str = include_str!("../../../../docs/runbook.md");
@@ -45,9 +46,8 @@ async fn taken(stage: &Stage, shown: &Shown, form: Form, n: u32) -> String {
     let watchdog = serde_json::from_value(json!({ "operators_chat": CHAT, "operators": [PERSON],
         "login_page": "https://huiyin.example/login", "runbook": "https://wiki.example/runbook" }));
     let marker = CardUuid::new(CHAT, "watch", "0", n);
-    let setting =
-        Setting { watchdog: &watchdog.unwrap(), zone: chrono_tz::Asia::Shanghai, marker: marker.clone() };
-    let message = render(shown, &setting, form);
+    let setting = Setting { watchdog: &watchdog.unwrap(), zone: chrono_tz::Asia::Shanghai };
+    let message = feishu_channel::render(&alarm(shown, &setting), form, marker.as_str());
     assert!(message.content.contains(marker.as_str()), "it can be found again");
     stage.send(&to_chat(), &message, &marker).await.unwrap_or_else(|error| panic!("{error}: {message:?}"));
     stage.hand.forward(TimeDelta::seconds(1));

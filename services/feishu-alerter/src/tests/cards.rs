@@ -5,15 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use chrono_tz::Asia::Shanghai;
 use feishu::card::{CARD_BYTES_MAX, request_bytes};
-use feishu::{CardUuid, FeishuError, OpenId, OutgoingMessage};
+use feishu::{CardUuid, FeishuError, OutgoingMessage};
 use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
-use domain::rules::Colour;
+use domain::rules::Severity;
 
-use crate::content::card::{
-    CardFacts, CardKind, CardState, Form, LastLine, List, ListSetting, Owner, render, render_list,
-};
+use crate::channel::feishu as feishu_channel;
+use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Owner};
 use store::alerts::unanswered::Unanswered;
 
 /// A customer who has waited for twenty minutes.
@@ -25,13 +24,12 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
         at: since + TimeDelta::seconds(seconds),
     };
     CardFacts {
-        marker: CardUuid::new(CHAT, "w-1", "1200", 0),
         kind: CardKind::Overdue,
-        level: Colour::Orange,
+        level: Severity::Orange,
         threshold: Duration::from_mins(20),
         customer: "王小样".to_owned(),
         room: "样例公司-王小样客户群".to_owned(),
-        owner: Some(Owner { name: "小林".to_owned(), mention: Some(OpenId::new(PERSON)) }),
+        owner: Some(Owner { name: "小林".to_owned(), mention: Some(PERSON.to_owned()) }),
         waiting_since: since,
         last_lines: vec![
             line("小林", "好的，稍等", -60),
@@ -44,6 +42,15 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
         zone: Shanghai,
         made_at: hand.now(),
     }
+}
+
+/// The delivery key of the card of these facts.
+pub(super) fn key() -> CardUuid {
+    CardUuid::new(CHAT, "w-1", "1200", 0)
+}
+
+pub(super) fn render(facts: &CardFacts, form: Form) -> OutgoingMessage {
+    feishu_channel::render(&card::room(facts), form, key().as_str())
 }
 
 fn states() -> Vec<CardState> {
@@ -97,7 +104,7 @@ async fn every_form_in_every_state_is_taken() {
             }
         }
     }
-    for level in Colour::ALL {
+    for level in Severity::ALL {
         is_taken(&stage, &render(&CardFacts { level, ..facts(&stage.hand) }, Form::Full), nth).await;
         nth += 1;
     }
@@ -136,9 +143,9 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
 async fn one_unknown_mention_fails_the_card_and_the_next_form_does_without() {
     let stage = stage().await;
     let mut facts = facts(&stage.hand);
-    facts.owner = Some(Owner { name: "小林".to_owned(), mention: Some(OpenId::new("ou_gone")) });
+    facts.owner = Some(Owner { name: "小林".to_owned(), mention: Some("ou_gone".to_owned()) });
     let full = render(&facts, Form::Full);
-    let error = stage.send(&to_chat(), &full, &facts.marker).await.unwrap_err();
+    let error = stage.send(&to_chat(), &full, &key()).await.unwrap_err();
     assert!(matches!(&error, FeishuError::FixCard(refusal) if refusal.sub == Some(100_290)), "{error:?}");
     let simpler = render(&facts, Form::Full.simpler().unwrap());
     assert!(simpler.content.contains("@ 失败"), "{}", simpler.content);
@@ -149,7 +156,7 @@ async fn one_unknown_mention_fails_the_card_and_the_next_form_does_without() {
 async fn a_sent_card_can_become_any_of_its_later_states() {
     let stage = stage().await;
     let open = facts(&stage.hand);
-    let sent = stage.send(&to_chat(), &render(&open, Form::Full), &open.marker).await.unwrap();
+    let sent = stage.send(&to_chat(), &render(&open, Form::Full), &key()).await.unwrap();
     for state in states() {
         let later = CardFacts { state, ..facts(&stage.hand) };
         stage.update_card(&sent.message_id, &render(&later, Form::Full)).await.unwrap();
@@ -187,7 +194,7 @@ async fn the_closed_cards_have_no_level_s_colour_and_name_who_and_how_long() {
     let cancelled = closed(CardState::Cancelled { by: "小林".to_owned(), undo_until: None });
     assert_eq!(cancelled["header"]["title"]["content"], "☑️ 不用回复：样例公司-王小样客户群");
     assert_eq!(cancelled["header"]["template"], "default");
-    assert!(Colour::ALL.iter().all(|level| level.name() != "default"), "no level looks like a closed card");
+    assert!(Severity::ALL.iter().all(|level| level.name() != "default"), "no level looks like a closed card");
     assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
     for card in [answered, cancelled] {
         assert!(!card.to_string().contains("\"button\""), "a closed card has nothing to press");
@@ -225,7 +232,7 @@ async fn the_plain_text_says_the_same_and_carries_the_marker() {
     let facts = facts(&stage.hand);
     let message = render(&facts, Form::PlainText);
     insta::assert_snapshot!(json(&message)["text"].as_str().unwrap());
-    assert!(message.content.contains(facts.marker.as_str()));
+    assert!(message.content.contains(key().as_str()));
 }
 
 /// In a text message there are no entities to hide markup behind.
@@ -272,10 +279,12 @@ async fn the_marker_is_folded_away_and_title_and_preview_name_the_room() {
                 .partition(|element| element["tag"] == "collapsible_panel");
             assert_eq!(folded.len(), 1, "{card}");
             assert_eq!(folded[0]["expanded"], false);
-            assert!(folded[0].to_string().contains(facts.marker.as_str()), "it can be found again");
+            assert!(folded[0].to_string().contains(key().as_str()), "it can be found again");
             assert!(
-                !seen.iter().any(|element| element["tag"] == "markdown"
-                    && element.to_string().contains(facts.marker.as_str()))
+                !seen
+                    .iter()
+                    .any(|element| element["tag"] == "markdown"
+                        && element.to_string().contains(key().as_str()))
             );
         }
     }
@@ -312,9 +321,8 @@ async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
     let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
     let list = List { named, total: 23 };
     for (nth, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
-        let marker = facts(&stage.hand).marker;
         let message =
-            render_list(&list, &ListSetting { marker, colour: Colour::Orange, zone: Shanghai, now }, form);
+            feishu_channel::render(&card::list(&list, Severity::Orange, Shanghai, now), form, key().as_str());
         assert!(
             message.content.contains("另有 3 位，未列出")
                 && message.content.contains("还有 23 位客户在等回复"),

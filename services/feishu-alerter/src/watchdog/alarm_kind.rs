@@ -1,6 +1,6 @@
 //! What can be wrong with Huiyin itself.
 
-use domain::rules::Colour;
+use domain::rules::Severity;
 use events::beat::VerificationKind;
 use feishu::ImageKey;
 use serde::{Deserialize, Serialize};
@@ -166,7 +166,7 @@ impl AlarmKind {
     }
 
     /// Red where customers may wait unseen meanwhile.
-    pub fn colour(&self) -> Colour {
+    pub fn severity(&self) -> Severity {
         match self {
             Self::Silent { .. }
             | Self::Restarting { .. }
@@ -174,8 +174,8 @@ impl AlarmKind {
             | Self::LoginLost { .. }
             | Self::Lagging { .. }
             | Self::FeishuRefuses
-            | Self::BusLost => Colour::Red,
-            _ => Colour::Orange,
+            | Self::BusLost => Severity::Red,
+            _ => Severity::Orange,
         }
     }
 

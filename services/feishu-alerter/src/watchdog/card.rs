@@ -1,26 +1,19 @@
-//! What the card of an alarm looks like: pure, from what it is to show.
+//! What the card of an alarm says: pure, from what it is to show.
 
 use chrono_tz::Tz;
 use domain::Timestamp;
-use domain::rules::Colour;
-use feishu::card::{self, CARD_BYTES_MAX, request_bytes};
-use feishu::{CardUuid, OpenId, OutgoingMessage, text};
+use domain::rules::Severity;
 use runtime::config::Watchdog;
 use runtime::operated::Operated;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::alarm_kind::AlarmKind;
 use super::wording;
-use crate::content::card::{Form, folded_marker};
-
-/// Longest line of a card, in characters.
-const LINE_CHARS: usize = 300;
+use crate::content::card::{Block, Card, Line, Span, Title};
 
 /// What a card of an alarm shows. Its JSON is stored with each card, as what it should show and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    #[serde(rename = "trouble")]
     pub kind: AlarmKind,
     pub since: Timestamp,
     pub state: State,
@@ -45,24 +38,22 @@ impl Shown {
     }
 }
 
-/// How a card is shown.
+/// By what a card says more than the alarm itself.
 pub struct Setting<'a> {
     pub watchdog: &'a Watchdog,
     /// The zone that times are shown in.
     pub zone: Tz,
-    pub marker: CardUuid,
 }
 
-/// The message in this form, or in the next simpler one that fits Feishu's size.
-pub fn render(shown: &Shown, setting: &Setting<'_>, form: Form) -> OutgoingMessage {
-    let message = match form {
-        Form::PlainText => OutgoingMessage::text(&plain_text(shown, setting)),
-        _ => OutgoingMessage::card(&card(shown, setting, form)),
-    };
-    match form.simpler() {
-        Some(simpler) if request_bytes(&message) > CARD_BYTES_MAX => render(shown, setting, simpler),
-        _ => message,
+/// The card that shows it.
+pub fn alarm(shown: &Shown, setting: &Setting<'_>) -> Card {
+    let mut blocks = vec![Block::main(sections(shown, setting))];
+    if shown.is_active() {
+        blocks.extend(code(shown));
+        blocks.extend(mentions(shown, setting));
     }
+    blocks.extend(links(shown, setting).map(|link| Block::main(vec![Line::Text(vec![link])])));
+    Card { title: Some(header(shown)), summary: title(shown), blocks, buttons: Vec::new() }
 }
 
 /// "W01 服务没有心跳：room-state"
@@ -79,41 +70,34 @@ fn title(shown: &Shown) -> String {
     }
 }
 
-fn card(shown: &Shown, setting: &Setting<'_>, form: Form) -> Value {
-    let mut elements = vec![card::markdown(&body(shown, setting))];
-    if shown.is_active() && form != Form::Minimal {
-        elements.extend(code(shown));
-        elements.extend(mentions(shown, setting, form).map(|line| card::markdown(&line)));
-    }
-    elements.extend(links(shown, setting).map(|line| card::markdown(&line)));
-    elements.push(folded_marker(&setting.marker));
-    card::card(Some(header(shown)), &title(shown), &elements)
-}
-
-fn header(shown: &Shown) -> Value {
-    let (colour, tag, tag_colour) = match shown.state {
-        State::Active => (shown.kind.colour(), wording::TAG_ACTIVE, shown.kind.colour().name()),
-        State::Repeated => (Colour::Grey, wording::TAG_ACTIVE, "neutral"),
-        State::Over { .. } => (Colour::Grey, wording::OVER, "green"),
+fn header(shown: &Shown) -> Title {
+    let severity = shown.kind.severity();
+    let (severity, tag) = match shown.state {
+        State::Active => (severity, (wording::TAG_ACTIVE, severity)),
+        State::Repeated => (Severity::Grey, (wording::TAG_ACTIVE, Severity::Grey)),
+        State::Over { .. } => (Severity::Grey, (wording::OVER, Severity::Green)),
     };
-    card::header_with_tags(colour.name(), &title(shown), &[card::tag(tag, tag_colour)])
+    Title { text: title(shown), severity: Some(severity), tags: vec![tag] }
 }
 
-/// What is said, line by line: (label, lines).
-fn sections(shown: &Shown, setting: &Setting<'_>) -> Vec<(&'static str, Vec<String>)> {
+fn sections(shown: &Shown, setting: &Setting<'_>) -> Vec<Line> {
+    let section = |label, lines: Vec<String>| Line::Section {
+        label,
+        lines: lines.into_iter().map(|line| vec![Span::Own(line)]).collect(),
+    };
     let text = wording::alarm_text(&shown.kind, &setting.watchdog.operated);
     let since = time(setting, shown.since);
     if let State::Over { at } = shown.state {
         let length = (at - shown.since).to_std().unwrap_or_default();
         let lasted = wording::lasted(&crate::wording::span(length), &since, &time(setting, at));
-        let afterwards = text.afterwards;
-        return vec![(wording::OVER, std::iter::once(lasted).chain(afterwards).collect())];
+        let lines = std::iter::once(lasted).chain(text.afterwards).collect();
+        return vec![section(wording::OVER, lines)];
     }
     vec![
-        (wording::WHAT, vec![text.what]),
-        (wording::SINCE, vec![since]),
-        (wording::IMPACT, vec![text.impact.to_owned()]),
-        (wording::STEPS, numbered(text.steps)),
+        section(wording::WHAT, vec![text.what]),
+        section(wording::SINCE, vec![since]),
+        section(wording::IMPACT, vec![text.impact.to_owned()]),
+        section(wording::STEPS, numbered(text.steps)),
     ]
 }
 
@@ -121,42 +105,34 @@ fn numbered(steps: Vec<String>) -> Vec<String> {
     steps.into_iter().enumerate().map(|(n, step)| format!("{}. {step}", n + 1)).collect()
 }
 
-fn body(shown: &Shown, setting: &Setting<'_>) -> String {
-    let escaped = |line: &String| text::own_markdown(line, LINE_CHARS);
-    let section = |(label, lines): (&str, Vec<String>)| {
-        let separator = if lines.len() > 1 { "\n" } else { " " };
-        format!("**{label}**{separator}{}", lines.iter().map(escaped).collect::<Vec<_>>().join("\n"))
-    };
-    sections(shown, setting).into_iter().map(section).collect::<Vec<_>>().join("\n")
-}
-
 /// The QR code, or why there is none.
-fn code(shown: &Shown) -> Option<Value> {
+fn code(shown: &Shown) -> Option<Block> {
     let AlarmKind::LoginLost { picture, verification: None, .. } = &shown.kind else { return None };
     Some(match picture {
-        Some(key) => card::image(key, wording::SCAN_HERE),
-        None => card::markdown(wording::NO_CODE),
+        Some(key) => Block::Picture { key: key.as_str().to_owned(), alt: wording::SCAN_HERE },
+        None => Block::detail(vec![Span::Words(wording::NO_CODE.to_owned())]),
     })
 }
 
 /// Those who get an urgent push are mentioned as well.
-fn mentions(shown: &Shown, setting: &Setting<'_>, form: Form) -> Option<String> {
-    let named = form == Form::Full && shown.kind.is_urgent() && !setting.watchdog.operators.is_empty();
-    let tag = |id: &String| card::mention(&OpenId::new(id));
-    named.then(|| setting.watchdog.operators.iter().map(tag).collect::<Vec<_>>().join(" "))
+fn mentions(shown: &Shown, setting: &Setting<'_>) -> Option<Block> {
+    let named = shown.kind.is_urgent() && !setting.watchdog.operators.is_empty();
+    let mention = |id: &String| Span::Mention { person: id.clone(), instead: "" };
+    named.then(|| Block::detail(setting.watchdog.operators.iter().map(mention).collect()))
 }
 
 /// Where there is more.
-fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = String> {
+fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = Span> {
     let code = shown.kind.code();
+    let label = section(code, setting);
     let runbook = match &setting.watchdog.runbook {
-        Some(url) => format!("[{}]({url}#{})", section(code, setting), code.to_lowercase()),
-        None => section(code, setting),
+        Some(url) => Span::Link { label, url: format!("{url}#{}", code.to_lowercase()) },
+        None => Span::Words(label),
     };
     let wants_login =
         shown.is_active() && matches!(shown.kind, AlarmKind::LoginLost { verification: None, .. });
     let login = setting.watchdog.login_page.as_ref().filter(|_| wants_login);
-    let login = login.map(|url| format!("[{}]({url})", wording::LOGIN_PAGE));
+    let login = login.map(|url| Span::Link { label: wording::LOGIN_PAGE.to_owned(), url: url.to_string() });
     login.into_iter().chain([runbook])
 }
 
@@ -166,17 +142,6 @@ fn section(code: &str, setting: &Setting<'_>) -> String {
         None => wording::section_of_the_file(code),
     };
     format!("{}：{section}", wording::RUNBOOK)
-}
-
-fn plain_text(shown: &Shown, setting: &Setting<'_>) -> String {
-    let mut lines = vec![title(shown)];
-    for (label, section) in sections(shown, setting) {
-        lines.push(format!("{label}："));
-        lines.extend(section);
-    }
-    lines.push(section(shown.kind.code(), setting));
-    lines.push(format!("{} {}", crate::wording::MARKER, setting.marker));
-    lines.join("\n")
 }
 
 fn time(setting: &Setting<'_>, at: Timestamp) -> String {

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use domain::notification::{Step, Subject};
 use domain::span::Span;
 use runtime::Context;
 use runtime::config::Watchdog;
 use serde_json::Value;
-use store::alerts::alarms::{self, Alarm, NewAlarm, NewCard};
+use store::alerts::alarms::{self, Alarm, NewAlarm};
+use store::alerts::notifications::{self, InitialStatus, NewNotification};
 use store::sqlx::PgConnection;
 
 use super::alarm_kind::AlarmKind;
 use super::card::{Shown, State, headline};
 use super::decide::{Finding, Findings};
+use crate::addresses::feishu_chat;
 use crate::failure::Failure;
 
 /// What is said of an alarm that lasts changes at most so often.
@@ -45,7 +48,7 @@ pub async fn converge(
         match found.remove(&key) {
             Some(found) => active.push(pass.goes_on(&mut tx, alarm, found).await?),
             None if alarm.lasts_until.is_some_and(|until| pass.now < until) => {
-                active.push(read(&alarm.trouble)?);
+                active.push(read(&alarm.kind)?);
             }
             None => pass.is_over(&mut tx, alarm).await?,
         }
@@ -104,7 +107,7 @@ impl Pass<'_> {
         mut alarm: Alarm,
         found: Finding,
     ) -> Result<AlarmKind, Failure> {
-        let mut kind: AlarmKind = read(&alarm.trouble)?;
+        let mut kind: AlarmKind = read(&alarm.kind)?;
         let changed = kind != found.kind || alarm.lasts_until != found.until;
         let urgent = matches!(found.kind, AlarmKind::LoginLost { .. });
         if changed && (urgent || self.now - alarm.changed_at >= CHANGED_EVERY) {
@@ -121,7 +124,7 @@ impl Pass<'_> {
     }
 
     async fn is_over(&self, connection: &mut PgConnection, mut alarm: Alarm) -> Result<(), Failure> {
-        let kind: AlarmKind = read(&alarm.trouble)?;
+        let kind: AlarmKind = read(&alarm.kind)?;
         tracing::info!(alarm = alarm.key, "over: {}", headline(&kind));
         alarms::end(connection, alarm.id, self.now).await?;
         alarm.over_at = Some(self.now);
@@ -136,18 +139,21 @@ impl Pass<'_> {
         kind: &AlarmKind,
     ) -> Result<(), Failure> {
         let shown = Shown { kind: kind.clone(), since: alarm.since, state: State::Active };
-        // Of the alarm's own facts and not of its number, which a restored database would give to another.
-        let subject = format!("watch:{}@{}", alarm.key, alarm.raised_at.timestamp_millis());
-        let card = NewCard {
-            alarm: alarm.id,
-            subject: &subject,
-            seconds: (self.now - alarm.raised_at).num_seconds(),
-            chat: &self.watchdog.operators_chat,
-            colour: kind.colour().name(),
-            wanted: &written(&shown)?,
+        let new = NewNotification {
+            subject: &Subject::Alarm { key: alarm.key.clone(), raised_at: alarm.raised_at },
+            step: Step::Repeat((self.now - alarm.raised_at).num_seconds()),
+            to: &feishu_chat(&self.watchdog.operators_chat),
+            room: None,
+            ask_day: None,
+            threshold_seconds: 0,
+            severity: kind.severity(),
+            due_at: self.now,
+            status: InitialStatus::Pending,
+            alarm: Some(alarm.id),
             urgent: kind.is_urgent() && !self.watchdog.operators.is_empty(),
         };
-        Ok(alarms::insert_card(connection, &card, self.now).await?)
+        notifications::insert(connection, &new, &written(&shown)?, self.now).await?;
+        Ok(())
     }
 
     /// What each card of an alarm is to show: the last one how it stands, the earlier ones that there is a later one.

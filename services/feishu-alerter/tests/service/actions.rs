@@ -14,7 +14,7 @@ async fn a_press_cancels_the_wait_and_every_card_says_so() -> Result<()> {
     scene.advance(30);
     let private = scene.until_colours(TO_WANG, &["red"]).await?.remove(0);
     scene.until_colours(TO_ALL, &["red"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
 
     let seen = scene.press(&private.message_id, "normal").await?;
     assert_eq!((&seen["status"], &seen["client_code"]), (&json!(200), &json!(0)), "{seen}");
@@ -45,7 +45,7 @@ async fn a_press_covers_only_what_its_card_showed() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     let later = says("r1", CHEN, scene.now(), "另外，合同呢？");
     scene.publish(&later).await?;
     scene.until_count("select count(*) from timeline", 3).await?;
@@ -65,7 +65,7 @@ async fn a_press_after_the_end_says_so() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
     scene.until_count("select count(*) from waits where state = 'answered'", 1).await?;
     let seen = scene.press_value(&card, "normal").await?;
@@ -81,7 +81,7 @@ async fn forged_and_repeated_callbacks_are_refused() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     for variant in
         ["stale", "wrong_key", "unsigned", "bad_signature", "wrong_token", "wrong_app", "plaintext"]
     {
@@ -89,7 +89,7 @@ async fn forged_and_repeated_callbacks_are_refused() -> Result<()> {
         assert_eq!(seen["status"], 401, "{variant}: {seen}");
     }
     assert_eq!(scene.count("select count(*) from alert_events").await?, 0, "nothing of it was believed");
-    assert_eq!(scene.count("select count(*) from alert_cards where pressed_by is not null").await?, 0);
+    assert_eq!(scene.count("select count(*) from notification_actions").await?, 0);
     scene.press(&card.message_id, "normal").await?;
     scene.until_titled(TO_WANG, "不用回复").await?;
     let replayed = scene.press(&card.message_id, "replayed").await?;
@@ -129,14 +129,14 @@ async fn a_press_that_names_another_message_or_chat_is_refused() -> Result<()> {
     let public = scene.until_colours(TO_ALL, &["red"]).await?.remove(0);
     scene.advance(10);
     let later = scene.until_colours(TO_WANG, &[LINE, "grey"]).await?.remove(1);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 4).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 4).await?;
     for elsewhere in [&public, &later] {
         let copy = Seen { message_id: elsewhere.message_id.clone(), ..private.clone() };
         let seen = scene.press_value(&copy, "normal").await?;
         assert_eq!(seen["toast"]["type"], "error", "{seen}");
         assert_eq!(seen["toast"]["content"], "这个按钮已失效", "{seen}");
     }
-    assert_eq!(scene.count("select count(*) from alert_cards where pressed_by is not null").await?, 0);
+    assert_eq!(scene.count("select count(*) from notification_actions").await?, 0);
     // It shrank meanwhile: whoever still saw the button may press it.
     scene.press_value(&private, "normal").await?;
     scene.until_titled(TO_WANG, "不用回复").await?;
@@ -155,13 +155,13 @@ async fn an_unknown_presser_is_looked_up_once_and_named() -> Result<()> {
     }
     scene.advance(5);
     let cards = scene.until_colours(TO_WANG, &["turquoise", "turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
     for card in &cards {
         let click = json!({ "message_id": card.message_id, "open_id": "ou_new" });
         let seen = scene.control("POST", "click", &click).await?;
         assert_eq!(seen["toast"]["content"], "已记录：不用回复，不再提醒", "{seen}");
     }
-    let by: Vec<String> = store::sqlx::query_scalar("select distinct pressed_by from alert_cards")
+    let by: Vec<String> = store::sqlx::query_scalar("select distinct by from notification_actions")
         .fetch_all(&scene.stack.admin)
         .await?;
     assert_eq!(by, ["新来的 <at id=all></at>138******00"], "one line, and no number to be called");
@@ -183,7 +183,7 @@ async fn a_presser_whom_feishu_does_not_name_counts_all_the_same() -> Result<()>
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     let click = json!({ "message_id": card.message_id, "open_id": "ou_new" });
     scene.control("POST", "click", &click).await?;
     let card = scene.until_titled(TO_WANG, "不用回复").await?.remove(0);

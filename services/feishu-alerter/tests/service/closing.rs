@@ -59,7 +59,7 @@ async fn a_change_that_fails_is_made_again() -> Result<()> {
     }
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
     scene.until_titled(TO_WANG, "已回复").await?;
-    scene.until_count("select count(*) from alert_cards where wanted is distinct from shown", 0).await?;
+    scene.until_count("select count(*) from notifications where wanted is distinct from shown", 0).await?;
     scene.stop(alerter).await
 }
 
@@ -94,7 +94,7 @@ async fn a_card_whose_sending_was_unknown_at_the_end_is_changed_once_it_is_known
     scene.advance(5);
     scene
         .until_count(
-            "select count(*) from alert_cards where attempts = 2 and in_doubt and message_id is null",
+            "select count(*) from notifications where attempts = 2 and unconfirmed and message_id is null",
             1,
         )
         .await?;
@@ -125,9 +125,9 @@ async fn a_change_whose_answer_is_lost_is_made_undone_again() -> Result<()> {
     let cancel = CommandKind::Cancel { wait: None, seen_up_to, reason: "测试".into() };
     scene.command("c1", room("r1"), cancel).await?;
     scene.until_titled(TO_WANG, "不用回复").await?;
-    scene.until_count("select count(*) from alert_cards where change_attempts = 2", 1).await?;
+    scene.until_count("select count(*) from notifications where change_attempts = 2", 1).await?;
     scene.command("u1", room("r1"), CommandKind::UndoCancel { cancel: CommandId("c1".into()) }).await?;
     scene.until_titled(TO_WANG, &before[0].title).await?;
-    scene.until_count("select count(*) from alert_cards where wanted is distinct from shown", 0).await?;
+    scene.until_count("select count(*) from notifications where wanted is distinct from shown", 0).await?;
     scene.stop(alerter).await
 }

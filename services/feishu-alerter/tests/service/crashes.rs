@@ -16,15 +16,16 @@ async fn killed_between_send_and_record() -> Result<()> {
     reached.await;
     alerter.kill().await;
     let there = scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    assert_eq!(scene.count("select count(*) from alert_cards where state = 'sending'").await?, 1);
+    assert_eq!(scene.count("select count(*) from notifications where state = 'sending'").await?, 1);
 
     let alerter = scene.alerter().await?;
     // The dead replica's claim ends.
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state = 'sent' and attempts = 2", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent' and attempts = 2", 1).await?;
     assert_eq!(scene.cards(TO_WANG).await?, there, "tried twice, there once");
-    let known: String =
-        store::sqlx::query_scalar("select message_id from alert_cards").fetch_one(&scene.stack.admin).await?;
+    let known: String = store::sqlx::query_scalar("select message_id from notifications")
+        .fetch_one(&scene.stack.admin)
+        .await?;
     assert_eq!(known, there[0].message_id);
     scene.stop(alerter).await
 }
@@ -43,7 +44,7 @@ async fn killed_between_decision_and_send() -> Result<()> {
     let alerter = scene.alerter().await?;
     scene.advance(2);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     scene.stop(alerter).await
 }
 

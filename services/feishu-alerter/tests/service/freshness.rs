@@ -21,7 +21,7 @@ async fn while_folding_is_behind_cards_wait() -> Result<()> {
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
     scene.advance(5);
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0);
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0);
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     scene.until_looked().await?;
@@ -43,7 +43,7 @@ async fn while_the_gateway_is_not_live_cards_wait() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0, "a gateway never heard of");
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0, "a gateway never heard of");
     sqlx::query(
         "insert into gateways (gateway, source, state, state_since, last_live_at) values ('main', 'x', 'live', $1, $1)",
     )
@@ -51,7 +51,7 @@ async fn while_the_gateway_is_not_live_cards_wait() -> Result<()> {
     .execute(&scene.stack.admin)
     .await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0, "silent for a minute");
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0, "silent for a minute");
     sqlx::query(
         "insert into capture_gaps (gateway, source, since, reason) values ('main', 'wechaty', $1, 'test')",
     )
@@ -64,7 +64,7 @@ async fn while_the_gateway_is_not_live_cards_wait() -> Result<()> {
         .execute(&scene.stack.admin)
         .await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0, "an open gap");
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0, "an open gap");
     sqlx::query("update capture_gaps set until = $1").bind(scene.now()).execute(&scene.stack.admin).await?;
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
     scene.stop(alerter).await
@@ -80,18 +80,18 @@ async fn a_chat_that_is_being_worked_on_is_held_too() -> Result<()> {
     scene.asks("r2", WANG).await?;
     scene.advance(5);
     reached.await;
-    scene.until_count("select count(*) from alert_cards where state = 'pending'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'pending'", 1).await?;
     scene.rooms.take().unwrap().stop().await?;
     for room in ["r1", "r2"] {
         scene.publish(&says(room, WANG, scene.now(), "开好了")).await?;
     }
     scene.advance(1);
     go_on.send(()).ok();
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards where state = 'pending'").await?, 1);
+    assert_eq!(scene.count("select count(*) from notifications where state = 'pending'").await?, 1);
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
-    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'obsolete'", 1).await?;
     assert_eq!(scene.cards(TO_WANG).await?.len(), 1, "the customer was answered meanwhile");
     scene.stop(alerter).await
 }
@@ -104,13 +104,15 @@ async fn a_decided_card_waits_until_the_truth_is_known_again() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.fault("send", TO_WANG, 1, serde_json::json!({ "kind": "rate_limited", "reset": 100 })).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene
+        .until_count("select count(*) from notifications where state = 'pending' and attempts = 1", 1)
+        .await?;
     scene.rooms.take().unwrap().stop().await?;
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
     scene.advance(2);
     scene.until_looked().await?;
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
-    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'obsolete'", 1).await?;
     assert!(scene.cards(TO_WANG).await?.is_empty(), "the customer was answered meanwhile");
     scene.stop(alerter).await
 }
@@ -180,7 +182,7 @@ async fn who_waits_unseen_is_counted() -> Result<()> {
 
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     let shown = waiting(&mut connection, scene.now()).await?.remove(0);
     assert_eq!((shown.threshold_seconds, shown.waits, shown.unseen), (Some(300), 1, 0));
     drop(connection);

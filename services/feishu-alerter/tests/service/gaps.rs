@@ -47,7 +47,7 @@ async fn a_short_absence_is_not_told() -> Result<()> {
     scene.until_count("select count(*) from timeline", 3).await?;
     let alerter = scene.alerter().await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 0);
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0);
     scene.stop(alerter).await
 }
 
@@ -65,7 +65,7 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
     scene.advance(5);
     let before = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
     assert_eq!(acts(&before), ["no_reply_needed"]);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
 
     let gap = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
     scene.stack.capture_gap("second", gap(1), Some(gap(2))).await?;
@@ -85,7 +85,7 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
     let card = &cards[1];
     assert_eq!(acts(card), ["answered", "no_reply_needed"]);
     assert!(card.text.contains("待核实") && card.text.contains("请到群里核实"), "{}", card.text);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
 
     let seen = scene.press_act(&cards[1], "answered").await?;
     assert_eq!(seen["toast"]["content"], "已记录：已回复，不再提醒", "{seen}");
@@ -135,7 +135,7 @@ async fn a_press_of_one_button_leaves_the_other() -> Result<()> {
     asks_before_a_gap(&scene).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     // Nobody decides.
     scene.rooms.take().unwrap().stop().await?;
     for (act, words) in [
@@ -163,12 +163,14 @@ async fn a_room_that_is_excluded_meanwhile_is_not_told_of() -> Result<()> {
         scene.fault("send", chat, 1, refuse).await?;
     }
     scene.stack.bus.publish(&account_left("r1", scene.now(), Some(LI))?).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 2).await?;
+    scene
+        .until_count("select count(*) from notifications where state = 'pending' and attempts = 1", 2)
+        .await?;
     scene.stack.config.rules.excluded_rooms.rooms = vec![crate::support::room("r1")];
     scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
     scene.until_count("select count(*) from rooms where excluded_since is not null", 1).await?;
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'obsolete'", 2).await?;
     assert!(scene.cards(TO_WANG).await?.is_empty() && scene.cards(TO_ALL).await?.is_empty());
     scene.stop(alerter).await
 }

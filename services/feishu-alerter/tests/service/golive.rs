@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use chrono::TimeDelta;
-use domain::rules::Colour;
+use domain::rules::Severity;
 use domain::span::Span;
 use events::chat::ChatMessage;
 use events::command::CommandKind;
@@ -15,7 +15,7 @@ impl Scene {
     /// The rungs of cards in a state, in the order in which they were made, with why they were skipped.
     async fn rungs(&self, state: &str) -> Result<Vec<String>> {
         let found = sqlx::query_scalar(
-            "select rung || coalesce(' ' || skipped_because, '') from alert_cards where state = $1 order by id",
+            "select step || coalesce(' ' || skipped_because, '') from notifications where state = $1 order by id",
         );
         Ok(found.bind(state).fetch_all(&self.stack.admin).await?)
     }
@@ -76,7 +76,9 @@ async fn back_to_rehearsal_nothing_more_is_sent() -> Result<()> {
     let refuse = serde_json::json!({ "kind": "rate_limited", "reset": 100 });
     scene.fault("send", TO_WANG, 1, refuse).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene
+        .until_count("select count(*) from notifications where state = 'pending' and attempts = 1", 1)
+        .await?;
     scene.stack.go_live(false, scene.now()).await?;
     scene.advance(2);
     scene.until_rungs("rehearsed", &["600"]).await?;
@@ -99,7 +101,7 @@ async fn a_rung_that_new_rules_put_into_the_past_is_skipped_and_one_that_is_late
     alerter.stop().await?;
     scene.advance(3);
     let rungs = &mut scene.stack.config.rules.ladders.pre_sales.rungs;
-    let new = domain::rules::Rung { after: Span::seconds(360), colour: Colour::Green, ..rungs[0] };
+    let new = domain::rules::Rung { after: Span::seconds(360), severity: Severity::Green, ..rungs[0] };
     rungs.insert(1, new);
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     let alerter = scene.alerter().await?;
@@ -141,7 +143,7 @@ async fn a_room_that_is_handed_over_climbs_the_other_ladder_from_then_on() -> Re
     let mut scene = Scene::start().await?;
     let rungs = &mut scene.stack.config.rules.ladders.after_sales.rungs;
     rungs[0].after = Span::seconds(420);
-    rungs[1] = domain::rules::Rung { after: Span::seconds(540), colour: Colour::Violet, ..rungs[1] };
+    rungs[1] = domain::rules::Rung { after: Span::seconds(540), severity: Severity::Violet, ..rungs[1] };
     scene.stack.apply_rules(TimeDelta::days(400)).await?;
     let alerter = scene.alerter().await?;
     scene.asks("r1", WANG).await?;
@@ -172,7 +174,7 @@ async fn an_excluded_room_raises_no_alarm_and_one_excluded_no_more_only_for_what
     scene.advance(6);
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 1);
+    assert_eq!(scene.count("select count(*) from notifications").await?, 1);
     assert_eq!(scene.count("select count(*) from alert_schedule").await?, 1);
 
     scene.stack.config.rules.excluded_rooms.names.clear();
@@ -202,7 +204,10 @@ async fn an_owner_is_asked_for_in_earnest_after_go_live() -> Result<()> {
     scene.until_waits("r1", 1).await?;
     scene.advance(5);
     scene
-        .until_count("select count(*) from alert_cards where state = 'rehearsed' and rung like 'owner-%'", 1)
+        .until_count(
+            "select count(*) from notifications where state = 'rehearsed' and step like 'owner-%'",
+            1,
+        )
         .await?;
     scene.stack.go_live(true, scene.now() + TimeDelta::seconds(1)).await?;
     scene.advance(5);

@@ -27,7 +27,7 @@ impl Scene {
         }
         self.advance(75);
         self.until_colours(TO_WANG, &["grey", "grey"]).await?;
-        self.until_count("select count(*) from alert_cards where state = 'sent'", 4).await
+        self.until_count("select count(*) from notifications where state = 'sent'", 4).await
     }
 }
 
@@ -101,7 +101,7 @@ async fn a_rung_that_is_due_takes_the_place_of_the_handover() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     alerter.stop().await?;
     scene.hand_over("r1", LI).await?;
     scene.advance(5);
@@ -121,11 +121,13 @@ async fn a_card_that_waits_for_the_former_owner_is_dropped() -> Result<()> {
     scene.fault("send", TO_WANG, 1, json!({ "kind": "rate_limited", "reset": 100 })).await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene
+        .until_count("select count(*) from notifications where state = 'pending' and attempts = 1", 1)
+        .await?;
     scene.hand_over("r1", LI).await?;
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'obsolete'", 1).await?;
     // And comes if the room does.
     scene.hand_over("r1", WANG).await?;
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
@@ -143,7 +145,7 @@ async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(75);
     scene.until_colours(TO_ALL, &["grey"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     alerter.stop().await?;
     sqlx::query(
         "insert into alert_schedule (wait, room, rules_version)
@@ -167,7 +169,7 @@ async fn an_owner_s_former_chat_says_whose_the_room_is_and_not_that_it_was_hande
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     alerter.stop().await?;
     let chats = &mut scene.stack.config.feishu.chats;
     chats.clear();
@@ -199,7 +201,7 @@ async fn a_handover_presses_nobody_for_a_time_before_go_live_or_in_an_excluded_r
     scene.until_count("select count(*) from rooms where excluded_since is not null", 0).await?;
     scene.until_looked().await?;
     assert!(scene.cards(TO_LI).await?.is_empty());
-    assert_eq!(scene.count("select count(*) from alert_cards where chat = 'oc_li'").await?, 0);
+    assert_eq!(scene.count("select count(*) from notifications where address = 'oc_li'").await?, 0);
     scene.stop(alerter).await
 }
 
@@ -218,7 +220,7 @@ async fn a_handover_waits_while_folding_is_behind() -> Result<()> {
     scene.advance(1);
     let alerter = scene.alerter().await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards where chat = 'oc_li'").await?, 0);
+    assert_eq!(scene.count("select count(*) from notifications where address = 'oc_li'").await?, 0);
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
     let told = scene.until_colours(TO_LI, &["grey"]).await?.remove(0);
     assert!(told.title.contains("示例公司-r2"), "{}", told.title);

@@ -40,8 +40,8 @@ async fn after_a_long_sleep_only_the_highest_rung_is_sent() -> Result<()> {
     scene.until_colours(TO_WANG, &["red"]).await?;
     scene.until_colours(TO_ALL, &["red"]).await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards where state = 'superseded'").await?, 3);
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 5);
+    assert_eq!(scene.count("select count(*) from notifications where state = 'superseded'").await?, 3);
+    assert_eq!(scene.count("select count(*) from notifications").await?, 5);
     assert_eq!(colours(&scene.cards(TO_WANG).await?), ["red"]);
     scene.stop(alerter).await
 }
@@ -55,10 +55,12 @@ async fn a_card_that_could_not_go_out_gives_way_to_the_next_rung() -> Result<()>
     scene.fault("send", TO_WANG, 1, refuse).await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene
+        .until_count("select count(*) from notifications where state = 'pending' and attempts = 1", 1)
+        .await?;
     scene.advance(5);
     scene.until_colours(TO_WANG, &["yellow"]).await?;
-    assert_eq!(scene.count("select count(*) from alert_cards where state = 'superseded'").await?, 1);
+    assert_eq!(scene.count("select count(*) from notifications where state = 'superseded'").await?, 1);
     scene.stop(alerter).await
 }
 
@@ -74,7 +76,7 @@ async fn who_is_answered_in_time_causes_no_card() -> Result<()> {
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     scene.until_looked().await?;
     assert!(scene.cards(TO_WANG).await?.is_empty());
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 1);
+    assert_eq!(scene.count("select count(*) from notifications").await?, 1);
     scene.stop(alerter).await
 }
 
@@ -93,7 +95,7 @@ async fn imported_history_never_alarms() -> Result<()> {
     scene.advance(6);
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from alert_cards").await?, 1, "only of the new room");
+    assert_eq!(scene.count("select count(*) from notifications").await?, 1, "only of the new room");
     assert!(scene.cards(TO_WANG).await?.is_empty());
     scene.stop(alerter).await
 }
@@ -106,7 +108,7 @@ async fn a_new_ladder_holds_for_waits_that_are_open() -> Result<()> {
     scene.until_count("select count(*) from alert_schedule", 1).await?;
     let rungs = &mut scene.stack.config.rules.ladders.pre_sales.rungs;
     rungs[0].after = domain::span::Span::seconds(120);
-    rungs[0].colour = domain::rules::Colour::Green;
+    rungs[0].severity = domain::rules::Severity::Green;
     // From now on: the room's past is not judged again, so that nothing but the rules shows the change.
     scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
     scene.advance(2);

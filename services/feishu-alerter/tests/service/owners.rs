@@ -98,12 +98,14 @@ async fn an_ask_that_never_went_out_has_asked_nobody() -> Result<()> {
     let refuse = serde_json::json!({ "kind": "rate_limited", "reset": 100 });
     scene.fault("send", TO_ALL, 1, refuse).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending' and attempts = 1", 1).await?;
+    scene
+        .until_count("select count(*) from notifications where state = 'pending' and attempts = 1", 1)
+        .await?;
     scene.command("c1", room("r1"), cancel(&asked)).await?;
     scene.until_count("select count(*) from waits where state = 'cancelled'", 1).await?;
     scene.until_looked().await?;
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state = 'obsolete'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'obsolete'", 1).await?;
     scene.publish(&says("r1", CHEN, scene.now(), "还是没有人吗？")).await?;
     scene.until_waits("r1", 2).await?;
     scene.advance(5);

@@ -18,9 +18,9 @@ async fn a_chat_that_the_bot_is_not_in_stops_no_other() -> Result<()> {
     scene.advance(5);
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     scene
-        .until_count("select count(*) from alert_cards where state = 'dead' and last_code = 230002", 1)
+        .until_count("select count(*) from notifications where state = 'failed' and last_code = 230002", 1)
         .await?;
-    let sends = scene.count("select sum(attempts)::bigint from alert_cards where state = 'dead'").await?;
+    let sends = scene.count("select sum(attempts)::bigint from notifications where state = 'failed'").await?;
     assert_eq!(sends, 1, "tried once, and never again");
     scene.stop(alerter).await
 }
@@ -45,7 +45,7 @@ async fn whatever_happens_to_the_call_there_is_exactly_one_message() -> Result<(
         scene.asks("r1", WANG).await?;
         scene.advance(5);
         scene
-            .until_count("select count(*) from alert_cards where state = 'sent' and attempts >= 2", 1)
+            .until_count("select count(*) from notifications where state = 'sent' and attempts >= 2", 1)
             .await?;
         assert_eq!(scene.cards(TO_WANG).await?.len(), 1, "{fault}");
         scene.stop(alerter).await?;
@@ -63,18 +63,18 @@ async fn after_an_outage_of_the_network_only_what_is_still_true_goes_out() -> Re
     scene.asks("r1", WANG).await?;
     scene.asks("r2", LI).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
     proxy.shut().await;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where rung = '600' and attempts > 0", 2).await?;
+    scene.until_count("select count(*) from notifications where step = '600' and attempts > 0", 2).await?;
     scene.advance(10);
-    scene.until_count("select count(*) from alert_cards where rung = '1200' and attempts > 0", 2).await?;
+    scene.until_count("select count(*) from notifications where step = '1200' and attempts > 0", 2).await?;
     scene.publish(&says("r2", LI, scene.now(), "开好了")).await?;
     scene.until_count("select count(*) from waits where state = 'answered'", 1).await?;
     scene.until_looked().await?;
     proxy.open().await?;
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+    scene.until_count("select count(*) from notifications where state in ('pending', 'sending')", 0).await?;
     scene.until_titled(TO_LI, "已回复").await?;
     assert_eq!(colours(&scene.cards(TO_LI).await?), [CLOSED], "answered meanwhile");
     scene.until_colours(TO_WANG, &[LINE, "orange"]).await?;
@@ -83,7 +83,7 @@ async fn after_an_outage_of_the_network_only_what_is_still_true_goes_out() -> Re
 
 /// The first attempt stands in the chat, and nobody knows.
 #[tokio::test]
-async fn a_refusal_after_an_attempt_in_doubt_says_nothing_about_that_one() -> Result<()> {
+async fn a_refusal_after_an_attempt_unconfirmed_says_nothing_about_that_one() -> Result<()> {
     for code in [230_028, 230_002] {
         let mut scene = Scene::start().await?;
         let alerter = scene.alerter().await?;
@@ -93,7 +93,7 @@ async fn a_refusal_after_an_attempt_in_doubt_says_nothing_about_that_one() -> Re
         scene.advance(5);
         scene
             .until_count(
-                "select count(*) from alert_cards where state = 'sent' and attempts = 3 and generation = 0",
+                "select count(*) from notifications where state = 'sent' and attempts = 3 and generation = 0",
                 1,
             )
             .await?;
@@ -111,16 +111,16 @@ async fn a_card_that_cannot_be_made_holds_up_no_other_of_its_chat() -> Result<()
     scene.fault("send", TO_WANG, 1, json!({ "kind": "rate_limited", "reset": 60 })).await?;
     let alerter = scene.alerter().await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending'", 2).await?;
-    scene.until_count("select count(*) from alert_cards where attempts = 1", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'pending'", 2).await?;
+    scene.until_count("select count(*) from notifications where attempts = 1", 1).await?;
     // As a later release might have left it.
-    sqlx::query("update alert_cards set payload = '{}' where attempts = 1")
+    sqlx::query("update notifications set payload = '{}' where attempts = 1")
         .execute(&scene.stack.admin)
         .await?;
     scene.advance(2);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
     scene
-        .until_count("select count(*) from alert_cards where payload = '{}' and state = 'pending'", 1)
+        .until_count("select count(*) from notifications where payload = '{}' and state = 'pending'", 1)
         .await?;
     scene.stop(alerter).await
 }
@@ -136,7 +136,7 @@ async fn a_card_whose_content_is_refused_goes_out_simpler() -> Result<()> {
     assert!(!card.text.contains("发票开好了吗？"), "without the lines that were refused: {}", card.text);
     scene
         .until_count(
-            "select count(*) from alert_cards where state = 'sent' and form = 'minimal' and generation = 1",
+            "select count(*) from notifications where state = 'sent' and form = 'minimal' and generation = 1",
             1,
         )
         .await?;
@@ -153,10 +153,10 @@ async fn after_the_hour_of_the_uuid_nothing_is_tried_blindly() -> Result<()> {
     scene.fault("send", TO_WANG, 100, json!({ "kind": "drop" })).await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where in_doubt and attempts >= 2", 1).await?;
+    scene.until_count("select count(*) from notifications where unconfirmed and attempts >= 2", 1).await?;
     // Both more than the hour, and past the end of the ladder.
     scene.advance(70);
-    scene.until_count("select count(*) from alert_cards where state = 'parked'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'parked'", 1).await?;
     // Not before: the card would go out in between.
     scene.control("DELETE", "faults", &json!({})).await?;
     scene.until_colours(TO_WANG, &["turquoise", "grey"]).await?;
@@ -171,12 +171,12 @@ async fn when_the_months_calls_are_used_up_everything_stops_and_nothing_is_lost(
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     scene
-        .until_count("select count(*) from alert_cards where last_code = 99991403 and state = 'pending'", 1)
+        .until_count("select count(*) from notifications where last_code = 99991403 and state = 'pending'", 1)
         .await?;
     scene.control("PATCH", "switches", &json!({ "monthly_calls_left": null })).await?;
     scene.asks("r2", LI).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'pending'", 2).await?;
     scene.until_looked().await?;
     assert!(scene.cards(TO_WANG).await?.is_empty() && scene.cards(TO_LI).await?.is_empty(), "stopped");
     scene.advance(5);

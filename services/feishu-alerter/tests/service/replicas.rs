@@ -21,7 +21,7 @@ async fn two_replicas_send_every_card_once_and_in_order() -> Result<()> {
         scene.asks(&format!("r{n}"), WANG).await?;
     }
     scene.advance(6);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", ROOMS.try_into()?).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", ROOMS.try_into()?).await?;
     assert_in_order(&scene, ROOMS).await?;
     assert_paced(&scene).await?;
 
@@ -46,7 +46,7 @@ async fn two_replicas_send_every_card_once_and_in_order() -> Result<()> {
     let third = scene.alerter().await?;
     scene.advance(2);
     scene
-        .until_count("select count(*) from alert_cards where state = 'sent'", (2 * ROOMS).try_into()?)
+        .until_count("select count(*) from notifications where state = 'sent'", (2 * ROOMS).try_into()?)
         .await?;
     assert_in_order(&scene, 2 * ROOMS).await?;
     scene.stop(third).await
@@ -63,11 +63,11 @@ async fn a_replica_that_slept_over_its_claim_takes_no_card_back() -> Result<()> 
     asleep.await;
     let other = scene.alerter().await?;
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state = 'sent' and attempts = 2", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent' and attempts = 2", 1).await?;
     wake.send(()).ok();
     sleeper.stop().await?;
     assert_eq!(
-        scene.count("select count(*) from alert_cards where state = 'sent' and generation = 0").await?,
+        scene.count("select count(*) from notifications where state = 'sent' and generation = 0").await?,
         1
     );
     assert_in_order(&scene, 1).await?;
@@ -85,7 +85,7 @@ async fn a_replica_that_wakes_up_too_late_does_not_call() -> Result<()> {
     asleep.await;
     let other = scene.alerter().await?;
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
     scene.until_titled(TO_WANG, "已回复").await?;
     scene.advance(70);
@@ -112,7 +112,7 @@ async fn assert_paced(scene: &Scene) -> Result<()> {
 async fn assert_in_order(scene: &Scene, count: usize) -> Result<()> {
     let cards = scene.cards(TO_WANG).await?;
     let there: Vec<&str> = cards.iter().map(|card| card.message_id.as_str()).collect();
-    let decided: Vec<String> = sqlx::query_scalar("select message_id from alert_cards order by id")
+    let decided: Vec<String> = sqlx::query_scalar("select message_id from notifications order by id")
         .fetch_all(&scene.stack.admin)
         .await?;
     assert_eq!((there.len(), there), (count, decided.iter().map(String::as_str).collect()));

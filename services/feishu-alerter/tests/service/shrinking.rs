@@ -49,7 +49,7 @@ async fn a_card_shrinks_to_a_line_once_a_higher_one_stands_in_its_chat() -> Resu
 
 /// What may not stand in the chat takes nothing's place.
 #[tokio::test]
-async fn a_card_in_doubt_takes_no_other_s_place() -> Result<()> {
+async fn a_card_unconfirmed_takes_no_other_s_place() -> Result<()> {
     let mut scene = Scene::start().await?;
     let alerter = scene.alerter().await?;
     scene.asks("r1", WANG).await?;
@@ -58,11 +58,11 @@ async fn a_card_in_doubt_takes_no_other_s_place() -> Result<()> {
     scene.fault("send", TO_WANG, 1, json!({ "kind": "drop" })).await?;
     scene.fault("send", TO_WANG, 1, json!({ "kind": "rate_limited", "reset": 60 })).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where in_doubt and attempts = 2", 1).await?;
+    scene.until_count("select count(*) from notifications where unconfirmed and attempts = 2", 1).await?;
     scene.until_looked().await?;
     assert_eq!(colours(&scene.cards(TO_WANG).await?), ["turquoise"]);
     assert_eq!(
-        scene.count("select count(*) from alert_cards where wanted->>'state' = 'escalated'").await?,
+        scene.count("select count(*) from notifications where wanted->>'state' = 'escalated'").await?,
         0
     );
     scene.advance(2);
@@ -78,7 +78,7 @@ async fn killed_after_the_sending_the_former_card_shrinks_all_the_same() -> Resu
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     let reached = alerter.faults.arm(point::BEFORE_RECORD);
     scene.advance(5);
     reached.await;
@@ -101,9 +101,9 @@ async fn a_card_that_cannot_be_changed_stays_as_it_was() -> Result<()> {
     scene.fault("update", TO_WANG, 1, json!({ "kind": "status", "status": 503 })).await?;
     scene.fault("update", TO_WANG, 1, json!({ "kind": "code", "code": 230_031 })).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where not changeable", 1).await?;
+    scene.until_count("select count(*) from notifications where not changeable", 1).await?;
     let cards = scene.until_colours(TO_WANG, &["turquoise", "yellow"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
     scene.press(&cards[0].message_id, "normal").await?;
     scene.until_colours(TO_WANG, &["turquoise", CLOSED]).await?;
     scene.stop(alerter).await
@@ -117,11 +117,11 @@ async fn a_plain_text_takes_no_card_s_place() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     scene.fault("send", TO_WANG, 2, json!({ "kind": "code", "code": 230_028 })).await?;
     scene.advance(5);
     scene
-        .until_count("select count(*) from alert_cards where state = 'sent' and form = 'plain_text'", 1)
+        .until_count("select count(*) from notifications where state = 'sent' and form = 'plain_text'", 1)
         .await?;
     scene.until_looked().await?;
     assert_eq!(colours(&scene.cards(TO_WANG).await?), ["turquoise", ""]);
@@ -141,7 +141,7 @@ async fn what_was_missed_is_made_up_for() -> Result<()> {
     scene.advance(5);
     scene.until_colours(TO_WANG, &[LINE, "yellow"]).await?;
     // As a release left it that knew of no lines.
-    sqlx::query("update alert_cards set wanted = '{\"state\": \"waiting\"}'")
+    sqlx::query("update notifications set wanted = '{\"state\": \"waiting\"}'")
         .execute(&scene.stack.admin)
         .await?;
     scene.until_colours(TO_WANG, &["turquoise", "yellow"]).await?;

@@ -34,7 +34,8 @@ impl Scene {
     async fn until_lists(&self, count: usize) -> Result<Vec<Seen>> {
         testkit::until(&format!("{count} lists"), || async { Ok(self.lists().await?.len() == count) })
             .await?;
-        self.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+        self.until_count("select count(*) from notifications where state in ('pending', 'sending')", 0)
+            .await?;
         self.lists().await
     }
 
@@ -51,7 +52,7 @@ impl Scene {
         })
         .await?;
         self.until_looked().await?;
-        let made = self.count("select count(*) from alert_cards where about = 'unanswered'").await?;
+        let made = self.count("select count(*) from notifications where subject_kind = 'unanswered'").await?;
         anyhow::ensure!(made == count, "{made} lists: {why}");
         Ok(())
     }
@@ -157,7 +158,7 @@ async fn killed_while_it_is_sent_the_list_is_there_once() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(75);
     scene.until_at_the_end(1).await?;
-    scene.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+    scene.until_count("select count(*) from notifications where state in ('pending', 'sending')", 0).await?;
     let reached = alerter.faults.arm(point::BEFORE_RECORD);
     scene.move_to(nine)?;
     reached.await;
@@ -165,7 +166,10 @@ async fn killed_while_it_is_sent_the_list_is_there_once() -> Result<()> {
     let alerter = scene.alerter().await?;
     scene.advance(2);
     scene
-        .until_count("select count(*) from alert_cards where about = 'unanswered' and state = 'sent'", 1)
+        .until_count(
+            "select count(*) from notifications where subject_kind = 'unanswered' and state = 'sent'",
+            1,
+        )
         .await?;
     assert_eq!(scene.lists().await?.len(), 1);
     scene.stop(alerter).await

@@ -15,7 +15,8 @@ impl Scene {
             Ok(self.cards(chat).await?.last().is_some_and(|card| card.colour == colour))
         })
         .await?;
-        self.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+        self.until_count("select count(*) from notifications where state in ('pending', 'sending')", 0)
+            .await?;
         Ok(self.cards(chat).await?.remove(self.cards(chat).await?.len() - 1))
     }
 
@@ -82,7 +83,7 @@ async fn after_ten_minutes_the_button_is_gone_and_a_press_comes_too_late() -> Re
     testkit::until("the button is gone", || async { Ok(!scene.cards(TO_WANG).await?[0].has_button) }).await?;
     assert_eq!(scene.toast(&closed).await?, LATE);
     assert_eq!(scene.count("select count(*) from commands").await?, 1);
-    scene.until_count("select count(*) from alert_cards where wanted is distinct from shown", 0).await?;
+    scene.until_count("select count(*) from notifications where wanted is distinct from shown", 0).await?;
     scene.stop(alerter).await
 }
 
@@ -115,7 +116,7 @@ async fn forged_replayed_and_misplaced_presses_take_nothing_back() -> Result<()>
     }
     scene.advance(5);
     let cards = scene.until_colours(TO_WANG, &["turquoise", "turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
     scene.press(&cards[0].message_id, "normal").await?;
     let cards = scene.until_colours(TO_WANG, &[CLOSED, "turquoise"]).await?;
     for variant in
@@ -135,7 +136,7 @@ async fn forged_replayed_and_misplaced_presses_take_nothing_back() -> Result<()>
         "{shown}"
     );
     assert_eq!(scene.count("select count(*) from commands").await?, 1);
-    assert_eq!(scene.count("select sum(undone)::bigint from alert_cards").await?, 0);
+    assert_eq!(scene.count("select count(*) from notification_actions where action = 'undo'").await?, 0);
 
     scene.press(&cards[0].message_id, "normal").await?;
     scene.until_colours(TO_WANG, &["turquoise", "turquoise"]).await?;
@@ -159,7 +160,7 @@ async fn what_was_asked_meanwhile_joins_the_wait_that_goes_on() -> Result<()> {
     scene.until_waits("r1", 2).await?;
     scene.advance(5);
     let cards = scene.until_colours(TO_WANG, &[CLOSED, "turquoise"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 2).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
     assert_eq!(scene.toast(&cards[0]).await?, UNDONE);
     // Ten minutes since the first question: the rung of the wait as it is now.
     scene.until_colours(TO_WANG, &[LINE, LINE, "yellow"]).await?;
@@ -183,7 +184,7 @@ async fn a_press_ends_what_its_card_shows_since_it_was_changed() -> Result<()> {
     assert_eq!(scene.toast(&closed).await?, UNDONE);
     let redrawn = scene.standing(TO_WANG, "turquoise").await?;
     assert!(redrawn.text.contains("发票也要一张"), "{}", redrawn.text);
-    scene.until_count("select count(*) from alert_cards where wanted is distinct from shown", 0).await?;
+    scene.until_count("select count(*) from notifications where wanted is distinct from shown", 0).await?;
     assert_eq!(scene.toast(&redrawn).await?, DONE);
     scene.until_count("select count(*) from commands where decision = 'applied'", 3).await?;
     let open = "select count(*) from waits where state = 'open' and replaced_by is null";

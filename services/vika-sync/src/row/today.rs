@@ -82,9 +82,9 @@ fn waiting(facts: &Facts<'_>) -> Cells {
     let last = last_wait(facts);
     let unverified = last.is_some_and(|wait| facts.unseen.affects(wait, facts.now));
     let elapsed = open.map(|open| CALENDAR.working_time(open.opened.at, facts.now));
-    let level = elapsed
-        .and_then(|elapsed| current_level(ladder(facts), elapsed))
-        .map(|(rung, colour)| words::level(wording::colour(colour), &wording::duration(seconds(rung.0))));
+    let level = elapsed.and_then(|elapsed| current_level(ladder(facts), elapsed)).map(|(rung, severity)| {
+        words::level(wording::severity(severity), &wording::duration(seconds(rung.0)))
+    });
     vec![
         (Today::WaitState, Cell::text(wording::wait_state(last, unverified)), Refresh::Steady),
         (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
-use domain::rules::Colour;
+use domain::rules::Severity;
 use domain::wording;
 use reqwest::{Client, Method, RequestBuilder};
 use runtime::{Clock, Config};
@@ -230,7 +230,7 @@ fn gone(part: &str, error: &dyn Display) -> anyhow::Error {
 
 /// The colours by the word with which 当前级别 begins.
 fn colours() -> Value {
-    let colours = Colour::ALL.iter().map(|colour| (wording::colour(*colour).to_owned(), json!(colour)));
+    let colours = Severity::ALL.iter().map(|colour| (wording::severity(*colour).to_owned(), json!(colour)));
     Value::Object(colours.collect())
 }
 

@@ -1,7 +1,6 @@
 //! What a card is made from.
 
-use domain::rules::Colour;
-use feishu::{CardUuid, OpenId};
+use domain::rules::Severity;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,11 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Everything that a card shows. Names and lines may be anything that strangers write.
 #[derive(Debug, Clone)]
 pub struct CardFacts {
-    /// The card's identity; stands in the button and in a folded panel.
-    pub marker: CardUuid,
     /// What the card is for.
     pub kind: CardKind,
-    pub level: Colour,
+    pub level: Severity,
     /// The rung's threshold in working time. Not the time waited so far: that would move.
     pub threshold: Duration,
     /// The customer's display name; empty if the card is about no customer.
@@ -62,8 +59,8 @@ pub enum CardKind {
 #[derive(Debug, Clone)]
 pub struct Owner {
     pub name: String,
-    /// To be mentioned, where the card goes to a group. One id that Feishu does not know fails the whole card.
-    pub mention: Option<OpenId>,
+    /// The account to be mentioned, where others read along.
+    pub mention: Option<String>,
 }
 
 /// One message of the room as the card shows it.
@@ -135,47 +132,5 @@ impl CardState {
     /// Whether the customer still waits, or our account is still away.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Waiting { .. })
-    }
-}
-
-/// How much of a card is sent. Each step down is another content and so needs another uuid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    Full,
-    /// Without the mention, saying so.
-    WithoutMention,
-    /// Title, names and buttons only.
-    Minimal,
-    /// No card at all. It cannot be updated later.
-    PlainText,
-}
-
-/// Every form with the name that it is stored under.
-const FORMS: [(Form, &str); 4] = [
-    (Form::Full, "full"),
-    (Form::WithoutMention, "without_mention"),
-    (Form::Minimal, "minimal"),
-    (Form::PlainText, "plain_text"),
-];
-
-impl Form {
-    /// The name that it is stored under.
-    pub fn name(self) -> &'static str {
-        FORMS.iter().find(|(form, _)| *form == self).map_or("full", |(_, name)| name)
-    }
-
-    /// The form with this name; everything for a name of another release.
-    pub fn from_name(name: &str) -> Self {
-        FORMS.iter().find(|(_, stored)| *stored == name).map_or(Self::Full, |(form, _)| *form)
-    }
-
-    /// The next simpler form after a definite refusal; `None` when there is nothing simpler.
-    pub fn simpler(self) -> Option<Self> {
-        match self {
-            Self::Full => Some(Self::WithoutMention),
-            Self::WithoutMention => Some(Self::Minimal),
-            Self::Minimal => Some(Self::PlainText),
-            Self::PlainText => None,
-        }
     }
 }

@@ -182,10 +182,10 @@ async fn killed_between_send_and_record_there_is_one_card() -> Result<()> {
     service.abort();
     reached.await;
     alerter.kill().await;
-    assert_eq!(scene.count("select count(*) from alert_cards where state = 'sending'").await?, 1);
+    assert_eq!(scene.count("select count(*) from notifications where state = 'sending'").await?, 1);
     let alerter = scene.alerter().await?;
     scene.advance(2);
-    scene.until_count("select count(*) from alert_cards where state = 'sent' and attempts = 2", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent' and attempts = 2", 1).await?;
     assert_eq!(scene.cards(TO_OPERATORS).await?.len(), 1, "tried twice, there once");
     let service = beating(&scene, Role::RoomState).await?;
     until_titles(&scene, &[SILENT_OVER]).await?;
@@ -267,10 +267,10 @@ async fn a_card_that_is_parked_late_is_told() -> Result<()> {
     scene.fault("send", TO_WANG, 100, serde_json::json!({ "kind": "drop" })).await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where in_doubt and attempts >= 2", 1).await?;
+    scene.until_count("select count(*) from notifications where unconfirmed and attempts >= 2", 1).await?;
     scene.control("DELETE", "faults", &serde_json::json!({})).await?;
     scene.advance(70);
-    scene.until_count("select count(*) from alert_cards where state = 'parked'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'parked'", 1).await?;
     until("the operators are told", || async {
         Ok(scene.cards(TO_OPERATORS).await?.iter().any(|card| card.title.starts_with("⚠️ W11")))
     })

@@ -157,7 +157,7 @@ async fn without_the_rights_to_upload_and_press_the_card_is_there_all_the_same()
     gateway_is(&scene, "waiting_login", TimeDelta::seconds(20)).await?;
     let card = until_titles(&scene, &[LOST]).await?.remove(0);
     assert!(card.text.contains("二维码还没有拿到"), "{}", card.text);
-    scene.until_count("select count(*) from alert_cards where press_attempts > 0", 1).await?;
+    scene.until_count("select count(*) from notifications where urgent_attempts > 0", 1).await?;
     gateway_is(&scene, "live", TimeDelta::zero()).await?;
     until_titles(&scene, &[OVER]).await?;
     stop(scene, alerter, [service, capture]).await
@@ -176,7 +176,9 @@ async fn what_could_not_be_said_for_long_is_said_once() -> Result<()> {
     gateway_is(&scene, "waiting_login", TimeDelta::seconds(20)).await?;
     for made in 1..=4 {
         until(&format!("{made} cards are made"), || async {
-            Ok(scene.count("select count(*) from alert_cards where wait like 'watch:login_lost%'").await?
+            Ok(scene
+                .count("select count(*) from notifications where subject like 'watch:login_lost%'")
+                .await?
                 == made)
         })
         .await?;
@@ -186,8 +188,8 @@ async fn what_could_not_be_said_for_long_is_said_once() -> Result<()> {
     }
     scene.control("PATCH", "switches", &json!({ "monthly_calls_left": null })).await?;
     scene.advance(11);
-    scene.until_count("select count(*) from alert_cards where press = 'done'", 1).await?;
-    scene.until_count("select count(*) from alert_cards where state in ('pending', 'sending')", 0).await?;
+    scene.until_count("select count(*) from notifications where urgent = 'done'", 1).await?;
+    scene.until_count("select count(*) from notifications where state in ('pending', 'sending')", 0).await?;
     let told = messages(&scene).await?;
     let lost: Vec<&Value> = told.iter().filter(|message| message.to_string().contains("W06")).collect();
     assert_eq!(lost.len(), 1, "{told:?}");

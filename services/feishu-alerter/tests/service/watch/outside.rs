@@ -25,7 +25,7 @@ async fn when_feishu_refuses_the_fallback_is_told_once_and_once_when_it_is_over(
     scene.control("PATCH", "switches", &json!({ "monthly_calls_left": 0 })).await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where last_code = 99991403", 1).await?;
+    scene.until_count("select count(*) from notifications where last_code = 99991403", 1).await?;
     scene.until_looked().await?;
     assert!(hooked(&scene).await?.is_empty(), "it may be over soon");
     scene.advance(5);
@@ -72,7 +72,7 @@ async fn the_heartbeat_lasts_as_long_as_people_can_be_told() -> Result<()> {
     until_beyond(0).await?;
     // Something is wrong, and people are told of it: that is no reason to be silent.
     service.abort();
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     until_beyond(count()).await?;
     scene
         .control(
@@ -85,7 +85,7 @@ async fn the_heartbeat_lasts_as_long_as_people_can_be_told() -> Result<()> {
     scene.until_count("select count(*) from alert_watch_alarms where over_at is not null", 1).await?;
     scene.advance(11);
     lonely.abort();
-    scene.until_count("select count(*) from alert_cards where state = 'dead'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'failed'", 1).await?;
     scene.until_count("select count(*) from alert_watch_alarms where key = 'feishu_refuses'", 1).await?;
     assert_silent(&calls).await;
     let service = beating(&scene, Role::RoomState).await?;
@@ -116,12 +116,12 @@ async fn an_alarm_that_alone_does_not_get_out_is_told_to_the_fallback() -> Resul
     let refused = json!({ "kind": "status", "status": 502 });
     scene.fault("send", super::support::TO_OPERATORS, 10_000, refused).await?;
     service.abort();
-    scene.until_count("select count(*) from alert_cards where failing_since is not null", 1).await?;
+    scene.until_count("select count(*) from notifications where failing_since is not null", 1).await?;
     for _ in 0..6 {
-        let tried = scene.count("select sum(attempts)::bigint from alert_cards").await?;
+        let tried = scene.count("select sum(attempts)::bigint from notifications").await?;
         scene.advance(1);
         until("it is tried again", || async {
-            Ok(scene.count("select sum(attempts)::bigint from alert_cards").await? > tried)
+            Ok(scene.count("select sum(attempts)::bigint from notifications").await? > tried)
         })
         .await?;
     }
@@ -142,7 +142,7 @@ async fn a_quota_that_is_used_up_is_told_once() -> Result<()> {
     scene.until_count("select count(*) from timeline", 1).await?;
     scene.control("PATCH", "switches", &json!({ "monthly_calls_left": 0 })).await?;
     service.abort();
-    scene.until_count("select count(*) from alert_cards where last_code = 99991403", 1).await?;
+    scene.until_count("select count(*) from notifications where last_code = 99991403", 1).await?;
     for _ in 0..6 {
         scene.advance(5);
         scene.until_looked().await?;
@@ -163,18 +163,20 @@ async fn a_card_that_nobody_tries_is_told_to_the_fallback() -> Result<()> {
     let service = beating(&scene, Role::RoomState).await?;
     let alerter = scene.alerter().await?;
     until_watching(&scene).await?;
-    store::sqlx::query("insert into alert_claims (chat, holder, until) values ('oc_wang', 'nobody', $1)")
+    store::sqlx::query("insert into alert_claims (channel, address, holder, until) values ('feishu', 'oc_wang', 'nobody', $1)")
         .bind(scene.now() + chrono::TimeDelta::days(1))
         .execute(&scene.stack.admin)
         .await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'pending'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'pending'", 1).await?;
     scene.until_looked().await?;
     assert!(hooked(&scene).await?.is_empty(), "its time has only come");
     scene.advance(5);
     // It gives way to the next rung, whose time has only come either.
-    scene.until_count("select count(*) from alert_cards where state = 'pending' and rung = '600'", 1).await?;
+    scene
+        .until_count("select count(*) from notifications where state = 'pending' and step = '600'", 1)
+        .await?;
     scene.until_looked().await?;
     assert!(hooked(&scene).await?.is_empty());
     scene.advance(6);
@@ -195,17 +197,17 @@ async fn a_chat_that_alone_takes_nothing_is_not_blamed_on_feishu() -> Result<()>
     scene.fault("send", TO_WANG, 10_000, refused).await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where failing_since is not null", 1).await?;
+    scene.until_count("select count(*) from notifications where failing_since is not null", 1).await?;
     scene.asks("r2", LI).await?;
     scene.advance(5);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     scene.publish(&says("r2", LI, scene.now(), "开好了")).await?;
     scene.until_titled(TO_LI, "已回复").await?;
     for _ in 0..8 {
-        let tried = scene.count("select sum(attempts)::bigint from alert_cards").await?;
+        let tried = scene.count("select sum(attempts)::bigint from notifications").await?;
         scene.advance(1);
         until("it is tried again", || async {
-            Ok(scene.count("select sum(attempts)::bigint from alert_cards").await? > tried)
+            Ok(scene.count("select sum(attempts)::bigint from notifications").await? > tried)
         })
         .await?;
         scene.until_looked().await?;

@@ -41,8 +41,8 @@ struct Row {
 pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let messages = in_chats(scene.world).await?;
     let rows = sqlx::query(
-        "select wait, rung, chat, threshold_seconds, id, follows, state, message_id, changeable, \
-                wanted is not distinct from shown as true_to_wait from alert_cards",
+        "select subject, step, address, threshold_seconds, id, follows, state, message_id, changeable, \
+                wanted is not distinct from shown as true_to_wait from notifications",
     )
     .fetch_all(&scene.world.admin)
     .await?;
@@ -57,12 +57,12 @@ pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
 }
 
 fn read(row: &PgRow) -> Row {
-    let rung: String = row.get("rung");
+    let rung: String = row.get("step");
     Row {
-        wait: row.get("wait"),
+        wait: row.get("subject"),
         rank: (row.get("threshold_seconds"), rung.parse::<u64>().is_ok(), row.get("id")),
         rung,
-        chat: row.get("chat"),
+        chat: row.get("address"),
         follows: row.get("follows"),
         state: row.get("state"),
         message_id: row.get("message_id"),
@@ -73,7 +73,7 @@ fn read(row: &PgRow) -> Row {
 
 /// Nobody knows whether it was sent, or the chat did not take it: for people to look at.
 fn is_unresolved(row: &Row) -> bool {
-    matches!(row.state.as_str(), "parked" | "dead")
+    matches!(row.state.as_str(), "parked" | "failed")
 }
 
 /// Each message is a card that could be due, and no two are the same.

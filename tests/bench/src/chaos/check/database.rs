@@ -129,7 +129,7 @@ pub async fn commands(scene: &Scene<'_>) -> Result<Vec<String>> {
     problems.extend(decided.difference(&published).map(|id| format!("commands: {id} was never asked")));
     let pressed = scene.performed.pressed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let waits: BTreeMap<String, String> =
-        sqlx::query_as("select uuid, follows from alert_cards where uuid is not null")
+        sqlx::query_as("select delivery_key, follows from notifications where delivery_key is not null")
             .fetch_all(&scene.world.admin)
             .await?
             .into_iter()

@@ -139,7 +139,7 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
         let waited = u64::try_from(waited.num_seconds()).unwrap_or_default();
         let step = steps(ladder).take_while(|step| step.rung.0 <= waited).last()?;
         let passed = chrono::TimeDelta::seconds(i64::try_from(step.rung.0).unwrap_or_default());
-        Some(format!("{} {}", wording::colour(step.colour), wording::duration(passed)))
+        Some(format!("{} {}", wording::severity(step.severity), wording::duration(passed)))
     });
     let mut wanted = vec![
         ("群聊名", short(&room.topic)),

@@ -1,0 +1,214 @@
+//! Notifications: what people are told, as a value. Whom it reaches in which channel is resolved from the
+//! [`crate::rules::Audience`] when one is made; how it looks is the channel's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+use strum::{Display, EnumString, IntoStaticStr};
+
+use crate::Timestamp;
+use crate::id::{EntryId, WaitId};
+use crate::ladder::RungId;
+
+/// What kind of thing a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum SubjectKind {
+    /// A customer waits.
+    Wait,
+    /// Our account left a room.
+    Departure,
+    /// All who wait although every notification about them has gone out.
+    Unanswered,
+    /// Something is wrong with Huiyin itself.
+    Alarm,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The wait that it was made for.
+    Wait(WaitId),
+    /// The entry that says that our account left.
+    Departure(EntryId),
+    /// The list of all who still wait.
+    Unanswered,
+    /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
+    /// which a restored database would give to another.
+    Alarm {
+        /// `silent:room-state`
+        key: String,
+        /// In whole milliseconds.
+        raised_at: Timestamp,
+    },
+}
+
+/// What stands for the list of all who still wait.
+const UNANSWERED: &str = "list:unanswered";
+/// What the text of an alarm begins with.
+const ALARM: &str = "watch:";
+
+impl Subject {
+    /// What kind of thing it is.
+    pub const fn kind(&self) -> SubjectKind {
+        match self {
+            Self::Wait(_) => SubjectKind::Wait,
+            Self::Departure(_) => SubjectKind::Departure,
+            Self::Unanswered => SubjectKind::Unanswered,
+            Self::Alarm { .. } => SubjectKind::Alarm,
+        }
+    }
+
+    /// From its kind and its text. `None`: there is no such subject.
+    pub fn parse(kind: SubjectKind, text: &str) -> Option<Self> {
+        match kind {
+            SubjectKind::Wait => Some(Self::Wait(WaitId(text.to_owned()))),
+            SubjectKind::Departure => Some(Self::Departure(EntryId(text.to_owned()))),
+            SubjectKind::Unanswered => (text == UNANSWERED).then_some(Self::Unanswered),
+            SubjectKind::Alarm => {
+                let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
+                let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
+                Some(Self::Alarm { key: key.to_owned(), raised_at })
+            }
+        }
+    }
+
+    /// The wait that it is about.
+    pub const fn wait(&self) -> Option<&WaitId> {
+        match self {
+            Self::Wait(wait) => Some(wait),
+            Self::Departure(_) | Self::Unanswered | Self::Alarm { .. } => None,
+        }
+    }
+}
+
+/// Without its kind.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wait(wait) => wait.fmt(f),
+            Self::Departure(entry) => entry.fmt(f),
+            Self::Unanswered => f.write_str(UNANSWERED),
+            Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
+        }
+    }
+}
+
+/// Which of the notifications about one subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Of a wait: a rung of its ladder was passed. `1200`
+    Rung(RungId),
+    /// Of a wait: somebody is to assign an owner, for a local day. `owner-2026-11-23`
+    OwnerMissing(NaiveDate),
+    /// Of a departure: the only one. `left`
+    Left,
+    /// Of a list: its local day. `2026-11-23`
+    Day(NaiveDate),
+    /// Of an alarm: how many seconds after it was raised. `0`
+    Repeat(i64),
+}
+
+/// What the step of a missing owner begins with.
+const OWNER: &str = "owner-";
+/// The only step of a departure.
+const LEFT: &str = "left";
+
+impl Step {
+    /// From its subject's kind and its text. `None`: there is no such step.
+    pub fn parse(kind: SubjectKind, text: &str) -> Option<Self> {
+        let day = |text: &str| NaiveDate::from_str(text).ok();
+        match kind {
+            SubjectKind::Wait => match text.strip_prefix(OWNER) {
+                Some(text) => day(text).map(Self::OwnerMissing),
+                None => text.parse().ok().map(Self::Rung),
+            },
+            SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
+            SubjectKind::Unanswered => day(text).map(Self::Day),
+            SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
+        }
+    }
+
+    /// The rung that was passed.
+    pub const fn rung(self) -> Option<RungId> {
+        match self {
+            Self::Rung(rung) => Some(rung),
+            Self::OwnerMissing(_) | Self::Left | Self::Day(_) | Self::Repeat(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rung(rung) => rung.fmt(f),
+            Self::OwnerMissing(day) => write!(f, "{OWNER}{day}"),
+            Self::Left => f.write_str(LEFT),
+            Self::Day(day) => day.fmt(f),
+            Self::Repeat(seconds) => seconds.fmt(f),
+        }
+    }
+}
+
+/// What can be done with a button of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ActionKind {
+    /// 不用回复: the wait is to be cancelled.
+    NoReplyNeeded,
+    /// 已回复: the wait was answered during a capture gap.
+    Answered,
+    /// 撤销: what was said of the wait, that it needs no reply, is taken back.
+    Undo,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_read_back() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+        let raised_at = Timestamp::from_timestamp_millis(1_795_052_800_123).unwrap();
+        let subjects = [
+            (Subject::Wait(WaitId("webhook:m@1".into())), "wait", "webhook:m@1"),
+            (Subject::Departure(EntryId("webhook:n".into())), "departure", "webhook:n"),
+            (Subject::Unanswered, "unanswered", "list:unanswered"),
+            (
+                Subject::Alarm { key: "silent:a@b".into(), raised_at },
+                "alarm",
+                "watch:silent:a@b@1795052800123",
+            ),
+        ];
+        for (subject, kind, text) in subjects {
+            assert_eq!((subject.kind().to_string(), subject.to_string()), (kind.into(), text.into()));
+            assert_eq!(Subject::parse(kind.parse().unwrap(), text), Some(subject));
+        }
+        let steps = [
+            (SubjectKind::Wait, Step::Rung(RungId(1_200)), "1200"),
+            (SubjectKind::Wait, Step::OwnerMissing(day), "owner-2026-11-23"),
+            (SubjectKind::Departure, Step::Left, "left"),
+            (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
+        ];
+        for (kind, step, text) in steps {
+            assert_eq!((step.to_string().as_str(), Step::parse(kind, text)), (text, Some(step)));
+        }
+    }
+
+    #[test]
+    fn a_subject_has_only_its_own_steps() {
+        for (kind, text) in [
+            (SubjectKind::Wait, "left"),
+            (SubjectKind::Wait, "owner-today"),
+            (SubjectKind::Departure, "300"),
+            (SubjectKind::Unanswered, "300"),
+            (SubjectKind::Alarm, "2026-11-23"),
+        ] {
+            assert_eq!(Step::parse(kind, text), None, "{kind} {text}");
+        }
+        assert_eq!(Subject::parse(SubjectKind::Unanswered, "list:others"), None);
+        assert_eq!(Subject::parse(SubjectKind::Alarm, "silent:room-state"), None);
+    }
+}
