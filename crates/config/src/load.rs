@@ -207,16 +207,9 @@ fn resolve(
 
 /// Whether a problem of meaning may only show because a stand-in took a faulty value's place.
 fn clouded(problem: &Problem, faults: &[Fault]) -> bool {
-    let about_chats = problem.path.starts_with("feishu.chats");
     faults.iter().filter(|fault| fault.remedy != Remedy::Remove).any(|fault| {
         let near = fault.path.parent();
-        fault.path.covers(&problem.path)
-            || (near.steps().len() >= CLOSE_DEPTH && near.covers(&problem.path))
-            || (about_chats
-                && ["rules.roster", "feishu.chats"].iter().any(|part| {
-                    let place = fault.path.to_string();
-                    place.starts_with(part) || part.starts_with(&place)
-                }))
+        fault.path.covers(&problem.path) || (near.steps().len() >= CLOSE_DEPTH && near.covers(&problem.path))
     })
 }
 

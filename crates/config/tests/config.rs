@@ -22,8 +22,11 @@ fn sample() -> Value {
             "time_zone": "Asia/Shanghai",
             "company_names": ["示例公司"],
             "roster": [
-                { "name": "王小售", "team": "pre_sales", "contacts": ["wechaty:1"] },
-                { "name": "李小后", "team": "after_sales" },
+                {
+                    "name": "王小售", "team": "pre_sales", "contacts": ["wechaty:1"],
+                    "addresses": { "feishu": { "chat": "oc_1", "open_id": "ou_1" } }
+                },
+                { "name": "李小后", "team": "after_sales", "addresses": { "feishu": { "chat": "oc_2" } } },
                 { "name": "吴小研", "team": "other" }
             ],
             "phrases": { "version": 1, "closing": ["好的"] },
@@ -38,7 +41,7 @@ fn sample() -> Value {
         },
         "feishu": {
             "app_id": "cli_1", "app_secret": SECRET, "encrypt_key": SECRET, "verification_token": SECRET,
-            "chats": { "王小售": "oc_1", "李小后": "oc_2" }, "public_chat": "oc_3"
+            "public_chat": "oc_3"
         }
     })
 }
@@ -99,8 +102,8 @@ fn five_mistakes_are_five_lines_of_one_report() {
     assert_eq!(
         found,
         [
-            "feishu.app_secert: unknown key: expected one of `app_id`, `app_secret`, `base_url`, `chats`, \
-             `enabled`, `encrypt_key`, `listen`, `people`, `public_chat`, `unanswered_at`, `verification_token`",
+            "feishu.app_secert: unknown key: expected one of `app_id`, `app_secret`, `base_url`, \
+             `enabled`, `encrypt_key`, `listen`, `public_chat`, `unanswered_at`, `verification_token`",
             "feishu.public_chat: is missing: expected a text",
             "rules.company_names: found a text, expected a list `[…]`, each item a text",
             "rules.roster[2].name: found `王小售`, which is roster[0].name too, expected a label that no other entry has",
@@ -147,6 +150,21 @@ const FORM: &[(&str, &str, &str)] = &[
     ),
     ("/rules/roster/1", r#""李小后""#, "rules.roster[1]: found a text, expected a section"),
     (
+        "/rules/roster/1/addresses/feishu/chat",
+        r#""李小后的群""#,
+        "rules.roster[1].addresses.feishu.chat: found \"李小后的群\", expected a chat's id, which begins with `oc_`",
+    ),
+    (
+        "/rules/roster/0/addresses/feishu/open_id",
+        r#""oc_1""#,
+        "rules.roster[0].addresses.feishu.open_id: found \"oc_1\", expected a person's id, which begins with `ou_`",
+    ),
+    (
+        "/rules/roster/2/addresses",
+        r#"{ "wecom": { "user": "wu" } }"#,
+        "rules.roster[2].addresses.wecom: unknown key: expected one of `feishu`",
+    ),
+    (
         "/rules/ladders/pre_sales/repeat",
         r#"{ "every": "1m", "colour": "grey", "until": "70m" }"#,
         "rules.ladders.pre_sales.repeat.audience: is missing: expected one of `owner`, `owner_and_public`",
@@ -181,10 +199,26 @@ const MEANING: &[(&str, &str, &str)] = &[
         r#"{ "name": "g", "endpoint": "http://g", "token": "t" }"#,
         "ingest.gateway.endpoint: expected host and port",
     ),
-    ("/feishu/chats/王小售", "null", "feishu.chats.王小售: is missing: expected the private chat"),
-    ("/feishu/chats/王小售", r#""oc_2""#, "feishu.chats.王小售: is the same chat as feishu.chats.李小后"),
-    ("/feishu/chats/王小售", r#""oc_3""#, "feishu.chats.王小售: is the same chat as feishu.public_chat"),
-    ("/feishu/chats/吴老板", r#""oc_9""#, "feishu.chats.吴老板: nobody in rules.roster has this name"),
+    (
+        "/rules/roster/0/addresses",
+        "null",
+        "rules.roster[0].addresses.feishu.chat: is missing: expected the private chat",
+    ),
+    (
+        "/rules/roster/1/addresses/feishu/chat",
+        r#""oc_1""#,
+        "rules.roster[1].addresses.feishu.chat: found `oc_1`, which is roster[0].addresses.feishu.chat too",
+    ),
+    (
+        "/rules/roster/2/addresses",
+        r#"{ "feishu": { "open_id": "ou_1" } }"#,
+        "rules.roster[2].addresses.feishu.open_id: found `ou_1`, which is roster[0].addresses.feishu.open_id too",
+    ),
+    (
+        "/rules/roster/0/addresses/feishu/chat",
+        r#""oc_3""#,
+        "rules.roster[0].addresses.feishu.chat: is the same chat as feishu.public_chat",
+    ),
     (
         "/feishu/public_chat",
         r#""公共群""#,
@@ -235,7 +269,7 @@ fn every_kind_of_mistake_says_what_was_expected() {
 fn what_is_switched_off_needs_no_chats_and_no_sheets() {
     let value = with(&[
         ("/feishu/enabled", json!(false)),
-        ("/feishu/chats", json!({})),
+        ("/rules/roster/0/addresses", Value::Null),
         ("/vika/enabled", json!(false)),
         ("/vika/sheets/today", json!("later")),
     ]);
@@ -248,7 +282,7 @@ fn of_what_is_switched_off_nothing_is_asked() -> Result<()> {
     let value = with(&[("/feishu", off.clone()), ("/vika", off)]);
     assert_eq!(problems(&value, &[]), Vec::<String>::new());
     // What is left of it may be unfinished, and its files need not be there.
-    let left = json!({ "enabled": false, "app_id": "", "app_secret_file": "none", "listen": "later", "chats": null });
+    let left = json!({ "enabled": false, "app_id": "", "app_secret_file": "none", "listen": "later", "public_chat": null });
     let tables = json!({ "enabled": false, "space": "", "sync_token": "", "reconcile_token_file": "none" });
     let value = with(&[("/feishu", left), ("/vika", tables)]);
     assert_eq!(problems(&value, &[]), Vec::<String>::new());

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod address;
 pub mod assignment;
 pub mod calendar;
 pub mod closing;

@@ -9,6 +9,7 @@
 
 mod action_ids;
 mod actions;
+mod address_book;
 pub mod content;
 mod failure;
 mod freshness;
@@ -58,7 +59,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let http =
         runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
-    let actions = ActionServer::bind(ctx.clone(), client.clone()).await?;
+    let actions = ActionServer::bind(ctx.clone(), client.clone(), rules.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
     let deliverer = Deliverer::new(ctx.clone(), client.clone(), rules.clone(), made.clone());

@@ -1,5 +1,6 @@
 //! What several sections ask of a value.
 
+use domain::address::FeishuChat;
 use domain::span::Span;
 
 use crate::problem::Problems;
@@ -17,6 +18,11 @@ pub(super) fn period(path: &str, span: Span, problems: &mut Problems) {
 /// What is said of a length of time that is below the least.
 pub(super) fn too_short(found: Span, least: Span) -> String {
     format!("\"{found}\" is too short: expected at least \"{least}\"")
+}
+
+/// What is said of a text that is no chat.
+pub(super) fn chat_expected() -> String {
+    format!("expected a chat's id, which begins with `{}`", FeishuChat::PREFIX)
 }
 
 /// A root to which paths are added.

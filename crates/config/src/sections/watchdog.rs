@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use domain::address::{FeishuAccount, FeishuChat};
 use domain::login::Role;
 use domain::secret::Secret;
 use domain::span::Span;
@@ -9,7 +10,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checks;
-use super::feishu::{CHAT_PREFIX, PERSON_PREFIX};
 use crate::operated::Operated;
 use crate::problem::Problems;
 use crate::schema::listed;
@@ -134,13 +134,13 @@ impl Watchdog {
     }
 
     fn check_receivers(&self, problems: &mut Problems) {
-        if !self.operators_chat.starts_with(CHAT_PREFIX) {
-            let message = format!("expected a chat's id, which begins with `{CHAT_PREFIX}`");
-            problems.add("watchdog.operators_chat", message);
+        if !self.operators_chat.starts_with(FeishuChat::PREFIX) {
+            problems.add("watchdog.operators_chat", checks::chat_expected());
         }
-        let strange = self.operators.iter().enumerate().filter(|(_, id)| !id.starts_with(PERSON_PREFIX));
+        let prefix = FeishuAccount::PREFIX;
+        let strange = self.operators.iter().enumerate().filter(|(_, id)| !id.starts_with(prefix));
         for (index, _) in strange {
-            let message = format!("expected a person's id, which begins with `{PERSON_PREFIX}`");
+            let message = format!("expected a person's id, which begins with `{prefix}`");
             problems.add(format!("watchdog.operators[{index}]"), message);
         }
     }

@@ -29,11 +29,13 @@ use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use store::alerts::actions;
 use store::alerts::cards::{self, Card};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
 use self::names::Names;
 use crate::action_ids::{self, Cancel};
+use crate::address_book::AddressBook;
 use crate::content::button::Button;
 use crate::content::card::CardState;
 use crate::content::subject::{Subject, SubjectDetail};
@@ -46,6 +48,7 @@ const LIMITS: Limits = Limits { body: 64 * 1024, request: Some(Duration::from_se
 
 pub struct ActionServer {
     ctx: Context,
+    rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
     names: Names,
     listener: TcpListener,
@@ -60,6 +63,7 @@ enum ActionKind {
 
 struct Endpoint {
     ctx: Context,
+    rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
     names: Names,
 }
@@ -69,7 +73,11 @@ impl ActionServer {
     ///
     /// # Errors
     /// If it cannot be bound.
-    pub async fn bind(ctx: Context, client: Arc<FeishuClient>) -> anyhow::Result<Self> {
+    pub async fn bind(
+        ctx: Context,
+        client: Arc<FeishuClient>,
+        rules: Arc<RulesCache>,
+    ) -> anyhow::Result<Self> {
         let feishu = &ctx.config.feishu;
         let listener = TcpListener::bind(feishu.listen)
             .await
@@ -80,17 +88,17 @@ impl ActionServer {
             verification_token: feishu.verification_token.clone(),
             encrypt_key: Some(feishu.encrypt_key.clone()),
         };
-        Ok(Self { ctx, secrets, names: Names::new(client), listener })
+        Ok(Self { ctx, rules, secrets, names: Names::new(client), listener })
     }
 
     /// Serves until the shutdown is requested.
     pub async fn serve(self) {
-        let Self { ctx, secrets, names, listener } = self;
+        let Self { ctx, rules, secrets, names, listener } = self;
         let shutdown = ctx.shutdown.clone();
         let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
         let router = axum::Router::new()
             .route("/feishu/callback", post(callback))
-            .with_state(Arc::new(Endpoint { ctx, secrets, names }));
+            .with_state(Arc::new(Endpoint { ctx, rules, secrets, names }));
         server.serve(listener, router, async move { shutdown.wait().await }).await;
     }
 }
@@ -150,13 +158,15 @@ impl Endpoint {
         let Some((card, subject)) = card_of(&mut connection, &uuid, now).await? else {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
+        let history = self.rules.get(&mut connection).await?;
         drop(connection);
         if !is_of(&card, action) {
             tracing::warn!(chat.id = card.chat, "an action names another message or chat than its card's");
             metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
-        let by = self.names.of(&action.operator, &self.ctx.config.feishu.people);
+        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
+        let by = self.names.of(&action.operator, book.name(&action.operator));
         let (toast, text) = match kind {
             ActionKind::Undo => self.undo(&subject, by, now).await?,
             ActionKind::NoReplyNeeded | ActionKind::Answered => {

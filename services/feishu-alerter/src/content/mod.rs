@@ -11,7 +11,6 @@ use domain::Timestamp;
 use domain::rules::{Colour, Rules};
 use feishu::{CardUuid, OutgoingMessage};
 use runtime::Config;
-use runtime::config::Feishu;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::alerts::cards::{self, Card};
@@ -21,6 +20,7 @@ use self::card::{CardState, Form, ListSetting, render, render_list};
 use self::day_list::DayList;
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
+use crate::address_book::AddressBook;
 use crate::failure::Failure;
 use crate::watchdog::card::{Setting, Shown};
 
@@ -71,7 +71,7 @@ impl CardContent {
     }
 
     /// Whether there is still something to say.
-    pub fn is_wanted(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> bool {
+    pub fn is_wanted(&self, card: &Card, book: AddressBook<'_>, now: Timestamp) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&card.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
@@ -79,18 +79,18 @@ impl CardContent {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
                     parse(&card.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
-                subject.shown_by(card, feishu, now).is_open() && !overtaken
+                subject.shown_by(card, book, now).is_open() && !overtaken
             }
         }
     }
 
     /// What a card shows that is sent now.
-    pub fn first(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> Result<Value, Failure> {
+    pub fn first(&self, card: &Card, book: AddressBook<'_>, now: Timestamp) -> Result<Value, Failure> {
         match self {
             Self::Alarm | Self::Unanswered(_) => Ok(card.wanted.clone()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
-                let state = subject.shown_by(card, feishu, now);
+                let state = subject.shown_by(card, book, now);
                 let open = CardState::Waiting { unverified, owner: None };
                 as_json(if state.is_open() { &state } else { &open })
             }
@@ -129,7 +129,8 @@ impl CardContent {
         Ok(match self {
             Self::Room(subject) => {
                 let state: CardState = parse(shown)?;
-                let mut facts = subject.facts(card, uuid, state, rules, &config.feishu, now);
+                let mut facts =
+                    subject.facts(card, uuid, state, rules, AddressBook::new(rules, &config.feishu), now);
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(render(&facts, form))
             }

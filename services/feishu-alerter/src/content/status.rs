@@ -7,13 +7,13 @@ use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::wait::{Ending, Wait};
-use runtime::config::Feishu;
 use serde_json::Value;
 use store::alerts::changes::{Made, Rank};
 use store::rooms::waits::{self, StoredWait, Which};
 use store::sqlx::{self, PgConnection};
 
 use crate::action_ids;
+use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::failure::Failure;
 
@@ -88,22 +88,22 @@ pub fn status_in_chat(
     owner: Option<&StaffName>,
     chat: &str,
     only_asks: bool,
-    feishu: &Feishu,
+    book: AddressBook<'_>,
 ) -> CardState {
     let (CardState::Waiting { unverified, .. }, Some(owner)) = (&status, owner) else { return status };
     let name = owner.as_str().to_owned();
-    if chat == feishu.public_chat {
+    if chat == book.public_chat() {
         if only_asks {
             return CardState::OwnerFound { owner: name };
         }
         return CardState::Waiting { unverified: *unverified, owner: Some(name) };
     }
-    if feishu.chats.get(owner).is_some_and(|own| own == chat) {
+    if book.owner(owner) == Some(chat) {
         status
-    } else if feishu.chats.values().any(|own| own == chat) {
+    } else if book.is_private(chat) {
         CardState::HandedOver { to: name }
     } else {
-        // It may have been the owner's own, until the configuration gave them another.
+        // It may have been the owner's own, until the rules gave them another.
         CardState::OwnerFound { owner: name }
     }
 }

@@ -11,13 +11,13 @@ use domain::rules::Rules;
 use domain::wait::Wait;
 use domain::wording;
 use feishu::{CardUuid, OpenId};
-use runtime::config::Feishu;
 use store::alerts::cards::{self, Card};
 use store::ingest::gaps;
 use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
+use crate::address_book::AddressBook;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::content::status::{Successions, card_state, status_in_chat};
 
@@ -60,11 +60,11 @@ impl Subject {
     }
 
     /// What this card of it shows.
-    pub fn shown_by(&self, card: &Card, feishu: &Feishu, now: Timestamp) -> CardState {
+    pub fn shown_by(&self, card: &Card, book: AddressBook<'_>, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
         match &self.detail {
             SubjectDetail::Wait { .. } => {
-                status_in_chat(self.state(now), owner, &card.chat, card.only_asks(), feishu)
+                status_in_chat(self.state(now), owner, &card.chat, card.only_asks(), book)
             }
             SubjectDetail::Departure(_) => self.state(now),
         }
@@ -87,7 +87,7 @@ impl Subject {
         marker: CardUuid,
         state: CardState,
         rules: &Rules,
-        feishu: &Feishu,
+        book: AddressBook<'_>,
         now: Timestamp,
     ) -> CardFacts {
         let (kind, customer, waiting_since) = self.who_and_when(card);
@@ -99,7 +99,7 @@ impl Subject {
             customer,
             room: self.room.topic.clone(),
             owner: self.owner().map(|owner| Owner {
-                mention: mention(feishu, owner, &card.chat),
+                mention: mention(book, owner, &card.chat),
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,
@@ -176,10 +176,6 @@ pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardStat
 }
 
 /// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.
-fn mention(feishu: &Feishu, owner: &StaffName, chat: &str) -> Option<OpenId> {
-    let mut named = feishu.people.iter().filter(|(_, name)| *name == owner.as_str());
-    match (named.next(), named.next()) {
-        (Some((open_id, _)), None) if chat == feishu.public_chat => Some(OpenId::new(open_id)),
-        _ => None,
-    }
+fn mention(book: AddressBook<'_>, owner: &StaffName, chat: &str) -> Option<OpenId> {
+    book.account(owner).filter(|_| chat == book.public_chat())
 }

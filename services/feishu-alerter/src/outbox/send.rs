@@ -17,6 +17,7 @@ use store::sqlx::{Connection, PgConnection};
 
 use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
 use super::{Deliverer, Step};
+use crate::address_book::AddressBook;
 use crate::content::card::{CardState, Form};
 use crate::content::status::as_json;
 use crate::content::{CardContent, RenderContext};
@@ -99,9 +100,9 @@ impl Deliverer {
     async fn look(&self, tx: &mut PgConnection, id: i64, now: Timestamp) -> Result<Head, Failure> {
         let Some(card) = cards::get(tx, id).await? else { return Ok(Head::None) };
         let history = self.rules.get(tx).await?;
+        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
         let content = CardContent::read(tx, &card, history.at(now), now).await?;
-        let Some(content) = content
-            .filter(|content| card.unconfirmed || content.is_wanted(&card, &self.ctx.config.feishu, now))
+        let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(wait.id = %card.wait, card.rung = card.rung, "a card is obsolete: its reason is gone");
             sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
@@ -147,7 +148,7 @@ impl Deliverer {
         let history = self.rules.get(connection).await?;
         let (rules, config) = (history.at(now), &*self.ctx.config);
         let rendering = RenderContext { rules, config, form: Form::from_name(&card.form), now };
-        let shown = content.first(card, &config.feishu, now)?;
+        let shown = content.first(card, AddressBook::new(rules, &config.feishu), now)?;
         let Some(message) = content.message(card, uuid.clone(), &shown, rendering)? else { return Ok(None) };
         let payload: Value = serde_json::to_value(&message).map_err(|error| Failure::Json("card", error))?;
         let (seen_up_to, texts_since) = (content.seen_up_to(), content.texts_since(rendering));

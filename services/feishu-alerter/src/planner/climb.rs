@@ -6,13 +6,12 @@ use domain::Timestamp;
 use domain::id::WaitId;
 use domain::ladder::RungId;
 use domain::rules::Colour;
-use runtime::config::Feishu;
 use store::alerts::cards::{self, DealtWith};
 use store::rooms::Room;
 use store::sqlx::{self, PgConnection};
 
+use crate::address_book::AddressBook;
 use crate::planner::alert_context::AlertContext;
-use crate::planner::receivers::chat_of;
 
 /// The rungs of one wait, those of the waits that it took the place of among them.
 #[derive(Debug, Default)]
@@ -84,9 +83,9 @@ impl Climb {
     /// not. Who owned the room before and got that card has it still: it is only made true again.
     ///
     /// None in a rehearsal, and none for a rung that was due before the system went live or while the room was excluded.
-    pub fn handover(&self, room: &Room, context: &AlertContext, feishu: &Feishu) -> Option<Handover> {
+    pub fn handover(&self, room: &Room, context: &AlertContext, book: AddressBook<'_>) -> Option<Handover> {
         let highest = self.highest.as_ref().filter(|_| context.phase.live)?;
-        let chat = chat_of(feishu, room.state.owner.as_ref()?);
+        let chat = book.chat_of(room.state.owner.as_ref()?);
         let since = context.phase.since.max(room.included_since);
         if highest.chats.contains(chat) || since.is_some_and(|since| highest.due_at < since) {
             return None;

@@ -12,7 +12,6 @@ use domain::ladder::{Due, RungId, Skipped, due, next_due};
 use domain::rules::Colour;
 use domain::wait::Wait;
 use runtime::Context;
-use runtime::config::Feishu;
 use runtime::telemetry::chain;
 use serde_json::Value;
 use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
@@ -22,13 +21,13 @@ use store::rooms::{self, Room};
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
+use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::content::status::{as_json, status_in_chat};
 use crate::content::subject::is_unverified;
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::{Handover, climbs};
-use crate::planner::receivers::{is_unreachable, receivers};
 
 /// A wait whose cards could not be made is deferred this long, so that it stops no other.
 const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
@@ -46,7 +45,7 @@ struct Known<'a> {
     room: &'a Room,
     context: &'a AlertContext,
     unverified: bool,
-    feishu: &'a Feishu,
+    book: AddressBook<'a>,
 }
 
 impl Decider {
@@ -93,35 +92,29 @@ impl Decider {
         let (ladder, view) = context.of(&stored, &room);
         let passed = due(ladder, Calendar::Always, view, climb.dealt_with(), context.now);
         let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
-        let feishu = &ctx.config.feishu;
-        let known = Known { wait: &stored.wait, room: &room, context, unverified, feishu };
+        let book = context.book(&ctx.config.feishu);
+        let known = Known { wait: &stored.wait, room: &room, context, unverified, book };
         if let Some(skipped) = passed.skipped {
             known.note_skipped(connection, &skipped).await?;
             climb.deal_with(skipped.step.rung);
         }
         if let Some(due) = passed.due {
-            self.make(ctx, connection, &known, &due).await?;
+            self.make(connection, &known, &due).await?;
             // Passed, with a card or without one: the next look is for the rung after it.
             climb.deal_with(due.rung);
-        } else if let Some(handover) = climb.handover(&room, context, feishu) {
+        } else if let Some(handover) = climb.handover(&room, context, book) {
             known.hand_over(connection, &handover).await?;
         }
         let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
         Ok(schedule::set_next_due(connection, id, next).await?)
     }
 
-    async fn make(
-        &self,
-        ctx: &Context,
-        connection: &mut PgConnection,
-        known: &Known<'_>,
-        due: &Due,
-    ) -> Result<(), Failure> {
-        let feishu = &ctx.config.feishu;
+    async fn make(&self, connection: &mut PgConnection, known: &Known<'_>, due: &Due) -> Result<(), Failure> {
+        let book = known.book;
         let day = known.context.now.with_timezone(&known.context.rules().time_zone).date_naive();
         let owner = known.room.state.owner.as_ref();
-        let chats = receivers(feishu, owner, due.audience);
-        if let Some(owner) = owner.filter(|owner| is_unreachable(feishu, owner)) {
+        let chats = book.receivers(owner, due.audience);
+        if let Some(owner) = owner.filter(|owner| book.owner(owner).is_none()) {
             self.note_unreachable(owner);
         }
         let rehearsal = !known.context.phase.live;
@@ -130,7 +123,7 @@ impl Decider {
             // Nobody to alert yet. The rung stays open, so that an owner assigned in the meantime gets its card at once.
             if owner.is_none() && !cards::asked_for_owner(connection, room, day, rehearsal).await? {
                 let rung = format!("owner-{day}");
-                known.insert(connection, due, &rung, &feishu.public_chat, Some(day)).await?;
+                known.insert(connection, due, &rung, book.public_chat(), Some(day)).await?;
             }
             return Ok(());
         };
@@ -143,7 +136,7 @@ impl Decider {
         let rung = due.rung.to_string();
         for chat in &chats {
             // A card in the public chat can ask for the owner as well: two at once would say less.
-            let asks = ask && *chat == feishu.public_chat;
+            let asks = ask && *chat == book.public_chat();
             known.insert(connection, due, &rung, chat, asks.then_some(day)).await?;
         }
         Ok(())
@@ -151,7 +144,7 @@ impl Decider {
 
     fn note_unreachable(&self, owner: &StaffName) {
         if self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.clone()) {
-            tracing::warn!(owner = %owner, "no entry in feishu.chats: cards go to the public chat instead");
+            tracing::warn!(owner = %owner, "no chat of their own in the roster: cards go to the public chat instead");
         }
     }
 }
@@ -216,7 +209,7 @@ impl Known<'_> {
         let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
         let only_asks = card.ask_day.is_some() && card.rung.parse::<RungId>().is_err();
         let owner = self.room.state.owner.as_ref();
-        as_json(&status_in_chat(waiting, owner, card.chat, only_asks, self.feishu))
+        as_json(&status_in_chat(waiting, owner, card.chat, only_asks, self.book))
     }
 
     /// For whoever asks why no card came. It is nobody's card, so it has no chat.

@@ -6,15 +6,14 @@ use domain::Timestamp;
 use domain::golive::Phase;
 use domain::id::WaitId;
 use domain::rules::{Audience, Colour};
-use runtime::config::Feishu;
 use store::alerts::cards::{self, InitialStatus, NewCard, SubjectKind};
 use store::rooms::Room;
 use store::sqlx::PgConnection;
 
+use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::content::status::as_json;
 use crate::failure::Failure;
-use crate::planner::receivers::receivers;
 
 /// What stands in the place of a rung.
 const RUNG: &str = "left";
@@ -26,7 +25,7 @@ const REPORTED_WITHIN: TimeDelta = TimeDelta::days(1);
 /// Makes the cards of every room among these that nobody observes and that is not excluded; those that are made stay as they are.
 pub async fn insert_cards(
     connection: &mut PgConnection,
-    feishu: &Feishu,
+    book: AddressBook<'_>,
     rooms: impl Iterator<Item = &Room> + Send,
     phase: Phase,
     now: Timestamp,
@@ -39,7 +38,7 @@ pub async fn insert_cards(
         }
         let entry = WaitId(absence.entry.0.clone());
         let owner = room.state.owner.as_ref();
-        for chat in receivers(feishu, owner, Audience::OwnerAndPublic) {
+        for chat in book.receivers(owner, Audience::OwnerAndPublic) {
             let card = NewCard {
                 subject_kind: SubjectKind::Departure,
                 wait: &entry,
