@@ -39,10 +39,10 @@ async fn what_would_change_is_told_and_only_then_done() -> Result<()> {
         Ok(entries == 6)
     })
     .await?;
-    company.stack.config.rules.roster.push(serde_json::from_value(
-        serde_json::json!({ "name": "周新人", "team": "pre_sales", "contacts": ["webhook:zhou"] }),
-    )?);
-    company.stack.config.feishu.chats.insert(domain::id::StaffName("周新人".into()), "oc_zhou".into());
+    company.stack.config.rules.roster.push(serde_json::from_value(serde_json::json!({
+        "name": "周新人", "team": "pre_sales", "contacts": ["webhook:zhou"],
+        "addresses": { "feishu": { "chat": "oc_zhou" } }
+    }))?);
     company.stack.apply_rules(chrono::TimeDelta::days(1)).await?;
 
     let from = (company.stack.started - chrono::TimeDelta::hours(2)).to_rfc3339();

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod address;
 pub mod assignment;
 pub mod calendar;
 pub mod closing;
@@ -15,6 +16,7 @@ pub mod gap;
 pub mod golive;
 pub mod id;
 pub mod ladder;
+pub mod login;
 pub mod message;
 pub mod nature;
 pub mod notification;
@@ -23,6 +25,7 @@ pub mod oracle;
 pub mod presence;
 pub mod role;
 pub mod rules;
+pub mod secret;
 pub mod span;
 mod text;
 pub mod timeline;

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::address::Addresses;
 use crate::id::{PersonKey, StaffName};
 use crate::span::Span;
 
@@ -63,6 +64,21 @@ pub struct RosterEntry {
     /// The person's chat accounts, as `source:contact-id`.
     #[serde(default)]
     pub contacts: Vec<PersonKey>,
+    /// Where the person is reached, by channel: whoever can own a room needs one.
+    #[serde(default, skip_serializing_if = "Addresses::is_empty")]
+    pub addresses: Addresses,
+}
+
+impl RosterEntry {
+    /// The person's private chat on Feishu.
+    pub fn feishu_chat(&self) -> Option<&str> {
+        Some(self.addresses.feishu.as_ref()?.chat.as_ref()?.as_str())
+    }
+
+    /// The person's account on Feishu.
+    pub fn feishu_account(&self) -> Option<&str> {
+        Some(self.addresses.feishu.as_ref()?.open_id.as_ref()?.as_str())
+    }
 }
 
 /// A team of the roster.
@@ -301,6 +317,11 @@ impl Rules {
     /// The roster entry that lists a chat account.
     pub fn staff_by_contact(&self, contact: &PersonKey) -> Option<&RosterEntry> {
         self.roster.iter().find(|entry| entry.contacts.contains(contact))
+    }
+
+    /// The roster entry of a member of staff.
+    pub fn staff(&self, name: &StaffName) -> Option<&RosterEntry> {
+        self.roster.iter().find(|entry| entry.name == *name)
     }
 
     /// The one roster entry with a name (blanks around it do not count).

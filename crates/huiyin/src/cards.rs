@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use domain::notification::SubjectKind;
-use runtime::config::Feishu;
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
@@ -20,7 +19,7 @@ use crate::wording::{self, STATES};
 /// What it uses of the configuration.
 const USED: [&str; 7] = [
     "rules.time_zone",
-    "feishu.chats",
+    "rules.roster",
     "feishu.public_chat",
     "database.host",
     "database.port",
@@ -81,13 +80,14 @@ fn line(card: &Listed, config: &Config) -> String {
         wording::state(&card.state, card.skipped_because.as_deref()),
         wording::level(&card.severity, card.threshold_seconds),
         card.customer.as_deref().map_or("", domain::wording::name),
-        wording::to(chat_name(&config.feishu, &card.address), card.asks_owner),
+        wording::to(chat_name(config, &card.address), card.asks_owner),
     ))
 }
 
-fn chat_name<'c>(feishu: &'c Feishu, chat: &'c str) -> &'c str {
-    if chat == feishu.public_chat {
+fn chat_name<'c>(config: &'c Config, chat: &'c str) -> &'c str {
+    if chat == config.feishu.public_chat {
         return wording::PUBLIC_CHAT;
     }
-    feishu.chats.iter().find(|(_, id)| *id == chat).map_or(chat, |(name, _)| name.as_str())
+    let mut roster = config.rules.roster.iter();
+    roster.find(|entry| entry.feishu_chat() == Some(chat)).map_or(chat, |entry| entry.name.as_str())
 }

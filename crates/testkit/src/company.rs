@@ -32,8 +32,14 @@ pub fn config(bus_url: &str) -> Result<Config> {
             "time_zone": "Asia/Shanghai",
             "company_names": ["示例公司"],
             "roster": [
-                { "name": "王小售", "team": "pre_sales", "contacts": ["webhook:wang"] },
-                { "name": "李小后", "team": "after_sales", "contacts": ["webhook:li"] }
+                {
+                    "name": "王小售", "team": "pre_sales", "contacts": ["webhook:wang"],
+                    "addresses": { "feishu": { "chat": "oc_wang" } }
+                },
+                {
+                    "name": "李小后", "team": "after_sales", "contacts": ["webhook:li"],
+                    "addresses": { "feishu": { "chat": "oc_li" } }
+                }
             ],
             "phrases": { "version": 1, "closing": ["好", "好的", "OK", "收到", "谢谢", "辛苦了", "👌", "[OK]"] },
             "ladders": { "pre_sales": ladder, "after_sales": ladder }
@@ -49,7 +55,7 @@ pub fn config(bus_url: &str) -> Result<Config> {
         "feishu": {
             "base_url": "http://127.0.0.1:9", "app_id": "cli_test", "app_secret": "secret", "encrypt_key": "key",
             "verification_token": "token", "listen": "127.0.0.1:0",
-            "chats": { "王小售": "oc_wang", "李小后": "oc_li" }, "public_chat": "oc_public"
+            "public_chat": "oc_public"
         }
     });
     Ok(runtime::config::load_text(&text.to_string(), "the sample company", Path::new("."), false)?)

@@ -9,7 +9,7 @@
 
 mod action_ids;
 mod actions;
-mod addresses;
+mod address_book;
 mod channel;
 pub mod content;
 mod failure;
@@ -27,7 +27,7 @@ mod tests;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use feishu::{CALL_DEADLINE, Credentials, FeishuClient, Secret};
+use feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
 use store::rules::RulesCache;
@@ -62,7 +62,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let http =
         runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
-    let actions = ActionServer::bind(ctx.clone(), client.clone()).await?;
+    let actions = ActionServer::bind(ctx.clone(), client.clone(), rules.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
     let feishu: Arc<dyn Channel> = Arc::new(Feishu::new(client.clone()));
@@ -85,8 +85,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 fn client(ctx: &Context, http: &reqwest::Client) -> FeishuClient {
     let feishu = &ctx.config.feishu;
-    let credentials =
-        Credentials { app_id: feishu.app_id.clone(), app_secret: Secret::new(feishu.app_secret.expose()) };
+    let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
     let clock = ctx.clock.clone();
     FeishuClient::new(http.clone(), feishu.base_url.clone(), credentials, Arc::new(move || clock.now()))
 }

@@ -35,6 +35,7 @@ impl Rules {
         self.check_companies(&mut problems);
         self.check_roster(&mut problems);
         self.check_contacts(&mut problems);
+        self.check_addresses(&mut problems);
         self.check_phrases(&mut problems);
         self.check_auto_replies(&mut problems);
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
@@ -92,6 +93,23 @@ impl Rules {
                 );
             } else {
                 seen.insert(key, path);
+            }
+        }
+    }
+
+    /// What is meant for one person is read by that person, and an account presses for one.
+    fn check_addresses(&self, problems: &mut Problems) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (index, entry) in self.roster.iter().enumerate() {
+            let addresses = [("chat", entry.feishu_chat()), ("open_id", entry.feishu_account())];
+            for (kind, address) in addresses.into_iter().filter_map(|(kind, it)| Some((kind, it?))) {
+                let path = |index| format!("roster[{index}].addresses.feishu.{kind}");
+                if let Some(first) = seen.get(address) {
+                    let found = format!("`{address}`, which is {} too", path(*first));
+                    problems.add(path(index), found, "an address of this person's own");
+                } else {
+                    seen.insert(address, index);
+                }
             }
         }
     }
@@ -220,6 +238,7 @@ fn add_too_short(path: String, found: Span, least: Span, problems: &mut Problems
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::{Addresses, FeishuAddress};
     use crate::id::StaffName;
     use crate::rules::{RosterEntry, Team};
     use crate::testing::rules;
@@ -234,12 +253,17 @@ mod tests {
         let mut wrong = rules();
         wrong.company_names.push("  ".into());
         wrong.company_names.push(wrong.company_names[0].clone());
+        let feishu = FeishuAddress { chat: "oc_1".parse().ok(), open_id: "ou_1".parse().ok() };
+        wrong.roster[0].addresses.feishu = Some(feishu);
         let twice = wrong.roster[0].clone();
         wrong.roster.push(twice);
-        wrong.roster.push(RosterEntry { name: StaffName(" ".into()), team: Team::Other, contacts: vec![] });
-        wrong
-            .roster
-            .push(RosterEntry { name: StaffName(" 甲".into()), team: Team::Other, contacts: vec![] });
+        let other = |name: &str| RosterEntry {
+            name: StaffName(name.into()),
+            team: Team::Other,
+            contacts: vec![],
+            addresses: Addresses::default(),
+        };
+        wrong.roster.extend([other(" "), other(" 甲")]);
         wrong.bots.push(wrong.roster[1].contacts[0].clone());
         wrong.phrases.version = 0;
         wrong.phrases.closing.extend([String::new(), "ｏｋ".into(), "好".repeat(61)]);
@@ -260,6 +284,8 @@ mod tests {
             "roster[5].name",
             "roster[3].contacts[0]",
             "bots[1]",
+            "roster[3].addresses.feishu.chat",
+            "roster[3].addresses.feishu.open_id",
             "phrases.version",
             "phrases.closing[10]",
             "phrases.closing[11]",

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use feishu::{ChatInfo, Credentials, FeishuClient, FeishuError, OpenId, Secret};
+use domain::rules::{RosterEntry, Rules};
+use feishu::{ChatInfo, Credentials, FeishuClient, FeishuError, OpenId};
 use futures::{StreamExt as _, stream};
 use runtime::config::{self, Watchdog};
 use runtime::{Clock, Config};
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 4;
 const NORMAL: &str = "normal";
 
 pub(super) async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
-    let (config, watchdog) = (&config.feishu, config.watchdog.as_deref());
+    let (config, rules, watchdog) = (&config.feishu, &config.rules, config.watchdog.as_deref());
     if !config.enabled {
         return vec![Group::Feishu.skipped(wording::FEISHU_IS_OFF)];
     }
@@ -27,8 +28,10 @@ pub(super) async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
     match within(client.log_in()).await {
         Some(Ok(())) => {
             findings.push(Group::Feishu.ok(wording::app_is_known(&config.app_id)));
-            let (chats, people) =
-                tokio::join!(chats(&client, config, watchdog), people(&client, config, watchdog),);
+            let (chats, people) = tokio::join!(
+                chats(&client, config, rules, watchdog),
+                people(&client, config, rules, watchdog)
+            );
             findings.extend(chats.into_iter().chain(people));
         }
         Some(Err(error)) => findings.extend(without_app(&error)),
@@ -40,8 +43,7 @@ pub(super) async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
 /// A client of the configured app; `None` without a certificate store.
 pub(crate) fn client(config: &config::Feishu, clock: &Clock) -> Option<FeishuClient> {
     let clock = clock.clone();
-    let credentials =
-        Credentials { app_id: config.app_id.clone(), app_secret: Secret::new(config.app_secret.expose()) };
+    let credentials = Credentials { app_id: config.app_id.clone(), app_secret: config.app_secret.clone() };
     let http = runtime::http::client().ok()?;
     Some(FeishuClient::new(http, config.base_url.clone(), credentials, Arc::new(move || clock.now())))
 }
@@ -60,19 +62,27 @@ fn callbacks(config: &config::Feishu) -> Finding {
     Group::Feishu.skipped(wording::callbacks(&config.listen.to_string()))
 }
 
-async fn chats(client: &FeishuClient, config: &config::Feishu, watchdog: Option<&Watchdog>) -> Vec<Finding> {
+async fn chats(
+    client: &FeishuClient,
+    config: &config::Feishu,
+    rules: &Rules,
+    watchdog: Option<&Watchdog>,
+) -> Vec<Finding> {
     let known: BTreeMap<String, ChatInfo> = match within(client.list_chats()).await {
         Some(Ok(chats)) => chats.into_iter().map(|chat| (chat.chat_id.to_string(), chat)).collect(),
         Some(Err(error)) => return vec![Group::Feishu.failed(wording::feishu("群列表", &error))],
         None => return vec![Group::Feishu.failed(wording::feishu_unreachable(&config.base_url))],
     };
-    let wanted = config.chats.iter().map(|(name, chat)| (wording::own_chat(name.as_str()), chat));
-    let public = [(wording::PUBLIC_CHAT.to_owned(), &config.public_chat)];
-    let operators = watchdog.map(|watchdog| (wording::OPERATORS_CHAT.to_owned(), &watchdog.operators_chat));
+    let own =
+        |entry: &RosterEntry| Some((wording::own_chat(entry.name.as_str()), entry.feishu_chat()?.to_owned()));
+    let wanted = rules.roster.iter().filter_map(own);
+    let public = [(wording::PUBLIC_CHAT.to_owned(), config.public_chat.clone())];
+    let operators =
+        watchdog.map(|watchdog| (wording::OPERATORS_CHAT.to_owned(), watchdog.operators_chat.clone()));
     wanted
         .chain(public)
         .chain(operators)
-        .map(|(owner, chat)| chat_of(&owner, chat, known.get(chat)))
+        .map(|(owner, chat)| chat_of(&owner, &chat, known.get(&chat)))
         .collect()
 }
 
@@ -88,12 +98,20 @@ fn chat_of(owner: &str, chat: &str, found: Option<&ChatInfo>) -> Finding {
 
 /// Those who press buttons, and those who are pressed. Names are for the former: without them a press counts all the same, so nothing here is a failure but an id
 /// that is none.
-async fn people(client: &FeishuClient, config: &config::Feishu, watchdog: Option<&Watchdog>) -> Vec<Finding> {
+async fn people(
+    client: &FeishuClient,
+    config: &config::Feishu,
+    rules: &Rules,
+    watchdog: Option<&Watchdog>,
+) -> Vec<Finding> {
     let operators = watchdog.map(|watchdog| watchdog.operators.as_slice()).unwrap_or_default();
-    let nameless = operators.iter().filter(|open_id| !config.people.contains_key(*open_id));
-    let everybody = config.people.iter().chain(nameless.map(|open_id| (open_id, open_id)));
+    let of_roster =
+        rules.roster.iter().filter_map(|entry| Some((entry.feishu_account()?, entry.name.as_str())));
+    let named: BTreeMap<&str, &str> = of_roster.collect();
+    let nameless = operators.iter().map(String::as_str).filter(|open_id| !named.contains_key(open_id));
+    let everybody = named.clone().into_iter().chain(nameless.map(|open_id| (open_id, open_id)));
     let looks = everybody.map(async |(open_id, name)| {
-        match within(client.person_name(&OpenId::new(open_id.clone()))).await {
+        match within(client.person_name(&OpenId::new(open_id))).await {
             Some(Ok(_)) => Group::Feishu.ok(wording::person_is_known(name)),
             Some(Err(error)) if wording::is_unknown_person(&error) => {
                 Group::Feishu.failed(wording::person_unknown(name, open_id))

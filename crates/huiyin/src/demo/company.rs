@@ -114,10 +114,13 @@ pub fn feishu_config(keys: &Keys, clock: &Clock, addresses: Addresses) -> Result
     let company: Value = serde_json::from_str(COMPANY).context("config/demo.json")?;
     let feishu = &company["feishu"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let people: Vec<PersonSpec> = entries(&feishu["people"])
+    let roster = || company["rules"]["roster"].as_array().into_iter().flatten();
+    let address = |entry: &Value, kind: &str| entry["addresses"]["feishu"][kind].as_str().map(str::to_owned);
+    let people: Vec<PersonSpec> = roster()
+        .filter_map(|entry| Some((address(entry, "open_id")?, text(&entry["name"]))))
         .map(|(open_id, name)| PersonSpec {
-            open_id: open_id.clone(),
-            name: text(name),
+            open_id,
+            name,
             mobile: String::new(),
             email: String::new(),
             available: true,
@@ -134,13 +137,11 @@ pub fn feishu_config(keys: &Keys, clock: &Clock, addresses: Addresses) -> Result
         dissolved: false,
         refuse: None,
     };
-    let mut chats: Vec<ChatSpec> = entries(&feishu["chats"])
-        .map(|(name, chat_id)| {
-            let members =
-                people.iter().filter(|person| &person.name == name).map(|p| p.open_id.clone()).collect();
-            chat(text(chat_id), format!("{name}的提醒群"), members)
-        })
-        .collect();
+    let own = |entry: &Value| {
+        let members = address(entry, "open_id").into_iter().collect();
+        Some(chat(address(entry, "chat")?, format!("{}的提醒群", text(&entry["name"])), members))
+    };
+    let mut chats: Vec<ChatSpec> = roster().filter_map(own).collect();
     chats.push(chat(text(&feishu["public_chat"]), PUBLIC_CHAT.to_owned(), open_ids));
     let watchdog = &company["watchdog"];
     let operators = watchdog["operators"].as_array().into_iter().flatten().map(text).collect();
@@ -160,8 +161,4 @@ pub fn feishu_config(keys: &Keys, clock: &Clock, addresses: Addresses) -> Result
         beyond_loopback: !addresses.feishu.ip().is_loopback(),
         ..FeishuConfig::new(Arc::new(move || clock.now()), app)
     })
-}
-
-fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flatten()
 }

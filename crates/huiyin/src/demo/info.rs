@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use domain::rules::RosterEntry;
 use runtime::Config;
 use serde::Serialize;
 use store::role::Role;
@@ -77,8 +78,8 @@ impl Info {
         options: &Options,
     ) -> Self {
         let secrets = &world.secrets;
-        let mut chats: BTreeMap<String, String> =
-            config.feishu.chats.iter().map(|(name, chat)| (name.to_string(), chat.clone())).collect();
+        let own = |entry: &RosterEntry| Some((entry.name.to_string(), entry.feishu_chat()?.to_owned()));
+        let mut chats: BTreeMap<String, String> = config.rules.roster.iter().filter_map(own).collect();
         chats.insert(PUBLIC_CHAT.to_owned(), config.feishu.public_chat.clone());
         let operators = config.watchdog.iter().map(|watchdog| watchdog.operators_chat.clone());
         chats.extend(operators.map(|chat| (OPERATORS_CHAT.to_owned(), chat)));

@@ -1,12 +1,12 @@
 //! Feishu accounts by mobile number or e-mail address, and the groups of the bot that cards could go to.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, bail};
+use domain::rules::{RosterEntry, Rules};
 use feishu::{ChatInfo, FeishuError, LookedUp, OpenId};
 use runtime::{Clock, Config};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::people::Person;
 use super::wording;
@@ -25,33 +25,56 @@ pub(super) async fn run(config: &Config, people: &[Person]) -> anyhow::Result<St
         Err(error) => bail!(refused(&error)),
     };
     let chats = client.list_chats().await.map_err(|error| anyhow::anyhow!(refused(&error)))?;
-    Ok(describe(config, people, &found, &chats))
+    Ok(describe(&config.rules, people, &found, &chats))
 }
 
 fn refused(error: &FeishuError) -> String {
     wording::feishu_refused(error.code())
 }
 
-fn describe(config: &Config, people: &[Person], found: &[LookedUp], chats: &[ChatInfo]) -> String {
+fn describe(rules: &Rules, people: &[Person], found: &[LookedUp], chats: &[ChatInfo]) -> String {
     let mut text = wording::ACCOUNTS.to_owned();
-    let (mut ids, mut own_chats) = (BTreeMap::new(), BTreeMap::new());
     for person in people {
-        let open_id = account(person, found);
-        write!(text, "\n  {}", line(person, open_id)).ok();
-        ids.extend(open_id.map(|open_id| (open_id.to_owned(), &person.name)));
-        if let [only] = named_after(person, chats).as_slice()
-            && !config.feishu.chats.values().any(|chat| chat == only.chat_id.as_str())
-        {
-            own_chats.insert(&person.name, only.chat_id.as_str());
-        }
+        write!(text, "\n  {}", line(person, account(person, found))).ok();
     }
-    text.push_str(&wording::paste("feishu.people", &json!(ids)));
-    text.push_str(&wording::paste("feishu.chats", &json!(own_chats)));
+    let entries = people.iter().filter_map(|person| entry(rules, person, account(person, found), chats));
+    text.push_str(&wording::paste_addresses(&entries.collect::<Vec<_>>().join("\n")));
     text.push_str(wording::CHATS);
     for chat in chats {
         write!(text, "\n  {}  {}", chat.chat_id, on_one_line(&chat.name)).ok();
     }
     text
+}
+
+/// What to write into the roster of somebody of whom more was found than stands there: of a member of it their
+/// addresses, of anybody else a whole entry.
+fn entry(rules: &Rules, person: &Person, open_id: Option<&str>, chats: &[ChatInfo]) -> Option<String> {
+    let known = rules.roster.iter().find(|entry| entry.name.as_str() == person.name);
+    let is_taken = |chat: &str| rules.roster.iter().any(|entry| entry.feishu_chat() == Some(chat));
+    let chat = match named_after(person, chats).as_slice() {
+        [only] if !is_taken(only.chat_id.as_str()) => Some(only.chat_id.as_str()),
+        _ => None,
+    };
+    let of = |key: &str, found: Option<&str>, known: Option<&str>| {
+        found.or(known).map(|id| (key.to_owned(), Value::from(id)))
+    };
+    let addresses: Map<String, Value> = [
+        of("chat", chat, known.and_then(RosterEntry::feishu_chat)),
+        of("open_id", open_id, known.and_then(RosterEntry::feishu_account)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let addresses = json!({ "feishu": addresses });
+    match known {
+        _ if chat.is_none() && open_id.is_none() => None,
+        Some(entry) if json!(entry.addresses) == addresses => None,
+        Some(_) => Some(format!("  {}：\"addresses\": {addresses}", on_one_line(&person.name))),
+        None => {
+            let entry = json!({ "name": person.name, "team": "other", "addresses": addresses });
+            Some(format!("  {entry}"))
+        }
+    }
 }
 
 fn account<'f>(person: &Person, found: &'f [LookedUp]) -> Option<&'f str> {

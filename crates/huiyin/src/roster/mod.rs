@@ -17,8 +17,7 @@ use crate::installation::Target;
 const USED: [&str; 5] =
     ["rules", "database.host", "database.port", "database.name", "database.passwords.reader"];
 /// What looking people up uses besides.
-const OF_ACCOUNTS: [&str; 5] =
-    ["feishu.enabled", "feishu.base_url", "feishu.app_id", "feishu.app_secret", "feishu.chats"];
+const OF_ACCOUNTS: [&str; 4] = ["feishu.enabled", "feishu.base_url", "feishu.app_id", "feishu.app_secret"];
 
 /// What can be asked about the roster.
 #[derive(Debug, clap::Subcommand)]
@@ -34,7 +33,7 @@ pub(crate) enum Command {
 /// Runs `huiyin roster …`.
 pub(crate) async fn run(command: &Command, target: &Target) -> Result<()> {
     let Command::Discover { people } = command;
-    let used = if people.is_some() { [USED, OF_ACCOUNTS].concat() } else { USED.to_vec() };
+    let used = if people.is_some() { [USED.as_slice(), &OF_ACCOUNTS].concat() } else { USED.to_vec() };
     let config = target.running()?.config(&used)?;
     // Before anything is asked of others.
     let people = people.as_deref().map(people::read).transpose()?;

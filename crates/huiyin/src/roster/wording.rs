@@ -1,11 +1,8 @@
 //! Every word that `huiyin roster` says, for whoever sets the system up.
 
-use serde_json::Value;
-
 pub(super) const SAME_NAME: &str = "　← 名单里有同名的人：若是同一个人，把这个账号加进他的 contacts";
 pub(super) const ACCOUNTS: &str = "\n飞书账号：";
-pub(super) const CHATS: &str =
-    "\n\n飞书机器人所在的群（卡片可以发到这些群，编号填入 feishu.chats 或 feishu.public_chat）：";
+pub(super) const CHATS: &str = "\n\n飞书机器人所在的群（卡片可以发到这些群，编号填入 rules.roster 里的 addresses.feishu.chat，或 feishu.public_chat）：";
 
 pub(super) fn in_roster(count: usize) -> String {
     format!("群里见过、已在名单中的同事：{count} 人")
@@ -41,8 +38,11 @@ pub(super) fn account(name: &str, mobile: &str, email: &str, open_id: Option<&st
     }
 }
 
-pub(super) fn paste(place: &str, value: &Value) -> String {
-    format!("\n\n可以贴进 {place}：\n{value:#}")
+pub(super) fn paste_addresses(entries: &str) -> String {
+    let entries = if entries.is_empty() { "  （没有新的）" } else { entries };
+    format!(
+        "\n\n可以贴进 rules.roster（名单里的人：贴进他的条目；别人：整条加进去，例如要按按钮的经理）：\n{entries}"
+    )
 }
 
 pub(super) fn feishu_refused(code: Option<i64>) -> String {

@@ -105,13 +105,16 @@ async fn changed_rules_are_a_new_version() -> Result<()> {
 async fn a_wrong_configuration_changes_nothing() -> Result<()> {
     let mut bare = bare().await?;
     bare.config["vika"]["poll_every"] = json!("soon");
-    bare.config["feishu"]["chats"]["王小售"] = json!("oc_li");
+    bare.config["rules"]["roster"][0]["addresses"]["feishu"]["chat"] = json!("oc_li");
     bare.config["database"]["passwords"].as_object_mut().context("passwords")?.remove("reader");
     let refused = bare.apply(&[]).await?;
     assert_eq!(refused.code, 2);
-    for expected in
-        ["3 problems", "vika.poll_every: found \"soon\"", "feishu.chats.", "passwords.reader: is missing"]
-    {
+    for expected in [
+        "3 problems",
+        "vika.poll_every: found \"soon\"",
+        "rules.roster[1].addresses.feishu.chat: found `oc_li`",
+        "passwords.reader: is missing",
+    ] {
         assert!(refused.err.contains(expected), "{expected} is not in: {}", refused.err);
     }
     let mut connection = PgConnection::connect_with(&bare.database.superuser).await?;

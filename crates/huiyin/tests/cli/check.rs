@@ -319,7 +319,7 @@ async fn feishu_is_looked_at_chat_by_chat() -> Result<()> {
     assert_eq!(lines(&report, Group::Feishu, Status::Skipped).len(), 3, "{report}");
     let report = site.check(&[("/feishu/base_url", json!("http://127.0.0.1:9"))]).await?;
     failed(&report, Group::Feishu, "连不上飞书", "feishu.base_url");
-    let report = site.check(&[("/feishu/people", json!({ "ou_other_app": "周经理" }))]).await?;
+    let report = site.check(&[("/rules/roster/2/addresses/feishu/open_id", json!("ou_other_app"))]).await?;
     failed(&report, Group::Feishu, "open_id ou_other_app 不属于本应用", "huiyin roster discover");
 
     site.order_feishu("POST", "chats", serde_json::to_value(chat("oc_li", "李小后的提醒群", false))?).await?;

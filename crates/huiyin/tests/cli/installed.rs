@@ -156,7 +156,10 @@ fn config(stack: &Stack, vika: &Vika, feishu: &Feishu, sheets: &SheetIds) -> Res
         "system_log": sheets.system_log.as_str(),
     });
     config["feishu"]["base_url"] = json!(feishu.base_url());
-    config["feishu"]["people"] = json!({ MANAGER: "周经理" });
+    let manager = json!({
+        "name": "周经理", "team": "other", "addresses": { "feishu": { "open_id": MANAGER } }
+    });
+    config["rules"]["roster"].as_array_mut().context("a roster")?.push(manager);
     Ok(config)
 }
 

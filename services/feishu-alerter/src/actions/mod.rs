@@ -23,19 +23,20 @@ use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
 use feishu::callback::{CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
 use feishu::card::{Toast, answer_with_toast};
-use feishu::{CardUuid, FeishuClient, Secret};
+use feishu::{CardUuid, FeishuClient};
 use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
 use store::alerts::actions::{self, Actions};
 use store::alerts::notifications::{self, Notification};
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
 use self::names::Names;
 use crate::action_ids::{self, Cancel};
-use crate::addresses;
+use crate::address_book::{self, AddressBook};
 use crate::channel::feishu::PressedButton;
 use crate::content::card::CardState;
 use crate::content::subject::{Subject, SubjectDetail};
@@ -48,6 +49,7 @@ const LIMITS: Limits = Limits { body: 64 * 1024, request: Some(Duration::from_se
 
 pub struct ActionServer {
     ctx: Context,
+    rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
     names: Names,
     listener: TcpListener,
@@ -55,6 +57,7 @@ pub struct ActionServer {
 
 struct Endpoint {
     ctx: Context,
+    rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
     names: Names,
 }
@@ -64,7 +67,11 @@ impl ActionServer {
     ///
     /// # Errors
     /// If it cannot be bound.
-    pub async fn bind(ctx: Context, client: Arc<FeishuClient>) -> anyhow::Result<Self> {
+    pub async fn bind(
+        ctx: Context,
+        client: Arc<FeishuClient>,
+        rules: Arc<RulesCache>,
+    ) -> anyhow::Result<Self> {
         let feishu = &ctx.config.feishu;
         let listener = TcpListener::bind(feishu.listen)
             .await
@@ -72,20 +79,20 @@ impl ActionServer {
         tracing::info!(address = %feishu.listen, "card callbacks are taken");
         let secrets = CallbackSecrets {
             app_id: feishu.app_id.clone(),
-            verification_token: Secret::new(feishu.verification_token.expose()),
-            encrypt_key: Some(Secret::new(feishu.encrypt_key.expose())),
+            verification_token: feishu.verification_token.clone(),
+            encrypt_key: Some(feishu.encrypt_key.clone()),
         };
-        Ok(Self { ctx, secrets, names: Names::new(client), listener })
+        Ok(Self { ctx, rules, secrets, names: Names::new(client), listener })
     }
 
     /// Serves until the shutdown is requested.
     pub async fn serve(self) {
-        let Self { ctx, secrets, names, listener } = self;
+        let Self { ctx, rules, secrets, names, listener } = self;
         let shutdown = ctx.shutdown.clone();
         let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
         let router = axum::Router::new()
             .route("/feishu/callback", post(callback))
-            .with_state(Arc::new(Endpoint { ctx, secrets, names }));
+            .with_state(Arc::new(Endpoint { ctx, rules, secrets, names }));
         server.serve(listener, router, async move { shutdown.wait().await }).await;
     }
 }
@@ -139,13 +146,15 @@ impl Endpoint {
         let unknown = || Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         let Some(button) = PressedButton::of(&action.value) else { return unknown() };
         let Some(card) = Pressed::read(&mut connection, &button.card, now).await? else { return unknown() };
+        let history = self.rules.get(&mut connection).await?;
         drop(connection);
         if !is_of(&card.notification, action) {
             tracing::warn!(address = %card.notification.to, "an action names another message or chat than its card's");
             metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
-        let by = self.names.of(&action.operator, &self.ctx.config.feishu.people);
+        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
+        let by = self.names.of(&action.operator, book.name(&action.operator));
         let (toast, text) = match button.action {
             ActionKind::Undo => self.undo(&card.subject, by, now).await?,
             ActionKind::NoReplyNeeded | ActionKind::Answered => {
@@ -271,7 +280,7 @@ impl Pressed {
 /// only, and a copy of it elsewhere is nobody's. While the sending is not recorded yet, the chat alone is known.
 fn is_of(card: &Notification, action: &CardAction) -> bool {
     let sent_as = card.message_id.as_deref();
-    card.to == addresses::feishu_chat(action.chat_id.as_str())
+    card.to == address_book::feishu_chat(action.chat_id.as_str())
         && sent_as.is_none_or(|id| id == action.message_id.as_str())
 }
 

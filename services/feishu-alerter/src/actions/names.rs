@@ -1,12 +1,12 @@
-//! What people who press buttons are called. The configuration names some of them; whoever it does not know is looked up
-//! at Feishu, once.
+//! What people who press buttons are called. The roster knows some of their accounts; whoever it does not know is looked
+//! up at Feishu, once.
 
-use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::display;
+use domain::id::StaffName;
 use feishu::{FeishuClient, OpenId};
 use tokio::sync::OnceCell;
 
@@ -43,10 +43,10 @@ impl Names {
         Self { feishu, looked_up: Mutex::default() }
     }
 
-    /// The name of a person: the configured one, or Feishu's, or words for somebody unnamed.
-    pub async fn of(&self, who: &OpenId, configured: &BTreeMap<String, String>) -> String {
-        if let Some(name) = configured.get(who.as_str()) {
-            return name.clone();
+    /// The name of a person: that in the roster, or Feishu's, or words for somebody unnamed.
+    pub async fn of(&self, who: &OpenId, in_roster: Option<&StaffName>) -> String {
+        if let Some(name) = in_roster {
+            return name.as_str().to_owned();
         }
         match self.lookup_of(who).get_or_init(|| self.look_up(who)).await {
             LookedUp::Named(name) => name.clone(),

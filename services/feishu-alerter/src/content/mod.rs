@@ -10,7 +10,6 @@ use domain::Timestamp;
 use domain::notification;
 use domain::rules::Rules;
 use runtime::Config;
-use runtime::config::Feishu;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::alerts::notifications::Notification;
@@ -20,6 +19,7 @@ use self::card::{Card, CardState};
 use self::day_list::DayList;
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
+use crate::address_book::AddressBook;
 use crate::failure::Failure;
 use crate::watchdog::card::{Setting, Shown};
 
@@ -71,7 +71,7 @@ impl Content {
     }
 
     /// Whether there is still something to say.
-    pub fn is_wanted(&self, notification: &Notification, feishu: &Feishu, now: Timestamp) -> bool {
+    pub fn is_wanted(&self, notification: &Notification, book: AddressBook<'_>, now: Timestamp) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&notification.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
@@ -79,7 +79,7 @@ impl Content {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
                     parse(&notification.wanted).is_ok_and(|state: CardState| state == CardState::Escalated);
-                subject.shown_by(notification, feishu, now).is_open() && !overtaken
+                subject.shown_by(notification, book, now).is_open() && !overtaken
             }
         }
     }
@@ -88,14 +88,14 @@ impl Content {
     pub fn first(
         &self,
         notification: &Notification,
-        feishu: &Feishu,
+        book: AddressBook<'_>,
         now: Timestamp,
     ) -> Result<Value, Failure> {
         match self {
             Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
-                let state = subject.shown_by(notification, feishu, now);
+                let state = subject.shown_by(notification, book, now);
                 let open = CardState::Waiting { unverified, owner: None };
                 as_json(if state.is_open() { &state } else { &open })
             }
@@ -132,7 +132,13 @@ impl Content {
         let RenderContext { rules, config, now } = context;
         Ok(match self {
             Self::Room(subject) => {
-                let mut facts = subject.facts(notification, parse(shown)?, rules, &config.feishu, now);
+                let mut facts = subject.facts(
+                    notification,
+                    parse(shown)?,
+                    rules,
+                    AddressBook::new(rules, &config.feishu),
+                    now,
+                );
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(card::room(&facts))
             }

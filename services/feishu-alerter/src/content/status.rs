@@ -7,7 +7,6 @@ use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::wait::{Ending, Wait};
-use runtime::config::Feishu;
 use serde_json::Value;
 use store::alerts::changes::{Made, Rank};
 use store::alerts::notifications::Address;
@@ -15,7 +14,7 @@ use store::rooms::waits::{self, StoredWait, Which};
 use store::sqlx::{self, PgConnection};
 
 use crate::action_ids;
-use crate::addresses;
+use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::failure::Failure;
 
@@ -90,22 +89,22 @@ pub fn status_at(
     owner: Option<&StaffName>,
     to: &Address,
     only_asks: bool,
-    feishu: &Feishu,
+    book: AddressBook<'_>,
 ) -> CardState {
     let (CardState::Waiting { unverified, .. }, Some(owner)) = (&status, owner) else { return status };
     let name = owner.as_str().to_owned();
-    if *to == addresses::public(feishu) {
+    if *to == book.public() {
         if only_asks {
             return CardState::OwnerFound { owner: name };
         }
         return CardState::Waiting { unverified: *unverified, owner: Some(name) };
     }
-    if addresses::own(feishu, owner).is_some_and(|own| own == *to) {
+    if book.own(owner).is_some_and(|own| own == *to) {
         status
-    } else if addresses::is_of_somebody(feishu, to) {
+    } else if book.is_of_somebody(to) {
         CardState::HandedOver { to: name }
     } else {
-        // It may have been the owner's own, until the configuration gave them another.
+        // It may have been the owner's own, until the rules gave them another.
         CardState::OwnerFound { owner: name }
     }
 }

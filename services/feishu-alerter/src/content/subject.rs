@@ -10,14 +10,13 @@ use domain::presence::Absence;
 use domain::rules::Rules;
 use domain::wait::Wait;
 use domain::wording;
-use runtime::config::Feishu;
 use store::alerts::notifications::{Address, Notification};
 use store::ingest::gaps;
 use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
-use crate::addresses;
+use crate::address_book::AddressBook;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::content::status::{Successions, card_state, status_at};
 
@@ -64,12 +63,10 @@ impl Subject {
     }
 
     /// What this card of it shows.
-    pub fn shown_by(&self, card: &Notification, feishu: &Feishu, now: Timestamp) -> CardState {
+    pub fn shown_by(&self, card: &Notification, book: AddressBook<'_>, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
         match &self.detail {
-            SubjectDetail::Wait { .. } => {
-                status_at(self.state(now), owner, &card.to, card.only_asks(), feishu)
-            }
+            SubjectDetail::Wait { .. } => status_at(self.state(now), owner, &card.to, card.only_asks(), book),
             SubjectDetail::Departure(_) => self.state(now),
         }
     }
@@ -90,7 +87,7 @@ impl Subject {
         card: &Notification,
         state: CardState,
         rules: &Rules,
-        feishu: &Feishu,
+        book: AddressBook<'_>,
         now: Timestamp,
     ) -> CardFacts {
         let (kind, customer, waiting_since) = self.who_and_when(card);
@@ -101,7 +98,7 @@ impl Subject {
             customer,
             room: self.room.topic.clone(),
             owner: self.owner().map(|owner| Owner {
-                mention: mention(feishu, owner, &card.to),
+                mention: mention(book, owner, &card.to),
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,
@@ -178,10 +175,6 @@ pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardStat
 }
 
 /// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.
-fn mention(feishu: &Feishu, owner: &StaffName, to: &Address) -> Option<String> {
-    let mut named = feishu.people.iter().filter(|(_, name)| *name == owner.as_str());
-    match (named.next(), named.next()) {
-        (Some((open_id, _)), None) if *to == addresses::public(feishu) => Some(open_id.clone()),
-        _ => None,
-    }
+fn mention(book: AddressBook<'_>, owner: &StaffName, to: &Address) -> Option<String> {
+    book.account(owner).filter(|_| *to == book.public()).map(|account| account.as_str().to_owned())
 }

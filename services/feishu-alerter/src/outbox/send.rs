@@ -16,6 +16,7 @@ use store::sqlx::{Connection, PgConnection};
 
 use super::pace::{DEFER_FOR, next_attempt};
 use super::{Deliverer, Destination, Step};
+use crate::address_book::AddressBook;
 use crate::channel::{Channel, DeliveryError, Limits, Remedy};
 use crate::content::card::{CardState, Form};
 use crate::content::status::as_json;
@@ -107,9 +108,9 @@ impl Deliverer {
     ) -> Result<Head, Failure> {
         let Some(card) = notifications::get(tx, id).await? else { return Ok(Head::None) };
         let history = self.rules.get(tx).await?;
+        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
         let content = Content::read(tx, &card, history.at(now), now).await?;
-        let Some(content) = content
-            .filter(|content| card.unconfirmed || content.is_wanted(&card, &self.ctx.config.feishu, now))
+        let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(subject = %card.subject, step = %card.step, "a card is obsolete: its reason is gone");
             sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
@@ -161,7 +162,7 @@ impl Deliverer {
         let history = self.rules.get(connection).await?;
         let (rules, config) = (history.at(now), &*self.ctx.config);
         let context = RenderContext { rules, config, now };
-        let shown = content.first(notification, &config.feishu, now)?;
+        let shown = content.first(notification, AddressBook::new(rules, &config.feishu), now)?;
         let Some(card) = content.card(notification, &shown, context)? else { return Ok(None) };
         let payload = channel.render(&card, Form::from_name(&notification.form), &delivery_key);
         let (seen_up_to, texts_since) = (content.seen_up_to(), content.texts_since(context));

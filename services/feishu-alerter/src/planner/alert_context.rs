@@ -7,12 +7,14 @@ use domain::Timestamp;
 use domain::golive::Phase;
 use domain::ladder::{SkipReason, WaitView};
 use domain::rules::{Ladder, Rules, RulesHistory, Stage};
+use runtime::config::Feishu;
 use store::golive;
 use store::rooms::Room;
 use store::rooms::waits::StoredWait;
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
+use crate::address_book::AddressBook;
 use crate::failure::Failure;
 
 /// Everything that alerts are decided by at one moment, but for the waits and rooms themselves.
@@ -38,6 +40,11 @@ impl AlertContext {
     /// The rules in force.
     pub fn rules(&self) -> &Rules {
         self.history.at(self.now)
+    }
+
+    /// People's addresses by them.
+    pub fn book<'a>(&'a self, feishu: &'a Feishu) -> AddressBook<'a> {
+        AddressBook::new(self.rules(), feishu)
     }
 
     pub fn version(&self) -> i64 {

@@ -6,12 +6,11 @@ use domain::Timestamp;
 use domain::id::WaitId;
 use domain::ladder::RungId;
 use domain::rules::Severity;
-use runtime::config::Feishu;
 use store::alerts::notifications::{self, Address, DealtWith};
 use store::rooms::Room;
 use store::sqlx::{self, PgConnection};
 
-use crate::addresses;
+use crate::address_book::AddressBook;
 use crate::planner::alert_context::AlertContext;
 
 /// The rungs of one wait, those of the waits that it took the place of among them.
@@ -84,9 +83,9 @@ impl Climb {
     /// not. Who owned the room before and got that card has it still: it is only made true again.
     ///
     /// None in a rehearsal, and none for a rung that was due before the system went live or while the room was excluded.
-    pub fn handover(&self, room: &Room, context: &AlertContext, feishu: &Feishu) -> Option<Handover> {
+    pub fn handover(&self, room: &Room, context: &AlertContext, book: AddressBook<'_>) -> Option<Handover> {
         let highest = self.highest.as_ref().filter(|_| context.phase.live)?;
-        let to = addresses::of_owner(feishu, room.state.owner.as_ref()?);
+        let to = book.of_owner(room.state.owner.as_ref()?);
         let since = context.phase.since.max(room.included_since);
         if highest.reached.contains(&to) || since.is_some_and(|since| highest.due_at < since) {
             return None;

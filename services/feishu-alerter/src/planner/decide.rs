@@ -13,7 +13,6 @@ use domain::notification::{Step, Subject};
 use domain::rules::Severity;
 use domain::wait::Wait;
 use runtime::Context;
-use runtime::config::Feishu;
 use runtime::telemetry::chain;
 use store::alerts::notifications::{self, Address, InitialStatus, NewNotification};
 use store::alerts::schedule;
@@ -22,7 +21,7 @@ use store::rooms::{self, Room};
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
-use crate::addresses;
+use crate::address_book::{self, AddressBook};
 use crate::content::card::CardState;
 use crate::content::status::{as_json, status_at};
 use crate::content::subject::is_unverified;
@@ -47,7 +46,7 @@ struct Known<'a> {
     room: &'a Room,
     context: &'a AlertContext,
     unverified: bool,
-    feishu: &'a Feishu,
+    book: AddressBook<'a>,
 }
 
 impl Decider {
@@ -94,41 +93,35 @@ impl Decider {
         let (ladder, view) = context.of(&stored, &room);
         let passed = due(ladder, Calendar::Always, view, climb.dealt_with(), context.now);
         let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
-        let feishu = &ctx.config.feishu;
+        let book = context.book(&ctx.config.feishu);
         let subject = Subject::Wait(stored.wait.id.clone());
-        let known = Known { subject, wait: &stored.wait, room: &room, context, unverified, feishu };
+        let known = Known { subject, wait: &stored.wait, room: &room, context, unverified, book };
         if let Some(skipped) = passed.skipped {
             known.note_skipped(connection, &skipped).await?;
             climb.deal_with(skipped.step.rung);
         }
         if let Some(due) = passed.due {
-            self.make(ctx, connection, &known, &due).await?;
+            self.make(connection, &known, &due).await?;
             // Passed, with a card or without one: the next look is for the rung after it.
             climb.deal_with(due.rung);
-        } else if let Some(handover) = climb.handover(&room, context, feishu) {
+        } else if let Some(handover) = climb.handover(&room, context, book) {
             known.hand_over(connection, &handover).await?;
         }
         let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
         Ok(schedule::set_next_due(connection, id, next).await?)
     }
 
-    async fn make(
-        &self,
-        ctx: &Context,
-        connection: &mut PgConnection,
-        known: &Known<'_>,
-        due: &Due,
-    ) -> Result<(), Failure> {
-        let feishu = &ctx.config.feishu;
+    async fn make(&self, connection: &mut PgConnection, known: &Known<'_>, due: &Due) -> Result<(), Failure> {
+        let book = known.book;
         let day = known.context.now.with_timezone(&known.context.rules().time_zone).date_naive();
         let owner = known.room.state.owner.as_ref();
-        let to = addresses::of_audience(feishu, owner, due.audience);
-        if let Some(owner) = owner.filter(|owner| addresses::own(feishu, owner).is_none()) {
+        let to = book.of_audience(owner, due.audience);
+        if let Some(owner) = owner.filter(|owner| book.own(owner).is_none()) {
             self.note_unreachable(owner);
         }
         let rehearsal = !known.context.phase.live;
         let room = &known.room.room;
-        let public = addresses::public(feishu);
+        let public = book.public();
         let Some(first) = to.first() else {
             // Nobody to alert yet. The rung stays open, so that an owner assigned in the meantime gets its card at once.
             if owner.is_none() && !notifications::asked_for_owner(connection, room, day, rehearsal).await? {
@@ -156,7 +149,7 @@ impl Decider {
 
     fn note_unreachable(&self, owner: &StaffName) {
         if self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.clone()) {
-            tracing::warn!(owner = %owner, "no entry in feishu.chats: cards go to the public chat instead");
+            tracing::warn!(owner = %owner, "no chat of their own in the roster: cards go to the public chat instead");
         }
     }
 }
@@ -210,7 +203,7 @@ impl<'k> Known<'k> {
     /// For whoever asks why no card came.
     async fn note_skipped(&self, connection: &mut PgConnection, skipped: &Skipped) -> Result<(), Failure> {
         let Skipped { step, reason, .. } = *skipped;
-        let nobody = addresses::feishu_chat(NOBODY);
+        let nobody = address_book::feishu_chat(NOBODY);
         let new = self.new(step.rung, step.severity, &nobody);
         metrics::counter!("alerts_skipped_total", "reason" => reason.as_str()).increment(1);
         tracing::info!(
@@ -227,7 +220,7 @@ impl<'k> Known<'k> {
         let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
         let only_asks = new.ask_day.is_some() && new.step.rung().is_none();
         let owner = self.room.state.owner.as_ref();
-        let wanted = as_json(&status_at(waiting, owner, new.to, only_asks, self.feishu))?;
+        let wanted = as_json(&status_at(waiting, owner, new.to, only_asks, self.book))?;
         notifications::insert(connection, new, &wanted, self.context.now).await?;
         Ok(())
     }

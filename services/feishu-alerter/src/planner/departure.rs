@@ -6,12 +6,11 @@ use domain::Timestamp;
 use domain::golive::Phase;
 use domain::notification::{Step, Subject};
 use domain::rules::{Audience, Severity};
-use runtime::config::Feishu;
 use store::alerts::notifications::{self, InitialStatus, NewNotification};
 use store::rooms::Room;
 use store::sqlx::PgConnection;
 
-use crate::addresses;
+use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::content::status::as_json;
 use crate::failure::Failure;
@@ -24,7 +23,7 @@ const REPORTED_WITHIN: TimeDelta = TimeDelta::days(1);
 /// Makes the cards of every room among these that nobody observes and that is not excluded; those that are made stay as they are.
 pub async fn insert_cards(
     connection: &mut PgConnection,
-    feishu: &Feishu,
+    book: AddressBook<'_>,
     rooms: impl Iterator<Item = &Room> + Send,
     phase: Phase,
     now: Timestamp,
@@ -37,7 +36,7 @@ pub async fn insert_cards(
         }
         let subject = Subject::Departure(absence.entry.clone());
         let owner = room.state.owner.as_ref();
-        for to in addresses::of_audience(feishu, owner, Audience::OwnerAndPublic) {
+        for to in book.of_audience(owner, Audience::OwnerAndPublic) {
             let new = NewNotification {
                 subject: &subject,
                 step: Step::Left,

@@ -78,7 +78,7 @@ impl Planner {
     async fn look(&mut self) -> Result<(), Failure> {
         let Self { ctx, rules, pending, .. } = &*self;
         if !self.known {
-            // Since the last run the configuration may have given people other chats.
+            // Since the last run the configuration may have named another public chat.
             let rooms = schedule::rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
             for some in rooms.chunks(ADDED) {
                 pending.add(some.iter().cloned());

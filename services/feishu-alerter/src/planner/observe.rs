@@ -11,7 +11,6 @@ use domain::id::{RoomKey, WaitId};
 use domain::ladder::next_due;
 use domain::notification::Subject;
 use runtime::Context;
-use runtime::config::Feishu;
 use runtime::telemetry::chain;
 use store::alerts::changes::{self, Made, Wanted};
 use store::alerts::schedule::{self, Planned};
@@ -21,6 +20,7 @@ use store::rooms::{self, Room};
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
+use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::content::status::{HighestCards, Successions, card_state, status_at};
 use crate::content::subject::{absence, departure_state};
@@ -131,11 +131,12 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
         .into_iter()
         .map(|room| (room.room.clone(), room))
         .collect();
-    departure::insert_cards(&mut tx, &ctx.config.feishu, rooms.values(), context.phase, now).await?;
+    let book = context.book(&ctx.config.feishu);
+    departure::insert_cards(&mut tx, book, rooms.values(), context.phase, now).await?;
     // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
-    let wanted = wanted(&mut tx, &ctx.config.feishu, &rooms, &locked, now).await?;
+    let wanted = wanted(&mut tx, book, &rooms, &locked, now).await?;
     changes::want(&mut tx, &wanted, now).await?;
-    let planned = planned(&mut tx, &ctx.config.feishu, context, &rooms, &locked).await?;
+    let planned = planned(&mut tx, book, context, &rooms, &locked).await?;
     schedule::plan(&mut tx, &locked, &planned, context.version()).await?;
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();
     schedule::mark_observed(&mut tx, &versions, gap).await?;
@@ -146,7 +147,7 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
 /// The open waits of rooms that are not excluded, with when each needs a look.
 async fn planned(
     connection: &mut PgConnection,
-    feishu: &Feishu,
+    book: AddressBook<'_>,
     context: &AlertContext,
     rooms: &BTreeMap<RoomKey, Room>,
     keys: &[String],
@@ -161,7 +162,7 @@ async fn planned(
         let (ladder, view) = context.of(&stored, room);
         let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
         // Whoever owns the room since does not wait for the next rung, which may never come.
-        let handed_over = climb.handover(room, context, feishu).map(|_| now);
+        let handed_over = climb.handover(room, context, book).map(|_| now);
         let next_due_at = handed_over.into_iter().chain(next).min();
         Some(Planned { next_due_at, room: stored.room, wait: stored.wait.id })
     });
@@ -170,7 +171,7 @@ async fn planned(
 
 async fn wanted(
     connection: &mut PgConnection,
-    feishu: &Feishu,
+    book: AddressBook<'_>,
     rooms: &BTreeMap<RoomKey, Room>,
     keys: &[String],
     now: Timestamp,
@@ -190,7 +191,7 @@ async fn wanted(
         let unverified = coverage.get(&card.room).is_some_and(|coverage| coverage.affects(&stored.wait, now));
         let status = card_state(stored, excluded, unverified, now);
         let owner = room.and_then(|room| room.state.owner.as_ref());
-        let state = status_at(status, owner, &card.to, card.only_asks, feishu);
+        let state = status_at(status, owner, &card.to, card.only_asks, book);
         Some((card.id, stored.wait.id.clone(), state))
     });
     let departures = cards.iter().filter_map(|card| {

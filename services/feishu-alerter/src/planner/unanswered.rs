@@ -16,7 +16,6 @@ use store::alerts::notifications::{self, InitialStatus, NewNotification};
 use store::alerts::unanswered;
 use store::rules::RulesCache;
 
-use crate::addresses;
 use crate::content::card::CardState;
 use crate::content::status::as_json;
 use crate::failure::Failure;
@@ -50,7 +49,7 @@ impl Mornings {
             let new = NewNotification {
                 subject: &Subject::Unanswered,
                 step: Step::Day(day),
-                to: &addresses::public(feishu),
+                to: &context.book(feishu).public(),
                 room: None,
                 ask_day: None,
                 threshold_seconds: 0,

@@ -3,8 +3,7 @@
 use chrono_tz::Tz;
 use domain::Timestamp;
 use domain::rules::Severity;
-use runtime::config::Watchdog;
-use runtime::operated::Operated;
+use runtime::config::{Operated, Watchdog};
 use serde::{Deserialize, Serialize};
 
 use super::alarm_kind::AlarmKind;

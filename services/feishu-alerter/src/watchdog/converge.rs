@@ -17,7 +17,7 @@ use store::sqlx::PgConnection;
 use super::alarm_kind::AlarmKind;
 use super::card::{Shown, State, headline};
 use super::decide::{Finding, Findings};
-use crate::addresses::feishu_chat;
+use crate::address_book::feishu_chat;
 use crate::failure::Failure;
 
 /// What is said of an alarm that lasts changes at most so often.

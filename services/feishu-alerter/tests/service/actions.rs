@@ -173,6 +173,27 @@ async fn an_unknown_presser_is_looked_up_once_and_named() -> Result<()> {
     scene.stop(alerter).await
 }
 
+/// Who joined, or got another name, presses under the name that the rules in force give their account.
+#[tokio::test]
+async fn a_presser_is_called_as_the_rules_in_force_call_them() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.control("POST", "people", &json!({ "open_id": "ou_new", "name": "飞书上的名字" })).await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    let newcomer = json!({
+        "name": "孙小新", "team": "other", "addresses": { "feishu": { "open_id": "ou_new" } }
+    });
+    scene.stack.config.rules.roster.push(serde_json::from_value(newcomer)?);
+    scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
+    scene.control("POST", "click", &json!({ "message_id": card.message_id, "open_id": "ou_new" })).await?;
+    let card = scene.until_titled(TO_WANG, "不用回复").await?.remove(0);
+    assert!(card.text.contains("孙小新 标记为不用回复"), "{}", card.text);
+    scene.stop(alerter).await
+}
+
 /// Without the scope, or with nothing told, a press counts all the same.
 #[tokio::test]
 async fn a_presser_whom_feishu_does_not_name_counts_all_the_same() -> Result<()> {

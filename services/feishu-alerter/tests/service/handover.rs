@@ -1,7 +1,6 @@
 //! Whoever owns a room hears of its wait at once, and nobody else is asked to answer.
 
 use anyhow::Result;
-use domain::id::StaffName;
 use events::command::CommandKind;
 use serde_json::json;
 use store::role::Role;
@@ -135,12 +134,28 @@ async fn a_card_that_waits_for_the_former_owner_is_dropped() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// The chats stand in the configuration, which is read at the start.
+/// People's chats stand in the rules, which change while it runs.
 #[tokio::test]
 async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
     let mut scene = Scene::start().await?;
-    let chats = scene.stack.config.feishu.chats.clone();
-    scene.stack.config.feishu.chats.remove(&StaffName("王小售".into()));
+    scene.set_chat("王小售", None).await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(75);
+    scene.until_colours(TO_ALL, &["grey"]).await?;
+    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.set_chat("王小售", Some(TO_WANG)).await?;
+    scene.until_colours(TO_WANG, &["grey"]).await?;
+    scene.until_looked().await?;
+    assert_eq!((scene.cards(TO_WANG).await?.len(), scene.cards(TO_ALL).await?.len()), (1, 1));
+    scene.stop(alerter).await
+}
+
+/// The public chat stands in the configuration, which is read at the start.
+#[tokio::test]
+async fn another_public_chat_is_told_at_the_next_start() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.set_chat("王小售", None).await?;
     let alerter = scene.alerter().await?;
     scene.asks("r1", WANG).await?;
     scene.advance(75);
@@ -149,11 +164,11 @@ async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
     alerter.stop().await?;
     sqlx::query(
         "insert into alert_schedule (wait, room, rules_version)
-         select 'other:' || n, 'other:' || n, 1 from generate_series(1, 50000) as n",
+         select 'other:' || n, 'other:' || n, 3 from generate_series(1, 50000) as n",
     )
     .execute(&scene.stack.admin)
     .await?;
-    scene.stack.config.feishu.chats = chats;
+    scene.stack.config.feishu.public_chat = TO_WANG.into();
     let alerter = scene.alerter().await?;
     scene.until_colours(TO_WANG, &["grey"]).await?;
     scene.until_looked().await?;
@@ -170,11 +185,8 @@ async fn an_owner_s_former_chat_says_whose_the_room_is_and_not_that_it_was_hande
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
     scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
-    alerter.stop().await?;
-    let chats = &mut scene.stack.config.feishu.chats;
-    chats.clear();
-    chats.insert(StaffName("王小售".into()), TO_LI.into());
-    let alerter = scene.alerter().await?;
+    scene.set_chat("李小后", None).await?;
+    scene.set_chat("王小售", Some(TO_LI)).await?;
     scene.until_colours(TO_LI, &["turquoise"]).await?;
     let former = scene.until_colours(TO_WANG, &[CLOSED]).await?.remove(0);
     says_whose(&former, "已指定负责人", "负责人是 王小售");

@@ -76,7 +76,7 @@ async fn a_late_look_at_a_room_without_owner_gives_one_card() -> Result<()> {
 #[tokio::test]
 async fn an_owner_without_a_chat_is_told_in_public() -> Result<()> {
     let mut scene = Scene::start().await?;
-    scene.stack.config.feishu.chats.retain(|name, _| name.as_str() != "王小售");
+    scene.set_chat("王小售", None).await?;
     let alerter = scene.alerter().await?;
     scene.asks("r1", WANG).await?;
     scene.advance(5);

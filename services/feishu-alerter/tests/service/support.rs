@@ -165,7 +165,11 @@ impl Scene {
             CallbackSpec { url: None, encrypt_key: Some("key".into()), verification_token: "token".into() };
         let feishu = simulators::feishu::start(config).await?;
         stack.config.feishu.base_url = feishu.base_url();
-        stack.config.feishu.people.insert(MANAGER.into(), name);
+        let manager = json!({
+            "name": name, "team": "other", "addresses": { "feishu": { "open_id": MANAGER } }
+        });
+        stack.config.rules.roster.push(serde_json::from_value(manager)?);
+        stack.apply_rules(TimeDelta::days(400)).await?;
         let rooms = Some(stack.run(Role::RoomState, room_state::run).await?);
         Ok(Self { stack, feishu, rooms, http: runtime::http::client()? })
     }
@@ -178,6 +182,15 @@ impl Scene {
         let url = format!("http://{address}/feishu/callback");
         self.control("POST", "callback", &json!({ "url": url })).await?;
         Ok(running)
+    }
+
+    /// Gives a member of staff another private chat, or none, by rules that hold from now on.
+    pub async fn set_chat(&mut self, name: &str, chat: Option<&str>) -> Result<()> {
+        let roster = &mut self.stack.config.rules.roster;
+        let entry = roster.iter_mut().find(|entry| entry.name.as_str() == name).context("on the roster")?;
+        let feishu = entry.addresses.feishu.get_or_insert_default();
+        feishu.chat = chat.map(str::parse).transpose()?;
+        self.stack.apply_rules(TimeDelta::zero()).await
     }
 
     /// Ends everything that runs and still should.

@@ -229,12 +229,12 @@ fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<f
         dissolved: false,
         refuse: None,
     };
-    let mut chats: Vec<feishu::ChatSpec> = company["feishu"]["chats"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, id)| chat(text(id), name))
-        .collect();
+    let own = |entry: &Value| {
+        let id = entry["addresses"]["feishu"]["chat"].as_str()?;
+        Some(chat(id.to_owned(), &text(&entry["name"])))
+    };
+    let roster = company["rules"]["roster"].as_array().into_iter().flatten();
+    let mut chats: Vec<feishu::ChatSpec> = roster.filter_map(own).collect();
     chats.push(chat(text(&company["feishu"]["public_chat"]), "公共群"));
     let person = |(_, name, open_id): &(&str, &str, &str)| feishu::PersonSpec {
         open_id: (*open_id).to_owned(),

@@ -92,7 +92,7 @@ pub(in crate::check) fn is_unknown_person(error: &FeishuError) -> bool {
 pub(in crate::check) fn person_unknown(name: &str, open_id: &str) -> Advice {
     advice(
         format!("「{name}」的 open_id {open_id} 不属于本应用"),
-        "open_id 每个应用各不相同：用 huiyin roster discover --people 查出本应用的 open_id，改正 feishu.people 或 watchdog.operators",
+        "open_id 每个应用各不相同：用 huiyin roster discover --people 查出本应用的 open_id，改正 rules.roster 里的 addresses.feishu.open_id 或 watchdog.operators",
     )
 }
 

@@ -1,5 +1,6 @@
 //! What the page shows and where it passes things on to.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
@@ -236,11 +237,15 @@ fn colours() -> Value {
 
 /// What the page may know of the configuration: no secrets.
 fn shown_config(config: &Config) -> Value {
+    let rules = &config.rules;
+    let chats = rules.roster.iter().filter_map(|entry| Some((entry.name.as_str(), entry.feishu_chat()?)));
+    let people = rules.roster.iter().filter_map(|entry| Some((entry.feishu_account()?, entry.name.as_str())));
     json!({
-        "time_zone": config.rules.time_zone, "roster": config.rules.roster, "ladders": config.rules.ladders, "chats": config.feishu.chats,
+        "time_zone": rules.time_zone, "roster": rules.roster, "ladders": rules.ladders,
+        "chats": chats.collect::<BTreeMap<_, _>>(), "people": people.collect::<BTreeMap<_, _>>(),
         "public_chat": config.feishu.public_chat,
         "operators_chat": config.watchdog.as_ref().map(|watchdog| &watchdog.operators_chat),
-        "people": config.feishu.people, "sheets": config.vika.sheets
+        "sheets": config.vika.sheets
     })
 }
 

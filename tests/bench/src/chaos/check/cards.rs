@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use domain::id::StaffName;
 use domain::ladder::steps;
 use domain::wait::Ending;
 use feishu::CardUuid;
@@ -220,31 +221,33 @@ fn button_is_right(scene: &Scene<'_>, stored: &StoredWait, message: &Value) -> b
     (is_undo && since < limit + about) || (act.is_none() && since > limit - about)
 }
 
+fn own_chat<'s>(scene: &'s Scene<'_>, owner: &StaffName) -> Option<&'s str> {
+    scene.world.config.rules.staff(owner)?.feishu_chat()
+}
+
 /// What the title of a card of an open wait says when its chat is not to answer any more.
 fn moved_title(scene: &Scene<'_>, row: &Row, stored: &StoredWait) -> Option<&'static str> {
-    let feishu = &scene.world.config.feishu;
     let room = scene.rooms.iter().find(|room| room.room == stored.room)?;
     let owner = room.state.owner.as_ref()?;
-    if row.chat == feishu.public_chat {
+    if row.chat == scene.world.config.feishu.public_chat {
         return row.rung.starts_with("owner-").then_some(wording::OWNER_FOUND);
     }
-    (feishu.chats.get(owner) != Some(&row.chat)).then_some(wording::HANDED_OVER)
+    (own_chat(scene, owner) != Some(row.chat.as_str())).then_some(wording::HANDED_OVER)
 }
 
 /// Whoever owns the room was told of the highest rung that anybody was told of.
 fn owners_notified(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
-    let feishu = &scene.world.config.feishu;
     let told = |row: &&Row| row.state == "sent" || is_unresolved(row);
     let mut problems = Vec::new();
     for stored in scene.waits.values() {
         let live = stored.replaced_by.is_none() && !stored.void && stored.wait.outcome.is_none();
         let room = scene.rooms.iter().find(|room| room.room == stored.room).filter(|_| live);
         let Some(owner) = room.and_then(|room| room.state.owner.as_ref()) else { continue };
-        let chat = feishu.chats.get(owner).unwrap_or(&feishu.public_chat);
+        let chat = own_chat(scene, owner).unwrap_or(&scene.world.config.feishu.public_chat);
         let of_wait = rows.iter().filter(|row| row.follows == stored.wait.id.0).filter(told);
         let rungs = || of_wait.clone().filter_map(|row| Some((row.rung.parse::<u64>().ok()?, &row.chat)));
         let Some(highest) = rungs().map(|(rung, _)| rung).max() else { continue };
-        if !rungs().any(|(rung, there)| rung == highest && there == chat) {
+        if !rungs().any(|(rung, there)| rung == highest && *there == chat) {
             problems.push(format!("cards: {owner} was not told of wait {} rung {highest}", stored.wait.id));
         }
     }

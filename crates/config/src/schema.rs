@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use domain::address::{FeishuAccount, FeishuChat};
 use domain::calendar::TimeOfDay;
 use domain::span::Span;
 use serde_json::{Map, Value, json};
 
+use super::config::Config;
 use super::path::{Path, Step};
-use super::sections::Config;
 
 /// Where the secret type is defined within the schema.
 const SECRET: &str = "#/$defs/Secret";
@@ -191,6 +192,8 @@ impl Shape {
             Some(ADDRESS) => return "an IP address like \"10.0.0.1\"".to_owned(),
             Some(ZONE) => return "an IANA time zone like \"Asia/Shanghai\"".to_owned(),
             Some(TIME) => return "a time of the day like \"09:00\"".to_owned(),
+            Some(FeishuChat::FORMAT) => return "a chat's id, which begins with `oc_`".to_owned(),
+            Some(FeishuAccount::FORMAT) => return "a person's id, which begins with `ou_`".to_owned(),
             _ => {}
         }
         if node["description"] == "source:contact-id" {

@@ -4,11 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use runtime::config::{
-    Config, ConfigError, Scope, Source, load, load_complete, load_for, load_with, secret_files,
-};
+use config::{Config, ConfigError, Scope, Source, load, load_complete, load_using, load_with, secret_files};
 use serde_json::{Value, json};
-use store::role::Role;
 
 const SECRET: &str = "do-not-show-me-8472";
 
@@ -25,8 +22,11 @@ fn sample() -> Value {
             "time_zone": "Asia/Shanghai",
             "company_names": ["示例公司"],
             "roster": [
-                { "name": "王小售", "team": "pre_sales", "contacts": ["wechaty:1"] },
-                { "name": "李小后", "team": "after_sales" },
+                {
+                    "name": "王小售", "team": "pre_sales", "contacts": ["wechaty:1"],
+                    "addresses": { "feishu": { "chat": "oc_1", "open_id": "ou_1" } }
+                },
+                { "name": "李小后", "team": "after_sales", "addresses": { "feishu": { "chat": "oc_2" } } },
                 { "name": "吴小研", "team": "other" }
             ],
             "phrases": { "version": 1, "closing": ["好的"] },
@@ -41,7 +41,7 @@ fn sample() -> Value {
         },
         "feishu": {
             "app_id": "cli_1", "app_secret": SECRET, "encrypt_key": SECRET, "verification_token": SECRET,
-            "chats": { "王小售": "oc_1", "李小后": "oc_2" }, "public_chat": "oc_3"
+            "public_chat": "oc_3"
         }
     })
 }
@@ -49,6 +49,11 @@ fn sample() -> Value {
 fn read(value: &Value, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     load_with(&value.to_string(), "sample.json", Path::new("."), variables)
+}
+
+/// As a service reads it whose secrets stand at, or below, these places.
+fn load_for(source: &Source, secrets: &[&str]) -> Result<Config, ConfigError> {
+    load_using(source, &secrets.iter().map(|place| (*place).to_owned()).collect::<Vec<_>>())
 }
 
 /// The sample with changes: `(pointer, value)`, `null` takes away.
@@ -97,8 +102,8 @@ fn five_mistakes_are_five_lines_of_one_report() {
     assert_eq!(
         found,
         [
-            "feishu.app_secert: unknown key: expected one of `app_id`, `app_secret`, `base_url`, `chats`, \
-             `enabled`, `encrypt_key`, `listen`, `people`, `public_chat`, `unanswered_at`, `verification_token`",
+            "feishu.app_secert: unknown key: expected one of `app_id`, `app_secret`, `base_url`, \
+             `enabled`, `encrypt_key`, `listen`, `public_chat`, `unanswered_at`, `verification_token`",
             "feishu.public_chat: is missing: expected a text",
             "rules.company_names: found a text, expected a list `[…]`, each item a text",
             "rules.roster[2].name: found `王小售`, which is roster[0].name too, expected a label that no other entry has",
@@ -145,6 +150,21 @@ const FORM: &[(&str, &str, &str)] = &[
     ),
     ("/rules/roster/1", r#""李小后""#, "rules.roster[1]: found a text, expected a section"),
     (
+        "/rules/roster/1/addresses/feishu/chat",
+        r#""李小后的群""#,
+        "rules.roster[1].addresses.feishu.chat: found \"李小后的群\", expected a chat's id, which begins with `oc_`",
+    ),
+    (
+        "/rules/roster/0/addresses/feishu/open_id",
+        r#""oc_1""#,
+        "rules.roster[0].addresses.feishu.open_id: found \"oc_1\", expected a person's id, which begins with `ou_`",
+    ),
+    (
+        "/rules/roster/2/addresses",
+        r#"{ "wecom": { "user": "wu" } }"#,
+        "rules.roster[2].addresses.wecom: unknown key: expected one of `feishu`",
+    ),
+    (
         "/rules/ladders/pre_sales/repeat",
         r#"{ "every": "1m", "colour": "grey", "until": "70m" }"#,
         "rules.ladders.pre_sales.repeat.audience: is missing: expected one of `owner`, `owner_and_public`",
@@ -179,10 +199,26 @@ const MEANING: &[(&str, &str, &str)] = &[
         r#"{ "name": "g", "endpoint": "http://g", "token": "t" }"#,
         "ingest.gateway.endpoint: expected host and port",
     ),
-    ("/feishu/chats/王小售", "null", "feishu.chats.王小售: is missing: expected the private chat"),
-    ("/feishu/chats/王小售", r#""oc_2""#, "feishu.chats.王小售: is the same chat as feishu.chats.李小后"),
-    ("/feishu/chats/王小售", r#""oc_3""#, "feishu.chats.王小售: is the same chat as feishu.public_chat"),
-    ("/feishu/chats/吴老板", r#""oc_9""#, "feishu.chats.吴老板: nobody in rules.roster has this name"),
+    (
+        "/rules/roster/0/addresses",
+        "null",
+        "rules.roster[0].addresses.feishu.chat: is missing: expected the private chat",
+    ),
+    (
+        "/rules/roster/1/addresses/feishu/chat",
+        r#""oc_1""#,
+        "rules.roster[1].addresses.feishu.chat: found `oc_1`, which is roster[0].addresses.feishu.chat too",
+    ),
+    (
+        "/rules/roster/2/addresses",
+        r#"{ "feishu": { "open_id": "ou_1" } }"#,
+        "rules.roster[2].addresses.feishu.open_id: found `ou_1`, which is roster[0].addresses.feishu.open_id too",
+    ),
+    (
+        "/rules/roster/0/addresses/feishu/chat",
+        r#""oc_3""#,
+        "rules.roster[0].addresses.feishu.chat: is the same chat as feishu.public_chat",
+    ),
     (
         "/feishu/public_chat",
         r#""公共群""#,
@@ -233,7 +269,7 @@ fn every_kind_of_mistake_says_what_was_expected() {
 fn what_is_switched_off_needs_no_chats_and_no_sheets() {
     let value = with(&[
         ("/feishu/enabled", json!(false)),
-        ("/feishu/chats", json!({})),
+        ("/rules/roster/0/addresses", Value::Null),
         ("/vika/enabled", json!(false)),
         ("/vika/sheets/today", json!("later")),
     ]);
@@ -246,7 +282,7 @@ fn of_what_is_switched_off_nothing_is_asked() -> Result<()> {
     let value = with(&[("/feishu", off.clone()), ("/vika", off)]);
     assert_eq!(problems(&value, &[]), Vec::<String>::new());
     // What is left of it may be unfinished, and its files need not be there.
-    let left = json!({ "enabled": false, "app_id": "", "app_secret_file": "none", "listen": "later", "chats": null });
+    let left = json!({ "enabled": false, "app_id": "", "app_secret_file": "none", "listen": "later", "public_chat": null });
     let tables = json!({ "enabled": false, "space": "", "sync_token": "", "reconcile_token_file": "none" });
     let value = with(&[("/feishu", left), ("/vika", tables)]);
     assert_eq!(problems(&value, &[]), Vec::<String>::new());
@@ -254,8 +290,8 @@ fn of_what_is_switched_off_nothing_is_asked() -> Result<()> {
     let file = folder.path().join("huiyin.json");
     fs::write(&file, value.to_string())?;
     let source = Source { file, environment: false };
-    assert!(!load_for(&source, Role::VikaSync)?.vika.enabled);
-    assert!(!load_for(&source, Role::FeishuAlerter)?.feishu.enabled);
+    assert!(!load_for(&source, &["vika.sync_token"])?.vika.enabled);
+    assert!(!load_for(&source, &["feishu."])?.feishu.enabled);
     assert_eq!(secret_files(&source), []);
     // By the environment as well.
     let needy = with(&[("/feishu/app_secret", Value::Null), ("/vika/space", Value::Null)]);
@@ -435,18 +471,18 @@ fn a_service_does_without_the_secrets_of_others() -> Result<()> {
     fs::write(&file, value.to_string())?;
     let source = Source { file, environment: false };
 
-    let config = load_for(&source, Role::VikaSync)?;
+    let config = load_for(&source, &["database.passwords.vika_sync", "vika.sync_token"])?;
     assert_eq!(config.vika.sync_token.expose(), SECRET);
     assert_eq!(config.database.passwords["vika_sync"].expose(), SECRET);
     assert_ne!(config.vika.reconcile_token.expose(), SECRET);
 
-    let missing = |role| match load_for(&source, role) {
+    let missing = |secrets| match load_for(&source, &[secrets]) {
         Err(ConfigError::Problems(problems)) => problems.into_iter().map(|problem| problem.path).collect(),
         _ => Vec::new(),
     };
-    assert_eq!(missing(Role::Ingest), ["database.passwords.ingest_file"]);
-    assert_eq!(missing(Role::VikaReconcile), ["vika.reconcile_token_file"]);
-    assert_eq!(missing(Role::FeishuAlerter), ["feishu.app_secret_file"]);
+    assert_eq!(missing("database.passwords.ingest"), ["database.passwords.ingest_file"]);
+    assert_eq!(missing("vika.reconcile_token"), ["vika.reconcile_token_file"]);
+    assert_eq!(missing("feishu."), ["feishu.app_secret_file"]);
     Ok(())
 }
 
@@ -495,12 +531,12 @@ fn passwords_can_be_files_that_are_named_after_their_roles() -> Result<()> {
     let file = folder.path().join("huiyin.json");
     fs::write(&file, value.to_string())?;
     let source = Source { file, environment: false };
-    let password = |role: Role| -> Result<String> {
-        Ok(load_for(&source, role)?.database.passwords[role.name()].expose().to_owned())
-    };
-    assert_eq!((password(Role::Ingest)?, password(Role::RoomState)?), ("one".into(), "three".into()));
-    assert_eq!(password(Role::Reader)?, "four");
-    let error = load_for(&source, Role::VikaSync).unwrap_err().to_string();
+    let load = |login: &str| load_for(&source, &[&format!("database.passwords.{login}")]);
+    let password =
+        |login: &str| -> Result<String> { Ok(load(login)?.database.passwords[login].expose().to_owned()) };
+    assert_eq!((password("ingest")?, password("room_state")?), ("one".into(), "three".into()));
+    assert_eq!(password("reader")?, "four");
+    let error = load("vika_sync").unwrap_err().to_string();
     assert!(error.contains("database.passwords.vika_sync_file: there is no file"), "{error}");
     Ok(())
 }
@@ -532,7 +568,6 @@ fn an_optional_secret_can_be_a_file_as_well() -> Result<()> {
     let watchdog = config.watchdog.as_ref().unwrap();
     assert_eq!(watchdog.heartbeat_url.as_ref().unwrap().expose(), format!("https://ping.example/{SECRET}"));
     assert!(!format!("{config:?}").contains(SECRET));
-    assert_eq!(config.expected_services(), ["ingest", "room-state", "vika-sync", "vika-reconcile"]);
     Ok(())
 }
 
@@ -572,7 +607,7 @@ fn set(mut node: &mut Value, pointer: &str, value: Value) {
 fn a_period_of_nothing_is_too_short_wherever_it_stands() {
     // What comes back is a new alarm each time.
     const NOTHING_IS_FINE: [&str; 1] = ["/watchdog/thresholds/reopen_within"];
-    let schema = runtime::config::schema();
+    let schema = config::schema();
     let mut places = Vec::new();
     lengths(&schema, &schema, "", &mut places);
     assert!(places.len() >= 19, "{places:?}");

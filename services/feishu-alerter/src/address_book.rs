@@ -1,0 +1,74 @@
+//! Where cards go and who is behind an account: people's addresses of the rules in force, and the public chat of the
+//! configuration. People change by new rules, without a restart; the public chat with one.
+
+use domain::id::StaffName;
+use domain::rules::{Audience, RosterEntry, Rules};
+use feishu::OpenId;
+use runtime::config::Feishu;
+use store::alerts::notifications::Address;
+
+use crate::channel::feishu::NAME as FEISHU;
+
+/// A chat of Feishu.
+pub fn feishu_chat(chat: &str) -> Address {
+    Address { channel: FEISHU.to_owned(), address: chat.to_owned() }
+}
+
+/// The addresses that hold at one moment.
+#[derive(Clone, Copy)]
+pub struct AddressBook<'a> {
+    roster: &'a [RosterEntry],
+    public_chat: &'a str,
+}
+
+impl<'a> AddressBook<'a> {
+    /// By these rules.
+    pub fn new(rules: &'a Rules, feishu: &'a Feishu) -> Self {
+        Self { roster: &rules.roster, public_chat: &feishu.public_chat }
+    }
+
+    /// Where everybody reads.
+    pub fn public(self) -> Address {
+        feishu_chat(self.public_chat)
+    }
+
+    /// Where an owner is reached by themselves, if they are.
+    pub fn own(self, owner: &StaffName) -> Option<Address> {
+        self.entry(owner)?.feishu_chat().map(feishu_chat)
+    }
+
+    /// Where an owner is alerted: where everybody reads if not by themselves, so that somebody can pass it on.
+    pub fn of_owner(self, owner: &StaffName) -> Address {
+        self.own(owner).unwrap_or_else(|| self.public())
+    }
+
+    /// Whether somebody is reached by themselves there.
+    pub fn is_of_somebody(self, to: &Address) -> bool {
+        self.roster.iter().filter_map(RosterEntry::feishu_chat).any(|chat| feishu_chat(chat) == *to)
+    }
+
+    /// Where a rung is notified, without repeats. Nowhere: nobody owns the room and the rung is not for the public.
+    pub fn of_audience(self, owner: Option<&StaffName>, audience: Audience) -> Vec<Address> {
+        let public = self.public();
+        let mut all: Vec<Address> = owner.map(|owner| self.of_owner(owner)).into_iter().collect();
+        if audience == Audience::OwnerAndPublic && !all.contains(&public) {
+            all.push(public);
+        }
+        all
+    }
+
+    /// The account by which a member of staff is mentioned.
+    pub fn account(self, name: &StaffName) -> Option<OpenId> {
+        self.entry(name)?.feishu_account().map(OpenId::new)
+    }
+
+    /// Whose account this is.
+    pub fn name(self, account: &OpenId) -> Option<&'a StaffName> {
+        let theirs = |entry: &&RosterEntry| entry.feishu_account() == Some(account.as_str());
+        self.roster.iter().find(theirs).map(|entry| &entry.name)
+    }
+
+    fn entry(self, name: &StaffName) -> Option<&'a RosterEntry> {
+        self.roster.iter().find(|entry| entry.name == *name)
+    }
+}
