@@ -151,18 +151,6 @@ impl fmt::Display for Step {
     }
 }
 
-/// What can be done with a button of a notification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum ActionKind {
-    /// 不用回复: the wait is to be cancelled.
-    NoReplyNeeded,
-    /// 已回复: the wait was answered during a capture gap.
-    Answered,
-    /// 撤销: what was said of the wait, that it needs no reply, is taken back.
-    Undo,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

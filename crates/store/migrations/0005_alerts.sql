@@ -151,8 +151,9 @@ create index notifications_texts on notifications (coalesce(texts_since, created
 -- What people did with the buttons of a notification. Whoever was first with one is the one who did it.
 create table notification_actions (
     notification bigint      not null references notifications (id),
-    action       text        not null check (action in ('no_reply_needed', 'answered', 'undo')),
-    -- How often 不用回复 had been taken back on it before: what is said again is another action.
+    -- As the button carries it.
+    action       text        not null,
+    -- How often what it says had been taken back before: what is said again is another action.
     round        integer     not null,
     by           text        not null,
     at           timestamptz not null,

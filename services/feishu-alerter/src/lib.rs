@@ -7,10 +7,10 @@
 //! Huiyin itself and makes cards of what is wrong with it; [`outbox`] brings the cards out and changes them when their
 //! wait or alarm ends; [`actions`] takes the buttons. They share nothing but the store.
 
-mod action_ids;
+pub mod action;
 mod actions;
 mod address_book;
-mod channel;
+pub mod channel;
 pub mod content;
 mod failure;
 mod freshness;
@@ -52,6 +52,17 @@ pub mod point {
 /// # Errors
 /// If the callback address cannot be bound, or a part of it ends by itself.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    run_beside(ctx, []).await
+}
+
+/// The same, with channels beside those that the configuration switches on.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_beside(
+    ctx: Context,
+    others: impl IntoIterator<Item = Arc<dyn Channel>>,
+) -> anyhow::Result<()> {
     if !ctx.config.feishu.enabled {
         tracing::info!("feishu.enabled is false: no cards");
         // Earlier ones still have to be blanked.
@@ -66,7 +77,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
     let feishu: Arc<dyn Channel> = Arc::new(Feishu::new(client.clone()));
-    let deliverer = Deliverer::new(ctx.clone(), &Channels::new([feishu]), rules.clone(), made.clone());
+    let channels = Channels::new(std::iter::once(feishu).chain(others));
+    let deliverer = Deliverer::new(ctx.clone(), &channels, rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
         watchdog::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);

@@ -1,7 +1,6 @@
 //! Actions, which are presses of a notification's buttons: each event once, and who was first with each.
 
 use domain::Timestamp;
-use domain::notification::ActionKind;
 use sqlx::PgConnection;
 
 /// Takes an event. `false`: it was taken before.
@@ -33,41 +32,33 @@ pub async fn by_delivery_key(connection: &mut PgConnection, key: &str) -> Result
         .await
 }
 
-/// What was done with the buttons of a notification so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Actions {
-    /// Who said first that no reply is needed, since that was last taken back.
-    pub no_reply_needed_by: Option<String>,
-    /// Who said first that it was answered.
-    pub answered_by: Option<String>,
-    /// How often 不用回复 was taken back.
-    pub undone: i32,
+/// Something that was done with the buttons of a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// As the button carries it.
+    pub action: String,
+    /// How often what it says had been taken back before.
+    pub round: i32,
+    /// Who did it first.
+    pub by: String,
 }
 
-/// Reads them.
-pub async fn of(connection: &mut PgConnection, notification: i64) -> Result<Actions, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"
-        with done as (select action, round, by from notification_actions where notification = $1),
-             undone as (select coalesce(max(round) + 1, 0) as times from done where action = 'undo')
-        select (select by from done where action = 'no_reply_needed' and round = undone.times) as no_reply_needed_by,
-               (select by from done where action = 'answered') as answered_by,
-               undone.times as "undone!"
-        from undone
-        "#,
+/// Everything that was done with the buttons of a notification.
+pub async fn of(connection: &mut PgConnection, notification: i64) -> Result<Vec<Recorded>, sqlx::Error> {
+    sqlx::query_as!(
+        Recorded,
+        "select action, round, by from notification_actions where notification = $1",
         notification,
     )
-    .fetch_one(connection)
-    .await?;
-    let (no_reply_needed_by, answered_by) = (row.no_reply_needed_by, row.answered_by);
-    Ok(Actions { no_reply_needed_by, answered_by, undone: row.undone })
+    .fetch_all(connection)
+    .await
 }
 
-/// Notes who did something, and gives whoever did it first. `round` is how often 不用回复 had been taken back before.
+/// Notes who did something, and gives whoever did it first in this round.
 pub async fn record(
     connection: &mut PgConnection,
     notification: i64,
-    action: ActionKind,
+    action: &str,
     round: i32,
     by: &str,
     now: Timestamp,
@@ -79,7 +70,7 @@ pub async fn record(
         returning by
         "#,
         notification,
-        <&str>::from(action),
+        action,
         round,
         by,
         now,

@@ -16,8 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Timestamp;
-use domain::id::{CommandId, EntryId};
-use domain::notification::ActionKind;
+use domain::id::CommandId;
 use domain::wait::Ending;
 use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
@@ -28,14 +27,14 @@ use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
-use store::alerts::actions::{self, Actions};
+use store::alerts::actions;
 use store::alerts::notifications::{self, Notification};
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 
 use self::names::Names;
-use crate::action_ids::{self, Cancel};
+use crate::action::{self, ActionKind, Cancel, Done};
 use crate::address_book::{self, AddressBook};
 use crate::channel::feishu::PressedButton;
 use crate::content::card::CardState;
@@ -157,9 +156,7 @@ impl Endpoint {
         let by = self.names.of(&action.operator, book.name(&action.operator));
         let (toast, text) = match button.action {
             ActionKind::Undo => self.undo(&card.subject, by, now).await?,
-            ActionKind::NoReplyNeeded | ActionKind::Answered => {
-                self.end(&card, button.action, by, now).await?
-            }
+            ending => self.end(&card, ending, by, now).await?,
         };
         Ok(Some(answer_with_toast(toast, &text)))
     }
@@ -172,25 +169,21 @@ impl Endpoint {
         by: impl Future<Output = String> + Send,
         now: Timestamp,
     ) -> anyhow::Result<(Toast, String)> {
-        if let Some(text) = pointless(card, action, now) {
+        let Pressed { key, notification, subject, done } = card;
+        let seen_up_to = notification.seen_up_to.as_deref();
+        let ending = seen_up_to.and_then(|seen| action.ends(key, done, &notification.follows, seen));
+        let Some(ending) = ending else { return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned())) };
+        if let Some(text) = pointless(card, action, ending.round, now) {
             return Ok((Toast::Info, text));
         }
-        let Some(seen_up_to) = &card.notification.seen_up_to else {
-            return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
-        };
         let by = by.await;
-        let answered = action == ActionKind::Answered;
-        // The refusal of one 已回复 is no reason to ask again; what was taken back can be said again.
-        let round = if answered { 0 } else { card.done.undone };
-        let command = if answered { action_ids::answered(&card.key) } else { card.cancel().command() };
-        let kind = command_kind(&card.notification, seen_up_to, answered);
-        self.ask(command, &card.subject, &by, kind).await?;
+        self.ask(ending.id, subject, &by, ending.command).await?;
         let mut connection = self.ctx.db.acquire().await?;
-        let first = actions::record(&mut connection, card.notification.id, action, round, &by, now).await?;
+        let (id, action, round) = (notification.id, action.name(), ending.round);
+        let first = actions::record(&mut connection, id, action, round, &by, now).await?;
         metrics::counter!("feishu_actions_total").increment(1);
-        let done = if answered { wording::TOAST_CONFIRMED } else { wording::TOAST_DONE };
         Ok(if first == by {
-            (Toast::Success, done.to_owned())
+            (Toast::Success, ending.confirmed.to_owned())
         } else {
             (Toast::Info, wording::toast_handled_by(&first))
         })
@@ -211,11 +204,12 @@ impl Endpoint {
         // Before the wait is open again: its button would still say who pressed it.
         let mut connection = self.ctx.db.acquire().await?;
         if let Some(id) = actions::by_delivery_key(&mut connection, cancel.card.as_str()).await? {
-            actions::record(&mut connection, id, ActionKind::Undo, cancel.undone, &by, now).await?;
+            let undo = ActionKind::Undo.name();
+            actions::record(&mut connection, id, undo, cancel.undone, &by, now).await?;
         }
         drop(connection);
         let kind = CommandKind::UndoCancel { cancel: command.clone() };
-        self.ask(action_ids::undo(&command), subject, &by, kind).await?;
+        self.ask(action::undo(&command), subject, &by, kind).await?;
         metrics::counter!("feishu_actions_total").increment(1);
         Ok((Toast::Success, wording::TOAST_UNDONE.to_owned()))
     }
@@ -239,21 +233,13 @@ impl Endpoint {
     }
 }
 
-fn command_kind(card: &Notification, seen_up_to: &str, answered: bool) -> CommandKind {
-    let (wait, seen_up_to) = (card.follows.clone(), EntryId(seen_up_to.to_owned()));
-    if answered {
-        return CommandKind::ConfirmAnswered { wait, seen_up_to };
-    }
-    CommandKind::Cancel { wait: Some(wait), seen_up_to, reason: wording::CANCEL_REASON.to_owned() }
-}
-
 /// The card whose button was pressed.
 struct Pressed {
     key: CardUuid,
     notification: Notification,
     subject: Subject,
     /// What was done on it before.
-    done: Actions,
+    done: Done,
 }
 
 impl Pressed {
@@ -266,13 +252,8 @@ impl Pressed {
         let Some(id) = actions::by_delivery_key(connection, key.as_str()).await? else { return Ok(None) };
         let Some(notification) = notifications::get(connection, id).await? else { return Ok(None) };
         let Some(subject) = Subject::read(connection, &notification, now).await? else { return Ok(None) };
-        let done = actions::of(connection, id).await?;
+        let done = Done(actions::of(connection, id).await?);
         Ok(Some(Self { key: key.clone(), notification, subject, done }))
-    }
-
-    /// 不用回复 on it, as it can be said now.
-    fn cancel(&self) -> Cancel {
-        Cancel { card: self.key.clone(), undone: self.done.undone }
     }
 }
 
@@ -286,16 +267,15 @@ fn is_of(card: &Notification, action: &CardAction) -> bool {
 
 /// What somebody reads who presses when there is nothing left to do, or when it cannot be so. The other button may still
 /// be pressed: what this one asked for may be refused.
-fn pointless(card: &Pressed, action: ActionKind, now: Timestamp) -> Option<String> {
+fn pointless(card: &Pressed, action: ActionKind, round: i32, now: Timestamp) -> Option<String> {
     let SubjectDetail::Wait { unverified, .. } = card.subject.detail else {
         return Some(wording::TOAST_UNKNOWN.to_owned());
     };
-    let answered = action == ActionKind::Answered;
-    let first = if answered { &card.done.answered_by } else { &card.done.no_reply_needed_by };
     match card.subject.state(now) {
-        CardState::Waiting { .. } => match first {
+        CardState::Waiting { .. } => match card.done.first(action, round) {
             Some(by) => Some(wording::toast_handled_by(by)),
-            None => (answered && !unverified).then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
+            None => (action == ActionKind::Answered && !unverified)
+                .then(|| wording::TOAST_NOTHING_MISSED.to_owned()),
         },
         CardState::Cancelled { by, .. } | CardState::Confirmed { by } => Some(wording::toast_handled_by(&by)),
         _ => Some(wording::TOAST_ALREADY.to_owned()),
@@ -308,7 +288,7 @@ fn undoable(subject: &Subject, now: Timestamp) -> Result<(CommandId, Cancel), &'
     let SubjectDetail::Wait { stored, .. } = &subject.detail else { return Err(wording::TOAST_UNKNOWN) };
     let ended = stored.wait.outcome.as_ref().map(|outcome| &outcome.how);
     let Some(Ending::Cancelled { command, .. }) = ended else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
-    let Some(cancel) = action_ids::cancel_of(command) else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
+    let Some(cancel) = action::cancel_of(command) else { return Err(wording::TOAST_NOTHING_TO_UNDO) };
     match subject.state(now) {
         CardState::Cancelled { undo_until: Some(_), .. } => Ok((command.clone(), cancel)),
         CardState::Cancelled { .. } => Err(wording::TOAST_UNDO_LATE),

@@ -13,7 +13,7 @@ use store::alerts::notifications::Address;
 use store::rooms::waits::{self, StoredWait, Which};
 use store::sqlx::{self, PgConnection};
 
-use crate::action_ids;
+use crate::action;
 use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::failure::Failure;
@@ -124,7 +124,7 @@ pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, now: Ti
             after: waited(&stored.wait, Calendar::Always),
         },
         Ending::Cancelled { by, command, .. } => {
-            let until = action_ids::cancel_of(command).map(|_| outcome.at + action_ids::UNDO_WITHIN);
+            let until = action::cancel_of(command).map(|_| outcome.at + action::UNDO_WITHIN);
             CardState::Cancelled { by: by.clone(), undo_until: until.filter(|until| now < *until) }
         }
         Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },

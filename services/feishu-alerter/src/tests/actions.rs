@@ -7,7 +7,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use domain::notification::ActionKind;
 use feishu::Secret;
 use feishu::callback::{CallbackHeaders, CallbackSecrets, Verified, verify};
 use feishu::card::{Toast, answer_with_toast};
@@ -15,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::cards::{key, render};
 use super::{CHAT, ENCRYPT_KEY, Hand, PERSON, Stage, VERIFICATION_TOKEN, stage, to_chat};
+use crate::action::ActionKind;
 use crate::channel::feishu::PressedButton;
 use crate::content::card::Form;
 use crate::wording;

@@ -182,7 +182,7 @@ async fn a_presser_is_called_as_the_rules_in_force_call_them() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     let newcomer = json!({
         "name": "孙小新", "team": "other", "addresses": { "feishu": { "open_id": "ou_new" } }
     });

@@ -143,7 +143,7 @@ async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(75);
     scene.until_colours(TO_ALL, &["grey"]).await?;
-    scene.until_count("select count(*) from alert_cards where state = 'sent'", 1).await?;
+    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
     scene.set_chat("王小售", Some(TO_WANG)).await?;
     scene.until_colours(TO_WANG, &["grey"]).await?;
     scene.until_looked().await?;

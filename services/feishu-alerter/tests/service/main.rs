@@ -10,6 +10,7 @@ mod handover;
 mod idle;
 mod ladder;
 mod nameless;
+mod other_channel;
 mod owners;
 mod refusals;
 mod replicas;

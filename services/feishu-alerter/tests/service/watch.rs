@@ -3,4 +3,4 @@
 mod alarms;
 mod login;
 mod outside;
-mod support;
+pub mod support;

@@ -1,9 +1,10 @@
 //! The buttons of our cards, by the value that each carries and that comes back when it is pressed.
 
-use domain::notification::ActionKind;
 use feishu::CardUuid;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::action::ActionKind;
 
 /// A button that somebody pressed: of which card, and what it does.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,7 +30,7 @@ fn action<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ActionKin
 
 /// What a button carries.
 pub fn value(card: &str, action: ActionKind) -> Value {
-    json!({"k": card, "act": <&str>::from(action)})
+    json!({"k": card, "act": action.name()})
 }
 
 #[cfg(test)]

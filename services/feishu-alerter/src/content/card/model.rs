@@ -1,7 +1,8 @@
 //! A card as every channel is given it: what it says, and nothing of how it looks.
 
-use domain::notification::ActionKind;
 use domain::rules::Severity;
+
+use crate::action::ActionKind;
 
 /// What somebody is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

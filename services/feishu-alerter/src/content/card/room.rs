@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use domain::display;
-use domain::notification::ActionKind;
 use domain::rules::Severity;
 use domain::wording::severity_in_words;
 
 use super::facts::{CardFacts, CardKind, CardState, LastLine};
 use super::model::{Block, Button, Card, Line, Span, Title};
+use crate::action::ActionKind;
 use crate::wording;
 
 /// Longest name of a customer, room or person, in characters.
