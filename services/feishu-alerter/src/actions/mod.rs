@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Timestamp;
 use domain::id::{CommandId, EntryId};
+use domain::rules::Rules;
 use domain::wait::Ending;
 use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
@@ -155,17 +156,18 @@ impl Endpoint {
             Button::Undo(uuid) => (uuid, ActionKind::Undo),
             Button::Unknown => return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN))),
         };
-        let Some((card, subject)) = card_of(&mut connection, &uuid, now).await? else {
+        let history = self.rules.get(&mut connection).await?;
+        let rules = history.at(now);
+        let Some((card, subject)) = card_of(&mut connection, &uuid, rules, now).await? else {
             return Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         };
-        let history = self.rules.get(&mut connection).await?;
         drop(connection);
         if !is_of(&card, action) {
             tracing::warn!(chat.id = card.chat, "an action names another message or chat than its card's");
             metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
-        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
+        let book = AddressBook::new(rules, &self.ctx.config.feishu);
         let by = self.names.of(&action.operator, book.name(&action.operator));
         let (toast, text) = match kind {
             ActionKind::Undo => self.undo(&subject, by, now).await?,
@@ -257,11 +259,12 @@ fn command_kind(card: &Card, seen_up_to: &str, answered: bool) -> CommandKind {
 async fn card_of(
     connection: &mut PgConnection,
     uuid: &CardUuid,
+    rules: &Rules,
     now: Timestamp,
 ) -> anyhow::Result<Option<(Card, Subject)>> {
     let Some(id) = actions::card_by_uuid(connection, uuid.as_str()).await? else { return Ok(None) };
     let Some(card) = cards::get(connection, id).await? else { return Ok(None) };
-    Ok(Subject::read(connection, &card, now).await?.map(|subject| (card, subject)))
+    Ok(Subject::read(connection, &card, rules, now).await?.map(|subject| (card, subject)))
 }
 
 /// Whether an action names the message and the chat that its card was sent to: a button is worth something in its own place

@@ -67,7 +67,7 @@ impl CardContent {
         if card.subject_kind == cards::SubjectKind::Unanswered {
             return Ok(Some(Self::Unanswered(DayList::read(connection, card, rules, now).await?)));
         }
-        Ok(Subject::read(connection, card, now).await?.map(|subject| Self::Room(Box::new(subject))))
+        Ok(Subject::read(connection, card, rules, now).await?.map(|subject| Self::Room(Box::new(subject))))
     }
 
     /// Whether there is still something to say.

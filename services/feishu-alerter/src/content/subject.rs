@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::calendar::Calendar;
 use domain::gap::CoverageGaps;
 use domain::id::{StaffName, WaitId};
 use domain::presence::Absence;
@@ -35,6 +36,8 @@ pub enum SubjectDetail {
         stored: Box<StoredWait>,
         /// It overlaps a capture gap.
         unverified: bool,
+        /// What its working time is counted by.
+        calendar: Calendar,
     },
     /// That our account left the room; `None`: it is back.
     Departure(Option<Absence>),
@@ -45,6 +48,7 @@ impl Subject {
     pub async fn read(
         connection: &mut PgConnection,
         card: &Card,
+        rules: &Rules,
         now: Timestamp,
     ) -> Result<Option<Self>, sqlx::Error> {
         if card.subject_kind == cards::SubjectKind::Departure {
@@ -56,7 +60,11 @@ impl Subject {
         let Some(stored) = successions.of(&card.wait).cloned() else { return Ok(None) };
         let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
         let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
-        Ok(Some(Self { detail: SubjectDetail::Wait { stored: Box::new(stored), unverified }, room }))
+        let calendar = rules.calendar(stored.wait.stage_counted(room.state.stage)).clone();
+        Ok(Some(Self {
+            detail: SubjectDetail::Wait { stored: Box::new(stored), unverified, calendar },
+            room,
+        }))
     }
 
     /// What this card of it shows.
@@ -73,8 +81,8 @@ impl Subject {
     /// What became of it.
     pub fn state(&self, now: Timestamp) -> CardState {
         match &self.detail {
-            SubjectDetail::Wait { stored, unverified } => {
-                card_state(stored, self.room.excluded, *unverified, now)
+            SubjectDetail::Wait { stored, unverified, calendar } => {
+                card_state(stored, self.room.excluded, *unverified, calendar, now)
             }
             SubjectDetail::Departure(absence) => departure_state(&self.room, absence.as_ref()),
         }

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::ladder::{Due, RungId, Skipped, due, next_due};
 use domain::rules::Colour;
@@ -89,8 +88,8 @@ impl Decider {
             return Ok(schedule::forget(connection, id).await?);
         };
         let mut climb = climbs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
-        let (ladder, view) = context.of(&stored, &room);
-        let passed = due(ladder, Calendar::Always, view, climb.dealt_with(), context.now);
+        let (deadlines, view) = context.of(&stored, &room);
+        let passed = due(deadlines, view, climb.dealt_with(), context.now);
         let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
         let book = context.book(&ctx.config.feishu);
         let known = Known { wait: &stored.wait, room: &room, context, unverified, book };
@@ -105,7 +104,7 @@ impl Decider {
         } else if let Some(handover) = climb.handover(&room, context, book) {
             known.hand_over(connection, &handover).await?;
         }
-        let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
+        let next = next_due(deadlines, view, climb.dealt_with());
         Ok(schedule::set_next_due(connection, id, next).await?)
     }
 
@@ -232,6 +231,7 @@ impl Known<'_> {
     }
 
     fn card<'n>(&'n self, threshold: RungId, colour: Colour, rung: &'n str, chat: &'n str) -> NewCard<'n> {
+        let calendar = self.context.rules().calendar(self.room.state.stage);
         NewCard {
             subject_kind: SubjectKind::Wait,
             wait: &self.wait.id,
@@ -241,7 +241,7 @@ impl Known<'_> {
             ask_day: None,
             threshold_seconds: i64::try_from(threshold.0).unwrap_or(i64::MAX),
             colour: colour.name(),
-            due_at: Calendar::Always.deadline(self.wait.opened.at, threshold.0),
+            due_at: calendar.deadline(self.wait.opened.at, threshold.0),
             status: InitialStatus::Pending,
         }
     }
