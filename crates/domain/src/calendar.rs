@@ -1,6 +1,7 @@
 //! Working time: the only clock that ladders, overdue figures and performance run on.
 //!
-//! Everybody asks a [`Calendar`] instead of subtracting, so that intervals, holidays and make-up days can come without
+//! Everybody asks the [`Calendar`] that the rules name for a stage ([`crate::rules::Rules::calendar`]) instead of
+//! subtracting. Which kinds there are is known here alone, so that intervals, holidays and make-up days can come without
 //! a change anywhere else.
 
 use std::fmt;
@@ -8,35 +9,59 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc, Weekday};
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
 /// When a stage works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Calendar {
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Calendar(WorkingHours);
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WorkingHours {
     /// Day and night.
     #[default]
     Always,
+    /// Working time passes half as fast: for tests of whoever has to go by the calendar that the rules name.
+    #[cfg(feature = "testing")]
+    #[schemars(skip)]
+    HalfPace,
 }
 
 impl Calendar {
+    /// A calendar that is not the default one, for tests: working time passes half as fast.
+    #[cfg(feature = "testing")]
+    pub const fn half_pace() -> Self {
+        Self(WorkingHours::HalfPace)
+    }
+
     /// Working time between two moments, in milliseconds resolution; zero when `to` is not after `from`.
-    pub fn working_time(self, from: Timestamp, to: Timestamp) -> TimeDelta {
-        match self {
-            Self::Always => (to - from).max(TimeDelta::zero()),
+    pub fn working_time(&self, from: Timestamp, to: Timestamp) -> TimeDelta {
+        let passed = (to - from).max(TimeDelta::zero());
+        match self.0 {
+            WorkingHours::Always => passed,
+            #[cfg(feature = "testing")]
+            WorkingHours::HalfPace => passed / 2,
         }
     }
 
     /// The moment at which this much working time has passed; the end of time where it lies beyond.
-    pub fn deadline(self, from: Timestamp, seconds: u64) -> Timestamp {
-        match self {
-            Self::Always => i64::try_from(seconds)
-                .ok()
-                .and_then(TimeDelta::try_seconds)
-                .and_then(|span| from.checked_add_signed(span))
-                .unwrap_or(Timestamp::MAX_UTC),
-        }
+    pub fn deadline(&self, from: Timestamp, seconds: u64) -> Timestamp {
+        let seconds = match self.0 {
+            WorkingHours::Always => seconds,
+            #[cfg(feature = "testing")]
+            WorkingHours::HalfPace => seconds.saturating_mul(2),
+        };
+        let span = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
+        span.and_then(|span| from.checked_add_signed(span)).unwrap_or(Timestamp::MAX_UTC)
+    }
+
+    /// Whether this is the calendar of whoever names none.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -101,6 +126,7 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::at;
 
     #[test]
     fn a_time_of_the_day_is_read_and_found_in_its_zone() {
@@ -122,14 +148,14 @@ mod tests {
         let works: Vec<bool> = monday.iter_days().take(7).map(is_working_day).collect();
         assert_eq!(works, [true, true, true, true, true, false, false]);
     }
-    use crate::testing::at;
 
     #[test]
     fn always_is_the_wall_clock() {
-        let calendar = Calendar::Always;
+        let calendar = Calendar::default();
         assert_eq!(calendar.working_time(at(10), at(25)), TimeDelta::seconds(15));
         assert_eq!(calendar.working_time(at(25), at(10)), TimeDelta::zero());
         assert_eq!(calendar.deadline(at(10), 15), at(25));
         assert_eq!(calendar.deadline(at(10), u64::MAX), Timestamp::MAX_UTC);
+        assert_eq!(serde_json::to_string(&calendar).unwrap_or_default(), r#""always""#);
     }
 }

@@ -17,6 +17,8 @@ pub struct Sample<'w> {
     pub wait: &'w Wait,
     /// It overlaps a capture gap (待核实): counted as such, and left out of everything else.
     pub in_gap: bool,
+    /// What its working time is counted by.
+    pub calendar: &'w Calendar,
 }
 
 /// Figures of a set of waits.
@@ -63,13 +65,12 @@ pub struct Quantile {
 pub fn figures<'w>(
     samples: impl IntoIterator<Item = Sample<'w>>,
     thresholds: &[RungId],
-    calendar: Calendar,
     now: Timestamp,
 ) -> Figures {
     let mut figures = Figures::default();
     let mut replies: Vec<TimeDelta> = Vec::new();
     let mut lasting: Vec<TimeDelta> = Vec::new();
-    for Sample { wait, in_gap } in samples {
+    for Sample { wait, in_gap, calendar } in samples {
         if in_gap {
             figures.unverified += 1;
             continue;

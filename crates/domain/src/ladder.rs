@@ -11,8 +11,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::calendar::Calendar;
-use crate::rules::{Audience, Ladder, Severity};
+use crate::rules::{Audience, Deadlines, Ladder, Severity};
 use crate::wait::Wait;
 
 /// A rung by its threshold in working seconds; in text the number alone: `1200`.
@@ -59,9 +58,9 @@ pub enum SkipReason {
     Import,
     /// An import, or rules with a past `valid_from`, gave the wait its present shape.
     Rejudged,
-    /// Another ladder took force.
+    /// Another ladder or calendar took force.
     RulesChanged,
-    /// The room came into another stage, which has a ladder of its own.
+    /// The room came into another stage, which has a ladder or calendar of its own.
     HandedOver,
     /// The system went live, or back to rehearsal.
     WentLive,
@@ -198,15 +197,9 @@ pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step> + '_ {
 ///
 /// Only the highest rung passed is sent, and none at or below one already dealt with. Rungs that were due before the
 /// wait's baseline are skipped.
-pub fn due(
-    ladder: &Ladder,
-    calendar: Calendar,
-    wait: WaitView,
-    sent: &BTreeSet<RungId>,
-    now: Timestamp,
-) -> Passed {
+pub fn due(deadlines: Deadlines<'_>, wait: WaitView, sent: &BTreeSet<RungId>, now: Timestamp) -> Passed {
     let mut passed: Vec<(Step, Timestamp)> =
-        open_steps(ladder, calendar, wait, sent).take_while(|(_, deadline)| *deadline <= now).collect();
+        open_steps(deadlines, wait, sent).take_while(|(_, deadline)| *deadline <= now).collect();
     let Some(baseline) = wait.baseline else { return Passed::default() };
     let late = passed.split_off(passed.partition_point(|(_, deadline)| *deadline < baseline.at));
     let skipped = passed.pop().map(|(step, deadline)| Skipped { step, deadline, reason: baseline.reason });
@@ -218,34 +211,28 @@ pub fn due(
         audience: step.audience,
         deadline: *deadline,
         overdue: now - *deadline,
-        waited: calendar.working_time(wait.opened_at, now),
+        waited: deadlines.calendar.working_time(wait.opened_at, now),
         superseded,
     });
     Passed { due, skipped }
 }
 
 /// When [`due`] has something to say next; in the past or present if it has already. `None`: never again.
-pub fn next_due(
-    ladder: &Ladder,
-    calendar: Calendar,
-    wait: WaitView,
-    sent: &BTreeSet<RungId>,
-) -> Option<Timestamp> {
-    open_steps(ladder, calendar, wait, sent).next().map(|(_, deadline)| deadline)
+pub fn next_due(deadlines: Deadlines<'_>, wait: WaitView, sent: &BTreeSet<RungId>) -> Option<Timestamp> {
+    open_steps(deadlines, wait, sent).next().map(|(_, deadline)| deadline)
 }
 
 /// Steps that are not dealt with, with their deadlines, rising.
 fn open_steps<'l>(
-    ladder: &'l Ladder,
-    calendar: Calendar,
+    deadlines: Deadlines<'l>,
     wait: WaitView,
     sent: &BTreeSet<RungId>,
 ) -> impl Iterator<Item = (Step, Timestamp)> + use<'l> {
     let highest = sent.last().copied();
     let alarms = wait.baseline.is_some() && !wait.closed;
-    steps(ladder)
+    steps(deadlines.ladder)
         .filter(move |step| alarms && Some(step.rung) > highest)
-        .map(move |step| (step, calendar.deadline(wait.opened_at, step.rung.0)))
+        .map(move |step| (step, deadlines.calendar.deadline(wait.opened_at, step.rung.0)))
 }
 
 /// 当前级别: the highest step that this much working time has passed.

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Addresses;
+use crate::calendar::Calendar;
 use crate::id::{PersonKey, StaffName};
 use crate::span::Span;
 
@@ -44,6 +45,9 @@ pub struct Rules {
     pub answered_by: AnsweredBy,
     /// How waits escalate, per stage.
     pub ladders: Ladders,
+    /// When each stage works: what its deadlines and figures run on.
+    #[serde(default, skip_serializing_if = "Calendars::are_default")]
+    pub calendars: Calendars,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
@@ -145,6 +149,33 @@ pub struct Ladders {
     pub pre_sales: Ladder,
     /// For rooms in 售后.
     pub after_sales: Ladder,
+}
+
+/// A calendar for each stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Calendars {
+    /// For rooms in 售前.
+    #[serde(default, skip_serializing_if = "Calendar::is_default")]
+    pub pre_sales: Calendar,
+    /// For rooms in 售后.
+    #[serde(default, skip_serializing_if = "Calendar::is_default")]
+    pub after_sales: Calendar,
+}
+
+impl Calendars {
+    fn are_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// By what it is decided when the cards of a stage are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines<'r> {
+    /// After how much working time there is a card.
+    pub ladder: &'r Ladder,
+    /// What counts as working time.
+    pub calendar: &'r Calendar,
 }
 
 /// How a wait escalates.
@@ -312,6 +343,19 @@ impl Rules {
             Stage::PreSales => &self.ladders.pre_sales,
             Stage::AfterSales => &self.ladders.after_sales,
         }
+    }
+
+    /// The calendar of a stage.
+    pub const fn calendar(&self, stage: Stage) -> &Calendar {
+        match stage {
+            Stage::PreSales => &self.calendars.pre_sales,
+            Stage::AfterSales => &self.calendars.after_sales,
+        }
+    }
+
+    /// By what it is decided when the cards of a stage are due.
+    pub const fn deadlines(&self, stage: Stage) -> Deadlines<'_> {
+        Deadlines { ladder: self.ladder(stage), calendar: self.calendar(stage) }
     }
 
     /// The roster entry that lists a chat account.

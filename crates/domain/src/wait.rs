@@ -43,6 +43,11 @@ impl Wait {
         Self { messages, last_customer_at, ..self.clone() } == *other
     }
 
+    /// The stage that it counts in: the room's when it ended; while it is open, `current`, the room's present one.
+    pub fn stage_counted(&self, current: Stage) -> Stage {
+        self.outcome.as_ref().map_or(current, |outcome| outcome.stage)
+    }
+
     /// Whether it was opened by imported history.
     pub fn is_of_history(&self) -> bool {
         self.alarm_since != Some(self.opened.at)

@@ -10,7 +10,7 @@ use domain::calendar::Calendar;
 use domain::ladder::{
     Baseline, Due, Passed, RungId, SkipReason, WaitView, current_level, due, next_due, steps,
 };
-use domain::rules::{AnsweredBy, Audience, Ladder, Repeat, Rung, Severity};
+use domain::rules::{AnsweredBy, Audience, Deadlines, Ladder, Repeat, Rung, Severity};
 use domain::span::Span;
 use proptest::prelude::*;
 
@@ -30,7 +30,11 @@ fn ids(seconds: &[u64]) -> BTreeSet<RungId> {
 }
 
 fn due_at(ladder: &Ladder, wait: WaitView, sent: &[u64], now: i64) -> Option<Due> {
-    due(ladder, Calendar::Always, wait, &ids(sent), at(now)).due
+    due(on(ladder, &Calendar::default()), wait, &ids(sent), at(now)).due
+}
+
+fn on<'r>(ladder: &'r Ladder, calendar: &'r Calendar) -> Deadlines<'r> {
+    Deadlines { ladder, calendar }
 }
 
 fn told(due: Option<Due>) -> Option<(u64, Vec<u64>)> {
@@ -62,6 +66,17 @@ fn by_deadline_and_only_the_highest() {
     assert_eq!(thresholds, [300, 600, 1_200, 1_800, 2_400, 3_000, 3_600, 4_200]);
 }
 
+#[test]
+fn deadlines_lie_on_the_calendar() {
+    let (ladder, calendar) = (report(), Calendar::half_pace());
+    let deadlines = on(&ladder, &calendar);
+    assert_eq!(next_due(deadlines, LIVE(), &ids(&[])), Some(at(600)));
+    assert_eq!(due(deadlines, LIVE(), &ids(&[]), at(599)).due, None);
+    let first = due(deadlines, LIVE(), &ids(&[]), at(620)).due.unwrap();
+    assert_eq!((first.rung, first.deadline), (RungId(300), at(600)));
+    assert_eq!((first.overdue, first.waited), (TimeDelta::seconds(20), TimeDelta::seconds(310)));
+}
+
 /// Whatever happened at the baseline: what was due before is skipped with the reason, what was due since is sent, late
 /// or not.
 #[test]
@@ -80,7 +95,7 @@ fn nothing_that_was_due_before_the_baseline() {
     ] {
         wait.baseline = Some(since(baseline, reason));
         let Passed { due: card_due, skipped: not_sent } =
-            due(&report(), Calendar::Always, wait, &ids(sent), at(now));
+            due(on(&report(), &Calendar::default()), wait, &ids(sent), at(now));
         let case = format!("{sent:?} at {now}, nothing before {baseline}");
         assert_eq!(told(card_due), card, "{case}");
         assert_eq!(
@@ -90,8 +105,8 @@ fn nothing_that_was_due_before_the_baseline() {
         );
     }
     wait.baseline = None;
-    assert_eq!(due(&report(), Calendar::Always, wait, &ids(&[]), at(9_000)), Passed::default());
-    assert_eq!(next_due(&report(), Calendar::Always, wait, &ids(&[])), None);
+    assert_eq!(due(on(&report(), &Calendar::default()), wait, &ids(&[]), at(9_000)), Passed::default());
+    assert_eq!(next_due(on(&report(), &Calendar::default()), wait, &ids(&[])), None);
 }
 
 #[test]
@@ -149,12 +164,12 @@ fn run(ladder: &Ladder, wait: WaitView, ticks: &[i64]) -> (Vec<u64>, Vec<u64>) {
     let mut known = BTreeSet::new();
     let (mut sent, mut superseded) = (Vec::new(), Vec::new());
     for now in ticks {
-        let Some(card) = due(ladder, Calendar::Always, wait, &known, at(*now)).due else { continue };
+        let Some(card) = due(on(ladder, &Calendar::default()), wait, &known, at(*now)).due else { continue };
         known.extend(card.superseded.iter().copied().chain([card.rung]));
         superseded.extend(card.superseded.iter().map(|rung| rung.0));
         sent.push(card.rung.0);
         assert_eq!(
-            due(ladder, Calendar::Always, wait, &known, at(*now)),
+            due(on(ladder, &Calendar::default()), wait, &known, at(*now)),
             Passed::default(),
             "one card a tick"
         );
@@ -185,7 +200,7 @@ proptest! {
     fn nothing_is_due_after_a_close(ladder in ladder(), now in 0_i64..100_000) {
         let closed = WaitView { closed: true, ..LIVE() };
         prop_assert_eq!(due_at(&ladder, closed, &[], now), None);
-        prop_assert_eq!(next_due(&ladder, Calendar::Always, closed, &ids(&[])), None);
+        prop_assert_eq!(next_due(on(&ladder, &Calendar::default()), closed, &ids(&[])), None);
     }
 
     /// A new rung leaves the keys of all others alone, and no card goes out twice because of it.
@@ -212,7 +227,7 @@ proptest! {
     fn next_due_is_the_first_moment_at_which_something_is_due(ladder in ladder(), now in 0_i64..900) {
         let (sent, superseded) = run(&ladder, LIVE(), &[now]);
         let known: Vec<u64> = [sent, superseded].concat();
-        match next_due(&ladder, Calendar::Always, LIVE(), &ids(&known)) {
+        match next_due(on(&ladder, &Calendar::default()), LIVE(), &ids(&known)) {
             None => prop_assert_eq!(due_at(&ladder, LIVE(), &known, 1_000_000), None),
             Some(next) => {
                 let next = (next - at(0)).num_seconds();

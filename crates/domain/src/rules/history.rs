@@ -82,16 +82,17 @@ impl RulesHistory {
         &self.versions[self.versions.len() - 1]
     }
 
-    /// Since when the ladder of a stage is the one that holds at `now`; `None`: ever since there are rules.
-    pub fn ladder_since(&self, stage: Stage, now: Timestamp) -> Option<Timestamp> {
-        let ladder = self.at(now).ladder(stage);
+    /// Since when the deadlines of a stage are decided as at `now`, by the same ladder on the same calendar; `None`: ever
+    /// since there are rules.
+    pub fn deadlines_since(&self, stage: Stage, now: Timestamp) -> Option<Timestamp> {
+        let deadlines = self.at(now).deadlines(stage);
         let mut held: Vec<&RulesVersion> = self
             .versions
             .iter()
             .filter(|version| version.valid_from <= now && self.took_force(version))
             .collect();
         held.sort_by_key(|version| (version.in_force_since(), version.version));
-        let other = held.iter().rposition(|version| version.rules.ladder(stage) != ladder)?;
+        let other = held.iter().rposition(|version| version.rules.deadlines(stage) != deadlines)?;
         held.get(other + 1).map(|version| version.in_force_since())
     }
 
@@ -207,6 +208,7 @@ fn effective(versions: &[RulesVersion]) -> Vec<Hold> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::Calendar;
     use crate::testing::{at, rules};
 
     fn version(version: i64, valid_from: i64) -> RulesVersion {
@@ -227,7 +229,7 @@ mod tests {
     fn a_ladder_holds_since_the_last_change_of_it() {
         let since = |versions: &[RulesVersion], now: i64| {
             let history = RulesHistory::new(versions.to_vec()).unwrap();
-            history.ladder_since(Stage::PreSales, at(now)).map(|since| (since - at(0)).num_seconds())
+            history.deadlines_since(Stage::PreSales, at(now)).map(|since| (since - at(0)).num_seconds())
         };
         let first = ladder(1, 0, 5, 100);
         assert_eq!(since(std::slice::from_ref(&first), 50), None, "nothing was ever changed");
@@ -251,7 +253,23 @@ mod tests {
         let called_off = [first.clone(), announced, ladder(3, 55, 30, 100), ladder(4, 70, 70, 100)];
         assert_eq!(since(&called_off, 90), None, "called off in time");
         let untouched = RulesHistory::new(vec![first, ladder(2, 20, 20, 200)]).unwrap();
-        assert_eq!(untouched.ladder_since(Stage::AfterSales, at(50)), None, "the other stage's");
+        assert_eq!(untouched.deadlines_since(Stage::AfterSales, at(50)), None, "the other stage's");
+    }
+
+    /// Another calendar moves deadlines as another ladder does, in its own stage.
+    #[test]
+    fn a_calendar_holds_since_the_last_change_of_it() {
+        let first = version(1, 0);
+        let mut slower = version(2, 20);
+        slower.rules.calendars.pre_sales = Calendar::half_pace();
+        let mut same = version(3, 30);
+        same.rules.calendars = slower.rules.calendars.clone();
+        let history = RulesHistory::new(vec![first, slower, same, version(4, 40)]).unwrap();
+        let since = |stage, now| history.deadlines_since(stage, at(now));
+        for (now, expected) in [(10, None), (25, Some(at(20))), (35, Some(at(20))), (45, Some(at(40)))] {
+            assert_eq!(since(Stage::PreSales, now), expected, "at {now}");
+            assert_eq!(since(Stage::AfterSales, now), None, "the other stage's, at {now}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Timestamp;
 use domain::id::CommandId;
+use domain::rules::Rules;
 use domain::wait::Ending;
 use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
@@ -144,15 +145,17 @@ impl Endpoint {
         }
         let unknown = || Ok(Some(answer_with_toast(Toast::Info, wording::TOAST_UNKNOWN)));
         let Some(button) = PressedButton::of(&action.value) else { return unknown() };
-        let Some(card) = Pressed::read(&mut connection, &button.card, now).await? else { return unknown() };
         let history = self.rules.get(&mut connection).await?;
+        let rules = history.at(now);
+        let card = Pressed::read(&mut connection, &button.card, rules, now).await?;
+        let Some(card) = card else { return unknown() };
         drop(connection);
         if !is_of(&card.notification, action) {
             tracing::warn!(address = %card.notification.to, "an action names another message or chat than its card's");
             metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
-        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
+        let book = AddressBook::new(rules, &self.ctx.config.feishu);
         let by = self.names.of(&action.operator, book.name(&action.operator));
         let (toast, text) = match button.action {
             ActionKind::Undo => self.undo(&card.subject, by, now).await?,
@@ -247,11 +250,13 @@ impl Pressed {
     async fn read(
         connection: &mut PgConnection,
         key: &CardUuid,
+        rules: &Rules,
         now: Timestamp,
     ) -> anyhow::Result<Option<Self>> {
         let Some(id) = actions::by_delivery_key(connection, key.as_str()).await? else { return Ok(None) };
         let Some(notification) = notifications::get(connection, id).await? else { return Ok(None) };
-        let Some(subject) = Subject::read(connection, &notification, now).await? else { return Ok(None) };
+        let subject = Subject::read(connection, &notification, rules, now).await?;
+        let Some(subject) = subject else { return Ok(None) };
         let done = Done(actions::of(connection, id).await?);
         Ok(Some(Self { key: key.clone(), notification, subject, done }))
     }

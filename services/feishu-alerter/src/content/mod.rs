@@ -64,7 +64,7 @@ impl Content {
                 Some(Self::Unanswered(DayList::read(connection, notification, rules, now).await?))
             }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
-                let subject = Subject::read(connection, notification, now).await?;
+                let subject = Subject::read(connection, notification, rules, now).await?;
                 subject.map(|subject| Self::Room(Box::new(subject)))
             }
         })

@@ -109,9 +109,15 @@ pub fn status_at(
     }
 }
 
-/// What became of a wait at a moment, as its cards show it. `excluded`: the rules exclude its room; `unverified`: it
+/// What became of a wait at a moment, as its cards show it, with working time by the calendar. `excluded`: the rules exclude its room; `unverified`: it
 /// overlaps a capture gap.
-pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, now: Timestamp) -> CardState {
+pub fn card_state(
+    stored: &StoredWait,
+    excluded: bool,
+    unverified: bool,
+    calendar: &Calendar,
+    now: Timestamp,
+) -> CardState {
     if stored.void {
         return CardState::Void;
     }
@@ -121,7 +127,7 @@ pub fn card_state(stored: &StoredWait, excluded: bool, unverified: bool, now: Ti
     match &outcome.how {
         Ending::Answered { name, .. } => CardState::Answered {
             by: domain::wording::name(name).to_owned(),
-            after: waited(&stored.wait, Calendar::Always),
+            after: waited(&stored.wait, calendar),
         },
         Ending::Cancelled { by, command, .. } => {
             let until = action::cancel_of(command).map(|_| outcome.at + action::UNDO_WITHIN);
@@ -139,7 +145,7 @@ pub fn as_json(state: &CardState) -> Result<Value, Failure> {
 }
 
 /// Working time from the opening to the end, in whole seconds.
-fn waited(wait: &Wait, calendar: Calendar) -> Duration {
+fn waited(wait: &Wait, calendar: &Calendar) -> Duration {
     let end = wait.outcome.as_ref().map_or(wait.opened.at, |outcome| outcome.at);
     let seconds = calendar.working_time(wait.opened.at, end).num_seconds();
     Duration::from_secs(u64::try_from(seconds).unwrap_or_default())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::calendar::Calendar;
 use domain::gap::CoverageGaps;
 use domain::id::{EntryId, StaffName};
 use domain::notification;
@@ -34,6 +35,8 @@ pub enum SubjectDetail {
         stored: Box<StoredWait>,
         /// It overlaps a capture gap.
         unverified: bool,
+        /// What its working time is counted by.
+        calendar: Calendar,
     },
     /// That our account left the room; `None`: it is back.
     Departure(Option<Absence>),
@@ -44,6 +47,7 @@ impl Subject {
     pub async fn read(
         connection: &mut PgConnection,
         card: &Notification,
+        rules: &Rules,
         now: Timestamp,
     ) -> Result<Option<Self>, sqlx::Error> {
         let wait = match (&card.subject, &card.room) {
@@ -59,7 +63,11 @@ impl Subject {
         let Some(stored) = successions.of(wait).cloned() else { return Ok(None) };
         let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
         let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
-        Ok(Some(Self { detail: SubjectDetail::Wait { stored: Box::new(stored), unverified }, room }))
+        let calendar = rules.calendar(stored.wait.stage_counted(room.state.stage)).clone();
+        Ok(Some(Self {
+            detail: SubjectDetail::Wait { stored: Box::new(stored), unverified, calendar },
+            room,
+        }))
     }
 
     /// What this card of it shows.
@@ -74,8 +82,8 @@ impl Subject {
     /// What became of it.
     pub fn state(&self, now: Timestamp) -> CardState {
         match &self.detail {
-            SubjectDetail::Wait { stored, unverified } => {
-                card_state(stored, self.room.excluded, *unverified, now)
+            SubjectDetail::Wait { stored, unverified, calendar } => {
+                card_state(stored, self.room.excluded, *unverified, calendar, now)
             }
             SubjectDetail::Departure(absence) => departure_state(&self.room, absence.as_ref()),
         }

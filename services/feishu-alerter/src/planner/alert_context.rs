@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::Timestamp;
 use domain::golive::Phase;
 use domain::ladder::{SkipReason, WaitView};
-use domain::rules::{Ladder, Rules, RulesHistory, Stage};
+use domain::rules::{Deadlines, Rules, RulesHistory, Stage};
 use runtime::config::Feishu;
 use store::golive;
 use store::rooms::Room;
@@ -51,23 +51,23 @@ impl AlertContext {
         self.history.version_at(self.now).version
     }
 
-    /// The ladder of a wait in a room, which is that of the room's present stage, and what the ladder needs to know: the
+    /// The deadlines of a wait in a room, which are those of the room's present stage, and what they need to know: the
     /// wait, and since when its rungs may be due.
-    pub fn of(&self, stored: &StoredWait, room: &Room) -> (&Ladder, WaitView) {
+    pub fn of(&self, stored: &StoredWait, room: &Room) -> (Deadlines<'_>, WaitView) {
         let stage = room.state.stage;
         let view = WaitView::from(&stored.wait)
             .since(stored.rejudged_at, SkipReason::Rejudged)
-            .since(self.history.ladder_since(stage, self.now), SkipReason::RulesChanged)
+            .since(self.history.deadlines_since(stage, self.now), SkipReason::RulesChanged)
             .since(self.handed_over(room), SkipReason::HandedOver)
             .since(room.included_since, SkipReason::NoLongerExcluded)
             .since(self.phase.since, SkipReason::WentLive);
-        (self.rules().ladder(stage), view)
+        (self.rules().deadlines(stage), view)
     }
 
-    /// Since when the room climbs the ladder of its stage, if it ever climbed another.
+    /// Since when the room goes by the deadlines of its stage, if it ever went by others.
     fn handed_over(&self, room: &Room) -> Option<Timestamp> {
         let rules = self.rules();
-        let differ = rules.ladder(Stage::PreSales) != rules.ladder(Stage::AfterSales);
+        let differ = rules.deadlines(Stage::PreSales) != rules.deadlines(Stage::AfterSales);
         room.state.stage_since.filter(|_| differ)
     }
 }

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::ladder::{Due, RungId, Skipped, due, next_due};
 use domain::notification::{Step, Subject};
@@ -90,8 +89,8 @@ impl Decider {
             return Ok(schedule::forget(connection, id).await?);
         };
         let mut climb = climbs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
-        let (ladder, view) = context.of(&stored, &room);
-        let passed = due(ladder, Calendar::Always, view, climb.dealt_with(), context.now);
+        let (deadlines, view) = context.of(&stored, &room);
+        let passed = due(deadlines, view, climb.dealt_with(), context.now);
         let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
         let book = context.book(&ctx.config.feishu);
         let subject = Subject::Wait(stored.wait.id.clone());
@@ -107,7 +106,7 @@ impl Decider {
         } else if let Some(handover) = climb.handover(&room, context, book) {
             known.hand_over(connection, &handover).await?;
         }
-        let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
+        let next = next_due(deadlines, view, climb.dealt_with());
         Ok(schedule::set_next_due(connection, id, next).await?)
     }
 
@@ -229,6 +228,7 @@ impl<'k> Known<'k> {
     where
         'k: 'n,
     {
+        let calendar = self.context.rules().calendar(self.room.state.stage);
         NewNotification {
             subject: &self.subject,
             step: Step::Rung(rung),
@@ -237,7 +237,7 @@ impl<'k> Known<'k> {
             ask_day: None,
             threshold_seconds: i64::try_from(rung.0).unwrap_or(i64::MAX),
             severity,
-            due_at: Calendar::Always.deadline(self.wait.opened.at, rung.0),
+            due_at: calendar.deadline(self.wait.opened.at, rung.0),
             status: InitialStatus::Pending,
             alarm: None,
             urgent: false,

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::calendar::Calendar;
 use domain::gap::CoverageGaps;
 use domain::id::{RoomKey, WaitId};
 use domain::ladder::next_due;
 use domain::notification::Subject;
+use domain::rules::Rules;
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::changes::{self, Made, Wanted};
@@ -134,7 +134,7 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
     let book = context.book(&ctx.config.feishu);
     departure::insert_cards(&mut tx, book, rooms.values(), context.phase, now).await?;
     // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
-    let wanted = wanted(&mut tx, book, &rooms, &locked, now).await?;
+    let wanted = wanted(&mut tx, (context.rules(), book), &rooms, &locked, now).await?;
     changes::want(&mut tx, &wanted, now).await?;
     let planned = planned(&mut tx, book, context, &rooms, &locked).await?;
     schedule::plan(&mut tx, &locked, &planned, context.version()).await?;
@@ -159,8 +159,8 @@ async fn planned(
     let planned = open.into_iter().filter_map(|stored| {
         let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
         let climb = climbs.remove(&stored.wait.id).unwrap_or_default();
-        let (ladder, view) = context.of(&stored, room);
-        let next = next_due(ladder, Calendar::Always, view, climb.dealt_with());
+        let (deadlines, view) = context.of(&stored, room);
+        let next = next_due(deadlines, view, climb.dealt_with());
         // Whoever owns the room since does not wait for the next rung, which may never come.
         let handed_over = climb.handover(room, context, book).map(|_| now);
         let next_due_at = handed_over.into_iter().chain(next).min();
@@ -171,7 +171,7 @@ async fn planned(
 
 async fn wanted(
     connection: &mut PgConnection,
-    book: AddressBook<'_>,
+    (rules, book): (&Rules, AddressBook<'_>),
     rooms: &BTreeMap<RoomKey, Room>,
     keys: &[String],
     now: Timestamp,
@@ -189,7 +189,9 @@ async fn wanted(
         let room = rooms.get(&stored.room);
         let excluded = room.is_some_and(|room| room.excluded);
         let unverified = coverage.get(&card.room).is_some_and(|coverage| coverage.affects(&stored.wait, now));
-        let status = card_state(stored, excluded, unverified, now);
+        let current = room.map_or(stored.wait.stage, |room| room.state.stage);
+        let calendar = rules.calendar(stored.wait.stage_counted(current));
+        let status = card_state(stored, excluded, unverified, calendar, now);
         let owner = room.and_then(|room| room.state.owner.as_ref());
         let state = status_at(status, owner, &card.to, card.only_asks, book);
         Some((card.id, stored.wait.id.clone(), state))

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use chrono::TimeDelta;
+use domain::calendar::Calendar;
 use domain::rules::Severity;
 use domain::span::Span;
 use events::chat::ChatMessage;
@@ -113,6 +114,31 @@ async fn a_rung_that_new_rules_put_into_the_past_is_skipped_and_one_that_is_late
     // Twelve minutes: late for the ten, and for no better reason than that nobody looked.
     let alerter = scene.alerter().await?;
     scene.until_colours(TO_WANG, &[LINE, "yellow"]).await?;
+    scene.stop(alerter).await
+}
+
+/// Another calendar takes force while it runs: what is due is decided by it, and what it finds due already is skipped.
+#[tokio::test]
+async fn another_calendar_is_gone_by_as_another_ladder_is() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(4);
+    scene.stack.config.rules.calendars.pre_sales = Calendar::half_pace();
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    scene.advance(2);
+    scene.until_looked().await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty(), "three working minutes have passed");
+    scene.advance(4);
+    scene.until_colours(TO_WANG, &["turquoise"]).await?;
+    scene.advance(6);
+    scene.stack.config.rules.calendars.pre_sales = Calendar::default();
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    scene.until_rungs("skipped", &["600 rules_changed"]).await?;
+    scene.until_looked().await?;
+    assert_eq!(colours(&scene.cards(TO_WANG).await?), ["turquoise"]);
+    scene.advance(4);
+    scene.until_colours(TO_WANG, &[LINE, "orange"]).await?;
     scene.stop(alerter).await
 }
 

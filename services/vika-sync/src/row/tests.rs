@@ -1,6 +1,7 @@
 //! Rows by examples.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::calendar::Calendar;
 use domain::closing::{Manner, Verdict, Why};
 use domain::fold::{DayCounts, FoldState, LastSpeaker};
 use domain::gap::Gap;
@@ -218,6 +219,23 @@ fn a_wait_over_midnight_is_on_todays_page_with_todays_counts() {
     assert_eq!(cell(&row, Today::Replies), Cell::Number(0.0));
     assert_eq!(cell(&row, Today::SlowReplies), Cell::Number(0.0));
     assert!(row.create);
+}
+
+/// An open wait runs on the calendar of the room's stage, a closed one on that of the stage in which it ended.
+#[test]
+fn minutes_and_level_run_on_the_stage_s_calendar() {
+    let mut rules = rules();
+    rules.calendars.after_sales = Calendar::half_pace();
+    let mut world = waiting(12);
+    world.room.state.stage = Stage::AfterSales;
+    let row = today(&world.facts(&rules)).unwrap();
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(6.0));
+    assert_eq!(cell(&row, Today::Level), Cell::text("青 5 分钟"));
+    assert_eq!(row.due_at, Some(morning() + TimeDelta::minutes(14)), "the seventh minute");
+    assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Number(3.0), "it ended in pre-sales");
+    world.waits[0].wait.outcome.as_mut().unwrap().stage = Stage::AfterSales;
+    let row = today(&world.facts(&rules)).unwrap();
+    assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Number(1.5));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A row of 今日群聊.
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::calendar::Calendar;
 use domain::figures::{Figures, Sample, figures, minutes};
 use domain::ladder::{current_level, steps};
+use domain::rules::Deadlines;
 use domain::wait::Wait;
 use domain::{Timestamp, wording};
 use vika::Cell;
@@ -18,8 +18,6 @@ use crate::wording as words;
 
 /// Digits of 平均回复时间（分钟）, as its column is created with.
 const MEAN_DIGITS: u8 = 1;
-/// Until stages have calendars of their own.
-const CALENDAR: Calendar = Calendar::Always;
 
 /// The row, once anything has happened in the room. It is created on a day on which something did.
 pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
@@ -81,10 +79,10 @@ fn waiting(facts: &Facts<'_>) -> Cells {
     let open = facts.room.state.open.as_ref();
     let last = last_wait(facts);
     let unverified = last.is_some_and(|wait| facts.unseen.affects(wait, facts.now));
-    let elapsed = open.map(|open| CALENDAR.working_time(open.opened.at, facts.now));
-    let level = elapsed.and_then(|elapsed| current_level(ladder(facts), elapsed)).map(|(rung, severity)| {
-        words::level(wording::severity(severity), &wording::duration(seconds(rung.0)))
-    });
+    let elapsed = open.map(|open| deadlines(facts).calendar.working_time(open.opened.at, facts.now));
+    let level = elapsed.and_then(|elapsed| current_level(deadlines(facts).ladder, elapsed)).map(
+        |(rung, severity)| words::level(wording::severity(severity), &wording::duration(seconds(rung.0))),
+    );
     vec![
         (Today::WaitState, Cell::text(wording::wait_state(last, unverified)), Refresh::Steady),
         (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),
@@ -120,21 +118,26 @@ fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
     let ended = facts.waits.iter().map(|stored| &stored.wait).filter(|wait| {
         wait.outcome.as_ref().is_some_and(|outcome| today_is(facts.rules.time_zone, outcome.at) == day)
     });
-    let samples = ended.map(|wait| Sample { wait, in_gap: facts.unseen.affects(wait, facts.now) });
-    figures(samples, &[], CALENDAR, facts.now)
+    let samples = ended.map(|wait| Sample {
+        wait,
+        in_gap: facts.unseen.affects(wait, facts.now),
+        calendar: facts.rules.calendar(wait.stage_counted(facts.room.state.stage)),
+    });
+    figures(samples, &[], facts.now)
 }
 
 /// When the minutes or the level of an open wait change next.
 fn next_change(facts: &Facts<'_>, open: &Wait) -> Option<Timestamp> {
-    let elapsed = CALENDAR.working_time(open.opened.at, facts.now);
+    let Deadlines { ladder, calendar } = deadlines(facts);
+    let elapsed = calendar.working_time(open.opened.at, facts.now);
     let step = next_step(whole_minutes(elapsed)).checked_mul(60)?;
     let passed = u64::try_from(elapsed.num_seconds()).ok()?;
-    let level = steps(ladder(facts)).map(|step| step.rung.0).find(|rung| *rung > passed);
-    Some(CALENDAR.deadline(open.opened.at, level.map_or(step, |level| level.min(step))))
+    let level = steps(ladder).map(|step| step.rung.0).find(|rung| *rung > passed);
+    Some(calendar.deadline(open.opened.at, level.map_or(step, |level| level.min(step))))
 }
 
-fn ladder<'a>(facts: &Facts<'a>) -> &'a domain::rules::Ladder {
-    facts.rules.ladder(facts.room.state.stage)
+fn deadlines<'a>(facts: &Facts<'a>) -> Deadlines<'a> {
+    facts.rules.deadlines(facts.room.state.stage)
 }
 
 fn seconds(seconds: u64) -> TimeDelta {

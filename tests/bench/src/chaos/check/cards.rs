@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use domain::id::StaffName;
 use domain::ladder::steps;
+use domain::rules::Deadlines;
 use domain::wait::Ending;
 use feishu::CardUuid;
 use feishu_alerter::wording;
@@ -143,10 +144,10 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
         let since =
             [Some(alarm_since), stored.rejudged_at, room.state.stage_since].into_iter().max().flatten();
-        let passed = steps(scene.world.config.rules.ladder(room.state.stage)).filter(|step| {
-            let after = chrono::TimeDelta::seconds(i64::try_from(step.rung.0).unwrap_or_default());
-            since.is_some_and(|since| wait.opened.at + after >= since)
-                && wait.opened.at + after + GRACE <= now
+        let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(room.state.stage);
+        let passed = steps(ladder).filter(|step| {
+            let deadline = calendar.deadline(wait.opened.at, step.rung.0);
+            since.is_some_and(|since| deadline >= since) && deadline + GRACE <= now
         });
         let Some(highest) = passed.last() else { continue };
         let has = rows.iter().any(|row| {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use chrono::NaiveDate;
 use domain::ladder::steps;
+use domain::rules::Deadlines;
 use domain::wording;
 use serde_json::Value;
 use store::rooms::Room;
@@ -133,9 +134,9 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
         room.last_lines.iter().map(|line| format!("{}：{}", line.name, line.text)).collect();
     let last = live.last().copied();
     let reason = wording::reason(state.verdict.as_ref(), last, state.ignored);
-    let ladder = scene.world.config.rules.ladder(state.stage);
+    let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(state.stage);
     let level = state.open.as_ref().and_then(|open| {
-        let waited = scene.world.clock.now() - open.opened.at;
+        let waited = calendar.working_time(open.opened.at, scene.world.clock.now());
         let waited = u64::try_from(waited.num_seconds()).unwrap_or_default();
         let step = steps(ladder).take_while(|step| step.rung.0 <= waited).last()?;
         let passed = chrono::TimeDelta::seconds(i64::try_from(step.rung.0).unwrap_or_default());
