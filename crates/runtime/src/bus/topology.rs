@@ -19,8 +19,8 @@ use crate::services::{SERVICES, Service};
 const DAY: Duration = Duration::from_hours(24);
 /// Within this time the bus itself drops a repeated message id.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
-/// How long the server waits for an acknowledgement before it delivers again.
-pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How long the server waits for an acknowledgement, or a word that a message is in progress, before it delivers again.
+const ACK_WAIT: Duration = Duration::from_secs(10);
 /// Most messages handled in one go.
 const BATCH: usize = 500;
 /// The same where messages may be far behind: each room that a batch concerns is written once for it.

@@ -12,4 +12,5 @@ mod recompute;
 mod replicas;
 mod retention;
 mod rules;
+mod standby;
 mod support;
