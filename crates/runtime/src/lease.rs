@@ -106,13 +106,12 @@ async fn ask(
     idle: Duration,
     asked: Option<PgConnection>,
 ) -> Result<(PgConnection, bool), sqlx::Error> {
-    let mut connection = match asked {
-        Some(connection) => connection,
-        None => {
-            let options = db.connect_options().as_ref().clone().options(KEEPALIVES);
-            let options = options.options([("idle_session_timeout", idle.as_millis().to_string())]);
-            PgConnection::connect_with(&options).await?
-        }
+    let mut connection = if let Some(connection) = asked {
+        connection
+    } else {
+        let options = db.connect_options().as_ref().clone().options(KEEPALIVES);
+        let options = options.options([("idle_session_timeout", idle.as_millis().to_string())]);
+        PgConnection::connect_with(&options).await?
     };
     let got = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
         .bind(name)
