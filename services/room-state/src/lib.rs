@@ -9,6 +9,7 @@ mod command;
 mod entry;
 pub mod failure;
 mod fold;
+mod kept;
 mod lines;
 mod notice;
 mod progress;

@@ -4,6 +4,7 @@ mod commands;
 mod crashes;
 mod folding;
 mod golive_and_exclusions;
+mod kept;
 mod observation;
 mod order;
 mod panics;
