@@ -24,10 +24,10 @@ const ACK_WAIT: Duration = Duration::from_secs(10);
 /// Most messages handled in one go.
 const BATCH: usize = 500;
 /// The same where messages may be far behind: each room that a batch concerns is written once for it.
-const CHAT_BATCH: usize = 2_000;
+const CHAT_BATCH: usize = 8_000;
 /// Deliveries in flight for all replicas of a batch consumer together: a few batches each.
 const BATCH_PENDING: i64 = 4_000;
-const CHAT_PENDING: i64 = 12_000;
+const CHAT_PENDING: i64 = 50_000;
 /// The same for consumers of wake-ups, and of the few dead letters.
 const WAKE_PENDING: i64 = 1_024;
 /// Deliveries of a wake-up that keeps failing; then it is the sweep's.
