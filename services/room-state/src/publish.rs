@@ -1,4 +1,5 @@
-//! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one. What a crash or a
+//! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one, since a wake-up
+//! costs the bus as much as a message. What a crash or a
 //! failure left unannounced is found by those who mirror rooms: the alerter compares versions once a minute, `vika-sync`
 //! as often as it writes. Whoever begins to fold announces what changed shortly before, so that a crash costs not even that.
 
@@ -20,9 +21,11 @@ use crate::point;
 
 /// At least this long lies between two announcements: changes of a room within it become one.
 const GATHER: Duration = Duration::from_millis(200);
+/// So long more for each room of the last one, while the fold is far behind: wake-ups are worth little then.
+const GATHER_PER_ROOM: Duration = Duration::from_millis(1);
 /// Whoever begins announces what changed within this time: longer than anybody takes to compare versions.
 const RECENT: TimeDelta = TimeDelta::minutes(2);
-/// How often the part shows that it lives while nothing changes.
+/// How often the part shows that it lives while nothing changes, and the longest pause.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// What is to be announced.
@@ -87,8 +90,10 @@ impl Publisher {
                 Some(change) = self.changes.recv() => self.gather(change).await,
             };
             self.ctx.faults.reach(point::BEFORE_PUBLISH).await;
+            let rooms = u32::try_from(changed.len()).unwrap_or(u32::MAX);
             self.announce(changed).await;
-            self.ctx.shutdown.sleep(GATHER).await;
+            let pause = (GATHER + GATHER_PER_ROOM.saturating_mul(rooms)).min(HEARTBEAT);
+            self.ctx.shutdown.sleep(pause).await;
         }
     }
 
