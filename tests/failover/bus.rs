@@ -12,7 +12,7 @@ use runtime::config::Secret;
 use store::role::Role;
 use testkit::{Running, Stack, bus_password, until, until_some};
 
-use crate::load::{Load, ROOMS, quicken, until_all_are_there};
+use crate::load::{Load, ROOMS, until_all_are_there};
 
 /// What a stream that has no leader is asked again after.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
@@ -37,7 +37,6 @@ impl World {
         stack.config.ingest.listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let admin = Bus::connect(&Login::of(&stack.config.bus, User::Admin)?, "test-admin").await?;
         declare(admin.jetstream(), replicas).await?;
-        quicken(&admin).await?;
         let node = cluster.nodes().first().context("no node")?;
         let password = Secret::new(node.password());
         let login = Login { url: cluster.url(), user: node.user().to_owned(), password };

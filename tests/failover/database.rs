@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use testkit::{bus_server, bus_superuser, bus_url, company, until};
 use tokio::task::JoinHandle;
 
-use crate::load::{Load, quicken, timeline, until_all_are_there};
+use crate::load::{Load, timeline, until_all_are_there};
 
 const DATABASE: &str = "huiyin";
 
@@ -62,7 +62,6 @@ impl World {
             Role::ALL.map(|role| (role.name().to_owned(), Secret::new(password(role)))).into();
         let admin = Bus::connect(&Login::of(&config.bus, User::Admin)?, "test-admin").await?;
         declare(admin.jetstream(), config.bus.replicas).await?;
-        quicken(&admin).await?;
         let config = Arc::new(config);
         Ok(Self { primary, standby, nats, config, services: Vec::new(), _folder: folder })
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use runtime::bus::{Bus, Consumer};
 use serde_json::{Value, json};
 use store::sqlx::PgPool;
 use testkit::until;
@@ -22,8 +21,6 @@ const ROWS: usize = 6;
 /// Between two requests, and before the same one is sent again.
 const PAUSE: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_millis(200);
-/// How long the bus waits for an acknowledgement, in the place of half a minute.
-const ACK_WAIT: Duration = Duration::from_secs(10);
 /// Whatever happens, it sends no more requests than these.
 const MOST: usize = 2_000;
 
@@ -84,17 +81,6 @@ impl Load {
         self.stop.send_replace(true);
         self.task.await.context("the load")?
     }
-}
-
-/// What was not acknowledged when a server was lost is delivered again sooner.
-pub async fn quicken(admin: &Bus) -> Result<()> {
-    for consumer in Consumer::FACTS {
-        let stream = admin.jetstream().get_stream(consumer.stream()).await?;
-        let mut config = stream.consumer_info(consumer.name()).await?.config;
-        config.ack_wait = ACK_WAIT;
-        stream.create_consumer(config).await?;
-    }
-    Ok(())
 }
 
 fn message(number: usize, began: DateTime<Utc>) -> Value {

@@ -39,6 +39,9 @@ pub struct Beat {
     /// Tasks that stopped reporting, with the seconds since they last did.
     #[serde(default)]
     pub silent: BTreeMap<String, u64>,
+    /// Another instance does the work, and this one stands by.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standby: bool,
     /// Consumers that have messages waiting.
     #[serde(default)]
     pub lags: Vec<Lag>,
@@ -76,6 +79,7 @@ impl Beat {
             at,
             sequence: 0,
             silent: BTreeMap::new(),
+            standby: false,
             lags: Vec::new(),
             disks: Vec::new(),
             panicked: None,

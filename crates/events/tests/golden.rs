@@ -31,6 +31,7 @@ golden!(command_assign, Command, "command_assign.v1.json");
 golden!(command_recompute, Command, "command_recompute.v1.json");
 golden!(beat, Beat, "beat.v1.json");
 golden!(beat_verification, Beat, "beat_verification.v1.json");
+golden!(beat_standby, Beat, "beat_standby.v1.json");
 golden!(beat_vika, Beat, "beat_vika.v1.json");
 golden!(room_changed, RoomChanged, "room_changed.v1.json");
 

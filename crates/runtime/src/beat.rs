@@ -99,6 +99,7 @@ impl Beats {
             at: self.clock.now(),
             sequence: self.sequence.fetch_add(1, Ordering::Relaxed),
             silent: silent.collect(),
+            standby: self.health.stands_by(),
             lags: self.health.lags(),
             disks: self.disks.iter().filter_map(|path| disk(path)).collect(),
             panicked: panics::last(self.service),

@@ -2,7 +2,8 @@
 //! a port of its own, and with each beat (see [`crate::beat`]).
 //!
 //! *Live*: no part of the service has fallen silent. *Ready*: it is live, it has started, and Postgres and the bus answer
-//! now; a container counts as healthy while it is ready.
+//! now; a container counts as healthy while it is ready. One that stands by while another process does the work is live and
+//! ready, and says so.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -42,6 +43,7 @@ pub struct Health {
 struct Reports {
     parts: BTreeMap<&'static str, Instant>,
     behind: BTreeMap<&'static str, Behind>,
+    standby: bool,
     login: Option<Login>,
     verification: Option<Verification>,
     vika: Vec<VikaProblem>,
@@ -63,6 +65,11 @@ impl Health {
         self.reports().parts.insert(part, Instant::now());
     }
 
+    /// This part has nothing to do for now.
+    pub fn done(&self, part: &'static str) {
+        self.reports().parts.remove(part);
+    }
+
     /// The parts that have not reported for [`STALE_AFTER`], with their silence in seconds. Empty: all is well.
     pub fn silent(&self) -> BTreeMap<&'static str, u64> {
         self.reports()
@@ -72,6 +79,24 @@ impl Health {
             .filter(|(_, silence)| *silence > STALE_AFTER)
             .map(|(part, silence)| (part, silence.as_secs()))
             .collect()
+    }
+
+    /// Another process does the work from now on, as far as this one knows: its parts rest and owe nobody a report.
+    pub fn stand_by(&self) {
+        let mut reports = self.reports();
+        reports.standby = true;
+        reports.parts.clear();
+        reports.behind.clear();
+    }
+
+    /// This process does the work from now on.
+    pub fn take_over(&self) {
+        self.reports().standby = false;
+    }
+
+    /// Whether another process does the work.
+    pub fn stands_by(&self) -> bool {
+        self.reports().standby
     }
 
     /// A consumer is at work and has this many messages to do. In real time: messages of the past may be any age.
@@ -193,18 +218,22 @@ impl Health {
 }
 
 async fn healthz(State(health): State<Health>) -> Response {
-    answer(&health.silent(), &[])
+    answer(&health, &[])
 }
 
 /// Live and ready: 200, or 503 with what is amiss.
 async fn readyz(State(health): State<Health>) -> Response {
-    answer(&health.silent(), &health.lacking().await)
+    let lacking = health.lacking().await;
+    answer(&health, &lacking)
 }
 
-fn answer(silent: &BTreeMap<&'static str, u64>, lacking: &[&'static str]) -> Response {
+fn answer(health: &Health, lacking: &[&'static str]) -> Response {
+    let silent = health.silent();
     let ok = silent.is_empty() && lacking.is_empty();
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = serde_json::json!({ "ok": ok, "silent_seconds": silent, "lacking": lacking });
+    let body = serde_json::json!({
+        "ok": ok, "silent_seconds": silent, "lacking": lacking, "standby": health.stands_by()
+    });
     (status, Json(body)).into_response()
 }
 
@@ -221,5 +250,16 @@ mod tests {
         assert_eq!((health.lags()[0].pending, health.reports().behind["c"].since), (400, since));
         health.caught_up("c");
         assert!(health.lags().is_empty());
+    }
+
+    #[test]
+    fn whoever_stands_by_is_neither_behind_nor_silent() {
+        let health = Health::default();
+        health.beat("part");
+        health.behind("c", 900);
+        health.stand_by();
+        assert!(health.stands_by() && health.lags().is_empty() && health.reports().parts.is_empty());
+        health.take_over();
+        assert!(!health.stands_by());
     }
 }

@@ -42,14 +42,29 @@ impl Lease {
     /// Waits until the lease called `name` is free and takes it. `None`: the shutdown came first. `beat` is called
     /// with each answer: waiting is what a standby is there for, but without a database nobody does any work.
     pub async fn acquire(db: &PgPool, name: &str, shutdown: &Shutdown, beat: impl Fn()) -> Option<Self> {
+        Self::acquire_for(db, name, IDLE, shutdown, beat).await
+    }
+
+    /// The same; it is lost by a process that does not run for `idle`, whole milliseconds.
+    pub async fn acquire_for(
+        db: &PgPool,
+        name: &str,
+        idle: Duration,
+        shutdown: &Shutdown,
+        beat: impl Fn(),
+    ) -> Option<Self> {
+        let mut asking = None;
         loop {
-            match Self::try_acquire(db, name).await {
-                Ok(Some(lease)) => return Some(lease),
-                Ok(None) => {
+            // Waiting costs a query each time, not a connection: it is given back only once, with the lease.
+            match tokio::time::timeout(CHECK_TIMEOUT, ask(db, name, idle, asking.take())).await {
+                Ok(Ok((connection, true))) => return Some(Self::over(connection, idle)),
+                Ok(Ok((connection, false))) => {
+                    asking = Some(connection);
                     beat();
                     tracing::debug!(lease = name, "another process has the lease");
                 }
-                Err(error) => tracing::warn!(lease = name, %error, "the lease cannot be asked for"),
+                Ok(Err(error)) => tracing::warn!(lease = name, %error, "the lease cannot be asked for"),
+                Err(_elapsed) => tracing::warn!(lease = name, "the database does not say who has the lease"),
             }
             if !shutdown.sleep(ASK_EVERY).await {
                 return None;
@@ -68,25 +83,41 @@ impl Lease {
         name: &str,
         idle: Duration,
     ) -> Result<Option<Self>, sqlx::Error> {
-        let options = db.connect_options().as_ref().clone().options(KEEPALIVES);
-        let options = options.options([("idle_session_timeout", idle.as_millis().to_string())]);
-        let mut connection = PgConnection::connect_with(&options).await?;
-        let got: bool = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
-            .bind(name)
-            .fetch_one(&mut connection)
-            .await?;
-        if !got {
-            return Ok(None);
-        }
+        let (connection, got) = ask(db, name, idle, None).await?;
+        Ok(got.then(|| Self::over(connection, idle)))
+    }
+
+    fn over(connection: PgConnection, idle: Duration) -> Self {
         let held = Arc::new(Mutex::new(Some(connection)));
         tokio::spawn(keep(Arc::downgrade(&held), idle / PINGS));
-        Ok(Some(Self { held }))
+        Self { held }
     }
 
     /// Makes sure that it is still held.
     pub async fn check(&mut self) -> Result<(), LeaseLost> {
         ping(&self.held).await
     }
+}
+
+/// Asks for the lease, on a connection that asked before if there is one. `true`: the connection has it now.
+async fn ask(
+    db: &PgPool,
+    name: &str,
+    idle: Duration,
+    asked: Option<PgConnection>,
+) -> Result<(PgConnection, bool), sqlx::Error> {
+    let mut connection = if let Some(connection) = asked {
+        connection
+    } else {
+        let options = db.connect_options().as_ref().clone().options(KEEPALIVES);
+        let options = options.options([("idle_session_timeout", idle.as_millis().to_string())]);
+        PgConnection::connect_with(&options).await?
+    };
+    let got = sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await?;
+    Ok((connection, got))
 }
 
 /// Pings until the lease is dropped or lost. Whoever holds it learns of that from [`Lease::check`].

@@ -33,6 +33,12 @@ impl Shutdown {
         Self { clock: clock.clone(), ..Self::default() }
     }
 
+    /// A signal of its own that is given with this one, at the latest.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { soft: self.soft.child_token(), clock: self.clock.clone() }
+    }
+
     /// Gives the signal: take no new work.
     pub fn request(&self) {
         self.soft.cancel();

@@ -60,12 +60,12 @@ pub fn last(service: &str) -> Option<Panic> {
 }
 
 /// Runs a part of a service, so that its panics are told in the service's name.
-pub(crate) async fn within<F: Future>(service: &'static str, part: F) -> F::Output {
+pub async fn within<F: Future>(service: &'static str, part: F) -> F::Output {
     SERVICE.scope(service, part).await
 }
 
 /// The service that this task belongs to.
-pub(crate) fn service() -> Option<&'static str> {
+pub fn service() -> Option<&'static str> {
     SERVICE.try_with(|service| *service).ok()
 }
 

@@ -102,6 +102,7 @@ pub const SERVICES: &[Service] = &[
         consumers: &[Consumer::RoomStateChat, Consumer::RoomStateCommand],
         // Cards are held while it is behind.
         measures_lag: true,
+        singleton: true,
         title: "判定服务",
         impact: "消息仍在保存，不会丢；但等待不再更新，提醒卡片会先停下，恢复后继续。",
         blinds: true,

@@ -143,7 +143,7 @@ fn the_map_shows_each_service() {
     let rows = map.lines().filter_map(|line| line.strip_prefix("| `services/")?.split_once('`'));
     let rows: BTreeSet<String> = rows.map(|(program, _)| program.to_owned()).collect();
     assert_eq!(rows, programs());
-    let scaled = "a second `ingest`, `vika-sync` or `vika-reconcile` stands by";
+    let scaled = "a second `ingest`, `room-state`, `vika-sync` or `vika-reconcile` stands by";
     let containers = read("docs/containers.md").replace("\n  ", " ");
     let singletons: BTreeSet<&str> =
         SERVICES.iter().filter(|service| service.singleton).map(Service::program).collect();

@@ -174,18 +174,17 @@ impl Stack {
 
     /// A context as a service of its own process would have it.
     pub async fn context(&self, role: Role) -> Result<Context> {
-        let options = self.database.connect_options(role.name(), &password(role));
-        let context = Context {
+        self.contexts(role).make().await
+    }
+
+    /// What makes a context, also on a runtime of another thread.
+    pub fn contexts(&self, role: Role) -> Contexts {
+        Contexts {
+            role,
+            options: self.database.connect_options(role.name(), &password(role)),
             config: Arc::new((*self.config).clone()),
             clock: self.clock.clone(),
-            db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(options),
-            bus: Bus::connect(&Login::of(&self.config.bus, User::Role(role))?, role.service()).await?,
-            shutdown: Shutdown::new(),
-            health: Health::default(),
-            faults: Faults::default(),
-        };
-        context.health.started(&context.db, &context.bus);
-        Ok(context)
+        }
     }
 
     pub async fn run<F, Fut>(&self, role: Role, service: F) -> Result<Running>
@@ -193,9 +192,45 @@ impl Stack {
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
+        Ok(self.run_watched(role, service).await?.0)
+    }
+
+    /// The same, with what it reports.
+    pub async fn run_watched<F, Fut>(&self, role: Role, service: F) -> Result<(Running, Health)>
+    where
+        F: FnOnce(Context) -> Fut,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
         let context = self.context(role).await?;
         let (faults, shutdown) = (context.faults.clone(), context.shutdown.clone());
-        Ok(Running { faults, shutdown, task: tokio::spawn(service(context)) })
+        let health = context.health.clone();
+        Ok((Running { faults, shutdown, task: tokio::spawn(service(context)) }, health))
+    }
+}
+
+/// Makes contexts for one role.
+pub struct Contexts {
+    role: Role,
+    options: PgConnectOptions,
+    config: Arc<Config>,
+    clock: Clock,
+}
+
+impl Contexts {
+    /// Connects to the bus; to the database when it is needed.
+    pub async fn make(&self) -> Result<Context> {
+        let login = Login::of(&self.config.bus, User::Role(self.role))?;
+        let context = Context {
+            config: self.config.clone(),
+            clock: self.clock.clone(),
+            db: PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(self.options.clone()),
+            bus: Bus::connect(&login, self.role.service()).await?,
+            shutdown: Shutdown::new(),
+            health: Health::default(),
+            faults: Faults::default(),
+        };
+        context.health.started(&context.db, &context.bus);
+        Ok(context)
     }
 }
 

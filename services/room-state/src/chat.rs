@@ -1,7 +1,7 @@
 //! CHAT: batches of captured facts, two transactions a batch, each with rooms of its own; a poisoned batch is halved until
 //! the culprit is alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -11,10 +11,12 @@ use runtime::Context;
 use runtime::bus::{DeadLetterReason, Delivery, Handler, Outcome};
 use store::rooms;
 use store::rules::RulesCache;
+use tokio::task::JoinSet;
 
 use crate::entry::Fact;
 use crate::failure::{Failure, RETRY_AFTER, guarded};
 use crate::fold::{Applied, Changed, RoomWork, apply};
+use crate::kept::KeptStates;
 use crate::point;
 use crate::publish::PublishHandle;
 use crate::stages::Stages;
@@ -24,9 +26,16 @@ const WORTH_TWO: usize = 64;
 
 /// Folds CHAT.
 pub struct ChatHandler {
+    publish: PublishHandle,
+    lane: Lane,
+}
+
+/// What folds one of two parts of a batch. Clones share what they keep.
+#[derive(Clone)]
+struct Lane {
     ctx: Context,
     rules: Arc<RulesCache>,
-    publish: PublishHandle,
+    kept: Arc<KeptStates>,
 }
 
 /// A fact and which delivery of the batch brought it.
@@ -74,15 +83,12 @@ impl Handler for ChatHandler {
             }
         }
         one_room_each(&mut facts, &mut outcomes);
-        let [one, other] = lanes(facts);
-        // A panic in one is caught there: the other may have committed.
-        let (mut folded, others) = tokio::join!(self.fold_or_isolate(one), self.fold_or_isolate(other));
-        folded.extend(others);
+        let folded = self.fold_side_by_side(lanes(facts)).await;
         for (index, outcome) in folded.outcomes {
             outcomes[index] = outcome;
         }
         let changed = folded.changed;
-        self.ctx.faults.reach(point::BEFORE_ACK).await;
+        self.lane.ctx.faults.reach(point::BEFORE_ACK).await;
         self.publish.send(changed);
         outcomes
     }
@@ -121,9 +127,37 @@ fn dead(reason: &'static str, explanation: String) -> Outcome {
 impl ChatHandler {
     /// Ready to fold.
     pub fn new(ctx: Context, rules: Arc<RulesCache>, publish: PublishHandle) -> Self {
-        Self { ctx, rules, publish }
+        Self { publish, lane: Lane { ctx, rules, kept: Arc::default() } }
     }
 
+    /// Each part in a task of its own, which ends with this one.
+    async fn fold_side_by_side(&self, parts: [Vec<Numbered>; 2]) -> Folded {
+        let [one, other] = parts;
+        let mut aside = JoinSet::new();
+        if !other.is_empty() {
+            let (lane, service) = (self.lane.clone(), runtime::panics::service());
+            let folding = async move { lane.fold_or_isolate(other).await };
+            match service {
+                Some(service) => aside.spawn(runtime::panics::within(service, folding)),
+                None => aside.spawn(folding),
+            };
+        }
+        let mut folded = self.lane.fold_or_isolate(one).await;
+        while let Some(others) = aside.join_next().await {
+            match others {
+                Ok(others) => folded.extend(others),
+                // A panic is caught where a room is folded; one elsewhere concerns the batch.
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(failed) => tracing::error!(error = %failed, "a part of a batch was given up"),
+                },
+            }
+        }
+        folded
+    }
+}
+
+impl Lane {
     /// Folds facts together; where that can never succeed, in halves: first by room, then by message.
     fn fold_or_isolate(&self, facts: Vec<Numbered>) -> BoxFuture<'_, Folded> {
         Box::pin(async move {
@@ -151,29 +185,21 @@ impl ChatHandler {
 
     async fn fold(&self, facts: &[Numbered]) -> Result<Applied, Failure> {
         let now = self.ctx.clock.now();
-        let keys: Vec<RoomKey> =
-            facts.iter().map(|(_, fact)| fact.room_key()).collect::<BTreeSet<_>>().into_iter().collect();
+        let rooms: Vec<RoomKey> = facts.iter().map(|(_, fact)| fact.room_key()).collect();
+        let keys: Vec<RoomKey> = rooms.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
         let mut stages = Stages::start();
         let mut tx = self.ctx.db.begin().await?;
-        let locked = rooms::lock(&mut tx, &keys, now).await?;
+        let locked = rooms::lock_kept(&mut tx, &keys, self.kept.take(&keys), now).await?;
         stages.done("lock");
         let newest = locked.first().map_or(0, |room| room.rules_version);
         let rules = self.rules.at_least(&mut tx, newest).await?;
         let blank_before = self.ctx.config.retention.blank_before(now);
-        let mut work: BTreeMap<RoomKey, RoomWork> = locked
-            .into_iter()
-            .map(|locked| {
-                let work = RoomWork::of(locked);
-                (work.locked.room.clone(), work)
-            })
-            .collect();
-        for (_, fact) in facts {
-            let Some(room) = work.get_mut(&fact.room_key()) else { continue };
-            if let Some(topic) =
-                fact.topic().filter(|topic| room.topic.as_ref().is_none_or(|t| t.at <= topic.at))
-            {
-                room.topic = Some(topic);
-            }
+        let mut work: Vec<RoomWork> = locked.into_iter().map(RoomWork::of).collect();
+        let places: HashMap<RoomKey, usize> =
+            work.iter().map(|room| room.locked.room.clone()).zip(0..).collect();
+        for ((_, fact), key) in facts.iter().zip(&rooms) {
+            let Some(room) = places.get(key).and_then(|place| work.get_mut(*place)) else { continue };
+            room.is_named(fact);
             if let Some(mut entry) = fact.entry(&rules) {
                 let blank_before = room.locked.blanked_to.max(blank_before);
                 // What comes later than its text may be kept is counted, and its text never stored.
@@ -184,9 +210,10 @@ impl ChatHandler {
             }
         }
         stages.done("prepare");
-        let work = work.into_values().map(RoomWork::placed).collect();
-        let applied = apply(&mut tx, work, &rules, now, &mut stages).await?;
+        let work = work.into_iter().map(RoomWork::placed).collect();
+        let mut applied = apply(&mut tx, work, &rules, now, &mut stages).await?;
         tx.commit().await?;
+        self.kept.keep(std::mem::take(&mut applied.written), now);
         stages.done("commit");
         metrics::counter!("messages_folded_total").increment(facts.len() as u64);
         Ok(applied)

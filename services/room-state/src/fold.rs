@@ -3,7 +3,7 @@
 //! In one transaction: lock the rooms in key order → store the entries → link recalls → fold each room, on from where
 //! it stands if the entries lie behind everything folded, else again from the last quiet state before them → store.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::Timestamp;
@@ -16,9 +16,10 @@ use domain::wait::Supersession;
 use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, NewWait};
-use store::rooms::{self, LockedRoom, RoomUpdate, Topic};
+use store::rooms::{self, Line, LockedRoom, RoomUpdate, Topic};
 use store::sqlx::PgConnection;
 
+use crate::entry::Fact;
 use crate::failure::Failure;
 use crate::lines;
 use crate::notice;
@@ -71,6 +72,14 @@ impl RoomWork {
             for new in &mut self.entries {
                 new.forget_words();
             }
+        }
+    }
+
+    /// Takes the room's name from a fact, unless a later one is known.
+    pub fn is_named(&mut self, fact: &Fact) {
+        if let Some(topic) = fact.topic().filter(|topic| self.topic.as_ref().is_none_or(|t| t.at <= topic.at))
+        {
+            self.topic = Some(topic);
         }
     }
 
@@ -181,6 +190,23 @@ pub struct Applied {
     pub changed: Vec<Changed>,
     /// Captures that contradict others.
     pub contradictions: Vec<Contradiction>,
+    /// What was written to rooms that changed.
+    pub written: Vec<Written>,
+}
+
+/// What was written to a room.
+#[derive(Debug)]
+pub struct Written {
+    /// Which.
+    pub room: RoomKey,
+    /// Its version now.
+    pub version: i64,
+    /// The fold now.
+    pub state: FoldState,
+    /// Its last lines now.
+    pub last_lines: Vec<Line>,
+    /// How many bytes both are in the database.
+    pub bytes: usize,
 }
 
 /// What a fold of all rooms has to store.
@@ -205,11 +231,12 @@ pub async fn apply(
     for room in &mut work {
         room.exclude(in_force);
     }
-    let mut outcomes = store_entries(connection, &work).await?;
+    let Stored { inserted, mut outcomes } = store_entries(connection, &work).await?;
     stages.done("entries");
     let mut writes = Writes::default();
-    for room in work {
-        let outcome = outcomes.remove(&room.locked.room.to_string()).unwrap_or_default();
+    for mut room in work {
+        room.entries.retain(|new| inserted.contains(new.id.as_str()));
+        let outcome = outcomes.remove(&room.locked.room).unwrap_or_default();
         fold_room(connection, room, outcome, rules, now, &mut writes).await?;
     }
     stages.done("fold");
@@ -217,8 +244,16 @@ pub async fn apply(
         waits::upsert(connection, &writes.waits, now).await?;
         waits::retire(connection, &writes.supersessions, now).await?;
         stages.done("waits");
-        rooms::update(connection, &writes.updates, now).await?;
+        let bytes = rooms::update(connection, &writes.updates, now).await?;
         stages.done("rooms");
+        let versions = writes.applied.changed.iter().map(|changed| changed.version);
+        let written = writes.updates.into_iter().zip(versions).zip(bytes);
+        writes.applied.written = written
+            .map(|((update, version), bytes)| {
+                let RoomUpdate { room, state, last_lines, .. } = update;
+                Written { room, version, state, last_lines, bytes }
+            })
+            .collect();
         for notice in &writes.notices {
             commands::note(connection, notice).await?;
         }
@@ -226,11 +261,18 @@ pub async fn apply(
     Ok(writes.applied)
 }
 
+/// What storing entries gave.
+#[derive(Default)]
+struct Stored {
+    /// Ids that were new.
+    inserted: HashSet<String>,
+    /// Rooms of which it brought something to light.
+    outcomes: BTreeMap<RoomKey, InsertOutcome>,
+}
+
 /// What storing a room's entries brought to light.
 #[derive(Debug, Default)]
 struct InsertOutcome {
-    /// Ids that were new.
-    inserted: BTreeSet<String>,
     /// The earliest position whose folding changed although it stood already, or whose entry got linked.
     affected: Option<Position>,
     /// Captures that contradict what is stored.
@@ -246,30 +288,23 @@ impl InsertOutcome {
     }
 }
 
-async fn store_entries(
-    connection: &mut PgConnection,
-    work: &[RoomWork],
-) -> Result<BTreeMap<String, InsertOutcome>, Failure> {
+async fn store_entries(connection: &mut PgConnection, work: &[RoomWork]) -> Result<Stored, Failure> {
     let entries: Vec<&NewEntry> = work.iter().flat_map(|room| &room.entries).collect();
-    let mut outcomes: BTreeMap<String, InsertOutcome> = BTreeMap::new();
     if entries.is_empty() {
-        return Ok(outcomes);
+        return Ok(Stored::default());
     }
-    for (room, entry) in timeline::insert(connection, &entries).await? {
-        outcomes.entry(room).or_default().inserted.insert(entry);
-    }
-    let displaced = settle_repeats(connection, &entries, &mut outcomes).await?;
-    let is_new = |new: &NewEntry| {
-        outcomes.get(&new.room.to_string()).is_some_and(|outcome| outcome.inserted.contains(new.id.as_str()))
-    };
-    let new: Vec<&NewEntry> = entries.into_iter().filter(|new| is_new(new)).collect();
+    let inserted = timeline::insert(connection, &entries).await?.into_iter().collect();
+    let mut stored = Stored { inserted, outcomes: BTreeMap::new() };
+    let displaced = settle_repeats(connection, &entries, &mut stored).await?;
+    let new: Vec<&NewEntry> =
+        entries.into_iter().filter(|new| stored.inserted.contains(new.id.as_str())).collect();
     for (room, position) in link(connection, &new, &displaced).await? {
-        outcomes.entry(room).or_default().affect(position);
+        stored.outcomes.entry(room).or_default().affect(position);
     }
     for room in work {
-        settle_places(connection, room, &mut outcomes).await?;
+        settle_places(connection, room, &mut stored).await?;
     }
-    Ok(outcomes)
+    Ok(stored)
 }
 
 /// Links what takes back and what is taken back, where there is any among new entries. `displaced`: those that took the
@@ -278,7 +313,7 @@ async fn link(
     connection: &mut PgConnection,
     new: &[&NewEntry],
     displaced: &BTreeSet<&str>,
-) -> Result<Vec<(String, Position)>, Failure> {
+) -> Result<Vec<(RoomKey, Position)>, Failure> {
     let ids: Vec<&str> = new.iter().map(|new| new.id.as_str()).collect();
     let awaited = timeline::awaited(connection, &ids).await?;
     let awaited: BTreeSet<&str> = awaited.iter().map(String::as_str).collect();
@@ -296,11 +331,10 @@ async fn link(
 async fn settle_places(
     connection: &mut PgConnection,
     work: &RoomWork,
-    outcomes: &mut BTreeMap<String, InsertOutcome>,
+    stored: &mut Stored,
 ) -> Result<(), Failure> {
     let room = &work.locked.room;
-    let Some(outcome) = outcomes.get_mut(&room.to_string()) else { return Ok(()) };
-    let is_new = |late: &&Late| outcome.inserted.contains(late.entry.as_str());
+    let is_new = |late: &&Late| stored.inserted.contains(late.entry.as_str());
     let prefixes: BTreeSet<&str> = work.late.iter().filter(is_new).map(|late| late.prefix.as_str()).collect();
     for prefix in prefixes {
         let standing = timeline::captured_live(connection, room, prefix).await?;
@@ -312,6 +346,7 @@ async fn settle_places(
             let sent = old.captured.sent;
             let stamped = (place != sent).then_some(sent);
             timeline::put(connection, room, &old.position.entry, place, stamped).await?;
+            let outcome = stored.outcomes.entry(room.clone()).or_default();
             outcome.affect(Position { at: place.at, order: place.order, ..old.position.clone() });
             outcome.affect(old.position);
         }
@@ -324,17 +359,10 @@ async fn settle_places(
 async fn settle_repeats<'e>(
     connection: &mut PgConnection,
     entries: &[&'e NewEntry],
-    outcomes: &mut BTreeMap<String, InsertOutcome>,
+    found: &mut Stored,
 ) -> Result<BTreeSet<&'e str>, Failure> {
-    let repeated: Vec<&'e NewEntry> = entries
-        .iter()
-        .copied()
-        .filter(|new| {
-            !outcomes
-                .get(&new.room.to_string())
-                .is_some_and(|outcome| outcome.inserted.contains(new.id.as_str()))
-        })
-        .collect();
+    let repeated: Vec<&'e NewEntry> =
+        entries.iter().copied().filter(|new| !found.inserted.contains(new.id.as_str())).collect();
     if repeated.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -352,14 +380,14 @@ async fn settle_repeats<'e>(
         if held.agrees(&content(new)) {
             continue;
         }
-        let outcome = outcomes.entry(room.clone()).or_default();
+        let outcome = found.outcomes.entry(new.room.clone()).or_default();
         outcome.contradictions.push(Contradiction::of(new));
         if new.entry.position.seq < old.seq {
             displaced.insert(new.id.as_str());
             timeline::displace(connection, &room, new.id.as_str()).await?;
             timeline::insert(connection, &[new]).await?;
             timeline::move_cancels(connection, &room, &new.entry.position).await?;
-            outcome.inserted.insert(new.id.0.clone());
+            found.inserted.insert(new.id.0.clone());
             let (at, order, seq) = (old.at, old.order, old.seq);
             outcome.affect(Position { at, order, seq, entry: new.id.clone(), after: None });
             outcome.affect(new.entry.position.clone());
@@ -380,7 +408,6 @@ async fn fold_room(
     outcome.contradictions.extend(contradictions);
     let conflicts = i64::try_from(outcome.contradictions.len()).unwrap_or(i64::MAX);
     writes.applied.contradictions.append(&mut outcome.contradictions);
-    entries.retain(|new| outcome.inserted.contains(new.id.as_str()));
     entries.sort_by(|a, b| a.entry.position.cmp(&b.entry.position));
     let rejudge = match rejudge {
         Some(rejudge) => Some(rejudge),

@@ -1,13 +1,15 @@
 //! `room-state`: folds messages and commands into rooms and waits. The single owner of room truth.
 //!
 //! It reads CHAT and COMMAND, writes `rooms`, `timeline`, `waits`, `commands` and `fold_progress`, and publishes
-//! wake-ups on ROOM. Nothing else writes those tables, and nothing here sends anything to people.
+//! wake-ups on ROOM. Nothing else writes those tables, and nothing here sends anything to people. Of several processes one
+//! works and the others stand by: see [`turn`].
 
 mod chat;
 mod command;
 mod entry;
 pub mod failure;
 mod fold;
+mod kept;
 mod lines;
 mod notice;
 mod progress;
@@ -17,13 +19,10 @@ mod refold;
 mod rejudge;
 mod retention;
 mod stages;
+mod turn;
 mod wording;
 
-use std::sync::Arc;
-
-use runtime::bus::{Consumer, consume};
 use runtime::{Context, Tasks};
-use store::rules::RulesCache;
 
 use crate::publish::Publisher;
 
@@ -40,27 +39,22 @@ pub mod point {
 /// # Errors
 /// If a part of it ends by itself.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    let rules = Arc::new(RulesCache::default());
     let publisher = Publisher::new(ctx.clone());
+    let publish = publisher.handle();
     let mut tasks = Tasks::new(ctx.shutdown.clone());
-    {
-        let ctx = ctx.clone();
-        let mut handler = chat::ChatHandler::new(ctx.clone(), rules.clone(), publisher.handle());
-        tasks.spawn("chat", async move {
-            consume(&ctx.bus, Consumer::RoomStateChat, &mut handler, &ctx.shutdown, &ctx.health).await;
-        });
-    }
-    {
-        let ctx = ctx.clone();
-        let mut handler = command::CommandHandler::new(ctx.clone(), rules.clone(), publisher.handle());
-        tasks.spawn("command", async move {
-            command::until_chat_is_folded(&ctx).await;
-            consume(&ctx.bus, Consumer::RoomStateCommand, &mut handler, &ctx.shutdown, &ctx.health).await;
-        });
-    }
-    tasks.spawn("refold", refold::run(ctx.clone(), rules, publisher.handle()));
-    tasks.spawn("retention", retention::run(ctx.clone(), publisher.handle()));
-    tasks.spawn("progress", progress::run(ctx));
+    tasks.spawn("publish", publisher.run());
+    tasks.spawn("turn", turn::run(ctx, publish));
+    tasks.finish().await
+}
+
+/// Works whoever else does, as one that has lost its turn does until it learns of it. For tests: what it does then must be
+/// harmless.
+///
+/// # Errors
+/// If a part of it ends by itself.
+pub async fn run_out_of_turn(ctx: Context) -> anyhow::Result<()> {
+    let publisher = Publisher::new(ctx.clone());
+    let mut tasks = turn::parts(&ctx, &publisher.handle());
     tasks.spawn("publish", publisher.run());
     tasks.finish().await
 }

@@ -1,6 +1,7 @@
-//! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one. What a crash or a
+//! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one, since a wake-up
+//! costs the bus as much as a message. What a crash or a
 //! failure left unannounced is found by those who mirror rooms: the alerter compares versions once a minute, `vika-sync`
-//! as often as it writes. A start announces what changed shortly before it, so that a crash costs not even that.
+//! as often as it writes. Whoever begins to fold announces what changed shortly before, so that a crash costs not even that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,30 +21,46 @@ use crate::point;
 
 /// At least this long lies between two announcements: changes of a room within it become one.
 const GATHER: Duration = Duration::from_millis(200);
-/// A start announces what changed within this time: longer than anybody takes to compare versions.
+/// So long more for each room of the last one, while the fold is far behind: wake-ups are worth little then.
+const GATHER_PER_ROOM: Duration = Duration::from_millis(1);
+/// Whoever begins announces what changed within this time: longer than anybody takes to compare versions.
 const RECENT: TimeDelta = TimeDelta::minutes(2);
-/// How often the part shows that it lives while nothing changes.
+/// How often the part shows that it lives while nothing changes, and the longest pause.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// What is to be announced.
+#[derive(Debug)]
+enum Change {
+    /// A room's version.
+    Room(RoomKey, i64),
+    /// All that changed lately, whoever changed it.
+    Recent,
+}
 
 /// Takes changed rooms, never blocks.
 #[derive(Debug, Clone)]
-pub struct PublishHandle(UnboundedSender<(RoomKey, i64)>);
+pub struct PublishHandle(UnboundedSender<Change>);
 
 impl PublishHandle {
     /// These rooms changed, and that is committed.
     pub fn send(&self, changed: Vec<Changed>) {
         for room in changed {
             // The receiver only goes away at shutdown.
-            self.0.send((room.room, room.version)).ok();
+            self.0.send(Change::Room(room.room, room.version)).ok();
         }
+    }
+
+    /// Somebody else may have changed rooms and died before it said so.
+    pub fn send_recent(&self) {
+        self.0.send(Change::Recent).ok();
     }
 }
 
 /// Announces changed rooms.
 pub struct Publisher {
     ctx: Context,
-    sender: UnboundedSender<(RoomKey, i64)>,
-    changes: UnboundedReceiver<(RoomKey, i64)>,
+    sender: UnboundedSender<Change>,
+    changes: UnboundedReceiver<Change>,
     /// Tells this process's announcements from those of others: a restored database counts versions again that the bus
     /// may still remember.
     announcer: String,
@@ -65,27 +82,35 @@ impl Publisher {
     /// Runs until the shutdown is requested.
     pub async fn run(mut self) {
         let heartbeat = self.ctx.clock.real(HEARTBEAT);
-        let recent = self.recently_changed().await;
-        self.announce(recent).await;
         while !self.ctx.shutdown.requested() {
             self.ctx.health.beat("publish");
             let changed = tokio::select! {
                 () = self.ctx.shutdown.wait() => break,
                 () = tokio::time::sleep(heartbeat) => continue,
-                Some((room, version)) = self.changes.recv() => self.gather(room, version),
+                Some(change) = self.changes.recv() => self.gather(change).await,
             };
             self.ctx.faults.reach(point::BEFORE_PUBLISH).await;
+            let rooms = u32::try_from(changed.len()).unwrap_or(u32::MAX);
             self.announce(changed).await;
-            self.ctx.shutdown.sleep(GATHER).await;
+            let pause = (GATHER + GATHER_PER_ROOM.saturating_mul(rooms)).min(HEARTBEAT);
+            self.ctx.shutdown.sleep(pause).await;
         }
     }
 
     /// What has come in since the last announcement, each room once.
-    fn gather(&mut self, room: RoomKey, version: i64) -> BTreeMap<RoomKey, i64> {
-        let mut changed = BTreeMap::from([(room, version)]);
-        while let Ok((room, version)) = self.changes.try_recv() {
-            let held = changed.entry(room).or_insert(version);
-            *held = version.max(*held);
+    async fn gather(&mut self, first: Change) -> BTreeMap<RoomKey, i64> {
+        let mut changed = BTreeMap::new();
+        let mut next = Some(first);
+        while let Some(change) = next {
+            let rooms = match change {
+                Change::Room(room, version) => BTreeMap::from([(room, version)]),
+                Change::Recent => self.recently_changed().await,
+            };
+            for (room, version) in rooms {
+                let held = changed.entry(room).or_insert(version);
+                *held = version.max(*held);
+            }
+            next = self.changes.try_recv().ok();
         }
         changed
     }
@@ -96,7 +121,7 @@ impl Publisher {
             rooms::changed_since(&mut connection, self.ctx.clock.now() - RECENT).await
         };
         found.await.unwrap_or_else(|error| {
-            tracing::warn!(error = chain(&error), "what changed before the start is not announced");
+            tracing::warn!(error = chain(&error), "what changed lately is not announced");
             BTreeMap::new()
         })
     }

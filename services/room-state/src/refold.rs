@@ -3,7 +3,7 @@
 //! stays: figures that were counted.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::id::RoomKey;
 use runtime::Context;
@@ -17,13 +17,18 @@ use crate::stages::Stages;
 
 /// How often newer rules are looked for.
 const EVERY: Duration = Duration::from_secs(5);
+/// Looking for rooms that they touch reads all rooms. Without newer rules it is done so often: what was being folded when
+/// they came may have missed them.
+const ALL_EVERY: Duration = Duration::from_mins(10);
+/// How long after newer rules were seen they may still be missed by what was being folded.
+const FRESH: Duration = Duration::from_mins(1);
 
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context, rules: Arc<RulesCache>, publish: PublishHandle) {
-    let mut looked = None;
+    let (mut looked, mut swept) = (None, Swept::default());
     while ctx.shutdown.sleep(EVERY).await {
         ctx.health.beat("refold");
-        if let Err(failure) = sweep(&ctx, &rules, &publish).await {
+        if let Err(failure) = sweep(&ctx, &rules, &publish, &mut swept).await {
             tracing::warn!(?failure, "folding rooms again under newer rules failed");
         }
         if let Err(failure) = exclude(&ctx, &rules, &publish, &mut looked).await {
@@ -63,11 +68,43 @@ async fn exclude(
     Ok(())
 }
 
-async fn sweep(ctx: &Context, rules: &RulesCache, publish: &PublishHandle) -> Result<(), Failure> {
+/// What was swept, in real time.
+#[derive(Default)]
+struct Swept {
+    /// The newest rules, and when they were first seen.
+    newest: Option<(i64, Instant)>,
+    /// When nothing was left to do.
+    clean: Option<Instant>,
+}
+
+impl Swept {
+    /// Whether rooms may be there that newer rules touch.
+    fn is_due(&mut self, newest: i64) -> bool {
+        let seen = self.newest.filter(|(version, _)| *version == newest).map(|(_, seen)| seen);
+        let seen = seen.unwrap_or_else(Instant::now);
+        self.newest = Some((newest, seen));
+        self.clean.is_none_or(|clean| clean < seen + FRESH || clean.elapsed() >= ALL_EVERY)
+    }
+}
+
+async fn sweep(
+    ctx: &Context,
+    rules: &RulesCache,
+    publish: &PublishHandle,
+    swept: &mut Swept,
+) -> Result<(), Failure> {
     let mut connection = ctx.db.acquire().await?;
     let newest = stored_rules::newest_version(&mut connection).await?;
+    if !swept.is_due(newest) {
+        return Ok(());
+    }
+    swept.clean = None;
+    let began = Instant::now();
     let touched = rooms::folded_with_older_rules(&mut connection, newest).await?;
     drop(connection);
+    if touched.is_empty() {
+        swept.clean = Some(began);
+    }
     for room in touched {
         if ctx.shutdown.requested() {
             break;
@@ -105,4 +142,23 @@ async fn touch(
     tx.commit().await?;
     publish.send(applied.changed);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rooms_are_looked_at_while_rules_are_new_or_something_is_left() {
+        let mut swept = Swept::default();
+        assert!(swept.is_due(1));
+        let seen = swept.newest.unwrap().1;
+        swept.clean = Some(seen + FRESH / 2);
+        assert!(swept.is_due(1), "somebody may have missed them");
+        swept.clean = Some(seen + FRESH);
+        assert!(!swept.is_due(1));
+        assert!(swept.is_due(2), "newer ones");
+        swept.clean = None;
+        assert!(swept.is_due(2), "something was left");
+    }
 }

@@ -1,20 +1,23 @@
 //! The one consumer loop: pull a batch → handle → acknowledge each message by its outcome.
 //!
 //! The handler commits before it answers `Done`, so an acknowledgement never runs ahead of the store; a crash in
-//! between costs a redelivery, which the store recognises. The loop heals itself: a restarted server or missed
-//! heartbeats reopen it, and a vanished consumer does as soon as the one-shot has declared it again.
+//! between costs a redelivery, which the store recognises. As long as the process runs the server is told that what it
+//! delivered is in progress, so that it waits for a slow batch and not long for a dead process. The loop heals itself: a
+//! restarted server or missed heartbeats reopen it, and a vanished consumer does as soon as the one-shot has declared it
+//! again.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::consumer::pull::{MessagesErrorKind, Stream};
+use async_nats::jetstream::consumer::pull::MessagesErrorKind;
 use async_nats::jetstream::{self, AckKind, Message};
 use chrono::{DateTime, Utc};
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 
 use super::dead_letter::DeadLetterReason;
+use super::delivered::Delivered;
 use super::topology::{Consumer, open};
 use super::{Bus, BusError};
 use crate::Shutdown;
@@ -157,7 +160,8 @@ async fn session<H: Handler>(
     health: &Health,
 ) -> Result<(), BusError> {
     let declared = |source| BusError::Declare { what: format!("consumer {}", consumer.name()), source };
-    let mut messages = opened
+    let ack_wait = opened.cached_info().config.ack_wait;
+    let messages = opened
         .stream()
         .max_messages_per_batch(consumer.batch())
         .expires(EXPIRES)
@@ -165,12 +169,16 @@ async fn session<H: Handler>(
         .messages()
         .await
         .map_err(|error| declared(error.into()))?;
+    let mut delivered = Delivered::new(messages, ack_wait);
     let (mut missed, mut most) = (0, FIRST_BATCH.min(consumer.batch()));
     loop {
         let next = tokio::select! {
             biased;
-            () = shutdown.wait() => return Ok(()),
-            next = tokio::time::timeout(EXPIRES, messages.next()) => next,
+            () = shutdown.wait() => {
+                delivered.give_back().await;
+                return Ok(());
+            }
+            next = tokio::time::timeout(EXPIRES, delivered.next()) => next,
         };
         health.beat(consumer.name());
         let first = match next {
@@ -186,11 +194,14 @@ async fn session<H: Handler>(
         match first {
             Ok(first) => {
                 missed = 0;
-                let batch = gather(first, &mut messages, most);
+                let batch = delivered.gather(first, most, BATCH_BYTES);
+                let batch: Vec<Delivery> = batch.into_iter().filter_map(Delivery::new).collect();
                 let left = batch.last().map_or(0, |last| last.pending);
                 health.behind(consumer.name(), left + batch.len() as u64);
                 let (size, began) = (batch.len(), Instant::now());
-                handle_batch(bus, consumer, handler, batch).await;
+                let handling = handle_batch(bus, consumer, handler, &batch);
+                let messages = batch.iter().map(|delivery| &delivery.message);
+                delivered.in_progress_while(handling, &messages.collect::<Vec<_>>()).await;
                 most = next_most(most, size, began.elapsed()).min(consumer.batch());
                 if left == 0 {
                     health.caught_up(consumer.name());
@@ -218,27 +229,7 @@ fn next_most(most: usize, size: usize, taken: Duration) -> usize {
     }
 }
 
-/// What is there already, up to `most` messages or [`BATCH_BYTES`]; never waits for more.
-///
-/// Unconstrained, because the scheduler's budget for one turn of a task would end a batch after some 60 messages as if
-/// there were no more.
-fn gather(first: Message, messages: &mut Stream, most: usize) -> Vec<Delivery> {
-    let mut bytes = first.payload.len();
-    let mut batch: Vec<Delivery> = Delivery::new(first).into_iter().collect();
-    while batch.len() < most && bytes < BATCH_BYTES {
-        match tokio::task::unconstrained(messages.next()).now_or_never() {
-            Some(Some(Ok(message))) => {
-                bytes += message.payload.len();
-                batch.extend(Delivery::new(message));
-            }
-            // An error here shows again at the next call of `next`.
-            _ => break,
-        }
-    }
-    batch
-}
-
-async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H, batch: Vec<Delivery>) {
+async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H, batch: &[Delivery]) {
     for delivery in batch.iter().filter(|delivery| delivery.delivered > 1) {
         metrics::counter!("redeliveries_total", "consumer" => consumer.name()).increment(1);
         if delivery.delivered > MANY_DELIVERIES {
@@ -254,7 +245,7 @@ async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("consumer_pending", "consumer" => consumer.name()).set(last.pending as f64);
     }
-    let outcomes = handle_guarded(handler, &batch).await;
+    let outcomes = handle_guarded(handler, batch).await;
     debug_assert_eq!(outcomes.len(), batch.len(), "one outcome for each delivery");
     for (delivery, outcome) in batch.iter().zip(outcomes) {
         if let Err(error) = settle(bus, consumer, delivery, outcome).await {

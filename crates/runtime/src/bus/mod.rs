@@ -4,6 +4,7 @@ mod cluster;
 mod compare;
 mod consume;
 mod dead_letter;
+mod delivered;
 mod lag;
 mod login;
 mod publish;

@@ -19,15 +19,15 @@ use crate::services::{SERVICES, Service};
 const DAY: Duration = Duration::from_hours(24);
 /// Within this time the bus itself drops a repeated message id.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
-/// How long the server waits for an acknowledgement before it delivers again.
-pub(super) const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How long the server waits for an acknowledgement, or a word that a message is in progress, before it delivers again.
+const ACK_WAIT: Duration = Duration::from_secs(10);
 /// Most messages handled in one go.
 const BATCH: usize = 500;
 /// The same where messages may be far behind: each room that a batch concerns is written once for it.
-const CHAT_BATCH: usize = 2_000;
+const CHAT_BATCH: usize = 8_000;
 /// Deliveries in flight for all replicas of a batch consumer together: a few batches each.
 const BATCH_PENDING: i64 = 4_000;
-const CHAT_PENDING: i64 = 12_000;
+const CHAT_PENDING: i64 = 50_000;
 /// The same for consumers of wake-ups, and of the few dead letters.
 const WAKE_PENDING: i64 = 1_024;
 /// Deliveries of a wake-up that keeps failing; then it is the sweep's.

@@ -238,3 +238,42 @@ async fn while_the_bus_is_gone_a_publish_fails_and_a_loop_ends_when_it_is_asked_
     assert!(publishing.await.context("a publish waits for the bus")?.is_err());
     tokio::time::timeout(Duration::from_secs(8), folding.stop()).await.context("the loop does not end")?
 }
+
+/// Takes longer for a batch than the server waits for an acknowledgement.
+struct Slow(mpsc::UnboundedSender<String>);
+
+impl Handler for Slow {
+    async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
+        tokio::time::sleep(LULL).await;
+        Taker(self.0.clone()).handle(batch).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_progress_or_delivered_ahead_is_not_delivered_again() -> Result<()> {
+    let server = declared().await?;
+    let admin = superuser(&server).await?;
+    let stream = admin.jetstream().get_stream("CHAT").await?;
+    let mut config = stream.consumer_info(Consumer::RoomStateChat.name()).await?.config;
+    config.ack_wait = LULL / 3;
+    stream.create_consumer(config).await?;
+    let ingest = connect(&server, INGEST).await?;
+    for room in 0..600 {
+        publish(&ingest, &format!("chat.message.room{room}"), &format!("m{room}")).await?;
+    }
+    let (bus, shutdown) = (connect(&server, ROOM_STATE).await?, Shutdown::new());
+    let (sender, mut taken) = mpsc::unbounded_channel();
+    let watched = shutdown.clone();
+    let task = tokio::spawn(async move {
+        consume(&bus, Consumer::RoomStateChat, &mut Slow(sender), &watched, &Health::default()).await;
+    });
+    settled(&admin, Consumer::RoomStateChat).await?;
+    shutdown.request();
+    task.await?;
+    let mut seen: Vec<String> = Vec::new();
+    while let Some(one) = taken.recv().await {
+        seen.push(one);
+    }
+    assert_eq!(seen.len(), 600, "once each");
+    Ok(())
+}

@@ -45,6 +45,27 @@ pub struct Topic {
     pub at: Option<Timestamp>,
 }
 
+/// Which writing of a room. The version alone is not enough: a database that was brought back to an earlier state, or lost
+/// commits with its primary, counts on from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision {
+    /// The room's version.
+    pub version: i64,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// What a fold goes on from, kept from when it was written.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// By which writing.
+    pub revision: Revision,
+    /// The fold so far.
+    pub state: FoldState,
+    /// The last lines said, newest last.
+    pub last_lines: Vec<Line>,
+}
+
 /// A room, locked for folding.
 #[derive(Debug, Clone)]
 pub struct LockedRoom {
@@ -137,10 +158,20 @@ pub async fn lock(
     rooms: &[RoomKey],
     now: Timestamp,
 ) -> Result<Vec<LockedRoom>, sqlx::Error> {
+    lock_kept(connection, rooms, BTreeMap::new(), now).await
+}
+
+/// The same; what is kept of a room is not read again, if it is still what was written last.
+pub async fn lock_kept(
+    connection: &mut PgConnection,
+    rooms: &[RoomKey],
+    mut kept: BTreeMap<RoomKey, Kept>,
+    now: Timestamp,
+) -> Result<Vec<LockedRoom>, sqlx::Error> {
     let keys: Vec<String> = rooms.iter().map(ToString::to_string).collect();
-    let locked = lock_existing(connection, &keys).await?;
-    if locked.len() == rooms.len() {
-        return Ok(locked);
+    let rows = lock_existing(connection, rooms, &keys, &kept).await?;
+    if rows.len() == rooms.len() {
+        return rows.into_iter().map(|row| row.read(&mut kept)).collect();
     }
     let sources: Vec<&str> = rooms.iter().map(|room| room.source.as_str()).collect();
     sqlx::query!(
@@ -156,51 +187,91 @@ pub async fn lock(
     )
     .execute(&mut *connection)
     .await?;
-    lock_existing(connection, &keys).await
+    let rows = lock_existing(connection, rooms, &keys, &kept).await?;
+    rows.into_iter().map(|row| row.read(&mut kept)).collect()
+}
+
+/// A row of a locked room.
+struct LockedRow {
+    room: String,
+    /// Null too if what is kept of the room is what was written last.
+    state: Option<String>,
+    last_lines: Option<String>,
+    topic: String,
+    topic_at: Option<Timestamp>,
+    excluded: bool,
+    version: i64,
+    updated_at: Timestamp,
+    rules_version: i64,
+    folded_with: i64,
+    pinned: Option<Json<PinnedRules>>,
+    text_blanked_to: Option<Timestamp>,
+}
+
+impl LockedRow {
+    fn read(self, kept: &mut BTreeMap<RoomKey, Kept>) -> Result<LockedRoom, sqlx::Error> {
+        let room: RoomKey = parse(&self.room, "room")?;
+        let revision = Revision { version: self.version, at: self.updated_at };
+        let kept = kept.remove(&room).filter(|kept| kept.revision == revision);
+        let (state, last_lines) = if let Some(kept) = kept {
+            (kept.state, kept.last_lines)
+        } else {
+            let lines = self.last_lines.as_deref().unwrap_or("[]");
+            (fold_state(self.state.as_deref())?, from_text(lines, "last_lines")?)
+        };
+        Ok(LockedRoom {
+            room,
+            state,
+            last_lines,
+            topic: Topic { name: self.topic, at: self.topic_at },
+            excluded: self.excluded,
+            version: self.version,
+            rules_version: self.rules_version,
+            folded_with: self.folded_with,
+            pinned: self.pinned.map(|pinned| pinned.0),
+            blanked_to: self.text_blanked_to,
+        })
+    }
 }
 
 async fn lock_existing(
     connection: &mut PgConnection,
+    rooms: &[RoomKey],
     keys: &[String],
-) -> Result<Vec<LockedRoom>, sqlx::Error> {
-    let rows = sqlx::query!(
+    kept: &BTreeMap<RoomKey, Kept>,
+) -> Result<Vec<LockedRow>, sqlx::Error> {
+    let revisions = || rooms.iter().map(|room| kept.get(room).map(|kept| kept.revision));
+    let versions: Vec<Option<i64>> = revisions().map(|one| one.map(|one| one.version)).collect();
+    let written: Vec<Option<Timestamp>> = revisions().map(|one| one.map(|one| one.at)).collect();
+    sqlx::query_as!(
+        LockedRow,
         r#"
-        select room, state, last_lines, topic, topic_at, excluded_since is not null as "excluded!", version,
+        select rooms.room,
+               case when (kept.version, kept.at) is distinct from (rooms.version, rooms.updated_at) then state end as state,
+               case when (kept.version, kept.at) is distinct from (rooms.version, rooms.updated_at) then last_lines
+               end as last_lines,
+               topic, topic_at, excluded_since is not null as "excluded!", rooms.version, updated_at,
                (select coalesce(max(version), 0) from rules) as "rules_version!",
                rules_version as folded_with, rules_pinned as "pinned: Json<PinnedRules>", text_blanked_to
-        from rooms
-        where room = any ($1)
-        order by room
+        from unnest($1::text[], $2::bigint[], $3::timestamptz[]) as kept (room, version, at)
+             join rooms on rooms.room = kept.room
+        order by rooms.room
         for update of rooms
         "#,
         keys,
+        &versions as _,
+        &written as _,
     )
     .fetch_all(connection)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(LockedRoom {
-                room: parse(&row.room, "room")?,
-                state: fold_state(row.state.as_deref())?,
-                last_lines: from_text(&row.last_lines, "last_lines")?,
-                topic: Topic { name: row.topic, at: row.topic_at },
-                excluded: row.excluded,
-                version: row.version,
-                rules_version: row.rules_version,
-                folded_with: row.folded_with,
-                pinned: row.pinned.map(|pinned| pinned.0),
-                blanked_to: row.text_blanked_to,
-            })
-        })
-        .collect()
+    .await
 }
 
-/// Stores what folds changed; each room's version rises by one.
+/// Stores what folds changed; each room's version rises by one. Returns how many bytes each is long.
 pub async fn update(
     connection: &mut PgConnection,
     updates: &[RoomUpdate],
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<Vec<usize>, sqlx::Error> {
     let rooms: Vec<String> = updates.iter().map(|update| update.room.to_string()).collect();
     let topics: Vec<&str> = updates.iter().map(|update| update.topic.name.as_str()).collect();
     let topics_at: Vec<Option<Timestamp>> = updates.iter().map(|update| update.topic.at).collect();
@@ -247,7 +318,7 @@ pub async fn update(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(states.iter().zip(&lines).map(|(state, lines)| state.len() + lines.len()).collect())
 }
 
 fn last_entry(position: &domain::timeline::Position) -> &str {

@@ -10,7 +10,7 @@ use store::rooms::commands::{StoredCommand, decided_since};
 use testkit::company::{CHEN, WANG, says};
 use testkit::{Stack, until, until_some};
 
-use crate::support::{live, past, publish, room, start, until_entries};
+use crate::support::{live, past, publish, room, start, start_out_of_turn, until_entries};
 
 fn command(stack: &Stack, id: &str, room: RoomKey, kind: CommandKind) -> Result<Outgoing> {
     command_at(id, room, kind, stack.clock.now())
@@ -145,7 +145,7 @@ async fn commands_that_cannot_be_followed_say_why() -> Result<()> {
 #[tokio::test]
 async fn a_command_delivered_to_two_replicas_is_decided_once() -> Result<()> {
     let stack = Stack::start().await?;
-    let services = [start(&stack).await?, start(&stack).await?];
+    let services = [start_out_of_turn(&stack).await?, start_out_of_turn(&stack).await?];
     let asked = says("r1", CHEN, past(&stack, 0), "发货了吗");
     publish(&stack, std::slice::from_ref(&asked)).await?;
     until_entries(&stack, 1).await?;

@@ -1,4 +1,5 @@
-//! Two replicas on one durable give what one gives, and what the domain gives without any store.
+//! Two that fold side by side, as when one has lost the lease and does not know, give what one gives, and what the domain
+//! gives without any store.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use store::rooms::waits::{Which, list};
 use testkit::company::{CHEN, LI, WANG, captured, says};
 use testkit::{Stack, until};
 
-use crate::support::{entries, past, start};
+use crate::support::{entries, past, start_out_of_turn};
 
 const ROOMS: i64 = 23;
 const MESSAGES: i64 = 3_000;
@@ -53,7 +54,7 @@ async fn folded_by(replicas: usize, messages: &[ChatMessage]) -> Result<BTreeMap
     let stack = Stack::start().await?;
     let mut services = Vec::new();
     for _ in 0..replicas {
-        services.push(start(&stack).await?);
+        services.push(start_out_of_turn(&stack).await?);
     }
     for chunk in messages.chunks(200) {
         let mut outgoing = Vec::new();

@@ -32,6 +32,11 @@ pub async fn start(stack: &Stack) -> Result<Running> {
     stack.run(Role::RoomState, room_state::run).await
 }
 
+/// Runs the service beside another that works, as if each of them had the lease.
+pub async fn start_out_of_turn(stack: &Stack) -> Result<Running> {
+    stack.run(Role::RoomState, room_state::run_out_of_turn).await
+}
+
 /// Entries in the timeline.
 pub async fn entries(stack: &Stack) -> Result<i64> {
     Ok(store::sqlx::query_scalar("select count(*) from timeline").fetch_one(&stack.admin).await?)

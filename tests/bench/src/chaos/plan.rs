@@ -132,9 +132,10 @@ pub enum Link {
     Outside,
 }
 
-/// The replicas that run: service and number. Two of whatever may run more than once, and of one that stands by.
+/// The replicas that run: service and number. Two of whatever may run more than once, and of those whose standby takes over.
 pub static REPLICAS: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
-    let has_standby = |service: &Service| !service.singleton || service.role == Role::VikaSync;
+    let has_standby =
+        |service: &Service| !service.singleton || matches!(service.role, Role::RoomState | Role::VikaSync);
     let count = |service: &Service| if has_standby(service) { 2 } else { 1 };
     SERVICES
         .iter()

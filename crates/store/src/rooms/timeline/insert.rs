@@ -79,12 +79,12 @@ fn target(body: &Body) -> Option<String> {
     }
 }
 
-/// Stores entries; returns the (room, entry) pairs that were new. Ids must not repeat within `entries`; an id that stands,
+/// Stores entries; returns those that were new. Ids must not repeat within `entries`; an id that stands,
 /// in this room or another, is left alone.
 pub async fn insert(
     connection: &mut PgConnection,
     entries: &[&NewEntry],
-) -> Result<Vec<(String, String)>, sqlx::Error> {
+) -> Result<Vec<String>, sqlx::Error> {
     // In one order, so that transactions with the same id of different rooms never wait in a circle.
     let mut entries: Vec<&NewEntry> = entries.to_vec();
     entries.sort_unstable_by(|a, b| a.id.cmp(&b.id));
@@ -92,7 +92,7 @@ pub async fn insert(
     for entry in entries {
         columns.push(entry)?;
     }
-    let rows = sqlx::query!(
+    sqlx::query_scalar!(
         r#"
         insert into timeline (room, entry, pos_at, pos_order, pos_seq, pos_entry, pos_after, kind, received_at, stamped_at,
                               stamped_order, sender, is_self, message, body, history, target, fact)
@@ -101,7 +101,7 @@ pub async fn insert(
                     $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bigint[], $12::text[], $13::boolean[],
                     $14::text[], $15::text[], $16::boolean[], $17::text[], $18::text[])
         on conflict (entry) do nothing
-        returning room, entry
+        returning entry
         "#,
         &columns.rooms,
         &columns.entries as _,
@@ -123,6 +123,5 @@ pub async fn insert(
         &columns.facts as _,
     )
     .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.room, row.entry)).collect())
+    .await
 }

@@ -123,11 +123,11 @@ pub async fn awaited(connection: &mut PgConnection, entries: &[&str]) -> Result<
 }
 
 /// Links recalls to messages and undone cancels to cancels, wherever one of the two is among these entries and the
-/// link is not there yet. Returns the room (in text form) and position of every entry that was changed by it.
+/// link is not there yet. Returns the room and position of every entry that was changed by it.
 pub async fn link(
     connection: &mut PgConnection,
     entries: &[&str],
-) -> Result<Vec<(String, Position)>, sqlx::Error> {
+) -> Result<Vec<(RoomKey, Position)>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         with named as (
@@ -157,12 +157,12 @@ pub async fn link(
     .fetch_all(&mut *connection)
     .await?;
     note_awaited(connection, entries).await?;
-    Ok(rows
-        .into_iter()
+    rows.into_iter()
         .map(|row| {
-            (row.room, position((row.pos_at, row.pos_order), row.pos_seq, row.pos_entry, row.pos_after))
+            let position = position((row.pos_at, row.pos_order), row.pos_seq, row.pos_entry, row.pos_after);
+            Ok((parse(&row.room, "room")?, position))
         })
-        .collect())
+        .collect()
 }
 
 /// Notes what these entries take back that has not come yet, and that those which have are not awaited any more.
