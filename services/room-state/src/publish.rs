@@ -9,9 +9,9 @@ use chrono::TimeDelta;
 use domain::id::RoomKey;
 use events::room::RoomChanged;
 use events::{encode, subject};
-use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
+use runtime::{Context, Trace};
 use store::rooms;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -25,16 +25,22 @@ const RECENT: TimeDelta = TimeDelta::minutes(2);
 /// How often the part shows that it lives while nothing changes.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// A room, its version, and the trace of what changed it.
+type Announced = (RoomKey, i64, Option<Trace>);
+/// The same, each room once.
+type Changes = BTreeMap<RoomKey, (i64, Option<Trace>)>;
+
 /// Takes changed rooms, never blocks.
 #[derive(Debug, Clone)]
-pub struct PublishHandle(UnboundedSender<(RoomKey, i64)>);
+pub struct PublishHandle(UnboundedSender<Announced>);
 
 impl PublishHandle {
     /// These rooms changed, and that is committed.
     pub fn send(&self, changed: Vec<Changed>) {
+        let trace = Trace::current();
         for room in changed {
             // The receiver only goes away at shutdown.
-            self.0.send((room.room, room.version)).ok();
+            self.0.send((room.room, room.version, trace.clone())).ok();
         }
     }
 }
@@ -42,8 +48,8 @@ impl PublishHandle {
 /// Announces changed rooms.
 pub struct Publisher {
     ctx: Context,
-    sender: UnboundedSender<(RoomKey, i64)>,
-    changes: UnboundedReceiver<(RoomKey, i64)>,
+    sender: UnboundedSender<Announced>,
+    changes: UnboundedReceiver<Announced>,
     /// Tells this process's announcements from those of others: a restored database counts versions again that the bus
     /// may still remember.
     announcer: String,
@@ -72,7 +78,7 @@ impl Publisher {
             let changed = tokio::select! {
                 () = self.ctx.shutdown.wait() => break,
                 () = tokio::time::sleep(heartbeat) => continue,
-                Some((room, version)) = self.changes.recv() => self.gather(room, version),
+                Some(first) = self.changes.recv() => self.gather(first),
             };
             self.ctx.faults.reach(point::BEFORE_PUBLISH).await;
             self.announce(changed).await;
@@ -81,32 +87,37 @@ impl Publisher {
     }
 
     /// What has come in since the last announcement, each room once.
-    fn gather(&mut self, room: RoomKey, version: i64) -> BTreeMap<RoomKey, i64> {
-        let mut changed = BTreeMap::from([(room, version)]);
-        while let Ok((room, version)) = self.changes.try_recv() {
-            let held = changed.entry(room).or_insert(version);
-            *held = version.max(*held);
+    fn gather(&mut self, first: Announced) -> Changes {
+        let mut changed = Changes::new();
+        let mut next = Some(first);
+        while let Some((room, version, trace)) = next {
+            if changed.get(&room).is_none_or(|(held, _)| *held <= version) {
+                changed.insert(room, (version, trace));
+            }
+            next = self.changes.try_recv().ok();
         }
         changed
     }
 
-    async fn recently_changed(&self) -> BTreeMap<RoomKey, i64> {
+    async fn recently_changed(&self) -> Changes {
         let found = async {
             let mut connection = self.ctx.db.acquire().await?;
             rooms::changed_since(&mut connection, self.ctx.clock.now() - RECENT).await
         };
-        found.await.unwrap_or_else(|error| {
+        let found = found.await.unwrap_or_else(|error| {
             tracing::warn!(error = chain(&error), "what changed before the start is not announced");
             BTreeMap::new()
-        })
+        });
+        found.into_iter().map(|(room, version)| (room, (version, None))).collect()
     }
 
-    async fn announce(&self, changed: BTreeMap<RoomKey, i64>) {
-        let outgoing: Vec<Outgoing> = changed
+    async fn announce(&self, changed: Changes) {
+        let outgoing: Vec<(Outgoing, Option<Trace>)> = changed
             .into_iter()
-            .filter_map(|(room, version)| wake_up(&room, version, &self.announcer))
+            .filter_map(|(room, (version, trace))| Some((wake_up(&room, version, &self.announcer)?, trace)))
             .collect();
-        for answer in self.ctx.bus.publish_all(&outgoing).await {
+        let outgoing: Vec<_> = outgoing.iter().map(|(one, trace)| (one, trace.as_ref())).collect();
+        for answer in self.ctx.bus.publish_traced(&outgoing).await {
             if let Err(error) = answer {
                 tracing::warn!(
                     error = chain(&error),

@@ -62,6 +62,9 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         check_chats(&config.feishu, &mut problems);
         check_chat_owners(config, &mut problems);
     }
+    if let Some(endpoint) = &config.traces.endpoint {
+        check_url("traces.endpoint", endpoint, &mut problems);
+    }
     if let Some(text) = config.retention.text
         && text < SHORTEST_RETENTION
     {

@@ -26,7 +26,7 @@ pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sections::{
-    Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Retention, Vika, VikaSheets, WebhookClaim,
+    Bus, Config, Database, Feishu, Gateway, Ingest, Logs, Retention, Traces, Vika, VikaSheets, WebhookClaim,
     WebhookToken,
 };
 pub use watchdog::{CustomBot, Thresholds, Watchdog};

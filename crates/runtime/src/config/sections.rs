@@ -47,6 +47,9 @@ pub struct Config {
     /// Logs.
     #[serde(default)]
     pub logs: Logs,
+    /// Where spans are sent.
+    #[serde(default)]
+    pub traces: Traces,
     /// Where health and metrics are served; `null`: nowhere.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -277,6 +280,31 @@ impl Default for Logs {
     fn default() -> Self {
         Self { filter: "info,sqlx=warn,async_nats=warn".to_owned(), format: LogFormat::default() }
     }
+}
+
+/// Where spans are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// Root of a receiver of OpenTelemetry's protocol over HTTP, without a path: `http://otel-collector:4318`; `null`:
+    /// spans are not exported.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// Of how many traces in a hundred that begin with us the spans are exported. A trace that a webhook's caller began is
+    /// exported if the caller records it.
+    #[serde(default = "all")]
+    #[schemars(range(min = 1, max = 100))]
+    pub sample_percent: u8,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self { endpoint: None, sample_percent: all() }
+    }
+}
+
+const fn all() -> u8 {
+    100
 }
 
 const fn default_postgres_port() -> u16 {
