@@ -14,6 +14,7 @@ pub mod gap;
 pub mod golive;
 pub mod id;
 pub mod ladder;
+pub mod login;
 pub mod message;
 pub mod nature;
 #[cfg(feature = "testing")]
@@ -21,6 +22,7 @@ pub mod oracle;
 pub mod presence;
 pub mod role;
 pub mod rules;
+pub mod secret;
 pub mod span;
 mod text;
 pub mod timeline;

@@ -12,7 +12,6 @@ pub mod custom_bot;
 mod error;
 pub mod markup;
 mod people;
-mod secret;
 pub mod text;
 mod token;
 mod uuid;
@@ -23,9 +22,9 @@ mod tests;
 
 pub use chats::ChatInfo;
 pub use client::{FeishuClient, Receiver, Sent};
+pub use domain::secret::Secret;
 pub use error::{Certainty, FeishuError, Refusal, RetryCause};
 pub use people::LookedUp;
-pub use secret::Secret;
 pub use uuid::{CardUuid, NotACardUuid};
 pub use wire::CALL_DEADLINE;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use runtime::Config;
-use runtime::operated::Operated;
+use runtime::config::Operated;
 
 use crate::local::RunBy;
 

@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use domain::secret::Secret;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -21,7 +22,7 @@ use crate::error::{Error, IoContext as _};
 use crate::liveness;
 use crate::lock::FolderLock;
 use crate::process::{self, LOOK_AGAIN, Launch, Process};
-use crate::secret::{Secret, write_private};
+use crate::secret::{load_or_create, write_private};
 use crate::supervise::{Child, Refusal};
 use crate::{Durability, Progress};
 
@@ -107,7 +108,7 @@ impl PrivateNats {
         Ok(Self {
             process: Mutex::new(None),
             program: program.path.clone(),
-            password: Secret::load_or_create(&folder.join(PASSWORD_FILE))?,
+            password: load_or_create(&folder.join(PASSWORD_FILE))?,
             ports: free_ports().context("find free ports for", &program.path)?,
             folder,
             users: users.to_owned(),

@@ -1,13 +1,13 @@
 //! Passwords of the private servers: generated once, kept in a file that only its owner can read, never
 //! printed.
 
-use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
+use domain::secret::Secret;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
@@ -16,42 +16,23 @@ use crate::error::{Error, IoContext as _};
 /// Bytes of randomness in a password.
 const STRENGTH: usize = 24;
 
-/// A password. Its `Debug` shows nothing of it.
-#[derive(Clone)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    /// The password kept in `path`, or a new one that is written there first.
-    pub(crate) fn load_or_create(path: &Path) -> Result<Self, Error> {
-        match fs::read_to_string(path) {
-            Ok(text) if !text.trim().is_empty() => Ok(Self(text.trim().to_owned())),
-            Ok(_) => Self::create(path),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Self::create(path),
-            Err(e) => Err(e).context("read", path),
-        }
-    }
-
-    // The system's own randomness and not a seeded one: no test may be able to repeat a password.
-    fn create(path: &Path) -> Result<Self, Error> {
-        let mut bytes = [0; STRENGTH];
-        SysRng
-            .try_fill_bytes(&mut bytes)
-            .map_err(io::Error::other)
-            .context("generate a password for", path)?;
-        let secret = Self(HEXLOWER.encode(&bytes));
-        write_private(path, &secret.0)?;
-        Ok(secret)
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
+/// The password kept in `path`, or a new one that is written there first.
+pub(crate) fn load_or_create(path: &Path) -> Result<Secret, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => Ok(Secret::new(text.trim())),
+        Ok(_) => create(path),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => create(path),
+        Err(e) => Err(e).context("read", path),
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
-    }
+// The system's own randomness and not a seeded one: no test may be able to repeat a password.
+fn create(path: &Path) -> Result<Secret, Error> {
+    let mut bytes = [0; STRENGTH];
+    SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other).context("generate a password for", path)?;
+    let secret = Secret::new(HEXLOWER.encode(&bytes));
+    write_private(path, secret.expose())?;
+    Ok(secret)
 }
 
 /// Writes a file that only its owner can read. Written beside and renamed, so that a crash leaves the old
@@ -82,11 +63,10 @@ mod tests {
     fn is_made_once_and_readable_by_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
-        let first = Secret::load_or_create(&path).unwrap();
-        let second = Secret::load_or_create(&path).unwrap();
-        assert_eq!(first.expose(), second.expose());
+        let first = load_or_create(&path).unwrap();
+        let second = load_or_create(&path).unwrap();
+        assert_eq!(first, second);
         assert_eq!(first.expose().len(), STRENGTH * 2);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(!format!("{first:?}").contains(first.expose()));
     }
 }

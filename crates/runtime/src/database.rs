@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::Context;
-use crate::config::Database;
+use crate::config::{Database, Server};
 use crate::health::Health;
 use crate::telemetry::chain;
 
@@ -36,42 +36,17 @@ const TIMELINE: &str = "select case when not pg_is_in_recovery() then
 const END_SESSIONS: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
     where usename = current_user and application_name = $1 and pid <> pg_backend_pid()";
 
-/// An address of Postgres.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    host: String,
-    port: u16,
+/// The same login at a server.
+pub(crate) fn reached(server: &Server, options: &PgConnectOptions) -> PgConnectOptions {
+    let options = options.clone().port(server.port);
+    if server.host.starts_with('/') { options.socket(&server.host) } else { options.host(&server.host) }
 }
 
-impl Server {
-    fn parse(text: &str, port: u16) -> Option<Self> {
-        let text = text.trim();
-        let (host, port) = match text.rsplit_once(':') {
-            Some((host, port)) if !text.starts_with('/') && !host.contains(':') => (host, port.parse().ok()?),
-            _ => (text, port),
-        };
-        (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
-    }
-
-    /// The same login there.
-    pub(crate) fn reached(&self, options: &PgConnectOptions) -> PgConnectOptions {
-        let options = options.clone().port(self.port);
-        if self.host.starts_with('/') { options.socket(&self.host) } else { options.host(&self.host) }
-    }
-}
-
-impl Database {
-    /// Its servers; `None`: `host` cannot be read.
-    pub fn servers(&self) -> Option<Vec<Server>> {
-        self.host.split(',').map(|server| Server::parse(server, self.port)).collect()
-    }
-
-    /// This login at each of several servers; empty: there is but one.
-    fn candidates(&self, options: &PgConnectOptions) -> Vec<PgConnectOptions> {
-        let servers = self.servers().unwrap_or_default();
-        let several = if servers.len() > 1 { servers } else { Vec::new() };
-        several.iter().map(|server| server.reached(options)).collect()
-    }
+/// This login at each of several servers; empty: there is but one.
+fn candidates(database: &Database, options: &PgConnectOptions) -> Vec<PgConnectOptions> {
+    let servers = database.servers().unwrap_or_default();
+    let several = if servers.len() > 1 { servers } else { Vec::new() };
+    several.iter().map(|server| reached(server, options)).collect()
 }
 
 /// Connects to the server that takes writes.
@@ -79,7 +54,7 @@ impl Database {
 /// # Errors
 /// If none does, or none can be reached.
 pub async fn connect(database: &Database, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let candidates = database.candidates(options);
+    let candidates = candidates(database, options);
     if candidates.is_empty() {
         return PgConnection::connect_with(options).await;
     }
@@ -88,7 +63,7 @@ pub async fn connect(database: &Database, options: &PgConnectOptions) -> Result<
 
 /// Aims a pool at the server that takes writes.
 pub(crate) async fn aim(pool: &PgPool, database: &Database) -> Result<(), sqlx::Error> {
-    let candidates = database.candidates(&pool.connect_options());
+    let candidates = candidates(database, &pool.connect_options());
     if !candidates.is_empty() {
         pool.set_connect_options(primary(&candidates).await?);
     }
@@ -168,7 +143,7 @@ impl Seen {
 /// again then.
 pub(crate) fn follow(service: &'static str, context: &Context) -> impl Future<Output = String> + use<> {
     let (pool, health) = (context.db.clone(), context.health.clone());
-    let candidates = context.config.database.candidates(&pool.connect_options());
+    let candidates = candidates(&context.config.database, &pool.connect_options());
     async move {
         if candidates.is_empty() {
             return std::future::pending().await;

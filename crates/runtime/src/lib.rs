@@ -1,12 +1,12 @@
-//! What every service needs around its own work: configuration, clock, telemetry, life cycle, bus, database.
+//! What every service needs around its own work: clock, telemetry, life cycle, bus, database. What operators decide is
+//! read by [`config`].
 //!
-//! Reading the environment and the clock happens here and nowhere else. No rule of the domain belongs here.
+//! The clock is read here and nowhere else. No rule of the domain belongs here.
 
 pub mod backoff;
 pub mod beat;
 pub mod bus;
 pub mod clock;
-pub mod config;
 pub mod context;
 pub mod database;
 pub mod fault;
@@ -15,7 +15,6 @@ pub mod http;
 pub mod lease;
 pub mod lifecycle;
 pub mod main_wrapper;
-pub mod operated;
 pub mod panics;
 pub mod random;
 pub mod serve;
@@ -24,6 +23,7 @@ pub mod sweep;
 pub mod telemetry;
 pub mod trace;
 
+pub use ::config;
 pub use backoff::Backoff;
 pub use clock::Clock;
 pub use config::Config;

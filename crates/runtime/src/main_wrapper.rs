@@ -14,12 +14,12 @@ use store::role::Role;
 
 use crate::beat::Beats;
 use crate::bus::{Bus, Login, User};
-use crate::config::{Database, Source, load_for};
+use crate::config::{Database, Source};
 use crate::fault::Faults;
 use crate::health::Health;
 use crate::lifecycle::GRACE;
 use crate::serve::{Limits, Server};
-use crate::{Clock, Config, Context, Shutdown, database, panics, telemetry};
+use crate::{Clock, Config, Context, Shutdown, database, panics, services, telemetry};
 
 /// Environment variable that names the configuration file.
 const CONFIG_VARIABLE: &str = "HUIYIN_CONFIG";
@@ -90,7 +90,7 @@ where
     Fut: Future<Output = anyhow::Result<()>>,
 {
     let service = role.service();
-    let config = load_for(&config_source(), role)?;
+    let config = services::load_for(&config_source(), role)?;
     let exporter = telemetry::start(service, &config.logs, &config.traces)?;
     let metrics = telemetry::start_metrics();
     let shutdown = Shutdown::by(&clock);
@@ -158,7 +158,7 @@ pub fn admin_options(database: &Database) -> anyhow::Result<PgConnectOptions> {
 fn base_options(database: &Database) -> PgConnectOptions {
     let options = PgConnectOptions::new_without_pgpass().database(&database.name);
     match database.servers().and_then(|servers| servers.into_iter().next()) {
-        Some(first) => first.reached(&options),
+        Some(first) => database::reached(&first, &options),
         None => options,
     }
 }

@@ -8,7 +8,7 @@ use events::subject;
 use store::role::Role;
 
 use crate::bus::Consumer;
-use crate::config::Config;
+use crate::config::{self, Config, ConfigError, Source};
 
 /// The heartbeats that a service listens to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +164,23 @@ impl Service {
 /// The service that logs in as this role; `None`: people do.
 pub fn of(role: Role) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.role == role)
+}
+
+/// The configuration for a service, which is handed the secrets that it uses and no others.
+pub fn load_for(source: &Source, role: Role) -> Result<Config, ConfigError> {
+    let own = of(role).into_iter().flat_map(Service::secret_paths);
+    let shared = ["database", "bus"].map(|server| format!("{server}.passwords.{role}"));
+    let used: Vec<String> = shared.into_iter().chain(own.map(str::to_owned)).collect();
+    config::load_using(source, &used)
+}
+
+/// The programs whose heartbeats are expected.
+pub fn expected(config: &Config) -> Vec<String> {
+    if let Some(expected) = config.watchdog.as_ref().and_then(|watchdog| watchdog.expected.clone()) {
+        return expected;
+    }
+    let watched = SERVICES.iter().filter(|service| service.watches != Watches::Everybody);
+    watched.filter(|service| (service.enabled)(config)).map(|service| service.program().to_owned()).collect()
 }
 
 /// The service of this program.

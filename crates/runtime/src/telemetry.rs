@@ -15,28 +15,17 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 pub use self::export::Exporter;
+pub use crate::config::LogFormat;
 use crate::config::{Logs, Traces};
 use crate::services::SERVICES;
-
-/// How log lines look.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line, for collectors.
-    Json,
-}
 
 /// How often what histograms were told is summed up.
 const TIDY_METRICS_EVERY: Duration = Duration::from_secs(5);
 
 /// The crates whose logs we answer for, besides those of the services, which are named after their roles.
-const OUR_CRATES: [&str; 11] = [
+const OUR_CRATES: [&str; 12] = [
     "bench",
+    "config",
     "domain",
     "events",
     "feishu",

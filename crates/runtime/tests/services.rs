@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use runtime::bus::Consumer;
-use runtime::services::{SERVICES, Service};
+use runtime::config::{self, ConfigError, Source};
+use runtime::services::{self, SERVICES, Service};
 use store::role::Role;
 
 fn read(file: &str) -> String {
@@ -85,6 +86,48 @@ fn compose_runs_each_service_with_its_own_secrets() {
         let route = service.port.map(|port| format!("\"0.0.0.0:{port}={}:{port}\"", service.program()));
         assert!(route.is_none_or(|route| forwarded.contains(&route)), "{}", service.program());
     }
+}
+
+/// Of a configuration whose secrets are all files that are missing, a service misses its own and no others.
+#[test]
+fn a_service_is_asked_for_its_own_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("huiyin.json");
+    fs::write(&file, read("config/default.json").replace("/run/secrets", "none")).unwrap();
+    let source = Source { file, environment: false };
+    let everything = config::secret_files(&source);
+    for service in SERVICES {
+        let mut expected: BTreeSet<String> = everything
+            .iter()
+            .map(|secret| secret.key.clone())
+            .filter(|key| service.secret_paths().any(|path| key.starts_with(path)))
+            .collect();
+        expected
+            .extend(["database", "bus"].map(|server| format!("{server}.passwords.{}_file", service.role)));
+        let Err(ConfigError::Problems(problems)) = services::load_for(&source, service.role) else {
+            panic!("{} misses nothing", service.program())
+        };
+        let missing: BTreeSet<String> = problems.into_iter().map(|problem| problem.path).collect();
+        assert_eq!(missing, expected, "{}", service.program());
+    }
+}
+
+/// What is switched off is not expected to send heartbeats, and neither is the watchdog itself.
+#[test]
+fn heartbeats_are_expected_of_whoever_has_work() {
+    let mut value: serde_json::Value = serde_json::from_str(&read("config/demo.json")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("huiyin.json");
+    let source = Source { file, environment: false };
+    let expected = |value: &serde_json::Value| {
+        fs::write(&source.file, value.to_string()).unwrap();
+        services::expected(&config::load_using(&source, &[]).unwrap())
+    };
+    assert_eq!(expected(&value), ["ingest", "room-state", "vika-sync", "vika-reconcile"]);
+    value["vika"]["enabled"] = false.into();
+    assert_eq!(expected(&value), ["ingest", "room-state"]);
+    value["watchdog"]["expected"] = serde_json::json!(["room-state"]);
+    assert_eq!(expected(&value), ["room-state"]);
 }
 
 #[test]

@@ -10,10 +10,10 @@ pub mod ingest;
 mod json;
 pub mod migrate;
 pub mod restored;
-pub mod role;
 pub mod rooms;
 pub mod rules;
 pub mod vika_reconcile;
 pub mod vika_sync;
 
+pub use domain::login as role;
 pub use sqlx;

@@ -25,7 +25,7 @@ mod tests;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use feishu::{CALL_DEADLINE, Credentials, FeishuClient, Secret};
+use feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::{Context, Tasks};
 use store::rules::RulesCache;
@@ -80,8 +80,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 fn client(ctx: &Context, http: &reqwest::Client) -> FeishuClient {
     let feishu = &ctx.config.feishu;
-    let credentials =
-        Credentials { app_id: feishu.app_id.clone(), app_secret: Secret::new(feishu.app_secret.expose()) };
+    let credentials = Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() };
     let clock = ctx.clock.clone();
     FeishuClient::new(http.clone(), feishu.base_url.clone(), credentials, Arc::new(move || clock.now()))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use feishu::{ChatInfo, Credentials, FeishuClient, FeishuError, OpenId, Secret};
+use feishu::{ChatInfo, Credentials, FeishuClient, FeishuError, OpenId};
 use futures::{StreamExt as _, stream};
 use runtime::config::{self, Watchdog};
 use runtime::{Clock, Config};
@@ -40,8 +40,7 @@ pub(super) async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
 /// A client of the configured app; `None` without a certificate store.
 pub(crate) fn client(config: &config::Feishu, clock: &Clock) -> Option<FeishuClient> {
     let clock = clock.clone();
-    let credentials =
-        Credentials { app_id: config.app_id.clone(), app_secret: Secret::new(config.app_secret.expose()) };
+    let credentials = Credentials { app_id: config.app_id.clone(), app_secret: config.app_secret.clone() };
     let http = runtime::http::client().ok()?;
     Some(FeishuClient::new(http, config.base_url.clone(), credentials, Arc::new(move || clock.now())))
 }

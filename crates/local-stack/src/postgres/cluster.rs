@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use domain::secret::Secret;
 use rustix::process::{Signal, kill_process};
 
 use crate::account::Account;
@@ -13,7 +14,7 @@ use crate::error::{Error, IoContext as _};
 use crate::liveness;
 use crate::lock::FolderLock;
 use crate::process::{LOOK_AGAIN, Launch, Process};
-use crate::secret::Secret;
+use crate::secret::load_or_create;
 use crate::{Durability, Progress, place};
 
 /// The data folder's name.
@@ -56,7 +57,7 @@ impl Cluster {
         let data = place.join(DATA);
         let password_file = place.join(PASSWORD_FILE);
         let known = password_file.exists();
-        let password = Secret::load_or_create(&password_file)?;
+        let password = load_or_create(&password_file)?;
         account.give(&password_file)?;
         let programs = programs.clone();
         let log = place.join("postgres.log");

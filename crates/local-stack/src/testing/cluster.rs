@@ -10,7 +10,7 @@ use super::link::Link;
 use super::{folder, settings};
 use crate::error::{Error, IoContext as _};
 use crate::nats::Member;
-use crate::secret::Secret;
+use crate::secret::load_or_create;
 use crate::{NatsBinary, PrivateNats, silent};
 
 const SIZE: usize = 3;
@@ -39,7 +39,7 @@ pub async fn nats_cluster(users: &str) -> Result<TestCluster, Error> {
     let program = NatsBinary::resolve(&settings(&home)?, &silent).await?;
     // In a folder of its own: other tests of this process may be starting a cluster at the same time.
     let own = TempDir::with_prefix_in("cluster-", &home).context("create a folder in", &home)?;
-    let password = Secret::load_or_create(&own.path().join("password"))?;
+    let password = load_or_create(&own.path().join("password"))?;
     let ports = free_ports().await.context("find free ports for", &program.path)?;
     let ways = ways(&ports).await.context("find free ports for", &program.path)?;
     let mut folders = vec![own];

@@ -53,6 +53,10 @@ fn state_name(wait: &Wait) -> &'static str {
     }
 }
 
+fn checkpoints(waits: &[NewWait]) -> Result<Vec<Option<String>>, sqlx::Error> {
+    waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose()).collect()
+}
+
 /// Stores waits as they are now, live.
 pub async fn upsert(
     connection: &mut PgConnection,
@@ -79,8 +83,7 @@ pub async fn upsert(
     let state_names: Vec<&str> = each().map(state_name).collect();
     let closed: Vec<Option<Timestamp>> = each().map(|wait| wait.outcome.as_ref().map(|o| o.at)).collect();
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
-    let before = waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose());
-    let before = before.collect::<Result<Vec<Option<String>>, _>>()?;
+    let before = checkpoints(waits)?;
     let traces: Vec<Option<&str>> = waits.iter().map(|new| new.trace.as_deref()).collect();
     let rejudged: Vec<Option<Timestamp>> = waits.iter().map(|new| new.rejudged.then_some(now)).collect();
     sqlx::query!(

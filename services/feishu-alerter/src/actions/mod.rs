@@ -22,7 +22,7 @@ use events::command::{Command, CommandKind, Via};
 use events::{encode, subject};
 use feishu::callback::{CallbackHeaders, CallbackSecrets, CardAction, Verified, verify};
 use feishu::card::{Toast, answer_with_toast};
-use feishu::{CardUuid, FeishuClient, Secret};
+use feishu::{CardUuid, FeishuClient};
 use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
@@ -77,8 +77,8 @@ impl ActionServer {
         tracing::info!(address = %feishu.listen, "card callbacks are taken");
         let secrets = CallbackSecrets {
             app_id: feishu.app_id.clone(),
-            verification_token: Secret::new(feishu.verification_token.expose()),
-            encrypt_key: Some(Secret::new(feishu.encrypt_key.expose())),
+            verification_token: feishu.verification_token.clone(),
+            encrypt_key: Some(feishu.encrypt_key.clone()),
         };
         Ok(Self { ctx, secrets, names: Names::new(client), listener })
     }

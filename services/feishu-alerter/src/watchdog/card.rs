@@ -5,8 +5,8 @@ use domain::Timestamp;
 use domain::rules::Colour;
 use feishu::card::{self, CARD_BYTES_MAX, request_bytes};
 use feishu::{CardUuid, OpenId, OutgoingMessage, text};
+use runtime::config::Operated;
 use runtime::config::Watchdog;
-use runtime::operated::Operated;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

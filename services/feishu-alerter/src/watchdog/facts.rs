@@ -131,7 +131,7 @@ impl Facts {
             letters: rows.letters,
             outbox: rows.outbox,
             held: rows.held,
-            ..Self::of_heartbeats(tracker, &ctx.config.expected_services(), &rows.folds, now)
+            ..Self::of_heartbeats(tracker, &runtime::services::expected(&ctx.config), &rows.folds, now)
         }
     }
 

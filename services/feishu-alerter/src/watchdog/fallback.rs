@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use feishu::custom_bot::{self, CustomBot, CustomBotError};
 use runtime::Context;
+use runtime::config::Operated;
 use runtime::config::{Secret, Watchdog};
-use runtime::operated::Operated;
 use runtime::telemetry::chain;
 use store::alerts::alarms::{self, Unreported};
 

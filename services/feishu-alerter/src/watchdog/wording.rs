@@ -4,7 +4,7 @@
 //! section for each code and says more.
 
 use events::beat::VerificationKind;
-use runtime::operated::Operated;
+use runtime::config::Operated;
 use runtime::services::{self, impact_of};
 
 use super::alarm_kind::AlarmKind;

@@ -58,9 +58,9 @@ impl Outbox {
         let mut refused = Vec::new();
         let mut kept = Vec::new();
         if self.may_offer(capture) {
-            let traces = messages.iter().map(|(_, trace)| trace.as_ref());
-            let traced: Vec<_> = outgoing.iter().zip(traces).collect();
-            for (at, answer) in capture.ctx.bus.publish_traced(&traced).await.into_iter().enumerate() {
+            let of_each = messages.iter().map(|(_, trace)| trace.as_ref());
+            let together: Vec<_> = outgoing.iter().zip(of_each).collect();
+            for (at, answer) in capture.ctx.bus.publish_traced(&together).await.into_iter().enumerate() {
                 match answer {
                     Ok(_duplicate) => metrics::counter!("ingest_messages_total").increment(1),
                     Err(error @ BusError::Unpublishable { .. }) => refused.push((at, chain(&error))),

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use feishu_alerter::watchdog::alarm_kind::AlarmKind;
 use feishu_alerter::watchdog::wording::alarm_text;
-use runtime::operated::Operated;
+use runtime::config::Operated;
 
 use super::{Advice, advice};
 

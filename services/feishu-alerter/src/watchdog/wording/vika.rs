@@ -1,6 +1,6 @@
 //! What operators read when Vika stands still.
 
-use runtime::operated::Operated;
+use runtime::config::Operated;
 
 use super::{AlarmText, impact_of};
 use crate::watchdog::alarm_kind::AlarmKind;

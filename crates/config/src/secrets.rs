@@ -10,14 +10,9 @@ use super::load::Scope;
 use super::path::Path;
 use super::problem::Fault;
 use super::schema::Shape;
-use crate::bus::User;
 
 /// A key of this ending names the file that holds the key without it.
-const SUFFIX: &str = "_file";
-/// The sections with a password for each role.
-const SERVERS: [&str; 2] = ["database", "bus"];
-/// What stands for the role in `password_files`.
-pub(super) const ROLE: &str = "{role}";
+pub(super) const SUFFIX: &str = "_file";
 
 /// Takes out of a lower layer what the upper one gives in the other form, so that the upper one holds.
 pub(super) fn drop_overridden(lower: &mut Value, upper: &Value) {
@@ -29,25 +24,6 @@ pub(super) fn drop_overridden(lower: &mut Value, upper: &Value) {
         };
         if let Some(below) = lower.get_mut(key) {
             drop_overridden(below, value);
-        }
-    }
-}
-
-/// Writes `password_files` of the sections `database` and `bus` out: a `NAME_file` for each role whose password is not
-/// given otherwise.
-pub(super) fn name_password_files(root: &mut Value) {
-    for section in SERVERS {
-        let Some(Value::Object(section)) = root.get_mut(section) else { continue };
-        let Some(pattern) = section.get("password_files").and_then(Value::as_str).map(str::to_owned) else {
-            continue;
-        };
-        let passwords = section.entry("passwords").or_insert_with(|| Value::Object(Map::new()));
-        let Value::Object(passwords) = passwords else { continue };
-        for user in User::ALL {
-            let (name, key) = (user.name(), format!("{user}{SUFFIX}"));
-            if !passwords.contains_key(name) && !passwords.contains_key(&key) {
-                passwords.insert(key, pattern.replace(ROLE, name).into());
-            }
         }
     }
 }

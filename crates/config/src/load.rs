@@ -3,28 +3,19 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use figment::Figment;
-use figment::providers::{Format, Json};
-use serde_json::{Value, json};
-use store::role::Role;
-
+use super::config::Config;
 use super::environment::Overrides;
-use super::files::SecretFile;
 use super::idle::Idle;
+use super::merge::{is_of_servers, merge, without_servers};
 use super::path::Path as Place;
 use super::problem::{ConfigError, Fault, Problem, Remedy};
 use super::schema::Shape;
-use super::sections::{Bus, Config, Database};
-use super::{files, form, meaning};
-use crate::services::{self, Service};
+use super::secrets::SecretFile;
+use super::sections::{Bus, Database};
+use super::{form, secrets};
 
-/// The embedded defaults: what hardly anybody changes.
-const DEFAULTS: &str = include_str!("defaults.json");
 /// Places this deep or deeper belong together: a fault in one of their values says nothing sound of its siblings.
 const CLOSE_DEPTH: usize = 3;
-
-/// The sections of which a home says itself what holds, whatever stands in the file.
-const SERVERS: [&str; 2] = ["database", "bus"];
 
 /// Where configuration comes from besides the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,41 +96,14 @@ fn read_without_servers(source: &Source, scope: Scope<'_>) -> Result<Config, Con
     resolve(&without_servers(&text, &name)?, &name, folder, scope, variables, |_| Vec::new())
 }
 
-/// A file's text with stand-ins for what it says of the servers.
-fn without_servers(text: &str, name: &str) -> Result<String, ConfigError> {
-    let mut file = object(text, name)?;
-    file["database"] = json!({});
-    file["bus"] = json!({ "url": "nats://private" });
-    Ok(file.to_string())
-}
-
-fn is_of_servers(variable: &str) -> bool {
-    SERVERS.iter().any(|section| {
-        let prefix = format!("HUIYIN_{}", section.to_uppercase());
-        variable.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("__"))
-    })
-}
-
-/// The same for a service, which is handed the secrets that it uses and no others.
-pub fn load_for(source: &Source, role: Role) -> Result<Config, ConfigError> {
-    load_using(source, &secrets_of(role))
-}
-
 /// The same for whoever uses the secrets that stand at, or below, these places; see [`Scope::Secrets`].
 pub fn load_using(source: &Source, used: &[String]) -> Result<Config, ConfigError> {
     read(source, Scope::Secrets(used), |_| Vec::new())
 }
 
-/// Where the secrets stand that a service uses.
-fn secrets_of(role: Role) -> Vec<String> {
-    let own = services::of(role).into_iter().flat_map(Service::secret_paths);
-    let shared = ["database", "bus"].map(|server| format!("{server}.passwords.{role}"));
-    shared.into_iter().chain(own.map(str::to_owned)).collect()
-}
-
 /// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
 pub fn load_complete(source: &Source, scope: Scope<'_>) -> Result<Config, ConfigError> {
-    read(source, scope, meaning::missing_passwords)
+    read(source, scope, Config::missing_passwords)
 }
 
 /// Whether a configuration says where a bus is. That of `huiyin up` need not. One that cannot be read may.
@@ -157,7 +121,7 @@ pub fn secret_files(source: &Source) -> Vec<SecretFile> {
     let text = std::fs::read_to_string(&source.file).unwrap_or_default();
     let merged = merge(&text, &name, &Overrides::read(source.variables(), &shape));
     let folder = source.file.parent().unwrap_or(Path::new("."));
-    merged.map_or_else(|_| Vec::new(), |merged| files::list(&merged, folder, &shape))
+    merged.map_or_else(|_| Vec::new(), |merged| secrets::list(&merged, folder, &shape))
 }
 
 fn read(
@@ -217,7 +181,7 @@ fn resolve(
     let overrides = Overrides::read(variables, &shape);
     let mut merged = merge(text, name, &overrides)?;
     let idle = Idle::of(&merged);
-    let mut faults = files::Reader { folder, shape: &shape, scope, idle: &idle }.read(&mut merged);
+    let mut faults = secrets::Reader { folder, shape: &shape, scope, idle: &idle }.read(&mut merged);
     faults.extend(form::check(&merged, &shape));
     let mended = if faults.is_empty() { merged } else { form::mend(&merged, &faults, &shape) };
     faults.retain(|fault| !idle.excuses(fault) && scope.concerns(&fault.path.to_string()));
@@ -225,7 +189,7 @@ fn resolve(
     let mut problems: Vec<Problem> = faults.iter().map(|fault| fault.problem.clone()).collect();
     match &read {
         Ok(config) => {
-            let meant = meaning::check(config).into_iter().chain(further(config));
+            let meant = config.problems().into_iter().chain(further(config));
             let meant = meant.filter(|problem| scope.concerns(&problem.path));
             problems.extend(meant.filter(|problem| !clouded(problem, &faults)));
         }
@@ -239,31 +203,6 @@ fn resolve(
         Ok(config) if problems.is_empty() => Ok(config),
         _ => Err(ConfigError::Problems(problems.into_iter().map(|p| with_variable(p, &overrides)).collect())),
     }
-}
-
-/// Defaults, then the file, then the environment.
-fn merge(text: &str, name: &str, overrides: &Overrides) -> Result<Value, ConfigError> {
-    let mut file = object(text, name)?;
-    files::drop_overridden(&mut file, &overrides.values);
-    let figment = Figment::new()
-        .merge(Json::string(DEFAULTS))
-        .merge(Json::string(&file.to_string()))
-        .merge(Json::string(&overrides.values.to_string()));
-    let mut merged = figment
-        .extract()
-        .map_err(|_| ConfigError::Unreadable(format!("{name} cannot be merged with the defaults")))?;
-    files::name_password_files(&mut merged);
-    Ok(merged)
-}
-
-fn object(text: &str, name: &str) -> Result<Value, ConfigError> {
-    let text = text.trim_start_matches('\u{feff}');
-    let file: Value = serde_json::from_str(text)
-        .map_err(|error| ConfigError::Unreadable(format!("{name} is not JSON: {error}")))?;
-    if !file.is_object() {
-        return Err(ConfigError::Unreadable(format!("{name}: expected one JSON object `{{…}}`")));
-    }
-    Ok(file)
 }
 
 /// Whether a problem of meaning may only show because a stand-in took a faulty value's place.

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use runtime::bus::User;
-use runtime::config::{ConfigError, Scope, Source, load_complete};
+use config::{ConfigError, Scope, Source, load_complete};
+use domain::login::Role;
 use serde_json::Value;
 
 const SCHEMA: &str = "huiyin.schema.json";
@@ -41,8 +41,8 @@ fn provide_secrets(node: &mut Value, folder: &Path) -> Result<()> {
                 }
                 if let ("password_files", Value::String(files)) = (key.as_str(), &mut *value) {
                     let kept = folder.join(files.replace('/', "_")).display().to_string();
-                    for user in User::ALL {
-                        fs::write(kept.replace("{role}", user.name()), format!("{files}-{user}\n"))?;
+                    for login in Role::ALL.map(Role::name).into_iter().chain(["admin"]) {
+                        fs::write(kept.replace("{role}", login), format!("{files}-{login}\n"))?;
                     }
                     *files = kept;
                 }
@@ -79,7 +79,7 @@ fn every_configuration_can_be_put_in_force() -> Result<()> {
 
 #[test]
 fn every_configuration_is_valid_by_the_schema_that_it_refers_to() -> Result<()> {
-    let schema = jsonschema::validator_for(&runtime::config::schema())?;
+    let schema = jsonschema::validator_for(&config::schema())?;
     for (name, value) in configurations()? {
         assert_eq!(value["$schema"], format!("./{SCHEMA}"), "{name}");
         let errors: Vec<String> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
@@ -92,7 +92,7 @@ fn every_configuration_is_valid_by_the_schema_that_it_refers_to() -> Result<()> 
 fn the_schema_has_not_drifted() -> Result<()> {
     let written: Value = serde_json::from_str(&fs::read_to_string(folder().join(SCHEMA))?)?;
     assert!(
-        written == runtime::config::schema(),
+        written == config::schema(),
         "config/{SCHEMA} is not what the types say: cargo run -p huiyin -- schema > config/{SCHEMA}"
     );
     Ok(())

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
+use domain::login::Role;
+use domain::secret::Secret;
 use domain::span::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::secret::Secret;
+use super::checks;
+use super::feishu::{CHAT_PREFIX, PERSON_PREFIX};
 use crate::operated::Operated;
-use crate::services::{SERVICES, Watches};
+use crate::problem::Problems;
+use crate::schema::listed;
 
 /// Who hears of it when Huiyin itself is not well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,16 +125,83 @@ fn default_disks() -> Vec<PathBuf> {
     vec!["/".into()]
 }
 
-impl super::Config {
-    /// The services that must beat.
-    pub fn expected_services(&self) -> Vec<String> {
-        if let Some(expected) = self.watchdog.as_ref().and_then(|watchdog| watchdog.expected.clone()) {
-            return expected;
+impl Watchdog {
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        self.check_receivers(problems);
+        self.check_addresses(problems);
+        self.check_expected(problems);
+        self.check_thresholds(problems);
+    }
+
+    fn check_receivers(&self, problems: &mut Problems) {
+        if !self.operators_chat.starts_with(CHAT_PREFIX) {
+            let message = format!("expected a chat's id, which begins with `{CHAT_PREFIX}`");
+            problems.add("watchdog.operators_chat", message);
         }
-        let watched = SERVICES.iter().filter(|service| service.watches != Watches::Everybody);
-        watched
-            .filter(|service| (service.enabled)(self))
-            .map(|service| service.program().to_owned())
-            .collect()
+        let strange = self.operators.iter().enumerate().filter(|(_, id)| !id.starts_with(PERSON_PREFIX));
+        for (index, _) in strange {
+            let message = format!("expected a person's id, which begins with `{PERSON_PREFIX}`");
+            problems.add(format!("watchdog.operators[{index}]"), message);
+        }
+    }
+
+    fn check_addresses(&self, problems: &mut Problems) {
+        let fallback = self.fallback.as_ref().map(|bot| ("watchdog.fallback.url", bot.url.expose()));
+        let heartbeat = self.heartbeat_url.as_ref().map(|url| ("watchdog.heartbeat_url", url.expose()));
+        let login = self.login_page.as_deref().map(|url| ("watchdog.login_page", url));
+        let runbook = self.runbook.as_deref().map(|url| ("watchdog.runbook", url));
+        for (path, url) in [fallback, heartbeat, login, runbook].into_iter().flatten() {
+            let begins = url.starts_with("https://") || url.starts_with("http://");
+            if !begins || url.contains(char::is_whitespace) {
+                problems.add(path, "expected a web address, which begins with `https://`");
+            }
+        }
+    }
+
+    fn check_expected(&self, problems: &mut Problems) {
+        let known = Role::SERVICES.map(Role::service);
+        for (index, service) in self.expected.iter().flatten().enumerate() {
+            if !known.contains(&service.as_str()) {
+                let message = format!("unknown service: expected one of {}", listed(&known));
+                problems.add(format!("watchdog.expected[{index}]"), message);
+            }
+        }
+    }
+
+    fn check_thresholds(&self, problems: &mut Problems) {
+        let Thresholds {
+            silent_after,
+            restarts: _,
+            restart_window,
+            gateway_lost_after,
+            login_lost_after,
+            login_repeat_every,
+            lag_after,
+            disk_free_percent: _,
+            disk_free_gib: _,
+            fallback_after,
+            heartbeat_every,
+            // Nothing: what comes back is a new alarm each time.
+            reopen_within: _,
+        } = self.thresholds;
+        for (path, span) in [
+            ("watchdog.beat_every", self.beat_every),
+            ("watchdog.thresholds.restart_window", restart_window),
+            ("watchdog.thresholds.gateway_lost_after", gateway_lost_after),
+            ("watchdog.thresholds.login_lost_after", login_lost_after),
+            ("watchdog.thresholds.login_repeat_every", login_repeat_every),
+            ("watchdog.thresholds.lag_after", lag_after),
+            ("watchdog.thresholds.fallback_after", fallback_after),
+            ("watchdog.thresholds.heartbeat_every", heartbeat_every),
+        ] {
+            checks::period(path, span, problems);
+        }
+        let two_beats =
+            Span::seconds(self.beat_every.max(checks::SHORTEST_PERIOD).as_seconds().saturating_mul(2));
+        if silent_after < two_beats {
+            let message =
+                format!("{}, twice watchdog.beat_every", checks::too_short(silent_after, two_beats));
+            problems.add("watchdog.thresholds.silent_after", message);
+        }
     }
 }

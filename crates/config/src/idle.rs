@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::path::Path;
 use super::problem::{Fault, Remedy};
-
-/// The sections that have a switch.
-const SWITCHED: [&str; 2] = ["vika", "feishu"];
+use super::sections::SWITCHED;
 
 /// The sections whose `enabled` is false.
 pub(super) struct Idle(Vec<Path>);

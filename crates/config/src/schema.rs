@@ -6,8 +6,8 @@ use domain::calendar::TimeOfDay;
 use domain::span::Span;
 use serde_json::{Map, Value, json};
 
+use super::config::Config;
 use super::path::{Path, Step};
-use super::sections::Config;
 
 /// Where the secret type is defined within the schema.
 const SECRET: &str = "#/$defs/Secret";

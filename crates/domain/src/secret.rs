@@ -1,4 +1,4 @@
-//! A value that must not be seen.
+//! A value that must not be seen. It stands here so that the configuration and the clients of outside services share it.
 
 use std::fmt;
 
@@ -16,6 +16,7 @@ const HIDDEN: &str = "***";
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
+    /// A secret of this value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }

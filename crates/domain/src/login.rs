@@ -1,4 +1,5 @@
-//! The roles: one for each service, granted exactly what the service owns and reads, in Postgres as on the bus.
+//! The logins: a role for each service, granted exactly what the service owns and reads, in Postgres as on the bus; and
+//! those of people.
 
 use std::fmt;
 
