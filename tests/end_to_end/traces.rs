@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use axum::Router;
@@ -103,8 +104,17 @@ async fn a_request_and_its_card_are_of_one_trace() -> Result<()> {
     until("the wait is open", || async { Ok(opened().await?.is_some()) }).await?;
     ensure!(opened().await?.is_some_and(|trace| trace.contains(TRACE)), "the wait knows the trace");
 
-    until("both services' spans have arrived", || async {
-        Ok(["ingest", "room_state", "runtime"].iter().all(|name| receiver.crates().contains(*name)))
+    // Nobody owns the room, so that its first rung asks the public chat for an owner.
+    play.advance(Duration::from_secs(11));
+    let sent = async || -> Result<Option<String>> {
+        let card = "select trace_id from alert_cards where room = 'webhook:traced' and state = 'sent'";
+        Ok(sqlx::query_scalar(card).fetch_optional(&database).await?.flatten())
+    };
+    until("the card is sent", || async { Ok(sent().await?.is_some()) }).await?;
+    ensure!(sent().await?.as_deref() == Some(TRACE), "the card's row names the request's trace");
+
+    until("the spans of all three services have arrived", || async {
+        Ok(["ingest", "room_state", "feishu_alerter"].iter().all(|name| receiver.crates().contains(*name)))
     })
     .await?;
     let spans = receiver.spans();

@@ -150,6 +150,8 @@ pub struct Card {
     pub confirmed_by: Option<String>,
     /// How often 不用回复 was taken back on it.
     pub undone: i32,
+    /// The span in which its wait opened, as W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 impl Card {
@@ -170,7 +172,8 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
         select about, alarm, wait, follows, room, rung, chat, ask_day is not null as "asks_owner!", threshold_seconds,
                colour, due_at,
                form, generation, uuid, payload, through, in_doubt, attempts, first_attempt_at, next_attempt_at,
-               message_id, sent_at, wanted, change_attempts, pressed_by, confirmed_by, undone
+               message_id, sent_at, wanted, change_attempts, pressed_by, confirmed_by, undone,
+               (select trace from waits where waits.wait = alert_cards.wait) as trace
         from alert_cards
         where id = $1
         "#,
@@ -208,6 +211,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Card>,
             pressed_by: row.pressed_by,
             confirmed_by: row.confirmed_by,
             undone: row.undone,
+            trace: row.trace,
         })
     })
     .transpose()
@@ -225,8 +229,10 @@ pub async fn insert(
     sqlx::query!(
         r#"
         insert into alert_cards (wait, rung, chat, room, follows, ask_day, threshold_seconds, colour, due_at, created_at,
-                                 state, next_attempt_at, wanted, next_change_at, skipped_because, about)
-        values ($1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10, $9, $11, $9, $12, $13)
+                                 state, next_attempt_at, wanted, next_change_at, skipped_because, about,
+                                 trace_id)
+        values ($1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10, $9, $11, $9, $12, $13,
+                (select split_part(trace, '-', 2) from waits where waits.wait = $1))
         on conflict (wait, rung, chat) do update
         set state = excluded.state, due_at = excluded.due_at, threshold_seconds = excluded.threshold_seconds,
             colour = excluded.colour, created_at = excluded.created_at, next_attempt_at = excluded.next_attempt_at,

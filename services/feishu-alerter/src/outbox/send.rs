@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
 use feishu::{CardUuid, Certainty, ChatId, FeishuError, OutgoingMessage, Receiver, Sent};
+use runtime::trace::{self, Trace};
 use serde_json::Value;
 use store::alerts::cards::{self, Card};
 use store::alerts::changes;
@@ -14,6 +15,7 @@ use store::alerts::schedule;
 use store::alerts::sending::{self, AttemptKey, FinalStatus, Frozen};
 use store::golive;
 use store::sqlx::{Connection, PgConnection};
+use tracing::{Instrument as _, Span, info_span};
 
 use super::pace::{CHAT_SPACING, DEFER_FOR, next_attempt};
 use super::{Deliverer, Step};
@@ -47,6 +49,27 @@ struct Attempt {
     ends_at: Timestamp,
 }
 
+impl Attempt {
+    /// It belongs to the trace of the message that its wait began with.
+    fn span(&self) -> Span {
+        let card = &self.card;
+        let span = info_span!(
+            parent: None,
+            "card.attempt",
+            otel.kind = "client",
+            card.id = card.id,
+            card.uuid = self.uuid.as_str(),
+            card.rung = card.rung,
+            card.attempts = card.attempts + 1,
+            chat.id = card.chat,
+            room.id = %card.room,
+            wait.id = %card.wait,
+        );
+        trace::continue_from(&span, card.trace.as_deref().and_then(Trace::parse).as_ref());
+        span
+    }
+}
+
 /// What a look at the head of the queue gave.
 enum Head {
     /// Nothing can be sent now.
@@ -66,7 +89,8 @@ impl Deliverer {
         };
         self.ctx.faults.reach(point::BEFORE_SEND).await;
         let to = Receiver::Chat(ChatId::new(chat));
-        let outcome = self.feishu.send(&to, &attempt.message, &attempt.uuid, attempt.ends_at).await;
+        let sending = self.feishu.send(&to, &attempt.message, &attempt.uuid, attempt.ends_at);
+        let outcome = sending.instrument(attempt.span()).await;
         self.ctx.faults.reach(point::BEFORE_RECORD).await;
         self.record(&attempt, outcome).await?;
         self.ctx.clock.sleep(CHAT_SPACING).await;
