@@ -4,6 +4,7 @@
 mod hostile;
 mod import;
 mod play;
+mod traces;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use huiyin::demo::{Demo, Info, Options};
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use runtime::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -107,9 +107,19 @@ impl Play {
 
     /// Sends rows to the webhook.
     pub async fn post_rows(&self, rows: &Value) -> Result<Value> {
-        let url = format!("{}/v1/messages", self.info.ingest.trim_end_matches('/'));
-        let answer = self.http.post(url).bearer_auth(&self.info.ingest_token).json(rows).send().await?;
+        let answer = self.post(rows).send().await?;
         Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// The same as part of a trace of the sender's.
+    pub async fn post_rows_in(&self, traceparent: &str, rows: &Value) -> Result<Value> {
+        let answer = self.post(rows).header("traceparent", traceparent).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    fn post(&self, rows: &Value) -> RequestBuilder {
+        let url = format!("{}/v1/messages", self.info.ingest.trim_end_matches('/'));
+        self.http.post(url).bearer_auth(&self.info.ingest_token).json(rows)
     }
 
     /// Somebody says something in a room, both by name.

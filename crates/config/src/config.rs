@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Problem, Problems};
-use crate::sections::{Bus, Database, Feishu, Http, Ingest, Logs, Retention, Vika, Watchdog, rules};
+use crate::sections::{Bus, Database, Feishu, Http, Ingest, Logs, Retention, Traces, Vika, Watchdog, rules};
 
 /// Everything an operator decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +40,9 @@ pub struct Config {
     /// Logs.
     #[serde(default)]
     pub logs: Logs,
+    /// Where spans are sent.
+    #[serde(default)]
+    pub traces: Traces,
     /// Where health and metrics are served; `null`: nowhere.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -69,6 +72,7 @@ impl Config {
             watchdog.check(&mut problems);
         }
         self.logs.check(&mut problems);
+        self.traces.check(&mut problems);
         problems.into()
     }
 

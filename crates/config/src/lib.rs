@@ -33,5 +33,5 @@ pub use schema::schema;
 pub use secrets::SecretFile;
 pub use sections::{
     Bus, CustomBot, Database, Feishu, Gateway, Http, Ingest, LogFormat, Logs, Retention, Server, Thresholds,
-    Vika, VikaSheets, Watchdog, WebhookClaim, WebhookToken,
+    Traces, Vika, VikaSheets, Watchdog, WebhookClaim, WebhookToken,
 };

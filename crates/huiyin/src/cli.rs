@@ -9,8 +9,8 @@ use runtime::telemetry::{self, LogFormat};
 use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
-    apply, backup, cards, check, dead_letters, demo, golive, health, import, init_vika, recompute, roster,
-    schema, secrets, tcp_proxy, up,
+    apply, backup, cards, check, dead_letters, demo, golive, health, import, init_vika, kubernetes,
+    recompute, roster, schema, secrets, tcp_proxy, up,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -81,6 +81,8 @@ enum Command {
     /// Play Vika and Feishu, and serve the demo's page, for services that run in containers
     #[command(hide = true)]
     Simulators(demo::stage::Args),
+    /// Write the manifests of a deployment on Kubernetes
+    Kubernetes(kubernetes::Args),
     /// Print the JSON Schema of the configuration file
     #[command(hide = true)]
     Schema,
@@ -145,6 +147,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Health(args) => health::run(&args).await,
         Command::Front(args) => Ok(tcp_proxy::run(args).await?),
         Command::Simulators(args) => demo::stage::run(args, &target.source()).await,
+        Command::Kubernetes(args) => kubernetes::run(&args, target),
         Command::Schema => schema::run(),
     }
 }

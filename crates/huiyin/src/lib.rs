@@ -17,6 +17,7 @@ mod health;
 mod import;
 pub mod init_vika;
 mod installation;
+mod kubernetes;
 pub mod local;
 mod recompute;
 mod roster;

@@ -32,7 +32,7 @@ pub struct Options {
 /// Runs until it is asked to stop, or a server cannot be kept running.
 pub(crate) async fn run(options: &Options) -> failure::Result<()> {
     let config = ready_config(&options.config)?;
-    telemetry::start_logs(&config.logs.filter, config.logs.format);
+    let exporter = telemetry::start("huiyin", &config.logs, &config.traces)?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("installing signal handlers")?;
     let health = Health::default();
@@ -53,6 +53,7 @@ pub(crate) async fn run(options: &Options) -> failure::Result<()> {
     print_line("Stopping");
     services.stop().await;
     local.stop().await;
+    exporter.finish().await;
     print_line("Stopped");
     Ok(ended.map_err(anyhow::Error::from)?)
 }

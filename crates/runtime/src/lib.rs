@@ -21,6 +21,7 @@ pub mod serve;
 pub mod services;
 pub mod sweep;
 pub mod telemetry;
+pub mod trace;
 
 pub use ::config;
 pub use backoff::Backoff;
@@ -29,3 +30,4 @@ pub use config::Config;
 pub use context::Context;
 pub use lifecycle::{Shutdown, Tasks};
 pub use main_wrapper::main;
+pub use trace::Trace;

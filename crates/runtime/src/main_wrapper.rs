@@ -91,7 +91,7 @@ where
 {
     let service = role.service();
     let config = services::load_for(&config_source(), role)?;
-    telemetry::start_logs(&config.logs.filter, config.logs.format);
+    let exporter = telemetry::start(service, &config.logs, &config.traces)?;
     let metrics = telemetry::start_metrics();
     let shutdown = Shutdown::by(&clock);
     shutdown.on_signals().context("installing signal handlers")?;
@@ -107,7 +107,9 @@ where
     let context = connect(Arc::new(config), service, options, &login, clock, shutdown).await?;
     health.started(&context.db, &context.bus);
     let context = Context { health, ..context };
-    supervise(service, context, run).await
+    let ended = supervise(service, context, run).await;
+    exporter.finish().await;
+    ended
 }
 
 /// Connects a service's own pool and bus connection, waiting a bounded time for both.

@@ -1,17 +1,22 @@
-//! Logs and metrics.
+//! Logs, metrics and spans.
+
+mod export;
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
+pub use self::export::Exporter;
 pub use crate::config::LogFormat;
+use crate::config::{Logs, Traces};
 use crate::services::SERVICES;
 
 /// How often what histograms were told is summed up.
@@ -33,6 +38,18 @@ const OUR_CRATES: [&str; 12] = [
     "vika",
 ];
 
+/// Starts logs, and spans that are exported if the configuration names a receiver. `process`: whose they are. To be called on
+/// the runtime, which exports.
+///
+/// # Errors
+/// If nothing can be sent to the receiver's address.
+pub fn start(process: &'static str, logs: &Logs, traces: &Traces) -> anyhow::Result<Exporter> {
+    let exporter = Exporter::start(process, traces)?;
+    let colours = std::io::stderr().is_terminal();
+    install(&logs.filter, logs.format, colours, std::io::stderr, &exporter);
+    Ok(exporter)
+}
+
 /// Starts logging to standard error. The filter has the syntax of `tracing`'s directives, e.g. `info,sqlx=warn`.
 /// A second call, as in tests, changes nothing.
 pub fn start_logs(filter: &str, format: LogFormat) {
@@ -44,22 +61,37 @@ pub fn start_logs_to<W>(filter: &str, format: LogFormat, colours: bool, writer: 
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    install(filter, format, colours, writer, &Exporter::none());
+}
+
+fn install<W>(filter: &str, format: LogFormat, colours: bool, writer: W, spans: &Exporter)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter.and(filter_fn(may_be_logged).with_max_level_hint(LevelFilter::TRACE));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
-    let logs = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_logged));
-    let started = match format {
-        LogFormat::Text => logs.with(lines).try_init(),
-        LogFormat::Json => logs.with(lines.json()).try_init(),
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
-    drop(started);
+    drop(tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans.layer()).try_init());
 }
 
 /// What libraries say below `info` is never logged, whatever the filter asks for: at `debug` the bus's client prints
 /// its password and at `trace` what it reads, and the gateway's client prints our token when it comes back in an error.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && (*metadata.level() <= Level::INFO || is_ours(metadata))
+}
+
+/// Libraries name in their spans whatever they like.
+fn is_span_of_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && is_ours(metadata)
+}
+
+fn is_ours(metadata: &Metadata<'_>) -> bool {
     let name = metadata.target().split("::").next().unwrap_or_default();
-    let is_ours = || OUR_CRATES.contains(&name) || SERVICES.iter().any(|service| service.role.name() == name);
-    *metadata.level() <= Level::INFO || is_ours()
+    OUR_CRATES.contains(&name) || SERVICES.iter().any(|service| service.role.name() == name)
 }
 
 /// Starts metrics, kept in the process and read through the returned handle. `None` if something else records already.

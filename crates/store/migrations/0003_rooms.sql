@@ -97,7 +97,9 @@ create table waits (
     before           text,
     -- When an import or rules with a past `valid_from` last made the wait, opened it again or moved it to another stage:
     -- cards that would have been due before are not sent.
-    rejudged_at   timestamptz,
+    rejudged_at      timestamptz,
+    -- The span in which it opened, as W3C traceparent; null: no message of a trace opened it.
+    trace            text,
     updated_at       timestamptz not null
 ) with (fillfactor = 80); -- written when it opens and again when it closes
 create index waits_room on waits (room, opened_at, opened_order, opened_seq, wait);

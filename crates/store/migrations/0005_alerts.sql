@@ -113,6 +113,8 @@ create table notifications (
     last_code         bigint,
     message_id        text,
     sent_at           timestamptz,
+    -- The id of the trace in which its wait opened; null: no trace is known.
+    trace_id          text,
     -- What it should show and what it shows, as JSON of the alerter's card state.
     wanted            jsonb       not null,
     shown             jsonb,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use domain::id::{EntryId, RoomKey};
 use futures::future::BoxFuture;
-use runtime::Context;
 use runtime::bus::{DeadLetterReason, Delivery, Handler, Outcome};
+use runtime::{Context, Trace};
 use store::rooms;
 use store::rules::RulesCache;
 use tokio::task::JoinSet;
@@ -38,8 +38,8 @@ struct Lane {
     kept: Arc<KeptStates>,
 }
 
-/// A fact and which delivery of the batch brought it.
-type Numbered = (usize, Fact);
+/// A fact, and of the delivery that brought it its place in the batch and its trace.
+type Numbered = (usize, Fact, Option<Trace>);
 
 /// What came of folding facts.
 #[derive(Default)]
@@ -54,10 +54,10 @@ impl Folded {
         let mut folded = Self { changed: applied.changed, outcomes: Vec::new() };
         for contradiction in applied.contradictions {
             let same = |fact: &Fact| fact.is(&contradiction.entry, contradiction.seq);
-            let contradicting = facts.iter().filter(|(_, fact)| same(fact));
+            let contradicting = facts.iter().filter(|(_, fact, _)| same(fact));
             folded
                 .outcomes
-                .extend(contradicting.map(|(index, _)| (*index, contradicts(&contradiction.entry))));
+                .extend(contradicting.map(|(index, ..)| (*index, contradicts(&contradiction.entry))));
         }
         folded
     }
@@ -78,7 +78,7 @@ impl Handler for ChatHandler {
         let mut facts: Vec<Numbered> = Vec::with_capacity(batch.len());
         for (index, delivery) in batch.iter().enumerate() {
             match Fact::read(delivery) {
-                Ok(fact) => facts.push((index, fact)),
+                Ok(fact) => facts.push((index, fact, delivery.trace())),
                 Err(error) => outcomes[index] = dead("undecodable", error.to_string()),
             }
         }
@@ -98,13 +98,13 @@ impl Handler for ChatHandler {
 /// set aside.
 fn one_room_each(facts: &mut Vec<Numbered>, outcomes: &mut [Outcome]) {
     let mut first: HashMap<EntryId, (i64, String)> = HashMap::with_capacity(facts.len());
-    for (_, fact) in &*facts {
+    for (_, fact, _) in &*facts {
         let held = first.entry(fact.id()).or_insert_with(|| (fact.seq(), fact.room_id().to_owned()));
         if fact.seq() < held.0 {
             *held = (fact.seq(), fact.room_id().to_owned());
         }
     }
-    facts.retain(|(index, fact)| {
+    facts.retain(|(index, fact, _)| {
         let stays = first.get(&fact.id()).is_none_or(|(_, room)| room == fact.room_id());
         if !stays {
             outcomes[*index] = Failure::in_two_rooms(&format!("the message {}", fact.id())).outcome();
@@ -168,7 +168,7 @@ impl Lane {
                 Ok(applied) => Folded::of(applied, &facts),
                 Err(Failure::Transient(error)) => {
                     tracing::warn!(error, messages = facts.len(), "batch will be delivered again");
-                    Folded::outcomes(facts.iter().map(|(index, _)| (*index, Outcome::Retry(RETRY_AFTER))))
+                    Folded::outcomes(facts.iter().map(|(index, ..)| (*index, Outcome::Retry(RETRY_AFTER))))
                 }
                 Err(Failure::Permanent { reason, explanation }) if facts.len() == 1 => {
                     Folded::outcomes([(facts[0].0, dead(reason, explanation))])
@@ -185,7 +185,7 @@ impl Lane {
 
     async fn fold(&self, facts: &[Numbered]) -> Result<Applied, Failure> {
         let now = self.ctx.clock.now();
-        let rooms: Vec<RoomKey> = facts.iter().map(|(_, fact)| fact.room_key()).collect();
+        let rooms: Vec<RoomKey> = facts.iter().map(|(_, fact, _)| fact.room_key()).collect();
         let keys: Vec<RoomKey> = rooms.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
         let mut stages = Stages::start();
         let mut tx = self.ctx.db.begin().await?;
@@ -197,7 +197,7 @@ impl Lane {
         let mut work: Vec<RoomWork> = locked.into_iter().map(RoomWork::of).collect();
         let places: HashMap<RoomKey, usize> =
             work.iter().map(|room| room.locked.room.clone()).zip(0..).collect();
-        for ((_, fact), key) in facts.iter().zip(&rooms) {
+        for ((_, fact, trace), key) in facts.iter().zip(&rooms) {
             let Some(room) = places.get(key).and_then(|place| work.get_mut(*place)) else { continue };
             room.is_named(fact);
             if let Some(mut entry) = fact.entry(&rules) {
@@ -205,6 +205,9 @@ impl Lane {
                 // What comes later than its text may be kept is counted, and its text never stored.
                 if blank_before.is_some_and(|before| entry.entry.position.at < before) {
                     entry.forget_words();
+                }
+                if let Some(trace) = trace {
+                    room.traces.insert(entry.id.clone(), trace.clone());
                 }
                 room.keep_lowest(entry);
             }
@@ -225,7 +228,7 @@ fn lanes(facts: Vec<Numbered>) -> [Vec<Numbered>; 2] {
     if facts.len() < WORTH_TWO {
         return [facts, Vec::new()];
     }
-    let (one, other) = facts.into_iter().partition(|(_, fact)| {
+    let (one, other) = facts.into_iter().partition(|(_, fact, _)| {
         let mut hasher = DefaultHasher::new();
         fact.room_id().hash(&mut hasher);
         hasher.finish().is_multiple_of(2)
@@ -235,11 +238,11 @@ fn lanes(facts: Vec<Numbered>) -> [Vec<Numbered>; 2] {
 
 /// Two smaller parts: by room while there are several, else by message.
 fn halves(facts: Vec<Numbered>) -> (Vec<Numbered>, Vec<Numbered>) {
-    let rooms: BTreeSet<RoomKey> = facts.iter().map(|(_, fact)| fact.room_key()).collect();
+    let rooms: BTreeSet<RoomKey> = facts.iter().map(|(_, fact, _)| fact.room_key()).collect();
     let Some(middle) = rooms.iter().nth(rooms.len() / 2).filter(|_| rooms.len() > 1) else {
         let mut one = facts;
         let other = one.split_off(one.len() / 2);
         return (one, other);
     };
-    facts.into_iter().partition(|(_, fact)| fact.room_key() < *middle)
+    facts.into_iter().partition(|(_, fact, _)| fact.room_key() < *middle)
 }

@@ -17,6 +17,7 @@ use events::decode;
 use runtime::Context;
 use runtime::bus::{Consumer, DeadLetterReason, Delivery, Handler, Outcome};
 use runtime::telemetry::chain;
+use runtime::trace;
 use store::golive;
 use store::rooms::commands::{self, Decided, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
@@ -24,6 +25,7 @@ use store::rooms::waits::{self, Which};
 use store::rooms::{self, LockedRoom};
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
+use tracing::{Instrument as _, info_span};
 
 use crate::failure::{Failure, RETRY_AFTER};
 use crate::fold::{Changed, RoomWork, apply};
@@ -93,7 +95,7 @@ impl CommandHandler {
     }
 
     async fn one(&self, delivery: &Delivery) -> Outcome {
-        let command: Command = match decode(delivery.payload()) {
+        let command = match decode::<Command>(delivery.payload()) {
             Ok(command) => command,
             Err(error) => {
                 return Outcome::DeadLetter(DeadLetterReason {
@@ -102,7 +104,19 @@ impl CommandHandler {
                 });
             }
         };
-        match self.decide(&command).await {
+        let span = info_span!(
+            parent: None,
+            "command",
+            command.id = %command.id,
+            command.kind = command.kind.name(),
+            room.id = %command.room,
+        );
+        trace::continue_from(&span, delivery.trace().as_ref());
+        self.decided(&command).instrument(span).await
+    }
+
+    async fn decided(&self, command: &Command) -> Outcome {
+        match self.decide(command).await {
             Ok(changed) => {
                 self.publish.send(changed);
                 Outcome::Done

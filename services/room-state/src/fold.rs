@@ -12,12 +12,14 @@ use domain::id::{EntryId, MessageKey, RoomKey, WaitId};
 use domain::rules::{Rules, RulesHistory};
 use domain::timeline::capture::{Captured, places};
 use domain::timeline::{Body, Entry, Position};
-use domain::wait::Supersession;
+use domain::wait::{Supersession, Wait};
+use runtime::trace::{self, Trace};
 use store::rooms::commands::{self, StoredCommand};
 use store::rooms::timeline::{self, NewEntry};
 use store::rooms::waits::{self, NewWait};
 use store::rooms::{self, Line, LockedRoom, RoomUpdate, Topic};
 use store::sqlx::PgConnection;
+use tracing::info_span;
 
 use crate::entry::Fact;
 use crate::failure::Failure;
@@ -43,6 +45,8 @@ pub struct RoomWork {
     pub late: Vec<Late>,
     /// The rules in force exclude the room. Judged by [`apply`].
     pub excluded: bool,
+    /// In which traces the entries were captured.
+    pub traces: HashMap<EntryId, Trace>,
     /// Where each id stands among the entries, until they are sorted.
     pub(crate) places: HashMap<EntryId, usize>,
 }
@@ -59,6 +63,7 @@ impl RoomWork {
             contradictions: Vec::new(),
             late: Vec::new(),
             excluded,
+            traces: HashMap::new(),
             places: HashMap::new(),
         }
     }
@@ -404,7 +409,7 @@ async fn fold_room(
     now: Timestamp,
     writes: &mut Writes,
 ) -> Result<(), Failure> {
-    let RoomWork { locked, mut entries, topic, rejudge, contradictions, late: _, excluded, places: _ } = work;
+    let RoomWork { locked, mut entries, topic, rejudge, contradictions, excluded, traces, .. } = work;
     outcome.contradictions.extend(contradictions);
     let conflicts = i64::try_from(outcome.contradictions.len()).unwrap_or(i64::MAX);
     writes.applied.contradictions.append(&mut outcome.contradictions);
@@ -449,6 +454,7 @@ async fn fold_room(
     let imported = entries.iter().any(|new| new.entry.body.is_history());
     writes.waits.extend(folded.waits.iter().map(|folded| NewWait {
         room: room.clone(),
+        trace: opening(&room, &folded.wait, &traces),
         folded: folded.clone(),
         rejudged: is_rejudged || imported && (again || folded.wait.is_of_history()),
     }));
@@ -468,6 +474,14 @@ async fn fold_room(
     });
     writes.applied.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
+}
+
+/// That a message opened a wait is the span that whatever is done about the wait comes from.
+fn opening(room: &RoomKey, wait: &Wait, traces: &HashMap<EntryId, Trace>) -> Option<String> {
+    let message = traces.get(&wait.opened.entry)?;
+    let span = info_span!(parent: None, "wait.open", room.id = %room, wait.id = %wait.id);
+    trace::continue_from(&span, Some(message));
+    Trace::of(&span).map(|trace| trace.to_string())
 }
 
 /// Folds entries that lie behind everything folded.

@@ -10,9 +10,9 @@ use chrono::TimeDelta;
 use domain::id::RoomKey;
 use events::room::RoomChanged;
 use events::{encode, subject};
-use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
+use runtime::{Context, Trace};
 use store::rooms;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -31,11 +31,14 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What is to be announced.
 #[derive(Debug)]
 enum Change {
-    /// A room's version.
-    Room(RoomKey, i64),
+    /// A room's version, and the trace of what changed it.
+    Room(RoomKey, i64, Option<Trace>),
     /// All that changed lately, whoever changed it.
     Recent,
 }
+
+/// Rooms with their versions and what changed them, each once.
+type Changes = BTreeMap<RoomKey, (i64, Option<Trace>)>;
 
 /// Takes changed rooms, never blocks.
 #[derive(Debug, Clone)]
@@ -44,9 +47,10 @@ pub struct PublishHandle(UnboundedSender<Change>);
 impl PublishHandle {
     /// These rooms changed, and that is committed.
     pub fn send(&self, changed: Vec<Changed>) {
+        let trace = Trace::current();
         for room in changed {
             // The receiver only goes away at shutdown.
-            self.0.send(Change::Room(room.room, room.version)).ok();
+            self.0.send(Change::Room(room.room, room.version, trace.clone())).ok();
         }
     }
 
@@ -98,40 +102,43 @@ impl Publisher {
     }
 
     /// What has come in since the last announcement, each room once.
-    async fn gather(&mut self, first: Change) -> BTreeMap<RoomKey, i64> {
-        let mut changed = BTreeMap::new();
+    async fn gather(&mut self, first: Change) -> Changes {
+        let mut changed = Changes::new();
         let mut next = Some(first);
         while let Some(change) = next {
             let rooms = match change {
-                Change::Room(room, version) => BTreeMap::from([(room, version)]),
+                Change::Room(room, version, trace) => Changes::from([(room, (version, trace))]),
                 Change::Recent => self.recently_changed().await,
             };
-            for (room, version) in rooms {
-                let held = changed.entry(room).or_insert(version);
-                *held = version.max(*held);
+            for (room, (version, trace)) in rooms {
+                if changed.get(&room).is_none_or(|(held, _)| *held <= version) {
+                    changed.insert(room, (version, trace));
+                }
             }
             next = self.changes.try_recv().ok();
         }
         changed
     }
 
-    async fn recently_changed(&self) -> BTreeMap<RoomKey, i64> {
+    async fn recently_changed(&self) -> Changes {
         let found = async {
             let mut connection = self.ctx.db.acquire().await?;
             rooms::changed_since(&mut connection, self.ctx.clock.now() - RECENT).await
         };
-        found.await.unwrap_or_else(|error| {
+        let found = found.await.unwrap_or_else(|error| {
             tracing::warn!(error = chain(&error), "what changed lately is not announced");
             BTreeMap::new()
-        })
+        });
+        found.into_iter().map(|(room, version)| (room, (version, None))).collect()
     }
 
-    async fn announce(&self, changed: BTreeMap<RoomKey, i64>) {
-        let outgoing: Vec<Outgoing> = changed
+    async fn announce(&self, changed: Changes) {
+        let outgoing: Vec<(Outgoing, Option<Trace>)> = changed
             .into_iter()
-            .filter_map(|(room, version)| wake_up(&room, version, &self.announcer))
+            .filter_map(|(room, (version, trace))| Some((wake_up(&room, version, &self.announcer)?, trace)))
             .collect();
-        for answer in self.ctx.bus.publish_all(&outgoing).await {
+        let outgoing: Vec<_> = outgoing.iter().map(|(one, trace)| (one, trace.as_ref())).collect();
+        for answer in self.ctx.bus.publish_traced(&outgoing).await {
             if let Err(error) = answer {
                 tracing::warn!(
                     error = chain(&error),

@@ -14,6 +14,7 @@ use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
 use store::sqlx::PgConnection;
 use store::vika_reconcile::{self as stored, EditResult, ManagerCells};
+use tracing::{Instrument as _, info_span};
 use vika::tables::{AllRooms, Table, Today};
 use vika::{Client, EditId, Refusal, Session, SheetId, SheetIds};
 
@@ -208,7 +209,13 @@ async fn publish(ctx: &Context, decided: &[DecidedEdit<'_>]) -> Result<(), PollE
                 id: command.id.to_string(),
                 payload: encode(command)?,
             };
-            ctx.bus.publish(&outgoing).await?;
+            let span = info_span!(
+                "edit",
+                command.id = %command.id,
+                command.kind = command.kind.name(),
+                room.id = %command.room,
+            );
+            ctx.bus.publish(&outgoing).instrument(span).await?;
         }
     }
     ctx.faults.reach(point::PUBLISHED).await;

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use serde_json::Value;
 use store::vika_sync::{self as mirror, Cells, MirrorRow, OUTDATED};
+use tracing::{Instrument as _, Span, info_span};
 use vika::tables::Table;
 use vika::{Batches, Error, FieldId, Fields, Key, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
 
@@ -202,6 +203,19 @@ async fn create<T: Table>(
     Ok(adopted)
 }
 
+/// Rows of many traces are written together, when their time comes: a call has a trace of its own.
+fn span_of<T: Table>(sheet: &Sheet<T>, operation: &'static str, rows: usize) -> Span {
+    let (title, id) = (T::TITLE, sheet.id());
+    info_span!(
+        "sheet.write",
+        otel.kind = "client",
+        sheet = title,
+        sheet.id = id,
+        sheet.operation = operation,
+        rows
+    )
+}
+
 /// Creates rows that are certainly not there.
 async fn insert<T: Table>(
     cx: &mut SyncContext,
@@ -215,7 +229,8 @@ async fn insert<T: Table>(
         cx.ready().await?;
         let cells: Vec<Fields> = batch.iter().map(|(_, fields)| fields.clone()).collect();
         record_creation(cx, sheet, columns, &batch).await?;
-        match cx.client().create_once(sheet.state.id(), key, &cells).await {
+        let write = cx.client().create_once(sheet.state.id(), key, &cells);
+        match write.instrument(span_of(sheet, "create", cells.len())).await {
             Ok(records) => {
                 cx.service.faults.reach(point::CREATED).await;
                 sheet.state.mark_row_created();
@@ -266,7 +281,8 @@ async fn change<T: Table>(
             .filter_map(|(row, fields)| Some((row.known.record.clone()?.try_into().ok()?, fields.clone())))
             .collect();
         mark_unconfirmed(cx, sheet, &batch).await?;
-        match cx.client().update(sheet.state.id(), &changes).await {
+        let write = cx.client().update(sheet.state.id(), &changes);
+        match write.instrument(span_of(sheet, "change", changes.len())).await {
             Ok(_) => {
                 cx.service.faults.reach(point::CHANGED).await;
                 let records: Vec<RecordId> = changes.into_iter().map(|(record, _)| record).collect();

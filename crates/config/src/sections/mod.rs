@@ -10,6 +10,7 @@ mod logs;
 pub(crate) mod passwords;
 mod retention;
 pub(crate) mod rules;
+mod traces;
 mod vika;
 mod watchdog;
 
@@ -20,6 +21,7 @@ pub use http::Http;
 pub use ingest::{Gateway, Ingest, WebhookClaim, WebhookToken};
 pub use logs::{LogFormat, Logs};
 pub use retention::Retention;
+pub use traces::Traces;
 pub use vika::{Vika, VikaSheets};
 pub use watchdog::{CustomBot, Thresholds, Watchdog};
 

@@ -7,5 +7,6 @@ mod dead_letters;
 mod golive;
 mod import;
 mod installed;
+mod kubernetes;
 mod roster;
 mod verbs;

@@ -147,6 +147,8 @@ fn trials(file: impl Fn(&str) -> String) -> Vec<Trial> {
     vec![
         trial("apply", &[], 0, "rules: unchanged"),
         trial("secrets", &[&file("secrets")], 0, "made "),
+        // These installations hold their secrets in the configuration itself.
+        trial("kubernetes", &[&file("manifests")], 2, "a ConfigMap is no place for secrets"),
         trial("check", &[], 0, "未通过 0 项"),
         trial("roster discover", &[], 0, "不在名单中的同事"),
         trial("golive", &["--status"], 0, "卡片"),

@@ -15,6 +15,7 @@ use async_nats::jetstream::consumer::pull::MessagesErrorKind;
 use async_nats::jetstream::{self, AckKind, Message};
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::dead_letter::DeadLetterReason;
 use super::delivered::Delivered;
@@ -23,6 +24,7 @@ use super::{Bus, BusError};
 use crate::Shutdown;
 use crate::health::Health;
 use crate::telemetry::chain;
+use crate::trace::{self, Trace};
 
 /// How long one pull request stands before it is renewed.
 const EXPIRES: Duration = Duration::from_secs(5);
@@ -94,6 +96,11 @@ impl Delivery {
 
     pub fn payload(&self) -> &[u8] {
         &self.message.payload
+    }
+
+    /// The trace that it was published in.
+    pub fn trace(&self) -> Option<Trace> {
+        Trace::parse(self.headers()?.get(trace::HEADER)?.as_str())
     }
 
     pub(super) fn headers(&self) -> Option<&async_nats::HeaderMap> {
@@ -199,7 +206,8 @@ async fn session<H: Handler>(
                 let left = batch.last().map_or(0, |last| last.pending);
                 health.behind(consumer.name(), left + batch.len() as u64);
                 let (size, began) = (batch.len(), Instant::now());
-                let handling = handle_batch(bus, consumer, handler, &batch);
+                let span = span_of(consumer, &batch);
+                let handling = handle_batch(bus, consumer, handler, &batch).instrument(span);
                 let messages = batch.iter().map(|delivery| &delivery.message);
                 delivered.in_progress_while(handling, &messages.collect::<Vec<_>>()).await;
                 most = next_most(most, size, began.elapsed()).min(consumer.batch());
@@ -227,6 +235,22 @@ fn next_most(most: usize, size: usize, taken: Duration) -> usize {
     } else {
         most
     }
+}
+
+/// A batch belongs to the trace of its messages, if they are all of one.
+fn span_of(consumer: Consumer, batch: &[Delivery]) -> Span {
+    let span = info_span!(
+        parent: None,
+        "consume",
+        otel.name = format!("consume {}", consumer.name()),
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.destination.name = consumer.stream(),
+        messaging.consumer.group.name = consumer.name(),
+        messaging.batch.message_count = batch.len(),
+    );
+    trace::continue_from_all(&span, batch.iter().filter_map(Delivery::trace));
+    span
 }
 
 async fn handle_batch<H: Handler>(bus: &Bus, consumer: Consumer, handler: &mut H, batch: &[Delivery]) {

@@ -14,6 +14,7 @@ use super::publish::{header_text, header_value};
 use super::topology::Consumer;
 use super::{Bus, BusError};
 use crate::services::Service;
+use crate::trace;
 
 const REASON: &str = "Huiyin-Reason";
 const EXPLANATION: &str = "Huiyin-Explanation";
@@ -121,6 +122,9 @@ impl Bus {
             letter.headers.get(REPLAY).and_then(|round| u64::from_str(round.as_str()).ok()).unwrap_or(0) + 1;
         headers.insert(NATS_MESSAGE_ID, format!("replay:{}:{round}", letter.seq));
         headers.insert(REPLAY, round.to_string());
+        if let Some(trace) = letter.headers.get(trace::HEADER) {
+            headers.insert(trace::HEADER, trace.clone());
+        }
         self.publish_raw(letter.subject.clone(), headers, letter.payload.clone()).await?;
         let stream = self.dead_stream().await?;
         stream.delete_message(letter.seq).await.map_err(|source| BusError::Declare {

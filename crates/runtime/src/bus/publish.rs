@@ -11,6 +11,7 @@ use futures::future::join_all;
 
 use super::{Bus, BusError};
 use crate::Backoff;
+use crate::trace::{self, Trace};
 
 /// How often a publish whose outcome is unknown is tried again, always with the same message id.
 const ATTEMPTS: u32 = 4;
@@ -37,48 +38,57 @@ impl Bus {
     /// Publishes and waits for the acknowledgement. `Ok(true)`: the bus had it already.
     pub async fn publish(&self, outgoing: &Outgoing) -> Result<bool, BusError> {
         self.check(outgoing)?;
-        let first = acknowledged(self.send(outgoing).await).await;
-        self.retry_until_known(outgoing, first).await
+        let trace = Trace::current();
+        let sent = self.send(outgoing, trace.as_ref()).await;
+        self.settled(outgoing, trace.as_ref(), Ok(sent)).await
     }
 
     /// Publishes in order without waiting in between, and waits for all acknowledgements. The answers are in the order of
     /// `outgoing`. What the server did not answer for is published again behind the others.
     pub async fn publish_all(&self, outgoing: &[Outgoing]) -> Vec<Result<bool, BusError>> {
+        let trace = Trace::current();
+        let together: Vec<(&Outgoing, Option<&Trace>)> =
+            outgoing.iter().map(|one| (one, trace.as_ref())).collect();
+        self.publish_traced(&together).await
+    }
+
+    /// The same where each has a trace of its own.
+    pub async fn publish_traced(
+        &self,
+        outgoing: &[(&Outgoing, Option<&Trace>)],
+    ) -> Vec<Result<bool, BusError>> {
         let mut answers = Vec::with_capacity(outgoing.len());
         for together in outgoing.chunks(IN_FLIGHT) {
             let mut in_flight = Vec::with_capacity(together.len());
-            for one in together {
+            for (one, trace) in together {
                 // Only the client's channel is waited for: whoever is first in it is first on the wire.
                 let sent = match self.check(one) {
-                    Ok(()) => Ok(self.send(one).await),
+                    Ok(()) => Ok(self.send(one, *trace).await),
                     Err(error) => Err(error),
                 };
                 in_flight.push(sent);
             }
-            let settled = together.iter().zip(in_flight).map(|(one, sent)| self.settled(one, sent));
+            let settled =
+                together.iter().zip(in_flight).map(|((one, trace), sent)| self.settled(one, *trace, sent));
             answers.extend(join_all(settled).await);
         }
         answers
     }
 
-    async fn settled(&self, outgoing: &Outgoing, sent: Result<Sent, BusError>) -> Result<bool, BusError> {
-        let first = acknowledged(sent?).await;
-        self.retry_until_known(outgoing, first).await
-    }
-
     /// Tries again while nobody knows what became of it.
-    async fn retry_until_known(
+    async fn settled(
         &self,
         outgoing: &Outgoing,
-        first: Result<bool, PublishError>,
+        trace: Option<&Trace>,
+        sent: Result<Sent, BusError>,
     ) -> Result<bool, BusError> {
-        let mut outcome = first;
+        let mut outcome = acknowledged(sent?).await;
         for failures in 1..ATTEMPTS {
             if outcome.is_ok() {
                 break;
             }
             tokio::time::sleep(BACKOFF.after(failures)).await;
-            outcome = acknowledged(self.send(outgoing).await).await;
+            outcome = acknowledged(self.send(outgoing, trace).await).await;
         }
         if outcome.is_err() {
             self.try_another_server().await;
@@ -100,9 +110,12 @@ impl Bus {
     }
 
     /// Gives a publish to the client, which keeps the order in which it gets them.
-    async fn send(&self, outgoing: &Outgoing) -> Sent {
+    async fn send(&self, outgoing: &Outgoing, trace: Option<&Trace>) -> Sent {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, header_value(&outgoing.id));
+        if let Some(trace) = trace {
+            headers.insert(trace::HEADER, header_value(&trace.to_string()));
+        }
         let payload = Bytes::from(outgoing.payload.clone());
         self.jetstream.publish_with_headers(outgoing.subject.clone(), headers, payload).await
     }

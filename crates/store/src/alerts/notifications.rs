@@ -125,6 +125,8 @@ pub struct Notification {
     pub wanted: Value,
     /// Attempts to change it since it last was.
     pub change_attempts: i32,
+    /// The span in which its wait opened, as W3C `traceparent`.
+    pub trace: Option<String>,
 }
 
 impl Notification {
@@ -155,7 +157,8 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
         r#"
         select subject_kind, subject, step, channel, address, follows, room, ask_day is not null as "asks_owner!",
                threshold_seconds, severity, due_at, form, generation, delivery_key, payload, seen_up_to, unconfirmed,
-               attempts, first_attempt_at, next_attempt_at, message_id, sent_at, wanted, change_attempts
+               attempts, first_attempt_at, next_attempt_at, message_id, sent_at, wanted, change_attempts,
+               (select trace from waits where waits.wait = subject and subject_kind = 'wait') as trace
         from notifications
         where id = $1
         "#,
@@ -189,6 +192,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
             sent_at: row.sent_at,
             wanted: row.wanted,
             change_attempts: row.change_attempts,
+            trace: row.trace,
         })
     })
     .transpose()
@@ -207,9 +211,10 @@ pub async fn insert(
         r#"
         insert into notifications (subject_kind, subject, step, channel, address, room, follows, ask_day,
                                    threshold_seconds, severity, due_at, created_at, state, next_attempt_at, wanted,
-                                   next_change_at, skipped_because, alarm, urgent, next_urgent_at)
+                                   next_change_at, skipped_because, alarm, urgent, next_urgent_at, trace_id)
         values ($1, $2, $3, $4, $5, $6, $2, $7, $8, $9, $10, $11, $12, $11, $13, $11, $14, $15,
-                case when $16 then 'wanted' end, $11)
+                case when $16 then 'wanted' end, $11,
+                (select split_part(trace, '-', 2) from waits where waits.wait = $2 and $1 = 'wait'))
         on conflict (subject_kind, subject, step, channel, address) do update
         set state = excluded.state, due_at = excluded.due_at, threshold_seconds = excluded.threshold_seconds,
             severity = excluded.severity, created_at = excluded.created_at, next_attempt_at = excluded.next_attempt_at,

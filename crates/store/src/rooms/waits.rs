@@ -36,6 +36,8 @@ pub struct NewWait {
     pub room: RoomKey,
     /// The wait.
     pub folded: FoldedWait,
+    /// The trace of its opening, as W3C `traceparent`, if it opens now.
+    pub trace: Option<String>,
     /// The fold judged the past again: if it made the wait, opened it again or moved it to another stage, that is noted.
     pub rejudged: bool,
 }
@@ -49,6 +51,10 @@ fn state_name(wait: &Wait) -> &'static str {
         Some(Ending::Withdrawn) => "withdrawn",
         Some(Ending::Unobserved) => "unobserved",
     }
+}
+
+fn checkpoints(waits: &[NewWait]) -> Result<Vec<Option<String>>, sqlx::Error> {
+    waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose()).collect()
 }
 
 /// Stores waits as they are now, live.
@@ -77,18 +83,18 @@ pub async fn upsert(
     let state_names: Vec<&str> = each().map(state_name).collect();
     let closed: Vec<Option<Timestamp>> = each().map(|wait| wait.outcome.as_ref().map(|o| o.at)).collect();
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
-    let before = waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose());
-    let before = before.collect::<Result<Vec<Option<String>>, _>>()?;
+    let before = checkpoints(waits)?;
+    let traces: Vec<Option<&str>> = waits.iter().map(|new| new.trace.as_deref()).collect();
     let rejudged: Vec<Option<Timestamp>> = waits.iter().map(|new| new.rejudged.then_some(now)).collect();
     sqlx::query!(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
                            last_customer_at, alarm_since, state, closed_at, outcome, before, rejudged_at,
-                           opened_order, updated_at)
+                           opened_order, trace, updated_at)
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                    $14::timestamptz[], $15::jsonb[], $16::text[], $18::timestamptz[], $19::bigint[])
+                    $14::timestamptz[], $15::jsonb[], $16::text[], $18::timestamptz[], $19::bigint[], $20::text[])
         on conflict (wait) do update
         set opened_at = excluded.opened_at, opened_order = excluded.opened_order,
             opened_seq = excluded.opened_seq, customer = excluded.customer,
@@ -96,7 +102,7 @@ pub async fn upsert(
             stage = excluded.stage, messages = excluded.messages, last_customer_at = excluded.last_customer_at,
             alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
             outcome = excluded.outcome, before = coalesce(excluded.before, waits.before), replaced_by = null,
-            updated_at = excluded.updated_at,
+            trace = coalesce(waits.trace, excluded.trace), updated_at = excluded.updated_at,
             rejudged_at = coalesce(case when waits.stage <> excluded.stage or excluded.state = 'open'
                 and (waits.state <> 'open' or waits.replaced_by is not null) then excluded.rejudged_at end,
                 waits.rejudged_at)
@@ -120,6 +126,7 @@ pub async fn upsert(
         now,
         &rejudged as _,
         &opened_order,
+        &traces as _,
     )
     .execute(connection)
     .await?;

@@ -33,6 +33,7 @@ use store::alerts::notifications::{self, Notification};
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
+use tracing::{Instrument as _, info_span};
 
 use self::names::Names;
 use crate::action::{self, ActionKind, Cancel, Done};
@@ -127,7 +128,9 @@ impl Endpoint {
     }
 
     async fn act_in_time(&self, action: &CardAction) -> Response {
-        match tokio::time::timeout(ANSWER_WITHIN, self.act(action)).await {
+        let acting =
+            self.act(action).instrument(info_span!(parent: None, "card.action", otel.kind = "server"));
+        match tokio::time::timeout(ANSWER_WITHIN, acting).await {
             Ok(Ok(Some(answer))) => Json(answer).into_response(),
             // Feishu does not push actions again: the same event twice is a recording of the first.
             Ok(Ok(None)) => refuse(StatusCode::UNAUTHORIZED, "the event was taken before"),

@@ -6,6 +6,7 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
+use runtime::trace::{self, Trace};
 use serde_json::Value;
 use store::alerts::changes;
 use store::alerts::notifications::{self, Notification};
@@ -13,6 +14,7 @@ use store::alerts::schedule;
 use store::alerts::sending::{self, AttemptKey, FinalStatus, Frozen};
 use store::golive;
 use store::sqlx::{Connection, PgConnection};
+use tracing::{Instrument as _, Span, info_span};
 
 use super::pace::{DEFER_FOR, next_attempt};
 use super::{Deliverer, Destination, Step};
@@ -46,6 +48,24 @@ impl Attempt {
     fn simpler(&self, channel: &dyn Channel) -> Option<Form> {
         channel.simpler(&self.payload, Form::from_name(&self.notification.form))
     }
+
+    /// It belongs to the trace of the message that its wait began with.
+    fn span(&self) -> Span {
+        let notification = &self.notification;
+        let span = info_span!(
+            parent: None,
+            "notification.attempt",
+            otel.kind = "client",
+            notification.id = notification.id,
+            subject = %notification.subject,
+            step = %notification.step,
+            address = %notification.to,
+            delivery_key = self.delivery_key,
+            attempts = notification.attempts + 1,
+        );
+        trace::continue_from(&span, notification.trace.as_deref().and_then(Trace::parse).as_ref());
+        span
+    }
 }
 
 /// What a look at the head of the queue gave.
@@ -67,8 +87,8 @@ impl Deliverer {
         };
         self.ctx.faults.reach(point::BEFORE_SEND).await;
         let Attempt { payload, delivery_key, ends_at, .. } = &*attempt;
-        let address = &destination.to.address;
-        let outcome = destination.channel().send(address, payload, delivery_key, *ends_at).await;
+        let sending = destination.channel().send(&destination.to.address, payload, delivery_key, *ends_at);
+        let outcome = sending.instrument(attempt.span()).await;
         self.ctx.faults.reach(point::BEFORE_RECORD).await;
         self.record(destination, &attempt, outcome).await?;
         destination.space(&self.ctx.clock).await;

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use events::chat::ChatMessage;
 use futures::FutureExt as _;
+use runtime::Trace;
 use runtime::telemetry::chain;
 use store::ingest::inbox::{self, Waiting};
 use tokio::task::JoinSet;
+use tracing::instrument;
 
 use super::ordered::{Ordered, Ticket};
 use super::{Capture, CaptureError, message, missing, point};
@@ -39,8 +41,8 @@ const MAX_CLAIMED: usize = 1_024;
 /// What came of one id.
 #[derive(Debug)]
 enum Fetched {
-    /// A message of a room.
-    Message(Box<ChatMessage>),
+    /// A message of a room, and its trace.
+    Message(Box<ChatMessage>, Option<Trace>),
     /// It does not concern us.
     Nothing,
     /// The gateway would not give it.
@@ -49,8 +51,8 @@ enum Fetched {
     Retry,
 }
 
-/// A message and the id that it was fetched for.
-type Ready = (Waiting, Box<ChatMessage>);
+/// A message, its trace, and the id that it was fetched for.
+type Ready = (Waiting, Box<ChatMessage>, Option<Trace>);
 /// What came of forwarding messages: the indices of those that the bus can never take, with the reason.
 type Forwarded = (Vec<Waiting>, Result<Vec<(usize, String)>, CaptureError>);
 
@@ -160,8 +162,8 @@ impl Fetchers {
         // Panics are caught inside, and nobody aborts these tasks.
         let Ok((ticket, waiting, fetched)) = ended else { return };
         match fetched {
-            Fetched::Message(message) => {
-                self.ready.extend(self.ordered.fill(ticket, (waiting, message)));
+            Fetched::Message(message, trace) => {
+                self.ready.extend(self.ordered.fill(ticket, (waiting, message, trace)));
                 return;
             }
             Fetched::Nothing => {
@@ -183,8 +185,8 @@ impl Fetchers {
             return;
         }
         let capture = Arc::clone(&self.capture);
-        let (waiting, messages): (Vec<Waiting>, Vec<ChatMessage>) =
-            self.ready.drain(..).map(|(waiting, message)| (waiting, *message)).unzip();
+        let (waiting, messages): (Vec<Waiting>, Vec<(ChatMessage, Option<Trace>)>) =
+            self.ready.drain(..).map(|(waiting, message, trace)| (waiting, (*message, trace))).unzip();
         self.forwarding = waiting.len();
         self.sending.spawn(async move {
             let sent = capture.outbox.send_messages(&capture, &messages).await;
@@ -281,12 +283,14 @@ impl Fetchers {
     }
 }
 
+/// A message's trace begins when it is fetched: before that there is nothing of it but an id.
+#[instrument(parent = None, name = "capture", skip_all, fields(message.id = waiting.message, message.attempts = waiting.attempts))]
 async fn fetch(capture: &Capture, waiting: &Waiting) -> Fetched {
     let Some(link) = capture.link() else { return Fetched::Retry };
     capture.ctx.faults.reach(point::BEFORE_FETCH).await;
     let last = usize::try_from(waiting.attempts).is_ok_and(|failed| failed >= RETRY_AFTER_MS.len());
     match message::assemble(capture, &link, waiting, last).await {
-        Ok(Some(message)) => Fetched::Message(Box::new(message)),
+        Ok(Some(message)) => Fetched::Message(Box::new(message), Trace::current()),
         Ok(None) => Fetched::Nothing,
         Err(error @ CaptureError::Database(_)) => {
             tracing::warn!(error = chain(&error), "a message waits in the inbox");

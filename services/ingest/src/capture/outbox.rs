@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use events::chat::ChatMessage;
+use runtime::Trace;
 use runtime::bus::{BusError, Outgoing};
 use runtime::telemetry::chain;
 use store::ingest::outbox::{self as stored, Stored};
@@ -45,18 +46,21 @@ async fn keep(capture: &Capture, facts: &[&Outgoing]) -> Result<(), store::sqlx:
 }
 
 impl Outbox {
-    /// Publishes messages in order, or keeps them until the bus is back. Either way they are safe then, but for those
-    /// that the bus can never take: their places are returned, with the reason.
+    /// Publishes messages in order, each in its trace, or keeps them until the bus is back. Either way they are safe then,
+    /// but for those that the bus can never take: their places are returned, with the reason. What was kept has no trace.
     pub async fn send_messages(
         &self,
         capture: &Capture,
-        messages: &[ChatMessage],
+        messages: &[(ChatMessage, Option<Trace>)],
     ) -> Result<Vec<(usize, String)>, CaptureError> {
-        let outgoing = messages.iter().map(crate::outgoing).collect::<Result<Vec<_>, _>>()?;
+        let outgoing =
+            messages.iter().map(|(message, _)| crate::outgoing(message)).collect::<Result<Vec<_>, _>>()?;
         let mut refused = Vec::new();
         let mut kept = Vec::new();
         if self.may_offer(capture) {
-            for (at, answer) in capture.ctx.bus.publish_all(&outgoing).await.into_iter().enumerate() {
+            let of_each = messages.iter().map(|(_, trace)| trace.as_ref());
+            let together: Vec<_> = outgoing.iter().zip(of_each).collect();
+            for (at, answer) in capture.ctx.bus.publish_traced(&together).await.into_iter().enumerate() {
                 match answer {
                     Ok(_duplicate) => metrics::counter!("ingest_messages_total").increment(1),
                     Err(error @ BusError::Unpublishable { .. }) => refused.push((at, chain(&error))),

@@ -21,10 +21,12 @@ use runtime::Context;
 use runtime::bus::BusError;
 use runtime::serve::Client;
 use runtime::telemetry::chain;
+use runtime::trace::{self, Trace};
 use serde::Serialize;
+use tracing::{Instrument as _, Span, field, info_span};
 
 pub use self::read::{BodyError, MAX_ROWS, Read, Rejected, read};
-use crate::callers::Gate;
+use crate::callers::{Caller, Gate};
 use crate::contacts::Contacts;
 use crate::order::CaptureOrder;
 
@@ -71,6 +73,34 @@ async fn messages(
         Ok(caller) => caller,
         Err(refusal) => return refusal.answer(error_body(TOKEN_NEEDED)),
     };
+    let span = span_of(&headers);
+    take(&webhook, caller, request).instrument(span).await
+}
+
+/// A request of somebody whom we know: it belongs to the trace that its sender names.
+fn span_of(headers: &HeaderMap) -> Span {
+    let span = info_span!(
+        parent: None,
+        "webhook",
+        otel.name = "POST /v1/messages",
+        otel.kind = "server",
+        http.response.status_code = field::Empty,
+        rows.accepted = field::Empty,
+        rows.duplicates = field::Empty,
+        rows.rejected = field::Empty,
+    );
+    let named = headers.get(trace::HEADER).and_then(|value| value.to_str().ok()).and_then(Trace::parse);
+    trace::continue_from(&span, named.as_ref());
+    span
+}
+
+async fn take(webhook: &Webhook, caller: &Caller, request: Request) -> Response {
+    let answer = answer(webhook, caller, request).await;
+    Span::current().record("http.response.status_code", answer.status().as_u16());
+    answer
+}
+
+async fn answer(webhook: &Webhook, caller: &Caller, request: Request) -> Response {
     let body = match Bytes::from_request(request, &()).await {
         Ok(body) => body,
         Err(rejection) => return refuse(rejection.status(), &rejection.body_text()),
@@ -91,6 +121,10 @@ async fn messages(
             rejected.sort_by_key(|rejected| rejected.index);
             metrics::counter!("webhook_rows_total", "outcome" => "rejected").increment(rejected.len() as u64);
             webhook.contacts.note_senders(&messages);
+            Span::current()
+                .record("rows.accepted", accepted)
+                .record("rows.duplicates", duplicates)
+                .record("rows.rejected", rejected.len());
             Json(Answer { accepted, duplicates, rejected }).into_response()
         }
         Err(error) => {
