@@ -215,7 +215,7 @@ def settled(deployment, customers):
     if opened != [[str(asked)]]:
         sys.exit(f"{asked} customers wait, stored are {opened} waits")
     if deployment.sql("select 1 from notifications where state in ('parked', 'failed')"):
-        sys.exit("cards were set aside")
+        sys.exit("cards were not delivered")
     return took
 
 

@@ -5,14 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
-use strum::{Display, EnumString, IntoStaticStr};
+use strum::{Display, EnumString};
 
 use crate::Timestamp;
 use crate::id::{EntryId, WaitId};
 use crate::ladder::RungId;
 
 /// What kind of thing a notification is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub enum SubjectKind {
     /// A customer waits.

@@ -27,13 +27,8 @@ pub fn card(header: Option<Value>, summary: &str, elements: &[Value]) -> Value {
     card
 }
 
-/// The title of a card. The template is a colour, or `default` for none.
-pub fn header(template: &str, title: &str) -> Value {
-    json!({"template": template, "title": plain_text(title)})
-}
-
-/// A title with tags beside it; see [`tag`].
-pub fn header_with_tags(template: &str, title: &str, tags: &[Value]) -> Value {
+/// The title of a card. The template is a colour, or `default` for none; see [`tag`].
+pub fn header(template: &str, title: &str, tags: &[Value]) -> Value {
     json!({"template": template, "title": plain_text(title), "text_tag_list": tags})
 }
 

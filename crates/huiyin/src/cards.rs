@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
-use domain::notification::SubjectKind;
+use domain::notification::Subject;
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
@@ -68,20 +68,30 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
 
 /// When it was due, what became of it, its level, whose it is, and who gets it.
 fn line(card: &Listed, config: &Config) -> String {
-    let room = match (card.topic.as_str(), card.room.as_deref()) {
-        ("", Some(room)) => room,
-        ("", None) if card.subject_kind == SubjectKind::Alarm.to_string() => wording::ALARM,
-        ("", None) => wording::UNANSWERED,
-        (topic, _) => topic,
+    let about = match (card.topic.as_str(), card.room.as_deref()) {
+        ("", Some(room)) => room.to_owned(),
+        ("", None) => match alarm_key(card) {
+            Some(key) => wording::alarm(&key),
+            None => wording::UNANSWERED.to_owned(),
+        },
+        (topic, _) => topic.to_owned(),
     };
     on_one_line(&format!(
-        "{}  {}  {}  {room}  {}{}",
+        "{}  {}  {}  {about}  {}{}",
         local(card.due_at, config.rules.time_zone),
         wording::state(&card.state, card.skipped_because.as_deref()),
         wording::level(&card.severity, card.threshold_seconds),
         card.customer.as_deref().map_or("", domain::wording::name),
         wording::to(chat_name(config, &card.address), card.asks_owner),
     ))
+}
+
+/// What is wrong, if it is about that.
+fn alarm_key(card: &Listed) -> Option<String> {
+    match Subject::parse(card.subject_kind.parse().ok()?, &card.subject)? {
+        Subject::Alarm { key, .. } => Some(key),
+        _ => None,
+    }
 }
 
 fn chat_name<'c>(config: &'c Config, chat: &'c str) -> &'c str {

@@ -7,8 +7,6 @@ use domain::wording;
 pub(crate) const PUBLIC_CHAT: &str = "公共群";
 /// In the place of a room, for the list of all who wait after their last card.
 pub(crate) const UNANSWERED: &str = "未回复清单";
-/// In the place of a room: the card of something wrong with Huiyin itself.
-pub(crate) const ALARM: &str = "系统告警";
 /// Nothing had to be changed.
 pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.
@@ -48,6 +46,11 @@ pub(crate) fn state(stored: &str, because: Option<&str>) -> String {
         (None, Some((_, words))) => (*words).to_owned(),
         (None, None) => stored.to_owned(),
     }
+}
+
+/// In the place of a room: what is wrong with Huiyin itself.
+pub(crate) fn alarm(key: &str) -> String {
+    format!("系统告警 {key}")
 }
 
 /// "黄色 已等 5 分钟"; a card without a threshold is about no wait.

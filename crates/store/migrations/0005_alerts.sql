@@ -131,7 +131,7 @@ create table notifications (
 -- Who was asked by a card that never went out was not asked.
 create unique index notifications_asks on notifications (room, ask_day)
     where ask_day is not null and state not in ('rehearsed', 'obsolete', 'superseded', 'skipped', 'failed');
-create unique index notifications_delivery_key on notifications (delivery_key) where delivery_key is not null;
+create unique index notifications_delivery_key on notifications (channel, delivery_key) where delivery_key is not null;
 create index notifications_queue on notifications (channel, address, id) where state in ('pending', 'sending');
 create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;

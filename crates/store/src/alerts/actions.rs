@@ -25,9 +25,13 @@ pub async fn forget_events(connection: &mut PgConnection, before: Timestamp) -> 
     Ok(done.rows_affected())
 }
 
-/// The notification with this delivery key.
-pub async fn by_delivery_key(connection: &mut PgConnection, key: &str) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar!("select id from notifications where delivery_key = $1", key)
+/// The notification with this delivery key of a channel.
+pub async fn by_delivery_key(
+    connection: &mut PgConnection,
+    channel: &str,
+    key: &str,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!("select id from notifications where channel = $1 and delivery_key = $2", channel, key)
         .fetch_optional(connection)
         .await
 }

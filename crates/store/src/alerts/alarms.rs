@@ -279,8 +279,8 @@ pub struct Outbox {
 /// outbox itself. `alarms_only`: cards of waits are not to be tried now.
 ///
 /// A card that gave way to a higher rung, or was parked, counts with its failed attempts: the rungs of a wait come faster
-/// than patience ends, and what is unconfirmed is no success. A chat that failed already when another one took a card is its
-/// own problem: it counts only from `single_chat_patience` after that.
+/// than patience ends, and what is unconfirmed is no success. An address that failed already when another one of its
+/// channel took a card is its own problem: it counts only from `single_chat_patience` after that.
 pub async fn outbox(
     connection: &mut PgConnection,
     own: &str,
@@ -294,7 +294,7 @@ pub async fn outbox(
         with lately as (
             select channel, address, state, failing_since, last_attempt_at from notifications where last_attempt_at >= $2
         ), success as (
-            select coalesce(max(last_attempt_at), '-infinity') as at from lately where state = 'sent'
+            select channel, max(last_attempt_at) as at from lately where state = 'sent' group by channel
         ), failing as (
             select channel, address, min(failing_since) as since, max(last_attempt_at) as tried_at from lately
             where failing_since is not null and state in ('pending', 'sending', 'superseded', 'obsolete', 'parked')
@@ -303,17 +303,18 @@ pub async fn outbox(
                                                         and state = 'sent'), '-infinity')
             group by channel, address
         ), undelivered as (
-            select state, alarm, coalesce(undelivered_at, last_attempt_at) as at from notifications
+            select state, subject_kind, coalesce(undelivered_at, last_attempt_at) as at from notifications
             where state in ('parked', 'failed') and coalesce(undelivered_at, last_attempt_at) >= $2
         ), ready as (
             select channel, address, min(next_attempt_at) as at from notifications
-            where state in ('pending', 'sending') and next_attempt_at <= $4 and (alarm is not null or not $3)
+            where state in ('pending', 'sending') and next_attempt_at <= $4 and (subject_kind = 'alarm' or not $3)
             group by channel, address
         )
         select
-            (select min(case when failing.since > success.at then failing.since else success.at + $5::interval end)
-             from failing, success
-             where failing.tried_at > success.at
+            (select min(case when success.at is null or failing.since > success.at then failing.since
+                             else success.at + $5::interval end)
+             from failing left join success using (channel)
+             where (success.at is null or failing.tried_at > success.at)
                    and (exists (select from notifications where state in ('pending', 'sending'))
                         or exists (select from undelivered where state = 'parked'))) as failing_since,
             (select min(greatest(ready.at, (select max(last_attempt_at) from lately
@@ -321,8 +322,8 @@ pub async fn outbox(
              from ready) as untried_since,
             (select count(*) from notifications card join alert_watch_alarms alarm on alarm.id = card.alarm
              where card.state in ('parked', 'failed') and alarm.over_at is null and alarm.key <> $1) as "failed_alarm_cards!",
-            (select count(*) from undelivered where alarm is null) as "undelivered!",
-            (select max(at) from undelivered where alarm is null) as undelivered_at
+            (select count(*) from undelivered where subject_kind <> 'alarm') as "undelivered!",
+            (select max(at) from undelivered where subject_kind <> 'alarm') as undelivered_at
         "#,
         own,
         since,

@@ -6,7 +6,7 @@ use domain::notification::Subject;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::notifications::{Address, identity};
+use super::notifications::{Address, subject};
 
 /// A card whose state has to be looked at.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub async fn cards_of(
 ) -> Result<Vec<Made>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select id, room as "room!", subject_kind, subject, step, channel, address, threshold_seconds, of_a_rung,
+        select id, room as "room!", subject_kind, subject, channel, address, threshold_seconds, of_a_rung,
                state = 'sent' and form <> 'plain_text' as "stands!", ask_day is not null as "asks!"
         from notifications
         where room = any ($1) and created_at >= $2 and subject_kind in ('wait', 'departure')
@@ -55,7 +55,7 @@ pub async fn cards_of(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let (subject, _) = identity(&row.subject_kind, &row.subject, &row.step)?;
+            let subject = subject(&row.subject_kind, &row.subject)?;
             let rank =
                 Rank { threshold_seconds: row.threshold_seconds, of_a_rung: row.of_a_rung, id: row.id };
             let to = Address { channel: row.channel, address: row.address };

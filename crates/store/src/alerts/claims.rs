@@ -1,5 +1,5 @@
 //! A replica works on whole addresses, so that order and rate of each hold. A claim is a lease: a replica that died loses
-//! it. Should two ever hold one, the delivery keys keep it harmless.
+//! it. Should two ever hold one, the committed attempt and the delivery key keep it harmless.
 
 use domain::Timestamp;
 use sqlx::PgConnection;
@@ -27,7 +27,7 @@ pub async fn claim(
         r#"
         with ready as (
             select channel, address from notifications
-            where ($4 or alarm is not null) and state in ('pending', 'sending') and next_attempt_at <= $6
+            where ($4 or subject_kind = 'alarm') and state in ('pending', 'sending') and next_attempt_at <= $6
             union
             select channel, address from notifications
             where urgent = 'wanted' and state = 'sent' and next_urgent_at <= $6

@@ -115,8 +115,6 @@ pub struct Notification {
     pub attempts: i32,
     /// Since when it is unconfirmed.
     pub first_attempt_at: Option<Timestamp>,
-    /// Not to be tried before.
-    pub next_attempt_at: Timestamp,
     /// The message, once sent.
     pub message_id: Option<String>,
     /// When it was sent.
@@ -141,15 +139,19 @@ impl Notification {
     }
 }
 
-/// Subject and step from what the database holds.
-pub(super) fn identity(kind: &str, subject: &str, step: &str) -> Result<(Subject, Step), sqlx::Error> {
+/// A subject from what the database holds.
+pub(super) fn subject(kind: &str, text: &str) -> Result<Subject, sqlx::Error> {
     let kind: SubjectKind = parse(kind, "subject_kind")?;
-    let unreadable = |column: &str| sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: format!("not one of {kind}").into(),
-    };
-    let read = Subject::parse(kind, subject).ok_or_else(|| unreadable("subject"))?;
-    Ok((read, Step::parse(kind, step).ok_or_else(|| unreadable("step"))?))
+    Subject::parse(kind, text).ok_or_else(|| unreadable("subject", kind))
+}
+
+/// The same of a step.
+fn step(kind: SubjectKind, text: &str) -> Result<Step, sqlx::Error> {
+    Step::parse(kind, text).ok_or_else(|| unreadable("step", kind))
+}
+
+fn unreadable(column: &str, kind: SubjectKind) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: format!("not one of {kind}").into() }
 }
 
 pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notification>, sqlx::Error> {
@@ -157,7 +159,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
         r#"
         select subject_kind, subject, step, channel, address, follows, room, ask_day is not null as "asks_owner!",
                threshold_seconds, severity, due_at, form, generation, delivery_key, payload, seen_up_to, unconfirmed,
-               attempts, first_attempt_at, next_attempt_at, message_id, sent_at, wanted, change_attempts,
+               attempts, first_attempt_at, message_id, sent_at, wanted, change_attempts,
                (select trace from waits where waits.wait = subject and subject_kind = 'wait') as trace
         from notifications
         where id = $1
@@ -167,7 +169,8 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
     .fetch_optional(connection)
     .await?;
     row.map(|row| {
-        let (subject, step) = identity(&row.subject_kind, &row.subject, &row.step)?;
+        let subject = subject(&row.subject_kind, &row.subject)?;
+        let step = step(subject.kind(), &row.step)?;
         Ok(Notification {
             id,
             subject,
@@ -187,7 +190,6 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
             unconfirmed: row.unconfirmed,
             attempts: row.attempts,
             first_attempt_at: row.first_attempt_at,
-            next_attempt_at: row.next_attempt_at,
             message_id: row.message_id,
             sent_at: row.sent_at,
             wanted: row.wanted,
@@ -198,7 +200,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
     .transpose()
 }
 
-/// Makes a notification that shows `wanted`; says whether there was none. One of the same key stands: nothing is made,
+/// Makes a notification that shows `wanted`; says whether it was made by this call. One of the same key stands: nothing is made,
 /// unless it was dropped as obsolete or superseded without ever going out, in which case it gets another chance under
 /// another delivery key. An ask for an owner that was rehearsed or skipped was never made: it may be made in earnest.
 pub async fn insert(
@@ -384,14 +386,12 @@ pub struct Listed {
     pub customer: Option<String>,
     /// What it is about, by the name of a [`SubjectKind`].
     pub subject_kind: String,
-    /// Its step in text form.
-    pub step: String,
+    /// Its subject in text form.
+    pub subject: String,
     /// The rung's threshold in working seconds.
     pub threshold_seconds: i64,
     /// By its name.
     pub severity: String,
-    /// The channel's name.
-    pub channel: String,
     /// Whom it goes to; empty when nobody.
     pub address: String,
     /// It asks to assign an owner.
@@ -413,8 +413,8 @@ pub async fn newest(
         Listed,
         r#"
         select card.created_at as made_at, card.due_at, card.room, coalesce(rooms.topic, '') as "topic!",
-               waits.customer_name as "customer?", card.subject_kind, card.step, card.threshold_seconds, card.severity,
-               card.channel, card.address, card.ask_day is not null as "asks_owner!", card.state, card.skipped_because
+               waits.customer_name as "customer?", card.subject_kind, card.subject, card.threshold_seconds, card.severity,
+               card.address, card.ask_day is not null as "asks_owner!", card.state, card.skipped_because
         from notifications card
              left join rooms using (room)
              left join waits on waits.wait = card.follows

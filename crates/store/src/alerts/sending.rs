@@ -61,7 +61,7 @@ pub async fn lock_head(
         r#"
         select id, next_attempt_at from notifications
         where channel = $1 and address = $2 and state in ('pending', 'sending')
-              and not (attempts >= $3 and next_attempt_at > $4) and (alarm is not null or not $5)
+              and not (attempts >= $3 and next_attempt_at > $4) and (subject_kind = 'alarm' or not $5)
         order by id
         limit 1
         for update

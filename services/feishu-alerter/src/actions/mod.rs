@@ -38,7 +38,7 @@ use tracing::{Instrument as _, info_span};
 use self::names::Names;
 use crate::action::{self, ActionKind, Cancel, Done};
 use crate::address_book::{self, AddressBook};
-use crate::channel::feishu::PressedButton;
+use crate::channel::feishu::{NAME as FEISHU, PressedButton};
 use crate::content::card::CardState;
 use crate::content::subject::{Subject, SubjectDetail};
 use crate::wording;
@@ -209,7 +209,7 @@ impl Endpoint {
         let by = by.await;
         // Before the wait is open again: its button would still say who pressed it.
         let mut connection = self.ctx.db.acquire().await?;
-        if let Some(id) = actions::by_delivery_key(&mut connection, cancel.card.as_str()).await? {
+        if let Some(id) = actions::by_delivery_key(&mut connection, FEISHU, cancel.card.as_str()).await? {
             let undo = ActionKind::Undo.name();
             actions::record(&mut connection, id, undo, cancel.undone, &by, now).await?;
         }
@@ -256,7 +256,9 @@ impl Pressed {
         rules: &Rules,
         now: Timestamp,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(id) = actions::by_delivery_key(connection, key.as_str()).await? else { return Ok(None) };
+        let Some(id) = actions::by_delivery_key(connection, FEISHU, key.as_str()).await? else {
+            return Ok(None);
+        };
         let Some(notification) = notifications::get(connection, id).await? else { return Ok(None) };
         let subject = Subject::read(connection, &notification, rules, now).await?;
         let Some(subject) = subject else { return Ok(None) };

@@ -112,9 +112,9 @@ impl Deliverer {
         let history = self.rules.get(connection).await?;
         let content = Content::read(connection, card, history.at(now), now).await?;
         let Some(content) = content else { return Ok(None) };
-        let context = RenderContext { rules: history.at(now), config: &self.ctx.config, now };
+        let rendering = RenderContext { rules: history.at(now), config: &self.ctx.config, now };
         let seen_up_to = content.seen_up_to_when_shown(&card.wanted).map(str::to_owned);
-        let shown = content.card(card, &card.wanted, context)?;
+        let shown = content.card(card, &card.wanted, rendering)?;
         let payload = shown.map(|shown| channel.render(&shown, form, delivery_key));
         Ok(payload.map(|payload| (message_id.clone(), Becomes { payload, seen_up_to })))
     }

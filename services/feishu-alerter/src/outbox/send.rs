@@ -171,21 +171,21 @@ impl Deliverer {
         now: Timestamp,
     ) -> Result<Option<(String, Value)>, Failure> {
         let Notification { id, to, subject, step, .. } = notification;
-        let generation = u32::try_from(notification.generation).unwrap_or_default();
-        let delivery_key = channel.delivery_key(&to.address, subject, *step, generation);
-        if let Some(payload) = &notification.payload {
+        if let (Some(payload), Some(delivery_key)) = (&notification.payload, &notification.delivery_key) {
             if !channel.can_send(payload) {
                 return Err(Failure::Payload);
             }
-            return Ok(Some((delivery_key, payload.clone())));
+            return Ok(Some((delivery_key.clone(), payload.clone())));
         }
+        let generation = u32::try_from(notification.generation).unwrap_or_default();
+        let delivery_key = channel.delivery_key(&to.address, subject, *step, generation);
         let history = self.rules.get(connection).await?;
         let (rules, config) = (history.at(now), &*self.ctx.config);
-        let context = RenderContext { rules, config, now };
+        let rendering = RenderContext { rules, config, now };
         let shown = content.first(notification, AddressBook::new(rules, &config.feishu), now)?;
-        let Some(card) = content.card(notification, &shown, context)? else { return Ok(None) };
+        let Some(card) = content.card(notification, &shown, rendering)? else { return Ok(None) };
         let payload = channel.render(&card, Form::from_name(&notification.form), &delivery_key);
-        let (seen_up_to, texts_since) = (content.seen_up_to(), content.texts_since(context));
+        let (seen_up_to, texts_since) = (content.seen_up_to(), content.texts_since(rendering));
         let frozen =
             Frozen { delivery_key: &delivery_key, payload: &payload, seen_up_to, shown: &shown, texts_since };
         sending::freeze(connection, *id, &frozen).await?;

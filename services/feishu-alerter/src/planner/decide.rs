@@ -124,7 +124,7 @@ impl Decider {
         let Some(first) = to.first() else {
             // Nobody to alert yet. The rung stays open, so that an owner assigned in the meantime gets its card at once.
             if owner.is_none() && !notifications::asked_for_owner(connection, room, day, rehearsal).await? {
-                let new = known.new(due.rung, due.severity, &public);
+                let new = known.of_rung(due.rung, due.severity, &public);
                 let new = NewNotification { step: Step::OwnerMissing(day), ask_day: Some(day), ..new };
                 known.insert(connection, new).await?;
             }
@@ -140,7 +140,7 @@ impl Decider {
         for address in &to {
             // A card in the public chat can ask for the owner as well: two at once would say less.
             let ask_day = (ask && *address == public).then_some(day);
-            let new = known.new(due.rung, due.severity, address);
+            let new = known.of_rung(due.rung, due.severity, address);
             known.insert(connection, NewNotification { ask_day, ..new }).await?;
         }
         Ok(())
@@ -168,7 +168,7 @@ impl<'k> Known<'k> {
 
     /// Due now: there was no such owner when its rung passed.
     async fn hand_over(&self, connection: &mut PgConnection, handover: &Handover) -> Result<(), Failure> {
-        let new = self.new(handover.rung, handover.severity, &handover.to);
+        let new = self.of_rung(handover.rung, handover.severity, &handover.to);
         self.make(connection, &NewNotification { due_at: self.context.now, ..new }, true).await
     }
 
@@ -194,7 +194,7 @@ impl<'k> Known<'k> {
         rung: RungId,
         to: &Address,
     ) -> Result<(), Failure> {
-        let new = self.new(rung, due.severity, to);
+        let new = self.of_rung(rung, due.severity, to);
         metrics::counter!("alerts_superseded_total").increment(1);
         self.store(connection, &NewNotification { status: InitialStatus::Superseded, ..new }).await
     }
@@ -203,7 +203,7 @@ impl<'k> Known<'k> {
     async fn note_skipped(&self, connection: &mut PgConnection, skipped: &Skipped) -> Result<(), Failure> {
         let Skipped { step, reason, .. } = *skipped;
         let nobody = address_book::feishu_chat(NOBODY);
-        let new = self.new(step.rung, step.severity, &nobody);
+        let new = self.of_rung(step.rung, step.severity, &nobody);
         metrics::counter!("alerts_skipped_total", "reason" => reason.as_str()).increment(1);
         tracing::info!(
             wait.id = %self.wait.id,
@@ -224,7 +224,7 @@ impl<'k> Known<'k> {
         Ok(())
     }
 
-    fn new<'n>(&'n self, rung: RungId, severity: Severity, to: &'n Address) -> NewNotification<'n>
+    fn of_rung<'n>(&'n self, rung: RungId, severity: Severity, to: &'n Address) -> NewNotification<'n>
     where
         'k: 'n,
     {

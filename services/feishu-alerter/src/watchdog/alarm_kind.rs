@@ -78,7 +78,7 @@ pub enum AlarmKind {
     /// Feishu takes no cards.
     FeishuRefuses,
     /// Cards for salespeople were parked or have failed.
-    #[serde(rename = "cards_set_aside")]
+    #[serde(rename = "cards_undelivered")]
     CardsUndelivered {
         /// How many lately.
         count: i64,
@@ -130,7 +130,7 @@ impl AlarmKind {
             Self::DeadLetters { service, .. } => format!("dead_letters:{service}"),
             Self::DiskFull { path, .. } => format!("disk_full:{path}"),
             Self::FeishuRefuses => FEISHU_REFUSES.to_owned(),
-            Self::CardsUndelivered { .. } => "cards_set_aside".to_owned(),
+            Self::CardsUndelivered { .. } => "cards_undelivered".to_owned(),
             Self::BusLost => "bus_lost".to_owned(),
             Self::VikaQuota => "vika_quota".to_owned(),
             Self::VikaFull { sheet } => format!("vika_full:{sheet}"),

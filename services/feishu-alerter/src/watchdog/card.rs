@@ -131,7 +131,7 @@ fn links(shown: &Shown, setting: &Setting<'_>) -> impl Iterator<Item = Span> {
     let wants_login =
         shown.is_active() && matches!(shown.kind, AlarmKind::LoginLost { verification: None, .. });
     let login = setting.watchdog.login_page.as_ref().filter(|_| wants_login);
-    let login = login.map(|url| Span::Link { label: wording::LOGIN_PAGE.to_owned(), url: url.to_string() });
+    let login = login.map(|url| Span::Link { label: wording::LOGIN_PAGE.to_owned(), url: url.clone() });
     login.into_iter().chain([runbook])
 }
 

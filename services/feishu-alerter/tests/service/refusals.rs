@@ -83,7 +83,7 @@ async fn after_an_outage_of_the_network_only_what_is_still_true_goes_out() -> Re
 
 /// The first attempt stands in the chat, and nobody knows.
 #[tokio::test]
-async fn a_refusal_after_an_attempt_unconfirmed_says_nothing_about_that_one() -> Result<()> {
+async fn a_refusal_after_an_unconfirmed_attempt_says_nothing_about_that_one() -> Result<()> {
     for code in [230_028, 230_002] {
         let mut scene = Scene::start().await?;
         let alerter = scene.alerter().await?;

@@ -49,7 +49,7 @@ async fn a_card_shrinks_to_a_line_once_a_higher_one_stands_in_its_chat() -> Resu
 
 /// What may not stand in the chat takes nothing's place.
 #[tokio::test]
-async fn a_card_unconfirmed_takes_no_other_s_place() -> Result<()> {
+async fn an_unconfirmed_card_takes_no_other_s_place() -> Result<()> {
     let mut scene = Scene::start().await?;
     let alerter = scene.alerter().await?;
     scene.asks("r1", WANG).await?;

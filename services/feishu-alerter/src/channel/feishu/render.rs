@@ -38,14 +38,32 @@ fn json(of: &Card, form: Form, key: &str) -> Value {
 }
 
 fn header(title: &Title) -> Value {
-    let template = title.severity.map_or(CLOSED, Severity::name);
+    let template = title.severity.map_or(CLOSED, template);
     let tags: Vec<Value> = title.tags.iter().map(|(text, severity)| tag(text, *severity)).collect();
-    card::header_with_tags(template, &title.text, &tags)
+    card::header(template, &title.text, &tags)
 }
 
 fn tag(text: &str, severity: Severity) -> Value {
     // Tags have no grey.
-    card::tag(text, if severity == Severity::Grey { "neutral" } else { severity.name() })
+    card::tag(text, if severity == Severity::Grey { "neutral" } else { template(severity) })
+}
+
+/// Feishu's name of the colour that a severity is shown in.
+const fn template(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blue => "blue",
+        Severity::Wathet => "wathet",
+        Severity::Turquoise => "turquoise",
+        Severity::Green => "green",
+        Severity::Yellow => "yellow",
+        Severity::Orange => "orange",
+        Severity::Red => "red",
+        Severity::Carmine => "carmine",
+        Severity::Violet => "violet",
+        Severity::Purple => "purple",
+        Severity::Indigo => "indigo",
+        Severity::Grey => "grey",
+    }
 }
 
 /// `None`: this form does without.

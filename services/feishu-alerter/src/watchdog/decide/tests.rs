@@ -51,7 +51,7 @@ fn just_below_every_threshold_all_is_well() {
 }
 
 #[test]
-fn each_trouble_by_itself() {
+fn each_kind_by_itself() {
     let letters = |reason: &str, count, last| Letters {
         service: "room-state".into(),
         reason: reason.into(),
@@ -95,7 +95,7 @@ fn each_trouble_by_itself() {
         ),
         ("feishu_refuses", Facts { outbox: Outbox { failed_alarm_cards: 1, ..Outbox::default() }, ..well() }),
         (
-            "cards_set_aside",
+            "cards_undelivered",
             Facts {
                 outbox: Outbox { undelivered: 2, undelivered_at: Some(ago(60)), ..Outbox::default() },
                 ..well()
