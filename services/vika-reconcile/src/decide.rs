@@ -32,18 +32,22 @@ pub enum Verdict {
     UnknownRow,
 }
 
-/// A tick in 今日群聊: what the row showed when the box was ticked needs no reply.
-pub fn decide_tick(edit: &Edit<bool>, known: Option<&KnownRow>) -> Verdict {
+/// A tick in 今日群聊, which is about what the row showed when the box was ticked.
+pub fn decide_tick(edit: &Edit<Option<Today>>, known: Option<&KnownRow>) -> Verdict {
     let Some(known) = known else { return Verdict::UnknownRow };
-    if !edit.request {
-        return Verdict::Nothing;
+    let Some(ticked) = edit.request else { return Verdict::Nothing };
+    let seen = seen_at(known, edit.id.stamp_ms).map(|entry| EntryId(entry.to_owned()));
+    tick_command(ticked, seen).map_or(Verdict::Nothing, |kind| Verdict::Send(command(edit, known, kind)))
+}
+
+/// What a tick of this box asks for, by somebody who had seen the room up to there. `None`: it is no box of ours to act on.
+fn tick_command(ticked: Today, seen_up_to: Option<EntryId>) -> Option<CommandKind> {
+    let reason = ticked.name().to_owned();
+    match (ticked, seen_up_to) {
+        (Today::Cancel, Some(seen_up_to)) => Some(CommandKind::Cancel { wait: None, seen_up_to, reason }),
+        (Today::Cancel, None) => Some(CommandKind::CancelUnseen { reason }),
+        _ => None,
     }
-    let reason = Today::Cancel.name().to_owned();
-    let kind = match seen_at(known, edit.id.stamp_ms) {
-        Some(entry) => CommandKind::Cancel { wait: None, seen_up_to: EntryId(entry.to_owned()), reason },
-        None => CommandKind::CancelUnseen { reason },
-    };
-    Verdict::Send(command(edit, known, kind))
 }
 
 /// An edit of 群聊总表: assigns owner, stage and approval if any of them differs from `before`. While managers have `to_confirm`
@@ -141,23 +145,25 @@ mod tests {
 
     fn is_unseen(row: &KnownRow) -> bool {
         matches!(
-            decide_tick(&edit(true), Some(row)),
+            decide_tick(&edit(Some(Today::Cancel)), Some(row)),
             Verdict::Send(Command { kind: CommandKind::CancelUnseen { .. }, .. })
         )
     }
 
     #[test]
     fn a_tick_cancels_what_its_author_could_see() {
-        let cancelled = |entries: &[(&str, i64)]| match decide_tick(&edit(true), Some(&known(seen(entries))))
-        {
+        let cancelled = |entries: &[(&str, i64)]| match decide_tick(
+            &edit(Some(Today::Cancel)),
+            Some(&known(seen(entries))),
+        ) {
             Verdict::Send(Command { kind: CommandKind::Cancel { seen_up_to, .. }, .. }) => seen_up_to.0,
             other => panic!("{other:?}"),
         };
         assert_eq!(cancelled(&[("a", 10), ("b", 1_000), ("c", 1_001)]), "b");
         assert_eq!(cancelled(&[("c", 1_001), ("d", 1_002)]), "c", "clocks apart: the earliest known");
         assert!(is_unseen(&known(Vec::new())));
-        assert_eq!(decide_tick(&edit(false), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
-        assert_eq!(decide_tick(&edit(true), None), Verdict::UnknownRow);
+        assert_eq!(decide_tick(&edit(None), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
+        assert_eq!(decide_tick(&edit(Some(Today::Cancel)), None), Verdict::UnknownRow);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use domain::Timestamp;
 use events::beat::{VikaFailure, VikaProblem};
 use store::vika_reconcile::{KnownRow, ManagerCells};
-use vika::tables::{AllRooms, Table, Today};
+use vika::tables::{AllRooms, Table, Today, Writer};
 use vika::{Record, SheetId, SheetProblem, SheetState, UsableColumns};
 
 use crate::decide::{Edit, Verdict, ask_to_confirm, decide_tick, differs_from_effective};
@@ -48,17 +48,19 @@ impl ManagedSheet for Today {
     const EDITED_BY: Self = Self::ManagerEditedBy;
     const ROOM: Self = Self::RoomId;
     const READ: &'static [Self] = TODAY;
-    type Request = bool;
+    /// The box that is ticked; of several the first.
+    type Request = Option<Self>;
 
-    fn request(columns: &UsableColumns<Self>, record: &Record) -> bool {
-        columns.cell(record, Self::Cancel).is_ticked()
+    fn request(columns: &UsableColumns<Self>, record: &Record) -> Option<Self> {
+        let mut boxes = TODAY.iter().filter(|column| column.column().writer == Writer::Command);
+        boxes.find(|column| columns.cell(record, **column).is_ticked()).copied()
     }
 
-    fn decide_found(_columns: &UsableColumns<Self>, edit: &Edit<bool>, known: &KnownRow) -> Verdict {
+    fn decide_found(_columns: &UsableColumns<Self>, edit: &Edit<Option<Self>>, known: &KnownRow) -> Verdict {
         decide_tick(edit, Some(known))
     }
 
-    fn manager_cells(_request: &bool) -> Option<&ManagerCells> {
+    fn manager_cells(_request: &Option<Self>) -> Option<&ManagerCells> {
         None
     }
 }

@@ -12,7 +12,7 @@ use events::command::Via;
 use store::rooms::commands::Decided;
 use store::rooms::{self, Room};
 use store::vika_sync::{self as mirror, PendingOutcome, Step};
-use vika::tables::{SystemLog, Table, Today};
+use vika::tables::{SystemLog, Table, Today, Writer};
 use vika::{Batches, Cell, EditId, Error, Fields, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
 
 use crate::context::SyncContext;
@@ -44,11 +44,24 @@ fn is_late(outcome: &PendingOutcome) -> bool {
     outcome.command.decided_at - outcome.command.at > LATE
 }
 
-/// The edit whose tick has to be cleared.
+/// The edit whose tick has to be cleared. All that managers edit in 今日群聊 are ticks.
 fn tick(outcome: &PendingOutcome, today: &Sheet<Today>) -> Option<EditId> {
-    let from_a_tick = outcome.command.kind == "cancel" && outcome.command.via == Via::Vika.as_str();
     let edit: EditId = outcome.command.id.as_str().parse().ok()?;
-    (from_a_tick && edit.sheet == *today.state.id()).then_some(edit)
+    let from_vika = outcome.command.via == Via::Vika.as_str();
+    (from_vika && edit.sheet == *today.state.id()).then_some(edit)
+}
+
+/// A row with boxes that are ticked still.
+#[derive(Debug, Clone)]
+struct Ticked {
+    record: RecordId,
+    boxes: Vec<Today>,
+}
+
+/// The boxes that managers tick and we clear.
+fn boxes(columns: &UsableColumns<Today>) -> Vec<Today> {
+    let is_box = |column: &Today| column.column().writer == Writer::Command && columns.has_all(&[*column]);
+    Today::ALL.iter().copied().filter(is_box).collect()
 }
 
 async fn record(
@@ -198,7 +211,7 @@ pub async fn untick(
         open.into_iter().partition(|outcome| tick(outcome, sheet).is_some());
     record(cx, &without_tick, Step::Unticked, now).await?;
     let Some(columns) = sheet.state.columns(now).cloned() else { return Ok(()) };
-    if ticked.is_empty() || !columns.has_all(&[Today::Cancel, Today::ManagerEditedAt]) {
+    if ticked.is_empty() || boxes(&columns).is_empty() || !columns.has_all(&[Today::ManagerEditedAt]) {
         return Ok(());
     }
     cx.ready().await?;
@@ -206,8 +219,8 @@ pub async fn untick(
     let edits: Vec<EditId> = ticked.iter().filter_map(|outcome| tick(outcome, sheet)).collect();
     let stuck = still_ticked(cx, sheet, &columns, &edits).await?;
     let refused = clear_ticks(cx, sheet, &columns, &stuck).await?;
-    let is_of = |records: &[RecordId], outcome: &PendingOutcome| {
-        tick(outcome, sheet).is_some_and(|edit| records.contains(&edit.record))
+    let is_of = |rows: &[Ticked], outcome: &PendingOutcome| {
+        tick(outcome, sheet).is_some_and(|edit| rows.iter().any(|row| row.record == edit.record))
     };
     let gone: Vec<&PendingOutcome> =
         ticked.iter().filter(|outcome| !is_of(&stuck, outcome)).copied().collect();
@@ -221,14 +234,17 @@ pub async fn untick(
     record(cx, &gone, Step::Unticked, now).await
 }
 
-/// Clears ticks, halving refused batches, and returns the records that refuse it alone.
+/// Clears ticks, halving refused batches, and returns the rows that refuse it alone.
 async fn clear_ticks(
     cx: &SyncContext,
     sheet: &Sheet<Today>,
     columns: &UsableColumns<Today>,
-    stuck: &[RecordId],
-) -> Result<Vec<RecordId>, SyncError> {
-    let off = |record: &RecordId| (record.clone(), columns.fields([(Today::Cancel, Cell::Tick(false))]));
+    stuck: &[Ticked],
+) -> Result<Vec<Ticked>, SyncError> {
+    let off = |row: &Ticked| {
+        let cells = row.boxes.iter().map(|column| (*column, Cell::Tick(false)));
+        (row.record.clone(), columns.fields(cells))
+    };
     let mut refused = Vec::new();
     let mut batches = Batches::new(stuck.chunks(MAX_RECORDS).map(<[_]>::to_vec));
     while let Some(batch) = batches.take_next() {
@@ -237,10 +253,10 @@ async fn clear_ticks(
         if !is_caused_by_rows(cx, sheet, columns, &error).await {
             return Err(error.into());
         }
-        if let Some(record) = batches.split(batch) {
-            tracing::error!(sheet = Today::TITLE, %record, %error, "a tick cannot be cleared");
+        if let Some(row) = batches.split(batch) {
+            tracing::error!(sheet = Today::TITLE, record = %row.record, %error, "a tick cannot be cleared");
             metrics::counter!("vika_ticks_stuck_total").increment(1);
-            refused.push(record);
+            refused.push(row);
         }
     }
     Ok(refused)
@@ -262,25 +278,28 @@ async fn is_caused_by_rows(
     }
 }
 
-/// The records that still hold the tick that was acted on.
+/// The rows that still hold the ticks that were acted on.
 async fn still_ticked(
     cx: &SyncContext,
     sheet: &Sheet<Today>,
     columns: &UsableColumns<Today>,
     edits: &[EditId],
-) -> Result<Vec<RecordId>, SyncError> {
+) -> Result<Vec<Ticked>, SyncError> {
+    let boxes = boxes(columns);
     let query = RecordQuery {
         record_ids: Some(edits.iter().map(|edit| edit.record.clone()).collect()),
-        fields: columns.ids(&[Today::Cancel, Today::ManagerEditedAt]),
+        fields: columns.ids(&[boxes.as_slice(), &[Today::ManagerEditedAt]].concat()),
         ..RecordQuery::default()
     };
     let read = cx.client().records(sheet.state.id(), &query).await?;
-    let same = |record: &vika::Record| {
-        let stamp = columns.cell(record, Today::ManagerEditedAt).as_time().map(|at| at.timestamp_millis());
-        columns.cell(record, Today::Cancel).is_ticked()
-            && edits.iter().any(|edit| edit.record == record.id && Some(edit.stamp_ms) == stamp)
+    let ticked = |record: vika::Record| {
+        let stamp = columns.cell(&record, Today::ManagerEditedAt).as_time().map(|at| at.timestamp_millis());
+        let acted_on = edits.iter().any(|edit| edit.record == record.id && Some(edit.stamp_ms) == stamp);
+        let boxes = boxes.iter().copied().filter(|column| columns.cell(&record, *column).is_ticked());
+        let boxes: Vec<Today> = boxes.collect();
+        (acted_on && !boxes.is_empty()).then_some(Ticked { record: record.id, boxes })
     };
-    Ok(read.into_iter().filter(same).map(|record| record.id).collect())
+    Ok(read.into_iter().filter_map(ticked).collect())
 }
 
 /// Closes outcomes that are fully shown, and postpones the others.
