@@ -1,6 +1,7 @@
 //! A primary and its standby: the primary is lost under load, and the standby takes its place.
 
-use std::net::TcpListener;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use runtime::config::Secret;
 use runtime::main_wrapper::{connect, connect_options, supervise};
 use runtime::{Clock, Config, Context, Shutdown};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 use store::role::Role;
 use store::sqlx::postgres::PgPoolOptions;
@@ -33,7 +35,7 @@ struct World {
     nats: TestNats,
     config: Arc<Config>,
     services: Vec<Service>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 struct Service {
@@ -63,7 +65,34 @@ impl World {
         let admin = Bus::connect(&Login::of(&config.bus, User::Admin)?, "test-admin").await?;
         declare(admin.jetstream(), config.bus.replicas).await?;
         let config = Arc::new(config);
-        Ok(Self { primary, standby, nats, config, services: Vec::new(), _folder: folder })
+        Ok(Self { primary, standby, nats, config, services: Vec::new(), folder })
+    }
+
+    /// Has both servers listen on TCP as managed ones do, with TLS by a certificate authority of the test's own.
+    async fn go_on_the_network(&mut self) -> Result<()> {
+        let authority = Authority::new()?;
+        let file = self.folder.path().join("ca.pem");
+        fs::write(&file, &authority.certificate)?;
+        let addresses = [1, 2].map(address);
+        for (server, address) in [&self.primary, &self.standby].into_iter().zip(addresses) {
+            let (certificate, key) = authority.issue(address)?;
+            server.listen(address, &certificate, &key).await?;
+        }
+        let mut config = (*self.config).clone();
+        config.database.host = addresses.map(|address| address.to_string()).join(",");
+        config.database.tls_ca = Some(file);
+        self.config = Arc::new(config);
+        Ok(())
+    }
+
+    /// How a service would log in that trusts this authority.
+    async fn log_in(&self, authority: &Authority) -> Result<()> {
+        let mut database = self.config.database.clone();
+        let file = self.folder.path().join("another.pem");
+        fs::write(&file, &authority.certificate)?;
+        database.tls_ca = Some(file);
+        let options = connect_options(&database, Role::RoomState)?;
+        Ok(runtime::database::connect(&database, &options).await?.close().await?)
     }
 
     async fn start_services(&mut self) -> Result<Load> {
@@ -122,6 +151,33 @@ impl World {
     }
 }
 
+/// Who says that a server is who it says.
+struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Result<Self> {
+        let (key, mut own) = (KeyPair::generate()?, CertificateParams::new(Vec::new())?);
+        own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = own.self_signed(&key)?.pem();
+        Ok(Self { certificate, issuer: Issuer::new(own, key) })
+    }
+
+    /// A certificate for an address, and its key.
+    fn issue(&self, address: IpAddr) -> Result<(String, String)> {
+        let (key, own) = (KeyPair::generate()?, CertificateParams::new(vec![address.to_string()])?);
+        Ok((own.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
+    }
+}
+
+/// An address of this machine that no other test has.
+fn address(server: u8) -> IpAddr {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high, low, server).into()
+}
+
 fn password(role: Role) -> String {
     format!("test-{role}")
 }
@@ -147,6 +203,28 @@ async fn a_synchronous_standby_takes_over_and_nothing_is_lost() -> Result<()> {
     world.primary.wait_for_standby(true).await?;
     let load = world.start_services().await?;
     load.goes_on("the start").await?;
+    world.lose_primary(&load).await?;
+    load.goes_on("the loss of the primary").await?;
+    until_all_are_there(&pool(&world.standby), &load.stop().await?).await?;
+    the_former_primary_is_left_alone(&mut world).await?;
+    world.stop().await
+}
+
+/// The same as with a managed pair: by TCP, and with TLS that proves who the servers are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_on_the_network_is_followed_with_tls() -> Result<()> {
+    let mut world = World::set().await?;
+    world.go_on_the_network().await?;
+    world.primary.wait_for_standby(true).await?;
+    let load = world.start_services().await?;
+    load.goes_on("the start").await?;
+    let encrypted = "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid)
+                     where application_name in ('ingest', 'room-state')";
+    let encrypted: Option<bool> =
+        store::sqlx::query_scalar(encrypted).fetch_one(&pool(&world.primary)).await?;
+    ensure!(encrypted == Some(true), "a service's connection is not encrypted");
+    let refused = world.log_in(&Authority::new()?).await.err().context("anybody's server is believed")?;
+    ensure!(format!("{refused:#}").to_lowercase().contains("certificate"), "{refused:#}");
     world.lose_primary(&load).await?;
     load.goes_on("the loss of the primary").await?;
     until_all_are_there(&pool(&world.standby), &load.stop().await?).await?;

@@ -242,6 +242,7 @@ mod tests {
     fn database(host: &str) -> Database {
         let name = "huiyin".to_owned();
         Database {
+            tls_ca: None,
             host: host.to_owned(),
             port: 5432,
             name,

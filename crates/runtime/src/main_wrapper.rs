@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use store::role::Role;
 
 use crate::beat::Beats;
@@ -157,6 +157,10 @@ pub fn admin_options(database: &Database) -> anyhow::Result<PgConnectOptions> {
 
 fn base_options(database: &Database) -> PgConnectOptions {
     let options = PgConnectOptions::new_without_pgpass().database(&database.name);
+    let options = match &database.tls_ca {
+        Some(authority) => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(authority),
+        None => options,
+    };
     match database.servers().and_then(|servers| servers.into_iter().next()) {
         Some(first) => database::reached(&first, &options),
         None => options,

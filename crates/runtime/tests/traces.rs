@@ -1,7 +1,5 @@
 //! Spans are a by-product: whatever becomes of their receiver, work goes on at its pace and ends when it should.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

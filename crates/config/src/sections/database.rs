@@ -1,6 +1,7 @@
 //! The section `database`: where Postgres is.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use domain::secret::Secret;
 use schemars::JsonSchema;
@@ -21,6 +22,10 @@ pub struct Database {
     pub port: u16,
     /// Database name.
     pub name: String,
+    /// Path of a certificate authority (PEM) that the servers' TLS certificates, made out for the names in `host`, must
+    /// come from; `null`: TLS where a server offers it, and nobody looks at its certificate.
+    #[serde(default)]
+    pub tls_ca: Option<PathBuf>,
     /// Passwords by role: each service's own (`room_state` for `room-state`), `operator`, `reader`, and `admin`, the
     /// superuser that `huiyin apply` migrates with.
     #[serde(default)]

@@ -37,26 +37,32 @@ pub(crate) struct Args {
     /// The image of the gateway
     #[arg(long, default_value = "huiyin-gateway:local")]
     gateway_image: String,
+    /// The certificate authority (PEM) of the database, which pods find as /etc/huiyin/postgres-ca.pem
+    #[arg(long, value_name = "FILE")]
+    database_ca: Option<PathBuf>,
     /// The namespace
     #[arg(long, default_value = "huiyin")]
     namespace: String,
 }
 
 pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
-    let source = target.source().file;
-    let text = fs::read_to_string(&source).with_context(|| source.display().to_string())?;
+    let installation = target.configured()?;
+    let file = installation.file();
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let config: Value = serde_json::from_str(&text)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", source.display())))?;
+        .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
     let written = secrets::by_value(&config);
     if !written.is_empty() {
         let places = written.join(", ");
         return Err(Failure::Usage(format!("a ConfigMap is no place for secrets: give a file for {places}")));
     }
+    let authority = args.database_ca.as_ref().map(fs::read_to_string).transpose().context("--database-ca")?;
     let deployment = Deployment {
         namespace: &args.namespace,
         image: &args.image,
         gateway_image: &args.gateway_image,
-        digest: digest(&[&text, &args.image]),
+        digest: digest(&[&text, &args.image, authority.as_deref().unwrap_or_default()]),
+        authority: authority.as_deref(),
         text: &text,
         config: &config,
     };

@@ -33,6 +33,8 @@ pub(super) struct Deployment<'a> {
     pub gateway_image: &'a str,
     /// Of configuration and image: what it is written into is made anew when they change.
     pub digest: String,
+    /// Whose certificates the database's servers have.
+    pub authority: Option<&'a str>,
     /// The configuration file as it is.
     pub text: &'a str,
     pub config: &'a Value,
@@ -46,10 +48,13 @@ impl Deployment<'_> {
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": { "name": self.namespace, "labels": { "pod-security.kubernetes.io/enforce": enforced } },
         });
-        let config = json!({
+        let mut config = json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": self.metadata("huiyin"),
             "data": { "huiyin.json": self.text },
         });
+        if let Some(authority) = self.authority {
+            config["data"]["postgres-ca.pem"] = json!(authority);
+        }
         let mut objects = vec![namespace, config, self.closed(), self.names()];
         objects.push(self.reach("apply", &[], &self.outward(true, true)));
         for service in self.enabled() {

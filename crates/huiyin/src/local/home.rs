@@ -222,6 +222,7 @@ mod tests {
         let passwords = || BTreeMap::from([("reader".to_owned(), Secret::new("word"))]);
         Servers {
             database: Database {
+                tls_ca: None,
                 host: "/tmp/somewhere".into(),
                 port: 5432,
                 name: "huiyin".into(),

@@ -229,6 +229,7 @@ impl Local {
     pub fn database(&self) -> Database {
         let password = |role: &Role| (role.name().to_owned(), Secret::new(self.secrets.password(*role)));
         Database {
+            tls_ca: None,
             host: self.stack.postgres.socket_folder().display().to_string(),
             port: local_stack::SOCKET_PORT,
             name: DATABASE.to_owned(),

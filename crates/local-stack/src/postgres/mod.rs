@@ -4,9 +4,11 @@
 
 mod admin;
 mod cluster;
+mod network;
 mod socket;
 mod standby;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,6 +61,8 @@ pub struct PrivatePostgres {
     cluster: Cluster,
     socket: SocketFolder,
     durability: Durability,
+    /// Where it listens besides, with TLS alone.
+    network: std::sync::Mutex<Option<IpAddr>>,
 }
 
 impl PrivatePostgres {
@@ -80,7 +84,8 @@ impl PrivatePostgres {
         let account = Account::for_postgres(Some(&place.join(cluster::DATA)))?;
         let cluster = Cluster::provide(programs, &place, account, durability, progress).await?;
         let socket = SocketFolder::make(&cluster.data, &cluster.account)?;
-        let postgres = Self { process: Mutex::new(None), cluster, socket, durability };
+        let network = std::sync::Mutex::default();
+        let postgres = Self { process: Mutex::new(None), cluster, socket, durability, network };
         progress("starting Postgres");
         postgres.boot().await?;
         Ok(postgres)
@@ -211,7 +216,13 @@ impl PrivatePostgres {
         let mut args = vec!["-D".into(), self.cluster.data.clone().into()];
         args.extend(["-k".into(), self.socket.path().into()]);
         let mut set = |name: &str, value: &str| args.extend(["-c".into(), format!("{name}={value}").into()]);
-        set("listen_addresses", "");
+        match self.address() {
+            Some(address) => {
+                set("listen_addresses", &address.to_string());
+                set("ssl", "on");
+            }
+            None => set("listen_addresses", ""),
+        }
         set("port", &SOCKET_PORT.to_string());
         set("unix_socket_permissions", "0700");
         set("max_connections", &MAX_CONNECTIONS.to_string());
