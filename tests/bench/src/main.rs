@@ -3,12 +3,14 @@
 
 mod chaos;
 mod fold;
+mod idle;
 mod latency;
 mod load;
 mod raw;
 mod stack;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -41,6 +43,15 @@ enum Command {
     Chaos(chaos::Arguments),
     /// Folds the same load with one, two and three `room-state`.
     Replicas,
+    /// What `room-state` uses while many rooms are quiet.
+    Idle {
+        /// Rooms, of which none says anything.
+        #[arg(long, default_value_t = 100_000)]
+        rooms: usize,
+        /// For how long it is measured.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// A service of a chaos run.
     #[command(hide = true)]
     Service {
@@ -66,6 +77,9 @@ async fn command(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Some(Command::Chaos(chaos)) => chaos::run(chaos).await,
         Some(Command::Replicas) => replicas(arguments).await.map(|report| println!("{report:#}")),
+        Some(Command::Idle { rooms, seconds }) => {
+            idle(*rooms, *seconds).await.map(|report| println!("{report:#}"))
+        }
         _ => run(arguments).await.map(|report| println!("{report:#}")),
     };
     match done {
@@ -97,6 +111,13 @@ async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
         "latency": latency,
         "memory": { "peak_mb": peak_memory_mb()? },
     });
+    stack.stop().await;
+    Ok(report)
+}
+
+async fn idle(rooms: usize, seconds: u64) -> Result<serde_json::Value> {
+    let stack = BenchStack::start(&|line| eprintln!("· {line}")).await?;
+    let report = idle::measure(&stack, rooms, Duration::from_secs(seconds)).await?;
     stack.stop().await;
     Ok(report)
 }
