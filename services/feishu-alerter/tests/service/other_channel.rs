@@ -2,7 +2,7 @@
 //! that it has sent, and says twice whatever is sent twice.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -33,11 +33,11 @@ struct Robot {
 
 impl Robot {
     fn fail(&self, failing: Failing) {
-        self.failing.lock().unwrap().push_back(failing);
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).push_back(failing);
     }
 
     fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().clone()
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -107,10 +107,13 @@ impl Channel for Robot {
         _: DateTime<Utc>,
     ) -> Result<String, DeliveryError> {
         assert_eq!(address, GROUP);
-        let failing = self.failing.lock().unwrap().pop_front();
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         // What is not confirmed was said all the same.
         if failing.is_none_or(|(_, unconfirmed)| unconfirmed) {
-            self.said.lock().unwrap().push(payload.as_str().unwrap_or_default().to_owned());
+            self.said
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(payload.as_str().unwrap_or_default().to_owned());
         }
         match failing {
             Some((remedy, unconfirmed)) => Err(error(remedy, unconfirmed)),
