@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use store::role::Role;
@@ -143,7 +143,7 @@ pub fn connect_options(database: &Database, role: Role) -> anyhow::Result<PgConn
         .passwords
         .get(role.name())
         .with_context(|| format!("database.passwords.{role}: expected the password of the role `{role}`"))?;
-    Ok(base_options(database).username(role.name()).password(password.expose()))
+    Ok(base_options(database)?.username(role.name()).password(password.expose()))
 }
 
 /// How the superuser reaches the configured database server.
@@ -152,19 +152,29 @@ pub fn admin_options(database: &Database) -> anyhow::Result<PgConnectOptions> {
         .passwords
         .get("admin")
         .context("database.passwords.admin: expected the superuser's password")?;
-    Ok(base_options(database).username(&database.admin).password(password.expose()))
+    Ok(base_options(database)?.username(&database.admin).password(password.expose()))
 }
 
-fn base_options(database: &Database) -> PgConnectOptions {
+fn base_options(database: &Database) -> anyhow::Result<PgConnectOptions> {
     let options = PgConnectOptions::new_without_pgpass().database(&database.name);
     let options = match &database.tls_ca {
-        Some(authority) => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(authority),
+        Some(authority) => {
+            // The driver says neither which file nor whose setting.
+            let pem = std::fs::read_to_string(authority);
+            let pem = pem.with_context(|| format!("database.tls_ca: cannot read {}", authority.display()))?;
+            let path = authority.display();
+            ensure!(
+                pem.contains("BEGIN CERTIFICATE"),
+                "database.tls_ca: {path}: expected certificates (PEM)"
+            );
+            options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(authority)
+        }
         None => options,
     };
-    match database.servers().and_then(|servers| servers.into_iter().next()) {
+    Ok(match database.servers().and_then(|servers| servers.into_iter().next()) {
         Some(first) => database::reached(&first, &options),
         None => options,
-    }
+    })
 }
 
 /// A service's pool. Connections are made when they are needed.

@@ -47,8 +47,8 @@ pub struct Service {
     pub secrets: &'static [Secrets],
     /// The port that the proxy of a deployment in containers forwards to it.
     pub port: Option<u16>,
-    /// Of several processes one works, and the others stand by.
-    pub singleton: bool,
+    /// What several processes of it do.
+    pub several: Several,
     /// Whether a configuration has work for it.
     pub enabled: fn(&Config) -> bool,
     /// What people call it.
@@ -57,6 +57,27 @@ pub struct Service {
     pub impact: &'static str,
     /// Whether nobody sees who waits while it is down: neither cards nor tables are kept up.
     pub blinds: bool,
+}
+
+/// What several processes of one service do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Several {
+    /// All of them work.
+    Work,
+    /// One works; another takes over within seconds, so that a second one is worth running.
+    TakeOver,
+    /// One works; another waits for its end, as while a release is rolled out.
+    Wait,
+}
+
+impl Several {
+    /// How many are worth running.
+    pub const fn replicas(self) -> u8 {
+        match self {
+            Self::Work | Self::TakeOver => 2,
+            Self::Wait => 1,
+        }
+    }
 }
 
 /// What it means for customers that no messages come in.
@@ -74,7 +95,7 @@ const PLAIN: Service = Service {
     watches: Watches::Nobody,
     secrets: &[],
     port: None,
-    singleton: false,
+    several: Several::Work,
     enabled: |_| true,
     title: "",
     impact: "一部分功能停下，恢复后继续。",
@@ -90,7 +111,7 @@ pub const SERVICES: &[Service] = &[
         watches: Watches::One(Role::FeishuAlerter),
         secrets: &[Secrets { path: "ingest.", files: &["webhook_import", "gateway_token"] }, FALLBACK],
         port: Some(8080),
-        singleton: true,
+        several: Several::Wait,
         title: "采集服务",
         impact: NOT_CAPTURING,
         blinds: true,
@@ -102,7 +123,7 @@ pub const SERVICES: &[Service] = &[
         consumers: &[Consumer::RoomStateChat, Consumer::RoomStateCommand],
         // Cards are held while it is behind.
         measures_lag: true,
-        singleton: true,
+        several: Several::TakeOver,
         title: "判定服务",
         impact: "消息仍在保存，不会丢；但等待不再更新，提醒卡片会先停下，恢复后继续。",
         blinds: true,
@@ -112,7 +133,7 @@ pub const SERVICES: &[Service] = &[
         role: Role::VikaSync,
         consumers: &[Consumer::VikaSync],
         secrets: &[Secrets { path: "vika.sync_token", files: &["vika_sync_token"] }],
-        singleton: true,
+        several: Several::TakeOver,
         enabled: |config| config.vika.enabled,
         title: "写表服务",
         impact: "维格表停止更新，不要再照着它判断谁在等待；提醒卡片照常发送。",
@@ -122,7 +143,7 @@ pub const SERVICES: &[Service] = &[
         role: Role::VikaReconcile,
         publishes: &[subject::COMMAND_ALL],
         secrets: &[Secrets { path: "vika.reconcile_token", files: &["vika_reconcile_token"] }],
-        singleton: true,
+        several: Several::Wait,
         enabled: |config| config.vika.enabled,
         title: "读表服务",
         impact: "经理在维格表里的修改和勾选暂时不生效，恢复后会补上；提醒卡片照常发送。",

@@ -45,13 +45,14 @@ type Numbered = (usize, Fact, Option<Trace>);
 #[derive(Default)]
 struct Folded {
     changed: Vec<Changed>,
-    /// By delivery; those that are not named are done.
+    /// By delivery.
     outcomes: Vec<(usize, Outcome)>,
 }
 
 impl Folded {
     fn of(applied: Applied, facts: &[Numbered]) -> Self {
-        let mut folded = Self { changed: applied.changed, outcomes: Vec::new() };
+        let done = facts.iter().map(|(index, ..)| (*index, Outcome::Done)).collect();
+        let mut folded = Self { changed: applied.changed, outcomes: done };
         for contradiction in applied.contradictions {
             let same = |fact: &Fact| fact.is(&contradiction.entry, contradiction.seq);
             let contradicting = facts.iter().filter(|(_, fact, _)| same(fact));
@@ -74,7 +75,8 @@ impl Folded {
 
 impl Handler for ChatHandler {
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::Done; batch.len()];
+        // Whatever comes of a part that is given up: nothing of it is known to be stored.
+        let mut outcomes = vec![Outcome::Retry(RETRY_AFTER); batch.len()];
         let mut facts: Vec<Numbered> = Vec::with_capacity(batch.len());
         for (index, delivery) in batch.iter().enumerate() {
             match Fact::read(delivery) {

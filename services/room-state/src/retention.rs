@@ -27,10 +27,12 @@ async fn round(ctx: &Context, publish: &PublishHandle, before: Timestamp) -> Res
     loop {
         let rooms = rooms_with_texts(&mut *ctx.db.acquire().await?, before, ROOMS).await?;
         for room in &rooms {
-            while !blank(ctx, publish, room, before).await? {
+            let mut over = false;
+            while !over {
                 if ctx.shutdown.requested() {
                     return Ok(());
                 }
+                over = blank(ctx, publish, room, before).await?;
             }
         }
         if rooms.is_empty() {

@@ -30,6 +30,10 @@ const IDLE: Duration = Duration::from_secs(4);
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// For how long it goes on without a bus, which may be there for others.
 const BUS_PATIENCE: Duration = Duration::from_secs(4);
+/// A fold that has not come to the end of a batch for so many seconds hangs: another process may reach what it waits for.
+const HANGS_AFTER: u64 = 120;
+/// What is in flight when the turn is over has so long; then it is dropped, as if the process had died.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Works or stands by until the shutdown is requested. Ends earlier if a part of the work ends by itself.
 pub async fn run(ctx: Context, publish: PublishHandle) {
@@ -69,11 +73,15 @@ async fn work(ctx: &Context, publish: &PublishHandle, mut lease: Lease) -> anyho
         () = until_over(&turn, &mut lease) => {}
     }
     turn.shutdown.request();
-    if !ctx.shutdown.requested() {
-        // What is in flight may hang, and nobody is to wait for it.
-        drop(lease);
+    if ctx.shutdown.requested() {
+        return parts.await;
     }
-    parts.await
+    // What is in flight may hang, and nobody is to wait for it.
+    drop(lease);
+    tokio::time::timeout(GRACE, parts).await.unwrap_or_else(|_elapsed| {
+        tracing::warn!("what was under way when the turn ended is given up");
+        Ok(())
+    })
 }
 
 /// What the one whose turn it is does.
@@ -101,7 +109,7 @@ pub fn parts(turn: &Context, publish: &PublishHandle) -> Tasks {
     tasks
 }
 
-/// Resolves when the lease is lost, the bus has been away for long, or the shutdown is requested.
+/// Resolves when the lease is lost, the bus has been away for long, a fold hangs, or the shutdown is requested.
 async fn until_over(turn: &Context, lease: &mut Lease) {
     let mut connected = Instant::now();
     while !turn.shutdown.requested() {
@@ -111,6 +119,13 @@ async fn until_over(turn: &Context, lease: &mut Lease) {
         }
         if let Err(error) = lease.check().await {
             return tracing::warn!(error = chain(&error), "not folding any more");
+        }
+        let silent = turn.health.silent();
+        let hanging = [Consumer::RoomStateChat, Consumer::RoomStateCommand]
+            .into_iter()
+            .find(|fold| silent.get(fold.name()).is_some_and(|silence| *silence >= HANGS_AFTER));
+        if let Some(fold) = hanging {
+            return tracing::warn!(consumer = fold.name(), "not folding any more: a batch hangs");
         }
         if turn.bus.is_connected() {
             connected = Instant::now();

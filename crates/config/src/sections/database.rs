@@ -23,7 +23,7 @@ pub struct Database {
     /// Database name.
     pub name: String,
     /// Path of a certificate authority (PEM) that the servers' TLS certificates, made out for the names in `host`, must
-    /// come from; `null`: TLS where a server offers it, and nobody looks at its certificate.
+    /// come from, if not from one that browsers trust; `null`: TLS where a server offers it, and nobody looks at its certificate.
     #[serde(default)]
     pub tls_ca: Option<PathBuf>,
     /// Passwords by role: each service's own (`room_state` for `room-state`), `operator`, `reader`, and `admin`, the

@@ -19,8 +19,6 @@ const SECRETS_FOLDER: &str = "/run/secrets";
 const SECRET_MODE: u32 = 0o440;
 /// A service finishes what is in flight within 8 s.
 const GRACE_SECONDS: u32 = 12;
-/// Processes of a service of which all work.
-const WORKERS: u32 = 2;
 /// The namespace from which metrics may be asked for.
 const MONITORING: &str = "monitoring";
 const GATEWAY: &str = "gateway";
@@ -145,7 +143,7 @@ impl Deployment<'_> {
 
     fn service(&self, service: &Service) -> Vec<Value> {
         let name = service.program();
-        let replicas = if service.singleton { 1 } else { WORKERS };
+        let replicas = service.several.replicas();
         let mut ports = Vec::new();
         ports.extend(service.port.map(|port| json!({ "name": "http", "containerPort": port })));
         ports.extend(self.health_port().map(|port| json!({ "name": "health", "containerPort": port })));
@@ -236,17 +234,20 @@ impl Deployment<'_> {
         })
     }
 
-    /// Nobody reaches anybody, but for what the policies beside it allow.
+    /// Of Huiyin nobody reaches anybody, but for what the policies beside it allow.
     fn closed(&self) -> Value {
-        let spec = json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] });
-        json!({ "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": self.metadata("closed"), "spec": spec })
+        let spec =
+            json!({ "podSelector": { "matchLabels": part_of() }, "policyTypes": ["Ingress", "Egress"] });
+        json!({ "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": self.metadata("default-deny"), "spec": spec })
     }
 
     /// Everybody may look up names.
     fn names(&self) -> Value {
         let ports = ["UDP", "TCP"].map(|protocol| json!({ "protocol": protocol, "port": 53 }));
-        let spec = json!({ "podSelector": {}, "policyTypes": ["Egress"], "egress": [{ "ports": ports }] });
-        json!({ "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": self.metadata("names"), "spec": spec })
+        let spec = json!({
+            "podSelector": { "matchLabels": part_of() }, "policyTypes": ["Egress"], "egress": [{ "ports": ports }],
+        });
+        json!({ "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": self.metadata("allow-dns"), "spec": spec })
     }
 
     /// Who reaches a program, and whom it reaches.
@@ -286,6 +287,11 @@ impl Deployment<'_> {
         }
         vec![json!({ "ports": reached.into_iter().map(tcp).collect::<Vec<_>>() })]
     }
+}
+
+/// What all of them have.
+fn part_of() -> Value {
+    json!({ "app.kubernetes.io/part-of": "huiyin" })
 }
 
 fn labels(name: &str) -> Value {

@@ -357,6 +357,8 @@ async fn every_verb_works_on_a_deployment() -> Result<()> {
     until("the webhook listens", || async { Ok(tokio::net::TcpStream::connect(listen).await.is_ok()) })
         .await?;
 
+    let applied = huiyin_in(folder.path(), &["apply"]).await?;
+    assert_eq!(applied.code, 0, "{}", applied.err);
     // By the usual file, and by one that is named. What runs services itself is no verb of a deployment.
     let runs = |verb: &'static str| trial(verb, &["--help"], 0, "Usage:");
     for (number, before) in [vec![], vec!["--config", "config/huiyin.json"]].iter().enumerate() {

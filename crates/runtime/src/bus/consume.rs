@@ -43,6 +43,8 @@ const SLOW_BATCH: Duration = Duration::from_secs(5);
 const QUICK_BATCH: Duration = Duration::from_secs(1);
 /// A batch of long messages ends earlier.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Delivered ahead and not asked for yet, at most so many bytes.
+const PULL_BYTES: usize = 2 * BATCH_BYTES;
 /// Deliveries of one message after which each further one is warned about.
 const MANY_DELIVERIES: i64 = 5;
 
@@ -171,6 +173,7 @@ async fn session<H: Handler>(
     let messages = opened
         .stream()
         .max_messages_per_batch(consumer.batch())
+        .max_bytes_per_batch(PULL_BYTES)
         .expires(EXPIRES)
         .heartbeat(HEARTBEAT)
         .messages()

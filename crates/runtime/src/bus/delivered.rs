@@ -74,13 +74,18 @@ impl Delivered {
     pub(super) async fn in_progress_while(&mut self, handling: impl Future<Output = ()>, batch: &[&Message]) {
         let mut handling = pin!(handling);
         let hangs_at = Instant::now() + HANGS_AFTER;
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut handling => return,
-                () = tokio::time::sleep_until(self.tell_at), if self.tell_at < hangs_at => {}
+        let telling = async {
+            while self.tell_at < hangs_at {
+                tokio::time::sleep_until(self.tell_at).await;
+                self.tell(batch).await;
             }
-            self.tell(batch).await;
+            std::future::pending::<()>().await;
+        };
+        // Side by side: without a connection telling waits for one, and the batch is not to wait with it.
+        tokio::select! {
+            biased;
+            () = &mut handling => {}
+            () = telling => {}
         }
     }
 

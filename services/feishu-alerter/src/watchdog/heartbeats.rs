@@ -56,7 +56,10 @@ impl HeartbeatTracker {
                 service.starts.retain(|(instance, _)| *instance != beat.instance);
             }
             BeatKind::Alive => {
-                service.last = Some(now);
+                // Whoever stands by does no work: if nobody else is there, nobody does.
+                if !beat.standby {
+                    service.last = Some(now);
+                }
                 let known = service.instances.contains_key(&beat.instance);
                 if !known && beat.at - beat.started_at <= JUST_STARTED {
                     service.starts.push((beat.instance.clone(), now));
@@ -164,6 +167,12 @@ mod tests {
         assert_eq!(tracker.silence("room-state", after(100)).as_secs(), 60, "a panic is no sign of life");
         tracker.record(beat(BeatKind::Alive, "b", 0), after(95));
         assert_eq!(tracker.silence("room-state", after(100)).as_secs(), 5, "any replica will do");
+        tracker.record(Beat { standby: true, ..beat(BeatKind::Alive, "c", 0) }, after(120));
+        assert_eq!(
+            tracker.silence("room-state", after(125)).as_secs(),
+            30,
+            "one that stands by does no work"
+        );
     }
 
     #[test]

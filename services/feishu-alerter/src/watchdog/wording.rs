@@ -58,7 +58,7 @@ pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
     match kind {
         AlarmKind::Silent { service } => AlarmText {
             title: format!("服务没有心跳：{service}"),
-            what: format!("{service} 不再发出心跳：可能已退出、卡住，或所在机器断网。"),
+            what: format!("{service} 不再发出心跳，或只剩待命的进程：可能已退出、卡住，或所在机器断网。"),
             impact: impact_of(service),
             steps: blind(service).into_iter().chain(restart_steps(service, on)).collect(),
             afterwards: None,

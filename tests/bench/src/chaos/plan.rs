@@ -9,8 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
-use runtime::services::{SERVICES, Service};
-use store::role::Role;
+use runtime::services::SERVICES;
 
 use super::proxy::LinkState;
 
@@ -134,12 +133,9 @@ pub enum Link {
 
 /// The replicas that run: service and number. Two of whatever may run more than once, and of those whose standby takes over.
 pub static REPLICAS: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
-    let has_standby =
-        |service: &Service| !service.singleton || matches!(service.role, Role::RoomState | Role::VikaSync);
-    let count = |service: &Service| if has_standby(service) { 2 } else { 1 };
     SERVICES
         .iter()
-        .flat_map(|service| (1..=count(service)).map(move |number| (service.program(), number)))
+        .flat_map(|service| (1..=service.several.replicas()).map(move |number| (service.program(), number)))
         .collect()
 });
 
