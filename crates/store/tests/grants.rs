@@ -73,6 +73,7 @@ const OWNERS: &[Owner] = &[
     owner("vika_sync_*", VikaSync, ALL_ROWS, &[VikaReconcile, Reader]),
     owner("vika_reconcile_*", VikaReconcile, ALL_ROWS, &[VikaSync, Reader]),
     owner("alert_*", FeishuAlerter, ALL_ROWS, &[Reader]),
+    owner("notification*", FeishuAlerter, ALL_ROWS, &[Reader]),
     Owner { tables: "_sqlx_migrations", role: None, may: &[], readers: &Role::ALL },
 ];
 

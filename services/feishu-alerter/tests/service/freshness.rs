@@ -146,12 +146,12 @@ async fn rooms_that_cannot_be_read_hold_up_no_other() -> Result<()> {
 
     let repaired = "update rooms set state = (select state from rooms where room = 'webhook:r2') where room = 'webhook:a1'";
     sqlx::query(repaired).execute(&scene.stack.admin).await?;
-    let known =
-        "select count(*) from alert_rooms where room = 'webhook:a1' and version = 1 and retry_at is null";
+    // `room-state` may have written it meanwhile: it has never been judged by the rules in force.
+    let known = "select count(*) from alert_rooms seen join rooms using (room)
+                 where room = 'webhook:a1' and seen.version = rooms.version and retry_at is null";
     until("the repaired room is taken in", || async {
-        // A look that read it before may put it off once more. Each makes all of them due again, which takes it a while.
+        // A look that read it before may put it off once more.
         scene.advance(1);
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         Ok(scene.count(known).await? == 1)
     })
     .await?;
