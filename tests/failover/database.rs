@@ -272,7 +272,7 @@ async fn what_waits_for_a_primary_that_never_answers_is_given_up() -> Result<()>
     world.primary.wait_for_standby(true).await?;
     let load = world.start_services().await?;
     load.goes_on("the start").await?;
-    // A fold begins another turn; a service of which a part says nothing any more ends, to be started again.
+    // A fold asks for the lease again; a service of which a part says nothing any more ends, to be started again.
     let waits = async |ctx: Context| {
         ctx.health.beat("waits");
         std::future::pending().await

@@ -48,7 +48,7 @@ pub struct Service {
     /// The port that the proxy of a deployment in containers forwards to it.
     pub port: Option<u16>,
     /// What several processes of it do.
-    pub several: Several,
+    pub redundancy: Redundancy,
     /// Whether a configuration has work for it.
     pub enabled: fn(&Config) -> bool,
     /// What people call it.
@@ -61,21 +61,21 @@ pub struct Service {
 
 /// What several processes of one service do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Several {
+pub enum Redundancy {
     /// All of them work.
-    Work,
+    ActiveActive,
     /// One works; another takes over within seconds, so that a second one is worth running.
-    TakeOver,
+    ActiveStandby,
     /// One works; another waits for its end, as while a release is rolled out.
-    Wait,
+    Single,
 }
 
-impl Several {
+impl Redundancy {
     /// How many are worth running.
     pub const fn replicas(self) -> u8 {
         match self {
-            Self::Work | Self::TakeOver => 2,
-            Self::Wait => 1,
+            Self::ActiveActive | Self::ActiveStandby => 2,
+            Self::Single => 1,
         }
     }
 }
@@ -95,7 +95,7 @@ const PLAIN: Service = Service {
     watches: Watches::Nobody,
     secrets: &[],
     port: None,
-    several: Several::Work,
+    redundancy: Redundancy::ActiveActive,
     enabled: |_| true,
     title: "",
     impact: "一部分功能停下，恢复后继续。",
@@ -111,7 +111,7 @@ pub const SERVICES: &[Service] = &[
         watches: Watches::One(Role::FeishuAlerter),
         secrets: &[Secrets { path: "ingest.", files: &["webhook_import", "gateway_token"] }, FALLBACK],
         port: Some(8080),
-        several: Several::Wait,
+        redundancy: Redundancy::Single,
         title: "采集服务",
         impact: NOT_CAPTURING,
         blinds: true,
@@ -123,7 +123,7 @@ pub const SERVICES: &[Service] = &[
         consumers: &[Consumer::RoomStateChat, Consumer::RoomStateCommand],
         // Cards are held while it is behind.
         measures_lag: true,
-        several: Several::TakeOver,
+        redundancy: Redundancy::ActiveStandby,
         title: "判定服务",
         impact: "消息仍在保存，不会丢；但等待不再更新，提醒卡片会先停下，恢复后继续。",
         blinds: true,
@@ -133,7 +133,7 @@ pub const SERVICES: &[Service] = &[
         role: Role::VikaSync,
         consumers: &[Consumer::VikaSync],
         secrets: &[Secrets { path: "vika.sync_token", files: &["vika_sync_token"] }],
-        several: Several::TakeOver,
+        redundancy: Redundancy::ActiveStandby,
         enabled: |config| config.vika.enabled,
         title: "写表服务",
         impact: "维格表停止更新，不要再照着它判断谁在等待；提醒卡片照常发送。",
@@ -143,7 +143,7 @@ pub const SERVICES: &[Service] = &[
         role: Role::VikaReconcile,
         publishes: &[subject::COMMAND_ALL],
         secrets: &[Secrets { path: "vika.reconcile_token", files: &["vika_reconcile_token"] }],
-        several: Several::Wait,
+        redundancy: Redundancy::Single,
         enabled: |config| config.vika.enabled,
         title: "读表服务",
         impact: "经理在维格表里的修改和勾选暂时不生效，恢复后会补上；提醒卡片照常发送。",

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use runtime::bus::Consumer;
 use runtime::config::{self, ConfigError, Source};
-use runtime::services::{self, SERVICES, Service, Several};
+use runtime::services::{self, Redundancy, SERVICES, Service};
 use store::role::Role;
 
 fn read(file: &str) -> String {
@@ -145,8 +145,11 @@ fn the_map_shows_each_service() {
     assert_eq!(rows, programs());
     let scaled = "a second `ingest`, `room-state`, `vika-sync` or `vika-reconcile` stands by";
     let containers = read("docs/containers.md").replace("\n  ", " ");
-    let singletons: BTreeSet<&str> =
-        SERVICES.iter().filter(|service| service.several != Several::Work).map(Service::program).collect();
+    let singletons: BTreeSet<&str> = SERVICES
+        .iter()
+        .filter(|service| service.redundancy != Redundancy::ActiveActive)
+        .map(Service::program)
+        .collect();
     assert!(containers.contains(scaled), "docs/containers.md says which stand by");
     assert_eq!(singletons, scaled.split('`').skip(1).step_by(2).collect());
 }

@@ -31,10 +31,10 @@ impl ActionKind {
     }
 
     /// The command that ends a wait, and its id, for somebody who has seen the room up to an entry. `None`: it ends none.
-    pub fn ends(self, card: &CardUuid, done: &Done, wait: &WaitId, seen_up_to: &str) -> Option<Ending> {
+    pub fn request(self, card: &CardUuid, done: &Done, wait: &WaitId, seen_up_to: &str) -> Option<Request> {
         let (wait, seen_up_to) = (wait.clone(), EntryId(seen_up_to.to_owned()));
         match self {
-            Self::NoReplyNeeded => Some(Ending {
+            Self::NoReplyNeeded => Some(Request {
                 id: Cancel { card: card.clone(), undone: done.undone() }.command(),
                 round: done.undone(),
                 command: CommandKind::Cancel {
@@ -44,7 +44,7 @@ impl ActionKind {
                 },
                 confirmed: wording::TOAST_DONE,
             }),
-            Self::Answered => Some(Ending {
+            Self::Answered => Some(Request {
                 id: answered(card),
                 round: 0,
                 command: CommandKind::ConfirmAnswered { wait, seen_up_to },
@@ -56,7 +56,7 @@ impl ActionKind {
 }
 
 /// What an action that ends a wait asks for.
-pub struct Ending {
+pub struct Request {
     pub id: CommandId,
     /// How often what it says had been taken back before.
     pub round: i32,

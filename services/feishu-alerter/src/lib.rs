@@ -34,8 +34,8 @@ use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use crate::actions::ActionServer;
+use crate::channel::Channel;
 use crate::channel::feishu::Feishu;
-use crate::channel::{Channel, Channels};
 use crate::outbox::Deliverer;
 use crate::planner::changes::Changes;
 
@@ -77,8 +77,8 @@ pub async fn run_beside(
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
     let feishu: Arc<dyn Channel> = Arc::new(Feishu::new(client.clone()));
-    let channels = Channels::new(std::iter::once(feishu).chain(others));
-    let deliverer = Deliverer::new(ctx.clone(), &channels, rules.clone(), made.clone());
+    let channels = std::iter::once(feishu).chain(others);
+    let deliverer = Deliverer::new(ctx.clone(), channels, rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
         watchdog::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);

@@ -16,10 +16,10 @@ use tokio::task::JoinSet;
 use crate::entry::Fact;
 use crate::failure::{Failure, RETRY_AFTER, guarded};
 use crate::fold::{Applied, Changed, RoomWork, apply};
-use crate::kept::KeptStates;
 use crate::point;
 use crate::publish::PublishHandle;
 use crate::stages::Stages;
+use crate::state_cache::StateCache;
 
 /// Fewer facts than these are folded in one transaction.
 const WORTH_TWO: usize = 64;
@@ -35,7 +35,7 @@ pub struct ChatHandler {
 struct Lane {
     ctx: Context,
     rules: Arc<RulesCache>,
-    kept: Arc<KeptStates>,
+    cache: Arc<StateCache>,
 }
 
 /// A fact, and of the delivery that brought it its place in the batch and its trace.
@@ -129,7 +129,7 @@ fn dead(reason: &'static str, explanation: String) -> Outcome {
 impl ChatHandler {
     /// Ready to fold.
     pub fn new(ctx: Context, rules: Arc<RulesCache>, publish: PublishHandle) -> Self {
-        Self { publish, lane: Lane { ctx, rules, kept: Arc::default() } }
+        Self { publish, lane: Lane { ctx, rules, cache: Arc::default() } }
     }
 
     /// Each part in a task of its own, which ends with this one.
@@ -191,7 +191,7 @@ impl Lane {
         let keys: Vec<RoomKey> = rooms.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
         let mut stages = Stages::start();
         let mut tx = self.ctx.db.begin().await?;
-        let locked = rooms::lock_kept(&mut tx, &keys, self.kept.take(&keys), now).await?;
+        let locked = rooms::lock_with_cached(&mut tx, &keys, self.cache.take(&keys), now).await?;
         stages.done("lock");
         let newest = locked.first().map_or(0, |room| room.rules_version);
         let rules = self.rules.at_least(&mut tx, newest).await?;
@@ -218,7 +218,7 @@ impl Lane {
         let work = work.into_iter().map(RoomWork::placed).collect();
         let mut applied = apply(&mut tx, work, &rules, now, &mut stages).await?;
         tx.commit().await?;
-        self.kept.keep(std::mem::take(&mut applied.written), now);
+        self.cache.keep(std::mem::take(&mut applied.written), now);
         stages.done("commit");
         metrics::counter!("messages_folded_total").increment(facts.len() as u64);
         Ok(applied)

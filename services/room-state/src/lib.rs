@@ -2,14 +2,14 @@
 //!
 //! It reads CHAT and COMMAND, writes `rooms`, `timeline`, `waits`, `commands` and `fold_progress`, and publishes
 //! wake-ups on ROOM. Nothing else writes those tables, and nothing here sends anything to people. Of several processes one
-//! works and the others stand by: see [`turn`].
+//! works and the others stand by: see [`leader`].
 
 mod chat;
 mod command;
 mod entry;
 pub mod failure;
 mod fold;
-mod kept;
+mod leader;
 mod lines;
 mod notice;
 mod progress;
@@ -19,7 +19,7 @@ mod refold;
 mod rejudge;
 mod retention;
 mod stages;
-mod turn;
+mod state_cache;
 mod wording;
 
 use runtime::{Context, Tasks};
@@ -43,18 +43,18 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let publish = publisher.handle();
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     tasks.spawn("publish", publisher.run());
-    tasks.spawn("turn", turn::run(ctx, publish));
+    tasks.spawn("lead", leader::run(ctx, publish));
     tasks.finish().await
 }
 
-/// Works whoever else does, as one that has lost its turn does until it learns of it. For tests: what it does then must be
+/// Works whoever else does, as one that has lost the lease does until it learns of it. For tests: what it does then must be
 /// harmless.
 ///
 /// # Errors
 /// If a part of it ends by itself.
-pub async fn run_out_of_turn(ctx: Context) -> anyhow::Result<()> {
+pub async fn run_without_lease(ctx: Context) -> anyhow::Result<()> {
     let publisher = Publisher::new(ctx.clone());
-    let mut tasks = turn::parts(&ctx, &publisher.handle());
+    let mut tasks = leader::parts(&ctx, &publisher.handle());
     tasks.spawn("publish", publisher.run());
     tasks.finish().await
 }

@@ -143,7 +143,7 @@ impl Deployment<'_> {
 
     fn service(&self, service: &Service) -> Vec<Value> {
         let name = service.program();
-        let replicas = service.several.replicas();
+        let replicas = service.redundancy.replicas();
         let mut ports = Vec::new();
         ports.extend(service.port.map(|port| json!({ "name": "http", "containerPort": port })));
         ports.extend(self.health_port().map(|port| json!({ "name": "health", "containerPort": port })));

@@ -49,6 +49,31 @@ pub struct NewNotification<'a> {
     pub urgent: bool,
 }
 
+impl<'a> NewNotification<'a> {
+    /// One that is to be sent, is of no rung, and asks for nothing.
+    pub const fn new(
+        subject: &'a Subject,
+        step: Step,
+        to: &'a Address,
+        severity: Severity,
+        due_at: Timestamp,
+    ) -> Self {
+        Self {
+            subject,
+            step,
+            to,
+            room: None,
+            ask_day: None,
+            threshold_seconds: 0,
+            severity,
+            due_at,
+            status: InitialStatus::Pending,
+            alarm: None,
+            urgent: false,
+        }
+    }
+}
+
 /// How a new notification begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InitialStatus {

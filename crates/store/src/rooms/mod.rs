@@ -55,9 +55,9 @@ pub struct Revision {
     pub at: Timestamp,
 }
 
-/// What a fold goes on from, kept from when it was written.
+/// What a fold goes on from, as it was written.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct CachedState {
     /// By which writing.
     pub revision: Revision,
     /// The fold so far.
@@ -158,20 +158,20 @@ pub async fn lock(
     rooms: &[RoomKey],
     now: Timestamp,
 ) -> Result<Vec<LockedRoom>, sqlx::Error> {
-    lock_kept(connection, rooms, BTreeMap::new(), now).await
+    lock_with_cached(connection, rooms, BTreeMap::new(), now).await
 }
 
-/// The same; what is kept of a room is not read again, if it is still what was written last.
-pub async fn lock_kept(
+/// The same; what is cached of a room is not read again, if it is still what was written last.
+pub async fn lock_with_cached(
     connection: &mut PgConnection,
     rooms: &[RoomKey],
-    mut kept: BTreeMap<RoomKey, Kept>,
+    mut cached: BTreeMap<RoomKey, CachedState>,
     now: Timestamp,
 ) -> Result<Vec<LockedRoom>, sqlx::Error> {
     let keys: Vec<String> = rooms.iter().map(ToString::to_string).collect();
-    let rows = lock_existing(connection, rooms, &keys, &kept).await?;
+    let rows = lock_existing(connection, rooms, &keys, &cached).await?;
     if rows.len() == rooms.len() {
-        return rows.into_iter().map(|row| row.read(&mut kept)).collect();
+        return rows.into_iter().map(|row| row.read(&mut cached)).collect();
     }
     let sources: Vec<&str> = rooms.iter().map(|room| room.source.as_str()).collect();
     sqlx::query!(
@@ -187,14 +187,14 @@ pub async fn lock_kept(
     )
     .execute(&mut *connection)
     .await?;
-    let rows = lock_existing(connection, rooms, &keys, &kept).await?;
-    rows.into_iter().map(|row| row.read(&mut kept)).collect()
+    let rows = lock_existing(connection, rooms, &keys, &cached).await?;
+    rows.into_iter().map(|row| row.read(&mut cached)).collect()
 }
 
 /// A row of a locked room.
 struct LockedRow {
     room: String,
-    /// Null too if what is kept of the room is what was written last.
+    /// Null too if what is cached of the room is what was written last.
     state: Option<String>,
     last_lines: Option<String>,
     topic: String,
@@ -209,12 +209,12 @@ struct LockedRow {
 }
 
 impl LockedRow {
-    fn read(self, kept: &mut BTreeMap<RoomKey, Kept>) -> Result<LockedRoom, sqlx::Error> {
+    fn read(self, cached: &mut BTreeMap<RoomKey, CachedState>) -> Result<LockedRoom, sqlx::Error> {
         let room: RoomKey = parse(&self.room, "room")?;
         let revision = Revision { version: self.version, at: self.updated_at };
-        let kept = kept.remove(&room).filter(|kept| kept.revision == revision);
-        let (state, last_lines) = if let Some(kept) = kept {
-            (kept.state, kept.last_lines)
+        let cached = cached.remove(&room).filter(|cached| cached.revision == revision);
+        let (state, last_lines) = if let Some(cached) = cached {
+            (cached.state, cached.last_lines)
         } else {
             let lines = self.last_lines.as_deref().unwrap_or("[]");
             (fold_state(self.state.as_deref())?, from_text(lines, "last_lines")?)
@@ -238,9 +238,9 @@ async fn lock_existing(
     connection: &mut PgConnection,
     rooms: &[RoomKey],
     keys: &[String],
-    kept: &BTreeMap<RoomKey, Kept>,
+    cached: &BTreeMap<RoomKey, CachedState>,
 ) -> Result<Vec<LockedRow>, sqlx::Error> {
-    let revisions = || rooms.iter().map(|room| kept.get(room).map(|kept| kept.revision));
+    let revisions = || rooms.iter().map(|room| cached.get(room).map(|cached| cached.revision));
     let versions: Vec<Option<i64>> = revisions().map(|one| one.map(|one| one.version)).collect();
     let written: Vec<Option<Timestamp>> = revisions().map(|one| one.map(|one| one.at)).collect();
     sqlx::query_as!(

@@ -177,19 +177,19 @@ impl Endpoint {
     ) -> anyhow::Result<(Toast, String)> {
         let Pressed { key, notification, subject, done } = card;
         let seen_up_to = notification.seen_up_to.as_deref();
-        let ending = seen_up_to.and_then(|seen| action.ends(key, done, &notification.follows, seen));
-        let Some(ending) = ending else { return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned())) };
-        if let Some(text) = pointless(card, action, ending.round, now) {
+        let request = seen_up_to.and_then(|seen| action.request(key, done, &notification.follows, seen));
+        let Some(request) = request else { return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned())) };
+        if let Some(text) = pointless(card, action, request.round, now) {
             return Ok((Toast::Info, text));
         }
         let by = by.await;
-        self.ask(ending.id, subject, &by, ending.command).await?;
+        self.ask(request.id, subject, &by, request.command).await?;
         let mut connection = self.ctx.db.acquire().await?;
-        let (id, action, round) = (notification.id, action.name(), ending.round);
+        let (id, action, round) = (notification.id, action.name(), request.round);
         let first = actions::record(&mut connection, id, action, round, &by, now).await?;
         metrics::counter!("feishu_actions_total").increment(1);
         Ok(if first == by {
-            (Toast::Success, ending.confirmed.to_owned())
+            (Toast::Success, request.confirmed.to_owned())
         } else {
             (Toast::Info, wording::toast_handled_by(&first))
         })

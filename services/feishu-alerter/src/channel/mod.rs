@@ -3,7 +3,6 @@
 
 pub mod feishu;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -94,18 +93,4 @@ pub enum Remedy {
     StopChannel,
     /// The channel's quota is used up: stop all of its calls for longer.
     StopForQuota,
-}
-
-/// Every channel that is switched on.
-#[derive(Clone, Default)]
-pub struct Channels(Vec<Arc<dyn Channel>>);
-
-impl Channels {
-    pub fn new(channels: impl IntoIterator<Item = Arc<dyn Channel>>) -> Self {
-        Self(channels.into_iter().collect())
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Channel>> {
-        self.0.iter()
-    }
 }

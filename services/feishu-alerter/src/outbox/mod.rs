@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::pace::{Pace, Pause};
-use crate::channel::{Channel, Channels, DeliveryError, Remedy};
+use crate::channel::{Channel, DeliveryError, Remedy};
 use crate::failure::Failure;
 use crate::freshness;
 
@@ -110,13 +110,18 @@ fn finished(ended: Result<Address, tokio::task::JoinError>, busy: &mut BTreeSet<
 
 impl Deliverer {
     /// Ready to run; `wake` is notified when there may be something to do.
-    pub fn new(ctx: Context, channels: &Channels, rules: Arc<RulesCache>, wake: Arc<Notify>) -> Self {
-        let outlet = |channel: &Arc<dyn Channel>| Outlet {
+    pub fn new(
+        ctx: Context,
+        channels: impl Iterator<Item = Arc<dyn Channel>>,
+        rules: Arc<RulesCache>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        let outlet = |channel: Arc<dyn Channel>| Outlet {
             pace: Pace::new(channel.limits().call_spacing),
             pause: Pause::of(channel.name()),
-            channel: channel.clone(),
+            channel,
         };
-        let outlets = channels.iter().map(outlet).collect();
+        let outlets = channels.map(outlet).collect();
         Self { ctx, outlets, rules, wake, holder: runtime::random::token() }
     }
 

@@ -229,18 +229,11 @@ impl<'k> Known<'k> {
         'k: 'n,
     {
         let calendar = self.context.rules().calendar(self.room.state.stage);
+        let due_at = calendar.deadline(self.wait.opened.at, rung.0);
         NewNotification {
-            subject: &self.subject,
-            step: Step::Rung(rung),
-            to,
             room: Some(&self.room.room),
-            ask_day: None,
             threshold_seconds: i64::try_from(rung.0).unwrap_or(i64::MAX),
-            severity,
-            due_at: calendar.deadline(self.wait.opened.at, rung.0),
-            status: InitialStatus::Pending,
-            alarm: None,
-            urgent: false,
+            ..NewNotification::new(&self.subject, Step::Rung(rung), to, severity, due_at)
         }
     }
 }

@@ -38,17 +38,9 @@ pub async fn insert_cards(
         let owner = room.state.owner.as_ref();
         for to in book.of_audience(owner, Audience::OwnerAndPublic) {
             let new = NewNotification {
-                subject: &subject,
-                step: Step::Left,
-                to: &to,
                 room: Some(&room.room),
-                ask_day: None,
-                threshold_seconds: 0,
-                severity: SEVERITY,
-                due_at: absence.at,
                 status: if phase.live { InitialStatus::Pending } else { InitialStatus::Rehearsed },
-                alarm: None,
-                urgent: false,
+                ..NewNotification::new(&subject, Step::Left, &to, SEVERITY, absence.at)
             };
             notifications::insert(connection, &new, &as_json(&CardState::WAITING)?, now).await?;
         }

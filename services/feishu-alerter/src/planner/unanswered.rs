@@ -12,7 +12,7 @@ use domain::notification::{Step, Subject};
 use domain::rules::{Rules, Severity};
 use runtime::Context;
 use runtime::config::Feishu;
-use store::alerts::notifications::{self, InitialStatus, NewNotification};
+use store::alerts::notifications::{self, NewNotification};
 use store::alerts::unanswered;
 use store::rules::RulesCache;
 
@@ -46,19 +46,8 @@ impl Mornings {
         let is_due = context.phase.live && context.phase.since.is_none_or(|since| at >= since);
         if is_due && !unanswered::list(&mut connection, at, 1).await?.0.is_empty() {
             let wanted = as_json(&CardState::WAITING)?;
-            let new = NewNotification {
-                subject: &Subject::Unanswered,
-                step: Step::Day(day),
-                to: &context.book(feishu).public(),
-                room: None,
-                ask_day: None,
-                threshold_seconds: 0,
-                severity: SEVERITY,
-                due_at: at,
-                status: InitialStatus::Pending,
-                alarm: None,
-                urgent: false,
-            };
+            let to = context.book(feishu).public();
+            let new = NewNotification::new(&Subject::Unanswered, Step::Day(day), &to, SEVERITY, at);
             if notifications::insert(&mut connection, &new, &wanted, now).await? {
                 tracing::info!(%day, "a list of all who still wait is due");
             }

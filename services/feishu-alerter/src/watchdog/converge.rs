@@ -11,7 +11,7 @@ use runtime::Context;
 use runtime::config::Watchdog;
 use serde_json::Value;
 use store::alerts::alarms::{self, Alarm, NewAlarm};
-use store::alerts::notifications::{self, InitialStatus, NewNotification};
+use store::alerts::notifications::{self, NewNotification};
 use store::sqlx::PgConnection;
 
 use super::alarm_kind::AlarmKind;
@@ -139,18 +139,13 @@ impl Pass<'_> {
         kind: &AlarmKind,
     ) -> Result<(), Failure> {
         let shown = Shown { kind: kind.clone(), since: alarm.since, state: State::Active };
+        let subject = Subject::Alarm { key: alarm.key.clone(), raised_at: alarm.raised_at };
+        let step = Step::Repeat((self.now - alarm.raised_at).num_seconds());
+        let to = feishu_chat(&self.watchdog.operators_chat);
         let new = NewNotification {
-            subject: &Subject::Alarm { key: alarm.key.clone(), raised_at: alarm.raised_at },
-            step: Step::Repeat((self.now - alarm.raised_at).num_seconds()),
-            to: &feishu_chat(&self.watchdog.operators_chat),
-            room: None,
-            ask_day: None,
-            threshold_seconds: 0,
-            severity: kind.severity(),
-            due_at: self.now,
-            status: InitialStatus::Pending,
             alarm: Some(alarm.id),
             urgent: kind.is_urgent() && !self.watchdog.operators.is_empty(),
+            ..NewNotification::new(&subject, step, &to, kind.severity(), self.now)
         };
         notifications::insert(connection, &new, &written(&shown)?, self.now).await?;
         Ok(())

@@ -5,6 +5,7 @@ use events::command::CommandKind;
 use serde_json::json;
 use store::role::Role;
 use store::sqlx;
+use testkit::Running;
 use testkit::company::{CHEN, LI, Person, WANG, says};
 
 use crate::support::{CLOSED, LINE, Scene, Seen, TO_ALL, TO_LI, TO_WANG, room};
@@ -134,9 +135,8 @@ async fn a_card_that_waits_for_the_former_owner_is_dropped() -> Result<()> {
     scene.stop(alerter).await
 }
 
-/// People's chats stand in the rules, which change while it runs.
-#[tokio::test]
-async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
+/// The last rung of an owner who has no chat.
+async fn told_in_public() -> Result<(Scene, Running)> {
     let mut scene = Scene::start().await?;
     scene.set_chat("王小售", None).await?;
     let alerter = scene.alerter().await?;
@@ -144,6 +144,13 @@ async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
     scene.advance(75);
     scene.until_colours(TO_ALL, &["grey"]).await?;
     scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
+    Ok((scene, alerter))
+}
+
+/// People's chats stand in the rules, which change while it runs.
+#[tokio::test]
+async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
+    let (mut scene, alerter) = told_in_public().await?;
     scene.set_chat("王小售", Some(TO_WANG)).await?;
     scene.until_colours(TO_WANG, &["grey"]).await?;
     scene.until_looked().await?;
@@ -154,13 +161,7 @@ async fn an_owner_who_gets_a_chat_only_later_is_told_then() -> Result<()> {
 /// The public chat stands in the configuration, which is read at the start.
 #[tokio::test]
 async fn another_public_chat_is_told_at_the_next_start() -> Result<()> {
-    let mut scene = Scene::start().await?;
-    scene.set_chat("王小售", None).await?;
-    let alerter = scene.alerter().await?;
-    scene.asks("r1", WANG).await?;
-    scene.advance(75);
-    scene.until_colours(TO_ALL, &["grey"]).await?;
-    scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
+    let (mut scene, alerter) = told_in_public().await?;
     alerter.stop().await?;
     sqlx::query(
         "insert into alert_schedule (wait, room, rules_version)

@@ -128,7 +128,7 @@ async fn a_standby_takes_over_from_one_that_does_not_run() -> Result<()> {
     let stopped = Instant::now();
     until_it(&waiting, false).await?;
     goes_on(&stack, stopped).await?;
-    // It learns that it is not its turn any more, and changes nothing.
+    // It learns that another leads, and changes nothing.
     publish(&stack, &[says("r1", WANG, past(&stack, 60), "在的")]).await?;
     until_entries(&stack, 3).await?;
     first.end().await?;

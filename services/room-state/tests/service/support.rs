@@ -34,7 +34,7 @@ pub async fn start(stack: &Stack) -> Result<Running> {
 
 /// Runs the service beside another that works, as if each of them had the lease.
 pub async fn start_out_of_turn(stack: &Stack) -> Result<Running> {
-    stack.run(Role::RoomState, room_state::run_out_of_turn).await
+    stack.run(Role::RoomState, room_state::run_without_lease).await
 }
 
 /// Entries in the timeline.

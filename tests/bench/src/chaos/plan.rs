@@ -135,7 +135,9 @@ pub enum Link {
 pub static REPLICAS: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
     SERVICES
         .iter()
-        .flat_map(|service| (1..=service.several.replicas()).map(move |number| (service.program(), number)))
+        .flat_map(|service| {
+            (1..=service.redundancy.replicas()).map(move |number| (service.program(), number))
+        })
         .collect()
 });
 

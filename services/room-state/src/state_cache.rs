@@ -1,4 +1,4 @@
-//! States of rooms kept from batch to batch, so that a batch needs not read and parse what the last one wrote.
+//! States of rooms, cached from batch to batch, so that a batch needs not read and parse what the last one wrote.
 //!
 //! What is true is decided by the revision under the room's lock: what another process, a command or a sweep wrote
 //! meanwhile is read. A room is taken out for a fold and comes back with its commit; whatever fails leaves nothing behind.
@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::Timestamp;
 use domain::id::RoomKey;
 use hashlink::LruCache;
-use store::rooms::{Kept, Revision};
+use store::rooms::{CachedState, Revision};
 
 use crate::fold::Written;
 
@@ -18,26 +18,26 @@ use crate::fold::Written;
 const ROOMS: usize = 50_000;
 const BYTES: usize = 48 * 1024 * 1024;
 
-pub struct KeptStates(Mutex<States>);
+pub struct StateCache(Mutex<States>);
 
 struct States {
-    rooms: LruCache<RoomKey, (Kept, usize)>,
+    rooms: LruCache<RoomKey, (CachedState, usize)>,
     bytes: usize,
 }
 
-impl Default for KeptStates {
+impl Default for StateCache {
     fn default() -> Self {
         Self(Mutex::new(States { rooms: LruCache::new_unbounded(), bytes: 0 }))
     }
 }
 
-impl KeptStates {
+impl StateCache {
     fn states(&self) -> MutexGuard<'_, States> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes out what is kept of these rooms.
-    pub fn take(&self, rooms: &[RoomKey]) -> BTreeMap<RoomKey, Kept> {
+    pub fn take(&self, rooms: &[RoomKey]) -> BTreeMap<RoomKey, CachedState> {
         let mut states = self.states();
         rooms.iter().filter_map(|room| Some((room.clone(), states.remove(room)?))).collect()
     }
@@ -47,23 +47,23 @@ impl KeptStates {
         let mut states = self.states();
         for Written { room, version, state, last_lines, bytes } in written {
             let revision = Revision { version, at };
-            states.insert(room, Kept { revision, state, last_lines }, bytes);
+            states.insert(room, CachedState { revision, state, last_lines }, bytes);
         }
-        metrics::gauge!("room_states_kept")
+        metrics::gauge!("room_states_cached")
             .set(f64::from(u32::try_from(states.rooms.len()).unwrap_or(u32::MAX)));
     }
 }
 
 impl States {
-    fn remove(&mut self, room: &RoomKey) -> Option<Kept> {
-        let (kept, bytes) = self.rooms.remove(room)?;
+    fn remove(&mut self, room: &RoomKey) -> Option<CachedState> {
+        let (cached, bytes) = self.rooms.remove(room)?;
         self.bytes -= bytes;
-        Some(kept)
+        Some(cached)
     }
 
-    fn insert(&mut self, room: RoomKey, kept: Kept, bytes: usize) {
+    fn insert(&mut self, room: RoomKey, cached: CachedState, bytes: usize) {
         self.remove(&room);
-        self.rooms.insert(room, (kept, bytes));
+        self.rooms.insert(room, (cached, bytes));
         self.bytes += bytes;
         while self.rooms.len() > ROOMS || self.bytes > BYTES {
             let Some((_, (_, bytes))) = self.rooms.remove_lru() else { return };
@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    impl KeptStates {
+    impl StateCache {
         fn held(&self) -> (usize, usize) {
             let states = self.states();
             (states.rooms.len(), states.bytes)
@@ -92,16 +92,16 @@ mod tests {
 
     #[test]
     fn as_many_are_kept_as_there_is_room_for() {
-        let (kept, at) = (KeptStates::default(), Timestamp::UNIX_EPOCH);
-        kept.keep((0..4).map(|n| written(n, BYTES / 3)).collect(), at);
+        let (cache, at) = (StateCache::default(), Timestamp::UNIX_EPOCH);
+        cache.keep((0..4).map(|n| written(n, BYTES / 3)).collect(), at);
         let rooms: Vec<RoomKey> = (0..4).map(|n| written(n, 0).room).collect();
-        let left = kept.take(&rooms);
+        let left = cache.take(&rooms);
         assert!(left.len() == 3 && !left.contains_key(&rooms[0]), "the oldest went");
-        assert!(kept.take(&rooms).is_empty(), "whoever takes them has them alone");
-        assert_eq!(kept.held(), (0, 0));
-        kept.keep((0..ROOMS + 5).map(|n| written(n, 1)).collect(), at);
-        assert_eq!(kept.held(), (ROOMS, ROOMS));
-        kept.keep(vec![written(ROOMS, 7)], at);
-        assert_eq!(kept.held(), (ROOMS, ROOMS + 6), "the same room again");
+        assert!(cache.take(&rooms).is_empty(), "whoever takes them has them alone");
+        assert_eq!(cache.held(), (0, 0));
+        cache.keep((0..ROOMS + 5).map(|n| written(n, 1)).collect(), at);
+        assert_eq!(cache.held(), (ROOMS, ROOMS));
+        cache.keep(vec![written(ROOMS, 7)], at);
+        assert_eq!(cache.held(), (ROOMS, ROOMS + 6), "the same room again");
     }
 }

@@ -1,4 +1,4 @@
-//! Whose turn it is: of several `room-state` the one that has the lease folds, decides, sweeps and notes progress; the
+//! Which process leads: of several `room-state` the one that has the lease folds, decides, sweeps and notes progress; the
 //! others stand by and take over within seconds when it dies, does not run, or does not reach the bus.
 //!
 //! Two that fold side by side are slower than one: each takes another stretch of the same rooms, and whoever is first makes
@@ -32,7 +32,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 const BUS_PATIENCE: Duration = Duration::from_secs(4);
 /// A fold that has not come to the end of a batch for so many seconds hangs: another process may reach what it waits for.
 const HANGS_AFTER: u64 = 120;
-/// What is in flight when the turn is over has so long; then it is dropped, as if the process had died.
+/// What is in flight when it leads no more has so long; then it is dropped, as if the process had died.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Works or stands by until the shutdown is requested. Ends earlier if a part of the work ends by itself.
@@ -65,69 +65,69 @@ async fn acquire(ctx: &Context) -> Option<Lease> {
 /// Works until the shutdown is requested, or another is to work.
 async fn work(ctx: &Context, publish: &PublishHandle, mut lease: Lease) -> anyhow::Result<()> {
     ctx.health.done(PART);
-    let turn = Context { shutdown: ctx.shutdown.child(), ..ctx.clone() };
+    let leading = Context { shutdown: ctx.shutdown.child(), ..ctx.clone() };
     publish.send_recent();
-    let mut parts = pin!(parts(&turn, publish).finish());
+    let mut parts = pin!(parts(&leading, publish).finish());
     tokio::select! {
         ended = &mut parts => return ended,
-        () = until_over(&turn, &mut lease) => {}
+        () = until_over(&leading, &mut lease) => {}
     }
-    turn.shutdown.request();
+    leading.shutdown.request();
     if ctx.shutdown.requested() {
         return parts.await;
     }
     // What is in flight may hang, and nobody is to wait for it.
     drop(lease);
     tokio::time::timeout(GRACE, parts).await.unwrap_or_else(|_elapsed| {
-        tracing::warn!("what was under way when the turn ended is given up");
+        tracing::warn!("what was under way when this process ceased to lead is given up");
         Ok(())
     })
 }
 
-/// What the one whose turn it is does.
-pub fn parts(turn: &Context, publish: &PublishHandle) -> Tasks {
+/// What the leader does.
+pub fn parts(ctx: &Context, publish: &PublishHandle) -> Tasks {
     let rules = Arc::new(RulesCache::default());
-    let mut tasks = Tasks::new(turn.shutdown.clone());
+    let mut tasks = Tasks::new(ctx.shutdown.clone());
     {
-        let ctx = turn.clone();
+        let ctx = ctx.clone();
         let mut handler = chat::ChatHandler::new(ctx.clone(), rules.clone(), publish.clone());
         tasks.spawn("chat", async move {
             consume(&ctx.bus, Consumer::RoomStateChat, &mut handler, &ctx.shutdown, &ctx.health).await;
         });
     }
     {
-        let ctx = turn.clone();
+        let ctx = ctx.clone();
         let mut handler = command::CommandHandler::new(ctx.clone(), rules.clone(), publish.clone());
         tasks.spawn("command", async move {
             command::until_chat_is_folded(&ctx).await;
             consume(&ctx.bus, Consumer::RoomStateCommand, &mut handler, &ctx.shutdown, &ctx.health).await;
         });
     }
-    tasks.spawn("refold", refold::run(turn.clone(), rules, publish.clone()));
-    tasks.spawn("retention", retention::run(turn.clone(), publish.clone()));
-    tasks.spawn("progress", progress::run(turn.clone()));
+    tasks.spawn("refold", refold::run(ctx.clone(), rules, publish.clone()));
+    tasks.spawn("retention", retention::run(ctx.clone(), publish.clone()));
+    tasks.spawn("progress", progress::run(ctx.clone()));
     tasks
 }
 
 /// Resolves when the lease is lost, the bus has been away for long, a fold hangs, or the shutdown is requested.
-async fn until_over(turn: &Context, lease: &mut Lease) {
+async fn until_over(ctx: &Context, lease: &mut Lease) {
     let mut connected = Instant::now();
-    while !turn.shutdown.requested() {
+    while !ctx.shutdown.requested() {
         tokio::select! {
-            () = turn.shutdown.wait() => return,
+            () = ctx.shutdown.wait() => return,
             () = tokio::time::sleep(CHECK_EVERY) => {}
         }
         if let Err(error) = lease.check().await {
             return tracing::warn!(error = chain(&error), "not folding any more");
         }
-        let silent = turn.health.silent();
+        let silent = ctx.health.silent();
         let hanging = [Consumer::RoomStateChat, Consumer::RoomStateCommand]
             .into_iter()
             .find(|fold| silent.get(fold.name()).is_some_and(|silence| *silence >= HANGS_AFTER));
         if let Some(fold) = hanging {
             return tracing::warn!(consumer = fold.name(), "not folding any more: a batch hangs");
         }
-        if turn.bus.is_connected() {
+        if ctx.bus.is_connected() {
             connected = Instant::now();
         } else if connected.elapsed() > BUS_PATIENCE {
             return tracing::warn!("not folding any more: the bus is not reached");
