@@ -17,6 +17,9 @@ use crate::load::{Load, ROOMS, until_all_are_there};
 /// What a stream that has no leader is asked again after.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
+/// Longer than a request to the bus waits for its answer.
+const LEADERLESS: Duration = Duration::from_secs(7);
+
 /// Capture and rooms over a cluster.
 struct World {
     stack: Stack,
@@ -135,6 +138,22 @@ async fn a_node_is_cut_off_with_the_services_on_it() -> Result<()> {
     world.cluster.cut_off(lonely, false);
     load.goes_on("the healing").await?;
     world.nothing_is_lost_or_doubled(load, 1).await
+}
+
+/// Servers that start together have no leader for a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_are_declared_once_there_is_a_leader() -> Result<()> {
+    let world = World::set(3).await?;
+    let nodes = world.cluster.nodes();
+    nodes[1].kill().await;
+    nodes[2].kill().await;
+    let jetstream = world.bus.jetstream().clone();
+    let declaring = tokio::spawn(async move { declare(&jetstream, 3).await });
+    tokio::time::sleep(LEADERLESS).await;
+    ensure!(!declaring.is_finished(), "given up, or declared by a minority");
+    nodes[1].boot().await?;
+    declaring.await??;
+    Ok(())
 }
 
 /// What an installation goes through that grows; and a stream on one node is gone with it, which is what this is for.

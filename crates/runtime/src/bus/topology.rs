@@ -3,11 +3,13 @@
 //! Limits retention everywhere: a work queue forgets which ids it has seen when the server restarts, and would store a
 //! message twice. `backoff` nowhere: it overrides the acknowledgement wait, so that slow work is delivered twice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context as JetStream;
+use async_nats::jetstream::Error as JetStreamError;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::stream::{
     Config, ConsumerError, ConsumerErrorKind, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
@@ -17,6 +19,9 @@ use super::BusError;
 use crate::services::{SERVICES, Service};
 
 const DAY: Duration = Duration::from_hours(24);
+/// How long a cluster may take to find its leader.
+const LEADER_LIMIT: Duration = Duration::from_mins(1);
+const DECLARE_AGAIN: Duration = Duration::from_millis(500);
 /// Within this time the bus itself drops a repeated message id.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(10);
 /// How long the server waits for an acknowledgement, or a word that a message is in progress, before it delivers again.
@@ -155,41 +160,100 @@ fn persist_mode_of_room(replicas: usize) -> Option<PersistenceMode> {
 }
 
 /// Creates or updates every stream and durable consumer, kept on so many servers of the bus. Safe to run again and beside
-/// itself.
+/// itself. Servers that have only just started have no leader yet, whom they all ask: it is tried again for
+/// [`LEADER_LIMIT`].
+///
+/// # Errors
+/// At once if the server refuses; if it cannot be asked, after that time.
 pub async fn declare(jetstream: &JetStream, replicas: usize) -> Result<(), BusError> {
+    let deadline = Instant::now() + LEADER_LIMIT;
+    loop {
+        match declare_once(jetstream, replicas).await {
+            Ok(()) => return Ok(()),
+            Err(failed) if failed.passes && Instant::now() < deadline => {
+                tracing::warn!(error = %failed.error, "the bus is not ready for streams, trying again");
+                tokio::time::sleep(DECLARE_AGAIN).await;
+            }
+            Err(failed) => return Err(failed.error),
+        }
+    }
+}
+
+/// Something could not be declared.
+struct Failed {
+    error: BusError,
+    /// Whether it may go well a little later.
+    passes: bool,
+}
+
+impl Failed {
+    fn new(what: String, source: async_nats::Error, passes: bool) -> Self {
+        Self { error: BusError::Declare { what, source }, passes }
+    }
+}
+
+async fn declare_once(jetstream: &JetStream, replicas: usize) -> Result<(), Failed> {
     forget_unchangeable_room(jetstream, replicas).await?;
     for config in streams(replicas) {
         let what = format!("stream {}", config.name);
-        jetstream
-            .create_or_update_stream(config)
-            .await
-            .map_err(|source| BusError::Declare { what, source: source.into() })?;
+        jetstream.create_or_update_stream(config).await.map_err(|error| {
+            let passes = match error.kind() {
+                CreateStreamErrorKind::TimedOut
+                | CreateStreamErrorKind::JetStreamUnavailable
+                | CreateStreamErrorKind::Response => true,
+                CreateStreamErrorKind::JetStream(refused) => refusal_passes(&refused),
+                _ => false,
+            };
+            Failed::new(what, error.into(), passes)
+        })?;
     }
     for consumer in Consumer::ALL {
-        jetstream.create_consumer_on_stream(consumer.config(), consumer.stream()).await.map_err(
-            |source| BusError::Declare {
-                what: format!("consumer {}", consumer.name()),
-                source: source.into(),
-            },
-        )?;
+        jetstream.create_consumer_on_stream(consumer.config(), consumer.stream()).await.map_err(|error| {
+            let passes = match error.kind() {
+                ConsumerErrorKind::TimedOut | ConsumerErrorKind::Request | ConsumerErrorKind::Other => true,
+                ConsumerErrorKind::JetStream(refused) => refusal_passes(&refused),
+                _ => false,
+            };
+            Failed::new(format!("consumer {}", consumer.name()), error.into(), passes)
+        })?;
     }
     Ok(())
 }
 
 /// ROOM was once kept in memory, and the server changes neither where a stream is kept nor how it is written. It holds
 /// nothing but wake-ups.
-async fn forget_unchangeable_room(jetstream: &JetStream, replicas: usize) -> Result<(), BusError> {
-    let failed = |source| BusError::Declare { what: "stream ROOM".to_owned(), source };
-    if let Ok(stream) = jetstream.get_stream("ROOM").await
-        && {
-            let config = &stream.cached_info().config;
-            let mode = persist_mode_of_room(replicas).unwrap_or_default();
-            config.storage == StorageType::Memory || config.persist_mode.unwrap_or_default() != mode
-        }
-    {
-        jetstream.delete_stream("ROOM").await.map_err(|error| failed(error.into()))?;
+async fn forget_unchangeable_room(jetstream: &JetStream, replicas: usize) -> Result<(), Failed> {
+    let failed = |error: GetStreamError| {
+        let passes = match error.kind() {
+            GetStreamErrorKind::Request => true,
+            GetStreamErrorKind::JetStream(refused) => refusal_passes(&refused),
+            _ => false,
+        };
+        Failed::new("stream ROOM".to_owned(), error.into(), passes)
+    };
+    let stream = match jetstream.get_stream("ROOM").await {
+        Ok(stream) => stream,
+        Err(error) if is_not_found(&error) => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let config = &stream.cached_info().config;
+    let mode = persist_mode_of_room(replicas).unwrap_or_default();
+    if config.storage == StorageType::Memory || config.persist_mode.unwrap_or_default() != mode {
+        jetstream.delete_stream("ROOM").await.map_err(failed)?;
     }
     Ok(())
+}
+
+fn is_not_found(error: &GetStreamError) -> bool {
+    matches!(error.kind(), GetStreamErrorKind::JetStream(refused) if refused.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
+/// Whether a cluster says this only until it has found itself: it has no leader, knows too few of its servers yet, or
+/// has not told all of them of a stream made a moment ago.
+fn refusal_passes(refused: &JetStreamError) -> bool {
+    const UNAVAILABLE: usize = 503;
+    refused.code() == UNAVAILABLE
+        || matches!(refused.error_code(), ErrorCode::CLUSTER_NO_PEERS | ErrorCode::STREAM_NOT_FOUND)
 }
 
 /// Deletes every stream with all that it holds. For a demo that starts afresh; nothing else calls it.
