@@ -2,11 +2,13 @@
 //! since machines are noisy. With `chaos`: runs in which everything fails, and checks of what was promised.
 
 mod chaos;
+mod company;
 mod fold;
 mod idle;
 mod latency;
 mod load;
 mod raw;
+mod service;
 mod stack;
 
 use std::process::ExitCode;
@@ -43,16 +45,16 @@ enum Command {
     Chaos(chaos::Arguments),
     /// Folds the same load with one, two and three `room-state`.
     Replicas,
-    /// What `room-state` uses while many rooms are quiet.
+    /// What all services, Postgres and the bus use while many rooms are quiet.
     Idle {
         /// Rooms, of which none says anything.
         #[arg(long, default_value_t = 100_000)]
         rooms: usize,
         /// For how long it is measured.
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = 180)]
         seconds: u64,
     },
-    /// A service of a chaos run.
+    /// A service as a process of its own.
     #[command(hide = true)]
     Service {
         /// Which.
@@ -66,7 +68,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match &arguments.command {
-        Some(Command::Service { name, pace }) => chaos::service::run(name, pace),
+        Some(Command::Service { name, pace }) => service::run(name, pace),
         _ => command(&arguments),
     }
 }
@@ -116,10 +118,7 @@ async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
 }
 
 async fn idle(rooms: usize, seconds: u64) -> Result<serde_json::Value> {
-    let stack = BenchStack::start(&|line| eprintln!("· {line}")).await?;
-    let report = idle::measure(&stack, rooms, Duration::from_secs(seconds)).await?;
-    stack.stop().await;
-    Ok(report)
+    idle::measure(rooms, Duration::from_secs(seconds)).await
 }
 
 /// Each on a stack of its own, on this one machine: what more processes win where Postgres and the bus share its cores.

@@ -71,11 +71,12 @@ impl Sheet {
     }
 
     pub fn row(&self, id: &str) -> Option<&Row> {
-        self.rows.iter().find(|r| r.id == id)
+        // From the end: what is asked for is mostly what was made last.
+        self.rows.iter().rfind(|r| r.id == id)
     }
 
     pub fn row_mut(&mut self, id: &str) -> Option<&mut Row> {
-        self.rows.iter_mut().find(|r| r.id == id)
+        self.rows.iter_mut().rfind(|r| r.id == id)
     }
 
     /// Appends a row without cells; the numbering columns get their next number.

@@ -5,9 +5,8 @@
 mod check;
 mod faults;
 mod people;
-mod plan;
+pub mod plan;
 mod proxy;
-pub mod service;
 mod world;
 
 use std::path::PathBuf;

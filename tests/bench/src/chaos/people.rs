@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::plan::{PersonAction, Post, STAFF, ScriptedMessage};
-use super::world::{World, vika_token};
+use super::world::World;
+use crate::company::vika_token;
 
 /// The pause before a request is sent again.
 const AGAIN: Duration = Duration::from_millis(100);

@@ -1,7 +1,7 @@
 //! The stage of a run: private servers, simulators, a proxy on every link, and the services as processes.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,21 +19,16 @@ use store::sqlx::PgPool;
 use store::sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
 
-use super::plan::{Link, Plan, RATE, REPLICAS, STAFF};
+use super::plan::{Link, Plan, RATE, REPLICAS};
 use super::proxy::{LinkState, Proxy};
-use super::service::Service;
+use crate::company::{self, Addresses, VIKA_USERS, free_port, vika_token};
+use crate::service::Service;
 
 /// Connections for what the run does itself.
 const POOL_SIZE: u32 = 4;
-/// The space in the sample configuration.
-const SPACE: &str = "spcDemo000001";
 /// Everything that ours log, and what the libraries under them log at their most talkative useful level.
 const LOG_FILTER: &str = "debug,domain=trace,events=trace,store=trace,runtime=trace,vika=trace,ingest=trace,\
     room_state=trace,vika_sync=trace,vika_reconcile=trace,feishu_alerter=trace";
-/// Users of the Vika space: the name of the token's secret and the user's name.
-pub const VIKA_USERS: [(&str, &str); 3] =
-    [("sync", "回音写表"), ("reconcile", "回音读表"), ("manager", "顾样山")];
-
 /// Everything of a run.
 pub struct World {
     /// The time of services and simulators.
@@ -58,15 +53,6 @@ pub struct World {
     pub folder: TempDir,
 }
 
-/// Addresses of a run.
-struct Addresses {
-    ingest: SocketAddr,
-    callbacks: Vec<SocketAddr>,
-    vika: String,
-    feishu: String,
-    sheets: Value,
-}
-
 impl World {
     /// Sets the stage; services are not started yet.
     pub async fn start(plan: &Plan) -> Result<Self> {
@@ -82,12 +68,17 @@ impl World {
             Pace { began: Clock::system().now(), epoch: plan.epoch, rate: RATE, leaps: plan.leaps.clone() };
         let clock = Clock::paced(pace.clone());
         let (ingest, callbacks) = (free_port()?, vec![free_port()?, free_port()?]);
-        let vika = vika::start(vika_config(&local, &clock)).await?;
-        let feishu = feishu::start(feishu_config(&local, &clock, callbacks[0])?).await?;
-        let sheets = create_sheets(&vika.url, &local, &clock).await?;
-        let addresses =
-            Addresses { ingest, callbacks, vika: vika.url.clone(), feishu: feishu.base_url(), sheets };
-        let config = load(&configuration(&local, &addresses)?)?;
+        let vika = vika::start(company::vika_config(&local, &clock, RATE)).await?;
+        let feishu = feishu::start(company::feishu_config(&local, &clock, callbacks[0])?).await?;
+        let sheets = company::create_sheets(&vika.url, &local, &clock).await?;
+        let addresses = Addresses {
+            ingest,
+            callback: callbacks[0],
+            vika: vika.url.clone(),
+            feishu: feishu.base_url(),
+            sheets,
+        };
+        let config = company::load(&configuration(&local, &addresses)?)?;
         let now = clock.now();
         local.apply_rules(&config.rules, now - TimeDelta::days(30), now).await?;
         local.go_live(now - TimeDelta::days(20)).await?;
@@ -95,12 +86,12 @@ impl World {
         for (index, (name, number)) in REPLICAS.iter().copied().enumerate() {
             let replica = format!("{name}-{number}");
             let service = Service::new(name, replica.clone(), folder.path(), &pace)?;
-            let mine = proxies(index, &replica, &local, &addresses, folder.path(), &mut links).await?;
+            let mine =
+                proxies(index, &replica, &local, (&addresses, &callbacks), folder.path(), &mut links).await?;
             std::fs::write(service.config(), mine.to_string())?;
             services.push(Arc::new(service));
         }
         let http = runtime::http::client_within(Duration::from_secs(10))?;
-        let callbacks = addresses.callbacks;
         Ok(Self {
             clock,
             began,
@@ -191,127 +182,12 @@ async fn shorten_ack_wait(bus: &Bus) -> Result<()> {
     Ok(())
 }
 
-/// The Vika token of a user.
-pub fn vika_token(local: &Local, name: &str) -> String {
-    format!("usk{}", local.secrets().get(&format!("vika.{name}")))
-}
-
-fn vika_config(local: &Local, clock: &Clock) -> vika::VikaConfig {
-    let clock = clock.clone();
-    vika::VikaConfig {
-        clock: Arc::new(move || clock.now()),
-        tokens: VIKA_USERS
-            .iter()
-            .map(|(name, user)| vika::VikaToken { token: vika_token(local, name), user: (*user).into() })
-            .collect(),
-        spaces: vec![vika::VikaSpace {
-            id: SPACE.into(),
-            name: "示例公司".into(),
-            members: VIKA_USERS.iter().map(|(_, user)| vika::VikaMember::named(*user)).collect(),
-        }],
-        // Its window is one of real time.
-        rate_limit: Some(vika::DEFAULT_RATE_LIMIT * RATE),
-        bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        beyond_loopback: false,
-    }
-}
-
-fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Result<feishu::FeishuConfig> {
-    let company = huiyin::demo::sample(json!({}))?;
-    let secrets = local.secrets();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let chat = |chat_id: String, name: &str| feishu::ChatSpec {
-        chat_id,
-        name: name.to_owned(),
-        bot_in: true,
-        members: STAFF.iter().map(|(_, _, open_id)| (*open_id).to_owned()).collect(),
-        restricted: false,
-        dissolved: false,
-        refuse: None,
-    };
-    let own = |entry: &Value| {
-        let id = entry["addresses"]["feishu"]["chat"].as_str()?;
-        Some(chat(id.to_owned(), &text(&entry["name"])))
-    };
-    let roster = company["rules"]["roster"].as_array().into_iter().flatten();
-    let mut chats: Vec<feishu::ChatSpec> = roster.filter_map(own).collect();
-    chats.push(chat(text(&company["feishu"]["public_chat"]), "公共群"));
-    let person = |(_, name, open_id): &(&str, &str, &str)| feishu::PersonSpec {
-        open_id: (*open_id).to_owned(),
-        name: (*name).to_owned(),
-        mobile: String::new(),
-        email: String::new(),
-        available: true,
-        refuse: None,
-    };
-    let app = feishu::AppSpec {
-        app_id: text(&company["feishu"]["app_id"]),
-        app_secret: secrets.get("feishu.secret"),
-    };
-    let clock = clock.clone();
-    Ok(feishu::FeishuConfig {
-        callback: feishu::CallbackSpec {
-            url: Some(format!("http://{callback}/feishu/callback")),
-            encrypt_key: Some(secrets.get("feishu.encrypt")),
-            verification_token: secrets.get("feishu.verify"),
-        },
-        chats,
-        people: STAFF.iter().map(person).collect(),
-        ..feishu::FeishuConfig::new(Arc::new(move || clock.now()), app)
-    })
-}
-
-async fn create_sheets(url: &str, local: &Local, clock: &Clock) -> Result<Value> {
-    let pacing = ::vika::Pacing::default().scaled(|time| clock.real(time));
-    let token = ::vika::Token::new(vika_token(local, "sync"));
-    let client = ::vika::Client::new(runtime::http::client()?, url, token, pacing);
-    let space = ::vika::SpaceId::try_from(SPACE.to_owned())?;
-    let sheets = ::vika::setup::init(&client, &space, ::vika::setup::KnownSheets::default()).await?;
-    Ok(json!({
-        "today": sheets.today.as_str(), "all_rooms": sheets.all_rooms.as_str(),
-        "system_log": sheets.system_log.as_str()
-    }))
-}
-
 fn configuration(local: &Local, addresses: &Addresses) -> Result<Value> {
-    let secrets = local.secrets();
-    let bus = local.bus();
-    let bus_passwords: BTreeMap<&String, &str> =
-        bus.passwords.iter().map(|(user, password)| (user, password.expose())).collect();
-    let config = huiyin::demo::sample(json!({
-        "database": {
-            "host": local.stack().postgres.socket_folder(),
-            "name": "huiyin",
-            "passwords": Role::ALL.iter().map(|role| (role.name(), secrets.password(*role))).collect::<BTreeMap<_, _>>()
-        },
-        "bus": { "url": bus.url, "passwords": bus_passwords },
-        "ingest": {
-            "listen": addresses.ingest,
-            "webhook_tokens": [{ "name": "chaos", "token": secrets.get("ingest") }]
-        },
-        "vika": {
-            "base_url": addresses.vika,
-            "sync_token": vika_token(local, "sync"),
-            "reconcile_token": vika_token(local, "reconcile"),
-            "sheets": addresses.sheets,
-            "sync_every": "6s",
-            "poll_every": "6s"
-        },
-        "feishu": {
-            "base_url": addresses.feishu,
-            "app_secret": secrets.get("feishu.secret"),
-            "encrypt_key": secrets.get("feishu.encrypt"),
-            "verification_token": secrets.get("feishu.verify"),
-            "listen": addresses.callbacks[0]
-        },
-        "logs": { "filter": LOG_FILTER }
-    }))?;
-    // Messages come by the webhook, under its own source.
-    Ok(serde_json::from_str(&config.to_string().replace("wechaty:", "webhook:"))?)
-}
-
-fn load(config: &Value) -> Result<Config> {
-    Ok(runtime::config::load_text(&config.to_string(), "the run's configuration", Path::new("."), false)?)
+    let mut config = company::configuration(local, addresses)?;
+    config["vika"]["sync_every"] = json!("6s");
+    config["vika"]["poll_every"] = json!("6s");
+    config["logs"] = json!({ "filter": LOG_FILTER });
+    Ok(config)
 }
 
 /// The configuration of one replica, whose links lead through proxies of its own.
@@ -319,7 +195,7 @@ async fn proxies(
     index: usize,
     replica: &str,
     local: &Local,
-    addresses: &Addresses,
+    (addresses, callbacks): (&Addresses, &[SocketAddr]),
     folder: &Path,
     links: &mut BTreeMap<(usize, Link), Proxy>,
 ) -> Result<Value> {
@@ -345,13 +221,8 @@ async fn proxies(
         links.insert((index, Link::Outside), proxy);
         config["feishu"]["base_url"] = json!(format!("http://{address}"));
         if replica.ends_with('2') {
-            config["feishu"]["listen"] = json!(addresses.callbacks[1]);
+            config["feishu"]["listen"] = json!(callbacks[1]);
         }
     }
     Ok(config)
-}
-
-/// A port that is free now.
-fn free_port() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -163,6 +163,11 @@ impl Service {
         Ok(())
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock().child.as_ref().map(Child::id)
+    }
+
     /// How often it ended without being told to.
     pub fn ended_by_itself(&self) -> u32 {
         self.lock().ended_by_itself
