@@ -104,5 +104,8 @@ mod tests {
         assert_eq!((phase(&called_off, 600), called_off.next(at(0))), ((false, None), None));
         let sooner = GoLive::new([change(500, true, 100), change(200, true, 200)]);
         assert_eq!(phase(&sooner, 600), (true, Some(200)));
+        assert_eq!(moved.next(at(800)), None, "it has come");
+        let at_once = GoLive::new([change(100, true, 100), change(100, false, 100)]);
+        assert_eq!(phase(&at_once, 100), (false, None), "the later of two decisions for one moment");
     }
 }

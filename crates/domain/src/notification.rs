@@ -171,6 +171,8 @@ mod tests {
         ];
         for (subject, kind, text) in subjects {
             assert_eq!((subject.kind().to_string(), subject.to_string()), (kind.into(), text.into()));
+            let wait = subject.wait().map(ToString::to_string);
+            assert_eq!(wait.as_deref(), Some(text).filter(|_| subject.kind() == SubjectKind::Wait));
             assert_eq!(Subject::parse(kind.parse().unwrap(), text), Some(subject));
         }
         let steps = [
@@ -182,6 +184,7 @@ mod tests {
         ];
         for (kind, step, text) in steps {
             assert_eq!((step.to_string().as_str(), Step::parse(kind, text)), (text, Some(step)));
+            assert_eq!(step.rung(), (text == "1200").then_some(RungId(1_200)));
         }
     }
 

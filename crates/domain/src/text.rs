@@ -40,3 +40,27 @@ pub fn plain(c: char) -> Option<char> {
 pub fn plain_phrase(phrase: &str) -> String {
     phrase.trim().chars().filter_map(plain).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_difference_is_gone() {
+        for (written, compared) in [
+            ("ＯＫ", "ok"),
+            ("Ok\u{200b}", "ok"),
+            ("👌🏽", "👌"),
+            ("it’s", "it's"),
+            ("it‘s", "it's"),
+            ("it＇s", "it's"),
+            ("好\u{3000}的", "好 的"),
+            ("好\t的", "好 的"),
+            ("謝謝", "谢谢"),
+            ("ÉÜ", "éü"),
+            (" 好 ", "好"),
+        ] {
+            assert_eq!(plain_phrase(written), compared, "{written}");
+        }
+    }
+}

@@ -9,7 +9,10 @@ use common::{at, history, message};
 use domain::calendar::Calendar;
 use domain::figures::{Figures, Quantile, Sample, figures, minutes};
 use domain::fold::{FoldState, fold};
+use domain::gap::{CoverageGaps, Gap};
+use domain::id::RoomKey;
 use domain::ladder::RungId;
+use domain::presence::Presence;
 use domain::rules::AnsweredBy;
 use domain::wait::{Ending, Wait};
 
@@ -66,6 +69,22 @@ fn an_open_wait_counts_as_at_least_so_long() {
     assert_eq!(figures.p90, Some(Quantile { time: TimeDelta::seconds(100), at_least: true }));
     assert_eq!(figures.within, [(RungId(60), Some(0.5)), (RungId(300), Some(1.0))]);
     assert_eq!(figures.mean, Some(TimeDelta::seconds(45)));
+}
+
+#[test]
+fn a_wait_is_uncertain_while_it_overlaps_a_capture_gap() {
+    let room = RoomKey { source: "test".into(), id: "r".into() };
+    let gap = Gap { source: "test".into(), account: None, since: at(100), until: Some(at(200)) };
+    let coverage = CoverageGaps::of(&room, &Presence::default(), &[gap]);
+    for (lasted, now, expected) in [
+        (Some(100), 9_000, false),
+        (Some(101), 9_000, true),
+        (Some(6_000), 9_000, true),
+        (None, 100, false),
+        (None, 101, true),
+    ] {
+        assert_eq!(coverage.affects(&wait(lasted), at(now)), expected, "{lasted:?} at {now}");
+    }
 }
 
 #[test]

@@ -143,7 +143,15 @@ mod tests {
         assert_eq!(check(" "), Err(IdError::Empty));
         assert_eq!(check("r "), Err(IdError::OuterSpace));
         assert_eq!(check(&"r".repeat(MAX_ID_BYTES + 1)), Err(IdError::TooLong(MAX_ID_BYTES + 1)));
+        assert_eq!(check(&"r".repeat(MAX_ID_BYTES)), Ok(()));
         assert!(IdError::Character('\n').to_string().contains("U+000A"));
+    }
+
+    #[test]
+    fn an_id_from_before_there_was_a_check_is_brought_into_form() {
+        assert_eq!(normalized("R:10.20".into()), "R:10.20");
+        assert_eq!(normalized("a%0Ab".into()), "a%0Ab", "in form already");
+        assert_eq!(normalized("a\nb".into()), "a%0Ab");
     }
 
     #[test]

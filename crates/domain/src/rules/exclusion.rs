@@ -94,6 +94,9 @@ mod tests {
     fn a_room_without_a_name_is_excluded_by_its_key_only() {
         let room = |id: &str| RoomKey { source: "wechaty".into(), id: id.into() };
         let excluded = ExcludedRooms { names: vec!["*群".into()], rooms: vec![room("r1")] };
+        assert!(ExcludedRooms::default().is_empty() && !excluded.is_empty());
+        assert!(!ExcludedRooms { names: Vec::new(), ..excluded.clone() }.is_empty());
+        assert!(!ExcludedRooms { rooms: Vec::new(), ..excluded.clone() }.is_empty());
         assert!(excluded.cover(&room("r1"), ""));
         assert!(!excluded.cover(&room("r2"), ""));
         assert!(excluded.cover(&room("r2"), "家人群"));
