@@ -32,6 +32,9 @@ pub struct FoldState {
     /// When it came into this stage from another; `None`: it was never in another.
     #[serde(default)]
     pub stage_since: Option<Timestamp>,
+    /// When the first entry of all happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<Timestamp>,
     /// Where both come from.
     pub origin: Origin,
     /// Who could own the room by rule.

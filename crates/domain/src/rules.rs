@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Addresses;
 use crate::calendar::Calendar;
 use crate::id::{PersonKey, StaffName};
+use crate::priority::{PriorityRule, shipped_priority};
 use crate::span::Span;
 
 pub use auto_replies::shipped_auto_replies;
@@ -48,6 +49,9 @@ pub struct Rules {
     /// When each stage works: what its deadlines and figures run on.
     #[serde(default, skip_serializing_if = "Calendars::are_default")]
     pub calendars: Calendars,
+    /// Which rooms go before others in lists and tables, and why. Instead of the shipped rules; an empty list: none does.
+    #[serde(default = "shipped_priority", skip_serializing_if = "is_shipped_priority")]
+    pub priority: Vec<PriorityRule>,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
@@ -55,6 +59,10 @@ pub struct Rules {
 
 fn is_shipped(auto_replies: &[String]) -> bool {
     auto_replies == shipped_auto_replies()
+}
+
+fn is_shipped_priority(priority: &[PriorityRule]) -> bool {
+    priority == shipped_priority()
 }
 
 /// One member of staff.

@@ -9,7 +9,7 @@ use runtime::telemetry::{self, LogFormat};
 use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
-    apply, backup, cards, check, dead_letters, demo, golive, health, import, init_vika, kubernetes,
+    apply, backup, cards, check, dead_letters, demo, golive, health, import, init_vika, kubernetes, priority,
     recompute, roster, schema, secrets, tcp_proxy, up,
 };
 
@@ -63,6 +63,9 @@ enum Command {
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
     Import(import::Args),
+    /// Say why a room goes before others
+    #[command(subcommand)]
+    Priority(priority::Command),
     /// Count closed waits anew, by the rules that are valid for their time now
     Recompute(recompute::Args),
     /// Save database and configuration in one file, while everything runs
@@ -140,6 +143,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Cards(args) => cards::run(&args, target).await,
         Command::InitVika => init_vika::run(target).await,
         Command::Import(args) => import::run(&args, target).await,
+        Command::Priority(command) => priority::run(&command, target).await,
         Command::Recompute(args) => recompute::run(&args, target).await,
         Command::Backup(args) => backup::run(&args, target).await,
         Command::Restore(args) => backup::run_restore(&args, target).await,

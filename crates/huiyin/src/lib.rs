@@ -19,6 +19,7 @@ pub mod init_vika;
 mod installation;
 mod kubernetes;
 pub mod local;
+mod priority;
 mod recompute;
 mod roster;
 mod schema;

@@ -1,5 +1,6 @@
 //! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`.
 
+use chrono::TimeDelta;
 use domain::rules::Severity;
 use domain::wording;
 
@@ -89,6 +90,21 @@ pub(crate) fn announced(live: bool, at: &str) -> String {
 
 pub(crate) fn is_past(at: &str) -> String {
     format!("--at {at} 已经过去：请填一个将来的时间，或者不写 --at（现在就生效）")
+}
+
+/// The priority of a room, and how long somebody waits there.
+pub(crate) fn priority_of(room: &str, points: u32, waited: Option<TimeDelta>) -> String {
+    let waiting = match waited {
+        Some(waited) => format!("客户已等 {}", wording::duration(waited)),
+        None => "没有人在等".to_owned(),
+    };
+    format!("{room}：优先级 {points}（{waiting}）")
+}
+
+/// Whether a rule of priority holds.
+pub(crate) fn priority_rule(holds: bool, points: u32, reason: &str) -> String {
+    let mark = if holds { '✔' } else { '·' };
+    format!("{mark} +{points} {reason}")
 }
 
 #[cfg(test)]

@@ -166,9 +166,10 @@ pub fn unanswered_title(count: i64) -> String {
     format!("📋 还有 {count} 位客户在等回复")
 }
 
-/// "• 产品交流群：王小样，负责人 小林，已等 51 小时", names already made safe.
-pub fn unanswered_line(room: &str, customer: &str, owner: &str, waited: Duration) -> String {
-    format!("• {room}：{customer}，负责人 {owner}，已等 {}", span(waited))
+/// "• 产品交流群：王小样，负责人 小林，已等 51 小时（售前客户 +10）", names already made safe.
+pub fn unanswered_line(room: &str, customer: &str, owner: &str, waited: Duration, because: &str) -> String {
+    let because = if because.is_empty() { String::new() } else { format!("（{because}）") };
+    format!("• {room}：{customer}，负责人 {owner}，已等 {}{because}", span(waited))
 }
 
 /// "另有 5 位，未列出"

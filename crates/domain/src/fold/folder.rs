@@ -81,6 +81,7 @@ impl<'e> Folder<'e> {
             Body::AccountLeft(departure) => self.left(departure, entry),
         }
         self.folded_to = Some(position);
+        self.state.first_at.get_or_insert(position.at);
     }
 
     pub(super) fn finish(mut self) -> Folded {

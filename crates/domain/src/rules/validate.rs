@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
 use crate::id::{PersonKey, RoomKey};
+use crate::priority::PriorityRule;
 use crate::rules::exclusion::is_everything;
 use crate::rules::{Ladder, Phrases, Problem, Rules};
 use crate::span::Span;
@@ -40,6 +41,7 @@ impl Rules {
         self.check_auto_replies(&mut problems);
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
+        self.check_priority(&mut problems);
         self.check_exclusions(&mut problems);
         problems.0
     }
@@ -110,6 +112,31 @@ impl Rules {
                 } else {
                     seen.insert(address, index);
                 }
+            }
+        }
+    }
+
+    fn check_priority(&self, problems: &mut Problems) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (index, rule) in self.priority.iter().enumerate() {
+            let path = |field: &str| format!("priority[{index}].{field}");
+            let reason = rule.reason.trim();
+            if reason.is_empty() {
+                problems.add(path("reason"), "an empty text", "why such a room goes before others");
+            } else if let Some(first) = seen.insert(reason, index) {
+                let found = format!("`{reason}`, which is priority[{first}].reason too");
+                problems.add(path("reason"), found, "a reason that no other rule has");
+            }
+            if !(1..=PriorityRule::MOST_POINTS).contains(&rule.points) {
+                problems.add(path("points"), rule.points, "1 to 100");
+            }
+            for (at, word) in rule.words.iter().enumerate().filter(|(_, word)| word.trim().is_empty()) {
+                problems.add(path(&format!("words[{at}]")), format!("`{word}`"), "a word");
+            }
+            if rule.is_unconditional() {
+                let expected =
+                    "a stage, words, waited, newer_than or older_than: it would hold for every room";
+                problems.add(format!("priority[{index}]"), "no condition", expected);
             }
         }
     }
@@ -275,6 +302,10 @@ mod tests {
         let room = || RoomKey { source: "test".into(), id: "r1".into() };
         wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
         wrong.excluded_rooms.rooms = vec![room(), room()];
+        let rule = PriorityRule { points: 0, words: vec![" ".into()], ..wrong.priority[0].clone() };
+        let every_room =
+            PriorityRule { reason: " ".into(), words: Vec::new(), points: 101, ..wrong.priority[0].clone() };
+        wrong.priority.extend([rule, every_room]);
         let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
         let expected = [
             "company_names[1]",
@@ -296,6 +327,12 @@ mod tests {
             "ladders.pre_sales.repeat.every",
             "ladders.after_sales.rungs[1].after",
             "ladders.after_sales.repeat.until",
+            "priority[5].reason",
+            "priority[5].points",
+            "priority[5].words[0]",
+            "priority[6].reason",
+            "priority[6].points",
+            "priority[6]",
             "excluded_rooms.names[1]",
             "excluded_rooms.names[2]",
             "excluded_rooms.names[4]",

@@ -55,6 +55,40 @@ async fn going_live_is_recorded_shown_moved_and_undone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn why_a_room_goes_before_others_is_explained_by_name_or_key() -> Result<()> {
+    let stack = Stack::start().await?;
+    stack.never_live().await?;
+    let lines = json!([{ "name": "陈小样", "role": "customer", "text": "合同呢", "at": stack.clock.now() }]);
+    for (room, topic) in [("webhook:r1", "示例公司-晨光"), ("webhook:r2", "同名"), ("webhook:r3", "同名")]
+    {
+        let made = "insert into rooms (room, source, topic, last_lines, created_at, updated_at) \
+                    values ($1, 'webhook', $2, $3, $4, $4)";
+        sqlx::query(made)
+            .bind(room)
+            .bind(topic)
+            .bind(lines.to_string())
+            .bind(stack.clock.now())
+            .execute(&stack.admin)
+            .await?;
+    }
+    for room in ["示例公司-晨光", "webhook:r1"] {
+        let said = said(&stack, &["priority", "explain", room]).await?;
+        assert!(said.contains("示例公司-晨光：优先级 50（没有人在等）"), "{said}");
+        assert!(said.contains("✔ +30 谈到价格、合同或付款"), "{said}");
+        assert!(said.contains("· +20 已等 40 分钟以上"), "{said}");
+    }
+    for (room, problem) in [
+        ("同名", "2 rooms have this name; name one by its key: webhook:r2, webhook:r3"),
+        ("没有", "no room has the key or the whole name `没有`"),
+        ("webhook:nobody", "no room has the key"),
+    ] {
+        let refused = run(&stack, &["priority", "explain", room]).await?;
+        assert!(refused.code == 2 && refused.err.contains(problem), "{room}: {}", refused.err);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
     let stack = Stack::start().await?;
     stack.never_live().await?;

@@ -12,8 +12,7 @@ use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::Severity;
 
 use crate::channel::feishu as feishu_channel;
-use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Owner};
-use store::alerts::unanswered::Unanswered;
+use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Named, Owner};
 
 /// A customer who has waited for twenty minutes.
 pub(super) fn facts(hand: &Hand) -> CardFacts {
@@ -312,11 +311,12 @@ async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
     let stage = stage().await;
     let now = stage.hand.now();
     let awful = "<at id=all></at>[x](http://x) **粗**\u{0}\n".repeat(40);
-    let one = |name: &str, hours| Unanswered {
+    let one = |name: &str, hours| Named {
         opened_at: now - TimeDelta::hours(hours),
         customer: name.to_owned(),
         topic: name.to_owned(),
         owner: (hours > 1).then(|| name.to_owned()),
+        because: name.to_owned(),
     };
     let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
     let list = List { named, total: 23 };

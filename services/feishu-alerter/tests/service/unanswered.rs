@@ -6,7 +6,7 @@ use chrono_tz::Asia::Shanghai;
 use domain::calendar::{TimeOfDay, is_working_day};
 use feishu_alerter::point;
 use store::sqlx;
-use testkit::company::{LI, WANG, says};
+use testkit::company::{CHEN, LI, WANG, says};
 
 use crate::support::{Scene, Seen, TO_ALL, room};
 
@@ -97,13 +97,20 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     assert_eq!(second.title, "📋 还有 2 位客户在等回复");
     let place = |name: &str| second.text.find(name).context("is named");
     assert!(place("示例公司-r1")? < place("示例公司-r2")?, "the longest wait first: {}", second.text);
+    scene.publish(&says("r2", CHEN, scene.now(), "合同我要退款")).await?;
+    scene.until_count("select count(*) from rooms where last_lines like '%合同%'", 1).await?;
+    scene.move_to(morning_after(scene.now(), 1)?)?;
+    let third = scene.until_lists(3).await?.remove(2);
+    let place = |name: &str| third.text.find(name).context("is named");
+    assert!(place("示例公司-r2")? < place("示例公司-r1")?, "by priority: {}", third.text);
+    assert!(third.text.contains("投诉、退款或比较别家 +30"), "{}", third.text);
 
     for (id, person) in [("r1", WANG), ("r2", LI)] {
         scene.publish(&says(id, person, scene.now(), "开好了")).await?;
     }
     scene.until_count("select count(*) from alert_schedule", 0).await?;
     scene.move_to(morning_after(scene.now(), 1)?)?;
-    scene.only_lists(2, "nobody waits").await?;
+    scene.only_lists(3, "nobody waits").await?;
     scene.stop(alerter).await
 }
 

@@ -163,6 +163,25 @@ fn a_waiting_room_says_who_waits_since_when_and_how_badly() {
 }
 
 #[test]
+fn whoever_waits_has_a_priority_and_its_reasons() {
+    let mut world = waiting(12);
+    let shown = |world: &World| {
+        let row = world.today();
+        (cell(&row, Today::Priority), cell(&row, Today::PriorityReason))
+    };
+    world.room.state.first_at = Some(morning() - TimeDelta::days(30));
+    assert_eq!(shown(&world), (Cell::count(10), Cell::text("售前客户 +10")));
+    world.now = morning() + TimeDelta::minutes(40);
+    let both = "已等 40 分钟以上 +20、售前客户 +10";
+    assert_eq!(shown(&world), (Cell::count(30), Cell::text(both)));
+    world.room.last_lines[1].text = "报价多少？".into();
+    let asks = "谈到价格、合同或付款 +30、已等 40 分钟以上 +20、售前客户 +10";
+    assert_eq!(shown(&world), (Cell::count(60), Cell::text(asks)));
+    world.room.state.open = None;
+    assert_eq!(shown(&world), (Cell::count(0), Cell::Text(String::new())), "nobody waits");
+}
+
+#[test]
 fn who_has_no_name_is_called_so() {
     for nameless in ["", " ", "\u{200b}"] {
         let mut world = waiting(12);

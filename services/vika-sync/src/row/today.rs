@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 use domain::figures::{Figures, Sample, figures, minutes};
 use domain::ladder::{current_level, steps};
+use domain::priority::{Situation, priority};
 use domain::rules::Deadlines;
 use domain::wait::Wait;
 use domain::{Timestamp, wording};
@@ -83,7 +84,13 @@ fn waiting(facts: &Facts<'_>) -> Cells {
     let level = elapsed.and_then(|elapsed| current_level(deadlines(facts).ladder, elapsed)).map(
         |(rung, severity)| words::level(wording::severity(severity), &wording::duration(seconds(rung.0))),
     );
+    let lines = facts.room.customer_lines();
+    let situation = Situation::of(&facts.room.state, &lines, facts.rules, facts.now);
+    // Who waits for nothing goes before nobody.
+    let first = open.map(|_| priority(&facts.rules.priority, &situation)).unwrap_or_default();
     vec![
+        (Today::Priority, Cell::count(first.points), Refresh::Steady),
+        (Today::PriorityReason, Cell::Text(first.reasons()), Refresh::Steady),
         (Today::WaitState, Cell::text(wording::wait_state(last, unverified)), Refresh::Steady),
         (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),
         (Today::WaitingSince, open.map_or(Cell::Empty, |open| Cell::Time(open.opened.at)), Refresh::Steady),

@@ -3,19 +3,32 @@
 use chrono_tz::Tz;
 use domain::rules::Severity;
 use domain::{Timestamp, display};
-use store::alerts::unanswered::Unanswered;
 
 use super::model::{Block, Card, Line, Span, Title};
 use crate::wording;
 
 /// Longest name, in characters.
 const NAME_CHARS: usize = 40;
+/// Longest text of reasons, in characters.
+const REASON_CHARS: usize = 60;
+
+/// One who waits.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub opened_at: Timestamp,
+    pub customer: String,
+    /// The room's name; empty when unknown.
+    pub topic: String,
+    pub owner: Option<String>,
+    /// Why this one goes before others; empty: for no reason.
+    pub because: String,
+}
 
 /// Who stands on a list.
 #[derive(Debug, Clone)]
 pub struct List {
-    /// Those who have waited longest, longest first.
-    pub named: Vec<Unanswered>,
+    /// Those who go first by the rules of priority; of equal ones whoever has waited longest.
+    pub named: Vec<Named>,
     /// How many wait in all.
     pub total: i64,
 }
@@ -35,7 +48,7 @@ pub fn list(list: &List, severity: Severity, zone: Tz, now: Timestamp) -> Card {
     }
 }
 
-fn line(of: &Unanswered, now: Timestamp) -> Line {
+fn line(of: &Named, now: Timestamp) -> Line {
     let name = |text: &str| {
         let name = display::plain(text, NAME_CHARS);
         if name.is_empty() { wording::NAMELESS.to_owned() } else { name }
@@ -43,5 +56,12 @@ fn line(of: &Unanswered, now: Timestamp) -> Line {
     let owner = of.owner.as_deref().map_or(wording::NO_OWNER.to_owned(), name);
     let waited = (now - of.opened_at).to_std().unwrap_or_default();
     let customer = name(domain::wording::name(&of.customer));
-    Line::Text(vec![Span::Stranger(wording::unanswered_line(&name(&of.topic), &customer, &owner, waited))])
+    let because = display::plain(&of.because, REASON_CHARS);
+    Line::Text(vec![Span::Stranger(wording::unanswered_line(
+        &name(&of.topic),
+        &customer,
+        &owner,
+        waited,
+        &because,
+    ))])
 }

@@ -10,6 +10,6 @@ mod model;
 mod room;
 
 pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner};
-pub use list::{List, list};
+pub use list::{List, Named, list};
 pub use model::{Block, Button, Card, Form, Line, Span, Title, Weight};
 pub use room::room;
