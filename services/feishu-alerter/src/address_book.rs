@@ -2,7 +2,7 @@
 //! configuration. People change by new rules, without a restart; the public chat with one.
 
 use domain::id::StaffName;
-use domain::rules::{Audience, RosterEntry, Rules};
+use domain::rules::{Audience, RosterEntry, Rules, Stage};
 use feishu::OpenId;
 use runtime::config::Feishu;
 use store::alerts::notifications::Address;
@@ -60,6 +60,11 @@ impl<'a> AddressBook<'a> {
     /// The account by which a member of staff is mentioned.
     pub fn account(self, name: &StaffName) -> Option<OpenId> {
         self.entry(name)?.feishu_account().map(OpenId::new)
+    }
+
+    /// The stage that somebody's team works in, if it works in one.
+    pub fn team(self, name: &StaffName) -> Option<Stage> {
+        self.entry(name)?.team.stage()
     }
 
     /// Whose account this is.

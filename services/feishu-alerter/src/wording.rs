@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use domain::rules::Stage;
 
-/// The title that users know from the original, before level and time.
-pub const OVERDUE: &str = "超时提醒⏰";
-/// Title of the card that asks for an owner.
-pub const OWNER_WANTED: &str = "请指定负责人⏰";
+/// What the card says that asks for an owner, before the room.
+pub const OWNER_WANTED: &str = "请指定负责人";
 /// A line in the place of a card that a higher level's followed.
 pub const ESCALATED: &str = "⏫ 已升级";
 /// What follows in it after the room.
@@ -29,8 +28,8 @@ pub const WITHDRAWN: &str = "↩️ 客户已撤回";
 pub const UNOBSERVED: &str = "⏹️ 已停止计时";
 /// Somebody said that there was a reply while nobody saw it.
 pub const CONFIRMED: &str = "✅ 已确认回复";
-/// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
-pub const TO_VERIFY: &str = "请核实是否已回复⏰";
+/// The same when nobody knows whether the customer was answered: it asks and does not blame.
+pub const TO_VERIFY: &str = "请核实是否已回复";
 /// Title when our account left a room.
 pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
@@ -46,15 +45,11 @@ pub const TAG_OPEN: &str = "未处理";
 pub const TAG_UNVERIFIED: &str = "待核实";
 
 /// Labels in the card.
-pub const CUSTOMER: &str = "客户";
-pub const ROOM: &str = "群聊";
+pub const CUSTOMER: &str = "客户：";
 pub const OWNER: &str = "负责人";
-/// Since when the customer waits.
-pub const SINCE: &str = "开始等待";
 /// Since when our account is not in the room.
 pub const LEFT_AT: &str = "移出时间";
 pub const LEFT_BY: &str = "操作人";
-pub const LAST_LINES: &str = "最近消息";
 /// The search marker, in a panel that is folded.
 pub const MARKER: &str = "编号";
 
@@ -116,29 +111,38 @@ pub fn in_room(what: &str, room: &str) -> String {
     format!("{what}：{room}")
 }
 
-/// "已等 20 分钟"
-pub fn waited(threshold: Duration) -> String {
-    format!("已等 {}", span(threshold))
+/// The level and how long the customer has waited, before everything else: "【橙色·20分钟】".
+pub fn level(colour: &str, threshold: Duration) -> String {
+    format!("【{colour}·{}】", span(threshold).replace(' ', ""))
 }
 
-/// "客户提问已过 20 分钟", where nobody knows whether the customer still waits.
-pub fn asked(threshold: Duration) -> String {
-    format!("客户提问已过 {}", span(threshold))
+/// "王总（云帆科技）", or the name alone.
+pub fn of_corporation(name: &str, corporation: &str) -> String {
+    if corporation.is_empty() { format!("{name} ") } else { format!("{name}（{corporation}）") }
 }
 
-/// The level beside the waiting time: "【橙色】".
-pub fn level(colour: &str) -> String {
-    format!("【{colour}】")
+/// "10:42 起等待", after the customer.
+pub fn waits_since(time: &str) -> String {
+    format!("{time} 起等待")
 }
 
-/// "小林 已回复，用时 12 分钟"
+/// "（售前）", after the owner.
+pub fn of_team(team: Stage) -> String {
+    let team = match team {
+        Stage::PreSales => "售前",
+        Stage::AfterSales => "售后",
+    };
+    format!("（{team}）")
+}
+
+/// "已回复 · 小林 · 12 分钟"
 pub fn answered_by(who: &str, after: Duration) -> String {
-    format!("{who} 已回复，用时 {}", span(after))
+    format!("已回复 · {who} · {}", span(after))
 }
 
-/// "小林 已回复（采集曾中断，用时不计入统计）"
+/// "已回复 · 小林 · 采集曾中断，用时不计入统计"
 pub fn answered_unverified(who: &str) -> String {
-    format!("{who} 已回复（采集曾中断，用时不计入统计）")
+    format!("已回复 · {who} · 采集曾中断，用时不计入统计")
 }
 
 /// "小林 确认采集中断期间已回复，不计入统计"
@@ -182,9 +186,9 @@ pub fn unanswered_note(at: &str) -> String {
     format!("截至 {at}。这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
 }
 
-/// "小林 标记为不用回复"
+/// "不用回复 · 小林"
 pub fn cancelled_by(who: &str) -> String {
-    format!("{who} 标记为不用回复")
+    format!("不用回复 · {who}")
 }
 
 /// The customer took the message back.

@@ -12,7 +12,7 @@ use domain::rules::Rules;
 use domain::wait::Wait;
 use domain::wording;
 use store::alerts::notifications::{Address, Notification};
-use store::ingest::gaps;
+use store::ingest::{self, gaps};
 use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
@@ -37,6 +37,8 @@ pub enum SubjectDetail {
         unverified: bool,
         /// What its working time is counted by.
         calendar: Calendar,
+        /// The company that its customer works for; empty: unknown.
+        corporation: String,
     },
     /// That our account left the room; `None`: it is back.
     Departure(Option<Absence>),
@@ -64,8 +66,9 @@ impl Subject {
         let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
         let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
         let calendar = rules.calendar(stored.wait.stage_counted(room.state.stage)).clone();
+        let corporation = ingest::corporation(connection, &stored.wait.customer).await?;
         Ok(Some(Self {
-            detail: SubjectDetail::Wait { stored: Box::new(stored), unverified, calendar },
+            detail: SubjectDetail::Wait { stored: Box::new(stored), unverified, calendar, corporation },
             room,
         }))
     }
@@ -82,7 +85,7 @@ impl Subject {
     /// What became of it.
     pub fn state(&self, now: Timestamp) -> CardState {
         match &self.detail {
-            SubjectDetail::Wait { stored, unverified, calendar } => {
+            SubjectDetail::Wait { stored, unverified, calendar, .. } => {
                 card_state(stored, self.room.excluded, *unverified, calendar, now)
             }
             SubjectDetail::Departure(absence) => departure_state(&self.room, absence.as_ref()),
@@ -104,9 +107,11 @@ impl Subject {
             level: card.severity,
             threshold: Duration::from_secs(u64::try_from(card.threshold_seconds).unwrap_or_default()),
             customer,
+            corporation: self.corporation().to_owned(),
             room: self.room.topic.clone(),
             owner: self.owner().map(|owner| Owner {
                 mention: mention(book, owner, &card.to),
+                team: book.team(owner),
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,
@@ -134,6 +139,13 @@ impl Subject {
                 let by = absence.as_ref().and_then(|absence| absence.by.clone());
                 (CardKind::AccountLeft { by }, String::new(), card.due_at)
             }
+        }
+    }
+
+    fn corporation(&self) -> &str {
+        match &self.detail {
+            SubjectDetail::Wait { corporation, .. } => corporation,
+            SubjectDetail::Departure(_) => "",
         }
     }
 

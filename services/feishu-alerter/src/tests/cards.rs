@@ -9,7 +9,7 @@ use feishu::{CardUuid, FeishuError, OutgoingMessage};
 use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
-use domain::rules::Severity;
+use domain::rules::{Severity, Stage as RoomStage};
 
 use crate::channel::feishu as feishu_channel;
 use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Named, Owner};
@@ -27,8 +27,13 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
         level: Severity::Orange,
         threshold: Duration::from_mins(20),
         customer: "王小样".to_owned(),
+        corporation: "晨光贸易".to_owned(),
         room: "样例公司-王小样客户群".to_owned(),
-        owner: Some(Owner { name: "小林".to_owned(), mention: Some(PERSON.to_owned()) }),
+        owner: Some(Owner {
+            name: "小林".to_owned(),
+            team: Some(RoomStage::PreSales),
+            mention: Some(PERSON.to_owned()),
+        }),
         waiting_since: since,
         last_lines: vec![
             line("小林", "好的，稍等", -60),
@@ -118,8 +123,9 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
     {
         let mut facts = facts(&stage.hand);
         facts.customer.clone_from(&awful);
+        facts.corporation.clone_from(&awful);
         facts.room.clone_from(&awful);
-        facts.owner = Some(Owner { name: awful.clone(), mention: None });
+        facts.owner = Some(Owner { name: awful.clone(), team: None, mention: None });
         for line in &mut facts.last_lines {
             line.speaker.clone_from(&awful);
             line.text.clone_from(&awful);
@@ -142,7 +148,7 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
 async fn one_unknown_mention_fails_the_card_and_the_next_form_does_without() {
     let stage = stage().await;
     let mut facts = facts(&stage.hand);
-    facts.owner = Some(Owner { name: "小林".to_owned(), mention: Some("ou_gone".to_owned()) });
+    facts.owner = facts.owner.map(|owner| Owner { mention: Some("ou_gone".to_owned()), ..owner });
     let full = render(&facts, Form::Full);
     let error = stage.send(&to_chat(), &full, &key()).await.unwrap_err();
     assert!(matches!(&error, FeishuError::FixCard(refusal) if refusal.sub == Some(100_290)), "{error:?}");
@@ -194,7 +200,7 @@ async fn the_closed_cards_have_no_level_s_colour_and_name_who_and_how_long() {
     assert_eq!(cancelled["header"]["title"]["content"], "☑️ 不用回复：样例公司-王小样客户群");
     assert_eq!(cancelled["header"]["template"], "default");
     assert!(Severity::ALL.iter().all(|level| level.name() != "default"), "no level looks like a closed card");
-    assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
+    assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("不用回复 · 小林"));
     for card in [answered, cancelled] {
         assert!(!card.to_string().contains("\"button\""), "a closed card has nothing to press");
         assert!(!card.to_string().contains("<at"), "and mentions nobody again");
@@ -240,9 +246,13 @@ async fn nothing_of_a_stranger_is_markup_in_any_form() {
     let stage = stage().await;
     let hostile =
         "[点我](https://a.example/x) <at user_id=\"all\"></at> **粗** `码` ![图](img_v3_1) www.a.example";
-    let mut facts =
-        CardFacts { customer: hostile.to_owned(), room: hostile.to_owned(), ..facts(&stage.hand) };
-    facts.owner = Some(Owner { name: hostile.to_owned(), mention: None });
+    let mut facts = CardFacts {
+        customer: hostile.to_owned(),
+        corporation: hostile.to_owned(),
+        room: hostile.to_owned(),
+        ..facts(&stage.hand)
+    };
+    facts.owner = Some(Owner { name: hostile.to_owned(), team: None, mention: None });
     for line in &mut facts.last_lines {
         hostile.clone_into(&mut line.speaker);
         hostile.clone_into(&mut line.text);

@@ -1,6 +1,10 @@
 //! Which card goes where, and when.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use chrono::TimeDelta;
+use chrono_tz::Asia::Shanghai;
+use domain::calendar::TimeOfDay;
+use store::sqlx;
 use testkit::company::{CHEN, LI, WANG, says};
 
 use crate::support::{LINE, Scene, TO_ALL, TO_LI, TO_WANG, colours};
@@ -12,8 +16,9 @@ async fn each_rung_reaches_its_chats_in_its_colour() -> Result<()> {
     scene.asks("r1", WANG).await?;
     scene.advance(5);
     let first = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    assert_eq!(first.title, "超时提醒⏰【青色】示例公司-r1 已等 5 分钟");
-    for words in ["陈小样", "示例公司-r1", "王小售", "发票开好了吗？", "不用回复"] {
+    assert_eq!(first.title, "【青色·5分钟】示例公司-r1");
+    for words in ["客户：陈小样 ", "起等待", "负责人 王小售（售前）", "发票开好了吗？", "不用回复"]
+    {
         assert!(first.text.contains(words), "{words} in {}", first.text);
     }
     scene.advance(5);
@@ -26,8 +31,32 @@ async fn each_rung_reaches_its_chats_in_its_colour() -> Result<()> {
     scene.until_colours(TO_ALL, &["red"]).await?;
     scene.advance(10);
     let repeated = scene.until_colours(TO_ALL, &[LINE, "grey"]).await?;
-    assert!(repeated[1].title.contains("已等 40 分钟"), "{}", repeated[1].title);
+    assert!(repeated[1].title.contains("·40分钟】"), "{}", repeated[1].title);
     assert!(scene.cards(TO_LI).await?.is_empty());
+    scene.stop(alerter).await
+}
+
+/// As its source last described the customer; and with the day, where that is not the card's own.
+#[tokio::test]
+async fn a_card_names_the_customer_s_company_and_the_day_of_the_question() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    sqlx::query(
+        "insert into contacts (person, name, corporation, seen_at) values ('webhook:chen', '陈小样', '晨光贸易', $1)",
+    )
+    .bind(scene.now())
+    .execute(&scene.stack.admin)
+    .await?;
+    let alerter = scene.alerter().await?;
+    let local = scene.now().with_timezone(&Shanghai);
+    let midnight = TimeOfDay::NINE.on(local.date_naive() + TimeDelta::days(1), Shanghai).context("nine")?;
+    let almost = midnight - TimeDelta::hours(9) - TimeDelta::minutes(2);
+    scene.stack.clock.advance((almost - scene.now()).to_std()?);
+    let asked = scene.asks("r1", WANG).await?;
+    scene.advance(5);
+    let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
+    let at = asked.sent_at.with_timezone(&Shanghai).format("%m-%d %H:%M");
+    let line = format!("客户：陈小样（晨光贸易）{at} 起等待");
+    assert!(card.text.contains(&line), "{line} in {}", card.text);
     scene.stop(alerter).await
 }
 

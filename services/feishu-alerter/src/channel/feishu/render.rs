@@ -69,7 +69,7 @@ const fn template(severity: Severity) -> &'static str {
 /// `None`: this form does without.
 fn element(block: &Block, form: Form) -> Option<Value> {
     match block {
-        Block::Lines { weight: Weight::Detail, .. } | Block::Transcript { .. } | Block::Picture { .. }
+        Block::Lines { weight: Weight::Detail, .. } | Block::Transcript(_) | Block::Picture { .. }
             if form == Form::Minimal =>
         {
             None
@@ -80,10 +80,7 @@ fn element(block: &Block, form: Form) -> Option<Value> {
             let element = if *weight == Weight::Note { card::notation } else { card::markdown };
             (!content.is_empty()).then(|| element(&content))
         }
-        Block::Transcript { heading, lines } => {
-            let lines = std::iter::once(*heading).chain(lines.iter().map(String::as_str));
-            Some(card::div(&lines.collect::<Vec<_>>().join("\n")))
-        }
+        Block::Transcript(lines) => Some(card::div(&lines.join("\n"))),
         Block::Picture { key, alt } => Some(card::image(&ImageKey::new(key), alt)),
     }
 }
@@ -129,7 +126,7 @@ fn plain_text(card: &Card, key: &str) -> String {
             Block::Lines { lines: of_block, .. } => {
                 lines.extend(of_block.iter().flat_map(plain_lines).filter(|line| !line.is_empty()));
             }
-            Block::Transcript { lines: said, .. } => lines.extend(said.iter().cloned()),
+            Block::Transcript(said) => lines.extend(said.iter().cloned()),
             Block::Picture { .. } => {}
         }
     }

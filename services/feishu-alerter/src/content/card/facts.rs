@@ -1,6 +1,6 @@
 //! What a card is made from.
 
-use domain::rules::Severity;
+use domain::rules::{Severity, Stage};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -17,6 +17,8 @@ pub struct CardFacts {
     pub threshold: Duration,
     /// The customer's display name; empty if the card is about no customer.
     pub customer: String,
+    /// The company that the customer works for; empty: unknown.
+    pub corporation: String,
     pub room: String,
     /// The owner, if there is one.
     pub owner: Option<Owner>,
@@ -59,6 +61,8 @@ pub enum CardKind {
 #[derive(Debug, Clone)]
 pub struct Owner {
     pub name: String,
+    /// The stage that their team works in, if it works in one.
+    pub team: Option<Stage>,
     /// The account to be mentioned, where others read along.
     pub mention: Option<String>,
 }

@@ -32,11 +32,8 @@ pub enum Block {
         lines: Vec<Line>,
         weight: Weight,
     },
-    /// What was said, oldest first; the heading names it where there is room.
-    Transcript {
-        heading: &'static str,
-        lines: Vec<String>,
-    },
+    /// What was said, oldest first.
+    Transcript(Vec<String>),
     /// A picture that the channel knows by this key.
     Picture {
         key: String,

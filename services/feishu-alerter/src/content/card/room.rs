@@ -12,8 +12,6 @@ use crate::wording;
 
 /// Longest name of a customer, room or person, in characters.
 const NAME_CHARS: usize = 40;
-/// Longest name of a room in a title, in characters.
-const TITLE_CHARS: usize = 24;
 /// Longest last line, in characters.
 const LINE_CHARS: usize = 120;
 /// How many last lines are shown.
@@ -24,11 +22,12 @@ pub fn room(facts: &CardFacts) -> Card {
     if facts.state == CardState::Escalated {
         return pointer(facts);
     }
-    let mut blocks = vec![Block::main(names(facts))];
-    blocks.extend(notes(facts).map(|note| Block::detail(vec![Span::Words(note.to_owned())])));
+    let mut blocks = vec![Block::main(outcome_and_customer(facts))];
     if facts.awaits_reply() && !facts.last_lines.is_empty() {
-        blocks.push(Block::Transcript { heading: wording::LAST_LINES, lines: last_lines(facts) });
+        blocks.push(Block::Transcript(last_lines(facts)));
     }
+    blocks.push(Block::main(owner_and_departure(facts)));
+    blocks.extend(notes(facts).map(|note| Block::detail(vec![Span::Words(note.to_owned())])));
     Card { title: Some(header(facts)), summary: summary(facts), blocks, buttons: buttons(facts) }
 }
 
@@ -66,24 +65,18 @@ fn title(facts: &CardFacts) -> String {
         CardState::Void => wording::VOID,
         CardState::Excluded => wording::EXCLUDED,
     };
-    wording::in_room(what, &titled_room(facts))
+    wording::in_room(what, &name(&facts.room))
 }
 
 fn waiting_title(facts: &CardFacts) -> String {
-    let room = titled_room(facts);
+    let room = name(&facts.room);
     let what = match facts.kind {
         CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
-        CardKind::OwnerWanted => wording::OWNER_WANTED,
-        CardKind::Overdue if facts.unverified => wording::TO_VERIFY,
-        CardKind::Overdue => wording::OVERDUE,
+        CardKind::OwnerWanted => wording::in_room(wording::OWNER_WANTED, &room),
+        CardKind::Overdue if facts.unverified => wording::in_room(wording::TO_VERIFY, &room),
+        CardKind::Overdue => room,
     };
-    let how_long = if facts.unverified { wording::asked } else { wording::waited };
-    let level = wording::level(&severity_in_words(facts.level));
-    format!("{what}{level}{room} {}", how_long(facts.threshold))
-}
-
-fn titled_room(facts: &CardFacts) -> String {
-    display::shorten(&name(&facts.room), TITLE_CHARS)
+    format!("{}{what}", wording::level(&severity_in_words(facts.level), facts.threshold))
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
@@ -113,31 +106,40 @@ fn summary(facts: &CardFacts) -> String {
     }
 }
 
-/// Outcome, who, where and since when: one line each.
-fn names(facts: &CardFacts) -> Vec<Line> {
+/// How it ended, and who waits since when: one line each.
+fn outcome_and_customer(facts: &CardFacts) -> Vec<Line> {
     let outcome =
         outcome(facts).map(|words| Line::Text(vec![Span::Strong(display::plain(&words, 2 * NAME_CHARS))]));
-    outcome.into_iter().chain(particulars(facts)).collect()
+    let is_of_customer = !matches!(facts.kind, CardKind::AccountLeft { .. });
+    outcome.into_iter().chain(is_of_customer.then(|| customer(facts))).collect()
 }
 
-fn particulars(facts: &CardFacts) -> Vec<Line> {
-    let of = |label, stranger: &str| Line::Field { label, value: vec![Span::Stranger(name(stranger))] };
-    let at = |label| Line::Field { label, value: vec![Span::Words(time(facts, facts.waiting_since))] };
-    let room = of(wording::ROOM, &facts.room);
-    let owner = Line::Field { label: wording::OWNER, value: owner(facts) };
-    let CardKind::AccountLeft { by } = &facts.kind else {
-        return vec![of(wording::CUSTOMER, &facts.customer), room, owner, at(wording::SINCE)];
-    };
-    let by = by.iter().map(|by| of(wording::LEFT_BY, by));
-    [room, owner, at(wording::LEFT_AT)].into_iter().chain(by).collect()
+fn customer(facts: &CardFacts) -> Line {
+    let corporation = display::plain(&facts.corporation, NAME_CHARS);
+    let who = wording::of_corporation(&name(&facts.customer), &corporation);
+    let since = wording::waits_since(&time(facts, facts.waiting_since));
+    Line::Text(vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)])
+}
+
+/// Who is to answer; and when and by whom our account was removed, where the card is about that.
+fn owner_and_departure(facts: &CardFacts) -> Vec<Line> {
+    let owner = Line::Text(owner(facts));
+    let CardKind::AccountLeft { by } = &facts.kind else { return vec![owner] };
+    let at = vec![Span::Words(time(facts, facts.waiting_since))];
+    let at = Line::Field { label: wording::LEFT_AT, value: at };
+    let by =
+        by.iter().map(|by| Line::Field { label: wording::LEFT_BY, value: vec![Span::Stranger(name(by))] });
+    [owner, at].into_iter().chain(by).collect()
 }
 
 fn owner(facts: &CardFacts) -> Vec<Span> {
-    let Some(owner) = &facts.owner else { return vec![Span::Words(wording::NO_OWNER.to_owned())] };
+    let label = Span::Words(format!("{} ", wording::OWNER));
+    let Some(owner) = &facts.owner else { return vec![label, Span::Words(wording::NO_OWNER.to_owned())] };
+    let team = owner.team.map(|team| Span::Words(wording::of_team(team)));
     let mention = owner.mention.as_ref().filter(|_| facts.state.is_open());
     let mention =
         mention.map(|person| Span::Mention { person: person.clone(), instead: wording::MENTION_DROPPED });
-    std::iter::once(Span::Stranger(name(&owner.name))).chain(mention).collect()
+    [label, Span::Stranger(name(&owner.name))].into_iter().chain(team).chain(mention).collect()
 }
 
 /// What the reader is to do besides answering.
