@@ -67,7 +67,9 @@ impl Health {
 
     /// This part has nothing to do for now.
     pub fn done(&self, part: &'static str) {
-        self.reports().parts.remove(part);
+        let mut reports = self.reports();
+        reports.parts.remove(part);
+        reports.behind.remove(part);
     }
 
     /// The parts that have not reported for [`STALE_AFTER`], with their silence in seconds. Empty: all is well.

@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod beat;
 pub mod bus;
+pub mod changes;
 pub mod clock;
 pub mod context;
 pub mod database;
@@ -25,6 +26,7 @@ pub mod trace;
 
 pub use ::config;
 pub use backoff::Backoff;
+pub use changes::Changes;
 pub use clock::Clock;
 pub use config::Config;
 pub use context::Context;

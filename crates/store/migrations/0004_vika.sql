@@ -15,11 +15,12 @@ create table vika_sync_rows (
     due_at       timestamptz,
     -- When the row's creation was last sent, while its outcome is not known.
     attempted_at timestamptz,
-    -- Why the row alone was refused, and when.
+    -- Why the row alone was refused.
     refused      text,
-    refused_at   timestamptz,
-    -- How often in a row that was so: each time it is left alone for longer.
+    -- How often in a row it was refused or did not hold what was written: each time it is left alone for longer.
     refusals     integer     not null default 0,
+    -- It is left alone until then.
+    retry_at     timestamptz,
     -- The row was in the sheet before anything was known of it, as after the loss of the database.
     found        boolean     not null default false,
     -- When the row was last compared with what the sheet holds.
@@ -28,7 +29,9 @@ create table vika_sync_rows (
 );
 create unique index vika_sync_rows_record on vika_sync_rows (sheet, record) where record is not null;
 create index vika_sync_rows_due on vika_sync_rows (sheet, due_at) where due_at is not null;
--- What every round asks for: rows written and not read back yet, rows found, rows that Vika refuses.
+-- What every round asks for: rows to be compared again, rows written and not read back yet, rows found, rows that Vika
+-- refuses.
+create index vika_sync_rows_again on vika_sync_rows (sheet) where version < 0;
 create index vika_sync_rows_unread on vika_sync_rows (sheet) where audited_at is null;
 create index vika_sync_rows_found on vika_sync_rows (sheet) where found;
 create index vika_sync_rows_refused on vika_sync_rows (sheet) where refused is not null;

@@ -59,12 +59,13 @@ pub struct MirrorRow {
 }
 
 /// Rooms (in text form) whose row in a sheet may be out of date: the room has a newer version, a cell changes with time, or
-/// there is no row yet; or all rooms. Refused rows are deferred with a backoff from ten minutes to five hours and twenty
-/// minutes, rows that did not hold what was written with a shorter one.
+/// there is no row yet; or all rooms. Without those that are deferred, and unless the sheet takes new rows (`creates`)
+/// without those that have none. It reads all rooms: not for every round.
 pub async fn rooms_behind(
     connection: &mut PgConnection,
     sheet: &str,
     all: bool,
+    creates: bool,
     now: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
@@ -72,14 +73,64 @@ pub async fn rooms_behind(
         select rooms.room
         from rooms left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
         where ($2 or mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $3)
-          and (mirror.refused_at is null
-               or mirror.refused_at + case when mirror.refused is null then interval '30 seconds' else interval '10 minutes' end
-                  * power(2, least(greatest(mirror.refusals, 1), 6) - 1) <= $3)
+          and (mirror.retry_at is null or mirror.retry_at <= $3)
+          and ($4 or mirror.record is not null)
         order by rooms.room
         "#,
         sheet,
         all,
         now,
+        creates,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The same of these rooms alone, and of those whose row asks for it by itself: a cell changes with time, or what was
+/// written does not stand. It reads these and no others.
+pub async fn named_behind(
+    connection: &mut PgConnection,
+    sheet: &str,
+    named: &[String],
+    creates: bool,
+    now: Timestamp,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select rooms.room
+        from (
+            select room from unnest($2::text[]) as named (room)
+            union
+            select room from vika_sync_rows where sheet = $1 and due_at <= $3
+            union
+            select room from vika_sync_rows where sheet = $1 and version < 0
+        ) as asked
+        join rooms on rooms.room = asked.room
+        left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = asked.room
+        where (mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $3)
+          and (mirror.retry_at is null or mirror.retry_at <= $3)
+          and ($4 or mirror.record is not null)
+        order by rooms.room
+        "#,
+        sheet,
+        named,
+        now,
+        creates,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Those of these rooms (in text form) that have a row in a sheet.
+pub async fn with_row(
+    connection: &mut PgConnection,
+    sheet: &str,
+    rooms: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select room from vika_sync_rows where sheet = $1 and room = any ($2) and record is not null",
+        sheet,
+        rooms,
     )
     .fetch_all(connection)
     .await
@@ -88,7 +139,7 @@ pub async fn rooms_behind(
 /// The rooms (in text form) whose rows a sheet refuses, in order of refusal.
 pub async fn refused_rooms(connection: &mut PgConnection, sheet: &str) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
-        "select room from vika_sync_rows where sheet = $1 and refused is not null order by refused_at, room",
+        "select room from vika_sync_rows where sheet = $1 and refused is not null order by retry_at, room",
         sheet,
     )
     .fetch_all(connection)
@@ -150,7 +201,7 @@ pub async fn confirm(
         select $1, * from unnest($2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::bigint[], $7::timestamptz[])
         on conflict (sheet, room) do update
         set record = excluded.record, cells = excluded.cells, seen = excluded.seen, version = excluded.version,
-            due_at = excluded.due_at, attempted_at = null, refused = null, refused_at = null,
+            due_at = excluded.due_at, attempted_at = null, refused = null, retry_at = null,
             audited_at = case when $8 then null else vika_sync_rows.audited_at end
         "#,
         sheet,
@@ -209,7 +260,7 @@ pub async fn record_creation(
         insert into vika_sync_rows (sheet, room, cells, version, attempted_at)
         select $1, room, cells, -1, $4 from unnest($2::text[], $3::jsonb[]) as new (room, cells)
         on conflict (sheet, room) do update
-        set cells = excluded.cells, attempted_at = excluded.attempted_at, found = false
+        set cells = excluded.cells, version = -1, attempted_at = excluded.attempted_at, found = false
         "#,
         sheet,
         &rooms as _,
@@ -261,8 +312,8 @@ pub async fn clear_creation(
     Ok(())
 }
 
-/// Defers a row that the service refuses, or fails at, when it is alone in a call. Its creation stays unconfirmed: after a
-/// failure it may be there.
+/// Defers a row that the service refuses, or fails at, when it is alone in a call, for ten minutes at first and five hours
+/// and twenty minutes at last. Its creation stays unconfirmed: after a failure it may be there.
 pub async fn defer(
     connection: &mut PgConnection,
     sheet: &str,
@@ -272,11 +323,11 @@ pub async fn defer(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into vika_sync_rows as mirror (sheet, room, version, refused, refused_at, refusals)
-        values ($1, $2, -1, $3, $4, 1)
+        insert into vika_sync_rows as mirror (sheet, room, version, refused, retry_at, refusals)
+        values ($1, $2, -1, $3, $4::timestamptz + interval '10 minutes', 1)
         on conflict (sheet, room) do update
-        set version = -1, refused = excluded.refused, refused_at = excluded.refused_at,
-            refusals = mirror.refusals + 1
+        set version = -1, refused = excluded.refused, refusals = mirror.refusals + 1,
+            retry_at = $4::timestamptz + interval '10 minutes' * power(2, least(mirror.refusals, 5))
         "#,
         sheet,
         room,
@@ -382,8 +433,8 @@ pub async fn mark_verified(
     Ok(())
 }
 
-/// Records that a row does not hold what was written: it is written again, twice at once and then with a backoff. Nobody
-/// has seen the last state that it was meant to show.
+/// Records that a row does not hold what was written: it is written again, twice at once and then ever later, after two
+/// to sixteen minutes. Nobody has seen the last state that it was meant to show.
 pub async fn mark_drifted(
     connection: &mut PgConnection,
     sheet: &str,
@@ -395,7 +446,8 @@ pub async fn mark_drifted(
         r#"
         update vika_sync_rows
         set audited_at = $3, cells = $4, version = -1, refusals = refusals + 1,
-            refused_at = case when refusals >= 2 then $3::timestamptz end,
+            retry_at = case when refusals >= 2
+                            then $3::timestamptz + interval '30 seconds' * power(2, least(refusals, 5)) end,
             seen = case when jsonb_array_length(seen) > 1 then seen - (-1) else seen end
         where sheet = $1 and record = $2
         "#,

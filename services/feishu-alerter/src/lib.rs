@@ -29,7 +29,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use feishu::{CALL_DEADLINE, Credentials, FeishuClient};
 use runtime::bus::{Consumer, note_room_changes};
-use runtime::{Context, Tasks};
+use runtime::{Changes, Context, Tasks};
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
@@ -37,7 +37,6 @@ use crate::actions::ActionServer;
 use crate::channel::Channel;
 use crate::channel::feishu::Feishu;
 use crate::outbox::Deliverer;
-use crate::planner::changes::Changes;
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {
@@ -89,8 +88,8 @@ pub async fn run_beside(
     tasks.spawn("gauges", gauges::run(ctx.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
-        let note = |change| pending.note(change);
-        note_room_changes(&ctx.bus, Consumer::FeishuAlerter, note, changed, &ctx.shutdown, &ctx.health).await;
+        note_room_changes(&ctx.bus, Consumer::FeishuAlerter, &pending, changed, &ctx.shutdown, &ctx.health)
+            .await;
     });
     tasks.finish().await
 }

@@ -1,7 +1,7 @@
 //! Wake-ups on ROOM: announced right after the commit, and under load several changes of a room as one, since a wake-up
-//! costs the bus as much as a message. What a crash or a
-//! failure left unannounced is found by those who mirror rooms: the alerter compares versions once a minute, `vika-sync`
-//! as often as it writes. Whoever begins to fold announces what changed shortly before, so that a crash costs not even that.
+//! costs the bus as much as a message. What a crash or a failure left unannounced is found by those who mirror rooms: they
+//! compare all versions once a minute. Whoever begins to fold announces what changed shortly before, so that a crash costs
+//! not even that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

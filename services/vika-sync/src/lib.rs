@@ -1,7 +1,8 @@
 //! `vika-sync`: the only writer of Vika. It mirrors the rooms into the managers' sheets with as few calls as possible.
 //!
-//! Woken by a change or by the clock it reads the rooms from the database, compares them with the mirror (the cells last
-//! confirmed in the sheets), and writes the difference. It must not write a column that managers own after the row is
+//! It reads the rooms that wake-ups name, and those whose cells change with time, from the database, compares them with the
+//! mirror (the cells last confirmed in the sheets), and writes the difference. All rooms are compared at the start, once a
+//! minute, and when something changes that concerns them all. It must not write a column that managers own after the row is
 //! created, and it decides nothing about rooms.
 
 mod audit;
@@ -17,11 +18,7 @@ mod wording;
 mod worker;
 mod write;
 
-use std::sync::Arc;
-
-use runtime::bus::{Consumer, wake_on_room_changes};
 use runtime::{Context, Tasks};
-use tokio::sync::Notify;
 use vika::{Pacing, Session, SheetIds, Token};
 
 /// Where tests can end the service; see [`runtime::fault`].
@@ -32,6 +29,8 @@ pub mod point {
     pub const CHANGED: &str = "vika-sync.changed";
     /// Rows of 系统信息 are created, and not recorded yet.
     pub const LOGGED: &str = "vika-sync.logged";
+    /// All rooms are about to be read for those that nobody named.
+    pub const BEFORE_SCAN: &str = "vika-sync.before-scan";
     /// The tick is about to be cleared.
     pub const BEFORE_UNTICK: &str = "vika-sync.before-untick";
 }
@@ -52,15 +51,8 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let pacing = Pacing::per_second(vika.calls_per_second).scaled(|time| clock.real(time));
     let token = Token::new(vika.sync_token.expose());
     let session = Session::new(runtime::http::client()?, &vika.base_url, token, pacing);
-    let wake = Arc::new(Notify::new());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
-    {
-        let (ctx, wake) = (ctx.clone(), wake.clone());
-        tasks.spawn("wake", async move {
-            wake_on_room_changes(&ctx.bus, Consumer::VikaSync, wake, &ctx.shutdown, &ctx.health).await;
-        });
-    }
     tasks.spawn("retention", retention::run(ctx.clone()));
-    tasks.spawn("sync", worker::run(ctx, session, sheets, wake));
+    tasks.spawn("sync", worker::run(ctx, session, sheets));
     tasks.finish().await
 }

@@ -6,6 +6,17 @@ use domain::Timestamp;
 use vika::tables::Table;
 use vika::{MAX_RECORDS, SheetId, SheetState};
 
+/// Which rooms are to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Compare {
+    /// Those that wake-ups name, or whose row asks for it.
+    Named,
+    /// Whichever have changed: all versions are read.
+    Changed,
+    /// Every room.
+    All,
+}
+
 /// The working state of a sheet.
 #[derive(Debug)]
 pub struct Sheet<T: 'static> {
@@ -13,8 +24,10 @@ pub struct Sheet<T: 'static> {
     pub state: SheetState<T>,
     /// The column that identifies its rows.
     pub key: T,
-    /// Every row has to be compared.
-    pub compare_all: bool,
+    /// Which rooms the next round looks for.
+    pub compare: Compare,
+    /// While it was full rooms without a row were passed over.
+    pub lacks_rows: bool,
     /// Rooms whose row has to be compared.
     pub pending: BTreeSet<String>,
     /// When its rows are to be listed.
@@ -35,7 +48,8 @@ impl<T: Table> Sheet<T> {
         Self {
             state: SheetState::new(id, needed),
             key,
-            compare_all: true,
+            compare: Compare::All,
+            lacks_rows: false,
             pending: BTreeSet::new(),
             list_at: None,
             batch_size: MAX_RECORDS,
@@ -48,6 +62,11 @@ impl<T: Table> Sheet<T> {
     /// Its id, as the database holds it.
     pub fn id(&self) -> &str {
         self.state.id().as_str()
+    }
+
+    /// The next round looks for these rooms, or for more.
+    pub fn compare(&mut self, which: Compare) {
+        self.compare = self.compare.max(which);
     }
 
     /// Whether existing rows can be written.

@@ -8,9 +8,10 @@ use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::gap::Gap;
 use events::beat::{VikaFailure, VikaProblem};
-use runtime::Context;
+use runtime::bus::{Consumer, note_room_changes};
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
+use runtime::{Changes, Context};
 use store::rules::RulesCache;
 use store::vika_sync::{self as mirror, PendingOutcome};
 use tokio::sync::Notify;
@@ -19,9 +20,10 @@ use vika::tables::{AllRooms, SystemLog, Table, Today};
 use vika::{Refusal, Session, SheetIds};
 
 use crate::context::SyncContext;
+use crate::point;
 use crate::problems::{self, SyncError};
 use crate::row::{Desired, Facts, all_rooms, today};
-use crate::sheet::Sheet;
+use crate::sheet::{Compare, Sheet};
 use crate::snapshot::Snapshot;
 use crate::write::write_rows;
 use crate::{audit, outcome};
@@ -39,8 +41,8 @@ fn lease_name(sheets: &SheetIds) -> String {
 }
 
 /// Runs until the shutdown is requested.
-pub async fn run(ctx: Context, session: Session, sheets: SheetIds, wake: Arc<Notify>) {
-    let (name, every) = (lease_name(&sheets), ctx.config.vika.sync_every.as_duration());
+pub async fn run(ctx: Context, session: Session, sheets: SheetIds) {
+    let name = lease_name(&sheets);
     while !ctx.shutdown.requested() {
         let beat = || ctx.health.beat("sync");
         let Some(lease) = Lease::acquire(&ctx.db, &name, &ctx.shutdown, beat).await else {
@@ -48,8 +50,24 @@ pub async fn run(ctx: Context, session: Session, sheets: SheetIds, wake: Arc<Not
         };
         tracing::info!(lease = name, "writing to Vika");
         let cx = SyncContext { service: ctx.clone(), session: session.clone(), lease };
-        Worker::new(cx, &sheets).work(&wake, every).await;
+        Box::pin(lead(&ctx, cx, &sheets)).await;
     }
+}
+
+/// Works while the lease is held. Wake-ups are taken only meanwhile: whoever stands by would take them from the one that
+/// works.
+async fn lead(ctx: &Context, cx: SyncContext, sheets: &SheetIds) {
+    let (changes, wake) = (Arc::new(Changes::default()), Arc::new(Notify::new()));
+    let leading = ctx.shutdown.child();
+    let consumer = Consumer::VikaSync;
+    let worker = Worker::new(cx, sheets, changes.clone());
+    let work = async {
+        worker.work(&wake, ctx.config.vika.sync_every.as_duration()).await;
+        leading.request();
+    };
+    let noting = note_room_changes(&ctx.bus, consumer, &changes, wake.clone(), &leading, &ctx.health);
+    tokio::join!(work, noting);
+    ctx.health.done(consumer.name());
 }
 
 /// What all rows depend on besides their rooms: when it changes, every row has to be compared.
@@ -69,12 +87,13 @@ struct Worker {
     log: Sheet<SystemLog>,
     inputs: Option<GlobalInputs>,
     rules: RulesCache,
+    changes: Arc<Changes<()>>,
     /// Since when a change is not written.
     behind_since: Option<Timestamp>,
 }
 
 impl Worker {
-    fn new(cx: SyncContext, sheets: &SheetIds) -> Self {
+    fn new(cx: SyncContext, sheets: &SheetIds, changes: Arc<Changes<()>>) -> Self {
         let SheetIds { today, all_rooms, system_log } = sheets.clone();
         Self {
             zone: cx.service.config.rules.time_zone,
@@ -84,6 +103,7 @@ impl Worker {
             log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
             inputs: None,
             rules: RulesCache::default(),
+            changes,
             behind_since: None,
         }
     }
@@ -214,10 +234,30 @@ impl Worker {
         });
         if self.inputs != inputs {
             self.inputs = inputs;
-            (self.today.compare_all, self.all_rooms.compare_all) = (true, true);
+            self.compare(Compare::All);
         }
-        collect_pending(&self.cx, &mut self.today, snapshot.now).await?;
-        collect_pending(&self.cx, &mut self.all_rooms, snapshot.now).await
+        if self.changes.needs_scan((), snapshot.now) {
+            self.changes.scan_begins();
+            self.compare(Compare::Changed);
+            self.changes.scanned((), snapshot.now);
+        }
+        let taken = self.changes.take(snapshot.now);
+        let named: Vec<String> = taken.iter().map(|(room, _)| room.clone()).collect();
+        let collected = async {
+            collect_pending(&self.cx, &mut self.today, &named, snapshot.now).await?;
+            collect_pending(&self.cx, &mut self.all_rooms, &named, snapshot.now).await
+        };
+        let collected = collected.await;
+        if collected.is_err() {
+            self.changes.give_back(taken);
+        }
+        collected
+    }
+
+    /// These rooms have to be compared in both sheets.
+    fn compare(&mut self, which: Compare) {
+        self.today.compare(which);
+        self.all_rooms.compare(which);
     }
 
     async fn show_outcomes(
@@ -272,7 +312,7 @@ fn handle<T: Table>(
     match result {
         Ok(()) => return Ok(true),
         Err(SyncError::NotReady) => {}
-        Err(SyncError::Columns) => sheet.compare_all = true,
+        Err(SyncError::Columns) => sheet.compare(Compare::All),
         // Logged already in this round.
         Err(SyncError::Vika(vika::Error::Quota { .. })) if cx.session.is_paused(now) => {}
         Err(SyncError::Vika(error)) => {
@@ -286,26 +326,43 @@ fn handle<T: Table>(
 
 async fn check<T: Table>(cx: &SyncContext, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), SyncError> {
     if sheet.state.check_columns(cx.client(), now).await? {
-        sheet.compare_all = true;
+        sheet.compare(Compare::All);
     }
     Ok(())
 }
 
 /// Of a sheet with a row for each room: once none is pending, whatever failed was written or deferred.
 fn clear_failures<T: Table>(sheet: &mut Sheet<T>, now: Timestamp) {
-    if sheet.pending.is_empty() {
+    if sheet.pending.is_empty() && !sheet.lacks_rows {
         sheet.state.mark_idle(now);
     }
 }
 
+/// Adds to the pending rooms of a sheet those that were named, those that ask for it by themselves, and what a scan finds,
+/// if one is wanted.
 async fn collect_pending<T: Table>(
     cx: &SyncContext,
     sheet: &mut Sheet<T>,
+    named: &[String],
     now: Timestamp,
 ) -> Result<(), SyncError> {
+    let creates = sheet.state.accepts_rows(now);
+    if creates && sheet.lacks_rows {
+        sheet.compare(Compare::Changed);
+    }
+    if sheet.compare != Compare::Named {
+        cx.service.faults.reach(point::BEFORE_SCAN).await;
+        metrics::counter!("vika_scans_total", "sheet" => T::TITLE).increment(1);
+    }
     let mut connection = cx.service.db.acquire().await?;
-    sheet.pending.extend(mirror::rooms_behind(&mut connection, sheet.id(), sheet.compare_all, now).await?);
-    sheet.compare_all = false;
+    let id = sheet.id();
+    let found = match sheet.compare {
+        Compare::Named => mirror::named_behind(&mut connection, id, named, creates, now).await?,
+        all => mirror::rooms_behind(&mut connection, id, all == Compare::All, creates, now).await?,
+    };
+    sheet.pending.extend(found);
+    sheet.compare = Compare::Named;
+    sheet.lacks_rows = !creates;
     sheet.refused = mirror::refused_rooms(&mut connection, sheet.id()).await?.into_iter().collect();
     Ok(())
 }

@@ -250,8 +250,7 @@ async fn insert<T: Table>(
                         handle_refusal(cx, sheet, batch, &error, &mut batches).await?;
                     }
                     Error::RowLimit { .. } => {
-                        pause_creation(cx, sheet, &error);
-                        return Ok(());
+                        return pause_creation(cx, sheet, &error).await;
                     }
                     other => return Err(other.into()),
                 }
@@ -261,10 +260,20 @@ async fn insert<T: Table>(
     Ok(())
 }
 
-fn pause_creation<T: Table>(cx: &SyncContext, sheet: &mut Sheet<T>, error: &Error) {
+/// Rooms without a row are passed over until the sheet takes rows again.
+async fn pause_creation<T: Table>(
+    cx: &SyncContext,
+    sheet: &mut Sheet<T>,
+    error: &Error,
+) -> Result<(), SyncError> {
     sheet.state.mark_full(error, cx.now());
+    sheet.lacks_rows = true;
     metrics::counter!("vika_sheet_full_total", "sheet" => T::TITLE).increment(1);
     tracing::error!(sheet = T::TITLE, sheet.id = sheet.id(), %error, "the sheet is full: no rows are created for now");
+    let pending: Vec<String> = sheet.pending.iter().cloned().collect();
+    let with_row = mirror::with_row(&mut *cx.service.db.acquire().await?, sheet.id(), &pending).await?;
+    sheet.pending = with_row.into_iter().collect();
+    Ok(())
 }
 
 /// Changes rows that are there.

@@ -74,6 +74,9 @@ pub enum Outcome {
 }
 
 pub trait Handler: Send {
+    /// Called when deliveries begin, and when they begin again after the bus or the consumer was away.
+    fn opened(&mut self) {}
+
     /// One outcome for each delivery, in order. What is `Done` has been committed.
     fn handle(&mut self, batch: &[Delivery]) -> impl Future<Output = Vec<Outcome>> + Send;
 
@@ -126,7 +129,10 @@ pub async fn consume<H: Handler>(
         let opened = open(bus.jetstream(), consumer).await;
         note_missing(consumer, &mut missing, matches!(opened, Ok(None)));
         let ended = match opened {
-            Ok(Some(opened)) => session(bus, consumer, opened, handler, shutdown, health).await,
+            Ok(Some(opened)) => {
+                handler.opened();
+                session(bus, consumer, opened, handler, shutdown, health).await
+            }
             Ok(None) => {
                 shutdown.sleep(MISSING_PAUSE).await;
                 continue;

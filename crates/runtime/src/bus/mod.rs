@@ -35,7 +35,7 @@ pub use replay::StreamEnd;
 pub use retention::limit_ages;
 pub use rights::User;
 pub use topology::{Consumer, STREAMS, clear, declare};
-pub use wake::{note_room_changes, wake_on_room_changes};
+pub use wake::note_room_changes;
 
 /// How often the connection proves that it lives.
 const PING_INTERVAL: Duration = Duration::from_secs(15);

@@ -8,44 +8,46 @@ use tokio::sync::Notify;
 
 use super::{Bus, Consumer, Delivery, Handler, Outcome, consume};
 use crate::Shutdown;
+use crate::changes::Changes;
 use crate::health::Health;
 
-struct Waker<F> {
-    note: F,
+struct Waker<'c, C> {
+    changes: &'c Changes<C>,
     wake: Arc<Notify>,
+    opened: bool,
 }
 
-impl<F: FnMut(Option<RoomChanged>) + Send> Handler for Waker<F> {
+impl<C: Copy + PartialEq + Send> Handler for Waker<'_, C> {
+    fn opened(&mut self) {
+        if std::mem::replace(&mut self.opened, true) {
+            self.changes.want_scan();
+            self.wake.notify_one();
+        }
+    }
+
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
         for delivery in batch {
-            (self.note)(decode(delivery.payload()).ok());
+            match decode::<RoomChanged>(delivery.payload()) {
+                Ok(changed) => self.changes.note(&changed),
+                // Some room, by a message that this release cannot read.
+                Err(_) => self.changes.want_scan(),
+            }
         }
         self.wake.notify_one();
         vec![Outcome::Done; batch.len()]
     }
 }
 
-/// Notifies `wake` whenever a room changes, until the shutdown is requested. A lost wake-up is made up for by the sweep
-/// that every converger runs anyway.
-pub async fn wake_on_room_changes(
+/// Notes which rooms change, and notifies `wake`, until the shutdown is requested. After the bus was away all rooms are to
+/// be read. What is lost all the same is made up for by the scan that every converger makes anyway.
+pub async fn note_room_changes<C: Copy + PartialEq + Send>(
     bus: &Bus,
     consumer: Consumer,
+    changes: &Changes<C>,
     wake: Arc<Notify>,
     shutdown: &Shutdown,
     health: &Health,
 ) {
-    note_room_changes(bus, consumer, |_| {}, wake, shutdown, health).await;
-}
-
-/// The same, and notes which room has which version before it notifies. `None`: some room, by a message that this release
-/// cannot read.
-pub async fn note_room_changes(
-    bus: &Bus,
-    consumer: Consumer,
-    note: impl FnMut(Option<RoomChanged>) + Send,
-    wake: Arc<Notify>,
-    shutdown: &Shutdown,
-    health: &Health,
-) {
-    consume(bus, consumer, &mut Waker { note, wake }, shutdown, health).await;
+    let mut waker = Waker { changes, wake, opened: false };
+    consume(bus, consumer, &mut waker, shutdown, health).await;
 }

@@ -1,7 +1,6 @@
 //! Planning: a wake-up or a second that passed → take in what changed → make the cards that are due.
 
 mod alert_context;
-pub mod changes;
 mod climb;
 mod decide;
 mod departure;
@@ -11,13 +10,12 @@ mod unanswered;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::Context;
 use runtime::telemetry::chain;
+use runtime::{Changes, Context};
 use store::alerts::schedule;
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
-use self::changes::Changes;
 use self::decide::Decider;
 use self::observe::observe;
 use self::unanswered::Mornings;
@@ -29,11 +27,20 @@ const TICK: Duration = Duration::from_secs(1);
 /// Rooms looked at together at the start: far fewer than are remembered by name.
 const ADDED: usize = 10_000;
 
+/// What concerns many rooms at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Causes {
+    /// The rules in force.
+    pub rules: i64,
+    /// The newest capture gap.
+    pub gap: i64,
+}
+
 /// What is looked at again and again.
 struct Planner {
     ctx: Context,
     rules: Arc<RulesCache>,
-    pending: Arc<Changes>,
+    pending: Arc<Changes<Causes>>,
     decider: Decider,
     notice: HoldLog,
     mornings: Mornings,
@@ -45,7 +52,7 @@ struct Planner {
 pub async fn run(
     ctx: Context,
     rules: Arc<RulesCache>,
-    pending: Arc<Changes>,
+    pending: Arc<Changes<Causes>>,
     changed: Arc<Notify>,
     made: Arc<Notify>,
 ) {

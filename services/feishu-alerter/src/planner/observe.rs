@@ -10,8 +10,8 @@ use domain::id::{RoomKey, WaitId};
 use domain::ladder::next_due;
 use domain::notification::Subject;
 use domain::rules::Rules;
-use runtime::Context;
 use runtime::telemetry::chain;
+use runtime::{Changes, Context};
 use store::alerts::changes::{self, Made, Wanted};
 use store::alerts::schedule::{self, Planned};
 use store::ingest::gaps;
@@ -25,8 +25,8 @@ use crate::content::card::CardState;
 use crate::content::status::{HighestCards, Successions, card_state, status_at};
 use crate::content::subject::{absence, departure_state};
 use crate::failure::Failure;
+use crate::planner::Causes;
 use crate::planner::alert_context::AlertContext;
-use crate::planner::changes::{Causes, Changes};
 use crate::planner::climb::climbs;
 use crate::planner::departure;
 
@@ -40,7 +40,7 @@ const DEFER_FOR: TimeDelta = TimeDelta::seconds(30);
 const CHANGED_FOR: TimeDelta = TimeDelta::days(15);
 
 /// Takes in everything that changed.
-pub async fn observe(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<(), Failure> {
+pub async fn observe(ctx: &Context, rules: &RulesCache, pending: &Changes<Causes>) -> Result<(), Failure> {
     let context = scan(ctx, rules, pending).await?;
     let mut taken = pending.take(context.now);
     while !taken.is_empty() && !ctx.shutdown.requested() {
@@ -56,7 +56,7 @@ pub async fn observe(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Re
 }
 
 /// The context to decide by; where it or the time asks for it, all rooms are read for those that changed.
-async fn scan(ctx: &Context, rules: &RulesCache, pending: &Changes) -> Result<AlertContext, Failure> {
+async fn scan(ctx: &Context, rules: &RulesCache, pending: &Changes<Causes>) -> Result<AlertContext, Failure> {
     let mut connection = ctx.db.acquire().await?;
     let context = AlertContext::read(&mut connection, rules, ctx.clock.now()).await?;
     let causes = Causes { rules: context.version(), gap: schedule::newest_gap(&mut connection).await? };
@@ -79,7 +79,7 @@ async fn some(
     ctx: &Context,
     context: &AlertContext,
     taken: &[(String, i64)],
-    pending: &Changes,
+    pending: &Changes<Causes>,
 ) -> Result<(), Failure> {
     let changed = schedule::unobserved(&mut *ctx.db.acquire().await?, taken, context.now).await?;
     if changed.is_empty() {
@@ -93,7 +93,7 @@ async fn take_in(
     ctx: &Context,
     context: &AlertContext,
     changed: &[String],
-    pending: &Changes,
+    pending: &Changes<Causes>,
 ) -> Result<(), Failure> {
     if let Ok(locked) = batch(ctx, context, changed).await {
         // Another replica works on the rest, perhaps on what they were before.

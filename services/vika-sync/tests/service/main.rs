@@ -11,3 +11,4 @@ mod replicas;
 mod rows;
 mod schema;
 mod support;
+mod wake_ups;

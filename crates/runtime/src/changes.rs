@@ -1,7 +1,8 @@
-//! Which rooms have to be looked at: those that wake-ups name, and those that a scan of all finds.
+//! Which rooms whoever mirrors them has to look at: those that wake-ups name, and those that a scan of all finds.
 //!
 //! Looking costs what has changed, not what there is. All rooms are read at the start, once a minute, since a wake-up may
-//! be lost, and when something changes that concerns many at once: the rules in force, or a capture gap that was found.
+//! be lost, after the bus was away, and when something changes that concerns many at once (a `C`, such as the rules in
+//! force).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,49 +12,52 @@ use domain::Timestamp;
 use events::room::RoomChanged;
 
 /// How often all rooms are read without any cause.
-const SCAN_EVERY: TimeDelta = TimeDelta::seconds(60);
+pub const SCAN_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// Rooms remembered by name, at most; beyond that all are read.
 const NAMED: usize = 50_000;
 /// In the place of a version: to be looked at whatever was taken in before.
 const ANY_VERSION: i64 = i64::MAX;
 
 /// What is to be looked at.
-#[derive(Debug, Default)]
-pub struct Changes(Mutex<State>);
+#[derive(Debug)]
+pub struct Changes<C>(Mutex<State<C>>);
 
-#[derive(Debug, Default)]
-struct State {
+impl<C> Default for Changes<C> {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            named: BTreeMap::new(),
+            defer: Vec::new(),
+            scan: Scan { wanted: false, last: None },
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct State<C> {
     /// By the room's key in text form: the version that was announced.
     named: BTreeMap<String, i64>,
     /// Not to be looked at before.
     defer: Vec<(Timestamp, String)>,
-    scan: Scan,
+    scan: Scan<C>,
 }
 
-#[derive(Debug, Default)]
-struct Scan {
-    /// Rooms changed whose names nobody knows.
+#[derive(Debug)]
+struct Scan<C> {
+    /// Rooms may have changed whose names nobody knows.
     wanted: bool,
     /// The last complete one, and what it was made for.
-    last: Option<(Timestamp, Causes)>,
+    last: Option<(Timestamp, C)>,
 }
 
-/// What concerns many rooms at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Causes {
-    /// The rules in force.
-    pub rules: i64,
-    /// The newest capture gap.
-    pub gap: i64,
-}
+impl<C: Copy + PartialEq> Changes<C> {
+    /// Notes a wake-up.
+    pub fn note(&self, changed: &RoomChanged) {
+        self.with(|state| state.name(changed.room.to_string(), changed.version));
+    }
 
-impl Changes {
-    /// Notes a wake-up; `None`: one that cannot be read.
-    pub fn note(&self, changed: Option<RoomChanged>) {
-        self.with(|state| match changed {
-            Some(changed) => state.name(changed.room.to_string(), changed.version),
-            None => state.scan.wanted = true,
-        });
+    /// Rooms may have changed, and nobody knows which.
+    pub fn want_scan(&self) {
+        self.with(|state| state.scan.wanted = true);
     }
 
     /// Notes rooms that must be looked at, whatever was taken in before.
@@ -87,9 +91,9 @@ impl Changes {
     }
 
     /// Whether all rooms have to be read now.
-    pub fn needs_scan(&self, causes: Causes, now: Timestamp) -> bool {
+    pub fn needs_scan(&self, causes: C, now: Timestamp) -> bool {
         self.with(|state| {
-            let is_fresh = |(at, made_for): (Timestamp, Causes)| {
+            let is_fresh = |(at, made_for): (Timestamp, C)| {
                 made_for == causes && (TimeDelta::zero()..SCAN_EVERY).contains(&(now - at))
             };
             state.scan.wanted || !state.scan.last.is_some_and(is_fresh)
@@ -102,16 +106,16 @@ impl Changes {
     }
 
     /// A scan found everything that there was.
-    pub fn scanned(&self, causes: Causes, now: Timestamp) {
+    pub fn scanned(&self, causes: C, now: Timestamp) {
         self.with(|state| state.scan.last = Some((now, causes)));
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut State<C>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl State {
+impl<C> State<C> {
     fn name(&mut self, room: String, version: i64) {
         if self.named.len() >= NAMED && !self.named.contains_key(&room) {
             self.scan.wanted = true;
@@ -128,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    const CAUSES: Causes = Causes { rules: 1, gap: 0 };
+    const CAUSE: i64 = 1;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_timestamp(1_795_052_800 + seconds, 0).unwrap()
@@ -141,28 +145,23 @@ mod tests {
     #[test]
     fn all_rooms_are_read_at_the_start_once_a_minute_and_for_a_cause() {
         let changes = Changes::default();
-        assert!(changes.needs_scan(CAUSES, at(0)), "nothing is known yet");
+        assert!(changes.needs_scan(CAUSE, at(0)), "nothing is known yet");
         changes.scan_begins();
-        changes.scanned(CAUSES, at(0));
-        for (seconds, causes, expected) in [
-            (1, CAUSES, false),
-            (59, CAUSES, false),
-            (60, CAUSES, true),
-            (1, Causes { rules: 2, ..CAUSES }, true),
-            (1, Causes { gap: 7, ..CAUSES }, true),
-            (-1, CAUSES, true),
-        ] {
-            assert_eq!(changes.needs_scan(causes, at(seconds)), expected, "{seconds} {causes:?}");
+        changes.scanned(CAUSE, at(0));
+        for (seconds, cause, expected) in
+            [(1, CAUSE, false), (59, CAUSE, false), (60, CAUSE, true), (1, 2, true), (-1, CAUSE, true)]
+        {
+            assert_eq!(changes.needs_scan(cause, at(seconds)), expected, "{seconds} {cause:?}");
         }
-        changes.note(None);
-        assert!(changes.needs_scan(CAUSES, at(1)), "some room, nobody knows which");
+        changes.want_scan();
+        assert!(changes.needs_scan(CAUSE, at(1)), "some room, nobody knows which");
     }
 
     #[test]
-    fn a_room_is_named_once_by_its_newest_version_and_not_while_it_is_deferredred() {
-        let changes = Changes::default();
+    fn a_room_is_named_once_by_its_newest_version_and_not_while_it_is_deferred() {
+        let changes = Changes::<i64>::default();
         for version in [2, 5, 3] {
-            changes.note(Some(changed("r1", version)));
+            changes.note(&changed("r1", version));
         }
         assert_eq!(changes.take(at(0)), [("webhook:r1".to_owned(), 5)]);
         assert_eq!(changes.take(at(0)), []);
@@ -175,8 +174,8 @@ mod tests {
     fn more_names_than_can_be_kept_are_found_by_a_scan() {
         let changes = Changes::default();
         changes.add((0..=NAMED).map(|n| n.to_string()));
-        changes.scanned(CAUSES, at(0));
-        assert!(changes.needs_scan(CAUSES, at(1)));
+        changes.scanned(CAUSE, at(0));
+        assert!(changes.needs_scan(CAUSE, at(1)));
         assert_eq!(changes.take(at(1)).len(), NAMED);
     }
 }
