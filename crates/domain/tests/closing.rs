@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use domain::closing::{Before, Class, Features, Manner, judge};
 use domain::message::MessageKind;
 use domain::rules::{AnsweredBy, Rules};
+use domain::wait::WaitKind;
 
 /// The company's own lists are empty, as in the shipped configuration.
 fn rules() -> Rules {
@@ -22,9 +23,7 @@ fn rules() -> Rules {
 
 /// Whether a line opens a wait after a line of staff.
 fn opens(rules: &Rules, staff: &str, kind: MessageKind, text: &str) -> bool {
-    let asked = Features::of(MessageKind::Text, staff, rules);
-    let before = Before { question: asked.question, invites: asked.invites };
-    judge(&Features::of(kind, text, rules), kind, before).opens()
+    judge(&Features::of(kind, text, rules), kind, Before::of([staff])).opens()
 }
 
 /// What a table says: right, of how many that are not open to doubt, and every line judged otherwise.
@@ -100,6 +99,53 @@ fn a_company_adds_and_takes_away() {
     assert!(opens(&rules, "可以可以"));
     assert!(opens(&rules, "👍"));
     assert!(!opens(&rules, "谢谢王小售"), "whoever is in the roster may be thanked");
+}
+
+/// Messages of staff, and what a line after them opens.
+#[test]
+fn an_assent_is_a_soft_wait_and_an_answer_a_request() {
+    use MessageKind::{Audio, Call, Emoticon, File, Image, RedEnvelope, Text, Transfer, Video};
+    let rules = rules();
+    let opened = |staff: &[&str], kind, text| {
+        judge(&Features::of(kind, text, &rules), kind, Before::of(staff.iter().copied())).wait()
+    };
+    let asked = ["明天发您可以吗？"];
+    for text in ["好的", "可以", "嗯嗯", "行", "没问题，谢谢", "👌", "[强]", "OK", "好的[微笑]"]
+    {
+        assert_eq!(opened(&asked, Text, text), Some(WaitKind::Soft), "{text}");
+        assert_eq!(opened(&["明天发您"], Text, text), None, "{text} to no question");
+    }
+    for text in ["好的，两台", "后天吧", "可以，几点？", "不行", "好的，再加一份", "要蓝色的"]
+    {
+        assert_eq!(opened(&asked, Text, text), Some(WaitKind::Request), "{text}");
+    }
+    for choice in [
+        &["您要蓝色还是黑色？"][..],
+        &["今天发还是明天发？"],
+        &["微信/电话都行，您方便吗？"],
+        &["哪天方便？"],
+        &["周三或周四，可以吗？"],
+        &["给您发报价可以吗？", "或者给您发报价，或者打电话"],
+    ] {
+        assert_eq!(opened(choice, Text, "好的"), Some(WaitKind::Request), "{choice:?}");
+    }
+    for plain in [
+        &["我还是明天发您可以吗？"][..],
+        &["还是原来的地址吗？"],
+        &["3/5 发货可以吗？"],
+        &["可以吗？", "谢谢"],
+    ] {
+        assert_eq!(opened(plain, Text, "好的"), Some(WaitKind::Soft), "{plain:?}");
+    }
+    for staff in [&asked[..], &[]] {
+        for kind in [RedEnvelope, Transfer, Emoticon] {
+            assert_eq!(opened(staff, kind, ""), None, "{kind:?}");
+        }
+        for kind in [Image, Audio, Video, File, Call] {
+            assert_eq!(opened(staff, kind, ""), Some(WaitKind::Request), "{kind:?}");
+        }
+        assert_eq!(opened(staff, Text, "[微笑]"), None, "a sticker that says nothing");
+    }
 }
 
 fn closings() -> Vec<String> {
@@ -190,7 +236,7 @@ proptest! {
 
 fn class_is_courtesy(text: &str) -> bool {
     let class = Features::of(MessageKind::Text, text, &rules()).class;
-    matches!(class, Class::Closing { manner: Manner::Courtesy, .. } | Class::LoneSticker)
+    matches!(class, Class::Closing { manner: Manner::Courtesy, .. } | Class::LoneSticker { .. })
 }
 
 /// What differs in script only is judged alike.

@@ -31,6 +31,10 @@ pub const UNOBSERVED: &str = "⏹️ 已停止计时";
 pub const CONFIRMED: &str = "✅ 已确认回复";
 /// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
 pub const TO_VERIFY: &str = "请核实是否已回复⏰";
+/// Title in the place of [`OVERDUE`] of a soft wait: nobody is late.
+pub const ASSENTED: &str = "请看一下是否需要跟进💬";
+/// A customer who had only assented asked for something.
+pub const BECAME_REQUEST: &str = "➡️ 客户已提出要求";
 /// Title when our account left a room.
 pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
@@ -124,6 +128,16 @@ pub fn waited(threshold: Duration) -> String {
 /// "客户提问已过 20 分钟", where nobody knows whether the customer still waits.
 pub fn asked(threshold: Duration) -> String {
     format!("客户提问已过 {}", span(threshold))
+}
+
+/// "客户应答已过 30 分钟"
+pub fn assented(threshold: Duration) -> String {
+    format!("客户应答已过 {}", span(threshold))
+}
+
+/// What follows a soft wait has cards of its own.
+pub fn became_request() -> String {
+    "客户随后提出了要求，另行计时".to_owned()
 }
 
 /// The level beside the waiting time: "【橙色】".

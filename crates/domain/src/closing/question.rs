@@ -212,6 +212,11 @@ const OFFERS: [(&str, &str); 29] = [
     ("any other question", ""),
     ("还需要", "帮"),
 ];
+/// Behind these 还是 chooses nothing: 我还是明天发您.
+const NOT_BEFORE_CHOICE: [&str; 14] =
+    ["我", "们", "您", "你", "他", "她", "那", "就", "都", "要不", "但", "不过", "现在", "目前"];
+/// Behind 哪 these ask for no one of several.
+const NOT_WHICH: [&str; 6] = ["里", "儿", "能", "怕", "有", "会"];
 /// Calls for a sign.
 const SIGNS: [&str; 14] = [
     "扣1",
@@ -234,6 +239,8 @@ const SIGNS: [&str; 14] = [
 pub struct Asked {
     /// It contains a question that an answer has to be acted on.
     pub question: bool,
+    /// It names several things to choose from, or leaves the choice among several open.
+    pub alternatives: bool,
     /// What it invites to.
     pub invites: Invitations,
 }
@@ -243,6 +250,7 @@ pub fn asked(text: &str) -> Asked {
     let own: String = without_links(own_words(text)).chars().filter_map(plain).collect();
     let mut asked = Asked {
         question: false,
+        alternatives: false,
         invites: Invitations { further_help: false, sign: SIGNS.iter().any(|sign| own.contains(sign)) },
     };
     let mut sentence = String::new();
@@ -251,6 +259,7 @@ pub fn asked(text: &str) -> Asked {
         let end = end || c == ' ' && sentence.ends_with(|c: char| !c.is_ascii());
         if end {
             let offer = is_offer(&sentence);
+            asked.alternatives |= offers_a_choice(&sentence);
             asked.invites.further_help |= offer;
             let marked = c == '?' && !sentence.is_empty();
             asked.question |= c == '?' && own.trim().chars().all(|c| c == '?');
@@ -268,6 +277,27 @@ fn without_links(text: &str) -> String {
     let link = |word: &&str| !(word.contains("://") || word.starts_with("www."));
     let lines = text.lines().map(|line| line.split(' ').filter(link).collect::<Vec<_>>().join(" "));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a sentence names several things to choose from: 今天还是明天, 微信或者电话, 哪个, 微信/支付宝.
+fn offers_a_choice(sentence: &str) -> bool {
+    let behind = |word: &str, not: &[&str]| {
+        let mut behind = sentence.match_indices(word).map(|(place, word)| &sentence[place + word.len()..]);
+        behind.any(|behind| !not.iter().any(|begin| behind.starts_with(begin)))
+    };
+    let or = sentence.match_indices("还是").any(|(place, _)| {
+        let before = sentence[..place].trim_end();
+        !before.is_empty() && !NOT_BEFORE_CHOICE.iter().any(|end| before.ends_with(end))
+    });
+    or || behind("或", &["许"]) || behind("要么", &[]) || behind("哪", &NOT_WHICH) || has_slash(sentence)
+}
+
+/// 微信/支付宝, but no date and no link.
+fn has_slash(sentence: &str) -> bool {
+    let wide = |c: Option<char>| c.is_some_and(|c| !c.is_ascii());
+    sentence.match_indices('/').any(|(place, slash)| {
+        wide(sentence[..place].chars().next_back()) && wide(sentence[place + slash.len()..].chars().next())
+    })
 }
 
 fn is_offer(sentence: &str) -> bool {

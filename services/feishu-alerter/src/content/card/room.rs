@@ -60,6 +60,7 @@ fn title(facts: &CardFacts) -> String {
         CardState::Answered { .. } => wording::ANSWERED,
         CardState::Cancelled { .. } => wording::CANCELLED,
         CardState::Confirmed { .. } => wording::CONFIRMED,
+        CardState::BecameRequest => wording::BECAME_REQUEST,
         CardState::Returned => wording::RETURNED,
         CardState::Withdrawn => wording::WITHDRAWN,
         CardState::Unobserved => wording::UNOBSERVED,
@@ -74,10 +75,15 @@ fn waiting_title(facts: &CardFacts) -> String {
     let what = match facts.kind {
         CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
         CardKind::OwnerWanted => wording::OWNER_WANTED,
+        CardKind::Assented => wording::ASSENTED,
         CardKind::Overdue if facts.unverified => wording::TO_VERIFY,
         CardKind::Overdue => wording::OVERDUE,
     };
-    let how_long = if facts.unverified { wording::asked } else { wording::waited };
+    let how_long = match facts.kind {
+        CardKind::Assented => wording::assented,
+        _ if facts.unverified => wording::asked,
+        _ => wording::waited,
+    };
     let level = wording::level(&severity_in_words(facts.level));
     format!("{what}{level}{room} {}", how_long(facts.threshold))
 }
@@ -96,6 +102,7 @@ fn outcome(facts: &CardFacts) -> Option<String> {
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by, .. } => Some(wording::cancelled_by(&name(by))),
         CardState::Confirmed { by } => Some(wording::confirmed_by(&name(by))),
+        CardState::BecameRequest => Some(wording::became_request()),
         CardState::Returned => Some(wording::returned()),
         CardState::Withdrawn => Some(wording::withdrawn()),
         CardState::Unobserved => Some(wording::unobserved()),
