@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::Timestamp;
 use crate::calendar::Calendar;
 use crate::ladder::RungId;
-use crate::wait::{Ending, Outcome, Wait};
+use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// An answer after more than this is slow: 回复超过2分钟次数.
 pub const SLOW: TimeDelta = TimeDelta::minutes(2);
@@ -38,6 +38,8 @@ pub struct Figures {
     pub open: usize,
     /// Waits that overlap a capture gap, which appear in no other figure.
     pub unverified: usize,
+    /// Soft waits, however they went, which appear in no other figure.
+    pub soft: usize,
     /// Middle reply time: half of the replies took at most this long.
     pub median: Option<Quantile>,
     /// Nine of ten replies took at most this long.
@@ -71,6 +73,10 @@ pub fn figures<'w>(
     let mut replies: Vec<TimeDelta> = Vec::new();
     let mut lasting: Vec<TimeDelta> = Vec::new();
     for Sample { wait, in_gap, calendar } in samples {
+        if wait.kind == WaitKind::Soft {
+            figures.soft += 1;
+            continue;
+        }
         if in_gap {
             figures.unverified += 1;
             continue;
@@ -83,6 +89,8 @@ pub fn figures<'w>(
             }
             Some(Outcome { how: Ending::Cancelled { .. }, .. }) => figures.cancelled += 1,
             Some(Outcome { how: Ending::Confirmed { .. }, .. }) => figures.confirmed += 1,
+            // Only a soft wait becomes a request.
+            Some(Outcome { how: Ending::BecameRequest, .. }) => {}
             Some(Outcome { how: Ending::Withdrawn, .. }) => figures.withdrawn += 1,
             Some(Outcome { how: Ending::Unobserved, .. }) => figures.unobserved += 1,
         }

@@ -43,6 +43,9 @@ pub struct FoldState {
     pub open: Option<Wait>,
     /// The staff messages since the last customer message contained a question.
     pub staff_question: bool,
+    /// Since then they named several things to choose from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub staff_alternatives: bool,
     /// What staff invited to when they spoke last.
     #[serde(default, skip_serializing_if = "Invitations::is_empty")]
     pub staff_invites: Invitations,
@@ -119,13 +122,23 @@ pub struct PresenceChange {
 pub struct FoldedWait {
     /// The wait as the last entry left it.
     pub wait: Wait,
-    /// The wholly quiet state just before it began, to be kept as a checkpoint: a fold may start again from here.
-    /// `None` for the wait that was open at the start of the fold (its checkpoint was given when it opened).
-    pub before: Option<FoldState>,
+    /// Where a fold may start again that is to find it.
+    pub checkpoint: Checkpoint,
     /// Where the entry that closed it stands.
     pub closed: Option<Position>,
     /// Openings that were taken back and whose wait this one carries on.
     pub took_over: Vec<WaitId>,
+}
+
+/// Where a fold may start again that is to find a wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// At the wholly quiet state just before it began.
+    At(Box<FoldState>),
+    /// Nowhere of its own: another wait ended with its opening, so that the state was not quiet.
+    None,
+    /// Where it was given when it opened: it was open at the start of the fold.
+    AsStored,
 }
 
 /// Folds entries, in rising order of position and all after `start.folded_to`, onto a state.

@@ -12,7 +12,7 @@ use crate::nature::Nature;
 use crate::role::{Role, role_of};
 use crate::rules::{AnsweredBy, Rules, Stage, Team};
 use crate::timeline::{Body, CancelKind, Entry, Message, Position};
-use crate::wait::{Ending, Outcome, Wait};
+use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// A room as the definitions describe it.
 pub struct Oracle<'a> {
@@ -105,15 +105,14 @@ impl<'a> Oracle<'a> {
 
     /// A question of staff stands until a customer says something, or something else than that they will see to it.
     fn question_before(&self, i: usize) -> bool {
-        for j in (0..i).rev() {
-            if self.said_by_customer(j) && !self.leaves_question(j) {
-                return false;
-            }
-            if self.staff(j) && self.message(j).is_some_and(|m| m.features.question) {
-                return true;
-            }
-        }
-        false
+        self.standing_words(i).any(|m| m.features.question)
+    }
+
+    /// What staff said since a customer last took their turn.
+    fn standing_words(&self, i: usize) -> impl Iterator<Item = &Message> {
+        let turn = (0..i).rev().find(|j| self.said_by_customer(*j) && !self.leaves_question(*j));
+        let since = turn.map_or(0, |turn| turn + 1);
+        (since..i).filter(|j| self.staff(*j)).filter_map(|j| self.message(j))
     }
 
     /// Said while nobody waits, and no more than that the customer sees to it.
@@ -134,15 +133,27 @@ impl<'a> Oracle<'a> {
     }
 
     fn before(&self, i: usize) -> Before {
-        Before { question: self.question_before(i), invites: self.invites_before(i) }
+        Before {
+            question: self.question_before(i),
+            alternatives: self.standing_words(i).any(|m| m.features.alternatives),
+            invites: self.invites_before(i),
+        }
     }
 
     /// A customer message that opens a wait if nobody waits.
     fn asks(&self, i: usize) -> bool {
-        self.customer(i) && {
-            let message = self.message(i).unwrap();
-            judge(&message.features, message.kind, self.before(i)).opens()
-        }
+        self.kind(i).is_some()
+    }
+
+    /// Which wait a customer message opens if nobody waits.
+    fn kind(&self, i: usize) -> Option<WaitKind> {
+        let message = self.message(i).filter(|_| self.customer(i))?;
+        judge(&message.features, message.kind, self.before(i)).wait()
+    }
+
+    /// More than a word of assent, and not taken back.
+    fn stands_as_request(&self, i: usize) -> bool {
+        self.recall(i).is_none() && self.kind(i) == Some(WaitKind::Request)
     }
 
     fn stands_and_asks(&self, i: usize) -> bool {
@@ -231,6 +242,11 @@ impl<'a> Oracle<'a> {
         (0..i).rev().find(|j| self.closes(*j) || self.stands_and_asks(*j)).is_none_or(|j| self.closes(j))
     }
 
+    /// Whether nobody waits for more than a word just before an entry.
+    fn nothing_requested(&self, i: usize) -> bool {
+        (0..i).rev().find(|j| self.closes(*j) || self.stands_as_request(*j)).is_none_or(|j| self.closes(j))
+    }
+
     fn close_after(&self, i: usize) -> Option<usize> {
         (i + 1..self.entries.len()).find(|j| self.closes(*j))
     }
@@ -243,6 +259,7 @@ impl<'a> Oracle<'a> {
             id: WaitId::from(&message.key),
             customer: message.sender.key.clone(),
             customer_name: message.sender.name.clone(),
+            kind: self.kind(i).unwrap(),
             verdict: judge(&message.features, message.kind, self.before(i)),
             owner,
             stage,
@@ -255,11 +272,15 @@ impl<'a> Oracle<'a> {
     }
 
     fn answered_wait(&self, i: usize) -> Option<Wait> {
-        if !self.stands_and_asks(i) || !self.quiet(i) {
+        let begins = self.stands_and_asks(i) && self.quiet(i);
+        let follows = self.stands_as_request(i) && self.nothing_requested(i);
+        if !begins && !follows {
             return None;
         }
         let mut wait = self.wait(i);
-        let close = self.close_after(i);
+        let is_soft = wait.kind == WaitKind::Soft;
+        let ends = |j: &usize| self.closes(*j) || is_soft && self.stands_as_request(*j);
+        let close = (i + 1..self.entries.len()).find(ends);
         for j in (i + 1)..close.unwrap_or(self.entries.len()) {
             if self.customer(j) && self.recall(j).is_none() {
                 wait.messages += 1;
@@ -281,6 +302,7 @@ impl<'a> Oracle<'a> {
                     (c.at.max(wait.opened.at), how)
                 }
                 Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
+                _ if self.customer(j) => (self.entries[j].position.at, Ending::BecameRequest),
                 _ => {
                     let sender = &self.message(j).unwrap().sender;
                     let (role, name) = role_of(self.rules, sender);

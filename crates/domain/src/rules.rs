@@ -17,6 +17,7 @@ use crate::calendar::Calendar;
 use crate::id::{PersonKey, StaffName};
 use crate::priority::{PriorityRule, shipped_priority};
 use crate::span::Span;
+use crate::wait::WaitKind;
 
 pub use auto_replies::shipped_auto_replies;
 pub use exclusion::ExcludedRooms;
@@ -149,7 +150,7 @@ pub enum AnsweredBy {
     Owner,
 }
 
-/// A ladder for each stage.
+/// A ladder for each stage, and those for what is waited for less urgently, in both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ladders {
@@ -157,6 +158,9 @@ pub struct Ladders {
     pub pre_sales: Ladder,
     /// For rooms in 售后.
     pub after_sales: Ladder,
+    /// For a customer who only assented to a question of staff (软等待).
+    #[serde(default = "Ladder::soft")]
+    pub soft: Ladder,
 }
 
 /// A calendar for each stage.
@@ -184,6 +188,15 @@ pub struct Deadlines<'r> {
     pub ladder: &'r Ladder,
     /// What counts as working time.
     pub calendar: &'r Calendar,
+}
+
+impl Ladder {
+    /// The owner alone, once, after half an hour.
+    fn soft() -> Self {
+        let rung =
+            Rung { after: Span::seconds(30 * 60), severity: Severity::Blue, audience: Audience::Owner };
+        Self { rungs: vec![rung], repeat: None }
+    }
 }
 
 /// How a wait escalates.
@@ -345,11 +358,12 @@ pub enum NoSuchStaff {
 }
 
 impl Rules {
-    /// The ladder of a stage.
-    pub const fn ladder(&self, stage: Stage) -> &Ladder {
-        match stage {
-            Stage::PreSales => &self.ladders.pre_sales,
-            Stage::AfterSales => &self.ladders.after_sales,
+    /// The ladder of a kind of wait in a stage.
+    pub const fn ladder(&self, kind: WaitKind, stage: Stage) -> &Ladder {
+        match (kind, stage) {
+            (WaitKind::Request, Stage::PreSales) => &self.ladders.pre_sales,
+            (WaitKind::Request, Stage::AfterSales) => &self.ladders.after_sales,
+            (WaitKind::Soft, _) => &self.ladders.soft,
         }
     }
 
@@ -361,9 +375,9 @@ impl Rules {
         }
     }
 
-    /// By what it is decided when the cards of a stage are due.
-    pub const fn deadlines(&self, stage: Stage) -> Deadlines<'_> {
-        Deadlines { ladder: self.ladder(stage), calendar: self.calendar(stage) }
+    /// By what it is decided when the cards of a kind of wait in a stage are due.
+    pub const fn deadlines(&self, kind: WaitKind, stage: Stage) -> Deadlines<'_> {
+        Deadlines { ladder: self.ladder(kind, stage), calendar: self.calendar(stage) }
     }
 
     /// The roster entry that lists a chat account.

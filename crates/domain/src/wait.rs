@@ -1,6 +1,7 @@
 //! A wait 等待: the time during which a customer has been waiting for a reply.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString};
 
 use crate::Timestamp;
 use crate::closing::Verdict;
@@ -8,6 +9,18 @@ use crate::id::{CommandId, PersonKey, StaffName, WaitId};
 use crate::role::Role;
 use crate::rules::Stage;
 use crate::timeline::Position;
+
+/// What is waited for. Which ladder a wait climbs and in which figures it is follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Display, EnumString, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum WaitKind {
+    /// 等待: a customer asked for something.
+    #[default]
+    Request,
+    /// 软等待: a customer only assented to a question of staff, who may or may not have to say something more.
+    Soft,
+}
 
 /// A wait, open or closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +33,9 @@ pub struct Wait {
     pub customer: PersonKey,
     /// Their display name at the opening.
     pub customer_name: String,
+    /// What is waited for.
+    #[serde(default)]
+    pub kind: WaitKind,
     /// Why the opening asks for a reply.
     pub verdict: Verdict,
     /// Who owned the room at the opening.
@@ -89,6 +105,8 @@ pub enum Ending {
         /// The command that asked for it.
         command: CommandId,
     },
+    /// Of a soft wait: the customer asked for something, which opened a wait of its own.
+    BecameRequest,
     /// Somebody said that it was answered while capture was interrupted and nobody could see it (已回复).
     Confirmed {
         /// Who, as shown to people.

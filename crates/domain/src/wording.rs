@@ -8,7 +8,7 @@ use crate::message::MessageKind;
 use crate::nature::Ignored;
 use crate::role::Role;
 use crate::rules::{Severity, Stage};
-use crate::wait::{Ending, Wait};
+use crate::wait::{Ending, Wait, WaitKind};
 
 /// Somebody whose name is not known.
 pub const NAMELESS: &str = "未知成员";
@@ -26,6 +26,8 @@ pub const CANCELLED: &str = "已消除未回覆记录";
 
 /// 等待状态: a customer waits.
 pub const WAITING: &str = "等待中";
+/// 等待状态: a customer assented to a question of staff.
+pub const SOFTLY_WAITING: &str = "软等待";
 /// 等待状态 and 采集状态: messages may be missing.
 pub const TO_BE_VERIFIED: &str = "待核实";
 /// A 已回复 was put in force.
@@ -33,10 +35,15 @@ pub const CONFIRMED: &str = "已确认回复，不计入统计";
 
 /// 等待状态 of a room's last wait; `unverified`: it overlaps a capture gap.
 pub fn wait_state(wait: Option<&Wait>, unverified: bool) -> &'static str {
+    let soft = wait.is_some_and(|wait| wait.kind == WaitKind::Soft);
     match wait.map(|wait| wait.outcome.as_ref().map(|outcome| &outcome.how)) {
         None => "无等待",
         Some(None) if unverified => TO_BE_VERIFIED,
+        Some(None) if soft => SOFTLY_WAITING,
         Some(None) => WAITING,
+        // It is in no figure, whatever was missed.
+        Some(Some(Ending::Answered { .. })) if soft => "已回复（软等待）",
+        Some(Some(Ending::BecameRequest)) => "软等待已转为等待",
         // That there was a reply is known; how soon is not.
         Some(Some(Ending::Answered { .. })) if unverified => "已回复（用时待核实）",
         Some(Some(Ending::Answered { .. })) => "已回复",
@@ -53,6 +60,7 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::AsksForReply { .. } | Verdict::AnswersQuestion { .. } => {
             format!("{}，等待回复", asked(verdict))
         }
+        Verdict::Assents { .. } => format!("{}，按软等待计，只提醒负责人", asked(verdict)),
         Verdict::ClosingNothing { phrase, manner: Manner::Courtesy } => {
             format!("「{phrase}」是结束语，不需要回复")
         }
@@ -62,6 +70,7 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::ClosingNothing { phrase, manner: Manner::Thinking } => {
             format!("客户说还要考虑（「{phrase}」），暂不需要回复")
         }
+        Verdict::MoneyNothing { kind } => format!("客户发来{}，不需要回复", shown(*kind, "")),
         Verdict::StickerNothing => "只有表情，不需要回复".to_owned(),
         Verdict::EmptyNothing => "空消息，不需要回复".to_owned(),
         Verdict::NoticeNothing => "系统提示，不计等待".to_owned(),
@@ -73,7 +82,8 @@ fn asked(verdict: &Verdict) -> String {
     match verdict {
         Verdict::AsksForReply { why: Why::Text } => "客户发来文字".to_owned(),
         Verdict::AsksForReply { why: Why::Sent(kind) } => format!("客户发来{}", shown(*kind, "")),
-        Verdict::AnswersQuestion { phrase } => format!("「{phrase}」回答了员工的提问"),
+        Verdict::AnswersQuestion { phrase } => format!("「{phrase}」没有说明选择哪一项"),
+        Verdict::Assents { phrase } => format!("「{phrase}」只是应答员工的提问"),
         _ => String::new(),
     }
 }
@@ -84,6 +94,7 @@ fn ended(ending: &Ending) -> String {
         Ending::Answered { name, .. } => format!("{}已回复", self::name(name)),
         Ending::Confirmed { by, .. } => format!("{}确认已回复", self::name(by)),
         Ending::Cancelled { by, .. } => format!("{}标记为不用回复", self::name(by)),
+        Ending::BecameRequest => "客户随后提出了要求".to_owned(),
         Ending::Withdrawn => "客户已撤回，不需要回复".to_owned(),
         Ending::Unobserved => "助手账号已被移出群，停止计时".to_owned(),
     }

@@ -7,7 +7,7 @@ mod common;
 
 use common::ledger::Ledger;
 use common::{cancel, captured_by, command, confirm, history, left, message, person, recall, rules, undo};
-use domain::fold::{FoldState, fold};
+use domain::fold::{Checkpoint, FoldState, fold};
 use domain::id::StaffName;
 use domain::oracle::Oracle;
 use domain::rules::{AnsweredBy, Stage};
@@ -20,7 +20,7 @@ const PEOPLE: [&str; 8] =
     ["客户林", "客户陈", "冒名王小售", "王小售", "李小后", "赵小助", "同事小周", "机器人"];
 /// Accounts of ours; the first captures most.
 const ACCOUNTS: [&str; 4] = ["main", "main", "main", "second"];
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 18] = [
     "在吗",
     "好的",
     "这样可以吗？",
@@ -37,6 +37,8 @@ const TEXTS: [&str; 16] = [
     "通知：收到请扣1",
     "1",
     "没有",
+    "今天还是明天？",
+    "👌",
 ];
 
 /// One fact about a room, as the generator draws it.
@@ -251,10 +253,15 @@ proptest! {
         };
         let standing: Vec<_> = waits.iter().filter(standing).collect();
         for pair in standing.windows(2) {
-            prop_assert!(pair[0].closed.as_ref().is_some_and(|closed| *closed < pair[1].wait.opened));
+            prop_assert!(pair[0].closed.as_ref().is_some_and(|closed| *closed <= pair[1].wait.opened));
         }
         for folded in &waits {
-            let before = folded.before.as_ref().unwrap();
+            // A wait without one began where another ended.
+            let Checkpoint::At(before) = &folded.checkpoint else {
+                prop_assert_eq!(&folded.checkpoint, &Checkpoint::None);
+                prop_assert!(waits.iter().any(|other| other.closed.as_ref() == Some(&folded.wait.opened)));
+                continue;
+            };
             prop_assert!(before.open.is_none());
             prop_assert!(before.folded_to.as_ref() < Some(&folded.wait.opened));
         }

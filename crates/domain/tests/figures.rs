@@ -11,7 +11,7 @@ use domain::figures::{Figures, Quantile, Sample, figures, minutes};
 use domain::fold::{FoldState, fold};
 use domain::ladder::RungId;
 use domain::rules::AnsweredBy;
-use domain::wait::{Ending, Wait};
+use domain::wait::{Ending, Wait, WaitKind};
 
 /// A wait of some seconds, answered or (for `None`) still open.
 fn wait(lasted: Option<i64>) -> Wait {
@@ -55,6 +55,15 @@ fn replies_are_measured_and_the_rest_is_counted() {
     assert_eq!(figures.mean, Some(TimeDelta::seconds(200)));
     assert_eq!((figures.median, figures.p90), (Some(exactly(120)), Some(exactly(669))));
     assert_eq!(figures.within, [(RungId(60), Some(0.4)), (RungId(300), Some(0.8))]);
+}
+
+#[test]
+fn soft_waits_are_counted_apart() {
+    let mut waits = [wait(Some(6_000)), wait(None), ended(Ending::Unobserved), wait(Some(30))];
+    waits[..3].iter_mut().for_each(|wait| wait.kind = WaitKind::Soft);
+    let figures = of(&waits, 9_000);
+    assert_eq!((figures.soft, figures.answered, figures.open, figures.unobserved), (3, 1, 0, 0));
+    assert_eq!((figures.over_two_minutes, figures.median), (0, Some(exactly(30))));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use runtime::telemetry::{self, LogFormat};
 use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
-    apply, backup, cards, check, dead_letters, demo, golive, health, import, init_vika, kubernetes, priority,
-    recompute, roster, schema, secrets, tcp_proxy, up,
+    apply, backup, cards, check, closing, dead_letters, demo, golive, health, import, init_vika, kubernetes,
+    priority, recompute, roster, schema, secrets, tcp_proxy, up,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -55,6 +55,9 @@ enum Command {
     /// Find out who works here, for the roster in the configuration
     #[command(subcommand)]
     Roster(roster::Command),
+    /// Find closing words that the rules do not know yet
+    #[command(subcommand)]
+    Closing(closing::Command),
     /// Go live: from now on cards are sent; before, everything runs and they are only listed (in Chinese)
     Golive(golive::Args),
     /// List the cards that were sent and, before go-live, those that would have been (in Chinese)
@@ -139,6 +142,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Secrets(args) => secrets::run(&args),
         Command::Check(args) => check::run(&args, target).await,
         Command::Roster(command) => roster::run(&command, target).await,
+        Command::Closing(command) => closing::run(&command, target).await,
         Command::Golive(args) => golive::run(&args, target).await,
         Command::Cards(args) => cards::run(&args, target).await,
         Command::InitVika => init_vika::run(target).await,

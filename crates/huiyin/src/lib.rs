@@ -8,6 +8,7 @@ mod backup;
 mod cards;
 pub mod check;
 mod cli;
+mod closing;
 mod command_hints;
 mod dead_letters;
 pub mod demo;

@@ -75,6 +75,21 @@ pub(crate) fn cards_since(count: usize, since: &str) -> String {
     format!("{since} 以来的卡片：{count} 张")
 }
 
+/// What was looked at, and what is to be done with what follows.
+pub(crate) fn closing_candidates(since: &str, count: usize) -> String {
+    if count == 0 {
+        return format!("{since} 以来没有反复被取消的话");
+    }
+    format!(
+        "{since} 以来反复被取消的话：{count} 句。确认客户这样说时不用回复的，加进 rules.phrases.closing："
+    )
+}
+
+/// A line that may be a closing word.
+pub(crate) fn closing_candidate(phrase: &str, times: usize, rooms: usize) -> String {
+    format!("  {phrase}  取消 {times} 次，{rooms} 个群")
+}
+
 pub(crate) fn phase(live: bool, since: Option<&str>) -> String {
     let since = since.map(|since| format!("（{since} 起）")).unwrap_or_default();
     if live {

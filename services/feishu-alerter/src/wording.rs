@@ -30,6 +30,10 @@ pub const UNOBSERVED: &str = "⏹️ 已停止计时";
 pub const CONFIRMED: &str = "✅ 已确认回复";
 /// The same when nobody knows whether the customer was answered: it asks and does not blame.
 pub const TO_VERIFY: &str = "请核实是否已回复";
+/// The same of a soft wait: nobody is late.
+pub const ASSENTED: &str = "客户已应答，请看一下是否需要跟进";
+/// A customer who had only assented asked for something.
+pub const BECAME_REQUEST: &str = "➡️ 客户已提出要求";
 /// Title when our account left a room.
 pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
@@ -124,6 +128,11 @@ pub fn of_corporation(name: &str, corporation: &str) -> String {
 /// "10:42 起等待", after the customer.
 pub fn waits_since(time: &str) -> String {
     format!("{time} 起等待")
+}
+
+/// What follows a soft wait has cards of its own.
+pub fn became_request() -> String {
+    "客户随后提出了要求，另行计时".to_owned()
 }
 
 /// "（售前）", after the owner.

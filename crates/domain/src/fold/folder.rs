@@ -1,7 +1,7 @@
 //! The fold itself, one entry at a time. What changes with every entry is kept as a reference and copied only when a
 //! state is handed out, since a room folds far more messages than it opens waits.
 
-use super::{FoldState, Folded, FoldedWait, LastSpeaker, PresenceChange};
+use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, PresenceChange};
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
 use crate::closing::{Before, Invitations, Verdict, judge};
@@ -11,7 +11,7 @@ use crate::presence::Absence;
 use crate::role::{Role, identify};
 use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
 use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
-use crate::wait::{Ending, Outcome, Wait};
+use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// A message of a customer or of staff, as the fold looks at it.
 #[derive(Clone, Copy)]
@@ -35,6 +35,16 @@ struct Pending<'e> {
     recall: &'e Position,
 }
 
+/// In which state a new wait begins.
+enum Beginning {
+    /// Nobody waits.
+    Quiet,
+    /// A withdrawn wait is carried on, with its checkpoint: the state in between is not quiet.
+    CarryingOn(Box<FoldedWait>),
+    /// Another wait ends with its opening.
+    Following,
+}
+
 pub(super) struct Folder<'e> {
     rules: &'e RulesHistory,
     /// The state but for `open`, `folded_to` and `last_speaker`, which stand below until a state is handed out.
@@ -49,7 +59,8 @@ pub(super) struct Folder<'e> {
 
 impl<'e> Folder<'e> {
     pub(super) fn new(mut state: FoldState, rules: &'e RulesHistory) -> Self {
-        let continued = |wait| FoldedWait { wait, before: None, closed: None, took_over: Vec::new() };
+        let continued =
+            |wait| FoldedWait { wait, checkpoint: Checkpoint::AsStored, closed: None, took_over: Vec::new() };
         let open = state.open.take().map(continued);
         let (waits, presence_changes) = (Vec::new(), Vec::new());
         Self { rules, state, open, folded_to: None, speaker: None, pending: None, waits, presence_changes }
@@ -142,27 +153,64 @@ impl<'e> Folder<'e> {
     }
 
     fn judged(&self, spoken: Spoken<'e>) -> Verdict {
-        let before = Before { question: self.state.staff_question, invites: self.state.staff_invites };
+        let FoldState { staff_question, staff_alternatives, staff_invites, .. } = self.state;
+        let before =
+            Before { question: staff_question, alternatives: staff_alternatives, invites: staff_invites };
         judge(&spoken.message.features, spoken.message.kind, before)
     }
 
     fn customer(&mut self, spoken: Spoken<'e>) {
-        let mut leaves_question = false;
+        let leaves_question = match self.open.as_ref().map(|open| open.wait.kind) {
+            None => self.judged_while_quiet(spoken),
+            Some(WaitKind::Soft) => self.judged_while_soft(spoken),
+            Some(WaitKind::Request) => {
+                self.join(spoken);
+                false
+            }
+        };
+        self.state.staff_question &= leaves_question;
+        self.state.staff_alternatives &= leaves_question;
+        self.note(spoken);
+    }
+
+    /// Opens a wait if the message asks for one. Whether a question of staff stands open after it.
+    fn judged_while_quiet(&mut self, spoken: Spoken<'e>) -> bool {
+        let verdict = self.judged(spoken);
+        if verdict.opens() {
+            let beginning = self.beginning();
+            self.open = Some(self.begin(spoken, verdict.clone(), beginning));
+        }
+        let leaves_question = verdict.leaves_question();
+        self.state.verdict = Some(verdict);
+        leaves_question
+    }
+
+    /// A customer who only assented may ask for something after all: from then on the clock is the ordinary one.
+    fn judged_while_soft(&mut self, spoken: Spoken<'e>) -> bool {
+        let verdict = self.judged(spoken);
+        if verdict.wait() == Some(WaitKind::Request) {
+            self.close(spoken.position.at, Ending::BecameRequest, spoken.position);
+            self.open = Some(self.begin(spoken, verdict.clone(), Beginning::Following));
+            self.state.verdict = Some(verdict);
+        } else {
+            self.join(spoken);
+        }
+        false
+    }
+
+    /// How a wait begins while no other is open.
+    fn beginning(&mut self) -> Beginning {
+        let carried_on = self.pending.take();
+        carried_on.map_or(Beginning::Quiet, |pending| Beginning::CarryingOn(Box::new(pending.wait)))
+    }
+
+    /// A message of a customer who waits already.
+    fn join(&mut self, spoken: Spoken<'e>) {
         if let Some(open) = &mut self.open {
             open.wait.messages += 1;
             open.wait.last_customer_at = spoken.position.at;
             open.wait.alarm_since = open.wait.alarm_since.or(alarm_since(spoken));
-        } else {
-            let verdict = self.judged(spoken);
-            leaves_question = verdict.leaves_question();
-            if verdict.opens() {
-                let taken_over = self.pending.take().map(|pending| pending.wait);
-                self.open = Some(self.begin(spoken, verdict.clone(), taken_over));
-            }
-            self.state.verdict = Some(verdict);
         }
-        self.state.staff_question &= leaves_question;
-        self.note(spoken);
     }
 
     /// A customer message that was recalled: nothing, but for the wait that stood open until then.
@@ -173,8 +221,8 @@ impl<'e> Folder<'e> {
         if covered || !verdict.opens() {
             return;
         }
-        let taken_over = self.pending.take().map(|pending| pending.wait);
-        let wait = self.begin(spoken, verdict, taken_over);
+        let beginning = self.beginning();
+        let wait = self.begin(spoken, verdict, beginning);
         self.pending = Some(Pending { wait, recall });
     }
 
@@ -186,6 +234,7 @@ impl<'e> Folder<'e> {
         self.invite(spoken);
         self.note(spoken);
         self.state.staff_question |= spoken.message.features.question;
+        self.state.staff_alternatives |= spoken.message.features.alternatives;
         if self.answers(spoken) {
             self.withdraw();
             if self.open.is_some() {
@@ -277,20 +326,25 @@ impl<'e> Folder<'e> {
         self.speaker = Some(spoken);
     }
 
-    /// A new wait. Carrying on a withdrawn one, it takes over that one's checkpoint: the state in between is not quiet.
-    fn begin(&mut self, spoken: Spoken<'e>, verdict: Verdict, taken_over: Option<FoldedWait>) -> FoldedWait {
-        let (before, took_over) = if let Some(mut withdrawn) = taken_over {
-            withdrawn.took_over.push(withdrawn.wait.id);
-            (withdrawn.before, withdrawn.took_over)
-        } else {
-            self.settle();
-            (Some(self.state.clone()), Vec::new())
+    /// A new wait.
+    fn begin(&mut self, spoken: Spoken<'e>, verdict: Verdict, beginning: Beginning) -> FoldedWait {
+        let (checkpoint, took_over) = match beginning {
+            Beginning::Quiet => {
+                self.settle();
+                (Checkpoint::At(Box::new(self.state.clone())), Vec::new())
+            }
+            Beginning::CarryingOn(mut withdrawn) => {
+                withdrawn.took_over.push(withdrawn.wait.id);
+                (withdrawn.checkpoint, withdrawn.took_over)
+            }
+            Beginning::Following => (Checkpoint::None, Vec::new()),
         };
         let wait = Wait {
             id: WaitId::from(&spoken.message.key),
             opened: spoken.position.clone(),
             customer: spoken.message.sender.key.clone(),
             customer_name: spoken.message.sender.name.clone(),
+            kind: verdict.wait().unwrap_or_default(),
             verdict,
             owner: self.state.owner.clone(),
             stage: self.state.stage,
@@ -299,7 +353,7 @@ impl<'e> Folder<'e> {
             alarm_since: alarm_since(spoken),
             outcome: None,
         };
-        FoldedWait { wait, before, closed: None, took_over }
+        FoldedWait { wait, checkpoint, closed: None, took_over }
     }
 
     fn close(&mut self, at: Timestamp, how: Ending, position: &Position) {

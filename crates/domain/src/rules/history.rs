@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::rules::{Rules, Stage};
+use crate::wait::WaitKind;
 
 /// Rules as they were put in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,17 +83,17 @@ impl RulesHistory {
         &self.versions[self.versions.len() - 1]
     }
 
-    /// Since when the deadlines of a stage are decided as at `now`, by the same ladder on the same calendar; `None`: ever
+    /// Since when the deadlines of a kind of wait in a stage are decided as at `now`, by the same ladder on the same calendar; `None`: ever
     /// since there are rules.
-    pub fn deadlines_since(&self, stage: Stage, now: Timestamp) -> Option<Timestamp> {
-        let deadlines = self.at(now).deadlines(stage);
+    pub fn deadlines_since(&self, kind: WaitKind, stage: Stage, now: Timestamp) -> Option<Timestamp> {
+        let deadlines = self.at(now).deadlines(kind, stage);
         let mut held: Vec<&RulesVersion> = self
             .versions
             .iter()
             .filter(|version| version.valid_from <= now && self.took_force(version))
             .collect();
         held.sort_by_key(|version| (version.in_force_since(), version.version));
-        let other = held.iter().rposition(|version| version.rules.deadlines(stage) != deadlines)?;
+        let other = held.iter().rposition(|version| version.rules.deadlines(kind, stage) != deadlines)?;
         held.get(other + 1).map(|version| version.in_force_since())
     }
 
@@ -229,7 +230,9 @@ mod tests {
     fn a_ladder_holds_since_the_last_change_of_it() {
         let since = |versions: &[RulesVersion], now: i64| {
             let history = RulesHistory::new(versions.to_vec()).unwrap();
-            history.deadlines_since(Stage::PreSales, at(now)).map(|since| (since - at(0)).num_seconds())
+            history
+                .deadlines_since(WaitKind::Request, Stage::PreSales, at(now))
+                .map(|since| (since - at(0)).num_seconds())
         };
         let first = ladder(1, 0, 5, 100);
         assert_eq!(since(std::slice::from_ref(&first), 50), None, "nothing was ever changed");
@@ -253,7 +256,12 @@ mod tests {
         let called_off = [first.clone(), announced, ladder(3, 55, 30, 100), ladder(4, 70, 70, 100)];
         assert_eq!(since(&called_off, 90), None, "called off in time");
         let untouched = RulesHistory::new(vec![first, ladder(2, 20, 20, 200)]).unwrap();
-        assert_eq!(untouched.deadlines_since(Stage::AfterSales, at(50)), None, "the other stage's");
+        assert_eq!(untouched.deadlines_since(WaitKind::Request, Stage::AfterSales, at(50)), None);
+        assert_eq!(
+            untouched.deadlines_since(WaitKind::Soft, Stage::PreSales, at(50)),
+            None,
+            "another kind's"
+        );
     }
 
     /// Another calendar moves deadlines as another ladder does, in its own stage.
@@ -265,7 +273,7 @@ mod tests {
         let mut same = version(3, 30);
         same.rules.calendars = slower.rules.calendars.clone();
         let history = RulesHistory::new(vec![first, slower, same, version(4, 40)]).unwrap();
-        let since = |stage, now| history.deadlines_since(stage, at(now));
+        let since = |stage, now| history.deadlines_since(WaitKind::Request, stage, at(now));
         for (now, expected) in [(10, None), (25, Some(at(20))), (35, Some(at(20))), (45, Some(at(40)))] {
             assert_eq!(since(Stage::PreSales, now), expected, "at {now}");
             assert_eq!(since(Stage::AfterSales, now), None, "the other stage's, at {now}");

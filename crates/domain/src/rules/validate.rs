@@ -41,6 +41,7 @@ impl Rules {
         self.check_auto_replies(&mut problems);
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
+        check_ladder("ladders.soft", &self.ladders.soft, &mut problems);
         self.check_priority(&mut problems);
         self.check_exclusions(&mut problems);
         problems.0
@@ -299,6 +300,7 @@ mod tests {
         wrong.ladders.pre_sales.repeat.as_mut().unwrap().every = Span::seconds(0);
         wrong.ladders.after_sales.rungs.swap(0, 1);
         wrong.ladders.after_sales.repeat.as_mut().unwrap().until = Span::seconds(60);
+        wrong.ladders.soft.rungs[0].after = Span::seconds(0);
         let room = || RoomKey { source: "test".into(), id: "r1".into() };
         wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
         wrong.excluded_rooms.rooms = vec![room(), room()];
@@ -327,6 +329,7 @@ mod tests {
             "ladders.pre_sales.repeat.every",
             "ladders.after_sales.rungs[1].after",
             "ladders.after_sales.repeat.until",
+            "ladders.soft.rungs[0].after",
             "priority[5].reason",
             "priority[5].points",
             "priority[5].words[0]",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::fold::{FoldState, FoldedWait, fold, reconcile};
+use domain::fold::{Checkpoint, FoldState, FoldedWait, fold, reconcile};
 use domain::id::WaitId;
 use domain::rules::RulesHistory;
 use domain::timeline::{Entry, Position, Timeline};
@@ -43,9 +43,9 @@ impl Ledger {
             self.gone.insert(id, fate);
         }
         for mut new in folded.waits {
-            if new.before.is_none() {
+            if new.checkpoint == Checkpoint::AsStored {
                 let stored = &self.live[&new.wait.id];
-                new.before.clone_from(&stored.before);
+                new.checkpoint.clone_from(&stored.checkpoint);
                 new.took_over.clone_from(&stored.took_over);
             }
             self.gone.remove(&new.wait.id);
@@ -62,7 +62,10 @@ impl Ledger {
         }
         self.live
             .values()
-            .filter_map(|folded| folded.before.as_ref())
+            .filter_map(|folded| match &folded.checkpoint {
+                Checkpoint::At(before) => Some(&**before),
+                Checkpoint::None | Checkpoint::AsStored => None,
+            })
             .filter(|before| before.folded_to.as_ref() < Some(affected))
             .max_by_key(|before| before.folded_to.clone())
             .cloned()

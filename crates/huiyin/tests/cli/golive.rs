@@ -89,6 +89,34 @@ async fn why_a_room_goes_before_others_is_explained_by_name_or_key() -> Result<(
 }
 
 #[tokio::test]
+async fn lines_that_are_cancelled_again_and_again_are_suggested() -> Result<()> {
+    let stack = Stack::start().await?;
+    let now = stack.clock.now();
+    let lines =
+        [("r1", "得劲"), ("r2", "得劲！"), ("r3", "得劲"), ("r4", "请问\u{1b}[2J多少钱"), ("r1", "发货了吗")];
+    for (number, (room, text)) in lines.into_iter().enumerate() {
+        let id = format!("webhook:main:{number}");
+        let entry = "insert into timeline (entry, room, pos_at, pos_seq, pos_entry, kind, received_at, message, body) \
+                     values ($1, $2, $3, 1, $1, 'message', $3, 'text', $4)";
+        sqlx::query(entry).bind(&id).bind(room).bind(now).bind(text).execute(&stack.admin).await?;
+        let wait = "insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, kind, verdict, stage, \
+                    messages, last_customer_at, state, closed_at, updated_at) \
+                    values ($1, $2, $3, 1, 'webhook:chen', '陈小样', 'request', '{}', 'pre-sales', 1, $3, 'cancelled', $3, $3)";
+        sqlx::query(wait).bind(&id).bind(room).bind(now).execute(&stack.admin).await?;
+    }
+    let suggested = said(&stack, &["closing", "suggest"]).await?;
+    assert!(
+        suggested.contains("反复被取消的话：1 句") && suggested.contains("  得劲  取消 3 次，3 个群"),
+        "{suggested}"
+    );
+    assert!(!suggested.contains("发货"), "{suggested}");
+    assert!(said(&stack, &["closing", "suggest", "--times", "4"]).await?.contains("没有反复被取消的话"));
+    let since = (now + TimeDelta::hours(1)).to_rfc3339();
+    assert!(said(&stack, &["closing", "suggest", "--since", &since]).await?.contains("没有反复被取消的话"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
     let stack = Stack::start().await?;
     stack.never_live().await?;

@@ -21,7 +21,7 @@ pub struct Unanswered {
 
 /// Of those for whom the last card was due at or before a moment: those who have waited longest, at most `most`, and how
 /// many there are in all. Nobody of imported history, and nobody in
-/// an excluded room: no card was ever due for them.
+/// an excluded room: no card was ever due for them. Nobody who only assented: that is the owner's to see alone.
 pub async fn list(
     connection: &mut PgConnection,
     ended_by: Timestamp,
@@ -42,6 +42,7 @@ pub async fn list(
                        group by card.step) as rungs
              ) as last_rung
         where schedule.next_due_at is null and waits.state = 'open' and waits.replaced_by is null
+              and waits.kind <> 'soft'
               and waits.alarm_since is not null and rooms.excluded_since is null
               and coalesce(last_rung.at, waits.opened_at) <= $2
         order by waits.opened_at, waits.wait

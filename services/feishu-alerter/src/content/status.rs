@@ -134,6 +134,7 @@ pub fn card_state(
             CardState::Cancelled { by: by.clone(), undo_until: until.filter(|until| now < *until) }
         }
         Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },
+        Ending::BecameRequest => CardState::BecameRequest,
         Ending::Withdrawn => CardState::Withdrawn,
         Ending::Unobserved => CardState::Unobserved,
     }

@@ -9,7 +9,7 @@ use domain::id::{EntryId, StaffName};
 use domain::notification;
 use domain::presence::Absence;
 use domain::rules::Rules;
-use domain::wait::Wait;
+use domain::wait::{Wait, WaitKind};
 use domain::wording;
 use store::alerts::notifications::{Address, Notification};
 use store::ingest::{self, gaps};
@@ -132,7 +132,11 @@ impl Subject {
         match &self.detail {
             SubjectDetail::Wait { stored, .. } => {
                 let asks = card.asks_owner && self.owner().is_none();
-                let kind = if asks { CardKind::OwnerWanted } else { CardKind::Overdue };
+                let kind = match stored.wait.kind {
+                    _ if asks => CardKind::OwnerWanted,
+                    WaitKind::Request => CardKind::Overdue,
+                    WaitKind::Soft => CardKind::Assented,
+                };
                 (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
             }
             SubjectDetail::Departure(absence) => {

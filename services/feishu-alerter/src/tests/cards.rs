@@ -68,6 +68,7 @@ fn states() -> Vec<CardState> {
         CardState::OwnerFound { owner: "小周".to_owned() },
         CardState::Confirmed { by: "小林".to_owned() },
         CardState::Returned,
+        CardState::BecameRequest,
         CardState::Withdrawn,
         CardState::Unobserved,
         CardState::Void,
@@ -92,7 +93,7 @@ async fn every_form_in_every_state_is_taken() {
     let stage = stage().await;
     let mut nth = 0;
     let left = CardKind::AccountLeft { by: Some("小林".to_owned()) };
-    for kind in [CardKind::Overdue, CardKind::OwnerWanted, left] {
+    for kind in [CardKind::Overdue, CardKind::Assented, CardKind::OwnerWanted, left] {
         for state in states() {
             for form in [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText] {
                 for unverified in [false, true] {

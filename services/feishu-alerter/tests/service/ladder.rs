@@ -7,7 +7,7 @@ use domain::calendar::TimeOfDay;
 use store::sqlx;
 use testkit::company::{CHEN, LI, WANG, says};
 
-use crate::support::{LINE, Scene, TO_ALL, TO_LI, TO_WANG, colours};
+use crate::support::{CLOSED, LINE, Scene, TO_ALL, TO_LI, TO_WANG, colours};
 
 #[tokio::test]
 async fn each_rung_reaches_its_chats_in_its_colour() -> Result<()> {
@@ -57,6 +57,34 @@ async fn a_card_names_the_customer_s_company_and_the_day_of_the_question() -> Re
     let at = asked.sent_at.with_timezone(&Shanghai).format("%m-%d %H:%M");
     let line = format!("客户：陈小样（晨光贸易）{at} 起等待");
     assert!(card.text.contains(&line), "{line} in {}", card.text);
+    scene.stop(alerter).await
+}
+
+/// A mere assent is the owner's to see, once, and nobody is late; what the customer asks then climbs as ever.
+#[tokio::test]
+async fn a_soft_wait_has_one_card_for_the_owner_alone() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "明天发您可以吗？")).await?;
+    scene.publish(&says("r1", CHEN, scene.now(), "好的")).await?;
+    scene.advance(29);
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0);
+    scene.advance(1);
+    let card = scene.until_colours(TO_WANG, &["blue"]).await?.remove(0);
+    assert_eq!(card.title, "【蓝色·30分钟】客户已应答，请看一下是否需要跟进：示例公司-r1");
+    scene.advance(90);
+    scene.until_looked().await?;
+    assert_eq!(
+        scene.count("select count(*) from notifications").await?,
+        1,
+        "no repeat, and nothing in public"
+    );
+    scene.publish(&says("r1", CHEN, scene.now(), "几点到？")).await?;
+    let card = scene.until_colours(TO_WANG, &[CLOSED]).await?.remove(0);
+    assert_eq!(card.title, "➡️ 客户已提出要求：示例公司-r1");
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &[CLOSED, "turquoise"]).await?;
     scene.stop(alerter).await
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use domain::message::MessageKind;
 use domain::role::Role as Speaker;
-use domain::wait::Ending;
+use domain::wait::{Ending, WaitKind};
 use events::chat::ChatMessage;
 use testkit::company::{CHEN, LI, WANG, says};
 use testkit::{Stack, until};
@@ -62,6 +62,37 @@ async fn imported_history_names_a_room_until_somebody_says_another_name() -> Res
         let stored = store::rooms::get(&mut *stack.admin.acquire().await?, &room("r1")).await?.unwrap();
         assert_eq!(stored.topic, topic);
     }
+    service.stop().await
+}
+
+/// What the customer asks after a mere assent has the ordinary clock, and what is found out late of the past moves both.
+#[tokio::test]
+async fn an_assent_waits_softly_until_the_customer_asks() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = |seconds| past(&stack, seconds);
+    let found = async || -> Result<Vec<_>> {
+        let waits = live(&stack, &room("r1")).await?.into_iter().map(|stored| stored.wait);
+        Ok(waits.map(|wait| (wait.kind, wait.opened.at, wait.outcome.map(|ended| ended.how))).collect())
+    };
+    publish(&stack, &[says("r1", CHEN, at(20), "大概几点到")]).await?;
+    until_entries(&stack, 1).await?;
+    assert_eq!(found().await?, [(WaitKind::Request, at(20), None)]);
+    // What was said before comes late: the request did not begin in a quiet room.
+    publish(&stack, &[says("r1", CHEN, at(10), "好的")]).await?;
+    publish(&stack, &[says("r1", WANG, at(0), "明天发您可以吗？")]).await?;
+    until_entries(&stack, 3).await?;
+    let soft = || (WaitKind::Soft, at(10), Some(Ending::BecameRequest));
+    assert_eq!(found().await?, [soft(), (WaitKind::Request, at(20), None)]);
+    // Folded again from before both, and not from a state that knows of neither.
+    publish(&stack, &[says("r1", CHEN, at(25), "急"), says("r1", CHEN, at(22), "在吗")]).await?;
+    until_entries(&stack, 5).await?;
+    assert_eq!(found().await?, [soft(), (WaitKind::Request, at(20), None)]);
+    publish(&stack, &[says("r1", WANG, at(30), "下午三点")]).await?;
+    until_entries(&stack, 6).await?;
+    let waits = found().await?;
+    assert_eq!((waits.len(), &waits[0]), (2, &soft()));
+    assert!(matches!(waits[1].2, Some(Ending::Answered { .. })));
     service.stop().await
 }
 

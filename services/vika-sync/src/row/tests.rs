@@ -11,7 +11,7 @@ use domain::presence::{Absence, Presence};
 use domain::role::Role;
 use domain::rules::{Rules, Stage};
 use domain::timeline::Position;
-use domain::wait::{Ending, Outcome, Wait};
+use domain::wait::{Ending, Outcome, Wait, WaitKind};
 use store::rooms::Line;
 use vika::tables::{AllRooms, Today};
 
@@ -34,6 +34,7 @@ fn wait(opened: DateTime<Utc>, answered: Option<DateTime<Utc>>) -> StoredWait {
         opened: Position { at: opened, order: 0, seq: 1, entry: EntryId("m".into()), after: None },
         customer: person("chen"),
         customer_name: "陈小样".into(),
+        kind: WaitKind::Request,
         verdict: Verdict::AsksForReply { why: Why::Text },
         owner: None,
         stage: Stage::PreSales,
@@ -219,6 +220,40 @@ fn the_reason_says_how_a_closed_wait_ended() {
         world.room.state.verdict = Some(closing);
         assert_eq!(cell(&world.today(), Today::Verdict), Cell::text("「谢谢」是结束语，不需要回复"));
     }
+}
+
+#[test]
+fn a_soft_wait_says_so_and_blames_nobody() {
+    let softened = |minutes: i64| {
+        let mut world = waiting(minutes);
+        let verdict = Verdict::Assents { phrase: "好的".into() };
+        world.room.state.verdict = Some(verdict.clone());
+        for wait in world.waits.iter_mut().map(|stored| &mut stored.wait).chain(&mut world.room.state.open) {
+            (wait.kind, wait.verdict) = (WaitKind::Soft, verdict.clone());
+        }
+        world
+    };
+    let row = softened(12).today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("软等待"));
+    assert_eq!(
+        cell(&row, Today::Verdict),
+        Cell::text("「好的」只是应答员工的提问，按软等待计，只提醒负责人")
+    );
+    assert_eq!(cell(&row, Today::Level), Cell::text(""));
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(0.0));
+    assert_eq!(
+        cell(&row, Today::SlowReplies),
+        Cell::Number(0.0),
+        "the one that was answered late was soft too"
+    );
+    assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Empty);
+    assert_eq!(row.due_at, Some(morning() + TimeDelta::minutes(30)), "its only rung, and no minutes before");
+    let later = softened(31).today();
+    assert_eq!((cell(&later, Today::Level), later.due_at), (Cell::text("蓝 30 分钟"), None));
+    let mut ended = softened(12);
+    ended.room.state.open = None;
+    ended.waits.pop();
+    assert_eq!(cell(&ended.today(), Today::WaitState), Cell::text("已回复（软等待）"));
 }
 
 #[test]

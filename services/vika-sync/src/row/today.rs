@@ -5,7 +5,7 @@ use domain::figures::{Figures, Sample, figures, minutes};
 use domain::ladder::{current_level, steps};
 use domain::priority::{Situation, priority};
 use domain::rules::Deadlines;
-use domain::wait::Wait;
+use domain::wait::{Wait, WaitKind};
 use domain::{Timestamp, wording};
 use vika::Cell;
 use vika::tables::Today;
@@ -80,10 +80,14 @@ fn waiting(facts: &Facts<'_>) -> Cells {
     let open = facts.room.state.open.as_ref();
     let last = last_wait(facts);
     let unverified = last.is_some_and(|wait| facts.unseen.affects(wait, facts.now));
-    let elapsed = open.map(|open| deadlines(facts).calendar.working_time(open.opened.at, facts.now));
-    let level = elapsed.and_then(|elapsed| current_level(deadlines(facts).ladder, elapsed)).map(
-        |(rung, severity)| words::level(wording::severity(severity), &wording::duration(seconds(rung.0))),
-    );
+    let level = open.and_then(|open| {
+        let Deadlines { ladder, .. } = deadlines(facts, open);
+        let (rung, severity) = current_level(ladder, elapsed(facts, open))?;
+        Some(words::level(wording::severity(severity), &wording::duration(seconds(rung.0))))
+    });
+    // Nobody is late with a word of assent.
+    let counted = open.filter(|open| open.kind == WaitKind::Request);
+    let minutes = counted.map_or(0, |open| whole_minutes(elapsed(facts, open)));
     let lines = facts.room.customer_lines();
     let situation = Situation::of(&facts.room.state, &lines, facts.rules, facts.now);
     // Who waits for nothing goes before nobody.
@@ -94,7 +98,7 @@ fn waiting(facts: &Facts<'_>) -> Cells {
         (Today::WaitState, Cell::text(wording::wait_state(last, unverified)), Refresh::Steady),
         (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),
         (Today::WaitingSince, open.map_or(Cell::Empty, |open| Cell::Time(open.opened.at)), Refresh::Steady),
-        (Today::UnansweredMinutes, number(elapsed.map_or(0, whole_minutes)), Refresh::Minutes),
+        (Today::UnansweredMinutes, number(minutes), Refresh::Minutes),
     ]
 }
 
@@ -135,16 +139,21 @@ fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
 
 /// When the minutes or the level of an open wait change next.
 fn next_change(facts: &Facts<'_>, open: &Wait) -> Option<Timestamp> {
-    let Deadlines { ladder, calendar } = deadlines(facts);
-    let elapsed = calendar.working_time(open.opened.at, facts.now);
-    let step = next_step(whole_minutes(elapsed)).checked_mul(60)?;
+    let Deadlines { ladder, calendar } = deadlines(facts, open);
+    let elapsed = elapsed(facts, open);
+    let step = next_step(whole_minutes(elapsed)).checked_mul(60).filter(|_| open.kind == WaitKind::Request);
     let passed = u64::try_from(elapsed.num_seconds()).ok()?;
     let level = steps(ladder).map(|step| step.rung.0).find(|rung| *rung > passed);
-    Some(calendar.deadline(open.opened.at, level.map_or(step, |level| level.min(step))))
+    Some(calendar.deadline(open.opened.at, level.into_iter().chain(step).min()?))
 }
 
-fn deadlines<'a>(facts: &Facts<'a>) -> Deadlines<'a> {
-    facts.rules.deadlines(facts.room.state.stage)
+fn deadlines<'a>(facts: &Facts<'a>, open: &Wait) -> Deadlines<'a> {
+    facts.rules.deadlines(open.kind, facts.room.state.stage)
+}
+
+/// Working time since a wait began.
+fn elapsed(facts: &Facts<'_>, open: &Wait) -> TimeDelta {
+    deadlines(facts, open).calendar.working_time(open.opened.at, facts.now)
 }
 
 fn seconds(seconds: u64) -> TimeDelta {

@@ -143,7 +143,7 @@ impl Sources {
             rooms.push(json!({
                 "id": room.room.id, "topic": room.topic, "lines": lines,
                 "owner": room.state.owner, "stage": room.state.stage.to_string(),
-                "waiting_since": open.map(|wait| wait.opened.at),
+                "waiting_since": open.map(|wait| wait.opened.at), "waits_for": open.map(|wait| wait.kind),
                 "unobserved": room.state.presence.unobserved().is_some(),
             }));
         }

@@ -48,6 +48,8 @@ impl CardFacts {
 pub enum CardKind {
     /// A customer waits too long.
     Overdue,
+    /// A customer assented to a question of staff some time ago: nobody is blamed.
+    Assented,
     /// A customer waits in a room without owner: somebody is to be assigned.
     OwnerWanted,
     /// Our account left the room: nobody sees who waits there.
@@ -117,6 +119,8 @@ pub enum CardState {
     },
     /// Somebody said that there was a reply while nobody saw it.
     Confirmed { by: String },
+    /// A customer who had only assented asked for something, which has cards of its own.
+    BecameRequest,
     /// Our account is in the room again.
     Returned,
     /// The customer took the message back.

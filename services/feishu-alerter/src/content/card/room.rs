@@ -59,6 +59,7 @@ fn title(facts: &CardFacts) -> String {
         CardState::Answered { .. } => wording::ANSWERED,
         CardState::Cancelled { .. } => wording::CANCELLED,
         CardState::Confirmed { .. } => wording::CONFIRMED,
+        CardState::BecameRequest => wording::BECAME_REQUEST,
         CardState::Returned => wording::RETURNED,
         CardState::Withdrawn => wording::WITHDRAWN,
         CardState::Unobserved => wording::UNOBSERVED,
@@ -73,6 +74,7 @@ fn waiting_title(facts: &CardFacts) -> String {
     let what = match facts.kind {
         CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
         CardKind::OwnerWanted => wording::in_room(wording::OWNER_WANTED, &room),
+        CardKind::Assented => wording::in_room(wording::ASSENTED, &room),
         CardKind::Overdue if facts.unverified => wording::in_room(wording::TO_VERIFY, &room),
         CardKind::Overdue => room,
     };
@@ -89,6 +91,7 @@ fn outcome(facts: &CardFacts) -> Option<String> {
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by, .. } => Some(wording::cancelled_by(&name(by))),
         CardState::Confirmed { by } => Some(wording::confirmed_by(&name(by))),
+        CardState::BecameRequest => Some(wording::became_request()),
         CardState::Returned => Some(wording::returned()),
         CardState::Withdrawn => Some(wording::withdrawn()),
         CardState::Unobserved => Some(wording::unobserved()),

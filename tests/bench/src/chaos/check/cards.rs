@@ -144,7 +144,7 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
         let since =
             [Some(alarm_since), stored.rejudged_at, room.state.stage_since].into_iter().max().flatten();
-        let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(room.state.stage);
+        let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(wait.kind, room.state.stage);
         let passed = steps(ladder).filter(|step| {
             let deadline = calendar.deadline(wait.opened.at, step.rung.0);
             since.is_some_and(|since| deadline >= since) && deadline + GRACE <= now
@@ -277,6 +277,7 @@ fn closing_title(stored: &StoredWait) -> Option<&'static str> {
         Ending::Answered { .. } => wording::ANSWERED,
         Ending::Cancelled { .. } => wording::CANCELLED,
         Ending::Confirmed { .. } => wording::CONFIRMED,
+        Ending::BecameRequest => wording::BECAME_REQUEST,
         Ending::Withdrawn => wording::WITHDRAWN,
         Ending::Unobserved => wording::UNOBSERVED,
     })

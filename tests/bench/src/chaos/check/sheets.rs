@@ -134,8 +134,8 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
         room.last_lines.iter().map(|line| format!("{}：{}", line.name, line.text)).collect();
     let last = live.last().copied();
     let reason = wording::reason(state.verdict.as_ref(), last, state.ignored);
-    let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(state.stage);
     let level = state.open.as_ref().and_then(|open| {
+        let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(open.kind, state.stage);
         let waited = calendar.working_time(open.opened.at, scene.world.clock.now());
         let waited = u64::try_from(waited.num_seconds()).unwrap_or_default();
         let step = steps(ladder).take_while(|step| step.rung.0 <= waited).last()?;
