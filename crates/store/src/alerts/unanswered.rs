@@ -1,6 +1,7 @@
 //! Who waits although every card of theirs has gone out.
 
 use domain::Timestamp;
+use domain::rules::Stage;
 use serde::Deserialize;
 use sqlx::PgConnection;
 
@@ -12,6 +13,8 @@ pub struct Unanswered {
     pub topic: String,
     /// The room's owner, if there is one.
     pub owner: Option<String>,
+    /// The room's stage, by whose calendar it has waited.
+    pub stage: Stage,
 }
 
 /// Of those for whom the last card was due at or before a moment: those who have waited longest, at most `most`, and how
@@ -48,20 +51,22 @@ pub async fn list(
     .fetch_all(connection)
     .await?;
     let total = rows.first().map_or(0, |row| row.total);
-    let listed = rows.into_iter().map(|row| Unanswered {
-        opened_at: row.opened_at,
-        customer: row.customer_name,
-        topic: row.topic,
-        owner: row.state.as_deref().and_then(owner),
+    let listed = rows.into_iter().map(|row| {
+        let State { owner, stage } = row.state.as_deref().map(state).unwrap_or_default();
+        Unanswered { opened_at: row.opened_at, customer: row.customer_name, topic: row.topic, owner, stage }
     });
     Ok((listed.collect(), total))
 }
 
-/// The owner that a room's state names; one that cannot be read names nobody, and stops no list.
-fn owner(state: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct State {
-        owner: Option<String>,
-    }
-    serde_json::from_str::<State>(state).ok()?.owner
+/// What a list takes of a room's state.
+#[derive(Default, Deserialize)]
+struct State {
+    owner: Option<String>,
+    #[serde(default)]
+    stage: Stage,
+}
+
+/// One that cannot be read names nobody, and stops no list.
+fn state(text: &str) -> State {
+    serde_json::from_str(text).unwrap_or_default()
 }

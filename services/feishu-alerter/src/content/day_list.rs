@@ -28,7 +28,7 @@ impl DayList {
         now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
         let (named, total) = unanswered::list(connection, notification.due_at, MOST).await?;
-        let today = now.with_timezone(&rules.time_zone).date_naive();
+        let today = rules.day_of(now);
         Ok(Self { list: List { named, total }, is_of_today: notification.step == Step::Day(today) })
     }
 }

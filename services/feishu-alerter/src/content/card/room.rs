@@ -1,6 +1,6 @@
 //! The card of a room: that a customer waits, how that ended, or that our account left.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use domain::display;
 use domain::rules::Severity;
 use domain::wording::severity_in_words;
@@ -122,7 +122,7 @@ fn names(facts: &CardFacts) -> Vec<Line> {
 
 fn particulars(facts: &CardFacts) -> Vec<Line> {
     let of = |label, stranger: &str| Line::Field { label, value: vec![Span::Stranger(name(stranger))] };
-    let at = |label| Line::Field { label, value: vec![Span::Words(time(facts, facts.waiting_since))] };
+    let at = |label| Line::Field { label, value: vec![Span::Words(since(facts))] };
     let room = of(wording::ROOM, &facts.room);
     let owner = Line::Field { label: wording::OWNER, value: owner(facts) };
     let CardKind::AccountLeft { by } = &facts.kind else {
@@ -185,6 +185,22 @@ fn buttons(facts: &CardFacts) -> Vec<Button> {
 fn name(text: &str) -> String {
     let name = display::plain(text, NAME_CHARS);
     if name.is_empty() { wording::NAMELESS.to_owned() } else { name }
+}
+
+/// "09:30"; "11-20 周五 17:30（只算工作时间）" on another day, where nights and weekends lie between.
+fn since(facts: &CardFacts) -> String {
+    let (local, made) =
+        (facts.waiting_since.with_timezone(&facts.zone), facts.made_at.with_timezone(&facts.zone));
+    let mut since = time(facts, facts.waiting_since);
+    if local.date_naive() != made.date_naive() {
+        since = format!(
+            "{} {} {}",
+            local.format("%m-%d"),
+            wording::weekday(local.weekday()),
+            local.format("%H:%M")
+        );
+    }
+    if facts.paused { since + wording::WORKING_TIME_ONLY } else { since }
 }
 
 /// "09:30", with the date when it is not the day on which the card is made.
