@@ -2,18 +2,22 @@
 //! was in force when it was sent.
 
 mod auto_replies;
+mod calendars;
 mod exclusion;
 mod history;
 mod validate;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use chrono::{Datelike as _, NaiveDate};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Timestamp;
 use crate::address::Addresses;
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, HolidayYear, Holidays};
 use crate::id::{PersonKey, StaffName};
 use crate::priority::{PriorityRule, shipped_priority};
 use crate::span::Span;
@@ -25,7 +29,7 @@ pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Rules {
     /// IANA zone of the company's day, e.g. `Asia/Shanghai`.
     #[schemars(with = "String")]
@@ -47,15 +51,34 @@ pub struct Rules {
     pub answered_by: AnsweredBy,
     /// How waits escalate, per stage.
     pub ladders: Ladders,
-    /// When each stage works: what its deadlines and figures run on.
-    #[serde(default, skip_serializing_if = "Calendars::are_default")]
+    /// When each stage works: what its deadlines and figures run on. They lie in `time_zone` and know `holidays`; whoever
+    /// changes either calls [`Rules::settle_calendars`].
+    #[serde(default)]
     pub calendars: Calendars,
+    /// Public holidays and make-up days by year. In a configuration they are read from the files that its key
+    /// `holidays` names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holidays: Vec<HolidayYear>,
     /// Which rooms go before others in lists and tables, and why. Instead of the shipped rules; an empty list: none does.
     #[serde(default = "shipped_priority", skip_serializing_if = "is_shipped_priority")]
     pub priority: Vec<PriorityRule>,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
+}
+
+impl Serialize for Rules {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rules {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut rules = Self::deserialize(deserializer)?;
+        rules.settle_calendars();
+        Ok(rules)
+    }
 }
 
 fn is_shipped(auto_replies: &[String]) -> bool {
@@ -165,19 +188,18 @@ pub struct Ladders {
 
 /// A calendar for each stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Calendars {
     /// For rooms in 售前.
-    #[serde(default, skip_serializing_if = "Calendar::is_default")]
     pub pre_sales: Calendar,
     /// For rooms in 售后.
-    #[serde(default, skip_serializing_if = "Calendar::is_default")]
     pub after_sales: Calendar,
 }
 
 impl Calendars {
-    fn are_default(&self) -> bool {
-        *self == Self::default()
+    /// All of them.
+    pub const fn all(&self) -> [&Calendar; 2] {
+        [&self.pre_sales, &self.after_sales]
     }
 }
 
@@ -373,6 +395,48 @@ impl Rules {
             Stage::PreSales => &self.calendars.pre_sales,
             Stage::AfterSales => &self.calendars.after_sales,
         }
+    }
+
+    /// Lets the calendars lie in the rules' time zone and know the rules' public holidays.
+    pub fn settle_calendars(&mut self) {
+        let holidays = Arc::new(Holidays::of(&self.holidays));
+        let Calendars { pre_sales, after_sales } = &mut self.calendars;
+        for calendar in [pre_sales, after_sales] {
+            *calendar = calendar.within(self.time_zone, &holidays);
+        }
+    }
+
+    /// The day that it is at a moment.
+    pub fn day_of(&self, at: Timestamp) -> NaiveDate {
+        at.with_timezone(&self.time_zone).date_naive()
+    }
+
+    /// Whether anybody works on a day.
+    pub fn is_working_day(&self, day: NaiveDate) -> bool {
+        self.calendars.all().into_iter().any(|calendar| calendar.is_working_day(day))
+    }
+
+    /// How many working days of a stage have begun between two moments.
+    pub fn working_days(&self, stage: Stage, from: Timestamp, to: Timestamp) -> u32 {
+        self.calendar(stage).working_days(self.day_of(from), self.day_of(to))
+    }
+
+    /// Whether any calendar knows public holidays.
+    pub fn go_by_holidays(&self) -> bool {
+        let hours = self.calendars.all().into_iter().filter_map(Calendar::hours);
+        hours.into_iter().any(|hours| hours.public_holidays)
+    }
+
+    /// The years whose public holidays are not known although a calendar goes by them: on a day its own year's, and from
+    /// the first of December the next year's, which are announced by then.
+    pub fn missing_holidays(&self, day: NaiveDate) -> Vec<i32> {
+        if !self.go_by_holidays() {
+            return Vec::new();
+        }
+        let next = (day.month() == 12).then(|| day.year() + 1);
+        let is_known =
+            |year: i32| self.holidays.iter().any(|known| known.year == year && known.is_announced());
+        [Some(day.year()), next].into_iter().flatten().filter(|year| !is_known(*year)).collect()
     }
 
     /// By what it is decided when the cards of a kind of wait in a stage are due.

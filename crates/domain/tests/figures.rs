@@ -29,7 +29,7 @@ fn ended(how: Ending) -> Wait {
 }
 
 fn of(waits: &[Wait], now: i64) -> Figures {
-    let calendar = Calendar::default();
+    let calendar = Calendar::always();
     let samples = waits.iter().map(|wait| Sample { wait, in_gap: false, calendar: &calendar });
     figures(samples, &[RungId(60), RungId(300)], at(now))
 }
@@ -80,7 +80,7 @@ fn an_open_wait_counts_as_at_least_so_long() {
 #[test]
 fn a_wait_in_a_capture_gap_stays_out() {
     let (slow, quick) = (wait(Some(6_000)), wait(Some(30)));
-    let calendar = Calendar::default();
+    let calendar = Calendar::always();
     let sample = |wait, in_gap| Sample { wait, in_gap, calendar: &calendar };
     let figures = figures([sample(&slow, true), sample(&quick, false)], &[], at(9_000));
     assert_eq!((figures.unverified, figures.answered, figures.over_two_minutes), (1, 1, 0));
@@ -91,7 +91,7 @@ fn a_wait_in_a_capture_gap_stays_out() {
 #[test]
 fn each_wait_counts_by_its_calendar() {
     let (one, other) = (wait(Some(100)), wait(Some(100)));
-    let (always, slower) = (Calendar::default(), Calendar::half_pace());
+    let (always, slower) = (Calendar::always(), Calendar::half_pace());
     let sample = |wait, calendar| Sample { wait, in_gap: false, calendar };
     let figures = figures([sample(&one, &always), sample(&other, &slower)], &[RungId(60)], at(9_000));
     assert_eq!(figures.mean, Some(TimeDelta::seconds(75)));

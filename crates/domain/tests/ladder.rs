@@ -30,7 +30,7 @@ fn ids(seconds: &[u64]) -> BTreeSet<RungId> {
 }
 
 fn due_at(ladder: &Ladder, wait: WaitView, sent: &[u64], now: i64) -> Option<Due> {
-    due(on(ladder, &Calendar::default()), wait, &ids(sent), at(now)).due
+    due(on(ladder, &Calendar::always()), wait, &ids(sent), at(now)).due
 }
 
 fn on<'r>(ladder: &'r Ladder, calendar: &'r Calendar) -> Deadlines<'r> {
@@ -95,7 +95,7 @@ fn nothing_that_was_due_before_the_baseline() {
     ] {
         wait.baseline = Some(since(baseline, reason));
         let Passed { due: card_due, skipped: not_sent } =
-            due(on(&report(), &Calendar::default()), wait, &ids(sent), at(now));
+            due(on(&report(), &Calendar::always()), wait, &ids(sent), at(now));
         let case = format!("{sent:?} at {now}, nothing before {baseline}");
         assert_eq!(told(card_due), card, "{case}");
         assert_eq!(
@@ -105,8 +105,8 @@ fn nothing_that_was_due_before_the_baseline() {
         );
     }
     wait.baseline = None;
-    assert_eq!(due(on(&report(), &Calendar::default()), wait, &ids(&[]), at(9_000)), Passed::default());
-    assert_eq!(next_due(on(&report(), &Calendar::default()), wait, &ids(&[])), None);
+    assert_eq!(due(on(&report(), &Calendar::always()), wait, &ids(&[]), at(9_000)), Passed::default());
+    assert_eq!(next_due(on(&report(), &Calendar::always()), wait, &ids(&[])), None);
 }
 
 #[test]
@@ -164,12 +164,12 @@ fn run(ladder: &Ladder, wait: WaitView, ticks: &[i64]) -> (Vec<u64>, Vec<u64>) {
     let mut known = BTreeSet::new();
     let (mut sent, mut superseded) = (Vec::new(), Vec::new());
     for now in ticks {
-        let Some(card) = due(on(ladder, &Calendar::default()), wait, &known, at(*now)).due else { continue };
+        let Some(card) = due(on(ladder, &Calendar::always()), wait, &known, at(*now)).due else { continue };
         known.extend(card.superseded.iter().copied().chain([card.rung]));
         superseded.extend(card.superseded.iter().map(|rung| rung.0));
         sent.push(card.rung.0);
         assert_eq!(
-            due(on(ladder, &Calendar::default()), wait, &known, at(*now)),
+            due(on(ladder, &Calendar::always()), wait, &known, at(*now)),
             Passed::default(),
             "one card a tick"
         );
@@ -200,7 +200,7 @@ proptest! {
     fn nothing_is_due_after_a_close(ladder in ladder(), now in 0_i64..100_000) {
         let closed = WaitView { closed: true, ..LIVE() };
         prop_assert_eq!(due_at(&ladder, closed, &[], now), None);
-        prop_assert_eq!(next_due(on(&ladder, &Calendar::default()), closed, &ids(&[])), None);
+        prop_assert_eq!(next_due(on(&ladder, &Calendar::always()), closed, &ids(&[])), None);
     }
 
     /// A new rung leaves the keys of all others alone, and no card goes out twice because of it.
@@ -227,7 +227,7 @@ proptest! {
     fn next_due_is_the_first_moment_at_which_something_is_due(ladder in ladder(), now in 0_i64..900) {
         let (sent, superseded) = run(&ladder, LIVE(), &[now]);
         let known: Vec<u64> = [sent, superseded].concat();
-        match next_due(on(&ladder, &Calendar::default()), LIVE(), &ids(&known)) {
+        match next_due(on(&ladder, &Calendar::always()), LIVE(), &ids(&known)) {
             None => prop_assert_eq!(due_at(&ladder, LIVE(), &known, 1_000_000), None),
             Some(next) => {
                 let next = (next - at(0)).num_seconds();

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Weekday};
 use domain::rules::Stage;
 
 /// What the card says that asks for an owner, before the room.
@@ -51,6 +51,8 @@ pub const TAG_UNVERIFIED: &str = "待核实";
 /// Labels in the card.
 pub const CUSTOMER: &str = "客户：";
 pub const OWNER: &str = "负责人";
+/// Beside a time where the clock stood still meanwhile.
+pub const WORKING_TIME_ONLY: &str = "（只算工作时间）";
 /// Since when our account is not in the room.
 pub const LEFT_AT: &str = "移出时间";
 pub const LEFT_BY: &str = "操作人";
@@ -109,6 +111,19 @@ pub const TOAST_FAILED: &str = "暂时无法处理，请稍后再试";
 pub const CANCEL_REASON: &str = "卡片按钮：不用回复";
 /// In the place of a name that we do not know.
 pub const SOMEBODY: &str = "飞书用户";
+
+/// "周五"
+pub const fn weekday(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Mon => "周一",
+        Weekday::Tue => "周二",
+        Weekday::Wed => "周三",
+        Weekday::Thu => "周四",
+        Weekday::Fri => "周五",
+        Weekday::Sat => "周六",
+        Weekday::Sun => "周日",
+    }
+}
 
 /// "已回复：产品交流群"
 pub fn in_room(what: &str, room: &str) -> String {
@@ -179,10 +194,17 @@ pub fn unanswered_title(count: i64) -> String {
     format!("📋 还有 {count} 位客户在等回复")
 }
 
-/// "• 产品交流群：王小样，负责人 小林，已等 51 小时（售前客户 +10）", names already made safe.
-pub fn unanswered_line(room: &str, customer: &str, owner: &str, waited: Duration, because: &str) -> String {
+/// "• 产品交流群：王小样，负责人 小林，11-20 17:30 起等待，已等 1 小时 3 分钟（售前客户 +10）", names already made safe.
+pub fn unanswered_line(
+    room: &str,
+    customer: &str,
+    owner: &str,
+    since: &str,
+    waited: Duration,
+    because: &str,
+) -> String {
     let because = if because.is_empty() { String::new() } else { format!("（{because}）") };
-    format!("• {room}：{customer}，负责人 {owner}，已等 {}{because}", span(waited))
+    format!("• {room}：{customer}，负责人 {owner}，{since} 起等待，已等 {}{because}", span(waited))
 }
 
 /// "另有 5 位，未列出"
@@ -190,9 +212,10 @@ pub fn and_more(count: i64) -> String {
     format!("另有 {count} 位，未列出")
 }
 
-/// What the list is and until when it counts.
-pub fn unanswered_note(at: &str) -> String {
-    format!("截至 {at}。这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
+/// What the list is and until when it counts; `working_time`: some of those on it have waited outside of working hours too.
+pub fn unanswered_note(at: &str, working_time: bool) -> String {
+    let counted = if working_time { "「已等」只算工作时间。" } else { "" };
+    format!("截至 {at}。{counted}这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
 }
 
 /// "不用回复 · 小林"

@@ -21,10 +21,10 @@ const SHORTEST_AUTO_REPLY: usize = 3;
 const MOST_REPEATS: u64 = 2_000;
 
 #[derive(Default)]
-struct Problems(Vec<Problem>);
+pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, path: impl Into<String>, found: impl Display, expected: &str) {
+    pub(super) fn add(&mut self, path: impl Into<String>, found: impl Display, expected: &str) {
         self.0.push(Problem { path: path.into(), found: found.to_string(), expected: expected.to_owned() });
     }
 }
@@ -42,6 +42,7 @@ impl Rules {
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
         check_ladder("ladders.soft", &self.ladders.soft, &mut problems);
+        super::calendars::check(self, &mut problems);
         self.check_priority(&mut problems);
         self.check_exclusions(&mut problems);
         problems.0

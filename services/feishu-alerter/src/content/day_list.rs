@@ -38,7 +38,7 @@ impl DayList {
         // Of equal ones, as they came: whoever has waited longest.
         named.sort_by_key(|(points, _)| Reverse(*points));
         let named = named.into_iter().take(MOST).map(|(_, named)| named).collect();
-        let today = now.with_timezone(&rules.time_zone).date_naive();
+        let today = rules.day_of(now);
         Ok(Self { list: List { named, total }, is_of_today: notification.step == Step::Day(today) })
     }
 }
@@ -48,6 +48,7 @@ fn named(of: Unanswered, rules: &Rules, now: Timestamp) -> (u32, Named) {
     let lines = customer_lines(&of.last_lines);
     let first = priority(&rules.priority, &Situation::of(&of.state, &lines, rules, now));
     let (points, because) = (first.points, first.reasons());
-    let owner = of.state.owner.map(|owner| owner.to_string());
-    (points, Named { opened_at: of.opened_at, customer: of.customer, topic: of.topic, owner, because })
+    let (stage, owner) = (of.state.stage, of.state.owner.map(|owner| owner.to_string()));
+    let (opened_at, customer, topic) = (of.opened_at, of.customer, of.topic);
+    (points, Named { opened_at, customer, topic, owner, stage, because })
 }

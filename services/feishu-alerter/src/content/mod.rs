@@ -142,7 +142,7 @@ impl Content {
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(card::room(&facts))
             }
-            Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules.time_zone, now)),
+            Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules, now)),
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

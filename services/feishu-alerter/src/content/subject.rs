@@ -115,6 +115,7 @@ impl Subject {
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,
+            paused: self.paused(card),
             last_lines: self.last_lines(),
             unverified: match (&state, &self.detail) {
                 (CardState::Waiting { unverified, .. }, _) | (_, SubjectDetail::Wait { unverified, .. }) => {
@@ -126,6 +127,14 @@ impl Subject {
             zone: rules.time_zone,
             made_at: now,
         }
+    }
+
+    /// Whether the wait's clock stood still meanwhile: until it ended, or until the card was due.
+    fn paused(&self, card: &Notification) -> bool {
+        let SubjectDetail::Wait { stored, calendar, .. } = &self.detail else { return false };
+        let (from, outcome) = (stored.wait.opened.at, stored.wait.outcome.as_ref());
+        let until = outcome.map_or(card.due_at, |outcome| outcome.at);
+        calendar.working_time(from, until) < until - from
     }
 
     fn who_and_when(&self, card: &Notification) -> (CardKind, String, Timestamp) {

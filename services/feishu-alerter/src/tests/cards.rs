@@ -35,6 +35,7 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
             mention: Some(PERSON.to_owned()),
         }),
         waiting_since: since,
+        paused: false,
         last_lines: vec![
             line("小林", "好的，稍等", -60),
             line("王小样", "在吗？", 0),
@@ -308,6 +309,25 @@ async fn a_card_is_the_same_whenever_it_is_drawn_that_day() {
     assert_eq!(render(&before, Form::Full), render(&after, Form::Full));
 }
 
+/// Sixty-three working minutes from Friday on are read as such on Monday.
+#[tokio::test]
+async fn a_wait_over_a_weekend_says_when_it_began_and_what_counts() {
+    let stage = stage().await;
+    let text = |facts: &CardFacts| render(facts, Form::Full).content;
+    let (friday, monday) = ("2026-11-20T09:30:00Z", "2026-11-23T01:33:00Z");
+    let facts = CardFacts {
+        waiting_since: friday.parse().unwrap(),
+        made_at: monday.parse().unwrap(),
+        paused: true,
+        threshold: Duration::from_hours(1),
+        ..facts(&stage.hand)
+    };
+    assert!(text(&facts).contains("11-20 周五 17:30 起等待（只算工作时间）"), "{}", text(&facts));
+    let before = CardFacts { made_at: "2026-11-20T10:00:00Z".parse().unwrap(), ..facts.clone() };
+    assert!(text(&before).contains("17:30 起等待（只算工作时间）") && !text(&before).contains("周五"));
+    assert!(!text(&CardFacts { paused: false, ..facts }).contains("只算工作时间"));
+}
+
 #[tokio::test]
 async fn a_card_that_was_escalated_is_one_line_without_buttons() {
     let stage = stage().await;
@@ -328,12 +348,14 @@ async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
         topic: name.to_owned(),
         owner: (hours > 1).then(|| name.to_owned()),
         because: name.to_owned(),
+        stage: domain::rules::Stage::AfterSales,
     };
+    let rules = testkit::company::config("nats://127.0.0.1:9").unwrap().rules;
     let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
     let list = List { named, total: 23 };
     for (nth, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
         let message =
-            feishu_channel::render(&card::list(&list, Severity::Orange, Shanghai, now), form, key().as_str());
+            feishu_channel::render(&card::list(&list, Severity::Orange, &rules, now), form, key().as_str());
         assert!(
             message.content.contains("另有 3 位，未列出")
                 && message.content.contains("还有 23 位客户在等回复"),

@@ -292,6 +292,37 @@ fn minutes_and_level_run_on_the_stage_s_calendar() {
     assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Number(1.5));
 }
 
+/// From Friday evening to Monday morning, with the usual hours.
+#[test]
+fn a_weekend_is_no_working_time() {
+    let mut rules = rules();
+    rules.calendars.pre_sales = Calendar::default();
+    rules.settle_calendars();
+    let (friday, monday) = ("2026-11-20T09:30:00Z", "2026-11-23T01:33:05Z");
+    let mut world = waiting(0);
+    let open = wait(friday.parse().unwrap(), None);
+    world.room.state.open = Some(open.wait.clone());
+    world.room.last_active_at = Some(open.wait.opened.at);
+    world.waits = vec![open];
+    world.now = monday.parse().unwrap();
+    let row = today(&world.facts(&rules)).unwrap();
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(63.0));
+    assert_eq!(cell(&row, Today::Level), cell(&waiting(63).today(), Today::Level));
+    assert_eq!(cell(&row, Today::WaitingSince), Cell::Time(friday.parse().unwrap()), "by the clock");
+    assert_eq!(
+        row.due_at,
+        Some("2026-11-23T01:40:00Z".parse().unwrap()),
+        "the minutes are shown by tens by now"
+    );
+    assert_eq!(cell(&all_rooms(&world.facts(&rules)), AllRooms::QuietWorkdays), Cell::Number(1.0));
+    // On Saturday nothing moves until Monday.
+    world.now = "2026-11-21T04:00:00Z".parse().unwrap();
+    let row = today(&world.facts(&rules)).unwrap();
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(30.0));
+    assert_eq!(row.due_at, Some("2026-11-23T01:10:00Z".parse().unwrap()));
+    assert_eq!(cell(&all_rooms(&world.facts(&rules)), AllRooms::QuietWorkdays), Cell::Number(0.0));
+}
+
 #[test]
 fn a_quiet_room_keeps_its_last_day_and_gets_no_new_row() {
     let mut world = waiting(0);

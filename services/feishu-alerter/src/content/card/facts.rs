@@ -24,6 +24,8 @@ pub struct CardFacts {
     pub owner: Option<Owner>,
     /// When the wait opened, or our account left.
     pub waiting_since: DateTime<Utc>,
+    /// The wait's clock stood still since then, outside of working hours: its lengths are not those that a reader counts.
+    pub paused: bool,
     /// The last lines, oldest first; only the last few are shown.
     pub last_lines: Vec<LastLine>,
     /// The wait overlapped a capture gap: it may have been answered unseen.

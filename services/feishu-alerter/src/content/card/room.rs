@@ -1,6 +1,6 @@
 //! The card of a room: that a customer waits, how that ended, or that our account left.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use domain::display;
 use domain::rules::Severity;
 use domain::wording::severity_in_words;
@@ -120,7 +120,8 @@ fn outcome_and_customer(facts: &CardFacts) -> Vec<Line> {
 fn customer(facts: &CardFacts) -> Line {
     let corporation = display::plain(&facts.corporation, NAME_CHARS);
     let who = wording::of_corporation(&name(&facts.customer), &corporation);
-    let since = wording::waits_since(&time(facts, facts.waiting_since));
+    let since =
+        wording::waits_since(&since(facts)) + if facts.paused { wording::WORKING_TIME_ONLY } else { "" };
     Line::Text(vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)])
 }
 
@@ -190,6 +191,16 @@ fn buttons(facts: &CardFacts) -> Vec<Button> {
 fn name(text: &str) -> String {
     let name = display::plain(text, NAME_CHARS);
     if name.is_empty() { wording::NAMELESS.to_owned() } else { name }
+}
+
+/// "09:30"; "11-20 周五 17:30" on another day than the card's.
+fn since(facts: &CardFacts) -> String {
+    let (local, made) =
+        (facts.waiting_since.with_timezone(&facts.zone), facts.made_at.with_timezone(&facts.zone));
+    if local.date_naive() == made.date_naive() {
+        return time(facts, facts.waiting_since);
+    }
+    format!("{} {} {}", local.format("%m-%d"), wording::weekday(local.weekday()), local.format("%H:%M"))
 }
 
 /// "09:30", with the date when it is not the day on which the card is made.
