@@ -185,6 +185,16 @@ pub struct Calendars {
 }
 
 impl Calendars {
+    /// Takes over what is the same, so that its tables are made once and comparing costs nothing.
+    fn share(&mut self, others: &Self) {
+        let Self { pre_sales, after_sales } = self;
+        for (own, other) in [(&mut *pre_sales, &others.pre_sales), (after_sales, &others.after_sales)] {
+            if own == other {
+                *own = other.clone();
+            }
+        }
+    }
+
     /// All of them.
     pub const fn all(&self) -> [&Calendar; 2] {
         [&self.pre_sales, &self.after_sales]
@@ -198,6 +208,13 @@ pub struct Deadlines<'r> {
     pub ladder: &'r Ladder,
     /// What counts as working time.
     pub calendar: &'r Calendar,
+}
+
+impl Deadlines<'_> {
+    /// Whether others have decided the same of everything that was due up to a moment.
+    fn same_until(self, others: Self, at: Timestamp) -> bool {
+        self.ladder == others.ladder && self.calendar.same_until(others.calendar, at)
+    }
 }
 
 /// How a wait escalates.
