@@ -129,6 +129,15 @@ impl Calendar {
         }
     }
 
+    /// Whether another calendar has said the same of every moment up to one. What each says of days to come makes no
+    /// difference to what was due by then.
+    pub fn same_until(&self, other: &Self, at: Timestamp) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Hours(own), Kind::Hours(others)) => own.same_until(others, at),
+            (own, others) => own == others,
+        }
+    }
+
     /// The working hours that were declared; `None`: it knows none.
     pub fn hours(&self) -> Option<&Hours> {
         match &self.0 {

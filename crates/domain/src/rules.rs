@@ -197,6 +197,16 @@ pub struct Calendars {
 }
 
 impl Calendars {
+    /// Takes over what is the same, so that its tables are made once and comparing costs nothing.
+    fn share(&mut self, others: &Self) {
+        let Self { pre_sales, after_sales } = self;
+        for (own, other) in [(&mut *pre_sales, &others.pre_sales), (after_sales, &others.after_sales)] {
+            if own == other {
+                *own = other.clone();
+            }
+        }
+    }
+
     /// All of them.
     pub const fn all(&self) -> [&Calendar; 2] {
         [&self.pre_sales, &self.after_sales]
@@ -218,6 +228,13 @@ impl Ladder {
         let rung =
             Rung { after: Span::seconds(30 * 60), severity: Severity::Blue, audience: Audience::Owner };
         Self { rungs: vec![rung], repeat: None }
+    }
+}
+
+impl Deadlines<'_> {
+    /// Whether others have decided the same of everything that was due up to a moment.
+    fn same_until(self, others: Self, at: Timestamp) -> bool {
+        self.ladder == others.ladder && self.calendar.same_until(others.calendar, at)
     }
 }
 

@@ -56,6 +56,11 @@ impl Holidays {
         Self(days.map(|day| (day.date, day.is_off_day)).collect())
     }
 
+    /// Whether both say the same of every day up to one.
+    pub(super) fn same_until(&self, other: &Self, day: NaiveDate) -> bool {
+        self.0.range(..=day).eq(other.0.range(..=day))
+    }
+
     /// Whether a day is off; `None`: it is an ordinary day.
     pub fn is_off(&self, day: NaiveDate) -> Option<bool> {
         self.0.get(&day).copied()

@@ -103,6 +103,15 @@ impl Hours {
         self.of(chrono::Datelike::weekday(&day))
     }
 
+    /// Without what it says of days after one.
+    pub(super) fn until(&self, day: NaiveDate) -> Self {
+        let mut until = self.clone();
+        until.days_off.retain(|of| *of <= day);
+        until.working_days.retain(|of| *of <= day);
+        until.alternate_saturdays = until.alternate_saturdays.filter(|second| second.from <= day);
+        until
+    }
+
     /// The hours of a day of the week.
     pub(crate) fn of(&self, weekday: Weekday) -> &[Interval] {
         match (self.weekdays.named(weekday), weekday) {

@@ -70,6 +70,15 @@ impl Table {
         &self.hours
     }
 
+    pub(super) fn same_until(&self, other: &Self, at: Timestamp) -> bool {
+        // One more, wherever on the earth it is that day already.
+        let day = at.date_naive().succ_opt().unwrap_or(NaiveDate::MAX);
+        std::ptr::eq(self, other)
+            || self.zone == other.zone
+                && self.hours.until(day) == other.hours.until(day)
+                && (!self.hours.public_holidays || self.holidays.same_until(&other.holidays, day))
+    }
+
     /// Working time between two moments, of which the second is the later one.
     pub(super) fn working_time(&self, from: Timestamp, to: Timestamp) -> TimeDelta {
         let (first, last) = (self.year_of(from), self.year_of(to));
