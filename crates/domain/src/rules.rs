@@ -2,6 +2,7 @@
 //! was in force when it was sent.
 
 mod auto_replies;
+mod buttons;
 mod exclusion;
 mod history;
 mod validate;
@@ -18,6 +19,7 @@ use crate::id::{PersonKey, StaffName};
 use crate::span::Span;
 
 pub use auto_replies::shipped_auto_replies;
+pub use buttons::{Buttons, Who};
 pub use exclusion::ExcludedRooms;
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
@@ -32,6 +34,9 @@ pub struct Rules {
     pub company_names: Vec<String>,
     /// Who works here, and in which team.
     pub roster: Vec<RosterEntry>,
+    /// Who manages, by their names in the roster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managers: Vec<StaffName>,
     /// Further bots, as `source:contact-id`; our own login accounts are bots without being named.
     #[serde(default)]
     pub bots: Vec<PersonKey>,
@@ -48,6 +53,9 @@ pub struct Rules {
     /// When each stage works: what its deadlines and figures run on.
     #[serde(default, skip_serializing_if = "Calendars::are_default")]
     pub calendars: Calendars,
+    /// Who may press which button of a card.
+    #[serde(default, skip_serializing_if = "Buttons::are_default")]
+    pub buttons: Buttons,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,

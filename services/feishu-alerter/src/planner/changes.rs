@@ -4,11 +4,12 @@
 //! be lost, and when something changes that concerns many at once: the rules in force, or a capture gap that was found.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::room::RoomChanged;
+use tokio::sync::Notify;
 
 /// How often all rooms are read without any cause.
 const SCAN_EVERY: TimeDelta = TimeDelta::seconds(60);
@@ -45,6 +46,21 @@ pub struct Causes {
     pub rules: i64,
     /// The newest capture gap.
     pub gap: i64,
+}
+
+/// Has the planner look at a room.
+#[derive(Debug, Clone)]
+pub struct Wake {
+    pub pending: Arc<Changes>,
+    pub changed: Arc<Notify>,
+}
+
+impl Wake {
+    /// At once; the room's key in text form.
+    pub fn look_at(&self, room: String) {
+        self.pending.add([room]);
+        self.changed.notify_one();
+    }
 }
 
 impl Changes {

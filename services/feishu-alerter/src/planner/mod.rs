@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use runtime::Context;
 use runtime::telemetry::chain;
-use store::alerts::schedule;
+use store::alerts::{schedule, sending};
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
@@ -88,6 +88,7 @@ impl Planner {
         observe(ctx, rules, pending).await?;
         let now = ctx.clock.now();
         store::alerts::changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
+        sending::release(&mut *ctx.db.acquire().await?, now).await?;
         let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
         self.known = true;
         self.notice.note(held);

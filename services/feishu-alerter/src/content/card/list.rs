@@ -32,6 +32,7 @@ pub fn list(list: &List, severity: Severity, zone: Tz, now: Timestamp) -> Card {
         title: Some(Title { text: title, severity: Some(severity), tags: Vec::new() }),
         blocks: vec![Block::main(lines), Block::note(vec![Span::Words(wording::unanswered_note(&at))])],
         buttons: Vec::new(),
+        menus: Vec::new(),
     }
 }
 
