@@ -2,6 +2,7 @@
 //! was in force when it was sent.
 
 mod auto_replies;
+mod buttons;
 mod calendars;
 mod exclusion;
 mod history;
@@ -24,6 +25,7 @@ use crate::span::Span;
 use crate::wait::WaitKind;
 
 pub use auto_replies::shipped_auto_replies;
+pub use buttons::{Buttons, Who};
 pub use exclusion::ExcludedRooms;
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
@@ -38,6 +40,9 @@ pub struct Rules {
     pub company_names: Vec<String>,
     /// Who works here, and in which team.
     pub roster: Vec<RosterEntry>,
+    /// Who manages, by their names in the roster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managers: Vec<StaffName>,
     /// Further bots, as `source:contact-id`; our own login accounts are bots without being named.
     #[serde(default)]
     pub bots: Vec<PersonKey>,
@@ -55,6 +60,9 @@ pub struct Rules {
     /// changes either calls [`Rules::settle_calendars`].
     #[serde(default)]
     pub calendars: Calendars,
+    /// Who may press which button of a card.
+    #[serde(default, skip_serializing_if = "Buttons::are_default")]
+    pub buttons: Buttons,
     /// Public holidays and make-up days by year. In a configuration they are read from the files that its key
     /// `holidays` names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -17,9 +17,10 @@ pub(crate) const VIKA_IS_OFF: &str =
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
 
 /// What became of a card: the state as it is stored, in words. The second half is of cards that nobody gets.
-pub(crate) const STATES: [(&str, &str); 9] = [
+pub(crate) const STATES: [(&str, &str); 10] = [
     ("rehearsed", "将会发送"),
     ("pending", "等待发送"),
+    ("held", "推迟：有人在处理，或本人推迟"),
     ("sending", "正在发送"),
     ("sent", "已发送"),
     ("parked", "搁置：不知道是否送达"),

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Weekday};
-use domain::rules::Stage;
+use domain::rules::{Stage, Who};
 
 /// What the card says that asks for an owner, before the room.
 pub const OWNER_WANTED: &str = "请指定负责人";
@@ -88,6 +88,18 @@ pub const CONFIRM_TEXT: &str = "这次等待会结束（表格里记为「已取
 /// The button of a wait that was just cancelled on a card.
 pub const UNDO: &str = "撤销「不用回复」";
 
+/// The button of whoever sees to a wait.
+pub const CLAIM: &str = "我来处理";
+/// What stands on the menu of how long one's own reminders wait.
+pub const SNOOZE: &str = "稍后提醒我…";
+/// What stands on the menu of whom the room can be handed to.
+pub const ASSIGN: &str = "转交给…";
+
+/// After whoever took 不用回复 back.
+pub const UNDONE: &str = " 撤销了「不用回复」";
+/// Between who handed a room over and to whom.
+pub const ASSIGNED_TO: &str = " 转交给 ";
+
 /// Answers to a press.
 pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
 /// 已回复 was pressed.
@@ -104,6 +116,12 @@ pub const TOAST_NOTHING_TO_UNDO: &str = "没有可撤销的「不用回复」";
 pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
 /// A button of an old card.
 pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
+/// 稍后提醒 was pressed in the chat of somebody else.
+pub const TOAST_NOT_YOURS: &str = "只能推迟自己的提醒";
+/// 稍后提醒 was pressed too often.
+pub const TOAST_SNOOZED_ENOUGH: &str = "每次等待最多推迟两次，请尽快回复客户";
+/// 我来处理 was pressed again by the same person.
+pub const TOAST_CLAIMED_ALREADY: &str = "已经记录：您来处理";
 /// We could not do it just now.
 pub const TOAST_FAILED: &str = "暂时无法处理，请稍后再试";
 
@@ -241,6 +259,62 @@ pub fn void() -> String {
 /// The rules exclude the room.
 pub fn excluded() -> String {
     "这个群已被排除，不再提醒".to_owned()
+}
+
+/// "15 分钟"
+pub fn minutes(minutes: u64) -> String {
+    span(Duration::from_secs(minutes * 60))
+}
+
+/// After whoever sees to a wait: " 来处理（至 10:57）"
+pub fn claimed(until: &str) -> String {
+    format!(" 来处理（至 {until}）")
+}
+
+/// After whoever put their own cards off: " 推迟了自己的提醒（至 10:57）"
+pub fn snoozed(until: &str) -> String {
+    format!(" 推迟了自己的提醒（至 {until}）")
+}
+
+/// 我来处理 was pressed.
+pub fn toast_claimed(until: &str) -> String {
+    format!("已记录：您来处理，至 {until}；到时还没有回复，会继续提醒负责人")
+}
+
+/// 我来处理 was pressed while somebody else sees to it.
+pub fn toast_claimed_by(who: &str, until: &str) -> String {
+    format!("{who} 正在处理（至 {until}）")
+}
+
+/// 稍后提醒 was pressed.
+pub fn toast_snoozed(until: &str) -> String {
+    format!("已推迟到 {until}；公共群的提醒不受影响")
+}
+
+/// 转交 was pressed.
+pub fn toast_assigned(to: &str) -> String {
+    format!("已提交：转交给 {to}")
+}
+
+/// 转交 was pressed for whoever owns the room.
+pub fn toast_owner_already(owner: &str) -> String {
+    format!("已经由 {owner} 负责")
+}
+
+/// The button was pressed by somebody who may not.
+pub fn toast_may_not(who: &[Who]) -> String {
+    let named = who.iter().map(|who| match who {
+        Who::Owner => "负责人",
+        Who::Manager => "经理",
+        Who::Roster => "名单里的同事",
+        Who::Anyone => "所有人",
+    });
+    let named: Vec<&str> = named.collect();
+    if named.is_empty() {
+        "这个按钮已停用".to_owned()
+    } else {
+        format!("您不能点这个按钮：只有{}可以", named.join("、"))
+    }
 }
 
 /// "已由 小林 处理", for a second press.

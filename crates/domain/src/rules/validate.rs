@@ -37,6 +37,7 @@ impl Rules {
         self.check_roster(&mut problems);
         self.check_contacts(&mut problems);
         self.check_addresses(&mut problems);
+        self.check_managers(&mut problems);
         self.check_phrases(&mut problems);
         self.check_auto_replies(&mut problems);
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
@@ -114,6 +115,17 @@ impl Rules {
                 } else {
                     seen.insert(address, index);
                 }
+            }
+        }
+    }
+
+    fn check_managers(&self, problems: &mut Problems) {
+        for (index, name) in self.managers.iter().enumerate() {
+            let path = format!("managers[{index}]");
+            if self.staff(name).is_none() {
+                problems.add(path, format!("`{name}`"), "a name of the roster");
+            } else if self.managers[..index].contains(name) {
+                problems.add(path, format!("`{name}` once more"), "each manager once");
             }
         }
     }
@@ -293,6 +305,7 @@ mod tests {
             addresses: Addresses::default(),
         };
         wrong.roster.extend([other(" "), other(" 甲")]);
+        wrong.managers = ["赵小助", "没有这个人", "赵小助"].map(|name| StaffName(name.into())).to_vec();
         wrong.bots.push(wrong.roster[1].contacts[0].clone());
         wrong.phrases.version = 0;
         wrong.phrases.closing.extend([String::new(), "ｏｋ".into(), "好".repeat(61)]);
@@ -320,6 +333,8 @@ mod tests {
             "bots[1]",
             "roster[3].addresses.feishu.chat",
             "roster[3].addresses.feishu.open_id",
+            "managers[1]",
+            "managers[2]",
             "phrases.version",
             "phrases.closing[10]",
             "phrases.closing[11]",

@@ -20,6 +20,7 @@ use store::sqlx::{self, PgConnection};
 use crate::address_book::AddressBook;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::content::status::{Successions, card_state, status_at};
+use crate::content::wait_actions::WaitActions;
 
 /// What a card of a room is made from.
 pub struct Subject {
@@ -39,6 +40,8 @@ pub enum SubjectDetail {
         calendar: Calendar,
         /// The company that its customer works for; empty: unknown.
         corporation: String,
+        /// What people did about it.
+        actions: WaitActions,
     },
     /// That our account left the room; `None`: it is back.
     Departure(Option<Absence>),
@@ -67,19 +70,28 @@ impl Subject {
         let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
         let calendar = rules.calendar(stored.wait.stage_counted(room.state.stage)).clone();
         let corporation = ingest::corporation(connection, &stored.wait.customer).await?;
-        Ok(Some(Self {
-            detail: SubjectDetail::Wait { stored: Box::new(stored), unverified, calendar, corporation },
-            room,
-        }))
+        let actions = WaitActions::read(connection, &stored.wait.id).await?;
+        let stored = Box::new(stored);
+        let detail = SubjectDetail::Wait { stored, unverified, calendar, corporation, actions };
+        Ok(Some(Self { detail, room }))
     }
 
     /// What this card of it shows.
     pub fn shown_by(&self, card: &Notification, book: AddressBook<'_>, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
         match &self.detail {
-            SubjectDetail::Wait { .. } => status_at(self.state(now), owner, &card.to, card.only_asks(), book),
+            SubjectDetail::Wait { actions, .. } => {
+                status_at(self.state(now), owner, &card.to, card.only_asks(), book)
+                    .with(actions.said(), actions.snoozes(&card.to))
+            }
             SubjectDetail::Departure(_) => self.state(now),
         }
+    }
+
+    /// Until when whoever reads a private card of it is to be left alone.
+    pub fn hold(&self, to: &Address, book: AddressBook<'_>, now: Timestamp) -> Option<Timestamp> {
+        let SubjectDetail::Wait { actions, .. } = &self.detail else { return None };
+        actions.hold(to, self.room.state.owner.as_ref(), book, now)
     }
 
     /// What became of it.
@@ -117,6 +129,8 @@ impl Subject {
             waiting_since,
             paused: self.paused(card),
             last_lines: self.last_lines(),
+            private: card.to != book.public(),
+            staff: book.others_than(self.room.state.owner.as_ref()),
             unverified: match (&state, &self.detail) {
                 (CardState::Waiting { unverified, .. }, _) | (_, SubjectDetail::Wait { unverified, .. }) => {
                     *unverified

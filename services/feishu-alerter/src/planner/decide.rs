@@ -24,6 +24,7 @@ use crate::address_book::{self, AddressBook};
 use crate::content::card::CardState;
 use crate::content::status::{as_json, status_at};
 use crate::content::subject::is_unverified;
+use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::{Handover, climbs};
@@ -45,6 +46,7 @@ struct Known<'a> {
     room: &'a Room,
     context: &'a AlertContext,
     unverified: bool,
+    actions: WaitActions,
     book: AddressBook<'a>,
 }
 
@@ -94,7 +96,8 @@ impl Decider {
         let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
         let book = context.book(&ctx.config.feishu);
         let subject = Subject::Wait(stored.wait.id.clone());
-        let known = Known { subject, wait: &stored.wait, room: &room, context, unverified, book };
+        let actions = WaitActions::read(connection, id).await?;
+        let known = Known { subject, wait: &stored.wait, room: &room, context, unverified, actions, book };
         if let Some(skipped) = passed.skipped {
             known.note_skipped(connection, &skipped).await?;
             climb.deal_with(skipped.step.rung);
@@ -216,10 +219,12 @@ impl<'k> Known<'k> {
     }
 
     async fn store(&self, connection: &mut PgConnection, new: &NewNotification<'_>) -> Result<(), Failure> {
-        let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
+        let waiting = CardState::waiting(self.unverified, None);
         let only_asks = new.ask_day.is_some() && new.step.rung().is_none();
         let owner = self.room.state.owner.as_ref();
-        let wanted = as_json(&status_at(waiting, owner, new.to, only_asks, self.book))?;
+        let shown = status_at(waiting, owner, new.to, only_asks, self.book)
+            .with(self.actions.said(), self.actions.snoozes(new.to));
+        let wanted = as_json(&shown)?;
         notifications::insert(connection, new, &wanted, self.context.now).await?;
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::rules::{Severity, Stage as RoomStage};
 
 use crate::channel::feishu as feishu_channel;
-use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Named, Owner};
+use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Named, Owner, Said};
 
 /// A customer who has waited for twenty minutes.
 pub(super) fn facts(hand: &Hand) -> CardFacts {
@@ -42,6 +42,8 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
             line("王小样", "发票开好了吗？急用", 30),
             line("王小样", "打我电话 13800138000", 90),
         ],
+        private: true,
+        staff: vec!["小周".to_owned(), "小吴".to_owned()],
         unverified: false,
         state: CardState::WAITING,
         zone: Shanghai,
@@ -61,6 +63,7 @@ pub(super) fn render(facts: &CardFacts, form: Form) -> OutgoingMessage {
 fn states() -> Vec<CardState> {
     vec![
         CardState::WAITING,
+        handled(),
         CardState::Escalated,
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
         CardState::Cancelled { by: "小林".to_owned(), undo_until: None },
@@ -75,6 +78,18 @@ fn states() -> Vec<CardState> {
         CardState::Void,
         CardState::Excluded,
     ]
+}
+
+/// A wait about which people have done everything that they can.
+fn handled() -> CardState {
+    let (by, to, until) = ("小林".to_owned(), "小周".to_owned(), DateTime::UNIX_EPOCH);
+    let said = vec![
+        Said::Undone { by: by.clone() },
+        Said::Claimed { by: by.clone(), until },
+        Said::Snoozed { by: by.clone(), until },
+        Said::Assigned { by, to },
+    ];
+    CardState::WAITING.with(said, 2)
 }
 
 fn json(message: &OutgoingMessage) -> Value {
@@ -135,13 +150,19 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
         for state in [
             CardState::WAITING,
             CardState::Cancelled { by: awful.clone(), undo_until: Some(DateTime::UNIX_EPOCH) },
+            CardState::WAITING.with(vec![Said::Assigned { by: awful.clone(), to: awful.clone() }; 9], 0),
         ] {
             facts.state = state;
             let message = render(&facts, form);
             assert!(request_bytes(&message) < CARD_BYTES_MAX, "{}", request_bytes(&message));
             assert_eq!(message.msg_type, render(&super::cards::facts(&stage.hand), form).msg_type);
-            is_taken(&stage, &message, u32::try_from(nth).unwrap() * 10 + u32::from(facts.state.is_open()))
-                .await;
+            is_taken(
+                &stage,
+                &message,
+                u32::try_from(nth).unwrap() * 10
+                    + u32::try_from(format!("{:?}", facts.state).len() % 10).unwrap(),
+            )
+            .await;
         }
     }
 }
@@ -326,6 +347,37 @@ async fn a_wait_over_a_weekend_says_when_it_began_and_what_counts() {
     let before = CardFacts { made_at: "2026-11-20T10:00:00Z".parse().unwrap(), ..facts.clone() };
     assert!(text(&before).contains("17:30 起等待（只算工作时间）") && !text(&before).contains("周五"));
     assert!(!text(&CardFacts { paused: false, ..facts }).contains("只算工作时间"));
+}
+
+/// What people did stands on the card with times that stay true, and what cannot be done any more is not offered.
+#[tokio::test]
+async fn a_card_says_what_people_did_about_its_wait() -> anyhow::Result<()> {
+    let stage = stage().await;
+    let card = json(&render(&CardFacts { state: handled(), ..facts(&stage.hand) }, Form::Full));
+    let elements = card["body"]["elements"].as_array().cloned().unwrap_or_default();
+    let said =
+        elements.iter().filter_map(|element| element["content"].as_str()).find(|text| text.contains("撤销"));
+    let said = said.map(|said| said.split('\n').collect::<Vec<_>>());
+    let expected = [
+        "小林 撤销了「不用回复」",
+        "小林 来处理（至 01-01 08:00）",
+        "小林 推迟了自己的提醒（至 01-01 08:00）",
+        "小林 转交给 小周",
+    ];
+    assert_eq!(said, Some(expected.to_vec()));
+    let menus = |card: &Value| -> Vec<String> {
+        let elements = card["body"]["elements"].as_array().cloned().unwrap_or_default();
+        let menus = elements.into_iter().filter(|element| element["tag"] == "select_static");
+        menus
+            .map(|menu| menu["behaviors"][0]["value"]["act"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(menus(&card), ["assign"], "put off twice");
+    let fresh = facts(&stage.hand);
+    assert_eq!(menus(&json(&render(&fresh, Form::Full))), ["snooze", "assign"]);
+    let public = CardFacts { private: false, ..fresh };
+    assert_eq!(menus(&json(&render(&public, Form::Full))), ["assign"], "nobody's own");
+    Ok(())
 }
 
 #[tokio::test]

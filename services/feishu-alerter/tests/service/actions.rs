@@ -187,6 +187,7 @@ async fn a_presser_is_called_as_the_rules_in_force_call_them() -> Result<()> {
         "name": "孙小新", "team": "other", "addresses": { "feishu": { "open_id": "ou_new" } }
     });
     scene.stack.config.rules.roster.push(serde_json::from_value(newcomer)?);
+    scene.stack.config.rules.managers.push(domain::id::StaffName("孙小新".into()));
     scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
     scene.control("POST", "click", &json!({ "message_id": card.message_id, "open_id": "ou_new" })).await?;
     let card = scene.until_titled(TO_WANG, "不用回复").await?.remove(0);

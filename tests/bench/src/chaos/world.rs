@@ -304,6 +304,8 @@ fn configuration(local: &Local, addresses: &Addresses) -> Result<Value> {
             "verification_token": secrets.get("feishu.verify"),
             "listen": addresses.callbacks[0]
         },
+        // Whoever presses whichever card.
+        "rules": { "buttons": { "no_reply_needed": ["anyone"] } },
         "logs": { "filter": LOG_FILTER }
     }))?;
     // Messages come by the webhook, under its own source.

@@ -30,6 +30,11 @@ pub fn render(card: &Card, form: Form, key: &str) -> OutgoingMessage {
 fn json(of: &Card, form: Form, key: &str) -> Value {
     let mut elements: Vec<Value> = of.blocks.iter().filter_map(|block| element(block, form)).collect();
     elements.extend(of.buttons.iter().map(|button| pressable(button, key)));
+    if form != Form::Minimal {
+        elements.extend(
+            of.menus.iter().map(|menu| card::select(menu.label, &menu.options, &value(key, menu.action))),
+        );
+    }
     if of.title.is_some() {
         // By its key the message is found again; to its readers that says nothing.
         elements.push(card::folded(wording::MARKER, key));

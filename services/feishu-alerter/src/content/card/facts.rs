@@ -28,6 +28,10 @@ pub struct CardFacts {
     pub paused: bool,
     /// The last lines, oldest first; only the last few are shown.
     pub last_lines: Vec<LastLine>,
+    /// Nobody but the owner reads it.
+    pub private: bool,
+    /// To whom the room can be handed, by roster label.
+    pub staff: Vec<String>,
     /// The wait overlapped a capture gap: it may have been answered unseen.
     pub unverified: bool,
     /// How the wait stands.
@@ -80,6 +84,20 @@ pub struct LastLine {
     pub at: DateTime<Utc>,
 }
 
+/// What somebody did about an open wait with a button. All cards of it say so, with times that stay true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Said {
+    /// They see to it.
+    Claimed { by: String, until: DateTime<Utc> },
+    /// Their own cards wait.
+    Snoozed { by: String, until: DateTime<Utc> },
+    /// They took 不用回复 back.
+    Undone { by: String },
+    /// They handed the room to somebody.
+    Assigned { by: String, to: String },
+}
+
 /// How the wait stands. Its JSON is stored with each card, as what it should show and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -92,6 +110,12 @@ pub enum CardState {
         /// The room's owner, where others read along: when somebody else owns the room the card names them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
+        /// What people did about it, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        said: Vec<Said>,
+        /// How often it was put off here.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        snoozes: usize,
     },
     /// The chat's person does not own the room any more.
     HandedOver {
@@ -137,10 +161,29 @@ pub enum CardState {
 
 impl CardState {
     /// A customer of whom nothing was missed.
-    pub const WAITING: Self = Self::Waiting { unverified: false, owner: None };
+    pub const WAITING: Self = Self::waiting(false, None);
+
+    /// A wait about which nobody did anything yet.
+    pub const fn waiting(unverified: bool, owner: Option<String>) -> Self {
+        Self::Waiting { unverified, owner, said: Vec::new(), snoozes: 0 }
+    }
+
+    /// With what people did about the wait, while it is open; `snoozes`: how often it was put off where the card stands.
+    #[must_use]
+    pub fn with(self, said: Vec<Said>, snoozes: usize) -> Self {
+        match self {
+            Self::Waiting { unverified, owner, .. } => Self::Waiting { unverified, owner, said, snoozes },
+            other => other,
+        }
+    }
 
     /// Whether the customer still waits, or our account is still away.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Waiting { .. })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

@@ -51,6 +51,7 @@ pub fn list(list: &List, severity: Severity, rules: &Rules, now: Timestamp) -> C
             Block::note(vec![Span::Words(wording::unanswered_note(&at, working_time))]),
         ],
         buttons: Vec::new(),
+        menus: Vec::new(),
     }
 }
 

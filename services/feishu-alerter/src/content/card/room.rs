@@ -1,13 +1,14 @@
 //! The card of a room: that a customer waits, how that ended, or that our account left.
 
 use chrono::{DateTime, Datelike as _, Utc};
+use chrono_tz::Tz;
 use domain::display;
 use domain::rules::Severity;
 use domain::wording::severity_in_words;
 
-use super::facts::{CardFacts, CardKind, CardState, LastLine};
-use super::model::{Block, Button, Card, Line, Span, Title};
-use crate::action::ActionKind;
+use super::facts::{CardFacts, CardKind, CardState, LastLine, Said};
+use super::model::{Block, Button, Card, Line, Menu, Span, Title};
+use crate::action::{self, ActionKind};
 use crate::wording;
 
 /// Longest name of a customer, room or person, in characters.
@@ -16,6 +17,8 @@ const NAME_CHARS: usize = 40;
 const LINE_CHARS: usize = 120;
 /// How many last lines are shown.
 const LINES_SHOWN: usize = 3;
+/// How much is shown of what people did.
+const SAID_SHOWN: usize = 4;
 
 /// The card for these facts.
 pub fn room(facts: &CardFacts) -> Card {
@@ -28,7 +31,9 @@ pub fn room(facts: &CardFacts) -> Card {
     }
     blocks.push(Block::main(owner_and_departure(facts)));
     blocks.extend(notes(facts).map(|note| Block::detail(vec![Span::Words(note.to_owned())])));
-    Card { title: Some(header(facts)), summary: summary(facts), blocks, buttons: buttons(facts) }
+    blocks.extend(said(facts));
+    let (title, summary) = (Some(header(facts)), summary(facts));
+    Card { title, summary, blocks, buttons: buttons(facts), menus: menus(facts) }
 }
 
 /// A card without a title, in one line. It must be true for ever: who waits since when may be judged again, and how the wait
@@ -36,7 +41,8 @@ pub fn room(facts: &CardFacts) -> Card {
 fn pointer(facts: &CardFacts) -> Card {
     let what = wording::in_room(wording::ESCALATED, &name(&facts.room));
     let line = vec![Span::Strong(what), Span::Words(wording::SEE_BELOW.to_owned())];
-    Card { title: None, summary: summary(facts), blocks: vec![Block::note(line)], buttons: Vec::new() }
+    let (blocks, buttons, menus) = (vec![Block::note(line)], Vec::new(), Vec::new());
+    Card { title: None, summary: summary(facts), blocks, buttons, menus }
 }
 
 fn header(facts: &CardFacts) -> Title {
@@ -185,7 +191,48 @@ fn buttons(facts: &CardFacts) -> Vec<Button> {
         primary: true,
         question: Some((wording::ANSWERED_TITLE, wording::ANSWERED_TEXT)),
     });
-    answered.into_iter().chain([not_needed]).collect()
+    let claim = Button { action: ActionKind::Claim, label: wording::CLAIM, primary: false, question: None };
+    answered.into_iter().chain([not_needed, claim]).collect()
+}
+
+fn menus(facts: &CardFacts) -> Vec<Menu> {
+    let CardState::Waiting { snoozes, .. } = facts.state else { return Vec::new() };
+    if !facts.awaits_reply() {
+        return Vec::new();
+    }
+    let snooze = (facts.private && snoozes < action::SNOOZES).then(|| Menu {
+        action: ActionKind::Snooze,
+        label: wording::SNOOZE,
+        options: action::SNOOZE_MINUTES
+            .map(|minutes| (wording::minutes(minutes), minutes.to_string()))
+            .to_vec(),
+    });
+    let assign = (!facts.staff.is_empty()).then(|| Menu {
+        action: ActionKind::Assign,
+        label: wording::ASSIGN,
+        options: facts.staff.iter().map(|staff| (name(staff), staff.clone())).collect(),
+    });
+    snooze.into_iter().chain(assign).collect()
+}
+
+/// What people did about the wait: one line each, the latest few.
+fn said(facts: &CardFacts) -> Option<Block> {
+    let CardState::Waiting { said, .. } = &facts.state else { return None };
+    let latest = said.iter().skip(said.len().saturating_sub(SAID_SHOWN));
+    let line = |said: &Said| {
+        let (by, words) = match said {
+            Said::Claimed { by, until } => (by, wording::claimed(&time(facts, *until))),
+            Said::Snoozed { by, until } => (by, wording::snoozed(&time(facts, *until))),
+            Said::Undone { by } => (by, wording::UNDONE.to_owned()),
+            Said::Assigned { by, to } => {
+                let spans = [name(by), wording::ASSIGNED_TO.to_owned(), name(to)];
+                return Line::Text(spans.map(Span::Stranger).to_vec());
+            }
+        };
+        Line::Text(vec![Span::Stranger(name(by)), Span::Words(words)])
+    };
+    let lines: Vec<Line> = latest.map(line).collect();
+    (!lines.is_empty()).then(|| Block::main(lines))
 }
 
 fn name(text: &str) -> String {
@@ -203,9 +250,13 @@ fn since(facts: &CardFacts) -> String {
     format!("{} {} {}", local.format("%m-%d"), wording::weekday(local.weekday()), local.format("%H:%M"))
 }
 
-/// "09:30", with the date when it is not the day on which the card is made.
 fn time(facts: &CardFacts, at: DateTime<Utc>) -> String {
-    let (local, made) = (at.with_timezone(&facts.zone), facts.made_at.with_timezone(&facts.zone));
+    time_of(at, facts.made_at, facts.zone)
+}
+
+/// "09:30", with the date when it is not the day on which that is said.
+pub fn time_of(at: DateTime<Utc>, said_at: DateTime<Utc>, zone: Tz) -> String {
+    let (local, made) = (at.with_timezone(&zone), said_at.with_timezone(&zone));
     let format = if local.date_naive() == made.date_naive() { "%H:%M" } else { "%m-%d %H:%M" };
     local.format(format).to_string()
 }
