@@ -131,7 +131,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Demo(DemoArgs { headless, without_gateway }) => {
             let home = target.home_or(DEMO_HOME);
             let options = demo::Options { home, tools: None, headless, without_gateway };
-            demo::run(&options).await
+            Box::pin(demo::run(&options)).await
         }
         Command::Up => {
             let home = target.home_or(UP_HOME);
