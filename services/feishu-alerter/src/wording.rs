@@ -33,6 +33,10 @@ pub const CONFIRMED: &str = "✅ 已确认回复";
 pub const TO_VERIFY: &str = "请核实是否已回复⏰";
 /// Title in the place of [`OVERDUE`] of a soft wait: nobody is late.
 pub const ASSENTED: &str = "请看一下是否需要跟进💬";
+/// Title in the place of [`OVERDUE`] of a promise.
+pub const PROMISED: &str = "承诺待兑现⏰";
+/// How long ago, where a time was stated.
+pub const PROMISE_DUE: &str = "约定时间已到";
 /// A customer who had only assented asked for something.
 pub const BECAME_REQUEST: &str = "➡️ 客户已提出要求";
 /// Title when our account left a room.
@@ -55,6 +59,9 @@ pub const ROOM: &str = "群聊";
 pub const OWNER: &str = "负责人";
 /// Since when the customer waits.
 pub const SINCE: &str = "开始等待";
+/// When staff promised an answer, and when it was due.
+pub const PROMISED_AT: &str = "承诺时间";
+pub const DUE_AT: &str = "约定时间";
 /// Since when our account is not in the room.
 pub const LEFT_AT: &str = "移出时间";
 pub const LEFT_BY: &str = "操作人";
@@ -133,6 +140,11 @@ pub fn asked(threshold: Duration) -> String {
 /// "客户应答已过 30 分钟"
 pub fn assented(threshold: Duration) -> String {
     format!("客户应答已过 {}", span(threshold))
+}
+
+/// "承诺已过 30 分钟"
+pub fn promised(threshold: Duration) -> String {
+    format!("承诺已过 {}", span(threshold))
 }
 
 /// What follows a soft wait has cards of its own.

@@ -41,6 +41,7 @@ impl Rules {
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
         check_ladder("ladders.soft", &self.ladders.soft, &mut problems);
+        check_ladder("ladders.promise", &self.ladders.promise, &mut problems);
         self.check_exclusions(&mut problems);
         problems.0
     }
@@ -274,6 +275,7 @@ mod tests {
         wrong.ladders.after_sales.rungs.swap(0, 1);
         wrong.ladders.after_sales.repeat.as_mut().unwrap().until = Span::seconds(60);
         wrong.ladders.soft.rungs[0].after = Span::seconds(0);
+        wrong.ladders.promise.rungs.swap(0, 1);
         let room = || RoomKey { source: "test".into(), id: "r1".into() };
         wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
         wrong.excluded_rooms.rooms = vec![room(), room()];
@@ -299,6 +301,7 @@ mod tests {
             "ladders.after_sales.rungs[1].after",
             "ladders.after_sales.repeat.until",
             "ladders.soft.rungs[0].after",
+            "ladders.promise.rungs[1].after",
             "excluded_rooms.names[1]",
             "excluded_rooms.names[2]",
             "excluded_rooms.names[4]",

@@ -1,5 +1,7 @@
 //! The card of a room: that a customer waits, how that ended, or that our account left.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use domain::display;
 use domain::rules::Severity;
@@ -76,11 +78,14 @@ fn waiting_title(facts: &CardFacts) -> String {
         CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
         CardKind::OwnerWanted => wording::OWNER_WANTED,
         CardKind::Assented => wording::ASSENTED,
+        CardKind::Promised { .. } => wording::PROMISED,
         CardKind::Overdue if facts.unverified => wording::TO_VERIFY,
         CardKind::Overdue => wording::OVERDUE,
     };
-    let how_long = match facts.kind {
+    let how_long: fn(Duration) -> String = match facts.kind {
         CardKind::Assented => wording::assented,
+        CardKind::Promised { due: None } => wording::promised,
+        CardKind::Promised { due: Some(_) } => |_| wording::PROMISE_DUE.to_owned(),
         _ if facts.unverified => wording::asked,
         _ => wording::waited,
     };
@@ -133,10 +138,24 @@ fn particulars(facts: &CardFacts) -> Vec<Line> {
     let room = of(wording::ROOM, &facts.room);
     let owner = Line::Field { label: wording::OWNER, value: owner(facts) };
     let CardKind::AccountLeft { by } = &facts.kind else {
-        return vec![of(wording::CUSTOMER, &facts.customer), room, owner, at(wording::SINCE)];
+        let since = if matches!(facts.kind, CardKind::Promised { .. }) {
+            wording::PROMISED_AT
+        } else {
+            wording::SINCE
+        };
+        return [of(wording::CUSTOMER, &facts.customer), room, owner, at(since)]
+            .into_iter()
+            .chain(due(facts))
+            .collect();
     };
     let by = by.iter().map(|by| of(wording::LEFT_BY, by));
     [room, owner, at(wording::LEFT_AT)].into_iter().chain(by).collect()
+}
+
+/// When a promise was due.
+fn due(facts: &CardFacts) -> Option<Line> {
+    let CardKind::Promised { due: Some(due) } = facts.kind else { return None };
+    Some(Line::Field { label: wording::DUE_AT, value: vec![Span::Words(time(facts, due))] })
 }
 
 fn owner(facts: &CardFacts) -> Vec<Span> {
