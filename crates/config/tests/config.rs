@@ -30,7 +30,7 @@ fn sample() -> Value {
                 { "name": "吴小研", "team": "other" }
             ],
             "phrases": { "version": 1, "closing": ["好的"] },
-            "ladders": { "pre_sales": ladder, "after_sales": ladder, "soft": ladder },
+            "ladders": { "pre_sales": ladder, "after_sales": ladder, "soft": ladder, "promise": ladder },
             "calendars": { "pre_sales": "always" }
         },
         "database": { "passwords": {} },

@@ -6,6 +6,7 @@
 
 pub mod candidates;
 mod grammar;
+pub mod holding;
 mod kinds;
 mod lexicon;
 mod line;
@@ -14,9 +15,12 @@ mod quote;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
 use crate::message::MessageKind;
 use crate::rules::Rules;
 use crate::wait::WaitKind;
+
+use self::holding::Holding;
 
 pub use lexicon::LEXICON_VERSION;
 pub use question::Invitations;
@@ -39,6 +43,9 @@ pub struct Features {
     /// It names several things to choose from (asked of staff messages only): a bare assent chooses none of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alternatives: bool,
+    /// It says no more than that an answer will follow (asked of staff messages only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holding: Option<Holding>,
     /// The version of the company's phrases that were used.
     pub phrases_version: u32,
     /// The version of the lexicon that was used.
@@ -108,7 +115,7 @@ pub struct Before {
     pub invites: Invitations,
 }
 
-/// Whether a customer's message asks for a reply, and why.
+/// Why somebody waits: what a customer's message asks for, or what staff promised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
@@ -127,6 +134,16 @@ pub enum Verdict {
     Assents {
         /// The word.
         phrase: String,
+    },
+    /// Staff promised an answer.
+    Promised {
+        /// The word that makes their message a holding reply.
+        phrase: String,
+        /// Who, as shown to people.
+        by: String,
+        /// When it is due, where that was plainly said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
     /// A closing word that asks for nothing.
     ClosingNothing {
@@ -160,11 +177,12 @@ pub enum Why {
 }
 
 impl Verdict {
-    /// Which wait the message opens when nobody is waiting; `None`: no reply is needed.
+    /// Which wait the message opens when no other stands in its way; `None`: no reply is needed.
     pub const fn wait(&self) -> Option<WaitKind> {
         match self {
             Self::AsksForReply { .. } | Self::AnswersQuestion { .. } => Some(WaitKind::Request),
             Self::Assents { .. } => Some(WaitKind::Soft),
+            Self::Promised { .. } => Some(WaitKind::Promise),
             Self::ClosingNothing { .. }
             | Self::MoneyNothing { .. }
             | Self::StickerNothing
@@ -194,6 +212,7 @@ impl Features {
             class: Class::Request,
             question: false,
             alternatives: false,
+            holding: None,
             phrases_version: rules.phrases.version,
             lexicon_version: LEXICON_VERSION,
             invites: Invitations::default(),
@@ -205,6 +224,7 @@ impl Features {
                 let asked = question::asked(text);
                 (features.question, features.alternatives) = (asked.question, asked.alternatives);
                 features.invites = asked.invites;
+                features.holding = holding::holding(text, &features.class, rules).filter(|_| !asked.question);
             }
             MessageKind::Emoticon => features.class = Class::LoneSticker { assents: false },
             MessageKind::System | MessageKind::Recalled => features.class = Class::Notice,

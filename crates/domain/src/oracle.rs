@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::closing::{Before, Class, Invitations, Manner, judge};
+use crate::closing::{Before, Class, Invitations, Manner, Verdict, judge};
 use crate::id::{EntryId, StaffName, WaitId};
 use crate::message::MessageKind;
 use crate::nature::Nature;
@@ -60,7 +60,9 @@ impl<'a> Oracle<'a> {
     /// The live waits, in order of opening.
     pub fn waits(&self) -> Vec<Wait> {
         (0..self.entries.len())
-            .filter_map(|i| self.answered_wait(i).or_else(|| self.withdrawn_wait(i)))
+            .filter_map(|i| {
+                self.answered_wait(i).or_else(|| self.withdrawn_wait(i)).or_else(|| self.promise(i))
+            })
             .collect()
     }
 
@@ -187,6 +189,60 @@ impl<'a> Oracle<'a> {
         inside.into_values().any(|inside| inside)
     }
 
+    /// A reply that says no more than that an answer will follow.
+    fn holds(&self, i: usize) -> bool {
+        self.staff(i)
+            && self.counts_as_reply(i)
+            && self.message(i).is_some_and(|m| m.features.holding.is_some())
+    }
+
+    /// What ends a promise: whatever ends a wait, but for another holding reply.
+    fn ends_promise(&self, i: usize) -> bool {
+        self.closes(i) && !self.holds(i)
+    }
+
+    /// A promise: a holding reply to somebody who waits, while no other promise is to be kept.
+    fn promise(&self, i: usize) -> Option<Wait> {
+        let promises = |j: usize| self.holds(j) && !self.quiet(j);
+        let since = (0..i).rev().find(|j| self.ends_promise(*j)).map_or(0, |end| end + 1);
+        if !promises(i) || (since..i).any(promises) {
+            return None;
+        }
+        let turn_since = (0..i).rev().find(|j| self.closes(*j)).map_or(0, |end| end + 1);
+        let turn = (turn_since..i)
+            .find(|j| self.stands_as_request(*j))
+            .or_else(|| (turn_since..i).find(|j| self.stands_and_asks(*j)))?;
+        let asked = &self.message(turn)?.sender;
+        let message = self.message(i)?;
+        let opened = self.entries[i].position.clone();
+        let (_, name) = role_of(self.rules, &message.sender);
+        let holding = message.features.holding.as_ref()?;
+        let last_said = (0..i).rev().find(|j| self.said_by_customer(*j))?;
+        let (owner, stage) = self.assignment(i + 1);
+        let mut wait = Wait {
+            id: WaitId::from(&message.key),
+            customer: asked.key.clone(),
+            customer_name: asked.name.clone(),
+            kind: WaitKind::Promise,
+            verdict: Verdict::Promised {
+                phrase: holding.phrase.clone(),
+                by: name.map_or_else(|| message.sender.name.clone(), |name| name.0),
+                due: holding.due.and_then(|due| due.moment(opened.at, self.rules.time_zone)),
+            },
+            owner,
+            stage,
+            messages: 0,
+            last_customer_at: self.entries[last_said].position.at,
+            alarm_since: (!message.history).then_some(opened.at),
+            outcome: None,
+            opened,
+        };
+        let end = (i + 1..self.entries.len()).find(|j| self.ends_promise(*j));
+        self.count(&mut wait, i, end);
+        wait.outcome = end.map(|j| self.outcome(&wait, j));
+        Some(wait)
+    }
+
     fn counts_as_reply(&self, i: usize) -> bool {
         let (role, name) = role_of(self.rules, &self.message(i).unwrap().sender);
         let (owner, stage) = self.assignment(i + 1);
@@ -281,7 +337,14 @@ impl<'a> Oracle<'a> {
         let is_soft = wait.kind == WaitKind::Soft;
         let ends = |j: &usize| self.closes(*j) || is_soft && self.stands_as_request(*j);
         let close = (i + 1..self.entries.len()).find(ends);
-        for j in (i + 1)..close.unwrap_or(self.entries.len()) {
+        self.count(&mut wait, i, close);
+        wait.outcome = close.map(|j| self.outcome(&wait, j));
+        Some(wait)
+    }
+
+    /// What customers said between an opening and an end.
+    fn count(&self, wait: &mut Wait, i: usize, end: Option<usize>) {
+        for j in (i + 1)..end.unwrap_or(self.entries.len()) {
             if self.customer(j) && self.recall(j).is_none() {
                 wait.messages += 1;
                 wait.last_customer_at = self.entries[j].position.at;
@@ -290,29 +353,31 @@ impl<'a> Oracle<'a> {
                 }
             }
         }
-        wait.outcome = close.map(|j| {
-            let (owner, stage) = self.assignment(j + 1);
-            let (at, how) = match &self.entries[j].body {
-                Body::Cancel(c) => {
-                    let (by, reason, command) = (c.by.clone(), c.reason.clone(), c.command.clone());
-                    let how = match c.kind {
-                        CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason, command },
-                        CancelKind::Answered => Ending::Confirmed { by, command },
-                    };
-                    (c.at.max(wait.opened.at), how)
-                }
-                Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
-                _ if self.customer(j) => (self.entries[j].position.at, Ending::BecameRequest),
-                _ => {
-                    let sender = &self.message(j).unwrap().sender;
-                    let (role, name) = role_of(self.rules, sender);
-                    let name = name.map_or_else(|| sender.name.clone(), |name| name.0);
-                    (self.entries[j].position.at, Ending::Answered { by: sender.key.clone(), name, role })
-                }
-            };
-            Outcome { at, how, owner, stage }
-        });
-        Some(wait)
+    }
+
+    /// How a wait ends at an entry.
+    fn outcome(&self, wait: &Wait, j: usize) -> Outcome {
+        let (owner, stage) = self.assignment(j + 1);
+        let (at, how) = match &self.entries[j].body {
+            Body::Cancel(c) => {
+                let (by, reason, command) = (c.by.clone(), c.reason.clone(), c.command.clone());
+                let how = match c.kind {
+                    CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason, command },
+                    CancelKind::Answered => Ending::Confirmed { by, command },
+                };
+                (c.at.max(wait.opened.at), how)
+            }
+            Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
+            _ if self.customer(j) => (self.entries[j].position.at, Ending::BecameRequest),
+            _ => {
+                let sender = &self.message(j).unwrap().sender;
+                let (role, name) = role_of(self.rules, sender);
+                let name = name.map_or_else(|| sender.name.clone(), |name| name.0);
+                let (by, holding) = (sender.key.clone(), self.holds(j));
+                (self.entries[j].position.at, Ending::Answered { by, name, role, holding })
+            }
+        };
+        Outcome { at, how, owner, stage }
     }
 
     /// A request that was taken back before anybody closed it, unless it stood inside another such one, or another

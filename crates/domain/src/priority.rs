@@ -10,6 +10,7 @@ use crate::Timestamp;
 use crate::fold::FoldState;
 use crate::rules::{Rules, Stage};
 use crate::span::Span;
+use crate::wait::WaitKind;
 
 /// One reason for which a room goes before others. All conditions that it names must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -111,10 +112,11 @@ impl<'a> Situation<'a> {
     pub fn of(state: &FoldState, lines: &'a [&'a str], rules: &Rules, now: Timestamp) -> Self {
         let calendar = rules.calendar(state.stage);
         let since = state.stage_since.or(state.first_at);
+        let mut requests = state.open.iter().filter(|wait| wait.kind == WaitKind::Request);
         Self {
             stage: state.stage,
             lines,
-            waited: state.open.as_ref().map(|open| calendar.working_time(open.opened.at, now)),
+            waited: requests.next().map(|longest| calendar.working_time(longest.opened.at, now)),
             age: since.map_or(TimeDelta::zero(), |since| now - since),
         }
     }

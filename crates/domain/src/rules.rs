@@ -192,6 +192,10 @@ pub struct Ladders {
     /// For a customer who only assented to a question of staff (软等待).
     #[serde(default = "Ladder::soft")]
     pub soft: Ladder,
+    /// For what staff promised by a holding reply (承诺). Where a time was plainly stated, the first rung is due then, and
+    /// the others as long after it as they stand apart.
+    #[serde(default = "Ladder::promise")]
+    pub promise: Ladder,
 }
 
 /// A calendar for each stage.
@@ -236,6 +240,20 @@ impl Ladder {
         let rung =
             Rung { after: Span::seconds(30 * 60), severity: Severity::Blue, audience: Audience::Owner };
         Self { rungs: vec![rung], repeat: None }
+    }
+
+    /// The owner after half an hour, and everybody after an hour.
+    fn promise() -> Self {
+        let rung = |minutes: u64, severity, audience| Rung {
+            after: Span::seconds(minutes * 60),
+            severity,
+            audience,
+        };
+        let rungs = vec![
+            rung(30, Severity::Yellow, Audience::Owner),
+            rung(60, Severity::Orange, Audience::OwnerAndPublic),
+        ];
+        Self { rungs, repeat: None }
     }
 }
 
@@ -411,6 +429,7 @@ impl Rules {
             (WaitKind::Request, Stage::PreSales) => &self.ladders.pre_sales,
             (WaitKind::Request, Stage::AfterSales) => &self.ladders.after_sales,
             (WaitKind::Soft, _) => &self.ladders.soft,
+            (WaitKind::Promise, _) => &self.ladders.promise,
         }
     }
 

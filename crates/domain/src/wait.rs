@@ -20,6 +20,15 @@ pub enum WaitKind {
     Request,
     /// 软等待: a customer only assented to a question of staff, who may or may not have to say something more.
     Soft,
+    /// 承诺: staff answered that they will answer.
+    Promise,
+}
+
+impl WaitKind {
+    /// Whether it is staff's turn to reply: at most one such wait of a room is open.
+    pub const fn is_turn(self) -> bool {
+        matches!(self, Self::Request | Self::Soft)
+    }
 }
 
 /// A wait, open or closed.
@@ -42,7 +51,7 @@ pub struct Wait {
     pub owner: Option<StaffName>,
     /// The room's stage at the opening.
     pub stage: Stage,
-    /// Customer messages in it so far, the opening included.
+    /// Customer messages in it so far, the opening included where it is one.
     pub messages: u32,
     /// When the last of them was sent.
     pub last_customer_at: Timestamp,
@@ -57,6 +66,14 @@ impl Wait {
     pub fn equals_but_for_counts(&self, other: &Self) -> bool {
         let Self { messages, last_customer_at, .. } = other.clone();
         Self { messages, last_customer_at, ..self.clone() } == *other
+    }
+
+    /// When what was promised is due, where that was plainly said.
+    pub const fn due(&self) -> Option<Timestamp> {
+        match &self.verdict {
+            Verdict::Promised { due, .. } => *due,
+            _ => None,
+        }
     }
 
     /// The stage that it counts in: the room's when it ended; while it is open, `current`, the room's present one.
@@ -95,6 +112,9 @@ pub enum Ending {
         name: String,
         /// Their role at that moment.
         role: Role,
+        /// They only said that an answer will follow, which a promise of its own is about.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        holding: bool,
     },
     /// Somebody decided that it needs no reply.
     Cancelled {

@@ -15,7 +15,7 @@ use domain::id::StaffName;
 use domain::nature::Ignored;
 use domain::rules::AnsweredBy;
 use domain::timeline::{Body, Position, Timeline};
-use domain::wait::{Ending, Wait};
+use domain::wait::{Ending, Wait, WaitKind};
 use domain::wording;
 
 fn seconds(clock: &str) -> i64 {
@@ -243,6 +243,79 @@ fn what_is_taken_back_of_a_soft_wait_or_inside_one() {
 }
 
 #[test]
+fn a_holding_reply_ends_the_wait_and_promises_another() {
+    any_staff(
+        "09:00 客户林 报价多少
+         09:01 王小售 稍等，我查一下
+         09:02 客户林 好的
+         09:10 王小售 三千元",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 1条 已兑现承诺 09:10 王小售（售前）"],
+    );
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 马上\n09:05 李小后 我问下同事\n09:06 客户林 谢谢",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 1条 已承诺待兑现"],
+    );
+    any_staff("09:00 王小售 稍等，我查一下\n09:05 客户林 好的", &[]);
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 稍等\n09:05 王小售 撤回 09:01",
+        &["09:00 客户林 1条 等待中"],
+    );
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 稍等\n09:30 经理 消除至 09:01",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 0条 已取消 09:30 经理"],
+    );
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 稍等\n09:10 – 离群",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 0条 已停止计时 09:10"],
+    );
+}
+
+#[test]
+fn a_customer_who_was_promised_an_answer_may_ask_again() {
+    any_staff(
+        "09:00 客户林 报价多少
+         09:01 王小售 稍等
+         09:20 客户林 怎么样了
+         09:21 客户陈 我也想知道
+         09:25 王小售 还在查，马上
+         09:40 王小售 三千元",
+        &[
+            "09:00 客户林 1条 已回复 09:01 王小售（售前）",
+            "09:01 客户林 2条 已兑现承诺 09:40 王小售（售前）",
+            "09:20 客户林 2条 已回复 09:25 王小售（售前）",
+        ],
+    );
+    let folded =
+        folded("09:00 客户林 报价多少\n09:01 王小售 稍等\n09:20 客户林 怎么样了", AnsweredBy::AnyStaff);
+    let open: Vec<WaitKind> = folded.state.open.iter().map(|wait| wait.kind).collect();
+    assert_eq!(open, [WaitKind::Promise, WaitKind::Request]);
+    assert_eq!(folded.state.gravest().unwrap().kind, WaitKind::Request);
+    gives(
+        AnsweredBy::StageTeam,
+        "08:00 经理 指派 李小后 after-sales
+         09:00 客户林 在吗
+         09:01 王小售 稍等
+         09:02 李小后 稍等
+         09:03 王小售 您好
+         09:04 李小后 在的",
+        &["09:00 客户林 1条 已回复 09:02 李小后（售后）", "09:02 客户林 0条 已兑现承诺 09:04 李小后（售后）"],
+    );
+}
+
+#[test]
+fn a_plainly_stated_time_is_when_a_promise_is_due() {
+    let due = |said: &str| {
+        let folded = folded(&format!("09:00 客户林 报价多少\n09:01 王小售 {said}"), AnsweredBy::AnyStaff);
+        folded.state.promise().unwrap().due().map(|due| (due - common::at(0)).num_minutes())
+    };
+    assert_eq!(due("稍等"), None);
+    assert_eq!(due("半小时后给您"), Some(9 * 60 + 31));
+    assert_eq!(due("下午3点给您"), Some(15 * 60));
+    assert_eq!(due("明天给您"), Some(42 * 60));
+    assert_eq!(due("早上8点给您"), None, "that is over");
+}
+
+#[test]
 fn what_was_invited_asks_for_nothing() {
     any_staff("09:00 王小售 系统周六升级，收到请扣1\n09:01 客户林 1\n09:02 客户陈 1\n09:03 客户吴 收到", &[]);
     any_staff("09:00 王小售 还有什么可以帮您的吗？\n09:01 客户林 没有，谢谢", &[]);
@@ -422,7 +495,7 @@ fn imported_history_counts_but_does_not_alarm() {
     }
     let alarm_since = |count: usize| {
         let folded = fold(FoldState::default(), &timeline.entries()[..count], &history(AnsweredBy::AnyStaff));
-        folded.state.open.unwrap().alarm_since
+        folded.state.open[0].alarm_since
     };
     assert_eq!(alarm_since(2), None);
     assert_eq!(alarm_since(3), Some(common::at(120)));

@@ -7,7 +7,7 @@ mod common;
 use chrono::TimeDelta;
 use common::{at, history, message};
 use domain::calendar::Calendar;
-use domain::figures::{Figures, Quantile, Sample, figures, minutes};
+use domain::figures::{Figures, Promises, Quantile, Sample, figures, minutes};
 use domain::fold::{FoldState, fold};
 use domain::ladder::RungId;
 use domain::rules::AnsweredBy;
@@ -64,6 +64,33 @@ fn soft_waits_are_counted_apart() {
     let figures = of(&waits, 9_000);
     assert_eq!((figures.soft, figures.answered, figures.open, figures.unobserved), (3, 1, 0, 0));
     assert_eq!((figures.over_two_minutes, figures.median), (0, Some(exactly(30))));
+}
+
+#[test]
+fn promises_are_counted_apart_from_replies() {
+    let said = |promise: &str, kept: Option<i64>| -> Vec<Wait> {
+        let mut entries =
+            vec![message("a", 0, 1, "客户林", "报价多少"), message("b", 60, 2, "王小售", promise)];
+        entries.extend(kept.map(|at| message("c", at, 3, "王小售", "三千元")));
+        let folded = fold(FoldState::default(), &entries, &history(AnsweredBy::AnyStaff));
+        folded.waits.into_iter().map(|folded| folded.wait).collect()
+    };
+    let mut waits = [
+        said("稍等", Some(660)),
+        said("10分钟后给您", Some(661)),
+        said("10分钟后给您", Some(660)),
+        said("马上", None),
+        said("马上", None),
+    ]
+    .concat();
+    waits.last_mut().unwrap().outcome = ended(Ending::Unobserved).outcome;
+    waits.push(wait(Some(30)));
+    let figures = of(&waits, 9_000);
+    assert_eq!((figures.answered, figures.held, figures.open), (6, 5, 0));
+    assert_eq!(figures.mean, Some(TimeDelta::seconds(55)));
+    let Promises { kept, open, ended, late, mean } = figures.promises;
+    assert_eq!((kept, open, ended, late), (3, 1, 1, 1));
+    assert_eq!(mean, Some(TimeDelta::nanoseconds(600_333_333_333)));
 }
 
 #[test]

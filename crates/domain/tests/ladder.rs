@@ -15,7 +15,7 @@ use domain::span::Span;
 use proptest::prelude::*;
 
 const LIVE: fn() -> WaitView =
-    || WaitView { opened_at: at(0), baseline: Some(since(0, SkipReason::Import)), closed: false };
+    || WaitView { opened_at: at(0), baseline: Some(since(0, SkipReason::Import)), closed: false, due: None };
 
 fn since(seconds: i64, reason: SkipReason) -> Baseline {
     Baseline { at: at(seconds), reason }
@@ -39,6 +39,25 @@ fn on<'r>(ladder: &'r Ladder, calendar: &'r Calendar) -> Deadlines<'r> {
 
 fn told(due: Option<Due>) -> Option<(u64, Vec<u64>)> {
     due.map(|due| (due.rung.0, due.superseded.iter().map(|rung| rung.0).collect()))
+}
+
+/// The first rung is due at the stated time, and the others as long after it as they stand apart.
+#[test]
+fn a_stated_time_moves_the_ladder() {
+    let ladder = rules(AnsweredBy::AnyStaff).ladders.promise;
+    let promised = WaitView { due: Some(at(10_000)), ..LIVE() };
+    let told = |sent: &[u64], now| told(due_at(&ladder, promised, sent, now));
+    assert_eq!(told(&[], 9_999), None);
+    assert_eq!(told(&[], 10_000), Some((1_800, vec![])));
+    assert_eq!(told(&[1_800], 11_799), None);
+    assert_eq!(told(&[1_800], 11_800), Some((3_600, vec![])));
+    let calendar = Calendar::default();
+    let deadlines = on(&ladder, &calendar);
+    let elapsed = |now| deadlines.elapsed(&promised, at(now)).num_seconds();
+    assert_eq!((elapsed(9_999), elapsed(10_000), elapsed(11_800)), (0, 1_800, 3_600));
+    let unstated = WaitView { due: None, ..promised };
+    assert_eq!(next_due(deadlines, unstated, &ids(&[])), Some(at(1_800)));
+    assert_eq!(deadlines.elapsed(&unstated, at(60)).num_seconds(), 60);
 }
 
 #[test]

@@ -78,7 +78,7 @@ create table waits (
     opened_seq       bigint      not null,
     customer         text        not null,
     customer_name    text        not null,
-    -- What is waited for: request, or soft (a mere assent to a question of staff). domain::wait::WaitKind.
+    -- What is waited for: request, soft (a mere assent to a question of staff), or promise (of an answer, by staff). domain::wait::WaitKind.
     kind             text        not null,
     verdict          jsonb       not null,
     owner            text,
@@ -95,7 +95,7 @@ create table waits (
     -- The wait that its opening lies in since a re-fold. A row is never deleted.
     replaced_by      text,
     -- The wholly quiet fold state just before the opening, as JSON of domain::fold::FoldState: where a re-fold can start.
-    -- Empty where another wait ended with its opening, so that the state was not quiet. Null only in a proposed row of an
+    -- Empty where another wait was open, so that the state was not quiet. Null only in a proposed row of an
     -- upsert that keeps what stands there.
     before           text,
     -- When an import or rules with a past `valid_from` last made the wait, opened it again or moved it to another stage:

@@ -32,6 +32,10 @@ pub const CONFIRMED: &str = "✅ 已确认回复";
 pub const TO_VERIFY: &str = "请核实是否已回复";
 /// The same of a soft wait: nobody is late.
 pub const ASSENTED: &str = "客户已应答，请看一下是否需要跟进";
+/// The same of a promise.
+pub const PROMISED: &str = "承诺待兑现";
+/// The same of a promise with a time.
+pub const PROMISE_DUE: &str = "约定时间已到，承诺待兑现";
 /// A customer who had only assented asked for something.
 pub const BECAME_REQUEST: &str = "➡️ 客户已提出要求";
 /// Title when our account left a room.
@@ -161,6 +165,12 @@ pub fn of_corporation(name: &str, corporation: &str) -> String {
 /// "10:42 起等待", after the customer.
 pub fn waits_since(time: &str) -> String {
     format!("{time} 起等待")
+}
+
+/// "10:42 得到承诺", after the customer; with the time that was named: "10:42 得到承诺，约定 15:00".
+pub fn promised_at(time: &str, due: Option<&str>) -> String {
+    let due = due.map(|due| format!("，约定 {due}")).unwrap_or_default();
+    format!("{time} 得到承诺{due}")
 }
 
 /// What follows a soft wait has cards of its own.

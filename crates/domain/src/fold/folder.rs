@@ -4,6 +4,7 @@
 use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, PresenceChange};
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
+use crate::closing::holding::Holding;
 use crate::closing::{Before, Invitations, Verdict, judge};
 use crate::id::WaitId;
 use crate::message::MessageKind;
@@ -41,15 +42,16 @@ enum Beginning {
     Quiet,
     /// A withdrawn wait is carried on, with its checkpoint: the state in between is not quiet.
     CarryingOn(Box<FoldedWait>),
-    /// Another wait ends with its opening.
-    Following,
+    /// Another wait is open, or ends with its opening.
+    NotQuiet,
 }
 
 pub(super) struct Folder<'e> {
     rules: &'e RulesHistory,
     /// The state but for `open`, `folded_to` and `last_speaker`, which stand below until a state is handed out.
     state: FoldState,
-    open: Option<FoldedWait>,
+    /// In order of opening.
+    open: Vec<FoldedWait>,
     folded_to: Option<&'e Position>,
     speaker: Option<Spoken<'e>>,
     pending: Option<Pending<'e>>,
@@ -61,7 +63,7 @@ impl<'e> Folder<'e> {
     pub(super) fn new(mut state: FoldState, rules: &'e RulesHistory) -> Self {
         let continued =
             |wait| FoldedWait { wait, checkpoint: Checkpoint::AsStored, closed: None, took_over: Vec::new() };
-        let open = state.open.take().map(continued);
+        let open = std::mem::take(&mut state.open).into_iter().map(continued).collect();
         let (waits, presence_changes) = (Vec::new(), Vec::new());
         Self { rules, state, open, folded_to: None, speaker: None, pending: None, waits, presence_changes }
     }
@@ -100,10 +102,9 @@ impl<'e> Folder<'e> {
         self.settle();
         let mut state = self.state;
         let mut waits = self.waits;
-        if let Some(open) = self.open {
-            state.open = Some(open.wait.clone());
-            waits.push(open);
-        }
+        state.open = self.open.iter().map(|open| open.wait.clone()).collect();
+        waits.extend(self.open);
+        waits.sort_by(|one, other| one.wait.opened.cmp(&other.wait.opened));
         Folded { state, waits, presence_changes: self.presence_changes }
     }
 
@@ -160,10 +161,10 @@ impl<'e> Folder<'e> {
     }
 
     fn customer(&mut self, spoken: Spoken<'e>) {
-        let leaves_question = match self.open.as_ref().map(|open| open.wait.kind) {
+        let leaves_question = match self.turn() {
             None => self.judged_while_quiet(spoken),
             Some(WaitKind::Soft) => self.judged_while_soft(spoken),
-            Some(WaitKind::Request) => {
+            Some(_) => {
                 self.join(spoken);
                 false
             }
@@ -176,9 +177,11 @@ impl<'e> Folder<'e> {
     /// Opens a wait if the message asks for one. Whether a question of staff stands open after it.
     fn judged_while_quiet(&mut self, spoken: Spoken<'e>) -> bool {
         let verdict = self.judged(spoken);
+        self.join(spoken);
         if verdict.opens() {
             let beginning = self.beginning();
-            self.open = Some(self.begin(spoken, verdict.clone(), beginning));
+            let wait = self.begin(spoken, verdict.clone(), beginning);
+            self.open.push(wait);
         }
         let leaves_question = verdict.leaves_question();
         self.state.verdict = Some(verdict);
@@ -188,25 +191,36 @@ impl<'e> Folder<'e> {
     /// A customer who only assented may ask for something after all: from then on the clock is the ordinary one.
     fn judged_while_soft(&mut self, spoken: Spoken<'e>) -> bool {
         let verdict = self.judged(spoken);
-        if verdict.wait() == Some(WaitKind::Request) {
-            self.close(spoken.position.at, Ending::BecameRequest, spoken.position);
-            self.open = Some(self.begin(spoken, verdict.clone(), Beginning::Following));
+        let asks = verdict.wait() == Some(WaitKind::Request);
+        if asks {
+            self.close(WaitKind::is_turn, spoken.position.at, &Ending::BecameRequest, spoken.position);
+        }
+        self.join(spoken);
+        if asks {
+            let wait = self.begin(spoken, verdict.clone(), Beginning::NotQuiet);
+            self.open.push(wait);
             self.state.verdict = Some(verdict);
-        } else {
-            self.join(spoken);
         }
         false
     }
 
-    /// How a wait begins while no other is open.
-    fn beginning(&mut self) -> Beginning {
-        let carried_on = self.pending.take();
-        carried_on.map_or(Beginning::Quiet, |pending| Beginning::CarryingOn(Box::new(pending.wait)))
+    /// What staff's turn is about, if it is theirs.
+    fn turn(&self) -> Option<WaitKind> {
+        self.open.iter().map(|open| open.wait.kind).find(|kind| kind.is_turn())
     }
 
-    /// A message of a customer who waits already.
+    /// How a wait begins while it is not staff's turn.
+    fn beginning(&mut self) -> Beginning {
+        match self.pending.take() {
+            Some(pending) => Beginning::CarryingOn(Box::new(pending.wait)),
+            None if self.open.is_empty() => Beginning::Quiet,
+            None => Beginning::NotQuiet,
+        }
+    }
+
+    /// A message of a customer while waits are open.
     fn join(&mut self, spoken: Spoken<'e>) {
-        if let Some(open) = &mut self.open {
+        for open in &mut self.open {
             open.wait.messages += 1;
             open.wait.last_customer_at = spoken.position.at;
             open.wait.alarm_since = open.wait.alarm_since.or(alarm_since(spoken));
@@ -217,7 +231,7 @@ impl<'e> Folder<'e> {
     fn taken_back(&mut self, spoken: Spoken<'e>, recall: &'e Position) {
         let verdict = self.judged(spoken);
         // Inside a wait that lasts at least as long, it was never an opening.
-        let covered = self.open.is_some() || self.pending.as_ref().is_some_and(|p| recall <= p.recall);
+        let covered = self.turn().is_some() || self.pending.as_ref().is_some_and(|p| recall <= p.recall);
         if covered || !verdict.opens() {
             return;
         }
@@ -237,13 +251,54 @@ impl<'e> Folder<'e> {
         self.state.staff_alternatives |= spoken.message.features.alternatives;
         if self.answers(spoken) {
             self.withdraw();
-            if self.open.is_some() {
-                let by = spoken.message.sender.key.clone();
-                let name = spoken.name().to_owned();
-                let answered = Ending::Answered { by, name, role: spoken.role };
-                self.close(spoken.position.at, answered, spoken.position);
-            }
+            self.answer(spoken);
         }
+    }
+
+    /// A reply ends staff's turn. One that only holds promises another; any other keeps what was promised.
+    fn answer(&mut self, spoken: Spoken<'e>) {
+        if self.open.is_empty() {
+            return;
+        }
+        let holding = spoken.message.features.holding.as_ref();
+        let promise = holding.and_then(|holding| self.promise(spoken, holding));
+        let answered = Ending::Answered {
+            by: spoken.message.sender.key.clone(),
+            name: spoken.name().to_owned(),
+            role: spoken.role,
+            holding: holding.is_some(),
+        };
+        let ends: fn(WaitKind) -> bool = if holding.is_some() { WaitKind::is_turn } else { |_| true };
+        self.close(ends, spoken.position.at, &answered, spoken.position);
+        self.open.extend(promise);
+    }
+
+    /// What a holding reply promises: nothing where nobody asked, and nothing more while a promise is to be kept.
+    fn promise(&self, spoken: Spoken<'e>, holding: &Holding) -> Option<FoldedWait> {
+        if self.open.iter().any(|open| open.wait.kind == WaitKind::Promise) {
+            return None;
+        }
+        let Wait { customer, customer_name, last_customer_at, .. } = &self.open.first()?.wait;
+        let (at, zone) = (spoken.position.at, spoken.rules.time_zone);
+        let wait = Wait {
+            id: WaitId::from(&spoken.message.key),
+            opened: spoken.position.clone(),
+            customer: customer.clone(),
+            customer_name: customer_name.clone(),
+            kind: WaitKind::Promise,
+            verdict: Verdict::Promised {
+                phrase: holding.phrase.clone(),
+                by: spoken.name().to_owned(),
+                due: holding.due.and_then(|due| due.moment(at, zone)),
+            },
+            owner: self.state.owner.clone(),
+            stage: self.state.stage,
+            messages: 0,
+            last_customer_at: *last_customer_at,
+            alarm_since: alarm_since(spoken),
+            outcome: None,
+        };
+        Some(FoldedWait { wait, checkpoint: Checkpoint::None, closed: None, took_over: Vec::new() })
     }
 
     /// Invitations stand until staff speak again after a customer did: several customers may accept one.
@@ -258,13 +313,13 @@ impl<'e> Folder<'e> {
 
     fn cancel(&mut self, cancel: &Cancel, position: &Position) {
         self.withdraw();
-        if self.open.is_some() {
+        if !self.open.is_empty() {
             let (by, command) = (cancel.by.clone(), cancel.command.clone());
             let ending = match cancel.kind {
                 CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
                 CancelKind::Answered => Ending::Confirmed { by, command },
             };
-            self.close(cancel.at, ending, position);
+            self.close(|_| true, cancel.at, &ending, position);
         }
     }
 
@@ -284,7 +339,7 @@ impl<'e> Folder<'e> {
         }
         if self.state.presence.unobserved().is_some() {
             self.withdraw();
-            self.close(position.at, Ending::Unobserved, position);
+            self.close(|_| true, position.at, &Ending::Unobserved, position);
         }
     }
 
@@ -337,7 +392,7 @@ impl<'e> Folder<'e> {
                 withdrawn.took_over.push(withdrawn.wait.id);
                 (withdrawn.checkpoint, withdrawn.took_over)
             }
-            Beginning::Following => (Checkpoint::None, Vec::new()),
+            Beginning::NotQuiet => (Checkpoint::None, Vec::new()),
         };
         let wait = Wait {
             id: WaitId::from(&spoken.message.key),
@@ -356,9 +411,13 @@ impl<'e> Folder<'e> {
         FoldedWait { wait, checkpoint, closed: None, took_over }
     }
 
-    fn close(&mut self, at: Timestamp, how: Ending, position: &Position) {
-        if let Some(open) = self.open.take() {
-            self.record(open, at, how, position);
+    /// Ends the open waits of some kinds.
+    fn close(&mut self, ends: impl Fn(WaitKind) -> bool, at: Timestamp, how: &Ending, position: &Position) {
+        let (ended, open) = std::mem::take(&mut self.open).into_iter().partition(|open| ends(open.wait.kind));
+        self.open = open;
+        let ended: Vec<FoldedWait> = ended;
+        for wait in ended {
+            self.record(wait, at, how.clone(), position);
         }
     }
 

@@ -43,6 +43,7 @@ impl Rules {
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
         check_ladder("ladders.soft", &self.ladders.soft, &mut problems);
+        check_ladder("ladders.promise", &self.ladders.promise, &mut problems);
         super::calendars::check(self, &mut problems);
         self.check_priority(&mut problems);
         self.check_exclusions(&mut problems);
@@ -315,6 +316,7 @@ mod tests {
         wrong.ladders.after_sales.rungs.swap(0, 1);
         wrong.ladders.after_sales.repeat.as_mut().unwrap().until = Span::seconds(60);
         wrong.ladders.soft.rungs[0].after = Span::seconds(0);
+        wrong.ladders.promise.rungs.swap(0, 1);
         let room = || RoomKey { source: "test".into(), id: "r1".into() };
         wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
         wrong.excluded_rooms.rooms = vec![room(), room()];
@@ -346,6 +348,7 @@ mod tests {
             "ladders.after_sales.rungs[1].after",
             "ladders.after_sales.repeat.until",
             "ladders.soft.rungs[0].after",
+            "ladders.promise.rungs[1].after",
             "priority[5].reason",
             "priority[5].points",
             "priority[5].words[0]",

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 use domain::closing::Verdict;
-use domain::fold::{Checkpoint, FoldState, FoldedWait};
+use domain::fold::{Checkpoint, FoldState, FoldedWait, LiveWait};
 use domain::id::{EntryId, RoomKey, StaffName, WaitId};
 use domain::rules::Stage;
 use domain::timeline::Position;
@@ -222,10 +222,10 @@ pub async fn live_after(
     connection: &mut PgConnection,
     room: &RoomKey,
     position: Option<&Position>,
-) -> Result<Vec<(WaitId, Position)>, sqlx::Error> {
+) -> Result<Vec<LiveWait>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select wait, opened_at, opened_order, opened_seq
+        select wait, opened_at, opened_order, opened_seq, kind
         from waits
         where room = $1 and replaced_by is null and state <> 'void'
           and ($2::timestamptz is null or (opened_at, opened_order, opened_seq, wait) > ($2, $3, $4, $5))
@@ -239,22 +239,21 @@ pub async fn live_after(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
+    rows.into_iter()
         .map(|row| {
-            let position = Position {
+            let opened = Position {
                 at: row.opened_at,
                 order: row.opened_order,
                 seq: row.opened_seq,
                 entry: EntryId(row.wait.clone()),
                 after: None,
             };
-            (WaitId(row.wait), position)
+            Ok(LiveWait { id: WaitId(row.wait), opened, kind: parse(&row.kind, "kind")? })
         })
-        .collect())
+        .collect()
 }
 
-/// When the entry was sent that ended a room's last closed wait; a cancel or a confirmation counts as sent with the entry that it stands
+/// When the entry was sent that last ended a wait of a room; a cancel or a confirmation counts as sent with the entry that it stands
 /// after. `None`: no live wait of the room is closed.
 pub async fn last_closing(
     connection: &mut PgConnection,
@@ -267,7 +266,7 @@ pub async fn last_closing(
              left join timeline cancel on closed.state in ('cancelled', 'confirmed') and cancel.room = closed.room
                   and cancel.entry = 'command:' || (closed.outcome -> 'how' ->> 'command')
         where closed.room = $1 and closed.replaced_by is null and closed.state not in ('open', 'void')
-        order by closed.opened_at desc, closed.opened_order desc, closed.opened_seq desc, closed.wait desc
+        order by 1 desc
         limit 1
         "#,
         room.to_string(),
@@ -305,10 +304,11 @@ pub async fn cancelled_lines(
     .await
 }
 
-/// What of a room's state is about its open wait.
+/// What of a room's state is about its open waits.
 #[derive(Deserialize)]
 struct OpenState {
-    open: Option<OpenCounts>,
+    #[serde(default)]
+    open: Vec<OpenCounts>,
 }
 
 #[derive(Deserialize)]
@@ -318,11 +318,11 @@ struct OpenCounts {
     last_customer_at: Timestamp,
 }
 
-/// What a room's state says of this wait; `None`: it is not the one that is open. A state that cannot be read concerns
+/// What a room's state says of this wait; `None`: it is not open. A state that cannot be read concerns
 /// whoever needs it: here the row's own counts are near enough.
 fn open_counts(state: &str, wait: &WaitId) -> Option<OpenCounts> {
     let state: OpenState = serde_json::from_str(state).ok()?;
-    state.open.filter(|open| open.id == *wait)
+    state.open.into_iter().find(|open| open.id == *wait)
 }
 
 /// Which waits to read.

@@ -159,6 +159,7 @@ impl Subject {
                     _ if asks => CardKind::OwnerWanted,
                     WaitKind::Request => CardKind::Overdue,
                     WaitKind::Soft => CardKind::Assented,
+                    WaitKind::Promise => CardKind::Promised { due: stored.wait.due() },
                 };
                 (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
             }

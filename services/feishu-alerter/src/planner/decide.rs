@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use domain::id::{StaffName, WaitId};
-use domain::ladder::{Due, RungId, Skipped, due, next_due};
+use domain::ladder::{Due, RungId, Skipped, WaitView, due, next_due};
 use domain::notification::{Step, Subject};
 use domain::rules::Severity;
 use domain::wait::Wait;
@@ -233,8 +233,8 @@ impl<'k> Known<'k> {
     where
         'k: 'n,
     {
-        let calendar = self.context.rules().calendar(self.room.state.stage);
-        let due_at = calendar.deadline(self.wait.opened.at, rung.0);
+        let deadlines = self.context.rules().deadlines(self.wait.kind, self.room.state.stage);
+        let due_at = deadlines.of(&WaitView::from(self.wait), rung);
         NewNotification {
             room: Some(&self.room.room),
             threshold_seconds: i64::try_from(rung.0).unwrap_or(i64::MAX),

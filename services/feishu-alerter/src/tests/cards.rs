@@ -108,8 +108,9 @@ async fn is_taken(stage: &Stage, message: &OutgoingMessage, nth: u32) {
 async fn every_form_in_every_state_is_taken() {
     let stage = stage().await;
     let mut nth = 0;
+    let promised = CardKind::Promised { due: Some(stage.hand.now()) };
     let left = CardKind::AccountLeft { by: Some("小林".to_owned()) };
-    for kind in [CardKind::Overdue, CardKind::Assented, CardKind::OwnerWanted, left] {
+    for kind in [CardKind::Overdue, CardKind::Assented, promised, CardKind::OwnerWanted, left] {
         for state in states() {
             for form in [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText] {
                 for unverified in [false, true] {

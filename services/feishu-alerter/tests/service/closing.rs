@@ -103,7 +103,7 @@ async fn a_card_whose_sending_was_unknown_at_the_end_is_changed_once_it_is_known
         let mut connection = scene.stack.admin.acquire().await?;
         Ok(store::rooms::get(&mut connection, &room("r1"))
             .await?
-            .is_some_and(|room| room.state.open.is_none()))
+            .is_some_and(|room| room.state.open.is_empty()))
     })
     .await?;
     scene.until_looked().await?;

@@ -88,6 +88,55 @@ async fn a_soft_wait_has_one_card_for_the_owner_alone() -> Result<()> {
     scene.stop(alerter).await
 }
 
+/// What was promised has cards of its own, until it is kept; what the customer asks meanwhile climbs beside it.
+#[tokio::test]
+async fn a_promise_is_recalled_to_its_owner_and_then_to_everybody() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.publish(&says("r1", WANG, scene.now(), "稍等，我查一下")).await?;
+    scene.until_waits("r1", 2).await?;
+    scene.advance(29);
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0, "the reply ended the wait");
+    scene.advance(1);
+    let card = scene.until_colours(TO_WANG, &["yellow"]).await?.remove(0);
+    assert_eq!(card.title, "承诺待兑现⏰【黄色】示例公司-r1 承诺已过 30 分钟");
+    assert!(card.text.contains("承诺时间"), "{}", card.text);
+    scene.publish(&says("r1", CHEN, scene.now(), "怎么样了")).await?;
+    scene.until_waits("r1", 3).await?;
+    scene.advance(5);
+    scene.until_colours(TO_WANG, &["yellow", "turquoise"]).await?;
+    scene.publish(&says("r1", WANG, scene.now(), "再等我一下")).await?;
+    scene.until_colours(TO_WANG, &["yellow", CLOSED]).await?;
+    scene.advance(25);
+    scene.until_colours(TO_ALL, &["orange"]).await?;
+    scene.publish(&says("r1", WANG, scene.now(), "开好了，单号在邮件里")).await?;
+    let kept = scene.until_colours(TO_ALL, &[CLOSED]).await?.remove(0);
+    assert_eq!(kept.title, "✅ 已回复：示例公司-r1");
+    scene.stop(alerter).await
+}
+
+/// A time that was plainly stated is when the first card is due.
+#[tokio::test]
+async fn a_promise_with_a_stated_time_is_due_then() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.publish(&says("r1", WANG, scene.now(), "10分钟后给您")).await?;
+    scene.until_waits("r1", 2).await?;
+    scene.advance(9);
+    scene.until_looked().await?;
+    assert_eq!(scene.count("select count(*) from notifications").await?, 0);
+    scene.advance(1);
+    let card = scene.until_colours(TO_WANG, &["yellow"]).await?.remove(0);
+    assert_eq!(card.title, "承诺待兑现⏰【黄色】示例公司-r1 约定时间已到");
+    assert!(card.text.contains("约定时间"), "{}", card.text);
+    scene.advance(30);
+    scene.until_colours(TO_ALL, &["orange"]).await?;
+    scene.stop(alerter).await
+}
+
 #[tokio::test]
 async fn after_a_long_sleep_only_the_highest_rung_is_sent() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -28,7 +28,10 @@ fn morning() -> DateTime<Utc> {
 
 fn wait(opened: DateTime<Utc>, answered: Option<DateTime<Utc>>) -> StoredWait {
     let person = |id: &str| PersonKey { source: "wechaty".into(), id: id.into() };
-    let how = Ending::Answered { by: person("wang"), name: "王小售".into(), role: Role::PreSales };
+    let how =
+        Ending::Answered {
+            by: person("wang"), name: "王小售".into(), role: Role::PreSales, holding: false
+        };
     let wait = Wait {
         id: WaitId(format!("w{opened}")),
         opened: Position { at: opened, order: 0, seq: 1, entry: EntryId("m".into()), after: None },
@@ -58,7 +61,7 @@ fn room(open: Option<Wait>, active: Option<DateTime<Utc>>) -> Room {
         topic: "示例公司-晨光贸易".into(),
         state: FoldState {
             owner: Some(StaffName("王小售".into())),
-            open,
+            open: open.into_iter().collect(),
             verdict: Some(Verdict::AsksForReply { why: Why::Text }),
             day: DayCounts {
                 date: active.map(|at| today_is(chrono_tz::Asia::Shanghai, at)),
@@ -178,7 +181,7 @@ fn whoever_waits_has_a_priority_and_its_reasons() {
     world.room.last_lines[1].text = "报价多少？".into();
     let asks = "谈到价格、合同或付款 +30、已等 40 分钟以上 +20、售前客户 +10";
     assert_eq!(shown(&world), (Cell::count(60), Cell::text(asks)));
-    world.room.state.open = None;
+    world.room.state.open = Vec::new();
     assert_eq!(shown(&world), (Cell::count(0), Cell::Text(String::new())), "nobody waits");
 }
 
@@ -212,7 +215,7 @@ fn the_reason_says_how_a_closed_wait_ended() {
         (Ending::Unobserved, "客户发来文字，助手账号已被移出群，停止计时"),
     ] {
         let mut world = waiting(12);
-        world.room.state.open = None;
+        world.room.state.open.clear();
         let outcome = Outcome { at: world.now, how, owner: None, stage: Stage::PreSales };
         world.waits[1].wait.outcome = Some(outcome);
         assert_eq!(cell(&world.today(), Today::Verdict), Cell::text(reason));
@@ -223,12 +226,53 @@ fn the_reason_says_how_a_closed_wait_ended() {
 }
 
 #[test]
+fn a_promise_is_shown_until_it_is_kept_and_a_question_goes_before_it() {
+    let mut world = waiting(12);
+    let verdict = Verdict::Promised { phrase: "稍等".into(), by: "王小售".into(), due: None };
+    let asked = world.waits.pop().unwrap();
+    let mut promise = wait(morning() - TimeDelta::minutes(17), None);
+    (promise.wait.kind, promise.wait.verdict) = (WaitKind::Promise, verdict);
+    world.waits.push(promise.clone());
+    world.room.state.open = vec![promise.wait.clone()];
+    let row = world.today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("已承诺待兑现"));
+    let reason = "客户发来文字，王小售已回复；王小售答复「稍等」，待兑现";
+    assert_eq!(cell(&row, Today::Verdict), Cell::text(reason));
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(0.0));
+    assert_eq!(cell(&row, Today::WaitingSince), Cell::Time(promise.wait.opened.at));
+    assert_eq!(cell(&row, Today::Level), Cell::text(""));
+    assert_eq!(row.due_at, Some(morning() + TimeDelta::minutes(13)), "its first rung");
+    world.now = morning() + TimeDelta::minutes(13);
+    assert_eq!(cell(&world.today(), Today::Level), Cell::text("黄 30 分钟"));
+
+    world.now = morning() + TimeDelta::minutes(3);
+    world.room.state.open.push(asked.wait.clone());
+    world.waits.push(asked);
+    let row = world.today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("等待中"));
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(3.0));
+    assert_eq!(cell(&row, Today::WaitingSince), Cell::Time(morning()));
+    let reason = "客户发来文字，等待回复；王小售答复「稍等」，待兑现";
+    assert_eq!(cell(&row, Today::Verdict), Cell::text(reason));
+
+    world.room.state.open.clear();
+    world.waits.pop();
+    let kept = wait(morning(), Some(morning())).wait.outcome;
+    world.waits.last_mut().unwrap().wait.outcome = kept;
+    let row = world.today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("已兑现承诺"));
+    assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Number(3.0), "the reply alone");
+}
+
+#[test]
 fn a_soft_wait_says_so_and_blames_nobody() {
     let softened = |minutes: i64| {
         let mut world = waiting(minutes);
         let verdict = Verdict::Assents { phrase: "好的".into() };
         world.room.state.verdict = Some(verdict.clone());
-        for wait in world.waits.iter_mut().map(|stored| &mut stored.wait).chain(&mut world.room.state.open) {
+        for wait in
+            world.waits.iter_mut().map(|stored| &mut stored.wait).chain(world.room.state.open.iter_mut())
+        {
             (wait.kind, wait.verdict) = (WaitKind::Soft, verdict.clone());
         }
         world
@@ -251,7 +295,7 @@ fn a_soft_wait_says_so_and_blames_nobody() {
     let later = softened(31).today();
     assert_eq!((cell(&later, Today::Level), later.due_at), (Cell::text("蓝 30 分钟"), None));
     let mut ended = softened(12);
-    ended.room.state.open = None;
+    ended.room.state.open.clear();
     ended.waits.pop();
     assert_eq!(cell(&ended.today(), Today::WaitState), Cell::text("已回复（软等待）"));
 }
@@ -301,7 +345,7 @@ fn a_weekend_is_no_working_time() {
     let (friday, monday) = ("2026-11-20T09:30:00Z", "2026-11-23T01:33:05Z");
     let mut world = waiting(0);
     let open = wait(friday.parse().unwrap(), None);
-    world.room.state.open = Some(open.wait.clone());
+    world.room.state.open = vec![open.wait.clone()];
     world.room.last_active_at = Some(open.wait.opened.at);
     world.waits = vec![open];
     world.now = monday.parse().unwrap();
@@ -326,7 +370,7 @@ fn a_weekend_is_no_working_time() {
 #[test]
 fn a_quiet_room_keeps_its_last_day_and_gets_no_new_row() {
     let mut world = waiting(0);
-    world.room.state.open = None;
+    world.room.state.open.clear();
     world.waits.pop();
     world.now = morning() + TimeDelta::days(2);
     let row = world.today();

@@ -139,7 +139,7 @@ impl Sources {
                     })
                 })
                 .collect();
-            let open = room.state.open.as_ref();
+            let open = room.state.gravest();
             rooms.push(json!({
                 "id": room.room.id, "topic": room.topic, "lines": lines,
                 "owner": room.state.owner, "stage": room.state.stage.to_string(),

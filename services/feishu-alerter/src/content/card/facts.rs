@@ -56,6 +56,11 @@ pub enum CardKind {
     Overdue,
     /// A customer assented to a question of staff some time ago: nobody is blamed.
     Assented,
+    /// What staff promised a customer is to be kept.
+    Promised {
+        /// When it was due, if that was said.
+        due: Option<DateTime<Utc>>,
+    },
     /// A customer waits in a room without owner: somebody is to be assigned.
     OwnerWanted,
     /// Our account left the room: nobody sees who waits there.

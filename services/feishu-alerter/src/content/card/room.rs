@@ -81,6 +81,8 @@ fn waiting_title(facts: &CardFacts) -> String {
         CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
         CardKind::OwnerWanted => wording::in_room(wording::OWNER_WANTED, &room),
         CardKind::Assented => wording::in_room(wording::ASSENTED, &room),
+        CardKind::Promised { due: None } => wording::in_room(wording::PROMISED, &room),
+        CardKind::Promised { due: Some(_) } => wording::in_room(wording::PROMISE_DUE, &room),
         CardKind::Overdue if facts.unverified => wording::in_room(wording::TO_VERIFY, &room),
         CardKind::Overdue => room,
     };
@@ -126,8 +128,16 @@ fn outcome_and_customer(facts: &CardFacts) -> Vec<Line> {
 fn customer(facts: &CardFacts) -> Line {
     let corporation = display::plain(&facts.corporation, NAME_CHARS);
     let who = wording::of_corporation(&name(&facts.customer), &corporation);
-    let since =
-        wording::waits_since(&since(facts)) + if facts.paused { wording::WORKING_TIME_ONLY } else { "" };
+    let began = since(facts);
+    let mut since = match facts.kind {
+        CardKind::Promised { due } => {
+            wording::promised_at(&began, due.map(|due| time(facts, due)).as_deref())
+        }
+        _ => wording::waits_since(&began),
+    };
+    if facts.paused {
+        since += wording::WORKING_TIME_ONLY;
+    }
     Line::Text(vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)])
 }
 
