@@ -11,7 +11,7 @@ use store::alerts::alarms::{self, Gateway, Letters, Missing, Outbox};
 use store::golive;
 use store::rooms::progress::{self, Progress};
 use store::rules::{RulesCache, RulesError};
-use store::sqlx::PgConnection;
+use store::sqlx::{self, PgConnection};
 
 use super::alarm_kind::FEISHU_REFUSES;
 use super::heartbeats::HeartbeatTracker;
@@ -111,14 +111,16 @@ impl Rows {
     }
 }
 
-/// Without rules nobody misses any.
+/// Without rules, or by some that this release cannot read, nobody misses any: everything else is still watched.
 async fn missing_holidays(
     connection: &mut PgConnection,
     rules: &RulesCache,
     now: Timestamp,
 ) -> Result<Vec<(i32, Timestamp)>, Failure> {
     let history = match rules.get(connection).await {
-        Err(RulesError::None(_)) => return Ok(Vec::new()),
+        Err(
+            RulesError::None(_) | RulesError::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+        ) => return Ok(Vec::new()),
         history => history?,
     };
     let in_force = history.version_at(now);
