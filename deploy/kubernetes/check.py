@@ -41,6 +41,9 @@ def cross_check(things, script):
                 yield f"{name}: nobody makes the Secret {volume['secret']['secretName']}"
             if "configMap" in volume and volume["configMap"]["name"] not in config_maps:
                 yield f"{name}: there is no ConfigMap {volume['configMap']['name']}"
+            for source in volume.get("projected", {}).get("sources", []):
+                if source["configMap"]["name"] not in config_maps:
+                    yield f"{name}: there is no ConfigMap {source['configMap']['name']}"
             if "persistentVolumeClaim" in volume and volume["persistentVolumeClaim"]["claimName"] not in claims:
                 yield f"{name}: there is no claim {volume['persistentVolumeClaim']['claimName']}"
         volumes = {volume["name"] for volume in spec["volumes"]}

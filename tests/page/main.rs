@@ -112,12 +112,13 @@ async fn the_ladder_is_climbed(play: &mut Play) -> Result<()> {
     play.browser.picture("3-escalated").await
 }
 
-/// The cards of the rungs below have shrunk to lines without buttons.
+/// The cards of the rungs below have shrunk to lines without buttons and menus.
 async fn a_wait_is_one_card_in_a_chat(play: &mut Play) -> Result<()> {
     play.card("周例安", ".card.closed", "已升级").await?;
     let one = "document.querySelectorAll('.stream .card:not(.closed)').length === 1 \
-               && document.querySelectorAll('.stream .card button').length === 1";
-    play.browser.until("one card and one button are left", one).await?;
+               && document.querySelectorAll('.stream .card button').length === 2 \
+               && document.querySelectorAll('.stream .card select').length === 2";
+    play.browser.until("one card is left that can be pressed", one).await?;
     play.browser.picture("3-one-card").await
 }
 
@@ -150,7 +151,7 @@ async fn a_reply_ends_a_wait(play: &mut Play) -> Result<()> {
     play.row(DAWN, "等待状态", "已回复").await?;
     play.row(DAWN, "判定原因", "客户发来文字，林小样已回复").await?;
     play.row(DAWN, "当前级别", "").await?;
-    play.card("林小样", ".card.closed", "林小样 已回复").await?;
+    play.card("林小样", ".card.closed", "已回复 · 林小样").await?;
     play.browser.until("nothing is left to press", "!find('.stream button')").await?;
     play.browser.picture("5-answered").await
 }
@@ -163,7 +164,7 @@ async fn a_press_ends_a_wait(play: &mut Play) -> Result<()> {
     let cancelled = "[...document.querySelectorAll('tbody tr')].some(row => row.textContent.includes('已取消') \
                      && row.textContent.includes('顾样山标记为不用回复'))";
     play.browser.until("the row says who and why", cancelled).await?;
-    play.card("公共群", ".card.closed", "顾样山 标记为不用回复").await?;
+    play.card("公共群", ".card.closed", "不用回复 · 顾样山").await?;
     play.browser.picture("6-no-reply-needed").await
 }
 

@@ -18,6 +18,10 @@ pub struct Config {
     pub schema: Option<String>,
     /// What the company decides. Put in force by `huiyin apply`, then versioned in the database.
     pub rules: Rules,
+    /// The folder, from that of this file, with a file of public holidays for each year: `2026.json`, as the public
+    /// repository `holiday-cn` has them. `huiyin apply` puts them in force with the rules; `null`: none are known.
+    #[serde(default)]
+    pub holidays: Option<String>,
     /// Where Postgres is.
     pub database: Database,
     /// Where the bus is.

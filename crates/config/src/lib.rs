@@ -5,11 +5,12 @@
 //! the types; what is faulty is then mended with stand-ins, so that what the rest means is checked in the same run.
 //!
 //! Each section stands in a file of `sections` with its own checks. `load` merges and checks, `secrets` reads
-//! secrets, `schema` is what editors and the form's check go by. Nothing here knows how the services run.
+//! secrets, `holidays` the files of public holidays, `schema` is what editors and the form's check go by. Nothing here knows how the services run.
 
 mod config;
 mod environment;
 mod form;
+mod holidays;
 mod idle;
 mod load;
 mod merge;
@@ -23,6 +24,7 @@ mod sections;
 
 pub use config::Config;
 pub use domain::secret::Secret;
+pub use holidays::HolidayFiles;
 pub use load::{
     Scope, Servers, Source, load, load_complete, load_text, load_using, load_with, load_within,
     load_without_servers, names_bus, secret_files,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::Config;
 use super::environment::Overrides;
+use super::holidays::{self, HolidayFiles};
 use super::idle::Idle;
 use super::merge::{is_of_servers, merge, without_servers};
 use super::path::Path as Place;
@@ -51,6 +52,13 @@ pub enum Scope<'a> {
     Places(&'a [&'a str]),
 }
 
+/// Whether the files of public holidays are read. Services go by what was stored with the rules and need not have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HolidaysOf {
+    Files,
+    Database,
+}
+
 impl Scope<'_> {
     pub(super) fn uses_secret(self, place: &str) -> bool {
         match self {
@@ -69,7 +77,7 @@ impl Scope<'_> {
 
 /// Reads, merges and checks.
 pub fn load(source: &Source) -> Result<Config, ConfigError> {
-    read(source, Scope::Everything, |_| Vec::new())
+    read(source, Scope::Everything, HolidaysOf::Files, |_| Vec::new())
 }
 
 /// The same for whoever uses so much of it. With `servers`, what the file and the environment say of database and bus
@@ -79,7 +87,7 @@ pub fn load_within(
     scope: Scope<'_>,
     servers: Option<&Servers>,
 ) -> Result<Config, ConfigError> {
-    let Some(servers) = servers else { return read(source, scope, |_| Vec::new()) };
+    let Some(servers) = servers else { return read(source, scope, HolidaysOf::Files, |_| Vec::new()) };
     let config = read_without_servers(source, scope)?;
     Ok(Config { database: servers.database.clone(), bus: servers.bus.clone(), ..config })
 }
@@ -93,17 +101,19 @@ fn read_without_servers(source: &Source, scope: Scope<'_>) -> Result<Config, Con
     let (text, name) = (text_of(source)?, source.file.display().to_string());
     let folder = source.file.parent().unwrap_or(Path::new("."));
     let variables = source.variables().into_iter().filter(|(name, _)| !is_of_servers(name));
-    resolve(&without_servers(&text, &name)?, &name, folder, scope, variables, |_| Vec::new())
+    let text = without_servers(&text, &name)?;
+    resolve(&text, &name, folder, scope, HolidaysOf::Files, variables, |_| Vec::new())
 }
 
-/// The same for whoever uses the secrets that stand at, or below, these places; see [`Scope::Secrets`].
+/// The same for a service, which uses the secrets that stand at, or below, these places; see [`Scope::Secrets`]. Its
+/// rules are those in the database: these know no public holidays.
 pub fn load_using(source: &Source, used: &[String]) -> Result<Config, ConfigError> {
-    read(source, Scope::Secrets(used), |_| Vec::new())
+    read(source, Scope::Secrets(used), HolidaysOf::Database, |_| Vec::new())
 }
 
 /// The same for whoever sets up database and bus, and so must know the passwords of all roles. A service knows its own.
 pub fn load_complete(source: &Source, scope: Scope<'_>) -> Result<Config, ConfigError> {
-    read(source, scope, Config::missing_passwords)
+    read(source, scope, HolidaysOf::Files, Config::missing_passwords)
 }
 
 /// Whether a configuration says where a bus is. That of `huiyin up` need not. One that cannot be read may.
@@ -127,11 +137,12 @@ pub fn secret_files(source: &Source) -> Vec<SecretFile> {
 fn read(
     source: &Source,
     scope: Scope<'_>,
+    holidays: HolidaysOf,
     further: impl Fn(&Config) -> Vec<Problem>,
 ) -> Result<Config, ConfigError> {
     let (text, name) = (text_of(source)?, source.file.display().to_string());
     let folder = source.file.parent().unwrap_or(Path::new("."));
-    resolve(&text, &name, folder, scope, source.variables(), further)
+    resolve(&text, &name, folder, scope, holidays, source.variables(), further)
 }
 
 fn text_of(source: &Source) -> Result<String, ConfigError> {
@@ -159,7 +170,7 @@ pub fn load_with(
     folder: &Path,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    resolve(text, name, folder, Scope::Everything, variables, |_| Vec::new())
+    resolve(text, name, folder, Scope::Everything, HolidaysOf::Files, variables, |_| Vec::new())
 }
 
 /// A variable that is not a text is none of ours.
@@ -174,6 +185,7 @@ fn resolve(
     name: &str,
     folder: &Path,
     scope: Scope<'_>,
+    holidays: HolidaysOf,
     variables: impl IntoIterator<Item = (String, String)>,
     further: impl Fn(&Config) -> Vec<Problem>,
 ) -> Result<Config, ConfigError> {
@@ -183,6 +195,12 @@ fn resolve(
     let idle = Idle::of(&merged);
     let mut faults = secrets::Reader { folder, shape: &shape, scope, idle: &idle }.read(&mut merged);
     faults.extend(form::check(&merged, &shape));
+    let files = match holidays {
+        HolidaysOf::Files if scope.concerns(holidays::PLACE) => {
+            read_holidays(&mut merged, folder, &mut faults)
+        }
+        _ => HolidayFiles::default(),
+    };
     let mended = if faults.is_empty() { merged } else { form::mend(&merged, &faults, &shape) };
     faults.retain(|fault| !idle.excuses(fault) && scope.concerns(&fault.path.to_string()));
     let read: Result<Config, _> = serde_json::from_value(mended);
@@ -190,8 +208,8 @@ fn resolve(
     match &read {
         Ok(config) => {
             let meant = config.problems().into_iter().chain(further(config));
-            let meant = meant.filter(|problem| scope.concerns(&problem.path));
-            problems.extend(meant.filter(|problem| !clouded(problem, &faults)));
+            let meant = meant.filter(|problem| scope.concerns(&problem.path) && !clouded(problem, &faults));
+            problems.extend(meant.map(|problem| files.told(problem)));
         }
         // Nothing of the error is shown: it may quote a secret.
         Err(_) if problems.is_empty() => {
@@ -203,6 +221,21 @@ fn resolve(
         Ok(config) if problems.is_empty() => Ok(config),
         _ => Err(ConfigError::Problems(problems.into_iter().map(|p| with_variable(p, &overrides)).collect())),
     }
+}
+
+/// Puts what the files of public holidays say where the rules have it.
+fn read_holidays(merged: &mut serde_json::Value, folder: &Path, faults: &mut Vec<Fault>) -> HolidayFiles {
+    let key = Place::default().key(holidays::KEY);
+    let Some(named) = merged[holidays::KEY].as_str() else { return HolidayFiles::default() };
+    let files = HolidayFiles::read(&folder.join(named));
+    let wrong = |message: String| Fault::at(key.clone(), message, Remedy::Done);
+    if merged["rules"]["holidays"].is_array() {
+        faults.push(wrong(format!("{} is given as well: expected one of the two", holidays::PLACE)));
+    } else if let Some(rules) = merged["rules"].as_object_mut() {
+        rules.insert("holidays".to_owned(), serde_json::json!(files.years));
+    }
+    faults.extend(files.faults.iter().cloned().map(wrong));
+    files
 }
 
 /// Whether a problem of meaning may only show because a stand-in took a faulty value's place.

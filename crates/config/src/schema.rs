@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use domain::address::{FeishuAccount, FeishuChat};
-use domain::calendar::TimeOfDay;
+use domain::calendar::{Interval, TimeOfDay};
 use domain::span::Span;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +22,10 @@ const ADDRESS: &str = "ip-address";
 const ZONE: &str = "time-zone";
 /// The format of a time of the day.
 const TIME: &str = "time-of-day";
+/// What marks the working hours among the forms of a calendar.
+const CALENDAR: &str = "calendar";
+/// The format of a day, which every validator knows.
+const DAY: &str = "date";
 
 /// The schema of a configuration file: every secret may also be given as `NAME_file`, and everything that the embedded
 /// defaults or the environment provide may be left out.
@@ -42,6 +46,7 @@ fn generated() -> Value {
         ("/properties/health_listen", LISTEN),
         ("/$defs/Http/properties/trusted_proxies/items", ADDRESS),
         ("/$defs/Rules/properties/time_zone", ZONE),
+        ("/$defs/Hours", CALENDAR),
     ] {
         if let Some(Value::Object(node)) = schema.pointer_mut(pointer) {
             node.insert("format".to_owned(), json!(format));
@@ -100,6 +105,7 @@ impl Shape {
             .with_format(ADDRESS, |text| text.parse::<IpAddr>().is_ok())
             .with_format(ZONE, |text| text.parse::<chrono_tz::Tz>().is_ok())
             .with_format(TIME, |text| text.parse::<TimeOfDay>().is_ok())
+            .with_format(Interval::FORMAT, |text| text.parse::<Interval>().is_ok())
             .should_validate_formats(true)
             .build(&self.root)
             .map_err(|error| error.to_string())
@@ -192,6 +198,9 @@ impl Shape {
             Some(ADDRESS) => return "an IP address like \"10.0.0.1\"".to_owned(),
             Some(ZONE) => return "an IANA time zone like \"Asia/Shanghai\"".to_owned(),
             Some(TIME) => return "a time of the day like \"09:00\"".to_owned(),
+            Some(DAY) => return "a day like \"2026-10-01\"".to_owned(),
+            Some(Interval::FORMAT) => return "a part of a day like \"09:00-12:00\"".to_owned(),
+            Some(CALENDAR) => return "\"always\", or a section `{…}` of working hours".to_owned(),
             Some(FeishuChat::FORMAT) => return "a chat's id, which begins with `oc_`".to_owned(),
             Some(FeishuAccount::FORMAT) => return "a person's id, which begins with `ou_`".to_owned(),
             _ => {}
@@ -233,6 +242,8 @@ impl Shape {
             (_, Some(ADDRESS)) => json!("127.0.0.1"),
             (_, Some(ZONE)) => json!("UTC"),
             (_, Some(TIME)) => json!("09:00"),
+            (_, Some(DAY)) => json!("2000-01-01"),
+            (_, Some(Interval::FORMAT)) => json!("09:00-12:00"),
             (Some("string"), _) => json!("x:x"),
             (Some("integer"), _) => json!(node["minimum"].as_i64().unwrap_or(0)),
             (Some("boolean"), _) => json!(false),

@@ -30,7 +30,8 @@ fn sample() -> Value {
                 { "name": "吴小研", "team": "other" }
             ],
             "phrases": { "version": 1, "closing": ["好的"] },
-            "ladders": { "pre_sales": ladder, "after_sales": ladder }
+            "ladders": { "pre_sales": ladder, "after_sales": ladder, "soft": ladder, "promise": ladder },
+            "calendars": { "pre_sales": "always" }
         },
         "database": { "passwords": {} },
         "bus": { "url": "nats://127.0.0.1:4222", "passwords": { "ingest": SECRET } },
@@ -185,6 +186,31 @@ const FORM: &[(&str, &str, &str)] = &[
         "feishu.app_secret: found an empty text, expected a text that is not empty (or `app_secret_file`",
     ),
     ("/typo", "1", "typo: unknown key: expected one of `bus`, `database`"),
+    (
+        "/rules/calendars/pre_sales",
+        r#""alway""#,
+        "rules.calendars.pre_sales: found \"alway\", expected \"always\", or a section `{…}` of working hours",
+    ),
+    (
+        "/rules/calendars/pre_sales",
+        r#"["09:00-18:00"]"#,
+        "rules.calendars.pre_sales: found a list, expected \"always\", or a section",
+    ),
+    (
+        "/rules/calendars/pre_sales",
+        r#"{ "hours": ["9-18"] }"#,
+        "rules.calendars.pre_sales.hours[0]: found \"9-18\", expected a part of a day like \"09:00-12:00\"",
+    ),
+    (
+        "/rules/calendars/pre_sales",
+        r#"{ "weekdays": { "satuday": [] } }"#,
+        "rules.calendars.pre_sales.weekdays.satuday: unknown key: expected one of `friday`, `monday`",
+    ),
+    (
+        "/rules/calendars/pre_sales",
+        r#"{ "days_off": ["2026-02-30"] }"#,
+        "rules.calendars.pre_sales.days_off[0]: found \"2026-02-30\", expected a day like \"2026-10-01\"",
+    ),
 ];
 
 const MEANING: &[(&str, &str, &str)] = &[
@@ -252,6 +278,11 @@ const MEANING: &[(&str, &str, &str)] = &[
         "/ingest/webhook_tokens",
         r#"[{ "name": "a", "token": "t" }, { "name": "a", "token": "u" }]"#,
         "ingest.webhook_tokens[1].name: `a` once more",
+    ),
+    (
+        "/rules/calendars/pre_sales",
+        r#"{ "hours": ["09:00-12:00", "11:30-18:00"] }"#,
+        "rules.calendars.pre_sales.hours[1]: found 11:30-18:00 after 09:00-12:00, expected parts in rising order",
     ),
 ];
 
@@ -625,4 +656,104 @@ fn a_period_of_nothing_is_too_short_wherever_it_stands() {
         let least = told[0].contains("too short") && told[0].contains("at least \"");
         assert!(named && least, "{place}: {told:?}");
     }
+}
+
+/// A configuration in a folder, with these files of public holidays beside it.
+fn with_holidays(files: &[(&str, &str)]) -> Result<(tempfile::TempDir, Source)> {
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("holidays"))?;
+    for (name, text) in files {
+        fs::write(folder.path().join("holidays").join(name), text)?;
+    }
+    let file = folder.path().join("huiyin.json");
+    fs::write(&file, with(&[("/holidays", json!("holidays"))]).to_string())?;
+    Ok((folder, Source { file, environment: false }))
+}
+
+/// As the public repository has it, with what else is in its folder and in its files.
+const YEAR: &str = r#"{
+    "$schema": "https://example.com/schema.json", "year": 2026, "papers": ["https://example.com/notice"],
+    "days": [
+        { "name": "国庆节", "date": "2026-10-01", "isOffDay": true },
+        { "name": "国庆节", "date": "2026-10-10", "isOffDay": false }
+    ]
+}"#;
+
+#[test]
+fn public_holidays_come_from_files_beside_the_configuration() -> Result<()> {
+    let announced = r#"{ "year": 2027, "days": [] }"#;
+    let others = [("2026.json", YEAR), ("2027.json", announced), ("schema.json", "{}"), ("README.md", "")];
+    let (folder, source) = with_holidays(&others)?;
+    let config = load(&source)?;
+    let days = |config: &Config| {
+        let days = config.rules.holidays.iter().flat_map(|year| &year.days);
+        days.map(|day| format!("{} {}", day.date, day.is_off_day)).collect::<Vec<_>>()
+    };
+    assert_eq!(days(&config), ["2026-10-01 true", "2026-10-10 false"]);
+    let day = |text: &str| text.parse().unwrap_or_default();
+    let calendar = config.rules.calendar(domain::rules::Stage::AfterSales);
+    assert!(!calendar.is_working_day(day("2026-10-01")) && calendar.is_working_day(day("2026-10-10")));
+    // What is stored of the rules says it all by itself.
+    let stored: domain::rules::Rules = serde_json::from_value(json!(config.rules))?;
+    assert_eq!(stored.calendar(domain::rules::Stage::AfterSales), calendar);
+    // A changed file makes other rules.
+    fs::write(folder.path().join("holidays/2027.json"), YEAR.replace("2026", "2027"))?;
+    assert_ne!(load(&source)?.rules, config.rules);
+    // A service goes by the stored ones, and need not have the files.
+    fs::remove_dir_all(folder.path().join("holidays"))?;
+    assert_eq!(days(&load_for(&source, &[])?), Vec::<String>::new());
+    let expected = format!("holidays: there is no folder {}", folder.path().join("holidays").display());
+    assert!(load(&source).unwrap_err().to_string().contains(&expected));
+    let places = Scope::Places(&["database"]);
+    assert!(config::load_within(&source, places, None).is_ok(), "whoever uses none of it is not told");
+    Ok(())
+}
+
+#[test]
+fn everything_wrong_with_files_of_holidays_is_told_at_once() -> Result<()> {
+    let faulty = r#"{ "year": 2026, "days": [
+        { "name": "元旦", "date": "2026-1-1", "isOffDay": true },
+        { "date": "2026-01-02", "isOffDay": "yes" },
+        5
+    ] }"#;
+    let twice = r#"{ "year": 2025, "days": [
+        { "name": "元旦", "date": "2025-01-01", "isOffDay": true },
+        { "name": "元旦", "date": "2025-01-01", "isOffDay": true },
+        { "name": "元旦", "date": "2025-01-02", "isOffDay": true }
+    ] }"#;
+    let other = r#"{ "year": 2024, "days": [{ "name": "元旦", "date": "2025-01-02", "isOffDay": false }] }"#;
+    let files = [
+        ("2023.json", "{ \"year\": "),
+        ("2024.json", other),
+        ("2025.json", twice),
+        ("2026.json", faulty),
+        ("2027.json", YEAR),
+        ("2028.json", "[]"),
+    ];
+    let (folder, source) = with_holidays(&files)?;
+    let Err(ConfigError::Problems(told)) = load(&source) else { panic!("it is not sound") };
+    let within = format!("holidays: {}/", folder.path().join("holidays").display());
+    let told: Vec<String> = told.iter().map(|problem| problem.to_string().replace(&within, "")).collect();
+    let expected = [
+        "2023.json: the file is not JSON",
+        "2026.json: days[0].date: found \"2026-1-1\", expected a day like \"2026-10-01\"",
+        "2026.json: days[1].name: found nothing, expected a text",
+        "2026.json: days[1].isOffDay: found \"yes\", expected true or false",
+        "2026.json: days[2].name: found nothing",
+        "2026.json: days[2].date: found nothing",
+        "2026.json: days[2].isOffDay: found nothing",
+        "2027.json: year: found 2026, expected 2027",
+        "2028.json: year: found nothing",
+        "2028.json: days: found nothing, expected a list",
+        "2025.json: days[1].date: found 2025-01-01 once more, expected each day once",
+        "2025.json: days[2].isOffDay: found 2025-01-02 otherwise than",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+    assert!(told[11].contains("2024.json days[0]"), "{}", told[11]);
+    let (_folder, empty) = with_holidays(&[("readme.txt", "")])?;
+    assert!(load(&empty).unwrap_err().to_string().contains("there are no files of years in the folder"));
+    Ok(())
 }

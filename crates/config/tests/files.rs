@@ -58,6 +58,9 @@ fn provide_secrets(node: &mut Value, folder: &Path) -> Result<()> {
 fn problems(name: &str, mut value: Value) -> Result<Vec<String>> {
     let folder = tempfile::tempdir()?;
     provide_secrets(&mut value, folder.path())?;
+    if let Value::String(holidays) = &mut value["holidays"] {
+        *holidays = self::folder().join(&*holidays).display().to_string();
+    }
     let file = folder.path().join(name);
     fs::write(&file, value.to_string())?;
     match load_complete(&Source { file, environment: false }, Scope::Everything) {
@@ -95,6 +98,20 @@ fn the_schema_has_not_drifted() -> Result<()> {
         written == config::schema(),
         "config/{SCHEMA} is not what the types say: cargo run -p huiyin -- schema > config/{SCHEMA}"
     );
+    Ok(())
+}
+
+/// Whoever declares no calendar has what is shipped.
+#[test]
+fn the_default_calendars_are_those_of_whoever_names_none() -> Result<()> {
+    let value: Value = serde_json::from_str(&fs::read_to_string(folder().join("default.json"))?)?;
+    for stage in ["pre_sales", "after_sales"] {
+        let calendar: domain::calendar::Calendar =
+            serde_json::from_value(value["rules"]["calendars"][stage].clone())?;
+        assert_eq!(calendar, domain::calendar::Calendar::default(), "{stage}");
+    }
+    let holidays = config::HolidayFiles::read(&folder().join("holidays"));
+    assert_eq!((holidays.faults, holidays.years.len()), (Vec::new(), 2));
     Ok(())
 }
 

@@ -4,7 +4,9 @@
 //! A line asks for nothing if all of it can be read as words that ask for nothing; what is left over decides. The
 //! features of a text are taken once, when its entry is stored, so that judging survives the blanking of old text.
 
+pub mod candidates;
 mod grammar;
+pub mod holding;
 mod kinds;
 mod lexicon;
 mod line;
@@ -13,8 +15,12 @@ mod quote;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
 use crate::message::MessageKind;
 use crate::rules::Rules;
+use crate::wait::WaitKind;
+
+use self::holding::Holding;
 
 pub use lexicon::LEXICON_VERSION;
 pub use question::Invitations;
@@ -34,6 +40,12 @@ pub struct Features {
     pub class: Class,
     /// It contains a question that asks for an answer (asked of staff messages only).
     pub question: bool,
+    /// It names several things to choose from (asked of staff messages only): a bare assent chooses none of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alternatives: bool,
+    /// It says no more than that an answer will follow (asked of staff messages only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holding: Option<Holding>,
     /// The version of the company's phrases that were used.
     pub phrases_version: u32,
     /// The version of the lexicon that was used.
@@ -60,8 +72,12 @@ pub enum Class {
         #[serde(default, skip_serializing_if = "Manner::is_courtesy")]
         manner: Manner,
     },
-    /// Nothing but a friendly sticker.
-    LoneSticker,
+    /// Nothing but friendly stickers.
+    LoneSticker {
+        /// One of them nods: 👌, [强].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        assents: bool,
+    },
     /// A text without anything in it.
     Empty,
     /// A notice of the chat system, said by nobody.
@@ -93,11 +109,13 @@ impl Manner {
 pub struct Before {
     /// A question that the customer has not answered yet.
     pub question: bool,
+    /// Something to choose from, in any of the messages since the customer's last one.
+    pub alternatives: bool,
     /// Invitations of the last message of staff.
     pub invites: Invitations,
 }
 
-/// Whether a customer's message asks for a reply, and why.
+/// Why somebody waits: what a customer's message asks for, or what staff promised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
@@ -106,10 +124,26 @@ pub enum Verdict {
         /// What makes it ask.
         why: Why,
     },
-    /// A closing word (or sticker) that answers a question of staff: an answer that may need one in turn.
+    /// A closing word where staff named several things to choose from, or asked to be told of something: an answer that
+    /// needs one in turn.
     AnswersQuestion {
         /// The word.
         phrase: String,
+    },
+    /// A closing word (or a nod) that assents to a question of staff.
+    Assents {
+        /// The word.
+        phrase: String,
+    },
+    /// Staff promised an answer.
+    Promised {
+        /// The word that makes their message a holding reply.
+        phrase: String,
+        /// Who, as shown to people.
+        by: String,
+        /// When it is due, where that was plainly said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
     /// A closing word that asks for nothing.
     ClosingNothing {
@@ -118,6 +152,11 @@ pub enum Verdict {
         /// In which manner.
         #[serde(default, skip_serializing_if = "Manner::is_courtesy")]
         manner: Manner,
+    },
+    /// A red packet or a transfer, which is its own message.
+    MoneyNothing {
+        /// Which of the two.
+        kind: MessageKind,
     },
     /// A lone sticker that asks for nothing.
     StickerNothing,
@@ -138,9 +177,23 @@ pub enum Why {
 }
 
 impl Verdict {
+    /// Which wait the message opens when no other stands in its way; `None`: no reply is needed.
+    pub const fn wait(&self) -> Option<WaitKind> {
+        match self {
+            Self::AsksForReply { .. } | Self::AnswersQuestion { .. } => Some(WaitKind::Request),
+            Self::Assents { .. } => Some(WaitKind::Soft),
+            Self::Promised { .. } => Some(WaitKind::Promise),
+            Self::ClosingNothing { .. }
+            | Self::MoneyNothing { .. }
+            | Self::StickerNothing
+            | Self::EmptyNothing
+            | Self::NoticeNothing => None,
+        }
+    }
+
     /// Whether the message opens a wait when nobody is waiting.
     pub const fn opens(&self) -> bool {
-        matches!(self, Self::AsksForReply { .. } | Self::AnswersQuestion { .. })
+        self.wait().is_some()
     }
 }
 
@@ -158,6 +211,8 @@ impl Features {
             // An unknown thing asks too: better one card too many than a customer lost.
             class: Class::Request,
             question: false,
+            alternatives: false,
+            holding: None,
             phrases_version: rules.phrases.version,
             lexicon_version: LEXICON_VERSION,
             invites: Invitations::default(),
@@ -167,9 +222,11 @@ impl Features {
             MessageKind::Text => {
                 (features.class, features.accepts) = line::classify(text, rules);
                 let asked = question::asked(text);
-                (features.question, features.invites) = (asked.question, asked.invites);
+                (features.question, features.alternatives) = (asked.question, asked.alternatives);
+                features.invites = asked.invites;
+                features.holding = holding::holding(text, &features.class, rules).filter(|_| !asked.question);
             }
-            MessageKind::Emoticon => features.class = Class::LoneSticker,
+            MessageKind::Emoticon => features.class = Class::LoneSticker { assents: false },
             MessageKind::System | MessageKind::Recalled => features.class = Class::Notice,
             _ => {}
         }
@@ -181,17 +238,41 @@ impl Features {
 pub fn judge(features: &Features, kind: MessageKind, before: Before) -> Verdict {
     match &features.class {
         Class::Request if kind == MessageKind::Text => judge_request(features, before),
+        Class::Request if matches!(kind, MessageKind::RedEnvelope | MessageKind::Transfer) => {
+            Verdict::MoneyNothing { kind }
+        }
         Class::Request => Verdict::AsksForReply { why: Why::Sent(kind) },
-        Class::Closing { phrase, manner } if before.question && *manner != Manner::OwnMove => {
+        Class::Closing { phrase, .. } if features.accepts.report && before.invites.report => {
             Verdict::AnswersQuestion { phrase: phrase.clone() }
+        }
+        Class::Closing { phrase, manner } if before.question && *manner != Manner::OwnMove => {
+            answer(phrase, before)
         }
         Class::Closing { phrase, manner } => {
             Verdict::ClosingNothing { phrase: phrase.clone(), manner: *manner }
         }
-        Class::LoneSticker if before.question => Verdict::AnswersQuestion { phrase: LONE_STICKER.to_owned() },
-        Class::LoneSticker => Verdict::StickerNothing,
+        Class::LoneSticker { assents: true } if before.question => answer(LONE_STICKER, before),
+        Class::LoneSticker { .. } => Verdict::StickerNothing,
         Class::Empty => Verdict::EmptyNothing,
         Class::Notice => Verdict::NoticeNothing,
+    }
+}
+
+/// A word that asks for nothing, said to a question of staff.
+fn answer(phrase: &str, before: Before) -> Verdict {
+    let phrase = phrase.to_owned();
+    if before.alternatives { Verdict::AnswersQuestion { phrase } } else { Verdict::Assents { phrase } }
+}
+
+impl Before {
+    /// What these messages of staff leave standing, said one after the other without a customer between them.
+    pub fn of<'t>(staff: impl IntoIterator<Item = &'t str>) -> Self {
+        staff.into_iter().map(question::asked).fold(Self::default(), |mut before, asked| {
+            before.question |= asked.question;
+            before.alternatives |= asked.alternatives;
+            before.invites |= asked.invites;
+            before
+        })
     }
 }
 
@@ -274,7 +355,7 @@ mod tests {
     fn stickers_and_nothing() {
         for text in ["[微笑]", "😊😊", "[强][强]！", "❤️", "👌🏻", "[ok]", "🙆\u{200d}♀\u{fe0f}"]
         {
-            assert_eq!(class(text), Class::LoneSticker, "{text}");
+            assert!(matches!(class(text), Class::LoneSticker { .. }), "{text}");
         }
         for text in ["", "  ", "\u{3000}\n", "\u{200b}"] {
             assert_eq!(class(text), Class::Empty, "{text:?}");
@@ -319,11 +400,14 @@ mod tests {
         };
         assert!(verdict(MessageKind::Text, "在吗", false).opens());
         assert!(!verdict(MessageKind::Text, "好的", false).opens());
-        let answer = Verdict::AnswersQuestion { phrase: "好的".into() };
+        let answer = Verdict::Assents { phrase: "好的".into() };
         assert_eq!(verdict(MessageKind::Text, "好的", true), answer);
-        assert!(answer.opens());
-        assert!(!verdict(MessageKind::Emoticon, "", false).opens());
-        assert!(verdict(MessageKind::Emoticon, "", true).opens());
+        assert_eq!(answer.wait(), Some(WaitKind::Soft));
+        for question in [true, false] {
+            for kind in [MessageKind::Emoticon, MessageKind::RedEnvelope, MessageKind::Transfer] {
+                assert!(!verdict(kind, "", question).opens(), "{kind:?}");
+            }
+        }
         assert!(!verdict(MessageKind::Text, " ", true).opens());
         assert!(!verdict(MessageKind::System, "王小售加入了群聊", true).opens());
         for kind in [MessageKind::Image, MessageKind::Audio, MessageKind::Call, MessageKind::Other] {

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::Timestamp;
 use crate::calendar::Calendar;
 use crate::ladder::RungId;
-use crate::wait::{Ending, Outcome, Wait};
+use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// An answer after more than this is slow: 回复超过2分钟次数.
 pub const SLOW: TimeDelta = TimeDelta::minutes(2);
@@ -38,6 +38,12 @@ pub struct Figures {
     pub open: usize,
     /// Waits that overlap a capture gap, which appear in no other figure.
     pub unverified: usize,
+    /// Of the answers those that only said that another will follow: 稍等.
+    pub held: usize,
+    /// What was promised so.
+    pub promises: Promises,
+    /// Soft waits, however they went, which appear in no other figure.
+    pub soft: usize,
     /// Middle reply time: half of the replies took at most this long.
     pub median: Option<Quantile>,
     /// Nine of ten replies took at most this long.
@@ -50,6 +56,21 @@ pub struct Figures {
     pub longest_open: Option<TimeDelta>,
     /// For each threshold, the share of waits that were answered within it.
     pub within: Vec<(RungId, Option<f64>)>,
+}
+
+/// Figures of promises, which are in no other figure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Promises {
+    /// Those that were kept.
+    pub kept: usize,
+    /// Those that are still to be kept.
+    pub open: usize,
+    /// Those that ended otherwise: cancelled, confirmed, or nobody could see their end.
+    pub ended: usize,
+    /// Of those that were to be kept at a plainly stated time, how many were kept later.
+    pub late: usize,
+    /// Mean working time from a promise to its keeping.
+    pub mean: Option<TimeDelta>,
 }
 
 /// A quantile of reply times in which open waits stand with the time they have lasted so far.
@@ -70,19 +91,31 @@ pub fn figures<'w>(
     let mut figures = Figures::default();
     let mut replies: Vec<TimeDelta> = Vec::new();
     let mut lasting: Vec<TimeDelta> = Vec::new();
+    let mut keeping: Vec<TimeDelta> = Vec::new();
     for Sample { wait, in_gap, calendar } in samples {
+        if wait.kind == WaitKind::Soft {
+            figures.soft += 1;
+            continue;
+        }
         if in_gap {
             figures.unverified += 1;
             continue;
         }
         let from = wait.opened.at;
+        if wait.kind == WaitKind::Promise {
+            keeping.extend(figures.promises.count(wait, calendar));
+            continue;
+        }
         match &wait.outcome {
             None => lasting.push(calendar.working_time(from, now)),
-            Some(Outcome { at, how: Ending::Answered { .. }, .. }) => {
+            Some(Outcome { at, how: Ending::Answered { holding, .. }, .. }) => {
+                figures.held += usize::from(*holding);
                 replies.push(calendar.working_time(from, *at));
             }
             Some(Outcome { how: Ending::Cancelled { .. }, .. }) => figures.cancelled += 1,
             Some(Outcome { how: Ending::Confirmed { .. }, .. }) => figures.confirmed += 1,
+            // Only a soft wait becomes a request.
+            Some(Outcome { how: Ending::BecameRequest, .. }) => {}
             Some(Outcome { how: Ending::Withdrawn, .. }) => figures.withdrawn += 1,
             Some(Outcome { how: Ending::Unobserved, .. }) => figures.unobserved += 1,
         }
@@ -94,10 +127,27 @@ pub fn figures<'w>(
     figures.over_two_minutes = replies.iter().filter(|time| **time > SLOW).count();
     figures.longest_open = lasting.last().copied();
     figures.mean = mean(&replies);
+    figures.promises.mean = mean(&keeping);
     figures.median = quantile(&replies, &lasting, 50);
     figures.p90 = quantile(&replies, &lasting, 90);
     figures.within = thresholds.iter().map(|rung| (*rung, share_within(&replies, &lasting, *rung))).collect();
     figures
+}
+
+impl Promises {
+    /// Counts a promise; how long it took to keep it, if it was kept.
+    fn count(&mut self, wait: &Wait, calendar: &Calendar) -> Option<TimeDelta> {
+        match &wait.outcome {
+            None => self.open += 1,
+            Some(Outcome { at, how: Ending::Answered { .. }, .. }) => {
+                self.kept += 1;
+                self.late += usize::from(wait.due().is_some_and(|due| due < *at));
+                return Some(calendar.working_time(wait.opened.at, *at));
+            }
+            Some(_) => self.ended += 1,
+        }
+        None
+    }
 }
 
 fn mean(replies: &[TimeDelta]) -> Option<TimeDelta> {

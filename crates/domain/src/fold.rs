@@ -20,7 +20,7 @@ use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
 use crate::timeline::capture::CaptureProgress;
 use crate::timeline::{Entry, Position};
-use crate::wait::{Supersession, Wait};
+use crate::wait::{Supersession, Wait, WaitKind};
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,14 +32,21 @@ pub struct FoldState {
     /// When it came into this stage from another; `None`: it was never in another.
     #[serde(default)]
     pub stage_since: Option<Timestamp>,
+    /// When the first entry of all happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<Timestamp>,
     /// Where both come from.
     pub origin: Origin,
     /// Who could own the room by rule.
     pub candidates: Candidates,
-    /// The wait that is open.
-    pub open: Option<Wait>,
+    /// The waits that are open, in order of opening.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<Wait>,
     /// The staff messages since the last customer message contained a question.
     pub staff_question: bool,
+    /// Since then they named several things to choose from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub staff_alternatives: bool,
     /// What staff invited to when they spoke last.
     #[serde(default, skip_serializing_if = "Invitations::is_empty")]
     pub staff_invites: Invitations,
@@ -95,8 +102,8 @@ pub struct LastSpeaker {
 pub struct Folded {
     /// The room after the last entry.
     pub state: FoldState,
-    /// Every wait that was open at some time in this stretch, in order of opening. At most one is still open, and it is
-    /// in `state` too.
+    /// Every wait that was open at some time in this stretch, in order of opening. Those that are still open are in `state`
+    /// too.
     pub waits: Vec<FoldedWait>,
     /// When nobody observed the room any more in this stretch, and when somebody did again, in order.
     pub presence_changes: Vec<PresenceChange>,
@@ -116,13 +123,23 @@ pub struct PresenceChange {
 pub struct FoldedWait {
     /// The wait as the last entry left it.
     pub wait: Wait,
-    /// The wholly quiet state just before it began, to be kept as a checkpoint: a fold may start again from here.
-    /// `None` for the wait that was open at the start of the fold (its checkpoint was given when it opened).
-    pub before: Option<FoldState>,
+    /// Where a fold may start again that is to find it.
+    pub checkpoint: Checkpoint,
     /// Where the entry that closed it stands.
     pub closed: Option<Position>,
     /// Openings that were taken back and whose wait this one carries on.
     pub took_over: Vec<WaitId>,
+}
+
+/// Where a fold may start again that is to find a wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// At the wholly quiet state just before it began.
+    At(Box<FoldState>),
+    /// Nowhere of its own: another wait was open, so that the state was not quiet.
+    None,
+    /// Where it was given when it opened: it was open at the start of the fold.
+    AsStored,
 }
 
 /// Folds entries, in rising order of position and all after `start.folded_to`, onto a state.
@@ -139,6 +156,20 @@ pub fn fold<'e>(
         folder.step(entry);
     }
     folder.finish()
+}
+
+impl FoldState {
+    /// The open wait of staff's turn, or else the oldest promise: what a room is shown by.
+    pub fn gravest(&self) -> Option<&Wait> {
+        let asked = |wait: &&Wait| wait.kind == WaitKind::Request;
+        let promised = |wait: &&Wait| wait.kind == WaitKind::Promise;
+        self.open.iter().find(asked).or_else(|| self.open.iter().find(promised)).or_else(|| self.open.first())
+    }
+
+    /// The oldest promise that is open.
+    pub fn promise(&self) -> Option<&Wait> {
+        self.open.iter().find(|wait| wait.kind == WaitKind::Promise)
+    }
 }
 
 impl DayCounts {
@@ -168,18 +199,32 @@ impl DayCounts {
     }
 }
 
+/// A stored live wait, as far as it matters for what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveWait {
+    /// Which.
+    pub id: WaitId,
+    /// Where its opening stands.
+    pub opened: Position,
+    /// What is waited for.
+    pub kind: WaitKind,
+}
+
 /// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with what supersedes them.
 ///
-/// `old_live` holds the waits opened after the state that the fold started from, with the positions of their openings.
-pub fn reconcile(old_live: &[(WaitId, Position)], new: &[FoldedWait]) -> Vec<(WaitId, Supersession)> {
+/// `old_live` holds the waits opened after the state that the fold started from. A turn takes the place of a turn and a
+/// promise that of a promise, where there is one.
+pub fn reconcile(old_live: &[LiveWait], new: &[FoldedWait]) -> Vec<(WaitId, Supersession)> {
     old_live
         .iter()
-        .filter(|(id, _)| new.iter().all(|folded| folded.wait.id != *id))
-        .map(|(id, opened)| {
+        .filter(|old| new.iter().all(|folded| folded.wait.id != old.id))
+        .map(|LiveWait { id, opened, kind }| {
+            let covers = || new.iter().filter(|folded| folded.contains(opened));
             let heir = new
                 .iter()
                 .find(|folded| folded.took_over.contains(id))
-                .or_else(|| new.iter().find(|folded| folded.contains(opened)));
+                .or_else(|| covers().find(|folded| folded.wait.kind.is_turn() == kind.is_turn()))
+                .or_else(|| covers().next());
             let fate = heir.map_or(Supersession::Void, |heir| Supersession::ReplacedBy(heir.wait.id.clone()));
             (id.clone(), fate)
         })

@@ -100,12 +100,14 @@ pub struct WaitView {
     pub baseline: Option<Baseline>,
     /// It has ended, so that nothing is due any more.
     pub closed: bool,
+    /// When what was promised is due, where that was plainly stated: the first rung is due then.
+    pub due: Option<Timestamp>,
 }
 
 impl From<&Wait> for WaitView {
     fn from(wait: &Wait) -> Self {
         let baseline = wait.alarm_since.map(|at| Baseline { at, reason: SkipReason::Import });
-        Self { opened_at: wait.opened.at, baseline, closed: wait.outcome.is_some() }
+        Self { opened_at: wait.opened.at, baseline, closed: wait.outcome.is_some(), due: wait.due() }
     }
 }
 
@@ -222,6 +224,26 @@ pub fn next_due(deadlines: Deadlines<'_>, wait: WaitView, sent: &BTreeSet<RungId
     open_steps(deadlines, wait, sent).next().map(|(_, deadline)| deadline)
 }
 
+impl Deadlines<'_> {
+    /// When a step of a wait is due.
+    pub fn of(&self, wait: &WaitView, rung: RungId) -> Timestamp {
+        let Some(due) = wait.due else { return self.calendar.deadline(wait.opened_at, rung.0) };
+        let first = self.ladder.rungs.first().map_or(0, |rung| rung.after.as_seconds());
+        self.calendar.deadline(due, rung.0.saturating_sub(first))
+    }
+
+    /// The working time that counts against the thresholds of a wait's steps.
+    pub fn elapsed(&self, wait: &WaitView, now: Timestamp) -> TimeDelta {
+        let Some(due) = wait.due else { return self.calendar.working_time(wait.opened_at, now) };
+        if now < due {
+            return TimeDelta::zero();
+        }
+        let first = self.ladder.rungs.first().map_or(0, |rung| rung.after.as_seconds());
+        let first = i64::try_from(first).ok().and_then(TimeDelta::try_seconds).unwrap_or_default();
+        self.calendar.working_time(due, now) + first
+    }
+}
+
 /// Steps that are not dealt with, with their deadlines, rising.
 fn open_steps<'l>(
     deadlines: Deadlines<'l>,
@@ -232,7 +254,7 @@ fn open_steps<'l>(
     let alarms = wait.baseline.is_some() && !wait.closed;
     steps(deadlines.ladder)
         .filter(move |step| alarms && Some(step.rung) > highest)
-        .map(move |step| (step, deadlines.calendar.deadline(wait.opened_at, step.rung.0)))
+        .map(move |step| (step, deadlines.of(&wait, step.rung)))
 }
 
 /// 当前级别: the highest step that this much working time has passed.

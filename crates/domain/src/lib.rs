@@ -23,6 +23,7 @@ pub mod notification;
 #[cfg(feature = "testing")]
 pub mod oracle;
 pub mod presence;
+pub mod priority;
 pub mod role;
 pub mod rules;
 pub mod secret;

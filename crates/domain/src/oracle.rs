@@ -5,14 +5,14 @@
 
 use std::collections::HashMap;
 
-use crate::closing::{Before, Class, Invitations, Manner, judge};
+use crate::closing::{Before, Class, Invitations, Manner, Verdict, judge};
 use crate::id::{EntryId, StaffName, WaitId};
 use crate::message::MessageKind;
 use crate::nature::Nature;
 use crate::role::{Role, role_of};
 use crate::rules::{AnsweredBy, Rules, Stage, Team};
 use crate::timeline::{Body, CancelKind, Entry, Message, Position};
-use crate::wait::{Ending, Outcome, Wait};
+use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// A room as the definitions describe it.
 pub struct Oracle<'a> {
@@ -60,7 +60,9 @@ impl<'a> Oracle<'a> {
     /// The live waits, in order of opening.
     pub fn waits(&self) -> Vec<Wait> {
         (0..self.entries.len())
-            .filter_map(|i| self.answered_wait(i).or_else(|| self.withdrawn_wait(i)))
+            .filter_map(|i| {
+                self.answered_wait(i).or_else(|| self.withdrawn_wait(i)).or_else(|| self.promise(i))
+            })
             .collect()
     }
 
@@ -105,15 +107,14 @@ impl<'a> Oracle<'a> {
 
     /// A question of staff stands until a customer says something, or something else than that they will see to it.
     fn question_before(&self, i: usize) -> bool {
-        for j in (0..i).rev() {
-            if self.said_by_customer(j) && !self.leaves_question(j) {
-                return false;
-            }
-            if self.staff(j) && self.message(j).is_some_and(|m| m.features.question) {
-                return true;
-            }
-        }
-        false
+        self.standing_words(i).any(|m| m.features.question)
+    }
+
+    /// What staff said since a customer last took their turn.
+    fn standing_words(&self, i: usize) -> impl Iterator<Item = &Message> {
+        let turn = (0..i).rev().find(|j| self.said_by_customer(*j) && !self.leaves_question(*j));
+        let since = turn.map_or(0, |turn| turn + 1);
+        (since..i).filter(|j| self.staff(*j)).filter_map(|j| self.message(j))
     }
 
     /// Said while nobody waits, and no more than that the customer sees to it.
@@ -134,15 +135,27 @@ impl<'a> Oracle<'a> {
     }
 
     fn before(&self, i: usize) -> Before {
-        Before { question: self.question_before(i), invites: self.invites_before(i) }
+        Before {
+            question: self.question_before(i),
+            alternatives: self.standing_words(i).any(|m| m.features.alternatives),
+            invites: self.invites_before(i),
+        }
     }
 
     /// A customer message that opens a wait if nobody waits.
     fn asks(&self, i: usize) -> bool {
-        self.customer(i) && {
-            let message = self.message(i).unwrap();
-            judge(&message.features, message.kind, self.before(i)).opens()
-        }
+        self.kind(i).is_some()
+    }
+
+    /// Which wait a customer message opens if nobody waits.
+    fn kind(&self, i: usize) -> Option<WaitKind> {
+        let message = self.message(i).filter(|_| self.customer(i))?;
+        judge(&message.features, message.kind, self.before(i)).wait()
+    }
+
+    /// More than a word of assent, and not taken back.
+    fn stands_as_request(&self, i: usize) -> bool {
+        self.recall(i).is_none() && self.kind(i) == Some(WaitKind::Request)
     }
 
     fn stands_and_asks(&self, i: usize) -> bool {
@@ -174,6 +187,60 @@ impl<'a> Oracle<'a> {
             }
         }
         inside.into_values().any(|inside| inside)
+    }
+
+    /// A reply that says no more than that an answer will follow.
+    fn holds(&self, i: usize) -> bool {
+        self.staff(i)
+            && self.counts_as_reply(i)
+            && self.message(i).is_some_and(|m| m.features.holding.is_some())
+    }
+
+    /// What ends a promise: whatever ends a wait, but for another holding reply.
+    fn ends_promise(&self, i: usize) -> bool {
+        self.closes(i) && !self.holds(i)
+    }
+
+    /// A promise: a holding reply to somebody who waits, while no other promise is to be kept.
+    fn promise(&self, i: usize) -> Option<Wait> {
+        let promises = |j: usize| self.holds(j) && !self.quiet(j);
+        let since = (0..i).rev().find(|j| self.ends_promise(*j)).map_or(0, |end| end + 1);
+        if !promises(i) || (since..i).any(promises) {
+            return None;
+        }
+        let turn_since = (0..i).rev().find(|j| self.closes(*j)).map_or(0, |end| end + 1);
+        let turn = (turn_since..i)
+            .find(|j| self.stands_as_request(*j))
+            .or_else(|| (turn_since..i).find(|j| self.stands_and_asks(*j)))?;
+        let asked = &self.message(turn)?.sender;
+        let message = self.message(i)?;
+        let opened = self.entries[i].position.clone();
+        let (_, name) = role_of(self.rules, &message.sender);
+        let holding = message.features.holding.as_ref()?;
+        let last_said = (0..i).rev().find(|j| self.said_by_customer(*j))?;
+        let (owner, stage) = self.assignment(i + 1);
+        let mut wait = Wait {
+            id: WaitId::from(&message.key),
+            customer: asked.key.clone(),
+            customer_name: asked.name.clone(),
+            kind: WaitKind::Promise,
+            verdict: Verdict::Promised {
+                phrase: holding.phrase.clone(),
+                by: name.map_or_else(|| message.sender.name.clone(), |name| name.0),
+                due: holding.due.and_then(|due| due.moment(opened.at, self.rules.time_zone)),
+            },
+            owner,
+            stage,
+            messages: 0,
+            last_customer_at: self.entries[last_said].position.at,
+            alarm_since: (!message.history).then_some(opened.at),
+            outcome: None,
+            opened,
+        };
+        let end = (i + 1..self.entries.len()).find(|j| self.ends_promise(*j));
+        self.count(&mut wait, i, end);
+        wait.outcome = end.map(|j| self.outcome(&wait, j));
+        Some(wait)
     }
 
     fn counts_as_reply(&self, i: usize) -> bool {
@@ -231,6 +298,11 @@ impl<'a> Oracle<'a> {
         (0..i).rev().find(|j| self.closes(*j) || self.stands_and_asks(*j)).is_none_or(|j| self.closes(j))
     }
 
+    /// Whether nobody waits for more than a word just before an entry.
+    fn nothing_requested(&self, i: usize) -> bool {
+        (0..i).rev().find(|j| self.closes(*j) || self.stands_as_request(*j)).is_none_or(|j| self.closes(j))
+    }
+
     fn close_after(&self, i: usize) -> Option<usize> {
         (i + 1..self.entries.len()).find(|j| self.closes(*j))
     }
@@ -243,6 +315,7 @@ impl<'a> Oracle<'a> {
             id: WaitId::from(&message.key),
             customer: message.sender.key.clone(),
             customer_name: message.sender.name.clone(),
+            kind: self.kind(i).unwrap(),
             verdict: judge(&message.features, message.kind, self.before(i)),
             owner,
             stage,
@@ -255,12 +328,23 @@ impl<'a> Oracle<'a> {
     }
 
     fn answered_wait(&self, i: usize) -> Option<Wait> {
-        if !self.stands_and_asks(i) || !self.quiet(i) {
+        let begins = self.stands_and_asks(i) && self.quiet(i);
+        let follows = self.stands_as_request(i) && self.nothing_requested(i);
+        if !begins && !follows {
             return None;
         }
         let mut wait = self.wait(i);
-        let close = self.close_after(i);
-        for j in (i + 1)..close.unwrap_or(self.entries.len()) {
+        let is_soft = wait.kind == WaitKind::Soft;
+        let ends = |j: &usize| self.closes(*j) || is_soft && self.stands_as_request(*j);
+        let close = (i + 1..self.entries.len()).find(ends);
+        self.count(&mut wait, i, close);
+        wait.outcome = close.map(|j| self.outcome(&wait, j));
+        Some(wait)
+    }
+
+    /// What customers said between an opening and an end.
+    fn count(&self, wait: &mut Wait, i: usize, end: Option<usize>) {
+        for j in (i + 1)..end.unwrap_or(self.entries.len()) {
             if self.customer(j) && self.recall(j).is_none() {
                 wait.messages += 1;
                 wait.last_customer_at = self.entries[j].position.at;
@@ -269,28 +353,31 @@ impl<'a> Oracle<'a> {
                 }
             }
         }
-        wait.outcome = close.map(|j| {
-            let (owner, stage) = self.assignment(j + 1);
-            let (at, how) = match &self.entries[j].body {
-                Body::Cancel(c) => {
-                    let (by, reason, command) = (c.by.clone(), c.reason.clone(), c.command.clone());
-                    let how = match c.kind {
-                        CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason, command },
-                        CancelKind::Answered => Ending::Confirmed { by, command },
-                    };
-                    (c.at.max(wait.opened.at), how)
-                }
-                Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
-                _ => {
-                    let sender = &self.message(j).unwrap().sender;
-                    let (role, name) = role_of(self.rules, sender);
-                    let name = name.map_or_else(|| sender.name.clone(), |name| name.0);
-                    (self.entries[j].position.at, Ending::Answered { by: sender.key.clone(), name, role })
-                }
-            };
-            Outcome { at, how, owner, stage }
-        });
-        Some(wait)
+    }
+
+    /// How a wait ends at an entry.
+    fn outcome(&self, wait: &Wait, j: usize) -> Outcome {
+        let (owner, stage) = self.assignment(j + 1);
+        let (at, how) = match &self.entries[j].body {
+            Body::Cancel(c) => {
+                let (by, reason, command) = (c.by.clone(), c.reason.clone(), c.command.clone());
+                let how = match c.kind {
+                    CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason, command },
+                    CancelKind::Answered => Ending::Confirmed { by, command },
+                };
+                (c.at.max(wait.opened.at), how)
+            }
+            Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
+            _ if self.customer(j) => (self.entries[j].position.at, Ending::BecameRequest),
+            _ => {
+                let sender = &self.message(j).unwrap().sender;
+                let (role, name) = role_of(self.rules, sender);
+                let name = name.map_or_else(|| sender.name.clone(), |name| name.0);
+                let (by, holding) = (sender.key.clone(), self.holds(j));
+                (self.entries[j].position.at, Ending::Answered { by, name, role, holding })
+            }
+        };
+        Outcome { at, how, owner, stage }
     }
 
     /// A request that was taken back before anybody closed it, unless it stood inside another such one, or another

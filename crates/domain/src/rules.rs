@@ -2,28 +2,36 @@
 //! was in force when it was sent.
 
 mod auto_replies;
+mod buttons;
+mod calendars;
 mod exclusion;
 mod history;
 mod validate;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use chrono::{Datelike as _, NaiveDate};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Timestamp;
 use crate::address::Addresses;
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, HolidayYear, Holidays};
 use crate::id::{PersonKey, StaffName};
+use crate::priority::{PriorityRule, shipped_priority};
 use crate::span::Span;
+use crate::wait::WaitKind;
 
 pub use auto_replies::shipped_auto_replies;
+pub use buttons::{Buttons, Who};
 pub use exclusion::ExcludedRooms;
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Rules {
     /// IANA zone of the company's day, e.g. `Asia/Shanghai`.
     #[schemars(with = "String")]
@@ -32,6 +40,9 @@ pub struct Rules {
     pub company_names: Vec<String>,
     /// Who works here, and in which team.
     pub roster: Vec<RosterEntry>,
+    /// Who manages, by their names in the roster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managers: Vec<StaffName>,
     /// Further bots, as `source:contact-id`; our own login accounts are bots without being named.
     #[serde(default)]
     pub bots: Vec<PersonKey>,
@@ -45,16 +56,45 @@ pub struct Rules {
     pub answered_by: AnsweredBy,
     /// How waits escalate, per stage.
     pub ladders: Ladders,
-    /// When each stage works: what its deadlines and figures run on.
-    #[serde(default, skip_serializing_if = "Calendars::are_default")]
+    /// When each stage works: what its deadlines and figures run on. They lie in `time_zone` and know `holidays`; whoever
+    /// changes either calls [`Rules::settle_calendars`].
+    #[serde(default)]
     pub calendars: Calendars,
+    /// Who may press which button of a card.
+    #[serde(default, skip_serializing_if = "Buttons::are_default")]
+    pub buttons: Buttons,
+    /// Public holidays and make-up days by year. In a configuration they are read from the files that its key
+    /// `holidays` names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holidays: Vec<HolidayYear>,
+    /// Which rooms go before others in lists and tables, and why. Instead of the shipped rules; an empty list: none does.
+    #[serde(default = "shipped_priority", skip_serializing_if = "is_shipped_priority")]
+    pub priority: Vec<PriorityRule>,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
 }
 
+impl Serialize for Rules {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rules {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut rules = Self::deserialize(deserializer)?;
+        rules.settle_calendars();
+        Ok(rules)
+    }
+}
+
 fn is_shipped(auto_replies: &[String]) -> bool {
     auto_replies == shipped_auto_replies()
+}
+
+fn is_shipped_priority(priority: &[PriorityRule]) -> bool {
+    priority == shipped_priority()
 }
 
 /// One member of staff.
@@ -141,7 +181,7 @@ pub enum AnsweredBy {
     Owner,
 }
 
-/// A ladder for each stage.
+/// A ladder for each stage, and those for what is waited for less urgently, in both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ladders {
@@ -149,23 +189,39 @@ pub struct Ladders {
     pub pre_sales: Ladder,
     /// For rooms in 售后.
     pub after_sales: Ladder,
+    /// For a customer who only assented to a question of staff (软等待).
+    #[serde(default = "Ladder::soft")]
+    pub soft: Ladder,
+    /// For what staff promised by a holding reply (承诺). Where a time was plainly stated, the first rung is due then, and
+    /// the others as long after it as they stand apart.
+    #[serde(default = "Ladder::promise")]
+    pub promise: Ladder,
 }
 
 /// A calendar for each stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Calendars {
     /// For rooms in 售前.
-    #[serde(default, skip_serializing_if = "Calendar::is_default")]
     pub pre_sales: Calendar,
     /// For rooms in 售后.
-    #[serde(default, skip_serializing_if = "Calendar::is_default")]
     pub after_sales: Calendar,
 }
 
 impl Calendars {
-    fn are_default(&self) -> bool {
-        *self == Self::default()
+    /// Takes over what is the same, so that its tables are made once and comparing costs nothing.
+    fn share(&mut self, others: &Self) {
+        let Self { pre_sales, after_sales } = self;
+        for (own, other) in [(&mut *pre_sales, &others.pre_sales), (after_sales, &others.after_sales)] {
+            if own == other {
+                *own = other.clone();
+            }
+        }
+    }
+
+    /// All of them.
+    pub const fn all(&self) -> [&Calendar; 2] {
+        [&self.pre_sales, &self.after_sales]
     }
 }
 
@@ -176,6 +232,36 @@ pub struct Deadlines<'r> {
     pub ladder: &'r Ladder,
     /// What counts as working time.
     pub calendar: &'r Calendar,
+}
+
+impl Ladder {
+    /// The owner alone, once, after half an hour.
+    fn soft() -> Self {
+        let rung =
+            Rung { after: Span::seconds(30 * 60), severity: Severity::Blue, audience: Audience::Owner };
+        Self { rungs: vec![rung], repeat: None }
+    }
+
+    /// The owner after half an hour, and everybody after an hour.
+    fn promise() -> Self {
+        let rung = |minutes: u64, severity, audience| Rung {
+            after: Span::seconds(minutes * 60),
+            severity,
+            audience,
+        };
+        let rungs = vec![
+            rung(30, Severity::Yellow, Audience::Owner),
+            rung(60, Severity::Orange, Audience::OwnerAndPublic),
+        ];
+        Self { rungs, repeat: None }
+    }
+}
+
+impl Deadlines<'_> {
+    /// Whether others have decided the same of everything that was due up to a moment.
+    fn same_until(self, others: Self, at: Timestamp) -> bool {
+        self.ladder == others.ladder && self.calendar.same_until(others.calendar, at)
+    }
 }
 
 /// How a wait escalates.
@@ -337,11 +423,13 @@ pub enum NoSuchStaff {
 }
 
 impl Rules {
-    /// The ladder of a stage.
-    pub const fn ladder(&self, stage: Stage) -> &Ladder {
-        match stage {
-            Stage::PreSales => &self.ladders.pre_sales,
-            Stage::AfterSales => &self.ladders.after_sales,
+    /// The ladder of a kind of wait in a stage.
+    pub const fn ladder(&self, kind: WaitKind, stage: Stage) -> &Ladder {
+        match (kind, stage) {
+            (WaitKind::Request, Stage::PreSales) => &self.ladders.pre_sales,
+            (WaitKind::Request, Stage::AfterSales) => &self.ladders.after_sales,
+            (WaitKind::Soft, _) => &self.ladders.soft,
+            (WaitKind::Promise, _) => &self.ladders.promise,
         }
     }
 
@@ -353,9 +441,51 @@ impl Rules {
         }
     }
 
-    /// By what it is decided when the cards of a stage are due.
-    pub const fn deadlines(&self, stage: Stage) -> Deadlines<'_> {
-        Deadlines { ladder: self.ladder(stage), calendar: self.calendar(stage) }
+    /// Lets the calendars lie in the rules' time zone and know the rules' public holidays.
+    pub fn settle_calendars(&mut self) {
+        let holidays = Arc::new(Holidays::of(&self.holidays));
+        let Calendars { pre_sales, after_sales } = &mut self.calendars;
+        for calendar in [pre_sales, after_sales] {
+            *calendar = calendar.within(self.time_zone, &holidays);
+        }
+    }
+
+    /// The day that it is at a moment.
+    pub fn day_of(&self, at: Timestamp) -> NaiveDate {
+        at.with_timezone(&self.time_zone).date_naive()
+    }
+
+    /// Whether anybody works on a day.
+    pub fn is_working_day(&self, day: NaiveDate) -> bool {
+        self.calendars.all().into_iter().any(|calendar| calendar.is_working_day(day))
+    }
+
+    /// How many working days of a stage have begun between two moments.
+    pub fn working_days(&self, stage: Stage, from: Timestamp, to: Timestamp) -> u32 {
+        self.calendar(stage).working_days(self.day_of(from), self.day_of(to))
+    }
+
+    /// Whether any calendar knows public holidays.
+    pub fn go_by_holidays(&self) -> bool {
+        let hours = self.calendars.all().into_iter().filter_map(Calendar::hours);
+        hours.into_iter().any(|hours| hours.public_holidays)
+    }
+
+    /// The years whose public holidays are not known although a calendar goes by them: on a day its own year's, and from
+    /// the first of December the next year's, which are announced by then.
+    pub fn missing_holidays(&self, day: NaiveDate) -> Vec<i32> {
+        if !self.go_by_holidays() {
+            return Vec::new();
+        }
+        let next = (day.month() == 12).then(|| day.year() + 1);
+        let is_known =
+            |year: i32| self.holidays.iter().any(|known| known.year == year && known.is_announced());
+        [Some(day.year()), next].into_iter().flatten().filter(|year| !is_known(*year)).collect()
+    }
+
+    /// By what it is decided when the cards of a kind of wait in a stage are due.
+    pub const fn deadlines(&self, kind: WaitKind, stage: Stage) -> Deadlines<'_> {
+        Deadlines { ladder: self.ladder(kind, stage), calendar: self.calendar(stage) }
     }
 
     /// The roster entry that lists a chat account.

@@ -1,6 +1,7 @@
 //! A wait 等待: the time during which a customer has been waiting for a reply.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString};
 
 use crate::Timestamp;
 use crate::closing::Verdict;
@@ -8,6 +9,27 @@ use crate::id::{CommandId, PersonKey, StaffName, WaitId};
 use crate::role::Role;
 use crate::rules::Stage;
 use crate::timeline::Position;
+
+/// What is waited for. Which ladder a wait climbs and in which figures it is follow from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Display, EnumString, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum WaitKind {
+    /// 等待: a customer asked for something.
+    #[default]
+    Request,
+    /// 软等待: a customer only assented to a question of staff, who may or may not have to say something more.
+    Soft,
+    /// 承诺: staff answered that they will answer.
+    Promise,
+}
+
+impl WaitKind {
+    /// Whether it is staff's turn to reply: at most one such wait of a room is open.
+    pub const fn is_turn(self) -> bool {
+        matches!(self, Self::Request | Self::Soft)
+    }
+}
 
 /// A wait, open or closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,13 +42,16 @@ pub struct Wait {
     pub customer: PersonKey,
     /// Their display name at the opening.
     pub customer_name: String,
+    /// What is waited for.
+    #[serde(default)]
+    pub kind: WaitKind,
     /// Why the opening asks for a reply.
     pub verdict: Verdict,
     /// Who owned the room at the opening.
     pub owner: Option<StaffName>,
     /// The room's stage at the opening.
     pub stage: Stage,
-    /// Customer messages in it so far, the opening included.
+    /// Customer messages in it so far, the opening included where it is one.
     pub messages: u32,
     /// When the last of them was sent.
     pub last_customer_at: Timestamp,
@@ -41,6 +66,14 @@ impl Wait {
     pub fn equals_but_for_counts(&self, other: &Self) -> bool {
         let Self { messages, last_customer_at, .. } = other.clone();
         Self { messages, last_customer_at, ..self.clone() } == *other
+    }
+
+    /// When what was promised is due, where that was plainly said.
+    pub const fn due(&self) -> Option<Timestamp> {
+        match &self.verdict {
+            Verdict::Promised { due, .. } => *due,
+            _ => None,
+        }
     }
 
     /// The stage that it counts in: the room's when it ended; while it is open, `current`, the room's present one.
@@ -79,6 +112,9 @@ pub enum Ending {
         name: String,
         /// Their role at that moment.
         role: Role,
+        /// They only said that an answer will follow, which a promise of its own is about.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        holding: bool,
     },
     /// Somebody decided that it needs no reply.
     Cancelled {
@@ -89,6 +125,8 @@ pub enum Ending {
         /// The command that asked for it.
         command: CommandId,
     },
+    /// Of a soft wait: the customer asked for something, which opened a wait of its own.
+    BecameRequest,
     /// Somebody said that it was answered while capture was interrupted and nobody could see it (已回复).
     Confirmed {
         /// Who, as shown to people.

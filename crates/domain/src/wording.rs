@@ -4,11 +4,12 @@ use chrono::TimeDelta;
 
 use crate::assignment::{Acceptance, Current, Origin, Refusal};
 use crate::closing::{LONE_STICKER, Manner, Verdict, Why};
+use crate::fold::FoldState;
 use crate::message::MessageKind;
 use crate::nature::Ignored;
 use crate::role::Role;
 use crate::rules::{Severity, Stage};
-use crate::wait::{Ending, Wait};
+use crate::wait::{Ending, Wait, WaitKind};
 
 /// Somebody whose name is not known.
 pub const NAMELESS: &str = "未知成员";
@@ -26,6 +27,10 @@ pub const CANCELLED: &str = "已消除未回覆记录";
 
 /// 等待状态: a customer waits.
 pub const WAITING: &str = "等待中";
+/// 等待状态: a customer assented to a question of staff.
+pub const SOFTLY_WAITING: &str = "软等待";
+/// 等待状态: staff have promised an answer.
+pub const PROMISED: &str = "已承诺待兑现";
 /// 等待状态 and 采集状态: messages may be missing.
 pub const TO_BE_VERIFIED: &str = "待核实";
 /// A 已回复 was put in force.
@@ -33,10 +38,18 @@ pub const CONFIRMED: &str = "已确认回复，不计入统计";
 
 /// 等待状态 of a room's last wait; `unverified`: it overlaps a capture gap.
 pub fn wait_state(wait: Option<&Wait>, unverified: bool) -> &'static str {
+    let soft = wait.is_some_and(|wait| wait.kind == WaitKind::Soft);
+    let promised = wait.is_some_and(|wait| wait.kind == WaitKind::Promise);
     match wait.map(|wait| wait.outcome.as_ref().map(|outcome| &outcome.how)) {
         None => "无等待",
         Some(None) if unverified => TO_BE_VERIFIED,
+        Some(None) if soft => SOFTLY_WAITING,
+        Some(None) if promised => PROMISED,
         Some(None) => WAITING,
+        // It is in no figure, whatever was missed.
+        Some(Some(Ending::Answered { .. })) if soft => "已回复（软等待）",
+        Some(Some(Ending::Answered { .. })) if promised && !unverified => "已兑现承诺",
+        Some(Some(Ending::BecameRequest)) => "软等待已转为等待",
         // That there was a reply is known; how soon is not.
         Some(Some(Ending::Answered { .. })) if unverified => "已回复（用时待核实）",
         Some(Some(Ending::Answered { .. })) => "已回复",
@@ -53,6 +66,8 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::AsksForReply { .. } | Verdict::AnswersQuestion { .. } => {
             format!("{}，等待回复", asked(verdict))
         }
+        Verdict::Promised { .. } => format!("{}，待兑现", asked(verdict)),
+        Verdict::Assents { .. } => format!("{}，按软等待计，只提醒负责人", asked(verdict)),
         Verdict::ClosingNothing { phrase, manner: Manner::Courtesy } => {
             format!("「{phrase}」是结束语，不需要回复")
         }
@@ -62,6 +77,7 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::ClosingNothing { phrase, manner: Manner::Thinking } => {
             format!("客户说还要考虑（「{phrase}」），暂不需要回复")
         }
+        Verdict::MoneyNothing { kind } => format!("客户发来{}，不需要回复", shown(*kind, "")),
         Verdict::StickerNothing => "只有表情，不需要回复".to_owned(),
         Verdict::EmptyNothing => "空消息，不需要回复".to_owned(),
         Verdict::NoticeNothing => "系统提示，不计等待".to_owned(),
@@ -73,7 +89,9 @@ fn asked(verdict: &Verdict) -> String {
     match verdict {
         Verdict::AsksForReply { why: Why::Text } => "客户发来文字".to_owned(),
         Verdict::AsksForReply { why: Why::Sent(kind) } => format!("客户发来{}", shown(*kind, "")),
-        Verdict::AnswersQuestion { phrase } => format!("「{phrase}」回答了员工的提问"),
+        Verdict::AnswersQuestion { phrase } => format!("「{phrase}」没有说明选择哪一项"),
+        Verdict::Assents { phrase } => format!("「{phrase}」只是应答员工的提问"),
+        Verdict::Promised { phrase, by, .. } => format!("{}答复「{phrase}」", name(by)),
         _ => String::new(),
     }
 }
@@ -84,18 +102,23 @@ fn ended(ending: &Ending) -> String {
         Ending::Answered { name, .. } => format!("{}已回复", self::name(name)),
         Ending::Confirmed { by, .. } => format!("{}确认已回复", self::name(by)),
         Ending::Cancelled { by, .. } => format!("{}标记为不用回复", self::name(by)),
+        Ending::BecameRequest => "客户随后提出了要求".to_owned(),
         Ending::Withdrawn => "客户已撤回，不需要回复".to_owned(),
         Ending::Unobserved => "助手账号已被移出群，停止计时".to_owned(),
     }
 }
 
-/// 判定原因: a room's last verdict, what became of the wait that it opened, and what was ignored after it.
+/// 判定原因: a room's last verdict, what became of the wait that it opened, what staff promised, and what was ignored after it.
 ///
-/// `last` is the room's last wait; `None`: it ended on a day that is not looked at any more.
-pub fn reason(verdict: Option<&Verdict>, last: Option<&Wait>, ignored: Option<Ignored>) -> String {
-    let judged = verdict.map(|verdict| judged(verdict, last));
+/// `waits` are the room's live ones, in order of opening, as far back as anybody looks.
+pub fn reason<'w>(state: &FoldState, waits: impl DoubleEndedIterator<Item = &'w Wait>) -> String {
+    let turn = state.open.iter().find(|wait| wait.kind.is_turn());
+    let last = turn.or_else(|| waits.rev().find(|wait| wait.kind.is_turn()));
+    let judged = state.verdict.as_ref().map(|verdict| judged(verdict, last));
+    let promised = state.promise().map(|promise| verdict(&promise.verdict));
+    let ignored = state.ignored;
     let passed_over = ignored.map(|ignored| format!("最后一条是{}，不计", self::ignored(ignored)));
-    judged.into_iter().chain(passed_over).collect::<Vec<_>>().join("；")
+    judged.into_iter().chain(promised).chain(passed_over).collect::<Vec<_>>().join("；")
 }
 
 fn judged(verdict: &Verdict, last: Option<&Wait>) -> String {
@@ -282,12 +305,16 @@ mod tests {
     #[test]
     fn what_was_ignored_stands_behind_the_verdict() {
         let verdict = Verdict::AsksForReply { why: Why::Text };
+        let told = |verdict: Option<&Verdict>, ignored| {
+            let state = FoldState { verdict: verdict.cloned(), ignored, ..FoldState::default() };
+            reason(&state, std::iter::empty())
+        };
         assert_eq!(
-            reason(Some(&verdict), None, Some(Ignored::AutoReply)),
+            told(Some(&verdict), Some(Ignored::AutoReply)),
             "客户发来文字，等待已结束；最后一条是自动回复，不计"
         );
-        assert_eq!(reason(None, None, Some(Ignored::Pat)), "最后一条是拍一拍，不计");
-        assert_eq!(reason(None, None, None), "");
+        assert_eq!(told(None, Some(Ignored::Pat)), "最后一条是拍一拍，不计");
+        assert_eq!(told(None, None), "");
     }
 
     #[test]

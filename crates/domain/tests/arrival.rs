@@ -7,7 +7,7 @@ mod common;
 
 use common::ledger::Ledger;
 use common::{cancel, captured_by, command, confirm, history, left, message, person, recall, rules, undo};
-use domain::fold::{FoldState, fold};
+use domain::fold::{Checkpoint, FoldState, fold};
 use domain::id::StaffName;
 use domain::oracle::Oracle;
 use domain::rules::{AnsweredBy, Stage};
@@ -20,7 +20,7 @@ const PEOPLE: [&str; 8] =
     ["客户林", "客户陈", "冒名王小售", "王小售", "李小后", "赵小助", "同事小周", "机器人"];
 /// Accounts of ours; the first captures most.
 const ACCOUNTS: [&str; 4] = ["main", "main", "main", "second"];
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 20] = [
     "在吗",
     "好的",
     "这样可以吗？",
@@ -37,6 +37,10 @@ const TEXTS: [&str; 16] = [
     "通知：收到请扣1",
     "1",
     "没有",
+    "今天还是明天？",
+    "👌",
+    "稍等，我查一下",
+    "10分钟后给您",
 ];
 
 /// One fact about a room, as the generator draws it.
@@ -239,24 +243,47 @@ proptest! {
         prop_assert_eq!(waits, expected);
     }
 
+    /// At most one wait is staff's turn, and at most one is a promise.
     #[test]
-    fn at_most_one_wait_is_open_and_waits_do_not_overlap(story in story()) {
+    fn waits_of_one_sort_do_not_overlap(story in story()) {
         let ledger = story.ledger();
         let waits = ledger.waits();
-        let open: Vec<_> = waits.iter().filter(|folded| folded.wait.outcome.is_none()).collect();
-        prop_assert!(open.len() <= 1);
-        prop_assert_eq!(open.first().map(|folded| &folded.wait), ledger.state.open.as_ref());
-        let standing = |folded: &&domain::fold::FoldedWait| {
-            folded.wait.outcome.as_ref().is_none_or(|outcome| outcome.how != Ending::Withdrawn)
-        };
-        let standing: Vec<_> = waits.iter().filter(standing).collect();
-        for pair in standing.windows(2) {
-            prop_assert!(pair[0].closed.as_ref().is_some_and(|closed| *closed < pair[1].wait.opened));
+        let open: Vec<&Wait> =
+            waits.iter().map(|folded| &folded.wait).filter(|wait| wait.outcome.is_none()).collect();
+        prop_assert_eq!(open, ledger.state.open.iter().collect::<Vec<_>>());
+        for turn in [true, false] {
+            let standing = |folded: &&domain::fold::FoldedWait| {
+                let withdrawn = |how: &Ending| *how == Ending::Withdrawn;
+                folded.wait.kind.is_turn() == turn
+                    && !folded.wait.outcome.as_ref().is_some_and(|outcome| withdrawn(&outcome.how))
+            };
+            let standing: Vec<_> = waits.iter().filter(standing).collect();
+            for pair in standing.windows(2) {
+                prop_assert!(pair[0].closed.as_ref().is_some_and(|closed| *closed <= pair[1].wait.opened));
+            }
         }
+    }
+
+    /// A fold may start again before each wait that begins while nobody waits, and from nowhere else.
+    #[test]
+    fn checkpoints_are_wholly_quiet(story in story()) {
+        let ledger = story.ledger();
+        let waits = ledger.waits();
         for folded in &waits {
-            let before = folded.before.as_ref().unwrap();
-            prop_assert!(before.open.is_none());
-            prop_assert!(before.folded_to.as_ref() < Some(&folded.wait.opened));
+            let opened = &folded.wait.opened;
+            match &folded.checkpoint {
+                Checkpoint::At(before) => {
+                    prop_assert!(before.open.is_empty());
+                    prop_assert!(before.folded_to.as_ref() < Some(opened));
+                }
+                Checkpoint::None => {
+                    let lasts = |other: &domain::fold::FoldedWait| {
+                        other.wait.opened < *opened && other.closed.as_ref().is_none_or(|closed| opened <= closed)
+                    };
+                    prop_assert!(waits.iter().any(lasts));
+                }
+                Checkpoint::AsStored => prop_assert!(false, "it is with the wait"),
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use domain::id::StaffName;
 use domain::nature::Ignored;
 use domain::rules::AnsweredBy;
 use domain::timeline::{Body, Position, Timeline};
-use domain::wait::{Ending, Wait};
+use domain::wait::{Ending, Wait, WaitKind};
 use domain::wording;
 
 fn seconds(clock: &str) -> i64 {
@@ -83,7 +83,7 @@ fn tell(wait: &Wait) -> String {
                 write!(told, " {name}（{}）", wording::role(*role)).unwrap();
             }
             Ending::Cancelled { by, .. } | Ending::Confirmed { by, .. } => write!(told, " {by}").unwrap(),
-            Ending::Withdrawn | Ending::Unobserved => {}
+            Ending::BecameRequest | Ending::Withdrawn | Ending::Unobserved => {}
         }
     }
     told
@@ -177,7 +177,7 @@ fn closing_words_open_nothing_unless_they_answer_a_question() {
     );
     any_staff(
         "09:00 王小售 可以吗？\n09:01 机器人 提示\n09:02 客户林 [系统]\n09:03 客户林 OK",
-        &["09:03 客户林 1条 等待中"],
+        &["09:03 客户林 1条 软等待"],
     );
     any_staff(
         "09:00 王小售 这样可以吗？
@@ -195,11 +195,124 @@ fn a_question_stays_open_while_the_customer_sees_to_it() {
         "09:00 王小售 这周能付款吗？
          09:01 客户林 稍等，我问下财务
          09:05 客户林 可以",
-        &["09:05 客户林 1条 等待中"],
+        &["09:05 客户林 1条 软等待"],
     );
-    any_staff("09:00 王小售 这个方案可以吗\n09:01 客户林 我再想想", &["09:01 客户林 1条 等待中"]);
+    any_staff("09:00 王小售 这个方案可以吗\n09:01 客户林 我再想想", &["09:01 客户林 1条 软等待"]);
     any_staff("09:00 王小售 方案发您了\n09:01 客户林 我再想想\n09:02 客户林 好的", &[]);
-    any_staff("09:00 王小售 可以吗？\n09:01 客户林 好的呀\n09:02 客户林 谢谢", &["09:01 客户林 2条 等待中"]);
+    any_staff("09:00 王小售 可以吗？\n09:01 客户林 好的呀\n09:02 客户林 谢谢", &["09:01 客户林 2条 软等待"]);
+}
+
+#[test]
+fn an_assent_waits_softly_until_the_customer_asks() {
+    any_staff(
+        "09:00 王小售 明天发您可以吗？
+         09:01 客户林 好的
+         09:02 客户林 谢谢
+         09:05 王小售 已安排",
+        &["09:01 客户林 2条 已回复（软等待） 09:05 王小售（售前）"],
+    );
+    any_staff(
+        "09:00 王小售 明天发您可以吗？
+         09:01 客户林 好的
+         09:02 客户陈 [表情]
+         09:03 客户林 大概几点到
+         09:04 客户林 急用
+         09:05 王小售 下午三点",
+        &["09:01 客户林 2条 软等待已转为等待 09:03", "09:03 客户林 2条 已回复 09:05 王小售（售前）"],
+    );
+    any_staff(
+        "09:00 王小售 明天发您可以吗？\n09:01 客户林 好的\n09:30 经理 消除至 09:01\n09:31 客户林 谢谢",
+        &["09:01 客户林 1条 已取消 09:30 经理"],
+    );
+    any_staff(
+        "09:00 王小售 明天发您可以吗？\n09:01 客户林 好的\n09:10 – 离群",
+        &["09:01 客户林 1条 已停止计时 09:10"],
+    );
+}
+
+#[test]
+fn what_is_taken_back_of_a_soft_wait_or_inside_one() {
+    let asked = "09:00 王小售 明天发您可以吗？\n09:01 客户林 好的\n";
+    any_staff(&format!("{asked}09:02 客户林 几点到\n09:03 客户林 撤回 09:02"), &["09:01 客户林 1条 软等待"]);
+    any_staff(&format!("{asked}09:02 客户林 几点到\n09:03 客户林 撤回 09:01"), &["09:02 客户林 1条 等待中"]);
+    any_staff(&format!("{asked}09:02 客户林 撤回 09:01"), &["09:01 客户林 1条 已撤回 09:02"]);
+    any_staff(
+        "09:00 王小售 可以吗？\n09:01 客户林 几点到\n09:02 客户林 撤回 09:01\n09:03 客户林 好的",
+        &["09:01 客户林 1条 已撤回 09:02", "09:03 客户林 1条 软等待"],
+    );
+}
+
+#[test]
+fn a_holding_reply_ends_the_wait_and_promises_another() {
+    any_staff(
+        "09:00 客户林 报价多少
+         09:01 王小售 稍等，我查一下
+         09:02 客户林 好的
+         09:10 王小售 三千元",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 1条 已兑现承诺 09:10 王小售（售前）"],
+    );
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 马上\n09:05 李小后 我问下同事\n09:06 客户林 谢谢",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 1条 已承诺待兑现"],
+    );
+    any_staff("09:00 王小售 稍等，我查一下\n09:05 客户林 好的", &[]);
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 稍等\n09:05 王小售 撤回 09:01",
+        &["09:00 客户林 1条 等待中"],
+    );
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 稍等\n09:30 经理 消除至 09:01",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 0条 已取消 09:30 经理"],
+    );
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 稍等\n09:10 – 离群",
+        &["09:00 客户林 1条 已回复 09:01 王小售（售前）", "09:01 客户林 0条 已停止计时 09:10"],
+    );
+}
+
+#[test]
+fn a_customer_who_was_promised_an_answer_may_ask_again() {
+    any_staff(
+        "09:00 客户林 报价多少
+         09:01 王小售 稍等
+         09:20 客户林 怎么样了
+         09:21 客户陈 我也想知道
+         09:25 王小售 还在查，马上
+         09:40 王小售 三千元",
+        &[
+            "09:00 客户林 1条 已回复 09:01 王小售（售前）",
+            "09:01 客户林 2条 已兑现承诺 09:40 王小售（售前）",
+            "09:20 客户林 2条 已回复 09:25 王小售（售前）",
+        ],
+    );
+    let folded =
+        folded("09:00 客户林 报价多少\n09:01 王小售 稍等\n09:20 客户林 怎么样了", AnsweredBy::AnyStaff);
+    let open: Vec<WaitKind> = folded.state.open.iter().map(|wait| wait.kind).collect();
+    assert_eq!(open, [WaitKind::Promise, WaitKind::Request]);
+    assert_eq!(folded.state.gravest().unwrap().kind, WaitKind::Request);
+    gives(
+        AnsweredBy::StageTeam,
+        "08:00 经理 指派 李小后 after-sales
+         09:00 客户林 在吗
+         09:01 王小售 稍等
+         09:02 李小后 稍等
+         09:03 王小售 您好
+         09:04 李小后 在的",
+        &["09:00 客户林 1条 已回复 09:02 李小后（售后）", "09:02 客户林 0条 已兑现承诺 09:04 李小后（售后）"],
+    );
+}
+
+#[test]
+fn a_plainly_stated_time_is_when_a_promise_is_due() {
+    let due = |said: &str| {
+        let folded = folded(&format!("09:00 客户林 报价多少\n09:01 王小售 {said}"), AnsweredBy::AnyStaff);
+        folded.state.promise().unwrap().due().map(|due| (due - common::at(0)).num_minutes())
+    };
+    assert_eq!(due("稍等"), None);
+    assert_eq!(due("半小时后给您"), Some(9 * 60 + 31));
+    assert_eq!(due("下午3点给您"), Some(15 * 60));
+    assert_eq!(due("明天给您"), Some(42 * 60));
+    assert_eq!(due("早上8点给您"), None, "that is over");
 }
 
 #[test]
@@ -382,7 +495,7 @@ fn imported_history_counts_but_does_not_alarm() {
     }
     let alarm_since = |count: usize| {
         let folded = fold(FoldState::default(), &timeline.entries()[..count], &history(AnsweredBy::AnyStaff));
-        folded.state.open.unwrap().alarm_since
+        folded.state.open[0].alarm_since
     };
     assert_eq!(alarm_since(2), None);
     assert_eq!(alarm_since(3), Some(common::at(120)));

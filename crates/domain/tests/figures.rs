@@ -7,14 +7,14 @@ mod common;
 use chrono::TimeDelta;
 use common::{at, history, message};
 use domain::calendar::Calendar;
-use domain::figures::{Figures, Quantile, Sample, figures, minutes};
+use domain::figures::{Figures, Promises, Quantile, Sample, figures, minutes};
 use domain::fold::{FoldState, fold};
 use domain::gap::{CoverageGaps, Gap};
 use domain::id::RoomKey;
 use domain::ladder::RungId;
 use domain::presence::Presence;
 use domain::rules::AnsweredBy;
-use domain::wait::{Ending, Wait};
+use domain::wait::{Ending, Wait, WaitKind};
 
 /// A wait of some seconds, answered or (for `None`) still open.
 fn wait(lasted: Option<i64>) -> Wait {
@@ -32,7 +32,7 @@ fn ended(how: Ending) -> Wait {
 }
 
 fn of(waits: &[Wait], now: i64) -> Figures {
-    let calendar = Calendar::default();
+    let calendar = Calendar::always();
     let samples = waits.iter().map(|wait| Sample { wait, in_gap: false, calendar: &calendar });
     figures(samples, &[RungId(60), RungId(300)], at(now))
 }
@@ -58,6 +58,42 @@ fn replies_are_measured_and_the_rest_is_counted() {
     assert_eq!(figures.mean, Some(TimeDelta::seconds(200)));
     assert_eq!((figures.median, figures.p90), (Some(exactly(120)), Some(exactly(669))));
     assert_eq!(figures.within, [(RungId(60), Some(0.4)), (RungId(300), Some(0.8))]);
+}
+
+#[test]
+fn soft_waits_are_counted_apart() {
+    let mut waits = [wait(Some(6_000)), wait(None), ended(Ending::Unobserved), wait(Some(30))];
+    waits[..3].iter_mut().for_each(|wait| wait.kind = WaitKind::Soft);
+    let figures = of(&waits, 9_000);
+    assert_eq!((figures.soft, figures.answered, figures.open, figures.unobserved), (3, 1, 0, 0));
+    assert_eq!((figures.over_two_minutes, figures.median), (0, Some(exactly(30))));
+}
+
+#[test]
+fn promises_are_counted_apart_from_replies() {
+    let said = |promise: &str, kept: Option<i64>| -> Vec<Wait> {
+        let mut entries =
+            vec![message("a", 0, 1, "客户林", "报价多少"), message("b", 60, 2, "王小售", promise)];
+        entries.extend(kept.map(|at| message("c", at, 3, "王小售", "三千元")));
+        let folded = fold(FoldState::default(), &entries, &history(AnsweredBy::AnyStaff));
+        folded.waits.into_iter().map(|folded| folded.wait).collect()
+    };
+    let mut waits = [
+        said("稍等", Some(660)),
+        said("10分钟后给您", Some(661)),
+        said("10分钟后给您", Some(660)),
+        said("马上", None),
+        said("马上", None),
+    ]
+    .concat();
+    waits.last_mut().unwrap().outcome = ended(Ending::Unobserved).outcome;
+    waits.push(wait(Some(30)));
+    let figures = of(&waits, 9_000);
+    assert_eq!((figures.answered, figures.held, figures.open), (6, 5, 0));
+    assert_eq!(figures.mean, Some(TimeDelta::seconds(55)));
+    let Promises { kept, open, ended, late, mean } = figures.promises;
+    assert_eq!((kept, open, ended, late), (3, 1, 1, 1));
+    assert_eq!(mean, Some(TimeDelta::nanoseconds(600_333_333_333)));
 }
 
 #[test]
@@ -90,7 +126,7 @@ fn a_wait_is_uncertain_while_it_overlaps_a_capture_gap() {
 #[test]
 fn a_wait_in_a_capture_gap_stays_out() {
     let (slow, quick) = (wait(Some(6_000)), wait(Some(30)));
-    let calendar = Calendar::default();
+    let calendar = Calendar::always();
     let sample = |wait, in_gap| Sample { wait, in_gap, calendar: &calendar };
     let figures = figures([sample(&slow, true), sample(&quick, false)], &[], at(9_000));
     assert_eq!((figures.unverified, figures.answered, figures.over_two_minutes), (1, 1, 0));
@@ -101,7 +137,7 @@ fn a_wait_in_a_capture_gap_stays_out() {
 #[test]
 fn each_wait_counts_by_its_calendar() {
     let (one, other) = (wait(Some(100)), wait(Some(100)));
-    let (always, slower) = (Calendar::default(), Calendar::half_pace());
+    let (always, slower) = (Calendar::always(), Calendar::half_pace());
     let sample = |wait, calendar| Sample { wait, in_gap: false, calendar };
     let figures = figures([sample(&one, &always), sample(&other, &slower)], &[RungId(60)], at(9_000));
     assert_eq!(figures.mean, Some(TimeDelta::seconds(75)));

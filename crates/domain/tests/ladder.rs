@@ -15,7 +15,7 @@ use domain::span::Span;
 use proptest::prelude::*;
 
 const LIVE: fn() -> WaitView =
-    || WaitView { opened_at: at(0), baseline: Some(since(0, SkipReason::Import)), closed: false };
+    || WaitView { opened_at: at(0), baseline: Some(since(0, SkipReason::Import)), closed: false, due: None };
 
 fn since(seconds: i64, reason: SkipReason) -> Baseline {
     Baseline { at: at(seconds), reason }
@@ -30,7 +30,7 @@ fn ids(seconds: &[u64]) -> BTreeSet<RungId> {
 }
 
 fn due_at(ladder: &Ladder, wait: WaitView, sent: &[u64], now: i64) -> Option<Due> {
-    due(on(ladder, &Calendar::default()), wait, &ids(sent), at(now)).due
+    due(on(ladder, &Calendar::always()), wait, &ids(sent), at(now)).due
 }
 
 fn on<'r>(ladder: &'r Ladder, calendar: &'r Calendar) -> Deadlines<'r> {
@@ -39,6 +39,25 @@ fn on<'r>(ladder: &'r Ladder, calendar: &'r Calendar) -> Deadlines<'r> {
 
 fn told(due: Option<Due>) -> Option<(u64, Vec<u64>)> {
     due.map(|due| (due.rung.0, due.superseded.iter().map(|rung| rung.0).collect()))
+}
+
+/// The first rung is due at the stated time, and the others as long after it as they stand apart.
+#[test]
+fn a_stated_time_moves_the_ladder() {
+    let ladder = rules(AnsweredBy::AnyStaff).ladders.promise;
+    let promised = WaitView { due: Some(at(10_000)), ..LIVE() };
+    let told = |sent: &[u64], now| told(due_at(&ladder, promised, sent, now));
+    assert_eq!(told(&[], 9_999), None);
+    assert_eq!(told(&[], 10_000), Some((1_800, vec![])));
+    assert_eq!(told(&[1_800], 11_799), None);
+    assert_eq!(told(&[1_800], 11_800), Some((3_600, vec![])));
+    let calendar = Calendar::default();
+    let deadlines = on(&ladder, &calendar);
+    let elapsed = |now| deadlines.elapsed(&promised, at(now)).num_seconds();
+    assert_eq!((elapsed(9_999), elapsed(10_000), elapsed(11_800)), (0, 1_800, 3_600));
+    let unstated = WaitView { due: None, ..promised };
+    assert_eq!(next_due(deadlines, unstated, &ids(&[])), Some(at(1_800)));
+    assert_eq!(deadlines.elapsed(&unstated, at(60)).num_seconds(), 60);
 }
 
 #[test]
@@ -95,7 +114,7 @@ fn nothing_that_was_due_before_the_baseline() {
     ] {
         wait.baseline = Some(since(baseline, reason));
         let Passed { due: card_due, skipped: not_sent } =
-            due(on(&report(), &Calendar::default()), wait, &ids(sent), at(now));
+            due(on(&report(), &Calendar::always()), wait, &ids(sent), at(now));
         let case = format!("{sent:?} at {now}, nothing before {baseline}");
         assert_eq!(told(card_due), card, "{case}");
         assert_eq!(
@@ -105,8 +124,8 @@ fn nothing_that_was_due_before_the_baseline() {
         );
     }
     wait.baseline = None;
-    assert_eq!(due(on(&report(), &Calendar::default()), wait, &ids(&[]), at(9_000)), Passed::default());
-    assert_eq!(next_due(on(&report(), &Calendar::default()), wait, &ids(&[])), None);
+    assert_eq!(due(on(&report(), &Calendar::always()), wait, &ids(&[]), at(9_000)), Passed::default());
+    assert_eq!(next_due(on(&report(), &Calendar::always()), wait, &ids(&[])), None);
 }
 
 #[test]
@@ -164,12 +183,12 @@ fn run(ladder: &Ladder, wait: WaitView, ticks: &[i64]) -> (Vec<u64>, Vec<u64>) {
     let mut known = BTreeSet::new();
     let (mut sent, mut superseded) = (Vec::new(), Vec::new());
     for now in ticks {
-        let Some(card) = due(on(ladder, &Calendar::default()), wait, &known, at(*now)).due else { continue };
+        let Some(card) = due(on(ladder, &Calendar::always()), wait, &known, at(*now)).due else { continue };
         known.extend(card.superseded.iter().copied().chain([card.rung]));
         superseded.extend(card.superseded.iter().map(|rung| rung.0));
         sent.push(card.rung.0);
         assert_eq!(
-            due(on(ladder, &Calendar::default()), wait, &known, at(*now)),
+            due(on(ladder, &Calendar::always()), wait, &known, at(*now)),
             Passed::default(),
             "one card a tick"
         );
@@ -200,7 +219,7 @@ proptest! {
     fn nothing_is_due_after_a_close(ladder in ladder(), now in 0_i64..100_000) {
         let closed = WaitView { closed: true, ..LIVE() };
         prop_assert_eq!(due_at(&ladder, closed, &[], now), None);
-        prop_assert_eq!(next_due(on(&ladder, &Calendar::default()), closed, &ids(&[])), None);
+        prop_assert_eq!(next_due(on(&ladder, &Calendar::always()), closed, &ids(&[])), None);
     }
 
     /// A new rung leaves the keys of all others alone, and no card goes out twice because of it.
@@ -227,7 +246,7 @@ proptest! {
     fn next_due_is_the_first_moment_at_which_something_is_due(ladder in ladder(), now in 0_i64..900) {
         let (sent, superseded) = run(&ladder, LIVE(), &[now]);
         let known: Vec<u64> = [sent, superseded].concat();
-        match next_due(on(&ladder, &Calendar::default()), LIVE(), &ids(&known)) {
+        match next_due(on(&ladder, &Calendar::always()), LIVE(), &ids(&known)) {
             None => prop_assert_eq!(due_at(&ladder, LIVE(), &known, 1_000_000), None),
             Some(next) => {
                 let next = (next - at(0)).num_seconds();

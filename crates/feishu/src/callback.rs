@@ -69,6 +69,8 @@ pub struct CardAction {
     pub chat_id: ChatId,
     /// What the button carries.
     pub value: Value,
+    /// What was chosen of a menu.
+    pub option: Option<String>,
 }
 
 /// Why a callback is not believed or cannot be used.
@@ -254,6 +256,8 @@ struct Operator {
 struct PressedAction {
     #[serde(default)]
     value: Value,
+    #[serde(default)]
+    option: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -304,6 +308,7 @@ impl Event {
             message_id: action.context.open_message_id,
             chat_id: action.context.open_chat_id,
             value: action.action.value,
+            option: action.action.option,
         })
     }
 

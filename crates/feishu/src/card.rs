@@ -80,6 +80,16 @@ pub fn button(kind: &str, label: &str, value: &Value, question: Option<(&str, &s
     button
 }
 
+/// A menu of which one option (what is shown, what comes back) is chosen; the choice calls back with `value` and the option.
+pub fn select(placeholder: &str, options: &[(String, String)], value: &Value) -> Value {
+    let options: Vec<Value> =
+        options.iter().map(|(text, option)| json!({"text": plain_text(text), "value": option})).collect();
+    json!({
+        "tag": "select_static", "placeholder": plain_text(placeholder), "options": options,
+        "behaviors": [{"type": "callback", "value": value}],
+    })
+}
+
 /// The markup that mentions a person. Ids come from the configuration; whatever could leave the tag is left out.
 pub fn mention(person: &OpenId) -> String {
     let is_safe = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');

@@ -29,7 +29,7 @@ const USED: [&str; 7] = [
 /// How far back is looked unless asked otherwise.
 const SINCE: TimeDelta = TimeDelta::hours(24);
 /// How many of the states are of cards that somebody gets or should have got.
-const FOR_SOMEBODY: usize = 6;
+const FOR_SOMEBODY: usize = 7;
 
 /// What `cards` is called with.
 #[derive(Debug, clap::Args)]

@@ -9,8 +9,8 @@ use runtime::telemetry::{self, LogFormat};
 use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
-    apply, backup, cards, check, dead_letters, demo, golive, health, import, init_vika, kubernetes,
-    recompute, roster, schema, secrets, tcp_proxy, up,
+    apply, backup, cards, check, closing, dead_letters, demo, golive, health, import, init_vika, kubernetes,
+    priority, recompute, roster, schema, secrets, tcp_proxy, up,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -55,6 +55,9 @@ enum Command {
     /// Find out who works here, for the roster in the configuration
     #[command(subcommand)]
     Roster(roster::Command),
+    /// Find closing words that the rules do not know yet
+    #[command(subcommand)]
+    Closing(closing::Command),
     /// Go live: from now on cards are sent; before, everything runs and they are only listed (in Chinese)
     Golive(golive::Args),
     /// List the cards that were sent and, before go-live, those that would have been (in Chinese)
@@ -63,6 +66,9 @@ enum Command {
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
     Import(import::Args),
+    /// Say why a room goes before others
+    #[command(subcommand)]
+    Priority(priority::Command),
     /// Count closed waits anew, by the rules that are valid for their time now
     Recompute(recompute::Args),
     /// Save database and configuration in one file, while everything runs
@@ -125,7 +131,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Demo(DemoArgs { headless, without_gateway }) => {
             let home = target.home_or(DEMO_HOME);
             let options = demo::Options { home, tools: None, headless, without_gateway };
-            demo::run(&options).await
+            Box::pin(demo::run(&options)).await
         }
         Command::Up => {
             let home = target.home_or(UP_HOME);
@@ -136,10 +142,12 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Secrets(args) => secrets::run(&args),
         Command::Check(args) => check::run(&args, target).await,
         Command::Roster(command) => roster::run(&command, target).await,
+        Command::Closing(command) => closing::run(&command, target).await,
         Command::Golive(args) => golive::run(&args, target).await,
         Command::Cards(args) => cards::run(&args, target).await,
         Command::InitVika => init_vika::run(target).await,
         Command::Import(args) => import::run(&args, target).await,
+        Command::Priority(command) => priority::run(&command, target).await,
         Command::Recompute(args) => recompute::run(&args, target).await,
         Command::Backup(args) => backup::run(&args, target).await,
         Command::Restore(args) => backup::run_restore(&args, target).await,

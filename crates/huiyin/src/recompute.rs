@@ -158,6 +158,7 @@ fn figures(wait: Option<&Wait>, zone: Tz) -> String {
         Ending::Answered { name, .. } => format!("answered by {}", on_one_line(name)),
         Ending::Cancelled { by, .. } => format!("cancelled by {}", on_one_line(by)),
         Ending::Confirmed { by, .. } => format!("confirmed as answered by {}", on_one_line(by)),
+        Ending::BecameRequest => "followed by a request".to_owned(),
         Ending::Withdrawn => "withdrawn".to_owned(),
         Ending::Unobserved => "unobserved".to_owned(),
     };

@@ -1,5 +1,6 @@
 //! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`.
 
+use chrono::TimeDelta;
 use domain::rules::Severity;
 use domain::wording;
 
@@ -16,9 +17,10 @@ pub(crate) const VIKA_IS_OFF: &str =
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
 
 /// What became of a card: the state as it is stored, in words. The second half is of cards that nobody gets.
-pub(crate) const STATES: [(&str, &str); 9] = [
+pub(crate) const STATES: [(&str, &str); 10] = [
     ("rehearsed", "将会发送"),
     ("pending", "等待发送"),
+    ("held", "推迟：有人在处理，或本人推迟"),
     ("sending", "正在发送"),
     ("sent", "已发送"),
     ("parked", "搁置：不知道是否送达"),
@@ -74,6 +76,21 @@ pub(crate) fn cards_since(count: usize, since: &str) -> String {
     format!("{since} 以来的卡片：{count} 张")
 }
 
+/// What was looked at, and what is to be done with what follows.
+pub(crate) fn closing_candidates(since: &str, count: usize) -> String {
+    if count == 0 {
+        return format!("{since} 以来没有反复被取消的话");
+    }
+    format!(
+        "{since} 以来反复被取消的话：{count} 句。确认客户这样说时不用回复的，加进 rules.phrases.closing："
+    )
+}
+
+/// A line that may be a closing word.
+pub(crate) fn closing_candidate(phrase: &str, times: usize, rooms: usize) -> String {
+    format!("  {phrase}  取消 {times} 次，{rooms} 个群")
+}
+
 pub(crate) fn phase(live: bool, since: Option<&str>) -> String {
     let since = since.map(|since| format!("（{since} 起）")).unwrap_or_default();
     if live {
@@ -89,6 +106,21 @@ pub(crate) fn announced(live: bool, at: &str) -> String {
 
 pub(crate) fn is_past(at: &str) -> String {
     format!("--at {at} 已经过去：请填一个将来的时间，或者不写 --at（现在就生效）")
+}
+
+/// The priority of a room, and how long somebody waits there.
+pub(crate) fn priority_of(room: &str, points: u32, waited: Option<TimeDelta>) -> String {
+    let waiting = match waited {
+        Some(waited) => format!("客户已等 {}", wording::duration(waited)),
+        None => "没有人在等".to_owned(),
+    };
+    format!("{room}：优先级 {points}（{waiting}）")
+}
+
+/// Whether a rule of priority holds.
+pub(crate) fn priority_rule(holds: bool, points: u32, reason: &str) -> String {
+    let mark = if holds { '✔' } else { '·' };
+    format!("{mark} +{points} {reason}")
 }
 
 #[cfg(test)]

@@ -78,6 +78,8 @@ create table waits (
     opened_seq       bigint      not null,
     customer         text        not null,
     customer_name    text        not null,
+    -- What is waited for: request, soft (a mere assent to a question of staff), or promise (of an answer, by staff). domain::wait::WaitKind.
+    kind             text        not null,
     verdict          jsonb       not null,
     owner            text,
     stage            text        not null,
@@ -85,7 +87,7 @@ create table waits (
     messages         integer     not null,
     last_customer_at timestamptz not null,
     alarm_since      timestamptz,
-    -- open, answered, cancelled, confirmed, withdrawn, unobserved; void: its opening asks for nothing any more.
+    -- open, answered, cancelled, confirmed, became_request, withdrawn, unobserved; void: its opening asks for nothing any more.
     state            text        not null,
     closed_at        timestamptz,
     -- domain::wait::Outcome as JSON.
@@ -93,7 +95,8 @@ create table waits (
     -- The wait that its opening lies in since a re-fold. A row is never deleted.
     replaced_by      text,
     -- The wholly quiet fold state just before the opening, as JSON of domain::fold::FoldState: where a re-fold can start.
-    -- Null only in a proposed row of an upsert that keeps what stands there.
+    -- Empty where another wait was open, so that the state was not quiet. Null only in a proposed row of an
+    -- upsert that keeps what stands there.
     before           text,
     -- When an import or rules with a past `valid_from` last made the wait, opened it again or moved it to another stage:
     -- cards that would have been due before are not sent.

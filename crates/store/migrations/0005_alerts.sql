@@ -84,9 +84,12 @@ create table notifications (
     due_at            timestamptz not null,
     created_at        timestamptz not null,
     -- rehearsed: would have been sent, before go-live. skipped: its time had passed before it could be due. parked: nobody
-    -- knows whether it was sent, and it must not be sent again. failed: the address does not take it.
+    -- knows whether it was sent, and it must not be sent again. failed: the address does not take it. held: its reader is
+    -- left alone until `held_until`; then it is pending again.
     state             text        not null check (state in ('pending', 'sending', 'sent', 'parked', 'failed', 'superseded',
-                                                            'obsolete', 'rehearsed', 'skipped')),
+                                                            'obsolete', 'rehearsed', 'skipped', 'held')),
+    -- When its reader is no longer left alone; it stays when that is over.
+    held_until        timestamptz,
     -- Why it was skipped, as domain::ladder::SkipReason.
     skipped_because   text,
     form              text        not null default 'full',
@@ -135,6 +138,7 @@ create unique index notifications_delivery_key on notifications (channel, delive
 create index notifications_queue on notifications (channel, address, id) where state in ('pending', 'sending');
 create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;
+create index notifications_held on notifications (held_until) where state = 'held';
 create index notifications_follows on notifications (follows);
 create index notifications_room on notifications (room, created_at);
 create index notifications_undelivered on notifications (state) where state in ('parked', 'failed');
@@ -159,6 +163,10 @@ create table notification_actions (
     round        integer     not null,
     by           text        not null,
     at           timestamptz not null,
+    -- Until when it holds; null: it is done with.
+    until        timestamptz,
+    -- Whom it is about, by roster label: the owner who was handed the room, or the one whose reminders a claim holds back.
+    about        text,
     primary key (notification, action, round)
 );
 

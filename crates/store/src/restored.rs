@@ -24,6 +24,10 @@ pub async fn put_right(connection: &mut PgConnection) -> Result<PutRight, sqlx::
     .execute(&mut *connection)
     .await?
     .rows_affected();
+    // Whoever was left alone then may have been told since.
+    sqlx::query!("update notifications set state = 'superseded' where state = 'held'")
+        .execute(&mut *connection)
+        .await?;
     // What the sheets hold now is not what they held then. The cells stay: what managers' columns were made with is what
     // their next edit is compared with.
     let rows = sqlx::query!("update vika_sync_rows set version = $1, due_at = null", OUTDATED)

@@ -42,7 +42,9 @@ pub fn config(bus_url: &str) -> Result<Config> {
                 }
             ],
             "phrases": { "version": 1, "closing": ["好", "好的", "OK", "收到", "谢谢", "辛苦了", "👌", "[OK]"] },
-            "ladders": { "pre_sales": ladder, "after_sales": ladder }
+            "ladders": { "pre_sales": ladder, "after_sales": ladder },
+            // Tests move the clock as they like, over nights and weekends. Those of calendars name their own.
+            "calendars": { "pre_sales": "always", "after_sales": "always" }
         },
         "database": { "passwords": {} },
         "bus": { "url": bus_url, "passwords": bus_passwords },

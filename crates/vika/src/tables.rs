@@ -149,6 +149,8 @@ table! {
         Stage "群聊阶段" Line, Huiyin;
         WaitState "等待状态" Line, Huiyin;
         Level "当前级别" Line, Huiyin;
+        Priority "优先级" Number(0), Huiyin;
+        PriorityReason "优先原因" Lines, Huiyin;
         LastSpeaker "最后说话者" Line, Huiyin;
         LastLine "最后一句话" Lines, Huiyin;
         LastThreeLines "最近三句" Lines, Huiyin;

@@ -13,6 +13,13 @@ use crate::wording;
 /// How long 不用回复 can be taken back.
 pub const UNDO_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
+/// For how many working minutes somebody who sees to a wait has the others left alone.
+pub const CLAIM_MINUTES: u64 = 15;
+/// For how many working minutes one's own cards of a wait can be put off.
+pub const SNOOZE_MINUTES: [u64; 3] = [15, 30, 60];
+/// How often, each wait.
+pub const SNOOZES: usize = 2;
+
 /// A button. Cards already sent carry these names, and the store has them: they must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -23,6 +30,12 @@ pub enum ActionKind {
     Answered,
     /// 撤销: what was said of the wait, that it needs no reply, is taken back.
     Undo,
+    /// 我来处理: whoever presses sees to the wait.
+    Claim,
+    /// 稍后提醒: the private cards of the wait are to wait.
+    Snooze,
+    /// 转交: the room gets another owner.
+    Assign,
 }
 
 impl ActionKind {
@@ -50,7 +63,7 @@ impl ActionKind {
                 command: CommandKind::ConfirmAnswered { wait, seen_up_to },
                 confirmed: wording::TOAST_CONFIRMED,
             }),
-            Self::Undo => None,
+            Self::Undo | Self::Claim | Self::Snooze | Self::Assign => None,
         }
     }
 }
@@ -87,6 +100,8 @@ const PREFIX: &str = "feishu:";
 /// What ends the id of 已回复, or of 撤销.
 const ANSWERED: &str = ":answered";
 const UNDO: &str = ":undo";
+/// What ends the id of 转交.
+const ASSIGN: &str = ":assign";
 
 /// The action 不用回复.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +129,11 @@ pub fn undo(cancel: &CommandId) -> CommandId {
     CommandId(format!("{cancel}{UNDO}"))
 }
 
+/// The command of 转交, by the event of the press: each is a choice of its own, and taken once.
+pub fn assign(event: &str) -> CommandId {
+    CommandId(format!("{PREFIX}{event}{ASSIGN}"))
+}
+
 /// The action 不用回复 that asked for this; `None`: it was asked for in another way.
 pub fn cancel_of(command: &CommandId) -> Option<Cancel> {
     let rest = command.as_str().strip_prefix(PREFIX)?;
@@ -138,7 +158,8 @@ mod tests {
         let cancel = Cancel { card: card.clone(), undone: 0 }.command();
         let ids =
             ["feishu:x", "vika:rec1:1", "feishu:al-1:answered", "", "feishu:"].map(|id| CommandId(id.into()));
-        for other in ids.iter().chain([&answered(&card), &undo(&cancel), &CommandId(format!("{cancel}:0"))]) {
+        let made = [answered(&card), undo(&cancel), assign("al-1"), assign(card.as_str())];
+        for other in ids.iter().chain(&made).chain([&CommandId(format!("{cancel}:0"))]) {
             assert_eq!(cancel_of(other), None, "{other}");
         }
     }

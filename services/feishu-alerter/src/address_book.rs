@@ -2,7 +2,7 @@
 //! configuration. People change by new rules, without a restart; the public chat with one.
 
 use domain::id::StaffName;
-use domain::rules::{Audience, RosterEntry, Rules};
+use domain::rules::{Audience, RosterEntry, Rules, Stage};
 use feishu::OpenId;
 use runtime::config::Feishu;
 use store::alerts::notifications::Address;
@@ -44,7 +44,7 @@ impl<'a> AddressBook<'a> {
 
     /// Whether somebody is reached by themselves there.
     pub fn is_of_somebody(self, to: &Address) -> bool {
-        self.roster.iter().filter_map(RosterEntry::feishu_chat).any(|chat| feishu_chat(chat) == *to)
+        self.of_chat(to).is_some()
     }
 
     /// Where a rung is notified, without repeats. Nowhere: nobody owns the room and the rung is not for the public.
@@ -60,6 +60,32 @@ impl<'a> AddressBook<'a> {
     /// The account by which a member of staff is mentioned.
     pub fn account(self, name: &StaffName) -> Option<OpenId> {
         self.entry(name)?.feishu_account().map(OpenId::new)
+    }
+
+    /// The stage that somebody's team works in, if it works in one.
+    pub fn team(self, name: &StaffName) -> Option<Stage> {
+        self.entry(name)?.team.stage()
+    }
+
+    /// Whose own chat this is.
+    pub fn of_chat(self, to: &Address) -> Option<&'a RosterEntry> {
+        let theirs = |entry: &&RosterEntry| entry.feishu_chat().is_some_and(|chat| feishu_chat(chat) == *to);
+        self.roster.iter().find(theirs)
+    }
+
+    /// Somebody of the roster, by their label.
+    pub fn known(self, name: &str) -> Option<&'a StaffName> {
+        self.roster.iter().map(|entry| &entry.name).find(|known| known.as_str() == name)
+    }
+
+    /// Everybody who can own a room, but for one, by roster label.
+    pub fn others_than(self, owner: Option<&StaffName>) -> Vec<String> {
+        let can_own = self.roster.iter().filter(|entry| entry.team.stage().is_some());
+        can_own
+            .map(|entry| &entry.name)
+            .filter(|name| Some(*name) != owner)
+            .map(ToString::to_string)
+            .collect()
     }
 
     /// Whose account this is.

@@ -37,6 +37,7 @@ use crate::actions::ActionServer;
 use crate::channel::Channel;
 use crate::channel::feishu::Feishu;
 use crate::outbox::Deliverer;
+use crate::planner::Wake;
 
 /// Where tests can end the service; see [`runtime::fault`].
 pub mod point {
@@ -72,9 +73,10 @@ pub async fn run_beside(
     let http =
         runtime::http::client_within(ctx.clock.real(CALL_DEADLINE)).context("the HTTP client for Feishu")?;
     let client = Arc::new(client(&ctx, &http));
-    let actions = ActionServer::bind(ctx.clone(), client.clone(), rules.clone()).await?;
     let (changed, made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let pending = Arc::new(Changes::default());
+    let wake = Wake { pending: pending.clone(), changed: changed.clone() };
+    let actions = ActionServer::bind(ctx.clone(), client.clone(), rules.clone(), wake).await?;
     let feishu: Arc<dyn Channel> = Arc::new(Feishu::new(client.clone()));
     let channels = std::iter::once(feishu).chain(others);
     let deliverer = Deliverer::new(ctx.clone(), channels, rules.clone(), made.clone());

@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Weekday};
+use domain::rules::{Stage, Who};
 
-/// The title that users know from the original, before level and time.
-pub const OVERDUE: &str = "超时提醒⏰";
-/// Title of the card that asks for an owner.
-pub const OWNER_WANTED: &str = "请指定负责人⏰";
+/// What the card says that asks for an owner, before the room.
+pub const OWNER_WANTED: &str = "请指定负责人";
 /// A line in the place of a card that a higher level's followed.
 pub const ESCALATED: &str = "⏫ 已升级";
 /// What follows in it after the room.
@@ -29,8 +28,16 @@ pub const WITHDRAWN: &str = "↩️ 客户已撤回";
 pub const UNOBSERVED: &str = "⏹️ 已停止计时";
 /// Somebody said that there was a reply while nobody saw it.
 pub const CONFIRMED: &str = "✅ 已确认回复";
-/// Title in the place of [`OVERDUE`] when nobody knows whether the customer was answered: it asks and does not blame.
-pub const TO_VERIFY: &str = "请核实是否已回复⏰";
+/// The same when nobody knows whether the customer was answered: it asks and does not blame.
+pub const TO_VERIFY: &str = "请核实是否已回复";
+/// The same of a soft wait: nobody is late.
+pub const ASSENTED: &str = "客户已应答，请看一下是否需要跟进";
+/// The same of a promise.
+pub const PROMISED: &str = "承诺待兑现";
+/// The same of a promise with a time.
+pub const PROMISE_DUE: &str = "约定时间已到，承诺待兑现";
+/// A customer who had only assented asked for something.
+pub const BECAME_REQUEST: &str = "➡️ 客户已提出要求";
 /// Title when our account left a room.
 pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
@@ -46,15 +53,13 @@ pub const TAG_OPEN: &str = "未处理";
 pub const TAG_UNVERIFIED: &str = "待核实";
 
 /// Labels in the card.
-pub const CUSTOMER: &str = "客户";
-pub const ROOM: &str = "群聊";
+pub const CUSTOMER: &str = "客户：";
 pub const OWNER: &str = "负责人";
-/// Since when the customer waits.
-pub const SINCE: &str = "开始等待";
+/// Beside a time where the clock stood still meanwhile.
+pub const WORKING_TIME_ONLY: &str = "（只算工作时间）";
 /// Since when our account is not in the room.
 pub const LEFT_AT: &str = "移出时间";
 pub const LEFT_BY: &str = "操作人";
-pub const LAST_LINES: &str = "最近消息";
 /// The search marker, in a panel that is folded.
 pub const MARKER: &str = "编号";
 
@@ -87,6 +92,18 @@ pub const CONFIRM_TEXT: &str = "这次等待会结束（表格里记为「已取
 /// The button of a wait that was just cancelled on a card.
 pub const UNDO: &str = "撤销「不用回复」";
 
+/// The button of whoever sees to a wait.
+pub const CLAIM: &str = "我来处理";
+/// What stands on the menu of how long one's own reminders wait.
+pub const SNOOZE: &str = "稍后提醒我…";
+/// What stands on the menu of whom the room can be handed to.
+pub const ASSIGN: &str = "转交给…";
+
+/// After whoever took 不用回复 back.
+pub const UNDONE: &str = " 撤销了「不用回复」";
+/// Between who handed a room over and to whom.
+pub const ASSIGNED_TO: &str = " 转交给 ";
+
 /// Answers to a press.
 pub const TOAST_DONE: &str = "已记录：不用回复，不再提醒";
 /// 已回复 was pressed.
@@ -103,6 +120,12 @@ pub const TOAST_NOTHING_TO_UNDO: &str = "没有可撤销的「不用回复」";
 pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
 /// A button of an old card.
 pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
+/// 稍后提醒 was pressed in the chat of somebody else.
+pub const TOAST_NOT_YOURS: &str = "只能推迟自己的提醒";
+/// 稍后提醒 was pressed too often.
+pub const TOAST_SNOOZED_ENOUGH: &str = "每次等待最多推迟两次，请尽快回复客户";
+/// 我来处理 was pressed again by the same person.
+pub const TOAST_CLAIMED_ALREADY: &str = "已经记录：您来处理";
 /// We could not do it just now.
 pub const TOAST_FAILED: &str = "暂时无法处理，请稍后再试";
 
@@ -111,34 +134,67 @@ pub const CANCEL_REASON: &str = "卡片按钮：不用回复";
 /// In the place of a name that we do not know.
 pub const SOMEBODY: &str = "飞书用户";
 
+/// "周五"
+pub const fn weekday(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Mon => "周一",
+        Weekday::Tue => "周二",
+        Weekday::Wed => "周三",
+        Weekday::Thu => "周四",
+        Weekday::Fri => "周五",
+        Weekday::Sat => "周六",
+        Weekday::Sun => "周日",
+    }
+}
+
 /// "已回复：产品交流群"
 pub fn in_room(what: &str, room: &str) -> String {
     format!("{what}：{room}")
 }
 
-/// "已等 20 分钟"
-pub fn waited(threshold: Duration) -> String {
-    format!("已等 {}", span(threshold))
+/// The level and how long the customer has waited, before everything else: "【橙色·20分钟】".
+pub fn level(colour: &str, threshold: Duration) -> String {
+    format!("【{colour}·{}】", span(threshold).replace(' ', ""))
 }
 
-/// "客户提问已过 20 分钟", where nobody knows whether the customer still waits.
-pub fn asked(threshold: Duration) -> String {
-    format!("客户提问已过 {}", span(threshold))
+/// "王总（云帆科技）", or the name alone.
+pub fn of_corporation(name: &str, corporation: &str) -> String {
+    if corporation.is_empty() { format!("{name} ") } else { format!("{name}（{corporation}）") }
 }
 
-/// The level beside the waiting time: "【橙色】".
-pub fn level(colour: &str) -> String {
-    format!("【{colour}】")
+/// "10:42 起等待", after the customer.
+pub fn waits_since(time: &str) -> String {
+    format!("{time} 起等待")
 }
 
-/// "小林 已回复，用时 12 分钟"
+/// "10:42 得到承诺", after the customer; with the time that was named: "10:42 得到承诺，约定 15:00".
+pub fn promised_at(time: &str, due: Option<&str>) -> String {
+    let due = due.map(|due| format!("，约定 {due}")).unwrap_or_default();
+    format!("{time} 得到承诺{due}")
+}
+
+/// What follows a soft wait has cards of its own.
+pub fn became_request() -> String {
+    "客户随后提出了要求，另行计时".to_owned()
+}
+
+/// "（售前）", after the owner.
+pub fn of_team(team: Stage) -> String {
+    let team = match team {
+        Stage::PreSales => "售前",
+        Stage::AfterSales => "售后",
+    };
+    format!("（{team}）")
+}
+
+/// "已回复 · 小林 · 12 分钟"
 pub fn answered_by(who: &str, after: Duration) -> String {
-    format!("{who} 已回复，用时 {}", span(after))
+    format!("已回复 · {who} · {}", span(after))
 }
 
-/// "小林 已回复（采集曾中断，用时不计入统计）"
+/// "已回复 · 小林 · 采集曾中断，用时不计入统计"
 pub fn answered_unverified(who: &str) -> String {
-    format!("{who} 已回复（采集曾中断，用时不计入统计）")
+    format!("已回复 · {who} · 采集曾中断，用时不计入统计")
 }
 
 /// "小林 确认采集中断期间已回复，不计入统计"
@@ -166,9 +222,17 @@ pub fn unanswered_title(count: i64) -> String {
     format!("📋 还有 {count} 位客户在等回复")
 }
 
-/// "• 产品交流群：王小样，负责人 小林，已等 51 小时", names already made safe.
-pub fn unanswered_line(room: &str, customer: &str, owner: &str, waited: Duration) -> String {
-    format!("• {room}：{customer}，负责人 {owner}，已等 {}", span(waited))
+/// "• 产品交流群：王小样，负责人 小林，11-20 17:30 起等待，已等 1 小时 3 分钟（售前客户 +10）", names already made safe.
+pub fn unanswered_line(
+    room: &str,
+    customer: &str,
+    owner: &str,
+    since: &str,
+    waited: Duration,
+    because: &str,
+) -> String {
+    let because = if because.is_empty() { String::new() } else { format!("（{because}）") };
+    format!("• {room}：{customer}，负责人 {owner}，{since} 起等待，已等 {}{because}", span(waited))
 }
 
 /// "另有 5 位，未列出"
@@ -176,14 +240,15 @@ pub fn and_more(count: i64) -> String {
     format!("另有 {count} 位，未列出")
 }
 
-/// What the list is and until when it counts.
-pub fn unanswered_note(at: &str) -> String {
-    format!("截至 {at}。这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
+/// What the list is and until when it counts; `working_time`: some of those on it have waited outside of working hours too.
+pub fn unanswered_note(at: &str, working_time: bool) -> String {
+    let counted = if working_time { "「已等」只算工作时间。" } else { "" };
+    format!("截至 {at}。{counted}这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
 }
 
-/// "小林 标记为不用回复"
+/// "不用回复 · 小林"
 pub fn cancelled_by(who: &str) -> String {
-    format!("{who} 标记为不用回复")
+    format!("不用回复 · {who}")
 }
 
 /// The customer took the message back.
@@ -204,6 +269,62 @@ pub fn void() -> String {
 /// The rules exclude the room.
 pub fn excluded() -> String {
     "这个群已被排除，不再提醒".to_owned()
+}
+
+/// "15 分钟"
+pub fn minutes(minutes: u64) -> String {
+    span(Duration::from_secs(minutes * 60))
+}
+
+/// After whoever sees to a wait: " 来处理（至 10:57）"
+pub fn claimed(until: &str) -> String {
+    format!(" 来处理（至 {until}）")
+}
+
+/// After whoever put their own cards off: " 推迟了自己的提醒（至 10:57）"
+pub fn snoozed(until: &str) -> String {
+    format!(" 推迟了自己的提醒（至 {until}）")
+}
+
+/// 我来处理 was pressed.
+pub fn toast_claimed(until: &str) -> String {
+    format!("已记录：您来处理，至 {until}；到时还没有回复，会继续提醒负责人")
+}
+
+/// 我来处理 was pressed while somebody else sees to it.
+pub fn toast_claimed_by(who: &str, until: &str) -> String {
+    format!("{who} 正在处理（至 {until}）")
+}
+
+/// 稍后提醒 was pressed.
+pub fn toast_snoozed(until: &str) -> String {
+    format!("已推迟到 {until}；公共群的提醒不受影响")
+}
+
+/// 转交 was pressed.
+pub fn toast_assigned(to: &str) -> String {
+    format!("已提交：转交给 {to}")
+}
+
+/// 转交 was pressed for whoever owns the room.
+pub fn toast_owner_already(owner: &str) -> String {
+    format!("已经由 {owner} 负责")
+}
+
+/// The button was pressed by somebody who may not.
+pub fn toast_may_not(who: &[Who]) -> String {
+    let named = who.iter().map(|who| match who {
+        Who::Owner => "负责人",
+        Who::Manager => "经理",
+        Who::Roster => "名单里的同事",
+        Who::Anyone => "所有人",
+    });
+    let named: Vec<&str> = named.collect();
+    if named.is_empty() {
+        "这个按钮已停用".to_owned()
+    } else {
+        format!("您不能点这个按钮：只有{}可以", named.join("、"))
+    }
 }
 
 /// "已由 小林 处理", for a second press.

@@ -492,10 +492,8 @@ fn fold_on(
 ) -> Result<domain::fold::Folded, Failure> {
     let opened_before = state.open.clone();
     let mut folded = guarded(state, entries.iter().map(|new| &new.entry), rules)?;
-    // Of the wait that was open before, its counts are kept in the room's state.
-    folded
-        .waits
-        .retain(|folded| opened_before.as_ref().is_none_or(|open| !open.equals_but_for_counts(&folded.wait)));
+    // Of the waits that were open before, the counts are kept in the room's state.
+    folded.waits.retain(|folded| !opened_before.iter().any(|open| open.equals_but_for_counts(&folded.wait)));
     Ok(folded)
 }
 

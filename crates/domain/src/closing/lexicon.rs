@@ -7,7 +7,7 @@ use super::kinds::{KINDS, Kind};
 use crate::text::plain;
 
 /// Raised whenever the lexicon or the grammar changes; stored with each judged text.
-pub const LEXICON_VERSION: u32 = 2;
+pub const LEXICON_VERSION: u32 = 3;
 
 const TEXT: &str = include_str!("lexicon.txt");
 

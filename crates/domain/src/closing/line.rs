@@ -13,6 +13,10 @@ use crate::text::plain;
 const LONGEST_CLOSING: usize = Phrases::LONGEST;
 /// The longest name behind an `@`, in characters.
 const LONGEST_MENTION: usize = 20;
+/// Stickers that say yes, in plain form.
+const NODS: [&str; 9] = ["👌", "👍", "🆗", "🙆", "✅", "[ok]", "[强]", "[好的]", "[好]"];
+/// Closing words with which a customer reports what staff wait for.
+const REPORTS: [&str; 8] = ["好了", "好啦", "可以了", "行了", "搞定", "完成", "ok了", "成了"];
 /// What WeChat puts behind a mentioned name.
 const BEHIND_MENTION: char = '\u{2005}';
 
@@ -36,7 +40,7 @@ pub fn classify(text: &str, rules: &Rules) -> (Class, Invitations) {
         return request;
     }
     if line.only_stickers() {
-        return (Class::LoneSticker, Invitations::default());
+        return (Class::LoneSticker { assents: line.nods() }, Invitations::default());
     }
     let reads = |scope| lines.iter().find(|line| line.reads(scope)).copied();
     for (scope, manner) in [
@@ -45,14 +49,22 @@ pub fn classify(text: &str, rules: &Rules) -> (Class, Invitations) {
         (Scope::Thinking, Manner::Thinking),
     ] {
         if let Some(line) = reads(scope) {
-            return (Class::Closing { phrase: line.phrase(manner), manner }, Invitations::default());
+            let reports = Invitations { report: reports(&chars), ..Invitations::default() };
+            return (Class::Closing { phrase: line.phrase(manner), manner }, reports);
         }
     }
     let accepts = Invitations {
         further_help: reads(Scope::NothingFurther).is_some(),
         sign: reads(Scope::Sign).is_some(),
+        report: false,
     };
     (Class::Request, accepts)
+}
+
+/// Whether a closing also says that something is done.
+fn reports(chars: &[char]) -> bool {
+    let line: String = chars.iter().collect();
+    REPORTS.iter().any(|word| line.contains(word))
 }
 
 /// The words that the rules add to the lexicon: a company's phrases, and the names of its staff.
@@ -67,7 +79,7 @@ fn own_lexicon(rules: &Rules) -> Vec<(Kind, Vec<char>)> {
 }
 
 /// The plain characters of a text, runs of blanks as one, without the names behind `@`, which address somebody.
-fn without_mentions(text: &str) -> impl Iterator<Item = char> {
+pub fn without_mentions(text: &str) -> impl Iterator<Item = char> {
     let mut rest = text.trim();
     let mut blank = true;
     std::iter::from_fn(move || {
@@ -178,6 +190,12 @@ impl<'c> Line<'c> {
             }
         }
         sticker
+    }
+
+    /// Whether one of its stickers assents, as a word would.
+    fn nods(&self) -> bool {
+        let text: String = self.chars.iter().collect();
+        NODS.iter().any(|nod| text.contains(nod))
     }
 
     fn grammar(&self, scope: Scope) -> Grammar<'_> {

@@ -1,5 +1,6 @@
 //! What staff say before a customer's line: a question that the line answers, or a mere invitation.
 
+use std::collections::BTreeSet;
 use std::ops::BitOrAssign;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct Invitations {
     /// 收到请扣1: 1 ends the matter.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sign: bool,
+    /// 好了跟我说一声: 好了 is what staff wait for, and does not end the matter.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub report: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -26,7 +30,7 @@ const fn is_false(flag: &bool) -> bool {
 impl Invitations {
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
-        !self.further_help && !self.sign
+        !self.further_help && !self.sign && !self.report
     }
 
     /// Whether one of these accepts one of those.
@@ -39,6 +43,7 @@ impl BitOrAssign for Invitations {
     fn bitor_assign(&mut self, other: Self) {
         self.further_help |= other.further_help;
         self.sign |= other.sign;
+        self.report |= other.report;
     }
 }
 
@@ -212,6 +217,11 @@ const OFFERS: [(&str, &str); 29] = [
     ("any other question", ""),
     ("还需要", "帮"),
 ];
+/// Behind these 还是 chooses nothing: 我还是明天发您.
+const NOT_BEFORE_CHOICE: [&str; 14] =
+    ["我", "们", "您", "你", "他", "她", "那", "就", "都", "要不", "但", "不过", "现在", "目前"];
+/// Behind 哪 these ask for no one of several.
+const NOT_WHICH: [&str; 6] = ["里", "儿", "能", "怕", "有", "会"];
 /// Calls for a sign.
 const SIGNS: [&str; 14] = [
     "扣1",
@@ -230,10 +240,35 @@ const SIGNS: [&str; 14] = [
     "收到的回",
 ];
 
+/// What stands before the thing that a sign is: 扣1.
+const BEFORE_SIGN: [&str; 8] = ["扣个", "扣", "回复", "回个", "回", "打个", "打", "按"];
+/// What comes first, in a sentence that asks to be told of it.
+const ONCE_DONE: [&str; 12] =
+    ["好了", "完了", "弄好", "弄完", "搞定", "完成", "成功", "可以了", "到了", "收到", "之后", "以后"];
+/// How it is to be told.
+const TELL: [&str; 14] = [
+    "跟我说",
+    "和我说",
+    "告诉我",
+    "说一声",
+    "吱一声",
+    "喊我",
+    "叫我",
+    "通知我",
+    "告知我",
+    "回我",
+    "回复我",
+    "call我",
+    "踢我",
+    "知会",
+];
+
 /// What a message asks for.
 pub struct Asked {
     /// It contains a question that an answer has to be acted on.
     pub question: bool,
+    /// It names several things to choose from, or leaves the choice among several open.
+    pub alternatives: bool,
     /// What it invites to.
     pub invites: Invitations,
 }
@@ -241,16 +276,21 @@ pub struct Asked {
 /// Reads a message as one of staff.
 pub fn asked(text: &str) -> Asked {
     let own: String = without_links(own_words(text)).chars().filter_map(plain).collect();
-    let mut asked = Asked {
-        question: false,
-        invites: Invitations { further_help: false, sign: SIGNS.iter().any(|sign| own.contains(sign)) },
+    // 报周六扣1，报周日扣2 is a choice.
+    let choice = signs(&own) > 1;
+    let invites = Invitations {
+        further_help: false,
+        sign: !choice && SIGNS.iter().any(|sign| own.contains(sign)),
+        report: asks_to_be_told(&own),
     };
+    let mut asked = Asked { question: choice, alternatives: choice, invites };
     let mut sentence = String::new();
     for c in own.chars().chain(['\n']) {
         let end = matches!(c, '。' | '!' | ';' | '\n' | '…' | ',' | '?' | '~' | '～' | '、');
         let end = end || c == ' ' && sentence.ends_with(|c: char| !c.is_ascii());
         if end {
             let offer = is_offer(&sentence);
+            asked.alternatives |= offers_a_choice(&sentence);
             asked.invites.further_help |= offer;
             let marked = c == '?' && !sentence.is_empty();
             asked.question |= c == '?' && own.trim().chars().all(|c| c == '?');
@@ -263,11 +303,46 @@ pub fn asked(text: &str) -> Asked {
     asked
 }
 
+/// How many different signs a message calls for.
+fn signs(own: &str) -> usize {
+    let behind = BEFORE_SIGN.iter().flat_map(|word| {
+        own.match_indices(word).filter_map(|(place, word)| own[place + word.len()..].chars().next())
+    });
+    behind.filter(char::is_ascii_digit).collect::<BTreeSet<_>>().len()
+}
+
+/// 好了跟我说一声: something first, and then a word of it.
+fn asks_to_be_told(own: &str) -> bool {
+    let done = ONCE_DONE.iter().filter_map(|done| own.find(done)).min();
+    done.is_some_and(|place| TELL.iter().any(|tell| own[place..].contains(tell)))
+}
+
 /// Links hold question marks that ask nothing.
 fn without_links(text: &str) -> String {
     let link = |word: &&str| !(word.contains("://") || word.starts_with("www."));
     let lines = text.lines().map(|line| line.split(' ').filter(link).collect::<Vec<_>>().join(" "));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a sentence names several things to choose from: 今天还是明天, 微信或者电话, 哪个, 微信/支付宝.
+fn offers_a_choice(sentence: &str) -> bool {
+    let behind = |word: &str, not: &[&str]| {
+        let mut behind = sentence.match_indices(word).map(|(place, word)| &sentence[place + word.len()..]);
+        behind.any(|behind| !not.iter().any(|begin| behind.starts_with(begin)))
+    };
+    let or = sentence.match_indices("还是").any(|(place, _)| {
+        let before = sentence[..place].trim_end();
+        !before.is_empty() && !NOT_BEFORE_CHOICE.iter().any(|end| before.ends_with(end))
+    });
+    or || behind("或", &["许"]) || behind("要么", &[]) || behind("哪", &NOT_WHICH) || has_slash(sentence)
+}
+
+/// 微信/支付宝, but no date and no link.
+fn has_slash(sentence: &str) -> bool {
+    let wide = |c: Option<char>| c.is_some_and(|c| !c.is_ascii());
+    sentence.match_indices('/').any(|(place, slash)| {
+        wide(sentence[..place].chars().next_back()) && wide(sentence[place + slash.len()..].chars().next())
+    })
 }
 
 fn is_offer(sentence: &str) -> bool {

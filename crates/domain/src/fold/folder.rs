@@ -1,9 +1,10 @@
 //! The fold itself, one entry at a time. What changes with every entry is kept as a reference and copied only when a
 //! state is handed out, since a room folds far more messages than it opens waits.
 
-use super::{FoldState, Folded, FoldedWait, LastSpeaker, PresenceChange};
+use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, PresenceChange};
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
+use crate::closing::holding::Holding;
 use crate::closing::{Before, Invitations, Verdict, judge};
 use crate::id::WaitId;
 use crate::message::MessageKind;
@@ -11,7 +12,7 @@ use crate::presence::Absence;
 use crate::role::{Role, identify};
 use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
 use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
-use crate::wait::{Ending, Outcome, Wait};
+use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// A message of a customer or of staff, as the fold looks at it.
 #[derive(Clone, Copy)]
@@ -35,11 +36,22 @@ struct Pending<'e> {
     recall: &'e Position,
 }
 
+/// In which state a new wait begins.
+enum Beginning {
+    /// Nobody waits.
+    Quiet,
+    /// A withdrawn wait is carried on, with its checkpoint: the state in between is not quiet.
+    CarryingOn(Box<FoldedWait>),
+    /// Another wait is open, or ends with its opening.
+    NotQuiet,
+}
+
 pub(super) struct Folder<'e> {
     rules: &'e RulesHistory,
     /// The state but for `open`, `folded_to` and `last_speaker`, which stand below until a state is handed out.
     state: FoldState,
-    open: Option<FoldedWait>,
+    /// In order of opening.
+    open: Vec<FoldedWait>,
     folded_to: Option<&'e Position>,
     speaker: Option<Spoken<'e>>,
     pending: Option<Pending<'e>>,
@@ -49,8 +61,9 @@ pub(super) struct Folder<'e> {
 
 impl<'e> Folder<'e> {
     pub(super) fn new(mut state: FoldState, rules: &'e RulesHistory) -> Self {
-        let continued = |wait| FoldedWait { wait, before: None, closed: None, took_over: Vec::new() };
-        let open = state.open.take().map(continued);
+        let continued =
+            |wait| FoldedWait { wait, checkpoint: Checkpoint::AsStored, closed: None, took_over: Vec::new() };
+        let open = std::mem::take(&mut state.open).into_iter().map(continued).collect();
         let (waits, presence_changes) = (Vec::new(), Vec::new());
         Self { rules, state, open, folded_to: None, speaker: None, pending: None, waits, presence_changes }
     }
@@ -81,6 +94,7 @@ impl<'e> Folder<'e> {
             Body::AccountLeft(departure) => self.left(departure, entry),
         }
         self.folded_to = Some(position);
+        self.state.first_at.get_or_insert(position.at);
     }
 
     pub(super) fn finish(mut self) -> Folded {
@@ -88,10 +102,9 @@ impl<'e> Folder<'e> {
         self.settle();
         let mut state = self.state;
         let mut waits = self.waits;
-        if let Some(open) = self.open {
-            state.open = Some(open.wait.clone());
-            waits.push(open);
-        }
+        state.open = self.open.iter().map(|open| open.wait.clone()).collect();
+        waits.extend(self.open);
+        waits.sort_by(|one, other| one.wait.opened.cmp(&other.wait.opened));
         Folded { state, waits, presence_changes: self.presence_changes }
     }
 
@@ -141,39 +154,89 @@ impl<'e> Folder<'e> {
     }
 
     fn judged(&self, spoken: Spoken<'e>) -> Verdict {
-        let before = Before { question: self.state.staff_question, invites: self.state.staff_invites };
+        let FoldState { staff_question, staff_alternatives, staff_invites, .. } = self.state;
+        let before =
+            Before { question: staff_question, alternatives: staff_alternatives, invites: staff_invites };
         judge(&spoken.message.features, spoken.message.kind, before)
     }
 
     fn customer(&mut self, spoken: Spoken<'e>) {
-        let mut leaves_question = false;
-        if let Some(open) = &mut self.open {
+        let leaves_question = match self.turn() {
+            None => self.judged_while_quiet(spoken),
+            Some(WaitKind::Soft) => self.judged_while_soft(spoken),
+            Some(_) => {
+                self.join(spoken);
+                false
+            }
+        };
+        self.state.staff_question &= leaves_question;
+        self.state.staff_alternatives &= leaves_question;
+        self.note(spoken);
+    }
+
+    /// Opens a wait if the message asks for one. Whether a question of staff stands open after it.
+    fn judged_while_quiet(&mut self, spoken: Spoken<'e>) -> bool {
+        let verdict = self.judged(spoken);
+        self.join(spoken);
+        if verdict.opens() {
+            let beginning = self.beginning();
+            let wait = self.begin(spoken, verdict.clone(), beginning);
+            self.open.push(wait);
+        }
+        let leaves_question = verdict.leaves_question();
+        self.state.verdict = Some(verdict);
+        leaves_question
+    }
+
+    /// A customer who only assented may ask for something after all: from then on the clock is the ordinary one.
+    fn judged_while_soft(&mut self, spoken: Spoken<'e>) -> bool {
+        let verdict = self.judged(spoken);
+        let asks = verdict.wait() == Some(WaitKind::Request);
+        if asks {
+            self.close(WaitKind::is_turn, spoken.position.at, &Ending::BecameRequest, spoken.position);
+        }
+        self.join(spoken);
+        if asks {
+            let wait = self.begin(spoken, verdict.clone(), Beginning::NotQuiet);
+            self.open.push(wait);
+            self.state.verdict = Some(verdict);
+        }
+        false
+    }
+
+    /// What staff's turn is about, if it is theirs.
+    fn turn(&self) -> Option<WaitKind> {
+        self.open.iter().map(|open| open.wait.kind).find(|kind| kind.is_turn())
+    }
+
+    /// How a wait begins while it is not staff's turn.
+    fn beginning(&mut self) -> Beginning {
+        match self.pending.take() {
+            Some(pending) => Beginning::CarryingOn(Box::new(pending.wait)),
+            None if self.open.is_empty() => Beginning::Quiet,
+            None => Beginning::NotQuiet,
+        }
+    }
+
+    /// A message of a customer while waits are open.
+    fn join(&mut self, spoken: Spoken<'e>) {
+        for open in &mut self.open {
             open.wait.messages += 1;
             open.wait.last_customer_at = spoken.position.at;
             open.wait.alarm_since = open.wait.alarm_since.or(alarm_since(spoken));
-        } else {
-            let verdict = self.judged(spoken);
-            leaves_question = verdict.leaves_question();
-            if verdict.opens() {
-                let taken_over = self.pending.take().map(|pending| pending.wait);
-                self.open = Some(self.begin(spoken, verdict.clone(), taken_over));
-            }
-            self.state.verdict = Some(verdict);
         }
-        self.state.staff_question &= leaves_question;
-        self.note(spoken);
     }
 
     /// A customer message that was recalled: nothing, but for the wait that stood open until then.
     fn taken_back(&mut self, spoken: Spoken<'e>, recall: &'e Position) {
         let verdict = self.judged(spoken);
         // Inside a wait that lasts at least as long, it was never an opening.
-        let covered = self.open.is_some() || self.pending.as_ref().is_some_and(|p| recall <= p.recall);
+        let covered = self.turn().is_some() || self.pending.as_ref().is_some_and(|p| recall <= p.recall);
         if covered || !verdict.opens() {
             return;
         }
-        let taken_over = self.pending.take().map(|pending| pending.wait);
-        let wait = self.begin(spoken, verdict, taken_over);
+        let beginning = self.beginning();
+        let wait = self.begin(spoken, verdict, beginning);
         self.pending = Some(Pending { wait, recall });
     }
 
@@ -185,15 +248,57 @@ impl<'e> Folder<'e> {
         self.invite(spoken);
         self.note(spoken);
         self.state.staff_question |= spoken.message.features.question;
+        self.state.staff_alternatives |= spoken.message.features.alternatives;
         if self.answers(spoken) {
             self.withdraw();
-            if self.open.is_some() {
-                let by = spoken.message.sender.key.clone();
-                let name = spoken.name().to_owned();
-                let answered = Ending::Answered { by, name, role: spoken.role };
-                self.close(spoken.position.at, answered, spoken.position);
-            }
+            self.answer(spoken);
         }
+    }
+
+    /// A reply ends staff's turn. One that only holds promises another; any other keeps what was promised.
+    fn answer(&mut self, spoken: Spoken<'e>) {
+        if self.open.is_empty() {
+            return;
+        }
+        let holding = spoken.message.features.holding.as_ref();
+        let promise = holding.and_then(|holding| self.promise(spoken, holding));
+        let answered = Ending::Answered {
+            by: spoken.message.sender.key.clone(),
+            name: spoken.name().to_owned(),
+            role: spoken.role,
+            holding: holding.is_some(),
+        };
+        let ends: fn(WaitKind) -> bool = if holding.is_some() { WaitKind::is_turn } else { |_| true };
+        self.close(ends, spoken.position.at, &answered, spoken.position);
+        self.open.extend(promise);
+    }
+
+    /// What a holding reply promises: nothing where nobody asked, and nothing more while a promise is to be kept.
+    fn promise(&self, spoken: Spoken<'e>, holding: &Holding) -> Option<FoldedWait> {
+        if self.open.iter().any(|open| open.wait.kind == WaitKind::Promise) {
+            return None;
+        }
+        let Wait { customer, customer_name, last_customer_at, .. } = &self.open.first()?.wait;
+        let (at, zone) = (spoken.position.at, spoken.rules.time_zone);
+        let wait = Wait {
+            id: WaitId::from(&spoken.message.key),
+            opened: spoken.position.clone(),
+            customer: customer.clone(),
+            customer_name: customer_name.clone(),
+            kind: WaitKind::Promise,
+            verdict: Verdict::Promised {
+                phrase: holding.phrase.clone(),
+                by: spoken.name().to_owned(),
+                due: holding.due.and_then(|due| due.moment(at, zone)),
+            },
+            owner: self.state.owner.clone(),
+            stage: self.state.stage,
+            messages: 0,
+            last_customer_at: *last_customer_at,
+            alarm_since: alarm_since(spoken),
+            outcome: None,
+        };
+        Some(FoldedWait { wait, checkpoint: Checkpoint::None, closed: None, took_over: Vec::new() })
     }
 
     /// Invitations stand until staff speak again after a customer did: several customers may accept one.
@@ -208,13 +313,13 @@ impl<'e> Folder<'e> {
 
     fn cancel(&mut self, cancel: &Cancel, position: &Position) {
         self.withdraw();
-        if self.open.is_some() {
+        if !self.open.is_empty() {
             let (by, command) = (cancel.by.clone(), cancel.command.clone());
             let ending = match cancel.kind {
                 CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
                 CancelKind::Answered => Ending::Confirmed { by, command },
             };
-            self.close(cancel.at, ending, position);
+            self.close(|_| true, cancel.at, &ending, position);
         }
     }
 
@@ -234,7 +339,7 @@ impl<'e> Folder<'e> {
         }
         if self.state.presence.unobserved().is_some() {
             self.withdraw();
-            self.close(position.at, Ending::Unobserved, position);
+            self.close(|_| true, position.at, &Ending::Unobserved, position);
         }
     }
 
@@ -276,20 +381,25 @@ impl<'e> Folder<'e> {
         self.speaker = Some(spoken);
     }
 
-    /// A new wait. Carrying on a withdrawn one, it takes over that one's checkpoint: the state in between is not quiet.
-    fn begin(&mut self, spoken: Spoken<'e>, verdict: Verdict, taken_over: Option<FoldedWait>) -> FoldedWait {
-        let (before, took_over) = if let Some(mut withdrawn) = taken_over {
-            withdrawn.took_over.push(withdrawn.wait.id);
-            (withdrawn.before, withdrawn.took_over)
-        } else {
-            self.settle();
-            (Some(self.state.clone()), Vec::new())
+    /// A new wait.
+    fn begin(&mut self, spoken: Spoken<'e>, verdict: Verdict, beginning: Beginning) -> FoldedWait {
+        let (checkpoint, took_over) = match beginning {
+            Beginning::Quiet => {
+                self.settle();
+                (Checkpoint::At(Box::new(self.state.clone())), Vec::new())
+            }
+            Beginning::CarryingOn(mut withdrawn) => {
+                withdrawn.took_over.push(withdrawn.wait.id);
+                (withdrawn.checkpoint, withdrawn.took_over)
+            }
+            Beginning::NotQuiet => (Checkpoint::None, Vec::new()),
         };
         let wait = Wait {
             id: WaitId::from(&spoken.message.key),
             opened: spoken.position.clone(),
             customer: spoken.message.sender.key.clone(),
             customer_name: spoken.message.sender.name.clone(),
+            kind: verdict.wait().unwrap_or_default(),
             verdict,
             owner: self.state.owner.clone(),
             stage: self.state.stage,
@@ -298,12 +408,16 @@ impl<'e> Folder<'e> {
             alarm_since: alarm_since(spoken),
             outcome: None,
         };
-        FoldedWait { wait, before, closed: None, took_over }
+        FoldedWait { wait, checkpoint, closed: None, took_over }
     }
 
-    fn close(&mut self, at: Timestamp, how: Ending, position: &Position) {
-        if let Some(open) = self.open.take() {
-            self.record(open, at, how, position);
+    /// Ends the open waits of some kinds.
+    fn close(&mut self, ends: impl Fn(WaitKind) -> bool, at: Timestamp, how: &Ending, position: &Position) {
+        let (ended, open) = std::mem::take(&mut self.open).into_iter().partition(|open| ends(open.wait.kind));
+        self.open = open;
+        let ended: Vec<FoldedWait> = ended;
+        for wait in ended {
+            self.record(wait, at, how.clone(), position);
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::rules::{Rules, Stage};
+use crate::wait::WaitKind;
 
 /// Rules as they were put in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,10 @@ impl RulesHistory {
     /// From versions in any order.
     pub fn new(mut versions: Vec<RulesVersion>) -> Result<Self, NoRules> {
         versions.sort_by_key(|version| version.version);
+        for place in 1..versions.len() {
+            let (before, after) = versions.split_at_mut(place);
+            after[0].rules.calendars.share(&before[place - 1].rules.calendars);
+        }
         let holds = effective(&versions);
         if holds.is_empty() { Err(NoRules) } else { Ok(Self { versions: versions.into(), holds }) }
     }
@@ -82,17 +87,20 @@ impl RulesHistory {
         &self.versions[self.versions.len() - 1]
     }
 
-    /// Since when the deadlines of a stage are decided as at `now`, by the same ladder on the same calendar; `None`: ever
-    /// since there are rules.
-    pub fn deadlines_since(&self, stage: Stage, now: Timestamp) -> Option<Timestamp> {
-        let deadlines = self.at(now).deadlines(stage);
+    /// Since when the deadlines of a kind of wait in a stage up to `now` are decided as they are now, by the same ladder on
+    /// the same calendar; `None`: ever since there are rules. Holidays and days off that are announced for later decide of
+    /// nothing that is due yet: whoever adds them while cards are late must not lose these.
+    pub fn deadlines_since(&self, kind: WaitKind, stage: Stage, now: Timestamp) -> Option<Timestamp> {
+        let deadlines = self.at(now).deadlines(kind, stage);
         let mut held: Vec<&RulesVersion> = self
             .versions
             .iter()
             .filter(|version| version.valid_from <= now && self.took_force(version))
             .collect();
         held.sort_by_key(|version| (version.in_force_since(), version.version));
-        let other = held.iter().rposition(|version| version.rules.deadlines(stage) != deadlines)?;
+        let is_other =
+            |version: &&RulesVersion| !version.rules.deadlines(kind, stage).same_until(deadlines, now);
+        let other = held.iter().rposition(is_other)?;
         held.get(other + 1).map(|version| version.in_force_since())
     }
 
@@ -229,7 +237,9 @@ mod tests {
     fn a_ladder_holds_since_the_last_change_of_it() {
         let since = |versions: &[RulesVersion], now: i64| {
             let history = RulesHistory::new(versions.to_vec()).unwrap();
-            history.deadlines_since(Stage::PreSales, at(now)).map(|since| (since - at(0)).num_seconds())
+            history
+                .deadlines_since(WaitKind::Request, Stage::PreSales, at(now))
+                .map(|since| (since - at(0)).num_seconds())
         };
         let first = ladder(1, 0, 5, 100);
         assert_eq!(since(std::slice::from_ref(&first), 50), None, "nothing was ever changed");
@@ -253,7 +263,12 @@ mod tests {
         let called_off = [first.clone(), announced, ladder(3, 55, 30, 100), ladder(4, 70, 70, 100)];
         assert_eq!(since(&called_off, 90), None, "called off in time");
         let untouched = RulesHistory::new(vec![first, ladder(2, 20, 20, 200)]).unwrap();
-        assert_eq!(untouched.deadlines_since(Stage::AfterSales, at(50)), None, "the other stage's");
+        assert_eq!(untouched.deadlines_since(WaitKind::Request, Stage::AfterSales, at(50)), None);
+        assert_eq!(
+            untouched.deadlines_since(WaitKind::Soft, Stage::PreSales, at(50)),
+            None,
+            "another kind's"
+        );
     }
 
     /// Another calendar moves deadlines as another ladder does, in its own stage.
@@ -265,11 +280,36 @@ mod tests {
         let mut same = version(3, 30);
         same.rules.calendars = slower.rules.calendars.clone();
         let history = RulesHistory::new(vec![first, slower, same, version(4, 40)]).unwrap();
-        let since = |stage, now| history.deadlines_since(stage, at(now));
+        let since = |stage, now| history.deadlines_since(WaitKind::Request, stage, at(now));
         for (now, expected) in [(10, None), (25, Some(at(20))), (35, Some(at(20))), (45, Some(at(40)))] {
             assert_eq!(since(Stage::PreSales, now), expected, "at {now}");
             assert_eq!(since(Stage::AfterSales, now), None, "the other stage's, at {now}");
         }
+    }
+
+    /// Next year's holidays change nothing that is due yet; once the first of them is there, it was them.
+    #[test]
+    fn days_that_are_announced_count_when_they_come() {
+        let with = |number: i64, day: Option<&str>| {
+            let mut version = version(number, number * 100);
+            let hours = serde_json::json!({ "days_off": day.into_iter().collect::<Vec<_>>() });
+            version.rules.calendars.pre_sales = serde_json::from_value(hours).unwrap();
+            version.rules.settle_calendars();
+            version
+        };
+        let announced = (at(0) + chrono::TimeDelta::days(30)).date_naive();
+        let text = announced.to_string();
+        let history = RulesHistory::new(vec![with(1, None), with(2, Some(&text))]).unwrap();
+        let since = |days| {
+            history.deadlines_since(WaitKind::Request, Stage::PreSales, at(0) + chrono::TimeDelta::days(days))
+        };
+        assert_eq!(since(1), None);
+        assert_eq!(since(28), None);
+        assert_eq!(since(30), Some(at(200)));
+        // One that is over already decides at once.
+        let today = at(0).date_naive().to_string();
+        let history = RulesHistory::new(vec![with(1, None), with(2, Some(&today))]).unwrap();
+        assert_eq!(history.deadlines_since(WaitKind::Request, Stage::PreSales, at(300)), Some(at(200)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
 use crate::id::{PersonKey, RoomKey};
+use crate::priority::PriorityRule;
 use crate::rules::exclusion::is_everything;
 use crate::rules::{Ladder, Phrases, Problem, Rules};
 use crate::span::Span;
@@ -20,10 +21,10 @@ const SHORTEST_AUTO_REPLY: usize = 3;
 const MOST_REPEATS: u64 = 2_000;
 
 #[derive(Default)]
-struct Problems(Vec<Problem>);
+pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, path: impl Into<String>, found: impl Display, expected: &str) {
+    pub(super) fn add(&mut self, path: impl Into<String>, found: impl Display, expected: &str) {
         self.0.push(Problem { path: path.into(), found: found.to_string(), expected: expected.to_owned() });
     }
 }
@@ -36,10 +37,15 @@ impl Rules {
         self.check_roster(&mut problems);
         self.check_contacts(&mut problems);
         self.check_addresses(&mut problems);
+        self.check_managers(&mut problems);
         self.check_phrases(&mut problems);
         self.check_auto_replies(&mut problems);
         check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
         check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
+        check_ladder("ladders.soft", &self.ladders.soft, &mut problems);
+        check_ladder("ladders.promise", &self.ladders.promise, &mut problems);
+        super::calendars::check(self, &mut problems);
+        self.check_priority(&mut problems);
         self.check_exclusions(&mut problems);
         problems.0
     }
@@ -110,6 +116,42 @@ impl Rules {
                 } else {
                     seen.insert(address, index);
                 }
+            }
+        }
+    }
+
+    fn check_managers(&self, problems: &mut Problems) {
+        for (index, name) in self.managers.iter().enumerate() {
+            let path = format!("managers[{index}]");
+            if self.staff(name).is_none() {
+                problems.add(path, format!("`{name}`"), "a name of the roster");
+            } else if self.managers[..index].contains(name) {
+                problems.add(path, format!("`{name}` once more"), "each manager once");
+            }
+        }
+    }
+
+    fn check_priority(&self, problems: &mut Problems) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for (index, rule) in self.priority.iter().enumerate() {
+            let path = |field: &str| format!("priority[{index}].{field}");
+            let reason = rule.reason.trim();
+            if reason.is_empty() {
+                problems.add(path("reason"), "an empty text", "why such a room goes before others");
+            } else if let Some(first) = seen.insert(reason, index) {
+                let found = format!("`{reason}`, which is priority[{first}].reason too");
+                problems.add(path("reason"), found, "a reason that no other rule has");
+            }
+            if !(1..=PriorityRule::MOST_POINTS).contains(&rule.points) {
+                problems.add(path("points"), rule.points, "1 to 100");
+            }
+            for (at, word) in rule.words.iter().enumerate().filter(|(_, word)| word.trim().is_empty()) {
+                problems.add(path(&format!("words[{at}]")), format!("`{word}`"), "a word");
+            }
+            if rule.is_unconditional() {
+                let expected =
+                    "a stage, words, waited, newer_than or older_than: it would hold for every room";
+                problems.add(format!("priority[{index}]"), "no condition", expected);
             }
         }
     }
@@ -264,6 +306,7 @@ mod tests {
             addresses: Addresses::default(),
         };
         wrong.roster.extend([other(" "), other(" 甲")]);
+        wrong.managers = ["赵小助", "没有这个人", "赵小助"].map(|name| StaffName(name.into())).to_vec();
         wrong.bots.push(wrong.roster[1].contacts[0].clone());
         wrong.phrases.version = 0;
         wrong.phrases.closing.extend([String::new(), "ｏｋ".into(), "好".repeat(61)]);
@@ -272,9 +315,15 @@ mod tests {
         wrong.ladders.pre_sales.repeat.as_mut().unwrap().every = Span::seconds(0);
         wrong.ladders.after_sales.rungs.swap(0, 1);
         wrong.ladders.after_sales.repeat.as_mut().unwrap().until = Span::seconds(60);
+        wrong.ladders.soft.rungs[0].after = Span::seconds(0);
+        wrong.ladders.promise.rungs.swap(0, 1);
         let room = || RoomKey { source: "test".into(), id: "r1".into() };
         wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
         wrong.excluded_rooms.rooms = vec![room(), room()];
+        let rule = PriorityRule { points: 0, words: vec![" ".into()], ..wrong.priority[0].clone() };
+        let every_room =
+            PriorityRule { reason: " ".into(), words: Vec::new(), points: 101, ..wrong.priority[0].clone() };
+        wrong.priority.extend([rule, every_room]);
         let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
         let expected = [
             "company_names[1]",
@@ -286,6 +335,8 @@ mod tests {
             "bots[1]",
             "roster[3].addresses.feishu.chat",
             "roster[3].addresses.feishu.open_id",
+            "managers[1]",
+            "managers[2]",
             "phrases.version",
             "phrases.closing[10]",
             "phrases.closing[11]",
@@ -296,6 +347,14 @@ mod tests {
             "ladders.pre_sales.repeat.every",
             "ladders.after_sales.rungs[1].after",
             "ladders.after_sales.repeat.until",
+            "ladders.soft.rungs[0].after",
+            "ladders.promise.rungs[1].after",
+            "priority[5].reason",
+            "priority[5].points",
+            "priority[5].words[0]",
+            "priority[6].reason",
+            "priority[6].points",
+            "priority[6]",
             "excluded_rooms.names[1]",
             "excluded_rooms.names[2]",
             "excluded_rooms.names[4]",

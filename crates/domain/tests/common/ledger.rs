@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::fold::{FoldState, FoldedWait, fold, reconcile};
+use domain::fold::{Checkpoint, FoldState, FoldedWait, LiveWait, fold, reconcile};
 use domain::id::WaitId;
 use domain::rules::RulesHistory;
 use domain::timeline::{Entry, Position, Timeline};
@@ -30,11 +30,15 @@ impl Ledger {
             batch.into_iter().filter_map(|entry| self.timeline.insert(entry)).collect();
         let Some(affected) = touched.into_iter().min() else { return };
         let start = self.start_before(&affected);
-        let old: Vec<(WaitId, Position)> = self
+        let old: Vec<LiveWait> = self
             .live
             .values()
             .filter(|folded| Some(&folded.wait.opened) > start.folded_to.as_ref())
-            .map(|folded| (folded.wait.id.clone(), folded.wait.opened.clone()))
+            .map(|FoldedWait { wait, .. }| LiveWait {
+                id: wait.id.clone(),
+                opened: wait.opened.clone(),
+                kind: wait.kind,
+            })
             .collect();
         let folded_to = start.folded_to.clone();
         let folded = fold(start, self.timeline.entries_after(folded_to.as_ref()), &self.rules);
@@ -43,9 +47,9 @@ impl Ledger {
             self.gone.insert(id, fate);
         }
         for mut new in folded.waits {
-            if new.before.is_none() {
+            if new.checkpoint == Checkpoint::AsStored {
                 let stored = &self.live[&new.wait.id];
-                new.before.clone_from(&stored.before);
+                new.checkpoint.clone_from(&stored.checkpoint);
                 new.took_over.clone_from(&stored.took_over);
             }
             self.gone.remove(&new.wait.id);
@@ -62,7 +66,10 @@ impl Ledger {
         }
         self.live
             .values()
-            .filter_map(|folded| folded.before.as_ref())
+            .filter_map(|folded| match &folded.checkpoint {
+                Checkpoint::At(before) => Some(&**before),
+                Checkpoint::None | Checkpoint::AsStored => None,
+            })
             .filter(|before| before.folded_to.as_ref() < Some(affected))
             .max_by_key(|before| before.folded_to.clone())
             .cloned()

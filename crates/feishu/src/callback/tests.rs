@@ -66,6 +66,7 @@ fn vector_2_is_a_press_by_its_operator() {
         message_id: MessageId::new("om_1"),
         chat_id: ChatId::new("oc_1"),
         value: json!({ "k": "al-1", "act": "claim" }),
+        option: None,
     };
     assert_eq!(verified, Verified::Action(expected));
 }

@@ -89,7 +89,8 @@ async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> 
         bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
         bounded(Group::Clock, Box::pin(clocks::check(config, clock))),
     );
-    [database, alarms, bus, gateway, vika, feishu, clocks, settings::calendar()].concat()
+    let calendar = settings::calendar(&config.rules, config.rules.day_of(clock.now()));
+    [database, alarms, bus, gateway, vika, feishu, clocks, calendar].concat()
 }
 
 async fn bounded(group: Group, probes: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {

@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use chrono::NaiveDate;
+use domain::rules::Rules;
 use runtime::config::{ConfigError, SecretFile};
 
 use super::report::{Finding, Group};
@@ -70,9 +72,20 @@ pub(super) fn unsound(error: &ConfigError) -> Vec<Finding> {
     findings
 }
 
-/// There is nothing to prove yet.
-pub(super) fn calendar() -> Vec<Finding> {
-    vec![Group::Calendar.skipped(wording::NO_CALENDAR)]
+/// The public holidays that calendars go by are known, as far as they should be on a day.
+pub(super) fn calendar(rules: &Rules, today: NaiveDate) -> Vec<Finding> {
+    let missing = rules.missing_holidays(today);
+    let known: Vec<i32> =
+        rules.holidays.iter().filter(|year| year.is_announced()).map(|year| year.year).collect();
+    if !rules.go_by_holidays() {
+        return vec![Group::Calendar.skipped(wording::NO_HOLIDAYS_NEEDED)];
+    }
+    let mut findings = Vec::new();
+    if !known.is_empty() {
+        findings.push(Group::Calendar.ok(wording::holidays_known(&known)));
+    }
+    findings.extend(missing.into_iter().map(|year| Group::Calendar.warning(wording::holidays_missing(year))));
+    findings
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use super::outside::{Addresses, Keys};
 use super::world::{World, gateway_token};
 use crate::local::Local;
 
-/// What does not depend on the machine.
+/// What does not depend on the machine. Its calendars are `always`: people try the demo in the evening and at weekends, and
+/// what simulates this company moves the clock as it likes.
 pub const COMPANY: &str = include_str!("../../../../config/demo.json");
 /// The Vika space in [`COMPANY`].
 pub const SPACE: &str = "spcDemo000001";

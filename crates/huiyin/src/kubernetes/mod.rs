@@ -1,6 +1,7 @@
 //! `huiyin kubernetes`: writes the manifests of a deployment, from the table of services and a configuration. Those in
 //! `deploy/kubernetes` are of `config/default.json`.
 
+mod holidays;
 mod objects;
 mod ports;
 mod secrets;
@@ -8,13 +9,14 @@ mod yaml;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use self::holidays::Holidays;
 use self::objects::Deployment;
 use crate::failure::{Failure, Result};
 use crate::installation::Target;
@@ -56,6 +58,7 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
         let places = written.join(", ");
         return Err(Failure::Usage(format!("a ConfigMap is no place for secrets: give a file for {places}")));
     }
+    let holidays = Holidays::read(&config, file.parent().unwrap_or(Path::new(".")))?;
     let authority = args.database_ca.as_ref().map(fs::read_to_string).transpose().context("--database-ca")?;
     let deployment = Deployment {
         namespace: &args.namespace,
@@ -65,6 +68,7 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
         authority: authority.as_deref(),
         text: &text,
         config: &config,
+        holidays: &holidays,
     };
     write(args, &deployment)
 }

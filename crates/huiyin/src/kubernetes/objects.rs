@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use runtime::services::{SERVICES, Service};
 use serde_json::{Value, json};
 
-use super::ports;
+use super::holidays::Holidays;
+use super::{digest, ports};
 
 /// The user of the images.
 const USER: u32 = 10001;
@@ -19,6 +20,8 @@ const SECRETS_FOLDER: &str = "/run/secrets";
 const SECRET_MODE: u32 = 0o440;
 /// A service finishes what is in flight within 8 s.
 const GRACE_SECONDS: u32 = 12;
+/// The name of what holds the files of public holidays.
+const HOLIDAYS: &str = "huiyin-holidays";
 /// The namespace from which metrics may be asked for.
 const MONITORING: &str = "monitoring";
 const GATEWAY: &str = "gateway";
@@ -36,6 +39,7 @@ pub(super) struct Deployment<'a> {
     /// The configuration file as it is.
     pub text: &'a str,
     pub config: &'a Value,
+    pub holidays: &'a Holidays,
 }
 
 impl Deployment<'_> {
@@ -53,7 +57,11 @@ impl Deployment<'_> {
         if let Some(authority) = self.authority {
             config["data"]["postgres-ca.pem"] = json!(authority);
         }
-        let mut objects = vec![namespace, config, self.closed(), self.names()];
+        let mut objects = vec![namespace, config];
+        objects.extend(self.holidays.data().map(|data| {
+            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": self.metadata(HOLIDAYS), "data": data })
+        }));
+        objects.extend([self.closed(), self.names()]);
         objects.push(self.reach("apply", &[], &self.outward(true, true)));
         for service in self.enabled() {
             let (inward, outward) = (self.inward(service), self.outward_of(service));
@@ -68,13 +76,22 @@ impl Deployment<'_> {
         objects
     }
 
-    /// The one-shot. A Job cannot be changed: another configuration or image makes another one.
+    /// The one-shot. A Job cannot be changed: another configuration or image, or other holidays, make another one.
     pub fn apply(&self) -> Value {
         let container = self.container("apply", &["huiyin", "apply"], &json!({}));
         let mut pod = self.pod("apply", &container);
         pod["spec"]["restartPolicy"] = json!("OnFailure");
+        if let Some(items) = self.holidays.items() {
+            // In one folder, so that paths from the configuration's lead there.
+            let sources = json!([
+                { "configMap": { "name": "huiyin" } },
+                { "configMap": { "name": HOLIDAYS, "items": items } },
+            ]);
+            pod["spec"]["volumes"][0] = json!({ "name": "config", "projected": { "sources": sources } });
+        }
+        let name = format!("apply-{}", digest(&[&self.digest, self.holidays.text()]));
         json!({
-            "apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(&format!("apply-{}", self.digest)),
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(&name),
             "spec": { "backoffLimit": 10, "template": pod },
         })
     }

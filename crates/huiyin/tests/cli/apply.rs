@@ -100,6 +100,36 @@ async fn changed_rules_are_a_new_version() -> Result<()> {
     Ok(())
 }
 
+/// Operators replace files; what is stored says by itself which days are worked.
+#[tokio::test]
+async fn changed_holidays_are_a_new_version() -> Result<()> {
+    let mut bare = bare().await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("2026.json");
+    let holiday = |date: &str| {
+        let day = json!({ "name": "国庆节", "date": date, "isOffDay": true });
+        std::fs::write(&file, json!({ "year": 2026, "days": [day] }).to_string())
+    };
+    bare.config["holidays"] = json!(folder.path());
+    holiday("2026-10-01")?;
+    assert!(bare.apply(&[]).await?.out.contains("rules: version 1 in force"));
+    assert!(bare.apply(&[]).await?.out.contains("rules: unchanged, version 1"));
+    holiday("2026-10-32")?;
+    let refused = bare.apply(&[]).await?;
+    let told = format!("holidays: {}: days[0].date: found \"2026-10-32\"", file.display());
+    assert!(refused.code == 2 && refused.err.contains(&told), "{}", refused.err);
+    holiday("2026-10-02")?;
+    assert!(bare.apply(&[]).await?.out.contains("rules: version 2 in force"));
+    let mut connection = PgConnection::connect_with(&bare.database.superuser).await?;
+    let stored = connection
+        .fetch_all("select body #>> '{holidays,0,days,0,date}' as day from rules order by version")
+        .await?;
+    connection.close().await?;
+    let days: Vec<String> = stored.iter().map(|row| row.get("day")).collect();
+    assert_eq!(days, ["2026-10-01", "2026-10-02"]);
+    Ok(())
+}
+
 /// All of it is told at once, and nothing is touched.
 #[tokio::test]
 async fn a_wrong_configuration_changes_nothing() -> Result<()> {

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use chrono::Datelike as _;
 use huiyin::check::{Group, Status};
 use local_stack::gateway as node;
 use serde_json::{Value, json};
@@ -35,7 +36,28 @@ async fn a_company_that_is_set_up_rightly_passes() -> Result<()> {
     }
     stands(&report, Group::Bus, Status::Warning, "不是每次写入都落盘", "sync_interval: always");
     stands(&report, Group::Gateway, Status::Skipped, "没有配置网关", "");
-    stands(&report, Group::Calendar, Status::Skipped, "没有配置日历文件", "");
+    stands(&report, Group::Calendar, Status::Skipped, "日历不按法定节假日计算", "");
+    Ok(())
+}
+
+/// Whoever goes by public holidays is told which years are missing.
+#[tokio::test]
+async fn holidays_that_are_missing_are_told() -> Result<()> {
+    let site = Installed::start().await?;
+    let year = site.stack.clock.now().with_timezone(&chrono_tz::Asia::Shanghai).year();
+    let known = |year: i32| {
+        let holiday = json!({ "name": "元旦", "date": format!("{year}-01-01"), "isOffDay": true });
+        json!({ "year": year, "days": [holiday] })
+    };
+    let calendars = || ("/rules/calendars", json!({ "pre_sales": "always" }));
+    // In December this year's is not the only one that is wanted.
+    let report = site.check(&[calendars(), ("/rules/holidays", json!([known(year + 1)]))]).await?;
+    let remedy = format!("把 {year}.json 放进");
+    stands(&report, Group::Calendar, Status::Warning, &format!("还没有 {year} 年的法定节假日"), &remedy);
+    let report =
+        site.check(&[calendars(), ("/rules/holidays", json!([known(year), known(year + 1)]))]).await?;
+    stands(&report, Group::Calendar, Status::Ok, &format!("已有 {year}、{} 年的法定节假日", year + 1), "");
+    assert_eq!(lines(&report, Group::Calendar, Status::Warning).len(), 0, "{report}");
     Ok(())
 }
 

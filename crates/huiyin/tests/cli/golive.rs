@@ -55,6 +55,68 @@ async fn going_live_is_recorded_shown_moved_and_undone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn why_a_room_goes_before_others_is_explained_by_name_or_key() -> Result<()> {
+    let stack = Stack::start().await?;
+    stack.never_live().await?;
+    let lines = json!([{ "name": "陈小样", "role": "customer", "text": "合同呢", "at": stack.clock.now() }]);
+    for (room, topic) in [("webhook:r1", "示例公司-晨光"), ("webhook:r2", "同名"), ("webhook:r3", "同名")]
+    {
+        let made = "insert into rooms (room, source, topic, last_lines, created_at, updated_at) \
+                    values ($1, 'webhook', $2, $3, $4, $4)";
+        sqlx::query(made)
+            .bind(room)
+            .bind(topic)
+            .bind(lines.to_string())
+            .bind(stack.clock.now())
+            .execute(&stack.admin)
+            .await?;
+    }
+    for room in ["示例公司-晨光", "webhook:r1"] {
+        let said = said(&stack, &["priority", "explain", room]).await?;
+        assert!(said.contains("示例公司-晨光：优先级 50（没有人在等）"), "{said}");
+        assert!(said.contains("✔ +30 谈到价格、合同或付款"), "{said}");
+        assert!(said.contains("· +20 已等 40 分钟以上"), "{said}");
+    }
+    for (room, problem) in [
+        ("同名", "2 rooms have this name; name one by its key: webhook:r2, webhook:r3"),
+        ("没有", "no room has the key or the whole name `没有`"),
+        ("webhook:nobody", "no room has the key"),
+    ] {
+        let refused = run(&stack, &["priority", "explain", room]).await?;
+        assert!(refused.code == 2 && refused.err.contains(problem), "{room}: {}", refused.err);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn lines_that_are_cancelled_again_and_again_are_suggested() -> Result<()> {
+    let stack = Stack::start().await?;
+    let now = stack.clock.now();
+    let lines =
+        [("r1", "得劲"), ("r2", "得劲！"), ("r3", "得劲"), ("r4", "请问\u{1b}[2J多少钱"), ("r1", "发货了吗")];
+    for (number, (room, text)) in lines.into_iter().enumerate() {
+        let id = format!("webhook:main:{number}");
+        let entry = "insert into timeline (entry, room, pos_at, pos_seq, pos_entry, kind, received_at, message, body) \
+                     values ($1, $2, $3, 1, $1, 'message', $3, 'text', $4)";
+        sqlx::query(entry).bind(&id).bind(room).bind(now).bind(text).execute(&stack.admin).await?;
+        let wait = "insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, kind, verdict, stage, \
+                    messages, last_customer_at, state, closed_at, updated_at) \
+                    values ($1, $2, $3, 1, 'webhook:chen', '陈小样', 'request', '{}', 'pre-sales', 1, $3, 'cancelled', $3, $3)";
+        sqlx::query(wait).bind(&id).bind(room).bind(now).execute(&stack.admin).await?;
+    }
+    let suggested = said(&stack, &["closing", "suggest"]).await?;
+    assert!(
+        suggested.contains("反复被取消的话：1 句") && suggested.contains("  得劲  取消 3 次，3 个群"),
+        "{suggested}"
+    );
+    assert!(!suggested.contains("发货"), "{suggested}");
+    assert!(said(&stack, &["closing", "suggest", "--times", "4"]).await?.contains("没有反复被取消的话"));
+    let since = (now + TimeDelta::hours(1)).to_rfc3339();
+    assert!(said(&stack, &["closing", "suggest", "--since", &since]).await?.contains("没有反复被取消的话"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn cards_are_listed_with_what_becomes_of_them() -> Result<()> {
     let stack = Stack::start().await?;
     stack.never_live().await?;

@@ -42,6 +42,24 @@ fn the_manifests_have_not_drifted() -> Result<()> {
     Ok(())
 }
 
+/// Pods find the files where the configuration says, which is beside it.
+#[test]
+fn holidays_from_elsewhere_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("huiyin.json");
+    let text = fs::read_to_string(repository().join("config/default.json"))?;
+    for (named, told) in [("/srv/holidays", "expected a folder within"), ("holidays", "there is no folder")] {
+        fs::write(
+            &config,
+            text.replace("\"holidays\": \"holidays\"", &format!("\"holidays\": \"{named}\"")),
+        )?;
+        let ran = kubernetes(&config, &folder.path().join("manifests"))?;
+        let said = String::from_utf8_lossy(&ran.stderr);
+        ensure!(ran.status.code() == Some(2) && said.contains(told), "{said}");
+    }
+    Ok(())
+}
+
 #[test]
 fn no_secret_gets_into_a_manifest() -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -70,9 +70,11 @@ pub(super) struct Click {
     open_id: String,
     /// The value to send; otherwise that of the button.
     value: Option<Value>,
-    /// Which button of the card, from 0.
+    /// Which button or menu of the card, from 0.
     #[serde(default)]
     button: usize,
+    /// What was chosen of a menu: without a `value`, one of its options.
+    option: Option<String>,
     #[serde(default)]
     variant: Variant,
 }
@@ -208,7 +210,7 @@ fn prepare(world: &mut World, click: &Click, now: DateTime<Utc>) -> Result<Reque
     }
     let value = match &click.value {
         Some(value) => value.clone(),
-        None => button_value(&message.content, click.button).ok_or("the card has no such button")?,
+        None => pressed(&message.content, click)?,
     };
     let (chat_id, sender) = (message.chat_id.clone(), message.sender.clone());
     let serial = world.next_serial();
@@ -262,6 +264,13 @@ impl Event<'_> {
         Request { event_id, token, body, headers }
     }
 
+    fn action(&self) -> Value {
+        match &self.click.option {
+            Some(option) => json!({"value": self.value, "tag": "select_static", "option": option}),
+            None => json!({"value": self.value, "tag": "button"}),
+        }
+    }
+
     fn payload(&self, world: &World, event_id: &str, token: &str) -> Value {
         let spec = &world.callback.spec;
         let variant = self.click.variant;
@@ -275,34 +284,46 @@ impl Event<'_> {
             "event": {
                 "operator": {"tenant_key": world.tenant_key, "open_id": self.click.open_id,
                     "union_id": format!("on_{}", opaque_id(&self.click.open_id, 32))},
-                "token": token, "action": {"value": self.value, "tag": "button"}, "host": "im_message",
+                "token": token, "action": self.action(), "host": "im_message",
                 "context": {"open_message_id": self.click.message_id, "open_chat_id": self.chat_id}}})
     }
 }
 
-/// The value of the n-th callback button, in the order of the card's JSON.
-fn button_value(content: &str, index: usize) -> Option<Value> {
-    let card: Value = serde_json::from_str(content).ok()?;
-    let mut values = Vec::new();
-    collect_buttons(card.pointer("/body/elements").or_else(|| card.get("elements"))?, &mut values);
-    values.into_iter().nth(index)
+/// The value of the n-th button or menu that calls back, in the order of the card's JSON. Of a menu one of its options must
+/// be chosen, of a button nothing can.
+fn pressed(content: &str, click: &Click) -> Result<Value, &'static str> {
+    let card: Value = serde_json::from_str(content).map_err(|_| "the card cannot be read")?;
+    let mut found = Vec::new();
+    let elements = card.pointer("/body/elements").or_else(|| card.get("elements"));
+    collect_pressable(elements.ok_or("the card has no elements")?, &mut found);
+    let (value, options) = found.into_iter().nth(click.button).ok_or("the card has no such button")?;
+    match (&click.option, options) {
+        (None, None) => Ok(value),
+        (Some(option), Some(options)) if options.iter().any(|one| one["value"] == **option) => Ok(value),
+        _ => Err("the card has no such option"),
+    }
 }
 
-fn collect_buttons(node: &Value, values: &mut Vec<Value>) {
+fn collect_pressable(node: &Value, found: &mut Vec<(Value, Option<Vec<Value>>)>) {
     if let Some(items) = node.as_array() {
         for item in items {
-            collect_buttons(item, values);
+            collect_pressable(item, found);
         }
     }
-    if node.get("tag").is_some_and(|tag| tag == "button") {
+    let options = match node.get("tag").and_then(Value::as_str) {
+        Some("button") => Some(None),
+        Some("select_static") => Some(node.get("options").and_then(Value::as_array).cloned()),
+        _ => None,
+    };
+    if let Some(options) = options {
         let behaviors = node.get("behaviors").and_then(Value::as_array).into_iter().flatten();
         let callback =
             behaviors.filter(|behavior| behavior["type"] == "callback").find_map(|b| b.get("value"));
-        values.extend(callback.or_else(|| node.get("value")).cloned());
+        found.extend(callback.or_else(|| node.get("value")).cloned().map(|value| (value, options)));
     }
     for field in ["elements", "columns", "actions"] {
         if let Some(children) = node.get(field) {
-            collect_buttons(children, values);
+            collect_pressable(children, found);
         }
     }
 }

@@ -240,6 +240,7 @@ impl Judge<'_> {
                 None => unparsable("div -> text"),
             },
             "button" => self.button(element),
+            "select_static" => self.select(element),
             "collapsible_panel" => self.panel(element),
             "img" => self.image(element),
             "person" => self.person(element.get("user_id")),
@@ -265,6 +266,25 @@ impl Judge<'_> {
             }
         }
         behaviors(button)
+    }
+
+    /// Every option says what it is, and comes back as nothing else does.
+    fn select(&self, select: &Map<String, Value>) -> Verdict {
+        if let Some(placeholder) = object(select, "placeholder")? {
+            self.plain(placeholder)?;
+        }
+        let mut seen = HashSet::new();
+        for option in array(select, "options")? {
+            let Some(option) = option.as_object() else { return unparsable("options") };
+            known(option, tags::OPTION, "options")?;
+            let Some(text) = object(option, "text")? else { return unparsable("options -> text") };
+            self.plain(text)?;
+            let value = option.get("value").and_then(Value::as_str);
+            if !value.is_some_and(|value| seen.insert(value)) {
+                return unparsable("options -> value");
+            }
+        }
+        behaviors(select)
     }
 
     /// That the picture was uploaded is seen to for the whole card.

@@ -66,6 +66,9 @@ pub(super) const OPEN_URL: &str = "type default_url android_url ios_url pc_url";
 /// A `form_action` behaviour.
 pub(super) const FORM_ACTION: &str = "type behavior";
 
+/// One of the `options` of a menu.
+pub(super) const OPTION: &str = "text value icon";
+
 /// Attributes that every element may have.
 pub(super) const GENERAL: &str = "tag element_id margin";
 

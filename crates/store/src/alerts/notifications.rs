@@ -144,6 +144,8 @@ pub struct Notification {
     pub message_id: Option<String>,
     /// When it was sent.
     pub sent_at: Option<Timestamp>,
+    /// Until when its reader was left alone, if they were.
+    pub held_until: Option<Timestamp>,
     /// What it should show.
     pub wanted: Value,
     /// Attempts to change it since it last was.
@@ -184,7 +186,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
         r#"
         select subject_kind, subject, step, channel, address, follows, room, ask_day is not null as "asks_owner!",
                threshold_seconds, severity, due_at, form, generation, delivery_key, payload, seen_up_to, unconfirmed,
-               attempts, first_attempt_at, message_id, sent_at, wanted, change_attempts,
+               attempts, first_attempt_at, message_id, sent_at, held_until, wanted, change_attempts,
                (select trace from waits where waits.wait = subject and subject_kind = 'wait') as trace
         from notifications
         where id = $1
@@ -217,6 +219,7 @@ pub async fn get(connection: &mut PgConnection, id: i64) -> Result<Option<Notifi
             first_attempt_at: row.first_attempt_at,
             message_id: row.message_id,
             sent_at: row.sent_at,
+            held_until: row.held_until,
             wanted: row.wanted,
             change_attempts: row.change_attempts,
             trace: row.trace,
@@ -248,7 +251,7 @@ pub async fn insert(
             wanted = excluded.wanted, generation = notifications.generation + (notifications.payload is not null)::int,
             payload = null, delivery_key = null, seen_up_to = null, attempts = 0, first_attempt_at = null, form = 'full',
             follows = excluded.follows, ask_day = excluded.ask_day, skipped_because = excluded.skipped_because,
-            failing_since = null
+            failing_since = null, held_until = null
         where notifications.subject_kind in ('wait', 'departure')
           and (notifications.state = 'obsolete' or notifications.state = 'superseded' and excluded.state = 'pending'
                or notifications.state in ('rehearsed', 'skipped') and excluded.state = 'pending'
@@ -281,7 +284,7 @@ pub async fn supersede(connection: &mut PgConnection, wait: &WaitId) -> Result<u
     let done = sqlx::query!(
         r#"
         update notifications set state = 'superseded'
-        where follows = $1 and state = 'pending' and not unconfirmed and of_a_rung
+        where follows = $1 and state in ('pending', 'held') and not unconfirmed and of_a_rung
         "#,
         wait.as_str(),
     )
@@ -336,7 +339,7 @@ pub async fn dealt_with(
     let rows = sqlx::query!(
         r#"
         select follows, step, channel, address, severity, due_at,
-               state in ('pending', 'sending', 'sent', 'parked', 'failed') as "notified!"
+               state in ('pending', 'sending', 'sent', 'parked', 'failed', 'held') as "notified!"
         from notifications
         where follows = any ($1) and state <> 'obsolete' and of_a_rung
         "#,

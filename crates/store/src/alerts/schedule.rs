@@ -111,6 +111,14 @@ pub async fn lock_room(connection: &mut PgConnection, room: &str) -> Result<(), 
     Ok(())
 }
 
+/// Has a room (its key in text form) taken in again, whether or not anybody is told: what its cards are to show has changed.
+pub async fn take_in_again(connection: &mut PgConnection, room: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("update alert_rooms set version = 0, retry_at = null where room = $1", room)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The newest capture gap's number; 0 while there has been none. Numbers rise, but a lower one may be committed later:
 /// only one process writes the gaps of a gateway, one at a time.
 pub async fn newest_gap(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {

@@ -1,22 +1,27 @@
 //! Who waits although every card of theirs has gone out.
 
 use domain::Timestamp;
-use serde::Deserialize;
+use domain::fold::FoldState;
 use sqlx::PgConnection;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::json::from_text;
+use crate::rooms::Line;
+
+#[derive(Debug, Clone)]
 pub struct Unanswered {
     pub opened_at: Timestamp,
     pub customer: String,
     /// The room's name; empty when unknown.
     pub topic: String,
-    /// The room's owner, if there is one.
-    pub owner: Option<String>,
+    /// The room as it stands; what cannot be read stops no list.
+    pub state: FoldState,
+    /// The last lines said there, newest last.
+    pub last_lines: Vec<Line>,
 }
 
 /// Of those for whom the last card was due at or before a moment: those who have waited longest, at most `most`, and how
 /// many there are in all. Nobody of imported history, and nobody in
-/// an excluded room: no card was ever due for them.
+/// an excluded room: no card was ever due for them. Nobody who only assented: that is the owner's to see alone.
 pub async fn list(
     connection: &mut PgConnection,
     ended_by: Timestamp,
@@ -24,7 +29,7 @@ pub async fn list(
 ) -> Result<(Vec<Unanswered>, i64), sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state,
+        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state, rooms.last_lines,
                count(*) over () as "total!"
         from alert_schedule schedule
              join waits using (wait)
@@ -37,6 +42,7 @@ pub async fn list(
                        group by card.step) as rungs
              ) as last_rung
         where schedule.next_due_at is null and waits.state = 'open' and waits.replaced_by is null
+              and waits.kind <> 'soft'
               and waits.alarm_since is not null and rooms.excluded_since is null
               and coalesce(last_rung.at, waits.opened_at) <= $2
         order by waits.opened_at, waits.wait
@@ -52,16 +58,8 @@ pub async fn list(
         opened_at: row.opened_at,
         customer: row.customer_name,
         topic: row.topic,
-        owner: row.state.as_deref().and_then(owner),
+        state: row.state.and_then(|state| from_text(&state, "state").ok()).unwrap_or_default(),
+        last_lines: from_text(&row.last_lines, "last_lines").unwrap_or_default(),
     });
     Ok((listed.collect(), total))
-}
-
-/// The owner that a room's state names; one that cannot be read names nobody, and stops no list.
-fn owner(state: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct State {
-        owner: Option<String>,
-    }
-    serde_json::from_str::<State>(state).ok()?.owner
 }

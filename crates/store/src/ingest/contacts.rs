@@ -1,6 +1,7 @@
 //! People as their source last described them.
 
 use domain::Timestamp;
+use domain::id::PersonKey;
 use sqlx::PgConnection;
 
 /// A person as their source describes them.
@@ -85,6 +86,14 @@ pub async fn coworkers(
     )
     .fetch_all(connection)
     .await
+}
+
+/// The company that somebody works for, as their source last said; empty: unknown.
+pub async fn corporation(connection: &mut PgConnection, person: &PersonKey) -> Result<String, sqlx::Error> {
+    let known = sqlx::query_scalar!("select corporation from contacts where person = $1", person.to_string())
+        .fetch_optional(connection)
+        .await?;
+    Ok(known.unwrap_or_default())
 }
 
 /// Remembers people; rows that say the same already are not written. `contacts` must not repeat a person.

@@ -8,4 +8,4 @@ pub mod inbox;
 pub mod outbox;
 pub mod rooms;
 
-pub use contacts::{Contact, Coworker, coworkers, remember_contacts};
+pub use contacts::{Contact, Coworker, corporation, coworkers, remember_contacts};

@@ -114,6 +114,18 @@ pub struct Room {
     pub version: i64,
 }
 
+impl Room {
+    /// What customers said among its last lines, oldest first.
+    pub fn customer_lines(&self) -> Vec<&str> {
+        customer_lines(&self.last_lines)
+    }
+}
+
+/// What customers said among these lines.
+pub fn customer_lines(lines: &[Line]) -> Vec<&str> {
+    lines.iter().filter(|line| line.role == Role::Customer).map(|line| line.text.as_str()).collect()
+}
+
 /// What a fold changed about a room.
 #[derive(Debug, Clone)]
 pub struct RoomUpdate {
@@ -369,6 +381,14 @@ pub async fn list(connection: &mut PgConnection, keys: Option<&[String]>) -> Res
             })
         })
         .collect()
+}
+
+/// The rooms of exactly this name, in order of their keys.
+pub async fn keys_of_name(connection: &mut PgConnection, name: &str) -> Result<Vec<RoomKey>, sqlx::Error> {
+    let rows = sqlx::query_scalar!("select room from rooms where topic = $1 order by room", name)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|room| parse(room, "room")).collect()
 }
 
 /// Rooms that were folded with older rules than `version` although one in between took force before their last entry.

@@ -2,11 +2,11 @@
 
 use domain::Timestamp;
 use domain::closing::Verdict;
-use domain::fold::{FoldState, FoldedWait};
+use domain::fold::{Checkpoint, FoldState, FoldedWait, LiveWait};
 use domain::id::{EntryId, RoomKey, StaffName, WaitId};
 use domain::rules::Stage;
 use domain::timeline::Position;
-use domain::wait::{Ending, Outcome, Supersession, Wait};
+use domain::wait::{Ending, Outcome, Supersession, Wait, WaitKind};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -48,13 +48,49 @@ fn state_name(wait: &Wait) -> &'static str {
         Some(Ending::Answered { .. }) => "answered",
         Some(Ending::Cancelled { .. }) => "cancelled",
         Some(Ending::Confirmed { .. }) => "confirmed",
+        Some(Ending::BecameRequest) => "became_request",
         Some(Ending::Withdrawn) => "withdrawn",
         Some(Ending::Unobserved) => "unobserved",
     }
 }
 
 fn checkpoints(waits: &[NewWait]) -> Result<Vec<Option<String>>, sqlx::Error> {
-    waits.iter().map(|new| new.folded.before.as_ref().map(to_text).transpose()).collect()
+    let stored = |new: &NewWait| match &new.folded.checkpoint {
+        Checkpoint::At(state) => to_text(state).map(Some),
+        Checkpoint::None => Ok(Some(String::new())),
+        Checkpoint::AsStored => Ok(None),
+    };
+    waits.iter().map(stored).collect()
+}
+
+/// What is known of waits by their openings, column by column.
+struct Openings<'w> {
+    ids: Vec<&'w str>,
+    rooms: Vec<String>,
+    at: Vec<Timestamp>,
+    order: Vec<i64>,
+    seq: Vec<i64>,
+    customers: Vec<String>,
+    names: Vec<&'w str>,
+    kinds: Vec<String>,
+    verdicts: Vec<Json<&'w Verdict>>,
+}
+
+impl<'w> Openings<'w> {
+    fn of(waits: &'w [NewWait]) -> Self {
+        let each = || waits.iter().map(|new| &new.folded.wait);
+        Self {
+            ids: each().map(|wait| wait.id.as_str()).collect(),
+            rooms: waits.iter().map(|new| new.room.to_string()).collect(),
+            at: each().map(|wait| wait.opened.at).collect(),
+            order: each().map(|wait| wait.opened.order).collect(),
+            seq: each().map(|wait| wait.opened.seq).collect(),
+            customers: each().map(|wait| wait.customer.to_string()).collect(),
+            names: each().map(|wait| wait.customer_name.as_str()).collect(),
+            kinds: each().map(|wait| wait.kind.to_string()).collect(),
+            verdicts: each().map(|wait| Json(&wait.verdict)).collect(),
+        }
+    }
 }
 
 /// Stores waits as they are now, live.
@@ -67,21 +103,14 @@ pub async fn upsert(
         return Ok(());
     }
     let each = || waits.iter().map(|new| &new.folded.wait);
-    let ids: Vec<&str> = each().map(|wait| wait.id.as_str()).collect();
-    let rooms: Vec<String> = waits.iter().map(|new| new.room.to_string()).collect();
-    let opened_at: Vec<Timestamp> = each().map(|wait| wait.opened.at).collect();
-    let opened_order: Vec<i64> = each().map(|wait| wait.opened.order).collect();
-    let opened_seq: Vec<i64> = each().map(|wait| wait.opened.seq).collect();
-    let customers: Vec<String> = each().map(|wait| wait.customer.to_string()).collect();
-    let names: Vec<&str> = each().map(|wait| wait.customer_name.as_str()).collect();
-    let verdicts: Vec<Json<&Verdict>> = each().map(|wait| Json(&wait.verdict)).collect();
+    let Openings { ids, rooms, at, order, seq, customers, names, kinds, verdicts } = Openings::of(waits);
     let owners: Vec<Option<&str>> = each().map(|wait| wait.owner.as_ref().map(StaffName::as_str)).collect();
     let stages: Vec<String> = each().map(|wait| wait.stage.to_string()).collect();
     let messages: Vec<i32> = each().map(|wait| i32::try_from(wait.messages).unwrap_or(i32::MAX)).collect();
-    let last: Vec<Timestamp> = each().map(|wait| wait.last_customer_at).collect();
-    let alarm: Vec<Option<Timestamp>> = each().map(|wait| wait.alarm_since).collect();
-    let state_names: Vec<&str> = each().map(state_name).collect();
-    let closed: Vec<Option<Timestamp>> = each().map(|wait| wait.outcome.as_ref().map(|o| o.at)).collect();
+    let (last, alarm): (Vec<Timestamp>, Vec<Option<Timestamp>>) =
+        each().map(|wait| (wait.last_customer_at, wait.alarm_since)).unzip();
+    let (state_names, closed): (Vec<&str>, Vec<Option<Timestamp>>) =
+        each().map(|wait| (state_name(wait), wait.outcome.as_ref().map(|outcome| outcome.at))).unzip();
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
     let before = checkpoints(waits)?;
     let traces: Vec<Option<&str>> = waits.iter().map(|new| new.trace.as_deref()).collect();
@@ -90,14 +119,15 @@ pub async fn upsert(
         r#"
         insert into waits (wait, room, opened_at, opened_seq, customer, customer_name, verdict, owner, stage, messages,
                            last_customer_at, alarm_since, state, closed_at, outcome, before, rejudged_at,
-                           opened_order, trace, updated_at)
+                           opened_order, trace, kind, updated_at)
         select *, $17::timestamptz
         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::jsonb[],
                     $8::text[], $9::text[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                    $14::timestamptz[], $15::jsonb[], $16::text[], $18::timestamptz[], $19::bigint[], $20::text[])
+                    $14::timestamptz[], $15::jsonb[], $16::text[], $18::timestamptz[], $19::bigint[], $20::text[],
+                    $21::text[])
         on conflict (wait) do update
         set opened_at = excluded.opened_at, opened_order = excluded.opened_order,
-            opened_seq = excluded.opened_seq, customer = excluded.customer,
+            opened_seq = excluded.opened_seq, customer = excluded.customer, kind = excluded.kind,
             customer_name = excluded.customer_name, verdict = excluded.verdict, owner = excluded.owner,
             stage = excluded.stage, messages = excluded.messages, last_customer_at = excluded.last_customer_at,
             alarm_since = excluded.alarm_since, state = excluded.state, closed_at = excluded.closed_at,
@@ -109,8 +139,8 @@ pub async fn upsert(
         "#,
         &ids as _,
         &rooms,
-        &opened_at,
-        &opened_seq,
+        &at,
+        &seq,
         &customers,
         &names as _,
         &verdicts as _,
@@ -125,8 +155,9 @@ pub async fn upsert(
         &before as _,
         now,
         &rejudged as _,
-        &opened_order,
+        &order,
         &traces as _,
+        &kinds,
     )
     .execute(connection)
     .await?;
@@ -170,7 +201,7 @@ pub async fn checkpoint(
         r#"
         select before as "before!"
         from waits
-        where room = $1 and replaced_by is null and state <> 'void' and before is not null
+        where room = $1 and replaced_by is null and state <> 'void' and before <> ''
           and (opened_at, opened_order, opened_seq, wait) <= ($2, $3, $4, $5)
         order by opened_at desc, opened_order desc, opened_seq desc, wait desc
         limit 1
@@ -191,10 +222,10 @@ pub async fn live_after(
     connection: &mut PgConnection,
     room: &RoomKey,
     position: Option<&Position>,
-) -> Result<Vec<(WaitId, Position)>, sqlx::Error> {
+) -> Result<Vec<LiveWait>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select wait, opened_at, opened_order, opened_seq
+        select wait, opened_at, opened_order, opened_seq, kind
         from waits
         where room = $1 and replaced_by is null and state <> 'void'
           and ($2::timestamptz is null or (opened_at, opened_order, opened_seq, wait) > ($2, $3, $4, $5))
@@ -208,22 +239,21 @@ pub async fn live_after(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
+    rows.into_iter()
         .map(|row| {
-            let position = Position {
+            let opened = Position {
                 at: row.opened_at,
                 order: row.opened_order,
                 seq: row.opened_seq,
                 entry: EntryId(row.wait.clone()),
                 after: None,
             };
-            (WaitId(row.wait), position)
+            Ok(LiveWait { id: WaitId(row.wait), opened, kind: parse(&row.kind, "kind")? })
         })
-        .collect())
+        .collect()
 }
 
-/// When the entry was sent that ended a room's last closed wait; a cancel or a confirmation counts as sent with the entry that it stands
+/// When the entry was sent that last ended a wait of a room; a cancel or a confirmation counts as sent with the entry that it stands
 /// after. `None`: no live wait of the room is closed.
 pub async fn last_closing(
     connection: &mut PgConnection,
@@ -236,7 +266,7 @@ pub async fn last_closing(
              left join timeline cancel on closed.state in ('cancelled', 'confirmed') and cancel.room = closed.room
                   and cancel.entry = 'command:' || (closed.outcome -> 'how' ->> 'command')
         where closed.room = $1 and closed.replaced_by is null and closed.state not in ('open', 'void')
-        order by closed.opened_at desc, closed.opened_order desc, closed.opened_seq desc, closed.wait desc
+        order by 1 desc
         limit 1
         "#,
         room.to_string(),
@@ -246,10 +276,39 @@ pub async fn last_closing(
     Ok(at.flatten())
 }
 
-/// What of a room's state is about its open wait.
+/// A line of a customer for which somebody decided that it needs no reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelledLine {
+    /// Its room, in text form.
+    pub room: String,
+    /// What was said.
+    pub text: String,
+}
+
+/// The texts that alone opened a wait which was cancelled since a moment. Blanked ones are not among them.
+pub async fn cancelled_lines(
+    connection: &mut PgConnection,
+    since: Timestamp,
+) -> Result<Vec<CancelledLine>, sqlx::Error> {
+    sqlx::query_as!(
+        CancelledLine,
+        r#"
+        select waits.room, timeline.body as "text!"
+        from waits join timeline on timeline.entry = waits.wait
+        where waits.state = 'cancelled' and waits.replaced_by is null and waits.kind = 'request' and waits.messages = 1
+          and waits.closed_at >= $1 and timeline.message = 'text' and timeline.body is not null
+        "#,
+        since,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// What of a room's state is about its open waits.
 #[derive(Deserialize)]
 struct OpenState {
-    open: Option<OpenCounts>,
+    #[serde(default)]
+    open: Vec<OpenCounts>,
 }
 
 #[derive(Deserialize)]
@@ -259,11 +318,11 @@ struct OpenCounts {
     last_customer_at: Timestamp,
 }
 
-/// What a room's state says of this wait; `None`: it is not the one that is open. A state that cannot be read concerns
+/// What a room's state says of this wait; `None`: it is not open. A state that cannot be read concerns
 /// whoever needs it: here the row's own counts are near enough.
 fn open_counts(state: &str, wait: &WaitId) -> Option<OpenCounts> {
     let state: OpenState = serde_json::from_str(state).ok()?;
-    state.open.filter(|open| open.id == *wait)
+    state.open.into_iter().find(|open| open.id == *wait)
 }
 
 /// Which waits to read.
@@ -287,7 +346,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
     };
     let rows = sqlx::query!(
         r#"
-        select wait, waits.room, opened_at, opened_order, opened_seq, customer, customer_name,
+        select wait, waits.room, opened_at, opened_order, opened_seq, customer, customer_name, kind,
                verdict as "verdict: Json<Verdict>", owner, stage, messages, last_customer_at, alarm_since, waits.state,
                outcome as "outcome: Json<Outcome>", replaced_by, rejudged_at, rooms.state as "room_state?"
         from waits left join rooms on rooms.room = waits.room and waits.state = 'open' and replaced_by is null
@@ -325,6 +384,7 @@ pub async fn list(connection: &mut PgConnection, which: Which<'_>) -> Result<Vec
                 id: WaitId(row.wait),
                 customer: parse(&row.customer, "customer")?,
                 customer_name: row.customer_name,
+                kind: parse::<WaitKind>(&row.kind, "kind")?,
                 verdict: row.verdict.0,
                 owner: row.owner.map(StaffName),
                 stage: parse::<Stage>(&row.stage, "stage")?,

@@ -1,9 +1,13 @@
 //! `POST /feishu/callback`: actions, which are presses of the cards' buttons.
 //!
-//! An action is checked, taken once, and becomes a command for `room-state`; whether it had an effect is seen on the
-//! card. The answer comes within the 3 s that Feishu gives, whatever else is slow.
+//! An action is checked, taken once, and becomes a command for `room-state`, or is kept here where it concerns nothing but
+//! cards; whether it had an effect is seen on the card. Whoever may not is told so. The answer comes within the 3 s that
+//! Feishu gives, whatever else is slow.
 
+mod assign;
 mod names;
+mod own;
+mod presser;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +20,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::Timestamp;
+use domain::calendar::Calendar;
 use domain::id::CommandId;
 use domain::rules::Rules;
 use domain::wait::Ending;
@@ -28,19 +33,24 @@ use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::serve::{Limits, Server};
 use serde_json::{Value, json};
-use store::alerts::actions;
+use store::alerts::actions::{self, NewAction};
 use store::alerts::notifications::{self, Notification};
+use store::rooms::waits::StoredWait;
 use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 use tokio::net::TcpListener;
 use tracing::{Instrument as _, info_span};
 
+use self::assign::Assignment;
 use self::names::Names;
+use self::own::Snooze;
+use self::presser::Presser;
 use crate::action::{self, ActionKind, Cancel, Done};
 use crate::address_book::{self, AddressBook};
 use crate::channel::feishu::{NAME as FEISHU, PressedButton};
 use crate::content::card::CardState;
 use crate::content::subject::{Subject, SubjectDetail};
+use crate::planner::Wake;
 use crate::wording;
 
 /// Feishu waits 3 s; the way back needs some of them.
@@ -53,6 +63,7 @@ pub struct ActionServer {
     rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
     names: Names,
+    wake: Wake,
     listener: TcpListener,
 }
 
@@ -61,6 +72,7 @@ struct Endpoint {
     rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
     names: Names,
+    wake: Wake,
 }
 
 impl ActionServer {
@@ -72,6 +84,7 @@ impl ActionServer {
         ctx: Context,
         client: Arc<FeishuClient>,
         rules: Arc<RulesCache>,
+        wake: Wake,
     ) -> anyhow::Result<Self> {
         let feishu = &ctx.config.feishu;
         let listener = TcpListener::bind(feishu.listen)
@@ -83,17 +96,17 @@ impl ActionServer {
             verification_token: feishu.verification_token.clone(),
             encrypt_key: Some(feishu.encrypt_key.clone()),
         };
-        Ok(Self { ctx, rules, secrets, names: Names::new(client), listener })
+        Ok(Self { ctx, rules, secrets, names: Names::new(client), wake, listener })
     }
 
     /// Serves until the shutdown is requested.
     pub async fn serve(self) {
-        let Self { ctx, rules, secrets, names, listener } = self;
+        let Self { ctx, rules, secrets, names, wake, listener } = self;
         let shutdown = ctx.shutdown.clone();
         let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
         let router = axum::Router::new()
             .route("/feishu/callback", post(callback))
-            .with_state(Arc::new(Endpoint { ctx, rules, secrets, names }));
+            .with_state(Arc::new(Endpoint { ctx, rules, secrets, names, wake }));
         server.serve(listener, router, async move { shutdown.wait().await }).await;
     }
 }
@@ -159,10 +172,27 @@ impl Endpoint {
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
         let book = AddressBook::new(rules, &self.ctx.config.feishu);
-        let by = self.names.of(&action.operator, book.name(&action.operator));
+        let presser = Presser::of(&action.operator, &card.notification.to, book);
+        if let Some(refusal) = presser.refusal(button.action, &card.subject, rules) {
+            metrics::counter!("feishu_actions_refused_total").increment(1);
+            return Ok(Some(answer_with_toast(Toast::Error, &refusal)));
+        }
+        let by = self.names.of(&action.operator, presser.account_of);
+        let option = action.option.as_deref();
         let (toast, text) = match button.action {
             ActionKind::Undo => self.undo(&card.subject, by, now).await?,
-            ending => self.end(&card, ending, by, now).await?,
+            ActionKind::NoReplyNeeded | ActionKind::Answered => {
+                self.end(&card, button.action, by, now).await?
+            }
+            ActionKind::Claim => self.claim(&card, rules.time_zone, by, now).await?,
+            ActionKind::Snooze => {
+                let zone = rules.time_zone;
+                self.snooze(&card, Snooze { presser: &presser, book, zone, option }, by, now).await?
+            }
+            ActionKind::Assign => {
+                let assignment = Assignment { event: &action.event_id, to: option, presser: &presser, rules };
+                self.assign(&card, assignment, by, now).await?
+            }
         };
         Ok(Some(answer_with_toast(toast, &text)))
     }
@@ -185,8 +215,8 @@ impl Endpoint {
         let by = by.await;
         self.ask(request.id, subject, &by, request.command).await?;
         let mut connection = self.ctx.db.acquire().await?;
-        let (id, action, round) = (notification.id, action.name(), request.round);
-        let first = actions::record(&mut connection, id, action, round, &by, now).await?;
+        let new = NewAction { round: request.round, ..new_action(notification.id, action, &by) };
+        let first = actions::record(&mut connection, new, now).await?;
         metrics::counter!("feishu_actions_total").increment(1);
         Ok(if first == by {
             (Toast::Success, request.confirmed.to_owned())
@@ -210,8 +240,8 @@ impl Endpoint {
         // Before the wait is open again: its button would still say who pressed it.
         let mut connection = self.ctx.db.acquire().await?;
         if let Some(id) = actions::by_delivery_key(&mut connection, FEISHU, cancel.card.as_str()).await? {
-            let undo = ActionKind::Undo.name();
-            actions::record(&mut connection, id, undo, cancel.undone, &by, now).await?;
+            let new = NewAction { round: cancel.undone, ..new_action(id, ActionKind::Undo, &by) };
+            actions::record(&mut connection, new, now).await?;
         }
         drop(connection);
         let kind = CommandKind::UndoCancel { cancel: command.clone() };
@@ -262,8 +292,24 @@ impl Pressed {
         let Some(notification) = notifications::get(connection, id).await? else { return Ok(None) };
         let subject = Subject::read(connection, &notification, rules, now).await?;
         let Some(subject) = subject else { return Ok(None) };
-        let done = Done(actions::of(connection, id).await?);
+        let done = Done(actions::of(connection, &[id]).await?);
         Ok(Some(Self { key: key.clone(), notification, subject, done }))
+    }
+}
+
+/// The first of its kind, which holds for no time and is about nobody.
+fn new_action(notification: i64, action: ActionKind, by: &str) -> NewAction<'_> {
+    NewAction { notification, action: action.name(), round: 0, by, until: None, about: None }
+}
+
+/// The wait that a card is about, as long as it is open; or what somebody reads who comes too late.
+fn open_wait(subject: &Subject, now: Timestamp) -> Result<(&StoredWait, &Calendar), &'static str> {
+    match &subject.detail {
+        SubjectDetail::Wait { stored, calendar, .. } if subject.state(now).is_open() => {
+            Ok((stored, calendar))
+        }
+        SubjectDetail::Wait { .. } => Err(wording::TOAST_ALREADY),
+        SubjectDetail::Departure(_) => Err(wording::TOAST_UNKNOWN),
     }
 }
 

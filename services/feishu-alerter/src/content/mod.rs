@@ -5,6 +5,7 @@ pub mod card;
 mod day_list;
 pub mod status;
 pub mod subject;
+pub mod wait_actions;
 
 use domain::Timestamp;
 use domain::notification;
@@ -84,6 +85,21 @@ impl Content {
         }
     }
 
+    /// Until when its reader is to be left alone.
+    pub fn hold(
+        &self,
+        notification: &Notification,
+        book: AddressBook<'_>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        match self {
+            Self::Room(subject) if notification.step.rung().is_some() => {
+                subject.hold(&notification.to, book, now)
+            }
+            Self::Room(_) | Self::Alarm | Self::Unanswered(_) => None,
+        }
+    }
+
     /// What a card shows that is sent now.
     pub fn first(
         &self,
@@ -96,7 +112,7 @@ impl Content {
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
                 let state = subject.shown_by(notification, book, now);
-                let open = CardState::Waiting { unverified, owner: None };
+                let open = CardState::waiting(unverified, None);
                 as_json(if state.is_open() { &state } else { &open })
             }
         }
@@ -142,7 +158,7 @@ impl Content {
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(card::room(&facts))
             }
-            Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules.time_zone, now)),
+            Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules, now)),
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

@@ -97,7 +97,7 @@ pub fn status_at(
         if only_asks {
             return CardState::OwnerFound { owner: name };
         }
-        return CardState::Waiting { unverified: *unverified, owner: Some(name) };
+        return CardState::waiting(*unverified, Some(name));
     }
     if book.own(owner).is_some_and(|own| own == *to) {
         status
@@ -122,7 +122,7 @@ pub fn card_state(
         return CardState::Void;
     }
     let Some(outcome) = &stored.wait.outcome else {
-        return if excluded { CardState::Excluded } else { CardState::Waiting { unverified, owner: None } };
+        return if excluded { CardState::Excluded } else { CardState::waiting(unverified, None) };
     };
     match &outcome.how {
         Ending::Answered { name, .. } => CardState::Answered {
@@ -134,6 +134,7 @@ pub fn card_state(
             CardState::Cancelled { by: by.clone(), undo_until: until.filter(|until| now < *until) }
         }
         Ending::Confirmed { by, .. } => CardState::Confirmed { by: by.clone() },
+        Ending::BecameRequest => CardState::BecameRequest,
         Ending::Withdrawn => CardState::Withdrawn,
         Ending::Unobserved => CardState::Unobserved,
     }

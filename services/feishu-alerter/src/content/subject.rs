@@ -9,10 +9,10 @@ use domain::id::{EntryId, StaffName};
 use domain::notification;
 use domain::presence::Absence;
 use domain::rules::Rules;
-use domain::wait::Wait;
+use domain::wait::{Wait, WaitKind};
 use domain::wording;
 use store::alerts::notifications::{Address, Notification};
-use store::ingest::gaps;
+use store::ingest::{self, gaps};
 use store::rooms::waits::StoredWait;
 use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
@@ -20,6 +20,7 @@ use store::sqlx::{self, PgConnection};
 use crate::address_book::AddressBook;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::content::status::{Successions, card_state, status_at};
+use crate::content::wait_actions::WaitActions;
 
 /// What a card of a room is made from.
 pub struct Subject {
@@ -37,6 +38,10 @@ pub enum SubjectDetail {
         unverified: bool,
         /// What its working time is counted by.
         calendar: Calendar,
+        /// The company that its customer works for; empty: unknown.
+        corporation: String,
+        /// What people did about it.
+        actions: WaitActions,
     },
     /// That our account left the room; `None`: it is back.
     Departure(Option<Absence>),
@@ -64,25 +69,35 @@ impl Subject {
         let Some(room) = rooms::get(connection, &stored.room).await? else { return Ok(None) };
         let unverified = is_unverified(connection, &room, &stored.wait, now).await?;
         let calendar = rules.calendar(stored.wait.stage_counted(room.state.stage)).clone();
-        Ok(Some(Self {
-            detail: SubjectDetail::Wait { stored: Box::new(stored), unverified, calendar },
-            room,
-        }))
+        let corporation = ingest::corporation(connection, &stored.wait.customer).await?;
+        let actions = WaitActions::read(connection, &stored.wait.id).await?;
+        let stored = Box::new(stored);
+        let detail = SubjectDetail::Wait { stored, unverified, calendar, corporation, actions };
+        Ok(Some(Self { detail, room }))
     }
 
     /// What this card of it shows.
     pub fn shown_by(&self, card: &Notification, book: AddressBook<'_>, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
         match &self.detail {
-            SubjectDetail::Wait { .. } => status_at(self.state(now), owner, &card.to, card.only_asks(), book),
+            SubjectDetail::Wait { actions, .. } => {
+                status_at(self.state(now), owner, &card.to, card.only_asks(), book)
+                    .with(actions.said(), actions.snoozes(&card.to))
+            }
             SubjectDetail::Departure(_) => self.state(now),
         }
+    }
+
+    /// Until when whoever reads a private card of it is to be left alone.
+    pub fn hold(&self, to: &Address, book: AddressBook<'_>, now: Timestamp) -> Option<Timestamp> {
+        let SubjectDetail::Wait { actions, .. } = &self.detail else { return None };
+        actions.hold(to, self.room.state.owner.as_ref(), book, now)
     }
 
     /// What became of it.
     pub fn state(&self, now: Timestamp) -> CardState {
         match &self.detail {
-            SubjectDetail::Wait { stored, unverified, calendar } => {
+            SubjectDetail::Wait { stored, unverified, calendar, .. } => {
                 card_state(stored, self.room.excluded, *unverified, calendar, now)
             }
             SubjectDetail::Departure(absence) => departure_state(&self.room, absence.as_ref()),
@@ -104,13 +119,18 @@ impl Subject {
             level: card.severity,
             threshold: Duration::from_secs(u64::try_from(card.threshold_seconds).unwrap_or_default()),
             customer,
+            corporation: self.corporation().to_owned(),
             room: self.room.topic.clone(),
             owner: self.owner().map(|owner| Owner {
                 mention: mention(book, owner, &card.to),
+                team: book.team(owner),
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,
+            paused: self.paused(card),
             last_lines: self.last_lines(),
+            private: card.to != book.public(),
+            staff: book.others_than(self.room.state.owner.as_ref()),
             unverified: match (&state, &self.detail) {
                 (CardState::Waiting { unverified, .. }, _) | (_, SubjectDetail::Wait { unverified, .. }) => {
                     *unverified
@@ -123,17 +143,37 @@ impl Subject {
         }
     }
 
+    /// Whether the wait's clock stood still meanwhile: until it ended, or until the card was due.
+    fn paused(&self, card: &Notification) -> bool {
+        let SubjectDetail::Wait { stored, calendar, .. } = &self.detail else { return false };
+        let (from, outcome) = (stored.wait.opened.at, stored.wait.outcome.as_ref());
+        let until = outcome.map_or(card.due_at, |outcome| outcome.at);
+        calendar.working_time(from, until) < until - from
+    }
+
     fn who_and_when(&self, card: &Notification) -> (CardKind, String, Timestamp) {
         match &self.detail {
             SubjectDetail::Wait { stored, .. } => {
                 let asks = card.asks_owner && self.owner().is_none();
-                let kind = if asks { CardKind::OwnerWanted } else { CardKind::Overdue };
+                let kind = match stored.wait.kind {
+                    _ if asks => CardKind::OwnerWanted,
+                    WaitKind::Request => CardKind::Overdue,
+                    WaitKind::Soft => CardKind::Assented,
+                    WaitKind::Promise => CardKind::Promised { due: stored.wait.due() },
+                };
                 (kind, wording::name(&stored.wait.customer_name).to_owned(), stored.wait.opened.at)
             }
             SubjectDetail::Departure(absence) => {
                 let by = absence.as_ref().and_then(|absence| absence.by.clone());
                 (CardKind::AccountLeft { by }, String::new(), card.due_at)
             }
+        }
+    }
+
+    fn corporation(&self) -> &str {
+        match &self.detail {
+            SubjectDetail::Wait { corporation, .. } => corporation,
+            SubjectDetail::Departure(_) => "",
         }
     }
 

@@ -150,6 +150,13 @@ impl Deliverer {
             // A higher rung is about to take its place.
             return Ok(Head::None);
         }
+        if !card.unconfirmed
+            && let Some(until) = content.hold(&card, book, now)
+        {
+            tracing::info!(subject = %card.subject, step = %card.step, address = %card.to, %until, "a card waits");
+            sending::hold(tx, id, until).await?;
+            return Ok(Head::Done);
+        }
         let frozen = self.frozen(tx, channel, &card, &content, now).await?;
         let Some((delivery_key, payload)) = frozen else {
             sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
@@ -205,7 +212,8 @@ impl Deliverer {
             Ok(message) => {
                 self.record_sent(&mut connection, card, &message, now).await?;
                 metrics::counter!("alerts_sent_total").increment(1);
-                metrics::histogram!("alert_lateness_seconds").record((now - card.due_at).as_seconds_f64());
+                metrics::histogram!("alert_lateness_seconds")
+                    .record((now - card.due_at.max(card.held_until.unwrap_or(card.due_at))).as_seconds_f64());
                 Ok(())
             }
             Err(error) => self.record_failure(&mut connection, destination, attempt, &error, now).await,

@@ -7,6 +7,7 @@ use domain::Timestamp;
 use domain::golive::Phase;
 use domain::ladder::{SkipReason, WaitView};
 use domain::rules::{Deadlines, Rules, RulesHistory, Stage};
+use domain::wait::WaitKind;
 use runtime::config::Feishu;
 use store::golive;
 use store::rooms::Room;
@@ -51,23 +52,23 @@ impl AlertContext {
         self.history.version_at(self.now).version
     }
 
-    /// The deadlines of a wait in a room, which are those of the room's present stage, and what they need to know: the
+    /// The deadlines of a wait in a room, which are those of its kind in the room's present stage, and what they need to know: the
     /// wait, and since when its rungs may be due.
     pub fn of(&self, stored: &StoredWait, room: &Room) -> (Deadlines<'_>, WaitView) {
-        let stage = room.state.stage;
+        let (kind, stage) = (stored.wait.kind, room.state.stage);
         let view = WaitView::from(&stored.wait)
             .since(stored.rejudged_at, SkipReason::Rejudged)
-            .since(self.history.deadlines_since(stage, self.now), SkipReason::RulesChanged)
-            .since(self.handed_over(room), SkipReason::HandedOver)
+            .since(self.history.deadlines_since(kind, stage, self.now), SkipReason::RulesChanged)
+            .since(self.handed_over(kind, room), SkipReason::HandedOver)
             .since(room.included_since, SkipReason::NoLongerExcluded)
             .since(self.phase.since, SkipReason::WentLive);
-        (self.rules().deadlines(stage), view)
+        (self.rules().deadlines(kind, stage), view)
     }
 
     /// Since when the room goes by the deadlines of its stage, if it ever went by others.
-    fn handed_over(&self, room: &Room) -> Option<Timestamp> {
+    fn handed_over(&self, kind: WaitKind, room: &Room) -> Option<Timestamp> {
         let rules = self.rules();
-        let differ = rules.deadlines(Stage::PreSales) != rules.deadlines(Stage::AfterSales);
+        let differ = rules.deadlines(kind, Stage::PreSales) != rules.deadlines(kind, Stage::AfterSales);
         room.state.stage_since.filter(|_| differ)
     }
 }

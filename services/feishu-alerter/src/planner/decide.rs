@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use domain::id::{StaffName, WaitId};
-use domain::ladder::{Due, RungId, Skipped, due, next_due};
+use domain::ladder::{Due, RungId, Skipped, WaitView, due, next_due};
 use domain::notification::{Step, Subject};
 use domain::rules::Severity;
 use domain::wait::Wait;
@@ -24,6 +24,7 @@ use crate::address_book::{self, AddressBook};
 use crate::content::card::CardState;
 use crate::content::status::{as_json, status_at};
 use crate::content::subject::is_unverified;
+use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::{Handover, climbs};
@@ -45,6 +46,7 @@ struct Known<'a> {
     room: &'a Room,
     context: &'a AlertContext,
     unverified: bool,
+    actions: WaitActions,
     book: AddressBook<'a>,
 }
 
@@ -94,7 +96,8 @@ impl Decider {
         let unverified = is_unverified(connection, &room, &stored.wait, context.now).await?;
         let book = context.book(&ctx.config.feishu);
         let subject = Subject::Wait(stored.wait.id.clone());
-        let known = Known { subject, wait: &stored.wait, room: &room, context, unverified, book };
+        let actions = WaitActions::read(connection, id).await?;
+        let known = Known { subject, wait: &stored.wait, room: &room, context, unverified, actions, book };
         if let Some(skipped) = passed.skipped {
             known.note_skipped(connection, &skipped).await?;
             climb.deal_with(skipped.step.rung);
@@ -216,10 +219,12 @@ impl<'k> Known<'k> {
     }
 
     async fn store(&self, connection: &mut PgConnection, new: &NewNotification<'_>) -> Result<(), Failure> {
-        let waiting = CardState::Waiting { unverified: self.unverified, owner: None };
+        let waiting = CardState::waiting(self.unverified, None);
         let only_asks = new.ask_day.is_some() && new.step.rung().is_none();
         let owner = self.room.state.owner.as_ref();
-        let wanted = as_json(&status_at(waiting, owner, new.to, only_asks, self.book))?;
+        let shown = status_at(waiting, owner, new.to, only_asks, self.book)
+            .with(self.actions.said(), self.actions.snoozes(new.to));
+        let wanted = as_json(&shown)?;
         notifications::insert(connection, new, &wanted, self.context.now).await?;
         Ok(())
     }
@@ -228,8 +233,8 @@ impl<'k> Known<'k> {
     where
         'k: 'n,
     {
-        let calendar = self.context.rules().calendar(self.room.state.stage);
-        let due_at = calendar.deadline(self.wait.opened.at, rung.0);
+        let deadlines = self.context.rules().deadlines(self.wait.kind, self.room.state.stage);
+        let due_at = deadlines.of(&WaitView::from(self.wait), rung);
         NewNotification {
             room: Some(&self.room.room),
             threshold_seconds: i64::try_from(rung.0).unwrap_or(i64::MAX),

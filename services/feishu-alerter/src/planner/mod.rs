@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use runtime::telemetry::chain;
 use runtime::{Changes, Context};
-use store::alerts::schedule;
+use store::alerts::{schedule, sending};
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
@@ -34,6 +34,21 @@ pub struct Causes {
     pub rules: i64,
     /// The newest capture gap.
     pub gap: i64,
+}
+
+/// Has the planner look at a room.
+#[derive(Debug, Clone)]
+pub struct Wake {
+    pub pending: Arc<Changes<Causes>>,
+    pub changed: Arc<Notify>,
+}
+
+impl Wake {
+    /// At once; the room's key in text form.
+    pub fn look_at(&self, room: String) {
+        self.pending.add([room]);
+        self.changed.notify_one();
+    }
 }
 
 /// What is looked at again and again.
@@ -95,6 +110,7 @@ impl Planner {
         observe(ctx, rules, pending).await?;
         let now = ctx.clock.now();
         store::alerts::changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
+        sending::release(&mut *ctx.db.acquire().await?, now).await?;
         let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
         self.known = true;
         self.notice.note(held);

@@ -24,6 +24,7 @@ use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::content::status::{HighestCards, Successions, card_state, status_at};
 use crate::content::subject::{absence, departure_state};
+use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
 use crate::planner::Causes;
 use crate::planner::alert_context::AlertContext;
@@ -181,6 +182,8 @@ async fn wanted(
     let successions = Successions::read(connection, waits).await?;
     let coverage = coverage_gaps(connection, rooms.values(), &cards, &successions).await?;
     let highest_cards = HighestCards::of(&cards, &successions);
+    let follows = |card: &Made| Some((card.id, successions.of(card.subject.wait()?)?.wait.id.clone()));
+    let actions = WaitActions::of_cards(connection, &cards.iter().filter_map(follows).collect()).await?;
     let shown = cards.iter().filter_map(|card| {
         let stored = successions.of(card.subject.wait()?)?;
         if highest_cards.overtake(card, &stored.wait.id) {
@@ -194,6 +197,10 @@ async fn wanted(
         let status = card_state(stored, excluded, unverified, calendar, now);
         let owner = room.and_then(|room| room.state.owner.as_ref());
         let state = status_at(status, owner, &card.to, card.only_asks, book);
+        let state = match actions.get(&stored.wait.id) {
+            Some(actions) => state.with(actions.said(), actions.snoozes(&card.to)),
+            None => state,
+        };
         Some((card.id, stored.wait.id.clone(), state))
     });
     let departures = cards.iter().filter_map(|card| {

@@ -7,7 +7,6 @@
 
 use chrono::NaiveDate;
 use domain::Timestamp;
-use domain::calendar::is_working_day;
 use domain::notification::{Step, Subject};
 use domain::rules::{Rules, Severity};
 use runtime::Context;
@@ -57,9 +56,9 @@ impl Mornings {
     }
 }
 
-/// The working day that it is, and the moment of its list, once that has come. A late look is made up for on the same day.
+/// The day, if anybody works on it, and the moment of its list, once that has come. A late look is made up for on the same day.
 fn morning(rules: &Rules, feishu: &Feishu, now: Timestamp) -> Option<(NaiveDate, Timestamp)> {
-    let day = now.with_timezone(&rules.time_zone).date_naive();
+    let day = rules.day_of(now);
     let at = feishu.unanswered_at.on(day, rules.time_zone)?;
-    (is_working_day(day) && now >= at).then_some((day, at))
+    (rules.is_working_day(day) && now >= at).then_some((day, at))
 }

@@ -34,6 +34,7 @@ fn all() -> Vec<AlarmKind> {
         AlarmKind::FeishuRefuses,
         AlarmKind::CardsUndelivered { count: 2 },
         AlarmKind::BusLost,
+        AlarmKind::HolidaysMissing { year: 2027 },
         AlarmKind::VikaQuota,
         AlarmKind::VikaFull { sheet: "今日群聊".into() },
         AlarmKind::VikaAccess { service: "vika-sync".into(), sheet: None },

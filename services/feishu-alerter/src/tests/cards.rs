@@ -9,11 +9,10 @@ use feishu::{CardUuid, FeishuError, OutgoingMessage};
 use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
-use domain::rules::Severity;
+use domain::rules::{Severity, Stage as RoomStage};
 
 use crate::channel::feishu as feishu_channel;
-use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Owner};
-use store::alerts::unanswered::Unanswered;
+use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Named, Owner, Said};
 
 /// A customer who has waited for twenty minutes.
 pub(super) fn facts(hand: &Hand) -> CardFacts {
@@ -28,15 +27,23 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
         level: Severity::Orange,
         threshold: Duration::from_mins(20),
         customer: "王小样".to_owned(),
+        corporation: "晨光贸易".to_owned(),
         room: "样例公司-王小样客户群".to_owned(),
-        owner: Some(Owner { name: "小林".to_owned(), mention: Some(PERSON.to_owned()) }),
+        owner: Some(Owner {
+            name: "小林".to_owned(),
+            team: Some(RoomStage::PreSales),
+            mention: Some(PERSON.to_owned()),
+        }),
         waiting_since: since,
+        paused: false,
         last_lines: vec![
             line("小林", "好的，稍等", -60),
             line("王小样", "在吗？", 0),
             line("王小样", "发票开好了吗？急用", 30),
             line("王小样", "打我电话 13800138000", 90),
         ],
+        private: true,
+        staff: vec!["小周".to_owned(), "小吴".to_owned()],
         unverified: false,
         state: CardState::WAITING,
         zone: Shanghai,
@@ -56,6 +63,7 @@ pub(super) fn render(facts: &CardFacts, form: Form) -> OutgoingMessage {
 fn states() -> Vec<CardState> {
     vec![
         CardState::WAITING,
+        handled(),
         CardState::Escalated,
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
         CardState::Cancelled { by: "小林".to_owned(), undo_until: None },
@@ -64,11 +72,24 @@ fn states() -> Vec<CardState> {
         CardState::OwnerFound { owner: "小周".to_owned() },
         CardState::Confirmed { by: "小林".to_owned() },
         CardState::Returned,
+        CardState::BecameRequest,
         CardState::Withdrawn,
         CardState::Unobserved,
         CardState::Void,
         CardState::Excluded,
     ]
+}
+
+/// A wait about which people have done everything that they can.
+fn handled() -> CardState {
+    let (by, to, until) = ("小林".to_owned(), "小周".to_owned(), DateTime::UNIX_EPOCH);
+    let said = vec![
+        Said::Undone { by: by.clone() },
+        Said::Claimed { by: by.clone(), until },
+        Said::Snoozed { by: by.clone(), until },
+        Said::Assigned { by, to },
+    ];
+    CardState::WAITING.with(said, 2)
 }
 
 fn json(message: &OutgoingMessage) -> Value {
@@ -87,8 +108,9 @@ async fn is_taken(stage: &Stage, message: &OutgoingMessage, nth: u32) {
 async fn every_form_in_every_state_is_taken() {
     let stage = stage().await;
     let mut nth = 0;
+    let promised = CardKind::Promised { due: Some(stage.hand.now()) };
     let left = CardKind::AccountLeft { by: Some("小林".to_owned()) };
-    for kind in [CardKind::Overdue, CardKind::OwnerWanted, left] {
+    for kind in [CardKind::Overdue, CardKind::Assented, promised, CardKind::OwnerWanted, left] {
         for state in states() {
             for form in [Form::Full, Form::WithoutMention, Form::Minimal, Form::PlainText] {
                 for unverified in [false, true] {
@@ -119,8 +141,9 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
     {
         let mut facts = facts(&stage.hand);
         facts.customer.clone_from(&awful);
+        facts.corporation.clone_from(&awful);
         facts.room.clone_from(&awful);
-        facts.owner = Some(Owner { name: awful.clone(), mention: None });
+        facts.owner = Some(Owner { name: awful.clone(), team: None, mention: None });
         for line in &mut facts.last_lines {
             line.speaker.clone_from(&awful);
             line.text.clone_from(&awful);
@@ -128,13 +151,19 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
         for state in [
             CardState::WAITING,
             CardState::Cancelled { by: awful.clone(), undo_until: Some(DateTime::UNIX_EPOCH) },
+            CardState::WAITING.with(vec![Said::Assigned { by: awful.clone(), to: awful.clone() }; 9], 0),
         ] {
             facts.state = state;
             let message = render(&facts, form);
             assert!(request_bytes(&message) < CARD_BYTES_MAX, "{}", request_bytes(&message));
             assert_eq!(message.msg_type, render(&super::cards::facts(&stage.hand), form).msg_type);
-            is_taken(&stage, &message, u32::try_from(nth).unwrap() * 10 + u32::from(facts.state.is_open()))
-                .await;
+            is_taken(
+                &stage,
+                &message,
+                u32::try_from(nth).unwrap() * 10
+                    + u32::try_from(format!("{:?}", facts.state).len() % 10).unwrap(),
+            )
+            .await;
         }
     }
 }
@@ -143,7 +172,7 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
 async fn one_unknown_mention_fails_the_card_and_the_next_form_does_without() {
     let stage = stage().await;
     let mut facts = facts(&stage.hand);
-    facts.owner = Some(Owner { name: "小林".to_owned(), mention: Some("ou_gone".to_owned()) });
+    facts.owner = facts.owner.map(|owner| Owner { mention: Some("ou_gone".to_owned()), ..owner });
     let full = render(&facts, Form::Full);
     let error = stage.send(&to_chat(), &full, &key()).await.unwrap_err();
     assert!(matches!(&error, FeishuError::FixCard(refusal) if refusal.sub == Some(100_290)), "{error:?}");
@@ -195,7 +224,7 @@ async fn the_closed_cards_have_no_level_s_colour_and_name_who_and_how_long() {
     assert_eq!(cancelled["header"]["title"]["content"], "☑️ 不用回复：样例公司-王小样客户群");
     assert_eq!(cancelled["header"]["template"], "default");
     assert!(Severity::ALL.iter().all(|level| level.name() != "default"), "no level looks like a closed card");
-    assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("小林 标记为不用回复"));
+    assert!(cancelled["body"]["elements"][0]["content"].as_str().unwrap().contains("不用回复 · 小林"));
     for card in [answered, cancelled] {
         assert!(!card.to_string().contains("\"button\""), "a closed card has nothing to press");
         assert!(!card.to_string().contains("<at"), "and mentions nobody again");
@@ -241,9 +270,13 @@ async fn nothing_of_a_stranger_is_markup_in_any_form() {
     let stage = stage().await;
     let hostile =
         "[点我](https://a.example/x) <at user_id=\"all\"></at> **粗** `码` ![图](img_v3_1) www.a.example";
-    let mut facts =
-        CardFacts { customer: hostile.to_owned(), room: hostile.to_owned(), ..facts(&stage.hand) };
-    facts.owner = Some(Owner { name: hostile.to_owned(), mention: None });
+    let mut facts = CardFacts {
+        customer: hostile.to_owned(),
+        corporation: hostile.to_owned(),
+        room: hostile.to_owned(),
+        ..facts(&stage.hand)
+    };
+    facts.owner = Some(Owner { name: hostile.to_owned(), team: None, mention: None });
     for line in &mut facts.last_lines {
         hostile.clone_into(&mut line.speaker);
         hostile.clone_into(&mut line.text);
@@ -298,6 +331,56 @@ async fn a_card_is_the_same_whenever_it_is_drawn_that_day() {
     assert_eq!(render(&before, Form::Full), render(&after, Form::Full));
 }
 
+/// Sixty-three working minutes from Friday on are read as such on Monday.
+#[tokio::test]
+async fn a_wait_over_a_weekend_says_when_it_began_and_what_counts() {
+    let stage = stage().await;
+    let text = |facts: &CardFacts| render(facts, Form::Full).content;
+    let (friday, monday) = ("2026-11-20T09:30:00Z", "2026-11-23T01:33:00Z");
+    let facts = CardFacts {
+        waiting_since: friday.parse().unwrap(),
+        made_at: monday.parse().unwrap(),
+        paused: true,
+        threshold: Duration::from_hours(1),
+        ..facts(&stage.hand)
+    };
+    assert!(text(&facts).contains("11-20 周五 17:30 起等待（只算工作时间）"), "{}", text(&facts));
+    let before = CardFacts { made_at: "2026-11-20T10:00:00Z".parse().unwrap(), ..facts.clone() };
+    assert!(text(&before).contains("17:30 起等待（只算工作时间）") && !text(&before).contains("周五"));
+    assert!(!text(&CardFacts { paused: false, ..facts }).contains("只算工作时间"));
+}
+
+/// What people did stands on the card with times that stay true, and what cannot be done any more is not offered.
+#[tokio::test]
+async fn a_card_says_what_people_did_about_its_wait() -> anyhow::Result<()> {
+    let stage = stage().await;
+    let card = json(&render(&CardFacts { state: handled(), ..facts(&stage.hand) }, Form::Full));
+    let elements = card["body"]["elements"].as_array().cloned().unwrap_or_default();
+    let said =
+        elements.iter().filter_map(|element| element["content"].as_str()).find(|text| text.contains("撤销"));
+    let said = said.map(|said| said.split('\n').collect::<Vec<_>>());
+    let expected = [
+        "小林 撤销了「不用回复」",
+        "小林 来处理（至 01-01 08:00）",
+        "小林 推迟了自己的提醒（至 01-01 08:00）",
+        "小林 转交给 小周",
+    ];
+    assert_eq!(said, Some(expected.to_vec()));
+    let menus = |card: &Value| -> Vec<String> {
+        let elements = card["body"]["elements"].as_array().cloned().unwrap_or_default();
+        let menus = elements.into_iter().filter(|element| element["tag"] == "select_static");
+        menus
+            .map(|menu| menu["behaviors"][0]["value"]["act"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(menus(&card), ["assign"], "put off twice");
+    let fresh = facts(&stage.hand);
+    assert_eq!(menus(&json(&render(&fresh, Form::Full))), ["snooze", "assign"]);
+    let public = CardFacts { private: false, ..fresh };
+    assert_eq!(menus(&json(&render(&public, Form::Full))), ["assign"], "nobody's own");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_card_that_was_escalated_is_one_line_without_buttons() {
     let stage = stage().await;
@@ -312,17 +395,20 @@ async fn a_list_is_taken_in_every_form_whatever_people_are_called() {
     let stage = stage().await;
     let now = stage.hand.now();
     let awful = "<at id=all></at>[x](http://x) **粗**\u{0}\n".repeat(40);
-    let one = |name: &str, hours| Unanswered {
+    let one = |name: &str, hours| Named {
         opened_at: now - TimeDelta::hours(hours),
         customer: name.to_owned(),
         topic: name.to_owned(),
         owner: (hours > 1).then(|| name.to_owned()),
+        because: name.to_owned(),
+        stage: domain::rules::Stage::AfterSales,
     };
+    let rules = testkit::company::config("nats://127.0.0.1:9").unwrap().rules;
     let named = (0..20).map(|nth| one(if nth % 2 == 0 { "王小样" } else { &awful }, nth)).collect();
     let list = List { named, total: 23 };
     for (nth, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
         let message =
-            feishu_channel::render(&card::list(&list, Severity::Orange, Shanghai, now), form, key().as_str());
+            feishu_channel::render(&card::list(&list, Severity::Orange, &rules, now), form, key().as_str());
         assert!(
             message.content.contains("另有 3 位，未列出")
                 && message.content.contains("还有 23 位客户在等回复"),

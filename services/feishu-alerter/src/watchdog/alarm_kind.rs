@@ -83,6 +83,8 @@ pub enum AlarmKind {
         /// How many lately.
         count: i64,
     },
+    /// Public holidays of a year are not known that calendars will need.
+    HolidaysMissing { year: i32 },
     /// The bus cannot be reached from here, so that no beat arrives.
     BusLost,
     /// The space's calls of the month are used up.
@@ -131,6 +133,7 @@ impl AlarmKind {
             Self::DiskFull { path, .. } => format!("disk_full:{path}"),
             Self::FeishuRefuses => FEISHU_REFUSES.to_owned(),
             Self::CardsUndelivered { .. } => "cards_undelivered".to_owned(),
+            Self::HolidaysMissing { year } => format!("holidays_missing:{year}"),
             Self::BusLost => "bus_lost".to_owned(),
             Self::VikaQuota => "vika_quota".to_owned(),
             Self::VikaFull { sheet } => format!("vika_full:{sheet}"),
@@ -162,6 +165,7 @@ impl AlarmKind {
             Self::VikaColumns { .. } => "W16",
             Self::VikaStalled { .. } => "W17",
             Self::VikaRows { .. } => "W19",
+            Self::HolidaysMissing { .. } => "W20",
         }
     }
 

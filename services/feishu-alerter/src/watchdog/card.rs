@@ -52,7 +52,7 @@ pub fn alarm(shown: &Shown, setting: &Setting<'_>) -> Card {
         blocks.extend(mentions(shown, setting));
     }
     blocks.extend(links(shown, setting).map(|link| Block::main(vec![Line::Text(vec![link])])));
-    Card { title: Some(header(shown)), summary: title(shown), blocks, buttons: Vec::new() }
+    Card { title: Some(header(shown)), summary: title(shown), blocks, buttons: Vec::new(), menus: Vec::new() }
 }
 
 /// "W01 服务没有心跳：room-state"

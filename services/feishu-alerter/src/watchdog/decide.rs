@@ -47,6 +47,7 @@ pub fn decide(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Finding
     found.extend(disks(facts, thresholds, now));
     found.extend(outbox(facts, thresholds, now));
     found.extend(vika(facts, now));
+    found.extend(holidays(facts));
     found.into_iter().map(|found| (found.kind.key(), found)).collect()
 }
 
@@ -190,6 +191,11 @@ fn outbox(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Vec<Finding
         until: Some(at + CARDS_RELEVANT_FOR),
     });
     refuses.into_iter().chain(aside).collect()
+}
+
+fn holidays(facts: &Facts) -> impl Iterator<Item = Finding> {
+    let missing = facts.missing_holidays.iter();
+    missing.map(|(year, since)| lasting(AlarmKind::HolidaysMissing { year: *year }, *since))
 }
 
 /// Several services can report the same; the earliest counts.

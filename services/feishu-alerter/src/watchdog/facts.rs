@@ -2,17 +2,20 @@
 
 use std::time::Instant;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
+use domain::calendar::TimeOfDay;
 use events::beat::VikaProblem;
 use runtime::Context;
 use store::alerts::alarms::{self, Gateway, Letters, Missing, Outbox};
 use store::golive;
 use store::rooms::progress::{self, Progress};
+use store::rules::{RulesCache, RulesError};
 use store::sqlx::{self, PgConnection};
 
 use super::alarm_kind::FEISHU_REFUSES;
 use super::heartbeats::HeartbeatTracker;
+use crate::failure::Failure;
 use crate::freshness;
 
 /// Dead letters older than this do not count.
@@ -53,6 +56,8 @@ pub struct Facts {
     pub outbox: Outbox,
     /// Cards of waits are not to be tried now.
     pub held: bool,
+    /// The years whose public holidays are not known and should be, with the moment from which on they should.
+    pub missing_holidays: Vec<(i32, Timestamp)>,
 }
 
 /// What the store says.
@@ -64,14 +69,16 @@ pub struct Rows {
     letters: Vec<Letters>,
     outbox: Outbox,
     held: bool,
+    missing_holidays: Vec<(i32, Timestamp)>,
 }
 
 impl Rows {
     pub async fn read(
         ctx: &Context,
         connection: &mut PgConnection,
+        rules: &RulesCache,
         now: Timestamp,
-    ) -> Result<Self, sqlx::Error> {
+    ) -> Result<Self, Failure> {
         let held = freshness::hold_reason(connection, &ctx.config, now).await?.is_some()
             || !golive::history(connection).await?.at(now).live;
         let gateway = match &ctx.config.ingest.gateway {
@@ -99,8 +106,32 @@ impl Rows {
             )
             .await?,
             held,
+            missing_holidays: missing_holidays(connection, rules, now).await?,
         })
     }
+}
+
+/// Without rules, or by some that this release cannot read, nobody misses any: everything else is still watched.
+async fn missing_holidays(
+    connection: &mut PgConnection,
+    rules: &RulesCache,
+    now: Timestamp,
+) -> Result<Vec<(i32, Timestamp)>, Failure> {
+    let history = match rules.get(connection).await {
+        Err(
+            RulesError::None(_) | RulesError::Sql(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+        ) => return Ok(Vec::new()),
+        history => history?,
+    };
+    let in_force = history.version_at(now);
+    let zone = in_force.rules.time_zone;
+    // A year is wanted from December on; rules that came later have not been wanting it for longer.
+    let since = |year: i32| {
+        let december = NaiveDate::from_ymd_opt(year - 1, 12, 1).unwrap_or_default();
+        let begins = TimeOfDay::MIDNIGHT.on(december, zone).unwrap_or(now);
+        (year, begins.max(in_force.applied_at).min(now))
+    };
+    Ok(in_force.rules.missing_holidays(in_force.rules.day_of(now)).into_iter().map(since).collect())
 }
 
 /// Since when cards may be tried, as far as this process knows. What was held back until now is not blamed for that.
@@ -131,6 +162,7 @@ impl Facts {
             letters: rows.letters,
             outbox: rows.outbox,
             held: rows.held,
+            missing_holidays: rows.missing_holidays,
             ..Self::of_heartbeats(tracker, &runtime::services::expected(&ctx.config), &rows.folds, now)
         }
     }
@@ -187,6 +219,7 @@ impl Facts {
             letters: Vec::new(),
             outbox: Outbox::default(),
             held: false,
+            missing_holidays: Vec::new(),
         }
     }
 }

@@ -25,6 +25,7 @@ use runtime::config::Watchdog;
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
 use runtime::{Context, Tasks};
+use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use self::alarm_kind::{AlarmKind, FEISHU_REFUSES};
@@ -52,6 +53,7 @@ struct Watch {
     watchdog: Watchdog,
     feishu: Arc<FeishuClient>,
     tracker: SharedTracker,
+    rules: RulesCache,
     allowed_since: AllowedSince,
     confirmed: Confirmed,
     picture: Picture,
@@ -77,6 +79,7 @@ pub fn start(
         watchdog: watchdog.clone(),
         feishu,
         tracker: tracker.clone(),
+        rules: RulesCache::default(),
         allowed_since: AllowedSince::default(),
         confirmed: Confirmed::default(),
         picture: Picture::default(),
@@ -149,7 +152,7 @@ impl Watch {
             let connected = self.ctx.bus.is_connected();
             locked(&self.tracker).note_connection(connected, Instant::now());
             locked(&self.tracker).forget(window, Instant::now());
-            let rows = Rows::read(&self.ctx, &mut connection, now).await?;
+            let rows = Rows::read(&self.ctx, &mut connection, &self.rules, now).await?;
             let mut facts = Facts::gather(&self.ctx, &locked(&self.tracker), rows, now);
             self.allowed_since.apply(&mut facts, now);
             decide(&facts, &self.watchdog.thresholds, now)

@@ -98,6 +98,7 @@ pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
         AlarmKind::FeishuRefuses => feishu_refuses(on),
         AlarmKind::CardsUndelivered { count } => cards_undelivered(*count, on),
         AlarmKind::BusLost => bus_lost(on),
+        AlarmKind::HolidaysMissing { year } => holidays_missing(*year, on),
         AlarmKind::VikaQuota
         | AlarmKind::VikaFull { .. }
         | AlarmKind::VikaAccess { .. }
@@ -145,6 +146,20 @@ fn bus_lost(on: &Operated) -> AlarmText {
             format!("看总线状态：{}；{}", on.state("nats"), on.logs("nats", 100)),
             format!("重新启动：{}", on.restart("nats")),
             "启动失败，先检查磁盘空间，再联系工程师。不要删除它的数据卷。".to_owned(),
+        ],
+        afterwards: None,
+    }
+}
+
+fn holidays_missing(year: i32, on: &Operated) -> AlarmText {
+    AlarmText {
+        title: format!("缺少 {year} 年的节假日"),
+        what: format!("日历按法定节假日计算工作时间，但还没有 {year} 年的节假日文件（{year}.json）。"),
+        impact: "放假的日子会照常计时、发提醒，调休上班的周末不计时；其他日子不受影响。",
+        steps: vec![
+            format!("国务院办公厅公布 {year} 年的放假安排以后，准备 {year}.json（格式见手册）。"),
+            "放进配置旁边的 holidays 文件夹，和往年的文件放在一起。".to_owned(),
+            format!("生效，不用重启：{}", on.huiyin("apply")),
         ],
         afterwards: None,
     }
@@ -423,6 +438,7 @@ mod tests {
             AlarmKind::FeishuRefuses,
             AlarmKind::CardsUndelivered { count: 1 },
             AlarmKind::BusLost,
+            AlarmKind::HolidaysMissing { year: 2027 },
             AlarmKind::VikaStalled { service: service(), sheet: None },
             AlarmKind::VikaColumns { sheet: "今日群聊".into(), columns: Vec::new() },
         ] {

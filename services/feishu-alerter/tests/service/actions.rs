@@ -26,7 +26,7 @@ async fn a_press_cancels_the_wait_and_every_card_says_so() -> Result<()> {
 
     for chat in [TO_WANG, TO_ALL] {
         let card = scene.until_titled(chat, "不用回复").await?.remove(0);
-        assert!(card.text.contains("周经理 标记为不用回复"), "{}", card.text);
+        assert!(card.text.contains("不用回复 · 周经理"), "{}", card.text);
     }
     let (reason, commands): (String, i64) = store::sqlx::query_as(
         "select min(outcome->'how'->>'reason'), (select count(*) from commands) from waits where state = 'cancelled'",
@@ -187,10 +187,11 @@ async fn a_presser_is_called_as_the_rules_in_force_call_them() -> Result<()> {
         "name": "孙小新", "team": "other", "addresses": { "feishu": { "open_id": "ou_new" } }
     });
     scene.stack.config.rules.roster.push(serde_json::from_value(newcomer)?);
+    scene.stack.config.rules.managers.push(domain::id::StaffName("孙小新".into()));
     scene.stack.apply_rules(chrono::TimeDelta::zero()).await?;
     scene.control("POST", "click", &json!({ "message_id": card.message_id, "open_id": "ou_new" })).await?;
     let card = scene.until_titled(TO_WANG, "不用回复").await?.remove(0);
-    assert!(card.text.contains("孙小新 标记为不用回复"), "{}", card.text);
+    assert!(card.text.contains("不用回复 · 孙小新"), "{}", card.text);
     scene.stop(alerter).await
 }
 
@@ -208,6 +209,6 @@ async fn a_presser_whom_feishu_does_not_name_counts_all_the_same() -> Result<()>
     let click = json!({ "message_id": card.message_id, "open_id": "ou_new" });
     scene.control("POST", "click", &click).await?;
     let card = scene.until_titled(TO_WANG, "不用回复").await?.remove(0);
-    assert!(card.text.contains("飞书用户 标记为不用回复"), "{}", card.text);
+    assert!(card.text.contains("不用回复 · 飞书用户"), "{}", card.text);
     scene.stop(alerter).await
 }

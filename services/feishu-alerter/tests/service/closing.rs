@@ -23,7 +23,7 @@ async fn a_reply_ends_the_wait_and_every_card_says_so() -> Result<()> {
     scene.publish(&says("r1", WANG, asked.sent_at + TimeDelta::minutes(31), "开好了")).await?;
     for chat in [TO_WANG, TO_ALL] {
         let [card] = &scene.until_titled(chat, "已回复").await?[..] else { panic!("one card in {chat}") };
-        assert!(card.text.contains("王小售 已回复，用时 31 分钟"), "{}", card.text);
+        assert!(card.text.contains("已回复 · 王小售 · 31 分钟"), "{}", card.text);
         assert_eq!((card.colour.as_str(), card.has_button), (CLOSED, false));
     }
     scene.stop(alerter).await
@@ -103,7 +103,7 @@ async fn a_card_whose_sending_was_unknown_at_the_end_is_changed_once_it_is_known
         let mut connection = scene.stack.admin.acquire().await?;
         Ok(store::rooms::get(&mut connection, &room("r1"))
             .await?
-            .is_some_and(|room| room.state.open.is_none()))
+            .is_some_and(|room| room.state.open.is_empty()))
     })
     .await?;
     scene.until_looked().await?;

@@ -47,7 +47,7 @@ async fn after_the_last_rung_a_new_owner_is_told_once_and_the_old_one_reads_who_
     scene.until_count("select count(*) from alert_schedule where next_due_at is null", 1).await?;
     scene.hand_over("r1", LI).await?;
     let told = scene.until_colours(TO_LI, &["grey"]).await?.remove(0);
-    assert!(told.has_button && told.title.contains("已等 1 小时 10 分钟"), "{}", told.title);
+    assert!(told.has_button && told.title.contains("·1小时10分钟】"), "{}", told.title);
     let former = scene.until_colours(TO_WANG, &[CLOSED]).await?.remove(0);
     says_whose(&former, "已转交", "已转交给 李小后");
     assert!(!former.has_button, "{}", former.text);

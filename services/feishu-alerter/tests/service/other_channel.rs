@@ -84,7 +84,7 @@ impl Channel for Robot {
                         Line::Section { label, .. } => (*label).to_owned(),
                     }));
                 }
-                Block::Transcript { lines: said, .. } => lines.extend(said.iter().cloned()),
+                Block::Transcript(said) => lines.extend(said.iter().cloned()),
                 Block::Picture { .. } => {}
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::id::{CommandId, RoomKey};
+use domain::id::{CommandId, RoomKey, StaffName};
 use events::chat::ChatMessage;
 use events::command::{Command, CommandKind, Via};
 use events::room::RoomChanged;
@@ -169,6 +169,7 @@ impl Scene {
             "name": name, "team": "other", "addresses": { "feishu": { "open_id": MANAGER } }
         });
         stack.config.rules.roster.push(serde_json::from_value(manager)?);
+        stack.config.rules.managers = vec![StaffName("周经理".into())];
         stack.apply_rules(TimeDelta::days(400)).await?;
         let rooms = Some(stack.run(Role::RoomState, room_state::run).await?);
         Ok(Self { stack, feishu, rooms, http: runtime::http::client()? })
@@ -311,6 +312,32 @@ impl Scene {
         value["act"] = json!(act);
         let click = json!({ "message_id": card.message_id, "open_id": MANAGER, "value": value });
         self.control("POST", "click", &click).await
+    }
+
+    /// Somebody chooses of the menu of this act, whether or not the card has it; what they read.
+    pub async fn choose(&self, card: &Seen, act: &str, option: &str, person: &str) -> Result<String> {
+        let shown: Value = serde_json::from_str(&card.text)?;
+        let elements = shown["body"]["elements"].as_array().context("elements")?;
+        let button = elements.iter().find(|element| element["tag"] == "button").context("a button")?;
+        let mut value = button["behaviors"][0]["value"].clone();
+        value["act"] = json!(act);
+        let click =
+            json!({ "message_id": card.message_id, "open_id": person, "value": value, "option": option });
+        let seen = self.control("POST", "click", &click).await?;
+        Ok(seen["toast"]["content"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Gives people accounts by which the roster knows them; Feishu knows them by their names.
+    pub async fn give_accounts(&mut self, accounts: &[(&str, &str)]) -> Result<()> {
+        for (name, account) in accounts {
+            let person = json!({ "open_id": account, "name": name });
+            self.control("POST", "people", &person).await?;
+            let roster = &mut self.stack.config.rules.roster;
+            let entry =
+                roster.iter_mut().find(|entry| entry.name.as_str() == *name).context("on the roster")?;
+            entry.addresses.feishu.get_or_insert_default().open_id = Some(account.parse()?);
+        }
+        self.stack.apply_rules(TimeDelta::zero()).await
     }
 
     /// The cards of a chat, oldest first.

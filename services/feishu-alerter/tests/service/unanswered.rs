@@ -1,19 +1,18 @@
 //! Who waits on after the ladder's end stands on a list, every working morning.
 
 use anyhow::{Context as _, Result};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc, Weekday};
 use chrono_tz::Asia::Shanghai;
-use domain::calendar::{TimeOfDay, is_working_day};
+use domain::calendar::{Calendar, TimeOfDay};
 use feishu_alerter::point;
 use store::sqlx;
-use testkit::company::{LI, WANG, says};
+use testkit::company::{CHEN, LI, WANG, says};
 
 use crate::support::{Scene, Seen, TO_ALL, room};
 
-/// The next list's moment after the next `days` days.
+/// Nine in the morning after the next `days` days.
 fn morning_after(now: DateTime<Utc>, days: i64) -> Result<DateTime<Utc>> {
-    let first = now.with_timezone(&Shanghai).date_naive() + TimeDelta::days(days);
-    let day = first.iter_days().find(|day| is_working_day(*day)).context("a working day")?;
+    let day = now.with_timezone(&Shanghai).date_naive() + TimeDelta::days(days);
     TimeOfDay::NINE.on(day, Shanghai).context("nine in the morning")
 }
 
@@ -78,7 +77,7 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     scene.advance(11);
     let first = scene.until_lists(1).await?.remove(0);
     assert_eq!(first.title, "📋 还有 1 位客户在等回复");
-    for words in ["示例公司-r1", "陈小样", "负责人 王小售", "已等 3 小时 1 分钟", "截至"]
+    for words in ["示例公司-r1", "陈小样", "负责人 王小售", "06&#58;00 起等待，已等 3 小时 1 分钟", "截至"]
     {
         assert!(first.text.contains(words), "{words} in {}", first.text);
     }
@@ -97,24 +96,37 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     assert_eq!(second.title, "📋 还有 2 位客户在等回复");
     let place = |name: &str| second.text.find(name).context("is named");
     assert!(place("示例公司-r1")? < place("示例公司-r2")?, "the longest wait first: {}", second.text);
+    scene.publish(&says("r2", CHEN, scene.now(), "合同我要退款")).await?;
+    scene.until_count("select count(*) from rooms where last_lines like '%合同%'", 1).await?;
+    scene.move_to(morning_after(scene.now(), 1)?)?;
+    let third = scene.until_lists(3).await?.remove(2);
+    let place = |name: &str| third.text.find(name).context("is named");
+    assert!(place("示例公司-r2")? < place("示例公司-r1")?, "by priority: {}", third.text);
+    assert!(third.text.contains("投诉、退款或比较别家 +30"), "{}", third.text);
 
     for (id, person) in [("r1", WANG), ("r2", LI)] {
         scene.publish(&says(id, person, scene.now(), "开好了")).await?;
     }
     scene.until_count("select count(*) from alert_schedule", 0).await?;
     scene.move_to(morning_after(scene.now(), 1)?)?;
-    scene.only_lists(2, "nobody waits").await?;
+    scene.only_lists(3, "nobody waits").await?;
     scene.stop(alerter).await
 }
 
 #[tokio::test]
 async fn no_list_in_a_rehearsal_on_a_free_day_or_of_an_excluded_room() -> Result<()> {
     let mut scene = Scene::start().await?;
+    // From Monday to Friday, day and night; the list is there as soon as one stage works.
+    let hours = serde_json::json!({ "hours": ["00:00-24:00"], "public_holidays": false });
+    let calendar: Calendar = serde_json::from_value(hours)?;
+    let calendars = &mut scene.stack.config.rules.calendars;
+    (calendars.pre_sales, calendars.after_sales) = (calendar.clone(), calendar);
+    scene.stack.config.rules.settle_calendars();
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
     let alerter = scene.alerter().await?;
     // A Friday noon.
     let friday = scene.now().with_timezone(&Shanghai).date_naive().iter_days().skip(1);
-    let friday =
-        friday.into_iter().find(|day| !is_working_day(*day + TimeDelta::days(1)) && is_working_day(*day));
+    let friday = friday.into_iter().find(|day| day.weekday() == Weekday::Fri);
     let nine = TimeOfDay::NINE.on(friday.context("a Friday")?, Shanghai).context("nine")?;
     scene.move_to(nine + TimeDelta::hours(3))?;
     scene.asks("r1", WANG).await?;
@@ -144,7 +156,12 @@ async fn no_list_in_a_rehearsal_on_a_free_day_or_of_an_excluded_room() -> Result
     scene.until_count("select count(*) from rooms where excluded_since is not null", 0).await?;
     scene.until_looked().await?;
     scene.move_to(nine + TimeDelta::days(5))?;
-    assert!(scene.until_lists(1).await?[0].text.contains("示例公司-r1"));
+    let list = scene.until_lists(1).await?.remove(0);
+    // From Friday noon on: a half day of Friday, and nine hours and two days of the next week, or a little less.
+    for words in ["示例公司-r1", "12&#58;00 起等待，已等 2 天 21 小时", "「已等」只算工作时间"]
+    {
+        assert!(list.text.contains(words), "{words} in {}", list.text);
+    }
     scene.stop(alerter).await
 }
 

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use domain::message::MessageKind;
 use domain::role::Role as Speaker;
-use domain::wait::Ending;
+use domain::wait::{Ending, WaitKind};
 use events::chat::ChatMessage;
+use store::sqlx;
 use testkit::company::{CHEN, LI, WANG, says};
 use testkit::{Stack, until};
 
@@ -20,7 +21,7 @@ async fn a_burst_is_one_wait_and_a_reply_ends_it() -> Result<()> {
         &[
             says("r1", CHEN, at(0), "在吗？"),
             says("r1", CHEN, at(5), "想问一下报价"),
-            says("r1", WANG, at(65), "在的，稍等"),
+            says("r1", WANG, at(65), "在的，您说"),
             says("r1", CHEN, at(70), "好的"),
         ],
     )
@@ -40,7 +41,7 @@ async fn a_burst_is_one_wait_and_a_reply_ends_it() -> Result<()> {
     assert_eq!(stored.topic, "示例公司-r1");
     let lines: Vec<(&str, &str)> =
         stored.last_lines.iter().map(|l| (l.name.as_str(), l.text.as_str())).collect();
-    assert_eq!(lines, [("陈小样", "想问一下报价"), ("王小售", "在的，稍等"), ("陈小样", "好的")]);
+    assert_eq!(lines, [("陈小样", "想问一下报价"), ("王小售", "在的，您说"), ("陈小样", "好的")]);
     service.stop().await
 }
 
@@ -62,6 +63,78 @@ async fn imported_history_names_a_room_until_somebody_says_another_name() -> Res
         let stored = store::rooms::get(&mut *stack.admin.acquire().await?, &room("r1")).await?.unwrap();
         assert_eq!(stored.topic, topic);
     }
+    service.stop().await
+}
+
+/// What the customer asks after a mere assent has the ordinary clock, and what is found out late of the past moves both.
+#[tokio::test]
+async fn an_assent_waits_softly_until_the_customer_asks() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = |seconds| past(&stack, seconds);
+    let found = async || -> Result<Vec<_>> {
+        let waits = live(&stack, &room("r1")).await?.into_iter().map(|stored| stored.wait);
+        Ok(waits.map(|wait| (wait.kind, wait.opened.at, wait.outcome.map(|ended| ended.how))).collect())
+    };
+    publish(&stack, &[says("r1", CHEN, at(20), "大概几点到")]).await?;
+    until_entries(&stack, 1).await?;
+    assert_eq!(found().await?, [(WaitKind::Request, at(20), None)]);
+    // What was said before comes late: the request did not begin in a quiet room.
+    publish(&stack, &[says("r1", CHEN, at(10), "好的")]).await?;
+    publish(&stack, &[says("r1", WANG, at(0), "明天发您可以吗？")]).await?;
+    until_entries(&stack, 3).await?;
+    let soft = || (WaitKind::Soft, at(10), Some(Ending::BecameRequest));
+    assert_eq!(found().await?, [soft(), (WaitKind::Request, at(20), None)]);
+    // Folded again from before both, and not from a state that knows of neither.
+    publish(&stack, &[says("r1", CHEN, at(25), "急"), says("r1", CHEN, at(22), "在吗")]).await?;
+    until_entries(&stack, 5).await?;
+    assert_eq!(found().await?, [soft(), (WaitKind::Request, at(20), None)]);
+    publish(&stack, &[says("r1", WANG, at(30), "下午三点")]).await?;
+    until_entries(&stack, 6).await?;
+    let waits = found().await?;
+    assert_eq!((waits.len(), &waits[0]), (2, &soft()));
+    assert!(matches!(waits[1].2, Some(Ending::Answered { .. })));
+    service.stop().await
+}
+
+/// A promise stands beside what the customer asks meanwhile, and both are found again after a late message.
+#[tokio::test]
+async fn a_holding_reply_promises_another() -> Result<()> {
+    let stack = Stack::start().await?;
+    let service = start(&stack).await?;
+    let at = |seconds| past(&stack, seconds);
+    let found = async || -> Result<Vec<_>> {
+        let waits = live(&stack, &room("r1")).await?.into_iter().map(|stored| stored.wait);
+        Ok(waits.map(|wait| (wait.kind, wait.opened.at, wait.messages, wait.outcome.is_some())).collect())
+    };
+    let (request, promise) = (WaitKind::Request, WaitKind::Promise);
+    publish(&stack, &[says("r1", CHEN, at(0), "报价多少")]).await?;
+    publish(&stack, &[says("r1", WANG, at(10), "稍等，我查一下")]).await?;
+    publish(&stack, &[says("r1", CHEN, at(20), "怎么样了")]).await?;
+    until_entries(&stack, 3).await?;
+    let waiting = [(request, at(0), 1, true), (promise, at(10), 1, false), (request, at(20), 1, false)];
+    assert_eq!(found().await?, waiting);
+    publish(&stack, &[says("r1", CHEN, at(25), "急")]).await?;
+    until_entries(&stack, 4).await?;
+    let waiting = [(request, at(0), 1, true), (promise, at(10), 2, false), (request, at(20), 2, false)];
+    assert_eq!(found().await?, waiting, "counts of open waits stand in the room's state");
+    // It held before already, and nobody had to ask twice.
+    publish(&stack, &[says("r1", WANG, at(5), "马上")]).await?;
+    publish(&stack, &[says("r1", CHEN, at(15), "好的，那运费呢")]).await?;
+    until_entries(&stack, 6).await?;
+    let again = [(request, at(0), 1, true), (promise, at(5), 3, false), (request, at(15), 3, false)];
+    assert_eq!(found().await?, again);
+    let state = store::rooms::get(&mut *stack.admin.acquire().await?, &room("r1")).await?.unwrap().state;
+    assert_eq!(state.open.len(), 2);
+    let retired: i64 = sqlx::query_scalar(
+        "select count(*) from waits w join waits by on by.wait = w.replaced_by where w.kind = by.kind",
+    )
+    .fetch_one(&stack.admin)
+    .await?;
+    assert_eq!(retired, 2, "a promise takes the place of a promise, and a request that of a request");
+    publish(&stack, &[says("r1", WANG, at(30), "三千元")]).await?;
+    until_entries(&stack, 7).await?;
+    assert!(found().await?.iter().all(|(_, _, _, ended)| *ended));
     service.stop().await
 }
 

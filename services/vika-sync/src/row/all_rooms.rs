@@ -53,11 +53,8 @@ fn known_staff(facts: &Facts<'_>) -> String {
     names.filter(|name| met.insert(*name)).collect::<Vec<_>>().join(words::NAME_SEPARATOR)
 }
 
-/// 静默工作日: days since anybody said something. Every day is a working day until there are calendars.
+/// 静默工作日: working days of the room's stage since anybody said something.
 fn quiet_days(facts: &Facts<'_>) -> Cell {
-    let zone = facts.rules.time_zone;
-    facts.room.last_active_at.map_or(Cell::Empty, |at| {
-        let days = (today_is(zone, facts.now) - today_is(zone, at)).num_days();
-        Cell::count(u32::try_from(days).unwrap_or_default())
-    })
+    let days = |at| facts.rules.working_days(facts.room.state.stage, at, facts.now);
+    facts.room.last_active_at.map_or(Cell::Empty, |at| Cell::count(days(at)))
 }

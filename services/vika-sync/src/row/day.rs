@@ -24,7 +24,7 @@ impl Facts<'_> {
     /// 日期: today while somebody waits, else the last day on which anything happened. `None`: nothing ever did.
     pub(super) fn day(&self) -> Option<NaiveDate> {
         let zone = self.rules.time_zone;
-        if self.room.state.open.is_some() {
+        if !self.room.state.open.is_empty() {
             return Some(today_is(zone, self.now));
         }
         let closed = self.waits.iter().filter_map(|stored| stored.wait.outcome.as_ref()).map(|o| o.at);

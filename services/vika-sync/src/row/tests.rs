@@ -11,7 +11,7 @@ use domain::presence::{Absence, Presence};
 use domain::role::Role;
 use domain::rules::{Rules, Stage};
 use domain::timeline::Position;
-use domain::wait::{Ending, Outcome, Wait};
+use domain::wait::{Ending, Outcome, Wait, WaitKind};
 use store::rooms::Line;
 use vika::tables::{AllRooms, Today};
 
@@ -28,12 +28,16 @@ fn morning() -> DateTime<Utc> {
 
 fn wait(opened: DateTime<Utc>, answered: Option<DateTime<Utc>>) -> StoredWait {
     let person = |id: &str| PersonKey { source: "wechaty".into(), id: id.into() };
-    let how = Ending::Answered { by: person("wang"), name: "王小售".into(), role: Role::PreSales };
+    let how =
+        Ending::Answered {
+            by: person("wang"), name: "王小售".into(), role: Role::PreSales, holding: false
+        };
     let wait = Wait {
         id: WaitId(format!("w{opened}")),
         opened: Position { at: opened, order: 0, seq: 1, entry: EntryId("m".into()), after: None },
         customer: person("chen"),
         customer_name: "陈小样".into(),
+        kind: WaitKind::Request,
         verdict: Verdict::AsksForReply { why: Why::Text },
         owner: None,
         stage: Stage::PreSales,
@@ -57,7 +61,7 @@ fn room(open: Option<Wait>, active: Option<DateTime<Utc>>) -> Room {
         topic: "示例公司-晨光贸易".into(),
         state: FoldState {
             owner: Some(StaffName("王小售".into())),
-            open,
+            open: open.into_iter().collect(),
             verdict: Some(Verdict::AsksForReply { why: Why::Text }),
             day: DayCounts {
                 date: active.map(|at| today_is(chrono_tz::Asia::Shanghai, at)),
@@ -163,6 +167,25 @@ fn a_waiting_room_says_who_waits_since_when_and_how_badly() {
 }
 
 #[test]
+fn whoever_waits_has_a_priority_and_its_reasons() {
+    let mut world = waiting(12);
+    let shown = |world: &World| {
+        let row = world.today();
+        (cell(&row, Today::Priority), cell(&row, Today::PriorityReason))
+    };
+    world.room.state.first_at = Some(morning() - TimeDelta::days(30));
+    assert_eq!(shown(&world), (Cell::count(10), Cell::text("售前客户 +10")));
+    world.now = morning() + TimeDelta::minutes(40);
+    let both = "已等 40 分钟以上 +20、售前客户 +10";
+    assert_eq!(shown(&world), (Cell::count(30), Cell::text(both)));
+    world.room.last_lines[1].text = "报价多少？".into();
+    let asks = "谈到价格、合同或付款 +30、已等 40 分钟以上 +20、售前客户 +10";
+    assert_eq!(shown(&world), (Cell::count(60), Cell::text(asks)));
+    world.room.state.open = Vec::new();
+    assert_eq!(shown(&world), (Cell::count(0), Cell::Text(String::new())), "nobody waits");
+}
+
+#[test]
 fn who_has_no_name_is_called_so() {
     for nameless in ["", " ", "\u{200b}"] {
         let mut world = waiting(12);
@@ -192,7 +215,7 @@ fn the_reason_says_how_a_closed_wait_ended() {
         (Ending::Unobserved, "客户发来文字，助手账号已被移出群，停止计时"),
     ] {
         let mut world = waiting(12);
-        world.room.state.open = None;
+        world.room.state.open.clear();
         let outcome = Outcome { at: world.now, how, owner: None, stage: Stage::PreSales };
         world.waits[1].wait.outcome = Some(outcome);
         assert_eq!(cell(&world.today(), Today::Verdict), Cell::text(reason));
@@ -200,6 +223,81 @@ fn the_reason_says_how_a_closed_wait_ended() {
         world.room.state.verdict = Some(closing);
         assert_eq!(cell(&world.today(), Today::Verdict), Cell::text("「谢谢」是结束语，不需要回复"));
     }
+}
+
+#[test]
+fn a_promise_is_shown_until_it_is_kept_and_a_question_goes_before_it() {
+    let mut world = waiting(12);
+    let verdict = Verdict::Promised { phrase: "稍等".into(), by: "王小售".into(), due: None };
+    let asked = world.waits.pop().unwrap();
+    let mut promise = wait(morning() - TimeDelta::minutes(17), None);
+    (promise.wait.kind, promise.wait.verdict) = (WaitKind::Promise, verdict);
+    world.waits.push(promise.clone());
+    world.room.state.open = vec![promise.wait.clone()];
+    let row = world.today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("已承诺待兑现"));
+    let reason = "客户发来文字，王小售已回复；王小售答复「稍等」，待兑现";
+    assert_eq!(cell(&row, Today::Verdict), Cell::text(reason));
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(0.0));
+    assert_eq!(cell(&row, Today::WaitingSince), Cell::Time(promise.wait.opened.at));
+    assert_eq!(cell(&row, Today::Level), Cell::text(""));
+    assert_eq!(row.due_at, Some(morning() + TimeDelta::minutes(13)), "its first rung");
+    world.now = morning() + TimeDelta::minutes(13);
+    assert_eq!(cell(&world.today(), Today::Level), Cell::text("黄 30 分钟"));
+
+    world.now = morning() + TimeDelta::minutes(3);
+    world.room.state.open.push(asked.wait.clone());
+    world.waits.push(asked);
+    let row = world.today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("等待中"));
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(3.0));
+    assert_eq!(cell(&row, Today::WaitingSince), Cell::Time(morning()));
+    let reason = "客户发来文字，等待回复；王小售答复「稍等」，待兑现";
+    assert_eq!(cell(&row, Today::Verdict), Cell::text(reason));
+
+    world.room.state.open.clear();
+    world.waits.pop();
+    let kept = wait(morning(), Some(morning())).wait.outcome;
+    world.waits.last_mut().unwrap().wait.outcome = kept;
+    let row = world.today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("已兑现承诺"));
+    assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Number(3.0), "the reply alone");
+}
+
+#[test]
+fn a_soft_wait_says_so_and_blames_nobody() {
+    let softened = |minutes: i64| {
+        let mut world = waiting(minutes);
+        let verdict = Verdict::Assents { phrase: "好的".into() };
+        world.room.state.verdict = Some(verdict.clone());
+        for wait in
+            world.waits.iter_mut().map(|stored| &mut stored.wait).chain(world.room.state.open.iter_mut())
+        {
+            (wait.kind, wait.verdict) = (WaitKind::Soft, verdict.clone());
+        }
+        world
+    };
+    let row = softened(12).today();
+    assert_eq!(cell(&row, Today::WaitState), Cell::text("软等待"));
+    assert_eq!(
+        cell(&row, Today::Verdict),
+        Cell::text("「好的」只是应答员工的提问，按软等待计，只提醒负责人")
+    );
+    assert_eq!(cell(&row, Today::Level), Cell::text(""));
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(0.0));
+    assert_eq!(
+        cell(&row, Today::SlowReplies),
+        Cell::Number(0.0),
+        "the one that was answered late was soft too"
+    );
+    assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Empty);
+    assert_eq!(row.due_at, Some(morning() + TimeDelta::minutes(30)), "its only rung, and no minutes before");
+    let later = softened(31).today();
+    assert_eq!((cell(&later, Today::Level), later.due_at), (Cell::text("蓝 30 分钟"), None));
+    let mut ended = softened(12);
+    ended.room.state.open.clear();
+    ended.waits.pop();
+    assert_eq!(cell(&ended.today(), Today::WaitState), Cell::text("已回复（软等待）"));
 }
 
 #[test]
@@ -238,10 +336,41 @@ fn minutes_and_level_run_on_the_stage_s_calendar() {
     assert_eq!(cell(&row, Today::MeanReplyMinutes), Cell::Number(1.5));
 }
 
+/// From Friday evening to Monday morning, with the usual hours.
+#[test]
+fn a_weekend_is_no_working_time() {
+    let mut rules = rules();
+    rules.calendars.pre_sales = Calendar::default();
+    rules.settle_calendars();
+    let (friday, monday) = ("2026-11-20T09:30:00Z", "2026-11-23T01:33:05Z");
+    let mut world = waiting(0);
+    let open = wait(friday.parse().unwrap(), None);
+    world.room.state.open = vec![open.wait.clone()];
+    world.room.last_active_at = Some(open.wait.opened.at);
+    world.waits = vec![open];
+    world.now = monday.parse().unwrap();
+    let row = today(&world.facts(&rules)).unwrap();
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(63.0));
+    assert_eq!(cell(&row, Today::Level), cell(&waiting(63).today(), Today::Level));
+    assert_eq!(cell(&row, Today::WaitingSince), Cell::Time(friday.parse().unwrap()), "by the clock");
+    assert_eq!(
+        row.due_at,
+        Some("2026-11-23T01:40:00Z".parse().unwrap()),
+        "the minutes are shown by tens by now"
+    );
+    assert_eq!(cell(&all_rooms(&world.facts(&rules)), AllRooms::QuietWorkdays), Cell::Number(1.0));
+    // On Saturday nothing moves until Monday.
+    world.now = "2026-11-21T04:00:00Z".parse().unwrap();
+    let row = today(&world.facts(&rules)).unwrap();
+    assert_eq!(cell(&row, Today::UnansweredMinutes), Cell::Number(30.0));
+    assert_eq!(row.due_at, Some("2026-11-23T01:10:00Z".parse().unwrap()));
+    assert_eq!(cell(&all_rooms(&world.facts(&rules)), AllRooms::QuietWorkdays), Cell::Number(0.0));
+}
+
 #[test]
 fn a_quiet_room_keeps_its_last_day_and_gets_no_new_row() {
     let mut world = waiting(0);
-    world.room.state.open = None;
+    world.room.state.open.clear();
     world.waits.pop();
     world.now = morning() + TimeDelta::days(2);
     let row = world.today();

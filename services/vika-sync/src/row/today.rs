@@ -2,9 +2,10 @@
 
 use chrono::{NaiveDate, TimeDelta};
 use domain::figures::{Figures, Sample, figures, minutes};
-use domain::ladder::{current_level, steps};
+use domain::ladder::{RungId, WaitView, current_level, steps};
+use domain::priority::{Situation, priority};
 use domain::rules::Deadlines;
-use domain::wait::Wait;
+use domain::wait::{Wait, WaitKind};
 use domain::{Timestamp, wording};
 use vika::Cell;
 use vika::tables::Today;
@@ -39,11 +40,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
         (Today::Topic, text(short_topic(room)), Steady),
         (Today::FullTopic, text(room.topic.clone()), Steady),
         (Today::Stage, text(state.stage.to_string()), Steady),
-        (
-            Today::Verdict,
-            text(wording::reason(state.verdict.as_ref(), last_wait(facts), state.ignored)),
-            Steady,
-        ),
+        (Today::Verdict, text(wording::reason(state, facts.waits.iter().map(|stored| &stored.wait))), Steady),
         (Today::CaptureState, text(capture_state(facts, day)), Steady),
         (Today::SystemInfo, Cell::text(info), Steady),
         (Today::UpdatedAt, Cell::Time(facts.now), Along),
@@ -51,7 +48,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     cells.extend(conversation(facts));
     cells.extend(waiting(facts));
     cells.extend(counts(facts, day));
-    let due_at = state.open.as_ref().and_then(|open| next_change(facts, open));
+    let due_at = state.gravest().and_then(|open| next_change(facts, open));
     Some(Desired { cells, initial: Vec::new(), create: day == today, due_at })
 }
 
@@ -70,24 +67,34 @@ fn conversation(facts: &Facts<'_>) -> Cells {
     cells.into_iter().map(|(column, text)| (column, Cell::Text(text), Refresh::Steady)).collect()
 }
 
-/// The open wait, or else the one that ended last.
+/// The gravest open wait, or else the one that ended last.
 fn last_wait<'a>(facts: &Facts<'a>) -> Option<&'a Wait> {
-    facts.room.state.open.as_ref().or_else(|| facts.waits.last().map(|stored| &stored.wait))
+    facts.room.state.gravest().or_else(|| facts.waits.last().map(|stored| &stored.wait))
 }
 
 fn waiting(facts: &Facts<'_>) -> Cells {
-    let open = facts.room.state.open.as_ref();
+    let open = facts.room.state.gravest();
     let last = last_wait(facts);
     let unverified = last.is_some_and(|wait| facts.unseen.affects(wait, facts.now));
-    let elapsed = open.map(|open| deadlines(facts).calendar.working_time(open.opened.at, facts.now));
-    let level = elapsed.and_then(|elapsed| current_level(deadlines(facts).ladder, elapsed)).map(
-        |(rung, severity)| words::level(wording::severity(severity), &wording::duration(seconds(rung.0))),
-    );
+    let level = open.and_then(|open| {
+        let Deadlines { ladder, .. } = deadlines(facts, open);
+        let (rung, severity) = current_level(ladder, elapsed(facts, open))?;
+        Some(words::level(wording::severity(severity), &wording::duration(seconds(rung.0))))
+    });
+    // Nobody is late to reply to a word of assent, nor to what was answered by a promise.
+    let counted = open.filter(|open| open.kind == WaitKind::Request);
+    let minutes = counted.map_or(0, |open| whole_minutes(elapsed(facts, open)));
+    let lines = facts.room.customer_lines();
+    let situation = Situation::of(&facts.room.state, &lines, facts.rules, facts.now);
+    // Who waits for nothing goes before nobody.
+    let first = open.map(|_| priority(&facts.rules.priority, &situation)).unwrap_or_default();
     vec![
+        (Today::Priority, Cell::count(first.points), Refresh::Steady),
+        (Today::PriorityReason, Cell::Text(first.reasons()), Refresh::Steady),
         (Today::WaitState, Cell::text(wording::wait_state(last, unverified)), Refresh::Steady),
         (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),
         (Today::WaitingSince, open.map_or(Cell::Empty, |open| Cell::Time(open.opened.at)), Refresh::Steady),
-        (Today::UnansweredMinutes, number(elapsed.map_or(0, whole_minutes)), Refresh::Minutes),
+        (Today::UnansweredMinutes, number(minutes), Refresh::Minutes),
     ]
 }
 
@@ -128,16 +135,21 @@ fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
 
 /// When the minutes or the level of an open wait change next.
 fn next_change(facts: &Facts<'_>, open: &Wait) -> Option<Timestamp> {
-    let Deadlines { ladder, calendar } = deadlines(facts);
-    let elapsed = calendar.working_time(open.opened.at, facts.now);
-    let step = next_step(whole_minutes(elapsed)).checked_mul(60)?;
+    let (deadlines, view) = (deadlines(facts, open), WaitView::from(open));
+    let elapsed = elapsed(facts, open);
+    let step = next_step(whole_minutes(elapsed)).checked_mul(60).filter(|_| open.kind == WaitKind::Request);
     let passed = u64::try_from(elapsed.num_seconds()).ok()?;
-    let level = steps(ladder).map(|step| step.rung.0).find(|rung| *rung > passed);
-    Some(calendar.deadline(open.opened.at, level.map_or(step, |level| level.min(step))))
+    let level = steps(deadlines.ladder).map(|step| step.rung.0).find(|rung| *rung > passed);
+    Some(deadlines.of(&view, RungId(level.into_iter().chain(step).min()?)))
 }
 
-fn deadlines<'a>(facts: &Facts<'a>) -> Deadlines<'a> {
-    facts.rules.deadlines(facts.room.state.stage)
+fn deadlines<'a>(facts: &Facts<'a>, open: &Wait) -> Deadlines<'a> {
+    facts.rules.deadlines(open.kind, facts.room.state.stage)
+}
+
+/// Working time that counts for the level of a wait.
+fn elapsed(facts: &Facts<'_>, open: &Wait) -> TimeDelta {
+    deadlines(facts, open).elapsed(&WaitView::from(open), facts.now)
 }
 
 fn seconds(seconds: u64) -> TimeDelta {

@@ -23,6 +23,35 @@ async fn until_go_live_todays_rows_say_why_no_cards_come() -> Result<()> {
     room_state.stop().await
 }
 
+/// A day off takes force while services run: the minutes are counted anew, and once more when it is taken back.
+#[tokio::test]
+async fn another_calendar_counts_the_minutes_anew() -> Result<()> {
+    let mut world = World::start().await?;
+    let (room_state, sync) = (world.room_state().await?, world.sync().await?);
+    let today = world.sheets.today.clone();
+    world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
+    world.until_shows(&today, "r1", &[("等待状态", "等待中"), ("当前级别", "")]).await?;
+    world.stack.clock.advance(std::time::Duration::from_mins(20));
+    let waited = [("负责人未回覆时间（分钟）", "21"), ("当前级别", "橙 20 分钟")];
+    world.until_shows(&today, "r1", &waited).await?;
+
+    let rules = &mut world.stack.config.rules;
+    let yesterday = rules.day_of(world.stack.clock.now()) - TimeDelta::days(1);
+    let days_off: Vec<_> = yesterday.iter_days().take(3).collect();
+    let at_home = serde_json::json!({ "days_off": days_off, "public_holidays": false });
+    let always = std::mem::replace(&mut rules.calendars.pre_sales, serde_json::from_value(at_home)?);
+    rules.settle_calendars();
+    world.stack.apply_rules(TimeDelta::zero()).await?;
+    let nothing = [("负责人未回覆时间（分钟）", "0"), ("当前级别", ""), ("等待状态", "等待中")];
+    world.until_shows(&today, "r1", &nothing).await?;
+
+    world.stack.config.rules.calendars.pre_sales = always;
+    world.stack.apply_rules(TimeDelta::zero()).await?;
+    world.until_shows(&today, "r1", &waited).await?;
+    sync.stop().await?;
+    room_state.stop().await
+}
+
 #[tokio::test]
 async fn an_excluded_room_is_not_shown_until_it_is_excluded_no_more() -> Result<()> {
     let mut world = World::start().await?;

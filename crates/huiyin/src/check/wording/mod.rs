@@ -97,7 +97,21 @@ pub(in crate::check) fn no_http() -> Advice {
 
 pub(in crate::check) const NO_CONFIG: &str = "配置没有通过，未检查";
 pub(in crate::check) const CONFIG_LACKS_SECRETS: &str = "密钥文件不全，配置的其余部分未能读入";
-pub(in crate::check) const NO_CALENDAR: &str = "没有配置日历文件，无可检查：等待时间全天计算";
+pub(in crate::check) const NO_HOLIDAYS_NEEDED: &str = "日历不按法定节假日计算，无可检查";
+
+pub(in crate::check) fn holidays_known(years: &[i32]) -> String {
+    let years: Vec<String> = years.iter().map(i32::to_string).collect();
+    format!("已有 {} 年的法定节假日和调休", years.join("、"))
+}
+
+pub(in crate::check) fn holidays_missing(year: i32) -> Advice {
+    advice(
+        format!("还没有 {year} 年的法定节假日：放假的日子会照常计时，调休上班的周末不计时"),
+        format!(
+            "公布以后，把 {year}.json 放进配置项 holidays 指定的文件夹，再运行 huiyin apply（docs/operations.md）"
+        ),
+    )
+}
 
 pub(in crate::check) fn config_is_sound(file: &Path) -> String {
     format!("配置文件 {} 格式正确，内容自洽", file.display())

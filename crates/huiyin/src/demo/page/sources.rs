@@ -139,11 +139,11 @@ impl Sources {
                     })
                 })
                 .collect();
-            let open = room.state.open.as_ref();
+            let open = room.state.gravest();
             rooms.push(json!({
                 "id": room.room.id, "topic": room.topic, "lines": lines,
                 "owner": room.state.owner, "stage": room.state.stage.to_string(),
-                "waiting_since": open.map(|wait| wait.opened.at),
+                "waiting_since": open.map(|wait| wait.opened.at), "waits_for": open.map(|wait| wait.kind),
                 "unobserved": room.state.presence.unobserved().is_some(),
             }));
         }

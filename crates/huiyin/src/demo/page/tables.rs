@@ -25,8 +25,9 @@ enum Order<T: Table> {
     AsMade,
     /// The newest on top.
     NewestFirst,
-    /// Those in one of these states on top, the longest since a time first; the others below, as they were made.
-    LongestFirst { state: T, of: &'static [&'static str], since: T },
+    /// Those in one of these states on top, by priority, of equal ones the longest since a time first; the others below,
+    /// as they were made.
+    WaitingFirst { state: T, of: &'static [&'static str], priority: T, since: T },
 }
 
 /// A view of a sheet: the rows that fulfil all conditions.
@@ -65,6 +66,8 @@ const TODAY: Sheet<Today> = Sheet {
         Today::WaitState,
         Today::Level,
         Today::UnansweredMinutes,
+        Today::Priority,
+        Today::PriorityReason,
         Today::Cancel,
         Today::Owner,
         Today::LastLine,
@@ -89,9 +92,10 @@ const TODAY: Sheet<Today> = Sheet {
         Today::FullTopic,
     ],
     helpers: &[Today::RoomId, Today::Number, Today::ManagerEditedAt, Today::ManagerEditedBy],
-    order: Order::LongestFirst {
+    order: Order::WaitingFirst {
         state: Today::WaitState,
         of: &[wording::WAITING, wording::TO_BE_VERIFIED],
+        priority: Today::Priority,
         since: Today::WaitingSince,
     },
 };
@@ -178,9 +182,13 @@ impl<T: Table> Order<T> {
         match self {
             Self::AsMade => json!({ "by": "made" }),
             Self::NewestFirst => json!({ "by": "newest" }),
-            Self::LongestFirst { state, of, since } => {
-                json!({ "by": "longest", "state": state.name(), "of": of, "since": since.name() })
-            }
+            Self::WaitingFirst { state, of, priority, since } => json!({
+                "by": "waiting",
+                "state": state.name(),
+                "of": of,
+                "priority": priority.name(),
+                "since": since.name(),
+            }),
         }
     }
 }
@@ -236,12 +244,15 @@ mod tests {
             let row = format!("| {} | {} | {} |", AllRooms::TITLE, view.title, conditions.join("，**并且**"));
             assert!(guide.contains(&row), "{row}");
         }
-        let Order::LongestFirst { state, of, .. } = &TODAY.order else { panic!("who waits stands on top") };
+        let Order::WaitingFirst { state, of, priority, .. } = &TODAY.order else {
+            panic!("who waits stands on top")
+        };
         let states: Vec<String> = of.iter().map(|state| format!("「{state}」")).collect();
         let row = format!(
-            "「{}」等于{}；按「{}」从大到小",
+            "「{}」等于{}；按「{}」从大到小，再按「{}」从大到小",
             state.name(),
             states.join("或"),
+            priority.name(),
             Today::UnansweredMinutes.name()
         );
         assert!(guide.contains(&row), "{row}");

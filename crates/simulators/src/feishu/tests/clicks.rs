@@ -61,6 +61,41 @@ fn signed_rightly(headers: &HeaderMap, body: &str) -> bool {
     get("x-lark-signature") == crypto::signature(timestamp, nonce, ENCRYPT_KEY, body)
 }
 
+/// One of its options, and no other.
+#[tokio::test]
+async fn what_is_chosen_of_a_menu_arrives_with_its_value() {
+    let (stage, id, inbox) = with_card(200, json!({})).await;
+    let menu = json!({"tag": "select_static", "placeholder": {"tag": "plain_text", "content": "转交给…"},
+        "options": [{"text": {"tag": "plain_text", "content": "甲"}, "value": "a"}],
+        "behaviors": [{"type": "callback", "value": {"k": "al-1", "act": "assign"}}]});
+    let mut with_menu = card("一");
+    with_menu["body"]["elements"].as_array_mut().unwrap().push(menu);
+    let answer = stage.send(CHAT, &with_menu, "al-2").await;
+    let (menu_id, click) = (
+        answer.message_id(),
+        |button, option: Option<&str>| json!({"chat_id": CHAT, "open_id": PERSON, "button": button, "option": option}),
+    );
+    let mut chosen = click(1, Some("a"));
+    chosen["message_id"] = json!(menu_id);
+    stage.control("POST", "click", &chosen).await;
+    let (_, body) = inbox.lock().unwrap().last().cloned().unwrap();
+    let event = decrypt(&body, ENCRYPT_KEY).unwrap();
+    assert_eq!(
+        event["event"]["action"],
+        json!({"value": {"k": "al-1", "act": "assign"}, "tag": "select_static", "option": "a"})
+    );
+    let url = format!("{}/_sim/click", stage.sim.base_url());
+    for (message, wrong) in
+        [(&menu_id, click(1, Some("b"))), (&menu_id, click(1, None)), (&id, click(0, Some("a")))]
+    {
+        let mut wrong = wrong;
+        wrong["message_id"] = json!(message);
+        let answer = stage.http.post(&url).json(&wrong).send().await.unwrap();
+        assert!(!answer.status().is_success(), "{wrong}");
+    }
+    assert_eq!(inbox.lock().unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_click_arrives_encrypted_signed_and_compact() {
     let answer =

@@ -44,13 +44,16 @@ mod tests {
             (ActionKind::NoReplyNeeded, "no_reply_needed"),
             (ActionKind::Answered, "answered"),
             (ActionKind::Undo, "undo"),
+            (ActionKind::Claim, "claim"),
+            (ActionKind::Snooze, "snooze"),
+            (ActionKind::Assign, "assign"),
         ] {
             let sent = json!({"k": card.as_str(), "act": name});
             assert_eq!(value(card.as_str(), action), sent, "cards of earlier releases carry it");
             assert_eq!(PressedButton::of(&sent), Some(PressedButton { card: card.clone(), action }));
         }
         for other in
-            [json!({"k": "al-1", "act": "undo"}), json!({"k": card, "act": "claim"}), json!({}), Value::Null]
+            [json!({"k": "al-1", "act": "undo"}), json!({"k": card, "act": "dance"}), json!({}), Value::Null]
         {
             assert_eq!(PressedButton::of(&other), None, "{other}");
         }

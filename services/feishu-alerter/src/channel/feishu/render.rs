@@ -30,6 +30,11 @@ pub fn render(card: &Card, form: Form, key: &str) -> OutgoingMessage {
 fn json(of: &Card, form: Form, key: &str) -> Value {
     let mut elements: Vec<Value> = of.blocks.iter().filter_map(|block| element(block, form)).collect();
     elements.extend(of.buttons.iter().map(|button| pressable(button, key)));
+    if form != Form::Minimal {
+        elements.extend(
+            of.menus.iter().map(|menu| card::select(menu.label, &menu.options, &value(key, menu.action))),
+        );
+    }
     if of.title.is_some() {
         // By its key the message is found again; to its readers that says nothing.
         elements.push(card::folded(wording::MARKER, key));
@@ -69,7 +74,7 @@ const fn template(severity: Severity) -> &'static str {
 /// `None`: this form does without.
 fn element(block: &Block, form: Form) -> Option<Value> {
     match block {
-        Block::Lines { weight: Weight::Detail, .. } | Block::Transcript { .. } | Block::Picture { .. }
+        Block::Lines { weight: Weight::Detail, .. } | Block::Transcript(_) | Block::Picture { .. }
             if form == Form::Minimal =>
         {
             None
@@ -80,10 +85,7 @@ fn element(block: &Block, form: Form) -> Option<Value> {
             let element = if *weight == Weight::Note { card::notation } else { card::markdown };
             (!content.is_empty()).then(|| element(&content))
         }
-        Block::Transcript { heading, lines } => {
-            let lines = std::iter::once(*heading).chain(lines.iter().map(String::as_str));
-            Some(card::div(&lines.collect::<Vec<_>>().join("\n")))
-        }
+        Block::Transcript(lines) => Some(card::div(&lines.join("\n"))),
         Block::Picture { key, alt } => Some(card::image(&ImageKey::new(key), alt)),
     }
 }
@@ -129,7 +131,7 @@ fn plain_text(card: &Card, key: &str) -> String {
             Block::Lines { lines: of_block, .. } => {
                 lines.extend(of_block.iter().flat_map(plain_lines).filter(|line| !line.is_empty()));
             }
-            Block::Transcript { lines: said, .. } => lines.extend(said.iter().cloned()),
+            Block::Transcript(said) => lines.extend(said.iter().cloned()),
             Block::Picture { .. } => {}
         }
     }

@@ -1,6 +1,6 @@
 //! What a card is made from.
 
-use domain::rules::Severity;
+use domain::rules::{Severity, Stage};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -17,13 +17,21 @@ pub struct CardFacts {
     pub threshold: Duration,
     /// The customer's display name; empty if the card is about no customer.
     pub customer: String,
+    /// The company that the customer works for; empty: unknown.
+    pub corporation: String,
     pub room: String,
     /// The owner, if there is one.
     pub owner: Option<Owner>,
     /// When the wait opened, or our account left.
     pub waiting_since: DateTime<Utc>,
+    /// The wait's clock stood still since then, outside of working hours: its lengths are not those that a reader counts.
+    pub paused: bool,
     /// The last lines, oldest first; only the last few are shown.
     pub last_lines: Vec<LastLine>,
+    /// Nobody but the owner reads it.
+    pub private: bool,
+    /// To whom the room can be handed, by roster label.
+    pub staff: Vec<String>,
     /// The wait overlapped a capture gap: it may have been answered unseen.
     pub unverified: bool,
     /// How the wait stands.
@@ -46,6 +54,13 @@ impl CardFacts {
 pub enum CardKind {
     /// A customer waits too long.
     Overdue,
+    /// A customer assented to a question of staff some time ago: nobody is blamed.
+    Assented,
+    /// What staff promised a customer is to be kept.
+    Promised {
+        /// When it was due, if that was said.
+        due: Option<DateTime<Utc>>,
+    },
     /// A customer waits in a room without owner: somebody is to be assigned.
     OwnerWanted,
     /// Our account left the room: nobody sees who waits there.
@@ -59,6 +74,8 @@ pub enum CardKind {
 #[derive(Debug, Clone)]
 pub struct Owner {
     pub name: String,
+    /// The stage that their team works in, if it works in one.
+    pub team: Option<Stage>,
     /// The account to be mentioned, where others read along.
     pub mention: Option<String>,
 }
@@ -70,6 +87,20 @@ pub struct LastLine {
     /// What; non-text already in its bracketed form.
     pub text: String,
     pub at: DateTime<Utc>,
+}
+
+/// What somebody did about an open wait with a button. All cards of it say so, with times that stay true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Said {
+    /// They see to it.
+    Claimed { by: String, until: DateTime<Utc> },
+    /// Their own cards wait.
+    Snoozed { by: String, until: DateTime<Utc> },
+    /// They took 不用回复 back.
+    Undone { by: String },
+    /// They handed the room to somebody.
+    Assigned { by: String, to: String },
 }
 
 /// How the wait stands. Its JSON is stored with each card, as what it should show and what it shows.
@@ -84,6 +115,12 @@ pub enum CardState {
         /// The room's owner, where others read along: when somebody else owns the room the card names them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
+        /// What people did about it, oldest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        said: Vec<Said>,
+        /// How often it was put off here.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        snoozes: usize,
     },
     /// The chat's person does not own the room any more.
     HandedOver {
@@ -113,6 +150,8 @@ pub enum CardState {
     },
     /// Somebody said that there was a reply while nobody saw it.
     Confirmed { by: String },
+    /// A customer who had only assented asked for something, which has cards of its own.
+    BecameRequest,
     /// Our account is in the room again.
     Returned,
     /// The customer took the message back.
@@ -127,10 +166,29 @@ pub enum CardState {
 
 impl CardState {
     /// A customer of whom nothing was missed.
-    pub const WAITING: Self = Self::Waiting { unverified: false, owner: None };
+    pub const WAITING: Self = Self::waiting(false, None);
+
+    /// A wait about which nobody did anything yet.
+    pub const fn waiting(unverified: bool, owner: Option<String>) -> Self {
+        Self::Waiting { unverified, owner, said: Vec::new(), snoozes: 0 }
+    }
+
+    /// With what people did about the wait, while it is open; `snoozes`: how often it was put off where the card stands.
+    #[must_use]
+    pub fn with(self, said: Vec<Said>, snoozes: usize) -> Self {
+        match self {
+            Self::Waiting { unverified, owner, .. } => Self::Waiting { unverified, owner, said, snoozes },
+            other => other,
+        }
+    }
 
     /// Whether the customer still waits, or our account is still away.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Waiting { .. })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

@@ -1,6 +1,6 @@
 //! What a card says: pure functions from facts to a card.
 //!
-//! A card is read on a phone by somebody who is busy: level and time in the title, who and where below, one button.
+//! A card is read on a phone by somebody who is busy: level and time in the title, who and what below, then what can be done.
 //! It must not compute anything that moves. The waiting time is the rung's threshold and everything else is
 //! absolute, so that a card frozen for a retry is still true. Nothing here reads a clock or knows a channel.
 
@@ -9,7 +9,7 @@ mod list;
 mod model;
 mod room;
 
-pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner};
-pub use list::{List, list};
-pub use model::{Block, Button, Card, Form, Line, Span, Title, Weight};
-pub use room::room;
+pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner, Said};
+pub use list::{List, Named, list};
+pub use model::{Block, Button, Card, Form, Line, Menu, Span, Title, Weight};
+pub use room::{room, time_of};

@@ -13,6 +13,7 @@ pub struct Card {
     pub summary: String,
     pub blocks: Vec<Block>,
     pub buttons: Vec<Button>,
+    pub menus: Vec<Menu>,
 }
 
 /// The title of a card.
@@ -32,11 +33,8 @@ pub enum Block {
         lines: Vec<Line>,
         weight: Weight,
     },
-    /// What was said, oldest first; the heading names it where there is room.
-    Transcript {
-        heading: &'static str,
-        lines: Vec<String>,
-    },
+    /// What was said, oldest first.
+    Transcript(Vec<String>),
     /// A picture that the channel knows by this key.
     Picture {
         key: String,
@@ -95,6 +93,16 @@ pub struct Button {
     pub primary: bool,
     /// Title and text of what is asked before it takes effect.
     pub question: Option<(&'static str, &'static str)>,
+}
+
+/// What one of several can be chosen of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Menu {
+    pub action: ActionKind,
+    /// What stands on it while nothing is chosen.
+    pub label: &'static str,
+    /// What is shown, and what comes back.
+    pub options: Vec<(String, String)>,
 }
 
 impl Block {

@@ -1,35 +1,39 @@
 //! The card of a room: that a customer waits, how that ended, or that our account left.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
+use chrono_tz::Tz;
 use domain::display;
 use domain::rules::Severity;
 use domain::wording::severity_in_words;
 
-use super::facts::{CardFacts, CardKind, CardState, LastLine};
-use super::model::{Block, Button, Card, Line, Span, Title};
-use crate::action::ActionKind;
+use super::facts::{CardFacts, CardKind, CardState, LastLine, Said};
+use super::model::{Block, Button, Card, Line, Menu, Span, Title};
+use crate::action::{self, ActionKind};
 use crate::wording;
 
 /// Longest name of a customer, room or person, in characters.
 const NAME_CHARS: usize = 40;
-/// Longest name of a room in a title, in characters.
-const TITLE_CHARS: usize = 24;
 /// Longest last line, in characters.
 const LINE_CHARS: usize = 120;
 /// How many last lines are shown.
 const LINES_SHOWN: usize = 3;
+/// How much is shown of what people did.
+const SAID_SHOWN: usize = 4;
 
 /// The card for these facts.
 pub fn room(facts: &CardFacts) -> Card {
     if facts.state == CardState::Escalated {
         return pointer(facts);
     }
-    let mut blocks = vec![Block::main(names(facts))];
-    blocks.extend(notes(facts).map(|note| Block::detail(vec![Span::Words(note.to_owned())])));
+    let mut blocks = vec![Block::main(outcome_and_customer(facts))];
     if facts.awaits_reply() && !facts.last_lines.is_empty() {
-        blocks.push(Block::Transcript { heading: wording::LAST_LINES, lines: last_lines(facts) });
+        blocks.push(Block::Transcript(last_lines(facts)));
     }
-    Card { title: Some(header(facts)), summary: summary(facts), blocks, buttons: buttons(facts) }
+    blocks.push(Block::main(owner_and_departure(facts)));
+    blocks.extend(notes(facts).map(|note| Block::detail(vec![Span::Words(note.to_owned())])));
+    blocks.extend(said(facts));
+    let (title, summary) = (Some(header(facts)), summary(facts));
+    Card { title, summary, blocks, buttons: buttons(facts), menus: menus(facts) }
 }
 
 /// A card without a title, in one line. It must be true for ever: who waits since when may be judged again, and how the wait
@@ -37,7 +41,8 @@ pub fn room(facts: &CardFacts) -> Card {
 fn pointer(facts: &CardFacts) -> Card {
     let what = wording::in_room(wording::ESCALATED, &name(&facts.room));
     let line = vec![Span::Strong(what), Span::Words(wording::SEE_BELOW.to_owned())];
-    Card { title: None, summary: summary(facts), blocks: vec![Block::note(line)], buttons: Vec::new() }
+    let (blocks, buttons, menus) = (vec![Block::note(line)], Vec::new(), Vec::new());
+    Card { title: None, summary: summary(facts), blocks, buttons, menus }
 }
 
 fn header(facts: &CardFacts) -> Title {
@@ -60,30 +65,28 @@ fn title(facts: &CardFacts) -> String {
         CardState::Answered { .. } => wording::ANSWERED,
         CardState::Cancelled { .. } => wording::CANCELLED,
         CardState::Confirmed { .. } => wording::CONFIRMED,
+        CardState::BecameRequest => wording::BECAME_REQUEST,
         CardState::Returned => wording::RETURNED,
         CardState::Withdrawn => wording::WITHDRAWN,
         CardState::Unobserved => wording::UNOBSERVED,
         CardState::Void => wording::VOID,
         CardState::Excluded => wording::EXCLUDED,
     };
-    wording::in_room(what, &titled_room(facts))
+    wording::in_room(what, &name(&facts.room))
 }
 
 fn waiting_title(facts: &CardFacts) -> String {
-    let room = titled_room(facts);
+    let room = name(&facts.room);
     let what = match facts.kind {
         CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
-        CardKind::OwnerWanted => wording::OWNER_WANTED,
-        CardKind::Overdue if facts.unverified => wording::TO_VERIFY,
-        CardKind::Overdue => wording::OVERDUE,
+        CardKind::OwnerWanted => wording::in_room(wording::OWNER_WANTED, &room),
+        CardKind::Assented => wording::in_room(wording::ASSENTED, &room),
+        CardKind::Promised { due: None } => wording::in_room(wording::PROMISED, &room),
+        CardKind::Promised { due: Some(_) } => wording::in_room(wording::PROMISE_DUE, &room),
+        CardKind::Overdue if facts.unverified => wording::in_room(wording::TO_VERIFY, &room),
+        CardKind::Overdue => room,
     };
-    let how_long = if facts.unverified { wording::asked } else { wording::waited };
-    let level = wording::level(&severity_in_words(facts.level));
-    format!("{what}{level}{room} {}", how_long(facts.threshold))
-}
-
-fn titled_room(facts: &CardFacts) -> String {
-    display::shorten(&name(&facts.room), TITLE_CHARS)
+    format!("{}{what}", wording::level(&severity_in_words(facts.level), facts.threshold))
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
@@ -96,6 +99,7 @@ fn outcome(facts: &CardFacts) -> Option<String> {
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by, .. } => Some(wording::cancelled_by(&name(by))),
         CardState::Confirmed { by } => Some(wording::confirmed_by(&name(by))),
+        CardState::BecameRequest => Some(wording::became_request()),
         CardState::Returned => Some(wording::returned()),
         CardState::Withdrawn => Some(wording::withdrawn()),
         CardState::Unobserved => Some(wording::unobserved()),
@@ -113,31 +117,49 @@ fn summary(facts: &CardFacts) -> String {
     }
 }
 
-/// Outcome, who, where and since when: one line each.
-fn names(facts: &CardFacts) -> Vec<Line> {
+/// How it ended, and who waits since when: one line each.
+fn outcome_and_customer(facts: &CardFacts) -> Vec<Line> {
     let outcome =
         outcome(facts).map(|words| Line::Text(vec![Span::Strong(display::plain(&words, 2 * NAME_CHARS))]));
-    outcome.into_iter().chain(particulars(facts)).collect()
+    let is_of_customer = !matches!(facts.kind, CardKind::AccountLeft { .. });
+    outcome.into_iter().chain(is_of_customer.then(|| customer(facts))).collect()
 }
 
-fn particulars(facts: &CardFacts) -> Vec<Line> {
-    let of = |label, stranger: &str| Line::Field { label, value: vec![Span::Stranger(name(stranger))] };
-    let at = |label| Line::Field { label, value: vec![Span::Words(time(facts, facts.waiting_since))] };
-    let room = of(wording::ROOM, &facts.room);
-    let owner = Line::Field { label: wording::OWNER, value: owner(facts) };
-    let CardKind::AccountLeft { by } = &facts.kind else {
-        return vec![of(wording::CUSTOMER, &facts.customer), room, owner, at(wording::SINCE)];
+fn customer(facts: &CardFacts) -> Line {
+    let corporation = display::plain(&facts.corporation, NAME_CHARS);
+    let who = wording::of_corporation(&name(&facts.customer), &corporation);
+    let began = since(facts);
+    let mut since = match facts.kind {
+        CardKind::Promised { due } => {
+            wording::promised_at(&began, due.map(|due| time(facts, due)).as_deref())
+        }
+        _ => wording::waits_since(&began),
     };
-    let by = by.iter().map(|by| of(wording::LEFT_BY, by));
-    [room, owner, at(wording::LEFT_AT)].into_iter().chain(by).collect()
+    if facts.paused {
+        since += wording::WORKING_TIME_ONLY;
+    }
+    Line::Text(vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)])
+}
+
+/// Who is to answer; and when and by whom our account was removed, where the card is about that.
+fn owner_and_departure(facts: &CardFacts) -> Vec<Line> {
+    let owner = Line::Text(owner(facts));
+    let CardKind::AccountLeft { by } = &facts.kind else { return vec![owner] };
+    let at = vec![Span::Words(time(facts, facts.waiting_since))];
+    let at = Line::Field { label: wording::LEFT_AT, value: at };
+    let by =
+        by.iter().map(|by| Line::Field { label: wording::LEFT_BY, value: vec![Span::Stranger(name(by))] });
+    [owner, at].into_iter().chain(by).collect()
 }
 
 fn owner(facts: &CardFacts) -> Vec<Span> {
-    let Some(owner) = &facts.owner else { return vec![Span::Words(wording::NO_OWNER.to_owned())] };
+    let label = Span::Words(format!("{} ", wording::OWNER));
+    let Some(owner) = &facts.owner else { return vec![label, Span::Words(wording::NO_OWNER.to_owned())] };
+    let team = owner.team.map(|team| Span::Words(wording::of_team(team)));
     let mention = owner.mention.as_ref().filter(|_| facts.state.is_open());
     let mention =
         mention.map(|person| Span::Mention { person: person.clone(), instead: wording::MENTION_DROPPED });
-    std::iter::once(Span::Stranger(name(&owner.name))).chain(mention).collect()
+    [label, Span::Stranger(name(&owner.name))].into_iter().chain(team).chain(mention).collect()
 }
 
 /// What the reader is to do besides answering.
@@ -179,7 +201,48 @@ fn buttons(facts: &CardFacts) -> Vec<Button> {
         primary: true,
         question: Some((wording::ANSWERED_TITLE, wording::ANSWERED_TEXT)),
     });
-    answered.into_iter().chain([not_needed]).collect()
+    let claim = Button { action: ActionKind::Claim, label: wording::CLAIM, primary: false, question: None };
+    answered.into_iter().chain([not_needed, claim]).collect()
+}
+
+fn menus(facts: &CardFacts) -> Vec<Menu> {
+    let CardState::Waiting { snoozes, .. } = facts.state else { return Vec::new() };
+    if !facts.awaits_reply() {
+        return Vec::new();
+    }
+    let snooze = (facts.private && snoozes < action::SNOOZES).then(|| Menu {
+        action: ActionKind::Snooze,
+        label: wording::SNOOZE,
+        options: action::SNOOZE_MINUTES
+            .map(|minutes| (wording::minutes(minutes), minutes.to_string()))
+            .to_vec(),
+    });
+    let assign = (!facts.staff.is_empty()).then(|| Menu {
+        action: ActionKind::Assign,
+        label: wording::ASSIGN,
+        options: facts.staff.iter().map(|staff| (name(staff), staff.clone())).collect(),
+    });
+    snooze.into_iter().chain(assign).collect()
+}
+
+/// What people did about the wait: one line each, the latest few.
+fn said(facts: &CardFacts) -> Option<Block> {
+    let CardState::Waiting { said, .. } = &facts.state else { return None };
+    let latest = said.iter().skip(said.len().saturating_sub(SAID_SHOWN));
+    let line = |said: &Said| {
+        let (by, words) = match said {
+            Said::Claimed { by, until } => (by, wording::claimed(&time(facts, *until))),
+            Said::Snoozed { by, until } => (by, wording::snoozed(&time(facts, *until))),
+            Said::Undone { by } => (by, wording::UNDONE.to_owned()),
+            Said::Assigned { by, to } => {
+                let spans = [name(by), wording::ASSIGNED_TO.to_owned(), name(to)];
+                return Line::Text(spans.map(Span::Stranger).to_vec());
+            }
+        };
+        Line::Text(vec![Span::Stranger(name(by)), Span::Words(words)])
+    };
+    let lines: Vec<Line> = latest.map(line).collect();
+    (!lines.is_empty()).then(|| Block::main(lines))
 }
 
 fn name(text: &str) -> String {
@@ -187,9 +250,23 @@ fn name(text: &str) -> String {
     if name.is_empty() { wording::NAMELESS.to_owned() } else { name }
 }
 
-/// "09:30", with the date when it is not the day on which the card is made.
+/// "09:30"; "11-20 周五 17:30" on another day than the card's.
+fn since(facts: &CardFacts) -> String {
+    let (local, made) =
+        (facts.waiting_since.with_timezone(&facts.zone), facts.made_at.with_timezone(&facts.zone));
+    if local.date_naive() == made.date_naive() {
+        return time(facts, facts.waiting_since);
+    }
+    format!("{} {} {}", local.format("%m-%d"), wording::weekday(local.weekday()), local.format("%H:%M"))
+}
+
 fn time(facts: &CardFacts, at: DateTime<Utc>) -> String {
-    let (local, made) = (at.with_timezone(&facts.zone), facts.made_at.with_timezone(&facts.zone));
+    time_of(at, facts.made_at, facts.zone)
+}
+
+/// "09:30", with the date when it is not the day on which that is said.
+pub fn time_of(at: DateTime<Utc>, said_at: DateTime<Utc>, zone: Tz) -> String {
+    let (local, made) = (at.with_timezone(&zone), said_at.with_timezone(&zone));
     let format = if local.date_naive() == made.date_naive() { "%H:%M" } else { "%m-%d %H:%M" };
     local.format(format).to_string()
 }

@@ -29,6 +29,7 @@ fn well() -> Facts {
         letters: Vec::new(),
         outbox: Outbox { failing_since: Some(ago(299)), untried_since: Some(ago(299)), ..Outbox::default() },
         held: false,
+        missing_holidays: Vec::new(),
     }
 }
 
@@ -59,7 +60,8 @@ fn each_kind_by_itself() {
         first_at: ago(900),
         last_at: ago(last),
     };
-    let cases: [(&str, Facts); 17] = [
+    let cases: [(&str, Facts); 18] = [
+        ("holidays_missing:2027", Facts { missing_holidays: vec![(2027, ago(5))], ..well() }),
         ("silent:room-state", Facts { silences: vec![("room-state".into(), secs(60))], ..well() }),
         (
             "part_silent:ingest:fetch",

@@ -1,7 +1,8 @@
 //! Each alarm is exactly one card, which turns over in place.
 
 use anyhow::Result;
-use chrono::TimeDelta;
+use chrono::{Datelike as _, NaiveDate, TimeDelta};
+use domain::calendar::{Calendar, TimeOfDay};
 use events::beat::{Beat, BeatKind, Disk, Lag, Panic};
 use feishu_alerter::point;
 use store::role::Role;
@@ -109,6 +110,40 @@ async fn messages_that_the_gateway_cannot_give_are_one_card() -> Result<()> {
     }
     scene.advance(61);
     until_titles(&scene, &["✅ 已恢复：W18 有消息取不到内容：main"]).await?;
+    stop(scene, alerter, []).await
+}
+
+/// From the first of December on, once, until the year is known.
+#[tokio::test]
+async fn the_next_year_s_holidays_are_asked_for_in_december() -> Result<()> {
+    let mut scene = scene_with(serde_json::json!({ "expected": [] })).await?;
+    let known = |year: i32| {
+        let day = serde_json::json!({ "name": "元旦", "date": format!("{year}-01-01"), "isOffDay": true });
+        serde_json::from_value(serde_json::json!({ "year": year, "days": [day] }))
+    };
+    let today = scene.stack.config.rules.day_of(scene.now());
+    let year = if today.month() == 12 { today.year() + 1 } else { today.year() };
+    let december = NaiveDate::from_ymd_opt(year, 12, 1).unwrap_or_default();
+    let begins = TimeOfDay::MIDNIGHT.on(december, chrono_tz::Asia::Shanghai).unwrap_or_default();
+    let rules = &mut scene.stack.config.rules;
+    rules.calendars.after_sales = Calendar::default();
+    rules.holidays = (today.year()..=year).map(known).collect::<Result<_, _>>()?;
+    rules.settle_calendars();
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    let alerter = scene.alerter().await?;
+    until_watching(&scene).await?;
+    scene.stack.clock.advance((begins - TimeDelta::minutes(1) - scene.now()).to_std()?);
+    // Longer than a state must be seen before it is believed.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    until_titles(&scene, &[]).await?;
+    scene.advance(2);
+    let title = format!("W20 缺少 {} 年的节假日", year + 1);
+    let raised = until_titles(&scene, &[&format!("⚠️ {title}")]).await?;
+    assert!(raised[0].text.contains(&format!("{}.json", year + 1)), "{}", raised[0].text);
+    scene.stack.config.rules.holidays.push(known(year + 1)?);
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    let over = until_titles(&scene, &[&format!("✅ 已恢复：{title}")]).await?;
+    assert_eq!(over[0].message_id, raised[0].message_id);
     stop(scene, alerter, []).await
 }
 

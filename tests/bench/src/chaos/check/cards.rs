@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use domain::id::StaffName;
-use domain::ladder::steps;
-use domain::rules::Deadlines;
+use domain::ladder::{WaitView, steps};
 use domain::wait::Ending;
 use feishu::CardUuid;
 use feishu_alerter::wording;
@@ -144,9 +143,9 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
         let since =
             [Some(alarm_since), stored.rejudged_at, room.state.stage_since].into_iter().max().flatten();
-        let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(room.state.stage);
-        let passed = steps(ladder).filter(|step| {
-            let deadline = calendar.deadline(wait.opened.at, step.rung.0);
+        let deadlines = scene.world.config.rules.deadlines(wait.kind, room.state.stage);
+        let passed = steps(deadlines.ladder).filter(|step| {
+            let deadline = deadlines.of(&WaitView::from(wait), step.rung);
             since.is_some_and(|since| deadline >= since) && deadline + GRACE <= now
         });
         let Some(highest) = passed.last() else { continue };
@@ -277,6 +276,7 @@ fn closing_title(stored: &StoredWait) -> Option<&'static str> {
         Ending::Answered { .. } => wording::ANSWERED,
         Ending::Cancelled { .. } => wording::CANCELLED,
         Ending::Confirmed { .. } => wording::CONFIRMED,
+        Ending::BecameRequest => wording::BECAME_REQUEST,
         Ending::Withdrawn => wording::WITHDRAWN,
         Ending::Unobserved => wording::UNOBSERVED,
     })

@@ -90,9 +90,9 @@ pub async fn waits(scene: &Scene<'_>) -> Result<Vec<String>> {
                 expected.len()
             ));
         }
-        let open = live.iter().find(|wait| wait.outcome.is_none());
-        if room.state.open.as_ref().map(|open| &open.id) != open.map(|open| &open.id) {
-            problems.push(format!("waits: the state of {} has another open wait", room.room));
+        let open = live.iter().filter(|wait| wait.outcome.is_none()).map(|open| &open.id);
+        if !room.state.open.iter().map(|open| &open.id).eq(open) {
+            problems.push(format!("waits: the state of {} has other open waits", room.room));
         }
     }
     problems.truncate(SHOWN);

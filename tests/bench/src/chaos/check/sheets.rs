@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use chrono::NaiveDate;
-use domain::ladder::steps;
-use domain::rules::Deadlines;
+use domain::ladder::{WaitView, steps};
 use domain::wording;
 use serde_json::Value;
 use store::rooms::Room;
@@ -132,11 +131,12 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
     let owner = state.owner.as_ref().map(ToString::to_string).unwrap_or_default();
     let lines: Vec<String> =
         room.last_lines.iter().map(|line| format!("{}：{}", line.name, line.text)).collect();
-    let last = live.last().copied();
-    let reason = wording::reason(state.verdict.as_ref(), last, state.ignored);
-    let Deadlines { ladder, calendar } = scene.world.config.rules.deadlines(state.stage);
-    let level = state.open.as_ref().and_then(|open| {
-        let waited = calendar.working_time(open.opened.at, scene.world.clock.now());
+    let last = state.gravest().or_else(|| live.last().copied());
+    let reason = wording::reason(state, live.iter().copied());
+    let level = state.gravest().and_then(|open| {
+        let deadlines = scene.world.config.rules.deadlines(open.kind, state.stage);
+        let ladder = deadlines.ladder;
+        let waited = deadlines.elapsed(&WaitView::from(open), scene.world.clock.now());
         let waited = u64::try_from(waited.num_seconds()).unwrap_or_default();
         let step = steps(ladder).take_while(|step| step.rung.0 <= waited).last()?;
         let passed = chrono::TimeDelta::seconds(i64::try_from(step.rung.0).unwrap_or_default());
@@ -171,7 +171,7 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
 
 /// The day that a room's row is about.
 fn day(scene: &Scene<'_>, room: &Room) -> Option<NaiveDate> {
-    if room.state.open.is_some() {
+    if !room.state.open.is_empty() {
         return Some(date(scene, scene.world.clock.now()));
     }
     let live = scene.live(&room.room);

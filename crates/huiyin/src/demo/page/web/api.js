@@ -11,8 +11,8 @@ export const state = () => call('/api/state')
 export const say = (room, talker, text) => call('/api/say', { room, talker, text })
 export const presence = (room, inside) => call('/api/presence', { room, inside })
 export const edit = (sheet, record, column, value) => call('/api/edit', { sheet, record, column, value })
-export const click = (message, person, button) =>
-  call('/api/click', { message_id: message, open_id: person, button })
+export const click = (message, person, button, option) =>
+  call('/api/click', { message_id: message, open_id: person, button, option })
 
 async function call (path, body) {
   const post = body && {

@@ -4,7 +4,7 @@ import { el } from './dom.js'
 import { markdown } from './markdown.js'
 import { COLOUR } from './words.js'
 
-/** A card's node. `press(index, confirm)` is called with the button's place among those that call back. */
+/** A card's node. `press(index, confirm, option)` is called with the place of a button or menu among those that call back. */
 export function cardNode (card, { nameOf, as, press }) {
   const counter = { buttons: 0 }
   const elements = card.body?.elements ?? card.elements ?? []
@@ -21,7 +21,7 @@ export function isOpen (card) {
 /** How many buttons of a card call back. */
 function callbackButtons (card) {
   const count = node => {
-    const own = node.tag === 'button' && callsBack(node) ? 1 : 0
+    const own = (node.tag === 'button' || node.tag === 'select_static') && callsBack(node) ? 1 : 0
     return [...(node.elements ?? []), ...(node.columns ?? []), ...(node.actions ?? [])]
       .reduce((sum, child) => sum + count(child), own)
   }
@@ -54,6 +54,8 @@ function draw (element, how) {
       return div(element.text, how)
     case 'button':
       return button(element, how)
+    case 'select_static':
+      return menu(element, how)
     case 'collapsible_panel':
       return panel(element, how)
     case 'hr':
@@ -76,6 +78,21 @@ function panel (element, how) {
 function div (text, how) {
   if (text?.tag === 'lark_md') return el('p', {}, ...markdown(text.content ?? '', how.nameOf))
   return el('p', { class: 'quote', text: text?.content ?? '' })
+}
+
+/** What is chosen is sent at once; then it asks again. */
+function menu (element, { as, press, counter }) {
+  if (!callsBack(element)) return ''
+  const index = counter.buttons++
+  const options = (element.options ?? []).map(option => el('option', { value: option.value, text: option.text?.content ?? '' }))
+  const chosen = event => {
+    const option = event.target.value
+    event.target.value = ''
+    if (option) press(index, element.confirm, option)
+  }
+  return el('div', { class: 'card-button' },
+    el('select', { change: chosen }, el('option', { value: '', text: element.placeholder?.content ?? '' }), ...options),
+    el('small', { text: as }))
 }
 
 function button (element, { as, press, counter }) {

@@ -108,7 +108,7 @@ function time (at) {
 
 function body (message, presser) {
   if (message.recalled) return el('p', { class: 'words', text: words.RECALLED })
-  const press = (index, confirm) => ask(message, presser, index, confirm)
+  const press = (index, confirm, option) => ask(message, presser, index, confirm, option)
   if (message.card) return cards.cardNode(message.card, { nameOf, as: words.AS(nameOf(presser)), press })
   return el('p', { class: 'words', text: textOf(message.content) })
 }
@@ -133,21 +133,21 @@ function presserOf (message) {
 }
 
 /** Asks first where the card says so, as the Feishu client does. */
-function ask (message, presser, index, confirm) {
-  if (!confirm) return press(message, presser, index)
+function ask (message, presser, index, confirm, option) {
+  if (!confirm) return press(message, presser, index, option)
   const dialog = byId('confirm')
   setText(byId('confirm-title'), confirm.title?.content ?? '')
   setText(byId('confirm-text'), confirm.text?.content ?? '')
   setText(byId('confirm-who'), words.AS(nameOf(presser)))
   dialog.returnValue = 'no'
   dialog.onclose = () => {
-    if (dialog.returnValue === 'yes') press(message, presser, index)
+    if (dialog.returnValue === 'yes') press(message, presser, index, option)
   }
   dialog.showModal()
 }
 
-async function press (message, presser, index) {
-  const seen = await act(() => api.click(message.message_id, presser, index), words.CANNOT_PRESS)
+async function press (message, presser, index, option) {
+  const seen = await act(() => api.click(message.message_id, presser, index, option), words.CANNOT_PRESS)
   if (!seen) return
   if (seen.client_code) toast('error', words.PRESS_FAILED(seen.client_code))
   else if (seen.toast) toast(seen.toast.type ?? 'info', seen.toast.content)

@@ -47,9 +47,9 @@ export function seconds (length) {
   return [...length.matchAll(/(\d+)\s*([hms])/g)].reduce((sum, [, n, unit]) => sum + n * UNITS[unit], 0)
 }
 
-/** Every step of a stage's ladder: `{ at: seconds, colour }`, repeats included. */
-export function steps (stage) {
-  const ladder = known.scene?.company.ladders[stage.replace('-', '_')]
+/** Every step of a ladder, that of a stage `soft` or `promise`: `{ at: seconds, colour }`, repeats included. */
+export function steps (name) {
+  const ladder = known.scene?.company.ladders[name.replace('-', '_')]
   if (!ladder) return []
   const steps = ladder.rungs.map(rung => ({ at: seconds(rung.after), colour: rung.colour }))
   const { repeat } = ladder
@@ -66,7 +66,7 @@ export function steps (stage) {
 export function waiting (room) {
   if (!room.waiting_since) return null
   const waited = Math.max(0, (now() - Date.parse(room.waiting_since)) / 1000)
-  const all = steps(room.stage)
+  const all = steps(room.waits_for === 'request' ? room.stage : room.waits_for)
   const reached = all.filter(step => step.at <= waited).at(-1)
   return { waited, colour: reached?.colour, next: all.find(step => step.at > waited) }
 }

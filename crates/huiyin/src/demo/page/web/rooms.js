@@ -84,7 +84,7 @@ function showBadge (node, one) {
   if (!badge) return
   const wait = waiting(one)
   badge.className = wait ? `badge on c-${wait.colour ?? 'none'}` : 'badge'
-  setText(badge, wait ? words.WAITING(minutes(wait.waited)) : one.lines.length ? words.NOT_WAITING : '')
+  setText(badge, wait ? words.WAITING(minutes(wait.waited), one.waits_for) : one.lines.length ? words.NOT_WAITING : '')
 }
 
 function openRoom (id) {

@@ -63,10 +63,12 @@ function fulfils (text, condition) {
 
 function ordered (order, rows, text) {
   if (order.by === 'newest') return [...rows].reverse()
-  if (order.by !== 'longest') return rows
-  const since = row => order.of.includes(text(row, order.state)) ? row.values[order.since] ?? Infinity : Infinity
+  if (order.by !== 'waiting') return rows
+  const waits = row => order.of.includes(text(row, order.state))
+  const priority = row => waits(row) ? row.values[order.priority] ?? 0 : -1
+  const since = row => waits(row) ? row.values[order.since] ?? Infinity : Infinity
   // Rows that are not in the state stay as they are: two infinities have no difference.
-  return [...rows].sort((one, other) => (since(one) - since(other)) || 0)
+  return [...rows].sort((one, other) => (priority(other) - priority(one)) || (since(one) - since(other)) || 0)
 }
 
 function showTabs () {

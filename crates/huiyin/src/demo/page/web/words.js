@@ -40,7 +40,7 @@ export const NOT_WAITING = '无等待'
 export const QUIET = '还没有人说话'
 export const DRAFT = name => `以 ${name} 的身份说…`
 export const OWNER = name => `负责人 ${name}`
-export const WAITING = time => `等待中 ${time}`
+export const WAITING = (time, what) => `${{ soft: '软等待', promise: '已承诺' }[what] ?? '等待中'} ${time}`
 export const NEXT_CARD = (time, colour) => `${time} 后发${colour}卡片`
 
 export const COLOUR = {
@@ -50,6 +50,7 @@ export const COLOUR = {
 /** 等待状态 in the table. */
 export const WAIT_STATE = {
   等待中: 'waiting', 待核实: 'waiting', 已回复: 'answered', '已回复（用时待核实）': 'answered', 已确认回复: 'answered', 已取消: 'cancelled',
+  软等待: 'waiting', 已承诺待兑现: 'waiting', '已回复（软等待）': 'answered', 已兑现承诺: 'answered',
 }
 
 export const CELL = (column, room) => `${column}，${room || '未命名的群'}`

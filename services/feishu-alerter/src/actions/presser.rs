@@ -1,0 +1,46 @@
+//! Who pressed, and what they may.
+
+use domain::id::StaffName;
+use domain::rules::{Rules, Who};
+use feishu::OpenId;
+use store::alerts::notifications::Address;
+
+use crate::action::ActionKind;
+use crate::address_book::AddressBook;
+use crate::content::subject::Subject;
+use crate::wording;
+
+/// Whoever pressed a button.
+pub struct Presser<'r> {
+    /// Whose account it is, by the roster.
+    pub account_of: Option<&'r StaffName>,
+    /// Who they are in the roster: whose account it is; or else whose own chat it is, as long as the roster knows no account
+    /// of theirs, since nobody else is there.
+    pub staff: Option<&'r StaffName>,
+}
+
+impl<'r> Presser<'r> {
+    /// By the account that pressed, and where.
+    pub fn of(account: &OpenId, to: &Address, book: AddressBook<'r>) -> Self {
+        let account_of = book.name(account);
+        let alone_there = book.of_chat(to).filter(|entry| entry.feishu_account().is_none());
+        Self { account_of, staff: account_of.or(alone_there.map(|entry| &entry.name)) }
+    }
+
+    /// What they read if they may not press this.
+    pub fn refusal(&self, action: ActionKind, subject: &Subject, rules: &Rules) -> Option<String> {
+        let who = who_may(action, rules);
+        let owner = subject.room.state.owner.as_ref();
+        (!rules.is_among(who, self.staff, owner)).then(|| wording::toast_may_not(who))
+    }
+}
+
+fn who_may(action: ActionKind, rules: &Rules) -> &[Who] {
+    let buttons = &rules.buttons;
+    match action {
+        ActionKind::NoReplyNeeded | ActionKind::Answered | ActionKind::Undo => &buttons.no_reply_needed,
+        ActionKind::Claim => &buttons.claim,
+        ActionKind::Snooze => &buttons.snooze,
+        ActionKind::Assign => &buttons.assign,
+    }
+}
