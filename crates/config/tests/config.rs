@@ -31,7 +31,8 @@ fn sample() -> Value {
             ],
             "phrases": { "version": 1, "closing": ["好的"] },
             "ladders": { "pre_sales": ladder, "after_sales": ladder, "soft": ladder, "promise": ladder },
-            "calendars": { "pre_sales": "always" }
+            "calendars": { "pre_sales": "always" },
+            "priority": [{ "reason": "谈到价格", "points": 30, "words": ["价格"] }]
         },
         "database": { "passwords": {} },
         "bus": { "url": "nats://127.0.0.1:4222", "passwords": { "ingest": SECRET } },

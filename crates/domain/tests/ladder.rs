@@ -51,7 +51,7 @@ fn a_stated_time_moves_the_ladder() {
     assert_eq!(told(&[], 10_000), Some((1_800, vec![])));
     assert_eq!(told(&[1_800], 11_799), None);
     assert_eq!(told(&[1_800], 11_800), Some((3_600, vec![])));
-    let calendar = Calendar::default();
+    let calendar = Calendar::always();
     let deadlines = on(&ladder, &calendar);
     let elapsed = |now| deadlines.elapsed(&promised, at(now)).num_seconds();
     assert_eq!((elapsed(9_999), elapsed(10_000), elapsed(11_800)), (0, 1_800, 3_600));

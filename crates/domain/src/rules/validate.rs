@@ -148,6 +148,13 @@ impl Rules {
             for (at, word) in rule.words.iter().enumerate().filter(|(_, word)| word.trim().is_empty()) {
                 problems.add(path(&format!("words[{at}]")), format!("`{word}`"), "a word");
             }
+            let spans =
+                [("waited", rule.waited), ("newer_than", rule.newer_than), ("older_than", rule.older_than)];
+            for (field, span) in spans.into_iter().filter_map(|(field, span)| Some((field, span?))) {
+                if span < SHORTEST {
+                    add_too_short(path(field), span, SHORTEST, problems);
+                }
+            }
             if rule.is_unconditional() {
                 let expected =
                     "a stage, words, waited, newer_than or older_than: it would hold for every room";
