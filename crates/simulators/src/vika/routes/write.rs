@@ -59,25 +59,26 @@ pub(in super::super) fn plan(
     if records.len() > MAX_RECORDS {
         return Err(messages::too_many_records());
     }
-    let target = sheet(world, dst)?.clone();
     if creating {
-        check_creation(world, &target, &incoming.query, records.len())?;
+        check_creation(world, sheet(world, dst)?, &incoming.query, records.len())?;
     }
-    let space = world.space(&target.space).ok_or_else(messages::sheet_missing)?.clone();
-    let mut judge = Judge { space: &space, new_options: NewOptions::new(), by_id, ids: &mut world.ids };
+    let World { spaces, sheets, ids, .. } = world;
+    let target = sheets.iter().find(|sheet| sheet.id == dst).ok_or_else(messages::sheet_missing)?;
+    let space = spaces.iter().find(|space| space.id == target.space).ok_or_else(messages::sheet_missing)?;
+    let mut judge = Judge { space, new_options: NewOptions::new(), by_id, ids };
     let mut planned: Vec<PlannedRecord> = Vec::with_capacity(records.len());
     for record in records {
         let row = record["recordId"].as_str().filter(|_| !creating).map(str::to_owned);
         if row.as_ref().is_some_and(|id| target.row(id).is_none()) {
             return Err(messages::record_missing());
         }
-        let cells = judge_cells(&target, &record["fields"], by_id, &mut judge)?;
+        let cells = judge_cells(target, &record["fields"], by_id, &mut judge)?;
         // The same record twice: the later one counts, and one record is answered.
         planned.retain(|earlier| row.is_none() || earlier.row != row);
         planned.push(PlannedRecord { row, cells });
     }
     let new_options = judge.new_options;
-    Ok(Plan { sheet: target.id, by_id, creating, records: planned, new_options })
+    Ok(Plan { sheet: target.id.clone(), by_id, creating, records: planned, new_options })
 }
 
 fn check_creation(world: &World, sheet: &Sheet, query: &Query, count: usize) -> Result<(), ApiError> {
