@@ -153,8 +153,11 @@ pub fn in_room(what: &str, room: &str) -> String {
 }
 
 /// The level and how long the customer has waited, before everything else: "【橙色·20分钟】".
-pub fn level(colour: &str, threshold: Duration) -> String {
-    format!("【{colour}·{}】", span(threshold).replace(' ', ""))
+pub fn level(colour: &str, threshold: Option<Duration>) -> String {
+    match threshold {
+        Some(threshold) => format!("【{colour}·{}】", span(threshold).replace(' ', "")),
+        None => format!("【{colour}】"),
+    }
 }
 
 /// "王总（云帆科技）", or the name alone.

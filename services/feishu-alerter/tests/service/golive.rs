@@ -176,7 +176,7 @@ async fn a_day_off_stops_every_wait_of_its_stage_while_services_run() -> Result<
     scene.until_rungs("skipped", &["3600 rules_changed"]).await?;
     scene.advance(6);
     let cards = scene.until_colours(TO_WANG, &["grey"]).await?;
-    assert!(cards[0].title.contains("1 小时 10 分钟"), "{}", cards[0].title);
+    assert!(cards[0].title.contains("1小时10分钟"), "{}", cards[0].title);
     scene.stop(alerter).await
 }
 

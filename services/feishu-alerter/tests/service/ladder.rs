@@ -54,9 +54,13 @@ async fn a_card_names_the_customer_s_company_and_the_day_of_the_question() -> Re
     let asked = scene.asks("r1", WANG).await?;
     scene.advance(5);
     let card = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    let at = asked.sent_at.with_timezone(&Shanghai).format("%m-%d %H:%M");
-    let line = format!("客户：陈小样（晨光贸易）{at} 起等待");
-    assert!(card.text.contains(&line), "{line} in {}", card.text);
+    let at = asked.sent_at.with_timezone(&Shanghai);
+    for line in [
+        format!("客户：陈小样（晨光贸易）{} 周", at.format("%m-%d")),
+        format!(" {} 起等待", at.format("%H:%M")),
+    ] {
+        assert!(card.text.contains(&line), "{line} in {}", card.text);
+    }
     scene.stop(alerter).await
 }
 
@@ -101,8 +105,8 @@ async fn a_promise_is_recalled_to_its_owner_and_then_to_everybody() -> Result<()
     assert_eq!(scene.count("select count(*) from notifications").await?, 0, "the reply ended the wait");
     scene.advance(1);
     let card = scene.until_colours(TO_WANG, &["yellow"]).await?.remove(0);
-    assert_eq!(card.title, "承诺待兑现⏰【黄色】示例公司-r1 承诺已过 30 分钟");
-    assert!(card.text.contains("承诺时间"), "{}", card.text);
+    assert_eq!(card.title, "【黄色·30分钟】承诺待兑现：示例公司-r1");
+    assert!(card.text.contains("得到承诺"), "{}", card.text);
     scene.publish(&says("r1", CHEN, scene.now(), "怎么样了")).await?;
     scene.until_waits("r1", 3).await?;
     scene.advance(5);
@@ -130,8 +134,8 @@ async fn a_promise_with_a_stated_time_is_due_then() -> Result<()> {
     assert_eq!(scene.count("select count(*) from notifications").await?, 0);
     scene.advance(1);
     let card = scene.until_colours(TO_WANG, &["yellow"]).await?.remove(0);
-    assert_eq!(card.title, "承诺待兑现⏰【黄色】示例公司-r1 约定时间已到");
-    assert!(card.text.contains("约定时间"), "{}", card.text);
+    assert_eq!(card.title, "【黄色】约定时间已到，承诺待兑现：示例公司-r1");
+    assert!(card.text.contains("得到承诺，约定 "), "{}", card.text);
     scene.advance(30);
     scene.until_colours(TO_ALL, &["orange"]).await?;
     scene.stop(alerter).await

@@ -86,7 +86,12 @@ fn waiting_title(facts: &CardFacts) -> String {
         CardKind::Overdue if facts.unverified => wording::in_room(wording::TO_VERIFY, &room),
         CardKind::Overdue => room,
     };
-    format!("{}{what}", wording::level(&severity_in_words(facts.level), facts.threshold))
+    // A time that was named says more than how long ago the promise was made.
+    let how_long = match facts.kind {
+        CardKind::Promised { due: Some(_) } => None,
+        _ => Some(facts.threshold),
+    };
+    format!("{}{what}", wording::level(&severity_in_words(facts.level), how_long))
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
