@@ -86,7 +86,7 @@ async fn a_tick_cancels_and_is_taken_back(play: &Play) -> Result<()> {
     assert_eq!(row["系统信息"], "已消除未回覆记录", "{row}");
     play.row(Row::SystemLog, GALAXY, |row| row["系统信息"] == "已消除未回覆记录").await?;
     play.all_cards("周例安", "星河食品", |card| {
-        card.colour == "default" && card.text.contains("标记为不用回复")
+        card.colour == "default" && card.text.contains("不用回复 · ")
     })
     .await?;
     Ok(())

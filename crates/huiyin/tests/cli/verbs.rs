@@ -152,6 +152,7 @@ fn trials(file: impl Fn(&str) -> String) -> Vec<Trial> {
         trial("check", &[], 0, "未通过 0 项"),
         trial("roster discover", &[], 0, "不在名单中的同事"),
         trial("closing suggest", &[], 0, "以来没有反复被取消的话"),
+        trial("priority explain", &["webhook:nobody"], 2, "no room has the key"),
         trial("golive", &["--status"], 0, "卡片"),
         trial("cards", &[], 0, "以来的卡片"),
         trial("init-vika", &[], 0, "三张表已就绪"),
