@@ -219,12 +219,12 @@ pub fn reconcile(old_live: &[LiveWait], new: &[FoldedWait]) -> Vec<(WaitId, Supe
         .iter()
         .filter(|old| new.iter().all(|folded| folded.wait.id != old.id))
         .map(|LiveWait { id, opened, kind }| {
-            let covers = || new.iter().filter(|folded| folded.contains(opened));
-            let heir = new
-                .iter()
-                .find(|folded| folded.took_over.contains(id))
-                .or_else(|| covers().find(|folded| folded.wait.kind.is_turn() == kind.is_turn()))
-                .or_else(|| covers().next());
+            // Of its own sort: the rungs of a request would count as those of a promise.
+            let covers = |folded: &&FoldedWait| {
+                folded.contains(opened) && folded.wait.kind.is_turn() == kind.is_turn()
+            };
+            let heir =
+                new.iter().find(|folded| folded.took_over.contains(id)).or_else(|| new.iter().find(covers));
             let fate = heir.map_or(Supersession::Void, |heir| Supersession::ReplacedBy(heir.wait.id.clone()));
             (id.clone(), fate)
         })

@@ -229,13 +229,22 @@ impl Deadlines<'_> {
     pub fn of(&self, wait: &WaitView, rung: RungId) -> Timestamp {
         let Some(due) = wait.due else { return self.calendar.deadline(wait.opened_at, rung.0) };
         let first = self.ladder.rungs.first().map_or(0, |rung| rung.after.as_seconds());
-        self.calendar.deadline(due, rung.0.saturating_sub(first))
+        match rung.0.saturating_sub(first) {
+            0 => self.at_work(due),
+            beyond => self.calendar.deadline(due, beyond),
+        }
+    }
+
+    /// A stated time at which people work, that of closing included; else the next opening: nobody is alerted at night.
+    fn at_work(&self, due: Timestamp) -> Timestamp {
+        const SECOND: TimeDelta = TimeDelta::seconds(1);
+        due.checked_sub_signed(SECOND).map_or(due, |before| self.calendar.deadline(before, 1))
     }
 
     /// The working time that counts against the thresholds of a wait's steps.
     pub fn elapsed(&self, wait: &WaitView, now: Timestamp) -> TimeDelta {
         let Some(due) = wait.due else { return self.calendar.working_time(wait.opened_at, now) };
-        if now < due {
+        if now < self.at_work(due) {
             return TimeDelta::zero();
         }
         let first = self.ladder.rungs.first().map_or(0, |rung| rung.after.as_seconds());

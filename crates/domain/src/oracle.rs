@@ -196,9 +196,17 @@ impl<'a> Oracle<'a> {
             && self.message(i).is_some_and(|m| m.features.holding.is_some())
     }
 
-    /// What ends a promise: whatever ends a wait, but for another holding reply.
+    /// A reply of nothing but stickers, or of nothing at all.
+    fn says_nothing(&self, i: usize) -> bool {
+        self.staff(i)
+            && self
+                .message(i)
+                .is_some_and(|m| matches!(m.features.class, Class::LoneSticker { .. } | Class::Empty))
+    }
+
+    /// What ends a promise: whatever ends a wait, but for another holding reply, and one that says nothing.
     fn ends_promise(&self, i: usize) -> bool {
-        self.closes(i) && !self.holds(i)
+        self.closes(i) && !self.holds(i) && !self.says_nothing(i)
     }
 
     /// A promise: a holding reply to somebody who waits, while no other promise is to be kept.

@@ -10,6 +10,7 @@ use crate::Timestamp;
 use crate::fold::FoldState;
 use crate::rules::{Rules, Stage};
 use crate::span::Span;
+use crate::text::plain_phrase;
 use crate::wait::WaitKind;
 
 /// One reason for which a room goes before others. All conditions that it names must hold.
@@ -122,8 +123,8 @@ impl<'a> Situation<'a> {
     }
 
     fn says(&self, word: &str) -> bool {
-        let word = word.trim().to_lowercase();
-        !word.is_empty() && self.lines.iter().any(|line| line.to_lowercase().contains(&word))
+        let word = plain_phrase(word.trim());
+        !word.is_empty() && self.lines.iter().any(|line| plain_phrase(line).contains(&word))
     }
 }
 
@@ -151,6 +152,28 @@ pub fn priority<'r>(rules: &'r [PriorityRule], room: &Situation<'_>) -> Priority
     because.sort_by_key(|rule| std::cmp::Reverse(rule.points));
     let points = because.iter().fold(0, |sum: u32, rule| sum.saturating_add(rule.points));
     Priority { points, because }
+}
+
+/// When the passing of time next makes a rule hold or hold no more.
+pub fn next_turn(
+    rules: &[PriorityRule],
+    state: &FoldState,
+    company: &Rules,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let calendar = company.calendar(state.stage);
+    let longest = state.open.iter().find(|wait| wait.kind == WaitKind::Request).map(|wait| wait.opened.at);
+    let since = state.stage_since.or(state.first_at);
+    let of_rule = |rule: &PriorityRule| {
+        let waited = rule.waited.zip(longest).map(|(span, from)| calendar.deadline(from, span.as_seconds()));
+        let aged = |span: Option<Span>, beyond: TimeDelta| {
+            since?.checked_add_signed(as_delta(span?))?.checked_add_signed(beyond)
+        };
+        // The first moment at which a room is not newer than that.
+        let newer = aged(rule.newer_than, TimeDelta::seconds(1));
+        [waited, newer, aged(rule.older_than, TimeDelta::zero())]
+    };
+    rules.iter().flat_map(of_rule).flatten().filter(|at| *at > now).min()
 }
 
 #[cfg(test)]
@@ -209,6 +232,7 @@ mod tests {
         let points =
             |stage, line: &str| priority(&rules, &Situation { stage, lines: &[line], ..QUIET }).points;
         assert_eq!(points(Stage::PreSales, "有api吗"), 10, "in whatever case");
+        assert_eq!(points(Stage::PreSales, "有ＡＰＩ吗"), 10, "in whatever form");
         assert_eq!(points(Stage::AfterSales, "有API吗"), 0);
         assert_eq!(points(Stage::PreSales, "有接口 吗"), 0, "a blank is no word");
     }

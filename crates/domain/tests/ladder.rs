@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use common::{at, rules};
+use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::ladder::{
     Baseline, Due, Passed, RungId, SkipReason, WaitView, current_level, due, next_due, steps,
 };
-use domain::rules::{AnsweredBy, Audience, Deadlines, Ladder, Repeat, Rung, Severity};
+use domain::rules::{AnsweredBy, Audience, Deadlines, Ladder, Repeat, Rung, Severity, Stage};
 use domain::span::Span;
 use proptest::prelude::*;
 
@@ -58,6 +59,27 @@ fn a_stated_time_moves_the_ladder() {
     let unstated = WaitView { due: None, ..promised };
     assert_eq!(next_due(deadlines, unstated, &ids(&[])), Some(at(1_800)));
     assert_eq!(deadlines.elapsed(&unstated, at(60)).num_seconds(), 60);
+}
+
+/// By working hours: at closing still, at night and on days off at the next opening.
+#[test]
+fn a_stated_time_outside_of_working_hours_is_the_next_opening() {
+    let mut rules = rules(AnsweredBy::AnyStaff);
+    rules.calendars.pre_sales = Calendar::default();
+    rules.settle_calendars();
+    let deadlines = on(&rules.ladders.promise, rules.calendar(Stage::PreSales));
+    let moment = |text: &str| text.parse::<Timestamp>().unwrap();
+    for (due, first) in [
+        ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z"),
+        ("2026-11-21T10:00:00Z", "2026-11-23T01:00:01Z"),
+        ("2026-11-23T04:20:00Z", "2026-11-23T05:30:01Z"),
+        ("2026-11-23T13:00:00Z", "2026-11-24T01:00:01Z"),
+        ("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z"),
+    ] {
+        let promised = WaitView { due: Some(moment(due)), ..LIVE() };
+        assert_eq!(deadlines.of(&promised, RungId(1_800)), moment(first), "{due}");
+        assert_eq!(deadlines.elapsed(&promised, moment(first) - TimeDelta::seconds(1)), TimeDelta::zero());
+    }
 }
 
 #[test]

@@ -44,7 +44,9 @@ pub(crate) async fn run(command: &Command, target: &Target) -> Result<()> {
     let situation = Situation::of(&found.state, &lines, rules, now);
     let first = priority(&rules.priority, &situation);
     let name = if found.topic.is_empty() { found.room.to_string() } else { found.topic.clone() };
-    println!("{}", on_one_line(&wording::priority_of(&name, first.points, situation.waited)));
+    // As in the table: only where something is waited for, and not in a room that is excluded.
+    let open = found.state.gravest().filter(|_| !found.excluded);
+    println!("{}", on_one_line(&wording::priority_of(&name, first.points, open, situation.waited)));
     for rule in &rules.priority {
         let holds = first.because.contains(&rule);
         println!("{}", on_one_line(&wording::priority_rule(holds, rule.points, rule.reason.trim())));

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use domain::rules::Severity;
+use domain::wait::Wait;
 use domain::wording;
 
 /// The chat that everybody reads.
@@ -109,12 +110,12 @@ pub(crate) fn is_past(at: &str) -> String {
 }
 
 /// The priority of a room, and how long somebody waits there.
-pub(crate) fn priority_of(room: &str, points: u32, waited: Option<TimeDelta>) -> String {
-    let waiting = match waited {
-        Some(waited) => format!("客户已等 {}", wording::duration(waited)),
-        None => "没有人在等".to_owned(),
-    };
-    format!("{room}：优先级 {points}（{waiting}）")
+pub(crate) fn priority_of(room: &str, points: u32, open: Option<&Wait>, waited: Option<TimeDelta>) -> String {
+    match (open, waited) {
+        (None, _) => format!("{room}：优先级 0（没有人在等；有人等的话是 {points}）"),
+        (_, Some(waited)) => format!("{room}：优先级 {points}（客户已等 {}）", wording::duration(waited)),
+        (open, None) => format!("{room}：优先级 {points}（{}）", wording::wait_state(open, false)),
+    }
 }
 
 /// Whether a rule of priority holds.

@@ -366,6 +366,8 @@ pub async fn unverified(
         select record as "record!", cells as "cells: Json<Cells>"
         from vika_sync_rows
         where sheet = $1 and record is not null and audited_at is null
+              -- One that was refused is known not to hold what it should, and waits for its next attempt.
+              and refused is null
         order by room
         limit $2
         "#,

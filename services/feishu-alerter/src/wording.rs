@@ -124,6 +124,8 @@ pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
 pub const TOAST_NOT_YOURS: &str = "只能推迟自己的提醒";
 /// 稍后提醒 was pressed too often.
 pub const TOAST_SNOOZED_ENOUGH: &str = "每次等待最多推迟两次，请尽快回复客户";
+/// 稍后提醒 was pressed where no reminder comes within that time.
+pub const TOAST_NOTHING_TO_SNOOZE: &str = "这段时间里没有要推迟的提醒";
 /// 我来处理 was pressed again by the same person.
 pub const TOAST_CLAIMED_ALREADY: &str = "已经记录：您来处理";
 /// We could not do it just now.

@@ -71,8 +71,7 @@ impl Table {
     }
 
     pub(super) fn same_until(&self, other: &Self, at: Timestamp) -> bool {
-        // One more, wherever on the earth it is that day already.
-        let day = at.date_naive().succ_opt().unwrap_or(NaiveDate::MAX);
+        let day = at.with_timezone(&self.zone).date_naive();
         std::ptr::eq(self, other)
             || self.zone == other.zone
                 && self.hours.until(day) == other.hours.until(day)

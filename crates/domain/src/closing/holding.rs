@@ -15,11 +15,19 @@ use crate::rules::Rules;
 const LONGEST: usize = 40;
 /// The end of a working day, where only the day is named.
 const EVENING: u16 = 18 * 60;
+/// The last minute of a day.
+const LAST_MINUTE: u16 = 24 * 60 - 1;
 /// The longest time that is read as one: 二十四小时.
 const MOST_MINUTES: u32 = 24 * 60;
 
 /// Words of which one makes a holding reply, in plain form, the longer before those that they begin with.
-const CORE: [&str; 57] = [
+const CORE: [&str; 63] = [
+    "麻烦您稍等",
+    "麻烦稍等",
+    "请您稍等",
+    "请你稍等",
+    "您先稍等",
+    "请您稍候",
     "请稍等",
     "稍等",
     "请稍候",
@@ -106,7 +114,8 @@ const GIVE: [&str; 24] = [
     "答复",
 ];
 /// Words that may stand beside them.
-const BESIDE: [&str; 83] = [
+const BESIDE: [&str; 84] = [
+    "片刻",
     "您好",
     "你好",
     "亲",
@@ -192,6 +201,24 @@ const BESIDE: [&str; 83] = [
     "哦",
 ];
 
+/// With one of these somebody is to come back only if there is a reason to: 有问题再联系 ends the matter.
+const CONDITIONS: [&str; 12] = [
+    "有需要",
+    "需要的话",
+    "有问题",
+    "有事",
+    "有疑问",
+    "有不懂",
+    "有不明白",
+    "有什么",
+    "有啥",
+    "遇到问题",
+    "有情况",
+    "有其他",
+];
+/// Before 一点 these make no time of it: 晚一点.
+const NOT_BEFORE_CLOCK: [char; 4] = ['晚', '早', '快', '慢'];
+
 /// A reply that only says that there will be one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holding {
@@ -243,6 +270,9 @@ pub fn holding(text: &str, class: &Class, rules: &Rules) -> Option<Holding> {
         return None;
     }
     let text: String = plain.into_iter().collect();
+    if CONDITIONS.iter().any(|condition| text.contains(condition)) {
+        return None;
+    }
     let (rest, times) = without_times(text.trim());
     if let Some(phrase) = own_move(class) {
         return Some(Holding { phrase, due: only(&times) });
@@ -322,7 +352,9 @@ fn words(part: &str) -> Option<Found> {
 fn without_times(text: &str) -> (String, Vec<Option<Due>>) {
     let (mut rest, mut kept, mut times) = (text, String::new(), Vec::new());
     while let Some(c) = rest.chars().next() {
-        if let Some((time, length)) = duration(rest).or_else(|| day_or_clock(rest)) {
+        let compared = kept.ends_with(NOT_BEFORE_CLOCK) && rest.starts_with("一点");
+        let time = duration(rest).or_else(|| day_or_clock(rest)).filter(|_| !compared);
+        if let Some((time, length)) = time {
             times.push(time);
             rest = &rest[length..];
         } else {
@@ -412,9 +444,15 @@ impl Period {
 
     /// A time of the clock in it; `None`: there is no such one.
     fn applied(self, minute: u16) -> Option<u16> {
-        match (self.after_noon, minute < 12 * 60) {
-            (true, true) => Some(minute + 12 * 60),
+        const NOON: u16 = 12 * 60;
+        let of_noon = self.ends == Self::NOON.ends;
+        match (self.after_noon, minute < NOON) {
+            (true, true) => Some(minute + NOON),
+            // Twelve at night is the end of the day.
+            (true, false) if self.ends == Self::NIGHT.ends && minute < NOON + 60 => Some(LAST_MINUTE),
             (true, false) => Some(minute),
+            // One o'clock at noon.
+            (false, true) if of_noon && minute < 3 * 60 => Some(minute + NOON),
             (false, _) => (minute <= self.ends).then_some(minute),
         }
     }
@@ -528,6 +566,11 @@ mod tests {
             "嗯嗯 马上发您",
             "我去问问",
             "等我一下",
+            "请您稍等",
+            "好的，请您稍等",
+            "麻烦您稍等一下",
+            "请稍等片刻",
+            "晚一点给您报价",
         ] {
             assert!(read(text).is_some(), "{text}");
         }
@@ -555,6 +598,9 @@ mod tests {
             "支持的",
             "3点",
             "明天",
+            "处理好了，有问题再联系",
+            "好的，有需要再联系",
+            "可以的，有问题再联系您",
             "",
         ] {
             assert_eq!(read(text), None, "{text}");
@@ -587,6 +633,9 @@ mod tests {
             ("3点给您", None),
             ("10分钟，最晚20分钟给您", None),
             ("300小时后给您", None),
+            ("明天中午1点给您", at(1, 13 * 60)),
+            ("明天中午12点给您", at(1, 12 * 60)),
+            ("今晚12点前给您", at(0, 24 * 60 - 1)),
         ] {
             assert_eq!(read(text).map(|holding| holding.due), Some(due), "{text}");
         }

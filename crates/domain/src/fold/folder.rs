@@ -5,7 +5,7 @@ use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, PresenceChan
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
 use crate::closing::holding::Holding;
-use crate::closing::{Before, Invitations, Verdict, judge};
+use crate::closing::{Before, Class, Invitations, Verdict, judge};
 use crate::id::WaitId;
 use crate::message::MessageKind;
 use crate::presence::Absence;
@@ -268,7 +268,10 @@ impl<'e> Folder<'e> {
             role: spoken.role,
             holding: holding.is_some(),
         };
-        let ends: fn(WaitKind) -> bool = if holding.is_some() { WaitKind::is_turn } else { |_| true };
+        // A sticker answers, and keeps no promise.
+        let says_nothing = matches!(spoken.message.features.class, Class::LoneSticker { .. } | Class::Empty);
+        let keeps_turn_only = holding.is_some() || says_nothing;
+        let ends: fn(WaitKind) -> bool = if keeps_turn_only { WaitKind::is_turn } else { |_| true };
         self.close(ends, spoken.position.at, &answered, spoken.position);
         self.open.extend(promise);
     }

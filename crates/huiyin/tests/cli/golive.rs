@@ -73,7 +73,7 @@ async fn why_a_room_goes_before_others_is_explained_by_name_or_key() -> Result<(
     }
     for room in ["示例公司-晨光", "webhook:r1"] {
         let said = said(&stack, &["priority", "explain", room]).await?;
-        assert!(said.contains("示例公司-晨光：优先级 50（没有人在等）"), "{said}");
+        assert!(said.contains("示例公司-晨光：优先级 0（没有人在等；有人等的话是 50）"), "{said}");
         assert!(said.contains("✔ +30 谈到价格、合同或付款"), "{said}");
         assert!(said.contains("· +20 已等 40 分钟以上"), "{said}");
     }

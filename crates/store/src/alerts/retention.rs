@@ -15,7 +15,7 @@ pub async fn blank_payloads(
         update notifications set payload = '{}'
         where id in (select id from notifications
                      where coalesce(texts_since, created_at) < $1 and payload is not null and payload <> '{}'
-                       and state not in ('pending', 'sending')
+                       and state not in ('pending', 'held', 'sending')
                      order by coalesce(texts_since, created_at)
                      limit $2
                      for update skip locked)

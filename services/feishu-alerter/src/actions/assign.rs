@@ -5,7 +5,7 @@
 
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
-use domain::rules::Rules;
+use domain::rules::{Rules, Stage};
 use domain::wording as words;
 use events::command::CommandKind;
 use feishu::card::Toast;
@@ -47,7 +47,9 @@ impl Endpoint {
         let room = &card.subject.room;
         let team = rules.staff_by_name(to).ok().and_then(|entry| entry.team.stage());
         let stage = team.unwrap_or(room.state.stage).to_string();
-        let approved = presser.staff.is_some_and(|staff| rules.is_manager(staff));
+        // The approval is for the way into after-sales, not for one within it.
+        let approved = room.state.stage == Stage::AfterSales
+            || presser.staff.is_some_and(|staff| rules.is_manager(staff));
         let mut tx = self.ctx.db.begin().await?;
         let rehearsal = !golive::history(&mut tx).await?.at(now).live;
         let current = Current { owner: room.state.owner.as_ref(), stage: room.state.stage };

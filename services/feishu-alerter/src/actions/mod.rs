@@ -186,8 +186,7 @@ impl Endpoint {
             }
             ActionKind::Claim => self.claim(&card, rules.time_zone, by, now).await?,
             ActionKind::Snooze => {
-                let zone = rules.time_zone;
-                self.snooze(&card, Snooze { presser: &presser, book, zone, option }, by, now).await?
+                self.snooze(&card, Snooze { presser: &presser, book, rules, option }, by, now).await?
             }
             ActionKind::Assign => {
                 let assignment = Assignment { event: &action.event_id, to: option, presser: &presser, rules };

@@ -8,6 +8,9 @@ use chrono_tz::Tz;
 use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::StaffName;
+use domain::ladder::{WaitView, steps};
+use domain::rules::{Deadlines, Rules};
+use domain::wait::Wait;
 use feishu::card::Toast;
 use store::alerts::actions::{self, NewAction};
 use store::alerts::schedule;
@@ -25,8 +28,7 @@ use crate::wording;
 pub(super) struct Snooze<'a> {
     pub presser: &'a Presser<'a>,
     pub book: AddressBook<'a>,
-    /// The zone that times are said in.
-    pub zone: Tz,
+    pub rules: &'a Rules,
     /// For how many minutes, as chosen of the menu.
     pub option: Option<&'a str>,
 }
@@ -82,7 +84,8 @@ impl Endpoint {
         by: impl Future<Output = String> + Send,
         now: Timestamp,
     ) -> anyhow::Result<(Toast, String)> {
-        let Snooze { presser, book, zone, option } = snooze;
+        let Snooze { presser, book, rules, option } = snooze;
+        let zone = rules.time_zone;
         let minutes = option.and_then(|option| option.parse().ok());
         let minutes = minutes.filter(|minutes| SNOOZE_MINUTES.contains(minutes));
         let to = &card.notification.to;
@@ -105,6 +108,10 @@ impl Endpoint {
             return Ok((Toast::Info, wording::TOAST_SNOOZED_ENOUGH.to_owned()));
         }
         let until = after(calendar, now, minutes);
+        let deadlines = rules.deadlines(stored.wait.kind, card.subject.room.state.stage);
+        if !is_told_between(&stored.wait, deadlines, now, until) {
+            return Ok((Toast::Info, wording::TOAST_NOTHING_TO_SNOOZE.to_owned()));
+        }
         let id = card.notification.id;
         let new = NewAction {
             round: known.rounds(ActionKind::Snooze, id),
@@ -130,6 +137,13 @@ impl Endpoint {
         metrics::counter!("feishu_actions_total").increment(1);
         Ok(())
     }
+}
+
+/// Whether a reminder of the wait is due between two moments, which could be put off.
+fn is_told_between(wait: &Wait, deadlines: Deadlines<'_>, from: Timestamp, to: Timestamp) -> bool {
+    let view = WaitView::from(wait);
+    let mut due = steps(deadlines.ladder).map(|step| deadlines.of(&view, step.rung));
+    due.find(|at| *at > from).is_some_and(|at| at <= to)
 }
 
 /// So many working minutes later.

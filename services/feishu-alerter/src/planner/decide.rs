@@ -10,7 +10,7 @@ use domain::id::{StaffName, WaitId};
 use domain::ladder::{Due, RungId, Skipped, WaitView, due, next_due};
 use domain::notification::{Step, Subject};
 use domain::rules::Severity;
-use domain::wait::Wait;
+use domain::wait::{Wait, WaitKind};
 use runtime::Context;
 use runtime::telemetry::chain;
 use store::alerts::notifications::{self, Address, InitialStatus, NewNotification};
@@ -126,7 +126,11 @@ impl Decider {
         let public = book.public();
         let Some(first) = to.first() else {
             // Nobody to alert yet. The rung stays open, so that an owner assigned in the meantime gets its card at once.
-            if owner.is_none() && !notifications::asked_for_owner(connection, room, day, rehearsal).await? {
+            // Whoever only assented waits for nothing that everybody should hear of.
+            if owner.is_none()
+                && known.wait.kind != WaitKind::Soft
+                && !notifications::asked_for_owner(connection, room, day, rehearsal).await?
+            {
                 let new = known.of_rung(due.rung, due.severity, &public);
                 let new = NewNotification { step: Step::OwnerMissing(day), ask_day: Some(day), ..new };
                 known.insert(connection, new).await?;

@@ -158,7 +158,7 @@ fn holidays_missing(year: i32, on: &Operated) -> AlarmText {
         impact: "放假的日子会照常计时、发提醒，调休上班的周末不计时；其他日子不受影响。",
         steps: vec![
             format!("国务院办公厅公布 {year} 年的放假安排以后，准备 {year}.json（格式见手册）。"),
-            "放进配置旁边的 holidays 文件夹，和往年的文件放在一起。".to_owned(),
+            "放进配置项 holidays 指定的文件夹（用容器时是 HUIYIN_HOLIDAYS_FOLDER），和往年的文件放在一起；配置里没有这一项的，先加上 \"holidays\": \"holidays\"。".to_owned(),
             format!("生效，不用重启：{}", on.huiyin("apply")),
         ],
         afterwards: None,

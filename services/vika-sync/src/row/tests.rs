@@ -173,6 +173,10 @@ fn whoever_waits_has_a_priority_and_its_reasons() {
         let row = world.today();
         (cell(&row, Today::Priority), cell(&row, Today::PriorityReason))
     };
+    world.room.state.first_at = Some(morning() - TimeDelta::days(7) + TimeDelta::seconds(735));
+    world.now = morning() + TimeDelta::seconds(725);
+    assert_eq!(shown(&world), (Cell::count(20), Cell::text("售前客户 +10、新客户（7 天内） +10")));
+    assert_eq!(world.today().due_at, Some(morning() + TimeDelta::seconds(736)), "seven days are over");
     world.room.state.first_at = Some(morning() - TimeDelta::days(30));
     assert_eq!(shown(&world), (Cell::count(10), Cell::text("售前客户 +10")));
     world.now = morning() + TimeDelta::minutes(40);

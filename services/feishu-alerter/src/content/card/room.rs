@@ -140,7 +140,8 @@ fn customer(facts: &CardFacts) -> Line {
         }
         _ => wording::waits_since(&began),
     };
-    if facts.paused {
+    // A time that was named is one of the clock.
+    if facts.paused && !matches!(facts.kind, CardKind::Promised { due: Some(_) }) {
         since += wording::WORKING_TIME_ONLY;
     }
     Line::Text(vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)])
