@@ -111,8 +111,8 @@ async fn only_changed_cells_are_written() -> Result<()> {
     world.until_shows(today, "r1", &[("最后一句话", "在吗？")]).await?;
     world.until_shows(&world.sheets.all_rooms, "r1", &[("群聊名", "r1")]).await?;
     world.forget_calls().await?;
-    world.publish(&[says("r1", CHEN, world.past(10), "我想问问价格")]).await?;
-    world.until_shows(today, "r1", &[("最后一句话", "我想问问价格")]).await?;
+    world.publish(&[says("r1", CHEN, world.past(10), "我想问问尺寸")]).await?;
+    world.until_shows(today, "r1", &[("最后一句话", "我想问问尺寸")]).await?;
     let written = world.cells_written(today).await?;
     let columns: BTreeSet<&str> = written.iter().map(|(_, column, _)| column.as_str()).collect();
     let may: BTreeSet<&str> = [
