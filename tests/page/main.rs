@@ -84,7 +84,8 @@ async fn waits_stand_on_top(play: &mut Play) -> Result<()> {
     play.row(GALAXY, "等待状态", "等待中").await?;
     play.say(DAWN, "蓝先生", "在吗？想问一下新款的报价").await?;
     play.row(DAWN, "等待状态", "等待中").await?;
-    play.holds(&[GALAXY, DAWN, EGRET]).await?;
+    // Who asks for a quotation goes before whoever has waited longer.
+    play.holds(&[DAWN, GALAXY, EGRET]).await?;
     let seen = "var box = document.getElementById('table-box'); \
                 find('thead th', '负责人未回覆时间').getBoundingClientRect().right \
                 <= box.getBoundingClientRect().right && box.scrollLeft === 0";

@@ -73,8 +73,6 @@ async fn a_change_whose_wake_up_was_lost_is_found_by_a_scan() -> Result<()> {
     world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
     world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     answered_without_wake_up(&world, room_state).await?;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
     world.stack.clock.advance(SCAN_EVERY.to_std()?);
     world.until_shows(today, "r1", &[("等待状态", "已回复")]).await?;
     sync.stop().await
