@@ -224,6 +224,11 @@ pub fn next_due(deadlines: Deadlines<'_>, wait: WaitView, sent: &BTreeSet<RungId
     open_steps(deadlines, wait, sent).next().map(|(_, deadline)| deadline)
 }
 
+/// When the first step after a moment is due, whatever was sent. `None`: none is.
+pub fn next_after(deadlines: Deadlines<'_>, wait: WaitView, after: Timestamp) -> Option<Timestamp> {
+    steps(deadlines.ladder).map(|step| deadlines.of(&wait, step.rung)).find(|due| *due > after)
+}
+
 impl Deadlines<'_> {
     /// When a step of a wait is due.
     pub fn of(&self, wait: &WaitView, rung: RungId) -> Timestamp {

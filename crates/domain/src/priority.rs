@@ -112,13 +112,11 @@ impl<'a> Situation<'a> {
     /// That of a room in this state, of whose customers these are the last lines.
     pub fn of(state: &FoldState, lines: &'a [&'a str], rules: &Rules, now: Timestamp) -> Self {
         let calendar = rules.calendar(state.stage);
-        let since = state.stage_since.or(state.first_at);
-        let mut requests = state.open.iter().filter(|wait| wait.kind == WaitKind::Request);
         Self {
             stage: state.stage,
             lines,
-            waited: requests.next().map(|longest| calendar.working_time(longest.opened.at, now)),
-            age: since.map_or(TimeDelta::zero(), |since| now - since),
+            waited: waits_since(state).map(|since| calendar.working_time(since, now)),
+            age: in_stage_since(state).map_or(TimeDelta::zero(), |since| now - since),
         }
     }
 
@@ -126,6 +124,16 @@ impl<'a> Situation<'a> {
         let word = plain_phrase(word.trim());
         !word.is_empty() && self.lines.iter().any(|line| plain_phrase(line).contains(&word))
     }
+}
+
+/// Since when somebody waits for a reply.
+fn waits_since(state: &FoldState) -> Option<Timestamp> {
+    state.open.iter().find(|wait| wait.kind == WaitKind::Request).map(|wait| wait.opened.at)
+}
+
+/// Since when the room is in its stage.
+fn in_stage_since(state: &FoldState) -> Option<Timestamp> {
+    state.stage_since.or(state.first_at)
 }
 
 /// How much goes before others, and why.
@@ -155,15 +163,9 @@ pub fn priority<'r>(rules: &'r [PriorityRule], room: &Situation<'_>) -> Priority
 }
 
 /// When the passing of time next makes a rule hold or hold no more.
-pub fn next_turn(
-    rules: &[PriorityRule],
-    state: &FoldState,
-    company: &Rules,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let calendar = company.calendar(state.stage);
-    let longest = state.open.iter().find(|wait| wait.kind == WaitKind::Request).map(|wait| wait.opened.at);
-    let since = state.stage_since.or(state.first_at);
+pub fn next_change(state: &FoldState, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+    let calendar = rules.calendar(state.stage);
+    let (longest, since) = (waits_since(state), in_stage_since(state));
     let of_rule = |rule: &PriorityRule| {
         let waited = rule.waited.zip(longest).map(|(span, from)| calendar.deadline(from, span.as_seconds()));
         let aged = |span: Option<Span>, beyond: TimeDelta| {
@@ -173,7 +175,7 @@ pub fn next_turn(
         let newer = aged(rule.newer_than, TimeDelta::seconds(1));
         [waited, newer, aged(rule.older_than, TimeDelta::zero())]
     };
-    rules.iter().flat_map(of_rule).flatten().filter(|at| *at > now).min()
+    rules.priority.iter().flat_map(of_rule).flatten().filter(|at| *at > now).min()
 }
 
 #[cfg(test)]

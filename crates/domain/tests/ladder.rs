@@ -9,7 +9,7 @@ use common::{at, rules};
 use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::ladder::{
-    Baseline, Due, Passed, RungId, SkipReason, WaitView, current_level, due, next_due, steps,
+    Baseline, Due, Passed, RungId, SkipReason, WaitView, current_level, due, next_after, next_due, steps,
 };
 use domain::rules::{AnsweredBy, Audience, Deadlines, Ladder, Repeat, Rung, Severity, Stage};
 use domain::span::Span;
@@ -59,6 +59,14 @@ fn a_stated_time_moves_the_ladder() {
     let unstated = WaitView { due: None, ..promised };
     assert_eq!(next_due(deadlines, unstated, &ids(&[])), Some(at(1_800)));
     assert_eq!(deadlines.elapsed(&unstated, at(60)).num_seconds(), 60);
+}
+
+#[test]
+fn the_next_step_is_found_until_the_last() {
+    let (soft, calendar) = (rules(AnsweredBy::AnyStaff).ladders.soft, Calendar::always());
+    let next = |after| next_after(on(&soft, &calendar), LIVE(), at(after));
+    assert_eq!((next(0), next(1_799)), (Some(at(1_800)), Some(at(1_800))));
+    assert_eq!(next(1_800), None, "its only one");
 }
 
 /// By working hours: at closing still, at night and on days off at the next opening.

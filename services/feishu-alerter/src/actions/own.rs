@@ -8,9 +8,8 @@ use chrono_tz::Tz;
 use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::StaffName;
-use domain::ladder::{WaitView, steps};
-use domain::rules::{Deadlines, Rules};
-use domain::wait::Wait;
+use domain::ladder::{WaitView, next_after};
+use domain::rules::Rules;
 use feishu::card::Toast;
 use store::alerts::actions::{self, NewAction};
 use store::alerts::schedule;
@@ -109,7 +108,8 @@ impl Endpoint {
         }
         let until = after(calendar, now, minutes);
         let deadlines = rules.deadlines(stored.wait.kind, card.subject.room.state.stage);
-        if !is_told_between(&stored.wait, deadlines, now, until) {
+        // What is due later comes at its own time.
+        if next_after(deadlines, WaitView::from(&stored.wait), now).is_none_or(|next| next > until) {
             return Ok((Toast::Info, wording::TOAST_NOTHING_TO_SNOOZE.to_owned()));
         }
         let id = card.notification.id;
@@ -137,13 +137,6 @@ impl Endpoint {
         metrics::counter!("feishu_actions_total").increment(1);
         Ok(())
     }
-}
-
-/// Whether a reminder of the wait is due between two moments, which could be put off.
-fn is_told_between(wait: &Wait, deadlines: Deadlines<'_>, from: Timestamp, to: Timestamp) -> bool {
-    let view = WaitView::from(wait);
-    let mut due = steps(deadlines.ladder).map(|step| deadlines.of(&view, step.rung));
-    due.find(|at| *at > from).is_some_and(|at| at <= to)
 }
 
 /// So many working minutes later.

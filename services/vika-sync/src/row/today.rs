@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 use domain::figures::{Figures, Sample, figures, minutes};
 use domain::ladder::{RungId, WaitView, current_level, steps};
-use domain::priority::{Situation, next_turn, priority};
+use domain::priority::{self, Situation, priority};
 use domain::rules::Deadlines;
 use domain::wait::{Wait, WaitKind};
 use domain::{Timestamp, wording};
@@ -49,7 +49,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     cells.extend(waiting(facts));
     cells.extend(counts(facts, day));
     let due_at = state.gravest().and_then(|open| {
-        let priority = next_turn(&facts.rules.priority, state, facts.rules, facts.now);
+        let priority = priority::next_change(state, facts.rules, facts.now);
         next_change(facts, open).into_iter().chain(priority).min()
     });
     Some(Desired { cells, initial: Vec::new(), create: day == today, due_at })
