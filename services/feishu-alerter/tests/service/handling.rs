@@ -274,3 +274,19 @@ async fn a_card_that_is_open_again_says_who_took_the_cancel_back() -> Result<()>
     scene.until_titled(TO_WANG, "已回复").await?;
     scene.stop(alerter).await
 }
+
+/// A soft wait has one reminder: what never comes again is not put off.
+#[tokio::test]
+async fn where_no_reminder_follows_there_is_none_to_put_off() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.give_accounts(&[("王小售", WANG_ACCOUNT)]).await?;
+    let alerter = scene.alerter().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "明天发您可以吗？")).await?;
+    scene.publish(&says("r1", CHEN, scene.now(), "好的")).await?;
+    scene.until_waits("r1", 1).await?;
+    scene.advance(30);
+    let card = scene.until_colours(TO_WANG, &["blue"]).await?.remove(0);
+    assert_eq!(scene.choose(&card, "snooze", "60", WANG_ACCOUNT).await?, "这段时间里没有要推迟的提醒");
+    scene.until_count("select count(*) from notification_actions", 0).await?;
+    scene.stop(alerter).await
+}
