@@ -52,16 +52,16 @@ pub mod point {
 /// # Errors
 /// If the callback address cannot be bound, or a part of it ends by itself.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    run_beside(ctx, []).await
+    run_over(ctx, |feishu| vec![feishu]).await
 }
 
-/// The same, with channels beside those that the configuration switches on.
+/// The same, over channels of the caller's choice: beside Feishu, or around it.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_beside(
+pub async fn run_over(
     ctx: Context,
-    others: impl IntoIterator<Item = Arc<dyn Channel>>,
+    channels: impl FnOnce(Arc<dyn Channel>) -> Vec<Arc<dyn Channel>>,
 ) -> anyhow::Result<()> {
     if !ctx.config.feishu.enabled {
         tracing::info!("feishu.enabled is false: no cards");
@@ -78,8 +78,7 @@ pub async fn run_beside(
     let wake = Wake { pending: pending.clone(), changed: changed.clone() };
     let actions = ActionServer::bind(ctx.clone(), client.clone(), rules.clone(), wake).await?;
     let feishu: Arc<dyn Channel> = Arc::new(Feishu::new(client.clone()));
-    let channels = std::iter::once(feishu).chain(others);
-    let deliverer = Deliverer::new(ctx.clone(), channels, rules.clone(), made.clone());
+    let deliverer = Deliverer::new(ctx.clone(), channels(feishu).into_iter(), rules.clone(), made.clone());
     let mut tasks = Tasks::new(ctx.shutdown.clone());
     if let Some(watchdog) = &ctx.config.watchdog {
         watchdog::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);

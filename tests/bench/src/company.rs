@@ -6,7 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
+use domain::message::MessageKind;
+use events::chat::{ChatMessage, RoomRef, SenderRef};
+use events::{encode, subject};
 use huiyin::local::Local;
+use runtime::bus::Outgoing;
 use runtime::{Clock, Config};
 use serde_json::{Value, json};
 use simulators::{feishu, vika};
@@ -28,6 +33,57 @@ pub struct Addresses {
     pub vika: String,
     pub feishu: String,
     pub sheets: Value,
+}
+
+/// Who says something: a contact of the source.
+pub struct Speaker {
+    pub id: String,
+    pub name: String,
+    /// Of ours, and no customer.
+    pub ours: bool,
+}
+
+/// A text that came by the webhook when it was said.
+pub fn text(room: usize, id: String, speaker: Speaker, sent_at: DateTime<Utc>, text: &str) -> ChatMessage {
+    ChatMessage {
+        source: "webhook".into(),
+        account: "main".into(),
+        id,
+        room: self::room(room),
+        sender: SenderRef {
+            id: speaker.id,
+            name: speaker.name,
+            corporation: if speaker.ours { "示例公司" } else { "别家公司" }.into(),
+            coworker: Some(speaker.ours),
+            is_self: false,
+            contact_type: None,
+        },
+        sent_at,
+        received_at: sent_at,
+        kind: MessageKind::Text,
+        text: text.into(),
+        cut: false,
+        mentions: Vec::new(),
+        quote: None,
+        quoted: None,
+        history: false,
+        time_guessed: false,
+        captured: None,
+        seq: None,
+    }
+}
+
+pub fn room(number: usize) -> RoomRef {
+    RoomRef { id: format!("room-{number}"), topic: format!("示例公司-样例客户{number}") }
+}
+
+/// A message as it goes over the bus.
+pub fn outgoing(message: &ChatMessage) -> Result<Outgoing> {
+    Ok(Outgoing {
+        subject: subject::chat_message(&message.room_key()),
+        id: message.key().to_string(),
+        payload: encode(message)?,
+    })
 }
 
 /// The Vika token of a user.

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use chrono::TimeDelta;
 use events::chat::{ChatMessage, SenderRef};
-use events::{encode, subject};
 use huiyin::local::{Local, SERVICES};
 use local_stack::Settings;
 use runtime::Clock;
@@ -17,10 +16,11 @@ use runtime::clock::Pace;
 use serde_json::{Map, Value, json};
 use simulators::{feishu, vika};
 use store::sqlx::postgres::PgPoolOptions;
-use store::sqlx::{self, AssertSqlSafe, PgPool};
+use store::sqlx::{self, PgPool};
 use tempfile::TempDir;
 
 use crate::company::{self, Addresses, free_port, vika_token};
+use crate::copies::copy;
 use crate::load;
 use crate::service::Service;
 
@@ -312,35 +312,15 @@ fn said(n: usize) -> Result<Outgoing> {
         sender: if is_answer { answerer } else { message.sender },
         sent_at,
         received_at: sent_at,
-        text: if is_answer { "今天下午发出" } else { "请问什么时候能发货？" }.into(),
+        text: if is_answer {
+            "已经发出了，单号在群文件里"
+        } else {
+            "请问什么时候能发货？"
+        }
+        .into(),
         ..message
     };
-    Ok(Outgoing {
-        subject: subject::chat_message(&message.room_key()),
-        id: message.key().to_string(),
-        payload: encode(&message)?,
-    })
-}
-
-/// Copies every row of a table so many times, less one, with other names in some columns.
-async fn copy(db: &PgPool, table: &str, renamed: &str, times: i32) -> Result<()> {
-    let columns: Vec<String> = sqlx::query_scalar(
-        "select column_name::text from information_schema.columns where table_name = $1 and is_generated = 'NEVER'
-         order by ordinal_position",
-    )
-    .bind(table)
-    .fetch_all(db)
-    .await?;
-    let values = columns.iter().map(|column| {
-        let is_renamed = renamed.split(',').any(|name| name == column);
-        if is_renamed { format!("{column} || '#' || copy") } else { column.clone() }
-    });
-    let (names, values) = (columns.join(", "), values.collect::<Vec<_>>().join(", "));
-    let sql = format!(
-        "insert into {table} ({names}) select {values} from {table}, generate_series(2, {times}) as copy"
-    );
-    sqlx::query(AssertSqlSafe(sql)).execute(db).await?;
-    Ok(())
+    company::outgoing(&message)
 }
 
 /// What was used since everything started.

@@ -4,10 +4,9 @@ use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::message::MessageKind;
 use events::chat::{ChatMessage, RoomRef, SenderRef};
-use events::{encode, subject};
 use runtime::Clock;
-use runtime::bus::Outgoing;
 
+use crate::company;
 use crate::stack::BenchStack;
 
 /// Publishes under way at once.
@@ -68,16 +67,8 @@ pub async fn publish(stack: &BenchStack, messages: usize, rooms: usize) -> Resul
     let start = Clock::system().now() - TimeDelta::hours(1);
     for chunk in 0..messages.div_ceil(CHUNK) {
         let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(messages);
-        let outgoing = range
-            .map(|n| {
-                let message = message(n, rooms, start);
-                Ok(Outgoing {
-                    subject: subject::chat_message(&message.room_key()),
-                    id: message.key().to_string(),
-                    payload: encode(&message)?,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let outgoing =
+            range.map(|n| company::outgoing(&message(n, rooms, start))).collect::<Result<Vec<_>>>()?;
         for answer in stack.bus.publish_all(&outgoing).await {
             answer?;
         }

@@ -1,8 +1,11 @@
 //! Load runs against a private stack. Prints one JSON object; the figures are ratios to be compared within one run,
 //! since machines are noisy. With `chaos`: runs in which everything fails, and checks of what was promised.
 
+mod alerts;
 mod chaos;
 mod company;
+mod copies;
+mod delivery;
 mod fold;
 mod idle;
 mod latency;
@@ -43,8 +46,12 @@ struct Arguments {
 enum Command {
     /// Runs a company while everything fails, and checks what was promised.
     Chaos(chaos::Arguments),
+    /// Delivers tens of thousands of waits while everything fails, and looks for cards twice or lost.
+    Delivery(delivery::Arguments),
     /// Folds the same load with one, two and three `room-state`.
     Replicas,
+    /// What a tick of the alerter costs with few and with many open waits, and how late its cards are.
+    Alerts,
     /// What all services, Postgres and the bus use while many rooms are quiet.
     Idle {
         /// Rooms, of which none says anything.
@@ -62,13 +69,16 @@ enum Command {
         /// Its clock's pace, as JSON.
         #[arg(long)]
         pace: String,
+        /// A guard that an alerter lacks.
+        #[arg(long)]
+        without: Option<delivery::Guard>,
     },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match &arguments.command {
-        Some(Command::Service { name, pace }) => service::run(name, pace),
+        Some(Command::Service { name, pace, without }) => service::run(name, pace, *without),
         _ => command(&arguments),
     }
 }
@@ -78,7 +88,9 @@ async fn command(arguments: &Arguments) -> ExitCode {
     runtime::telemetry::start_logs("warn", runtime::telemetry::LogFormat::Text);
     let done = match &arguments.command {
         Some(Command::Chaos(chaos)) => chaos::run(chaos).await,
+        Some(Command::Delivery(delivery)) => delivery::run(delivery).await,
         Some(Command::Replicas) => replicas(arguments).await.map(|report| println!("{report:#}")),
+        Some(Command::Alerts) => alerts::measure().await.map(|report| println!("{report:#}")),
         Some(Command::Idle { rooms, seconds }) => {
             idle(*rooms, *seconds).await.map(|report| println!("{report:#}"))
         }

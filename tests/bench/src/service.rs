@@ -16,13 +16,15 @@ use runtime::Clock;
 use runtime::clock::Pace;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::delivery::{self, Guard};
+
 /// How long a service may take to stop when it is asked to, before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// The hidden subcommand: runs until it is asked to stop, or its parent is gone.
-pub fn run(name: &str, pace: &str) -> ExitCode {
+/// The hidden subcommand: runs until it is asked to stop, or its parent is gone. An alerter can lack a guard.
+pub fn run(name: &str, pace: &str, without: Option<Guard>) -> ExitCode {
     let clock = match serde_json::from_str::<Pace>(pace) {
         Ok(pace) => Clock::paced(pace),
         Err(error) => {
@@ -35,6 +37,9 @@ pub fn run(name: &str, pace: &str) -> ExitCode {
         drop(std::io::stdin().read(&mut [0]));
         std::process::exit(1);
     });
+    if let Some(guard) = without {
+        return delivery::run_alerter(clock, guard);
+    }
     let Some((role, run)) = SERVICES.iter().find(|(role, _)| role.service() == name) else {
         eprintln!("bench service: no service `{name}`");
         return ExitCode::FAILURE;
@@ -51,6 +56,7 @@ pub struct Service {
     config: PathBuf,
     log: PathBuf,
     pace: String,
+    without: Option<Guard>,
     state: Mutex<State>,
 }
 
@@ -68,7 +74,13 @@ impl Service {
         let config = folder.join(format!("{replica}.json"));
         let log = folder.join(format!("{replica}.log"));
         let pace = serde_json::to_string(pace)?;
-        Ok(Self { name, replica, config, log, pace, state: Mutex::default() })
+        Ok(Self { name, replica, config, log, pace, without: None, state: Mutex::default() })
+    }
+
+    /// The same, an alerter that lacks a guard.
+    pub fn without(mut self, without: Option<Guard>) -> Self {
+        self.without = without;
+        self
     }
 
     /// Where its configuration has to be.
@@ -90,6 +102,7 @@ impl Service {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         Command::new(std::env::current_exe()?)
             .args(["service", self.name, "--pace", &self.pace])
+            .args(self.without.map(|guard| format!("--without={}", guard.argument())))
             .env("HUIYIN_CONFIG", &self.config)
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)

@@ -136,7 +136,7 @@ async fn beside(scene: &mut Scene, robot: &Arc<Robot>) -> Result<Running> {
     let robot = robot.clone();
     let service = async move |ctx| {
         let other: Arc<dyn Channel> = robot;
-        feishu_alerter::run_beside(ctx, [other]).await
+        feishu_alerter::run_over(ctx, |feishu| vec![feishu, other]).await
     };
     scene.stack.run(Role::FeishuAlerter, service).await
 }

@@ -20,7 +20,9 @@ use tokio::task::JoinSet;
 use self::check::Tally;
 use self::people::Performed;
 use self::plan::{ACTIVE, LEAD, Plan, SETTLE};
+pub use self::proxy::{LinkState, Proxy};
 use self::world::World;
+pub use self::world::shorten_ack_wait;
 
 /// How long everything may take to become right after the last leap, in real time.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -62,7 +62,7 @@ impl World {
         let settings = local_stack::testing::settings(home)?;
         let local = Local::start(&settings, &local_stack::silent).await?;
         let admin = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(local.admin_options());
-        shorten_ack_wait(&Bus::connect(&local.bus_superuser(), "chaos").await?).await?;
+        shorten_ack_wait(&Bus::connect(&local.bus_superuser(), "chaos").await?, RATE).await?;
         let began = Instant::now();
         let pace =
             Pace { began: Clock::system().now(), epoch: plan.epoch, rate: RATE, leaps: plan.leaps.clone() };
@@ -171,12 +171,12 @@ impl World {
 }
 
 /// The server's time is real, and so is its wait for acknowledgements: it is cut as the clock is quickened.
-async fn shorten_ack_wait(bus: &Bus) -> Result<()> {
+pub async fn shorten_ack_wait(bus: &Bus, rate: u32) -> Result<()> {
     for consumer in runtime::bus::Consumer::ALL {
         let stream = bus.jetstream().get_stream(consumer.stream()).await?;
         let info = stream.consumer_info(consumer.name()).await?;
         let mut config = info.config.clone();
-        config.ack_wait /= RATE;
+        config.ack_wait /= rate;
         stream.create_consumer(config).await?;
     }
     Ok(())
