@@ -12,10 +12,10 @@ const SECRET: &str = "do-not-show-me-8472";
 fn sample() -> Value {
     let ladder = json!({
         "rungs": [
-            { "after": "5m", "colour": "turquoise", "audience": "owner" },
-            { "after": "30m", "colour": "red", "audience": "owner_and_public" }
+            { "after": "5m", "colour": "turquoise", "audience": ["owner"] },
+            { "after": "30m", "colour": "red", "audience": ["owner", "public"] }
         ],
-        "repeat": { "every": "10m", "colour": "grey", "audience": "owner_and_public", "until": "70m" }
+        "repeat": { "every": "10m", "colour": "grey", "audience": ["owner", "public"], "until": "70m" }
     });
     json!({
         "rules": {
@@ -30,7 +30,10 @@ fn sample() -> Value {
                 { "name": "吴小研", "team": "other" }
             ],
             "phrases": { "version": 1, "closing": ["好的"] },
-            "ladders": { "pre_sales": ladder, "after_sales": ladder, "soft": ladder, "promise": ladder },
+            "ladders": {
+                "pre_sales": ladder, "after_sales": ladder, "soft": ladder, "promise": ladder,
+                "exceptions": [{ "rooms": ["VIP*"], "ladder": ladder }]
+            },
             "calendars": { "pre_sales": "always" },
             "priority": [{ "reason": "谈到价格", "points": 30, "words": ["价格"] }]
         },
@@ -169,7 +172,18 @@ const FORM: &[(&str, &str, &str)] = &[
     (
         "/rules/ladders/pre_sales/repeat",
         r#"{ "every": "1m", "colour": "grey", "until": "70m" }"#,
-        "rules.ladders.pre_sales.repeat.audience: is missing: expected one of `owner`, `owner_and_public`",
+        "rules.ladders.pre_sales.repeat.audience: is missing: expected a list",
+    ),
+    (
+        "/rules/ladders/soft/rungs/0/audience",
+        r#""owner""#,
+        "rules.ladders.soft.rungs[0].audience: found a text, expected a list",
+    ),
+    ("/rules/ladders/soft/rungs/0/audience", r#"["boss"]"#, "rules.ladders.soft.rungs[0].audience[0]: found"),
+    (
+        "/rules/ladders/soft/rungs/0/audience",
+        r#"[{ "chats": "值班" }]"#,
+        "rules.ladders.soft.rungs[0].audience[0]: found",
     ),
     (
         "/rules/ladders/pre_sales/repeat",
@@ -215,6 +229,26 @@ const FORM: &[(&str, &str, &str)] = &[
 ];
 
 const MEANING: &[(&str, &str, &str)] = &[
+    (
+        "/rules/ladders/soft/rungs/0/audience",
+        "[]",
+        "rules.ladders.soft.rungs[0].audience: found an empty list, expected at least one of owner, public",
+    ),
+    (
+        "/rules/ladders/soft/rungs/0/audience",
+        r#"["owner", { "chat": "值班" }]"#,
+        "rules.ladders.soft.rungs[0].audience[1]: found the chat `值班`, expected a name of chats",
+    ),
+    (
+        "/rules/ladders/promise/repeat/audience",
+        r#"[{ "person": "陈某" }]"#,
+        "rules.ladders.promise.repeat.audience[0]: found `陈某`, expected a name of the roster",
+    ),
+    (
+        "/rules/chats",
+        r#"{ "值班": { "feishu": "oc_3" } }"#,
+        "rules.chats.值班.feishu: is the same chat as feishu.public_chat",
+    ),
     ("/vika/sync_every", r#""0s""#, "vika.sync_every: \"0s\" is too short: expected at least \"1s\""),
     (
         "/rules/ladders/pre_sales/rungs/0/after",

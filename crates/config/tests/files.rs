@@ -120,13 +120,13 @@ fn the_default_calendars_are_those_of_whoever_names_none() -> Result<()> {
 fn the_default_ladders_are_the_reports() -> Result<()> {
     let value: Value = serde_json::from_str(&fs::read_to_string(folder().join("default.json"))?)?;
     let rungs = [
-        "5 Turquoise Owner",
-        "10 Yellow Owner",
-        "20 Orange OwnerAndPublic",
-        "30 Red OwnerAndPublic",
-        "40 Purple OwnerAndPublic",
+        "5 Turquoise [Owner]",
+        "10 Yellow [Owner]",
+        "20 Orange [Owner, Public]",
+        "30 Red [Owner, Public]",
+        "40 Purple [Owner, Public]",
     ];
-    let repeats = (50..=1_000).step_by(10).map(|minutes| format!("{minutes} Grey OwnerAndPublic"));
+    let repeats = (50..=1_000).step_by(10).map(|minutes| format!("{minutes} Grey [Owner, Public]"));
     let expected: Vec<String> = rungs.map(str::to_owned).into_iter().chain(repeats).collect();
     for stage in ["pre_sales", "after_sales"] {
         let ladder: domain::rules::Ladder = serde_json::from_value(value["rules"]["ladders"][stage].clone())?;

@@ -126,24 +126,33 @@ impl WaitView {
 
 /// One step of a ladder, a rung or a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct Step<'l> {
     /// Its threshold in working time since the wait began.
     pub rung: RungId,
     /// The card's severity.
     pub severity: Severity,
     /// Who gets the card.
-    pub audience: Audience,
+    pub audience: &'l [Audience],
+    /// Whether the card mentions the owner where others read along.
+    pub mention: bool,
+}
+
+impl Step<'_> {
+    /// Whether the room's owner is among those who get the card.
+    pub fn is_for_owner(&self) -> bool {
+        self.audience.contains(&Audience::Owner)
+    }
 }
 
 /// A card to be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
+pub struct Due<'l> {
     /// The highest rung passed.
     pub rung: RungId,
     /// The card's severity.
     pub severity: Severity,
     /// Who gets the card.
-    pub audience: Audience,
+    pub audience: &'l [Audience],
     /// When it should have gone out.
     pub deadline: Timestamp,
     /// How late that is, in wall-clock time.
@@ -156,9 +165,9 @@ pub struct Due {
 
 /// A rung whose card is not sent although its time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Skipped {
+pub struct Skipped<'l> {
     /// The highest such rung; the lower ones go with it.
-    pub step: Step,
+    pub step: Step<'l>,
     /// When it was due.
     pub deadline: Timestamp,
     /// What the baseline stands for.
@@ -167,22 +176,23 @@ pub struct Skipped {
 
 /// What has become of the rungs whose time has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Passed {
+pub struct Passed<'l> {
     /// A card is due.
-    pub due: Option<Due>,
+    pub due: Option<Due<'l>>,
     /// Cards are not due any more.
-    pub skipped: Option<Skipped>,
+    pub skipped: Option<Skipped<'l>>,
 }
 
 /// All steps of a ladder in rising order, repeats included.
-pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step> + '_ {
+pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step<'_>> {
     let last = ladder.rungs.last().map(|rung| rung.after.as_seconds());
     let rungs = ladder.rungs.iter().map(|rung| Step {
         rung: RungId(rung.after.as_seconds()),
         severity: rung.severity,
-        audience: rung.audience,
+        audience: rung.audience.as_slice(),
+        mention: rung.mention,
     });
-    let repeats = last.zip(ladder.repeat).filter(|(_, repeat)| repeat.every.as_seconds() > 0);
+    let repeats = last.zip(ladder.repeat.as_ref()).filter(|(_, repeat)| repeat.every.as_seconds() > 0);
     rungs.chain(repeats.into_iter().flat_map(|(last, repeat)| {
         (1_u64..)
             .map_while(move |k| k.checked_mul(repeat.every.as_seconds()).and_then(|n| n.checked_add(last)))
@@ -190,17 +200,28 @@ pub fn steps(ladder: &Ladder) -> impl Iterator<Item = Step> + '_ {
             .map(move |threshold| Step {
                 rung: RungId(threshold),
                 severity: repeat.severity,
-                audience: repeat.audience,
+                audience: repeat.audience.as_slice(),
+                mention: repeat.mention,
             })
     }))
+}
+
+/// The step of a ladder with this threshold, if it has one.
+pub fn step(ladder: &Ladder, rung: RungId) -> Option<Step<'_>> {
+    steps(ladder).find(|step| step.rung == rung)
 }
 
 /// What has become of the rungs whose time has come. `sent` holds every rung of this wait that was dealt with.
 ///
 /// Only the highest rung passed is sent, and none at or below one already dealt with. Rungs that were due before the
 /// wait's baseline are skipped.
-pub fn due(deadlines: Deadlines<'_>, wait: WaitView, sent: &BTreeSet<RungId>, now: Timestamp) -> Passed {
-    let mut passed: Vec<(Step, Timestamp)> =
+pub fn due<'l>(
+    deadlines: Deadlines<'l>,
+    wait: WaitView,
+    sent: &BTreeSet<RungId>,
+    now: Timestamp,
+) -> Passed<'l> {
+    let mut passed: Vec<(Step<'l>, Timestamp)> =
         open_steps(deadlines, wait, sent).take_while(|(_, deadline)| *deadline <= now).collect();
     let Some(baseline) = wait.baseline else { return Passed::default() };
     let late = passed.split_off(passed.partition_point(|(_, deadline)| *deadline < baseline.at));
@@ -263,7 +284,7 @@ fn open_steps<'l>(
     deadlines: Deadlines<'l>,
     wait: WaitView,
     sent: &BTreeSet<RungId>,
-) -> impl Iterator<Item = (Step, Timestamp)> + use<'l> {
+) -> impl Iterator<Item = (Step<'l>, Timestamp)> + use<'l> {
     let highest = sent.last().copied();
     let alarms = wait.baseline.is_some() && !wait.closed;
     steps(deadlines.ladder)

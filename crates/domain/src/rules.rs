@@ -1,13 +1,16 @@
 //! What a company decides: names, roster, phrases, policies, ladders. Versioned, so that every entry is judged by what
 //! was in force when it was sent.
 
+mod audience;
 mod auto_replies;
 mod buttons;
 mod calendars;
+mod exceptions;
 mod exclusion;
 mod history;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -24,8 +27,10 @@ use crate::priority::{PriorityRule, shipped_priority};
 use crate::span::Span;
 use crate::wait::WaitKind;
 
+pub use audience::{Audience, NamedChat, Recipient};
 pub use auto_replies::shipped_auto_replies;
 pub use buttons::{Buttons, Who};
+pub use exceptions::{LadderException, RoomView};
 pub use exclusion::ExcludedRooms;
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
@@ -43,6 +48,9 @@ pub struct Rules {
     /// Who manages, by their names in the roster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub managers: Vec<StaffName>,
+    /// Chats that ladders name besides the public one, by a name of the company's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chats: BTreeMap<String, NamedChat>,
     /// Further bots, as `source:contact-id`; our own login accounts are bots without being named.
     #[serde(default)]
     pub bots: Vec<PersonKey>,
@@ -196,6 +204,9 @@ pub struct Ladders {
     /// the others as long after it as they stand apart.
     #[serde(default = "Ladder::promise")]
     pub promise: Ladder,
+    /// Ladders in the place of these for some rooms: the first one that fits is gone by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<LadderException>,
 }
 
 /// A calendar for each stage.
@@ -235,23 +246,23 @@ pub struct Deadlines<'r> {
 }
 
 impl Ladder {
+    /// For whom its steps are, those of the repeats together.
+    pub fn audiences(&self) -> impl Iterator<Item = &[Audience]> {
+        let repeat = self.repeat.iter().map(|repeat| repeat.audience.as_slice());
+        self.rungs.iter().map(|rung| rung.audience.as_slice()).chain(repeat)
+    }
+
     /// The owner alone, once, after half an hour.
     fn soft() -> Self {
-        let rung =
-            Rung { after: Span::seconds(30 * 60), severity: Severity::Blue, audience: Audience::Owner };
+        let rung = Rung::new(30, Severity::Blue, &[Audience::Owner]);
         Self { rungs: vec![rung], repeat: None }
     }
 
     /// The owner after half an hour, and everybody after an hour.
     fn promise() -> Self {
-        let rung = |minutes: u64, severity, audience| Rung {
-            after: Span::seconds(minutes * 60),
-            severity,
-            audience,
-        };
         let rungs = vec![
-            rung(30, Severity::Yellow, Audience::Owner),
-            rung(60, Severity::Orange, Audience::OwnerAndPublic),
+            Rung::new(30, Severity::Yellow, &[Audience::Owner]),
+            Rung::new(60, Severity::Orange, &[Audience::Owner, Audience::Public]),
         ];
         Self { rungs, repeat: None }
     }
@@ -276,7 +287,7 @@ pub struct Ladder {
 }
 
 /// One step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rung {
     /// Working time since the wait began.
@@ -285,11 +296,14 @@ pub struct Rung {
     #[serde(rename = "colour")]
     pub severity: Severity,
     /// Who gets the card.
-    pub audience: Audience,
+    pub audience: Vec<Audience>,
+    /// Whether the card mentions (@) the owner where others read along.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub mention: bool,
 }
 
 /// The steps after the last rung: at `last rung + every`, `+ 2·every`, … up to and including `until`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
     /// Working time between two repeats.
@@ -298,19 +312,28 @@ pub struct Repeat {
     #[serde(rename = "colour")]
     pub severity: Severity,
     /// Who gets the card.
-    pub audience: Audience,
+    pub audience: Vec<Audience>,
+    /// Whether the card mentions (@) the owner where others read along.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub mention: bool,
     /// No repeat after this much working time since the wait began.
     pub until: Span,
 }
 
-/// Who gets a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Audience {
-    /// The owner alone.
-    Owner,
-    /// The owner, and everybody in the public chat.
-    OwnerAndPublic,
+impl Rung {
+    /// After so many minutes, with a mention of the owner.
+    fn new(minutes: u64, severity: Severity, audience: &[Audience]) -> Self {
+        Self { after: Span::seconds(minutes * 60), severity, audience: audience.to_vec(), mention: true }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// How grave something is. Chinese alerting names the grades by colours (黄色预警), and each company chooses its own for the
@@ -423,9 +446,13 @@ pub enum NoSuchStaff {
 }
 
 impl Rules {
-    /// The ladder of a kind of wait in a stage.
-    pub const fn ladder(&self, kind: WaitKind, stage: Stage) -> &Ladder {
-        match (kind, stage) {
+    /// The ladder of a kind of wait in a room.
+    pub fn ladder(&self, kind: WaitKind, room: RoomView<'_>) -> &Ladder {
+        let mut exceptions = self.ladders.exceptions.iter();
+        if let Some(exception) = exceptions.find(|exception| exception.covers(kind, room)) {
+            return &exception.ladder;
+        }
+        match (kind, room.stage) {
             (WaitKind::Request, Stage::PreSales) => &self.ladders.pre_sales,
             (WaitKind::Request, Stage::AfterSales) => &self.ladders.after_sales,
             (WaitKind::Soft, _) => &self.ladders.soft,
@@ -483,9 +510,9 @@ impl Rules {
         [Some(day.year()), next].into_iter().flatten().filter(|year| !is_known(*year)).collect()
     }
 
-    /// By what it is decided when the cards of a kind of wait in a stage are due.
-    pub const fn deadlines(&self, kind: WaitKind, stage: Stage) -> Deadlines<'_> {
-        Deadlines { ladder: self.ladder(kind, stage), calendar: self.calendar(stage) }
+    /// By what it is decided when the cards of a kind of wait in a room are due.
+    pub fn deadlines(&self, kind: WaitKind, room: RoomView<'_>) -> Deadlines<'_> {
+        Deadlines { ladder: self.ladder(kind, room), calendar: self.calendar(room.stage) }
     }
 
     /// The roster entry that lists a chat account.

@@ -12,12 +12,12 @@ pub fn at(seconds: i64) -> Timestamp {
 pub fn rules() -> Rules {
     let ladder = serde_json::json!({
         "rungs": [
-            { "after": "5m", "colour": "turquoise", "audience": "owner" },
-            { "after": "10m", "colour": "yellow", "audience": "owner" },
-            { "after": "20m", "colour": "orange", "audience": "owner" },
-            { "after": "30m", "colour": "red", "audience": "owner_and_public" }
+            { "after": "5m", "colour": "turquoise", "audience": ["owner"] },
+            { "after": "10m", "colour": "yellow", "audience": ["owner"] },
+            { "after": "20m", "colour": "orange", "audience": ["owner"] },
+            { "after": "30m", "colour": "red", "audience": ["owner", "public"] }
         ],
-        "repeat": { "every": "10m", "colour": "grey", "audience": "owner_and_public", "until": "70m" }
+        "repeat": { "every": "10m", "colour": "grey", "audience": ["owner", "public"], "until": "70m" }
     });
     serde_json::from_value(serde_json::json!({
         "time_zone": "Asia/Shanghai",

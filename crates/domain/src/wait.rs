@@ -1,5 +1,6 @@
 //! A wait 等待: the time during which a customer has been waiting for a reply.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString};
 
@@ -11,7 +12,9 @@ use crate::rules::Stage;
 use crate::timeline::Position;
 
 /// What is waited for. Which ladder a wait climbs and in which figures it is follow from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Display, EnumString, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Display, EnumString, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum WaitKind {

@@ -423,7 +423,7 @@ fn absurd_times_are_no_trouble() {
 }
 
 fn company(changes: &[(&str, Value)]) -> Rules {
-    let ladder = json!({ "rungs": [{ "after": "5m", "colour": "red", "audience": "owner" }] });
+    let ladder = json!({ "rungs": [{ "after": "5m", "colour": "red", "audience": ["owner"] }] });
     let mut rules = json!({
         "time_zone": "Asia/Shanghai", "company_names": ["示例公司"], "roster": [],
         "phrases": { "version": 1 }, "ladders": { "pre_sales": ladder, "after_sales": ladder }

@@ -30,15 +30,20 @@ fn ids(seconds: &[u64]) -> BTreeSet<RungId> {
     seconds.iter().copied().map(RungId).collect()
 }
 
-fn due_at(ladder: &Ladder, wait: WaitView, sent: &[u64], now: i64) -> Option<Due> {
-    due(on(ladder, &Calendar::always()), wait, &ids(sent), at(now)).due
+fn due_at<'l>(ladder: &'l Ladder, wait: WaitView, sent: &[u64], now: i64) -> Option<Due<'l>> {
+    due(on(ladder, always()), wait, &ids(sent), at(now)).due
+}
+
+fn always() -> &'static Calendar {
+    static ALWAYS: std::sync::LazyLock<Calendar> = std::sync::LazyLock::new(Calendar::always);
+    &ALWAYS
 }
 
 fn on<'r>(ladder: &'r Ladder, calendar: &'r Calendar) -> Deadlines<'r> {
     Deadlines { ladder, calendar }
 }
 
-fn told(due: Option<Due>) -> Option<(u64, Vec<u64>)> {
+fn told(due: Option<Due<'_>>) -> Option<(u64, Vec<u64>)> {
     due.map(|due| (due.rung.0, due.superseded.iter().map(|rung| rung.0).collect()))
 }
 
@@ -107,10 +112,11 @@ fn by_deadline_and_only_the_highest() {
         assert_eq!(told(due_at(&ladder, LIVE(), sent, now)), expected, "{sent:?} at {now}");
     }
     let late = due_at(&ladder, LIVE(), &[], 345).unwrap();
-    assert_eq!((late.severity, late.audience), (Severity::Turquoise, Audience::Owner));
+    assert_eq!((late.severity, late.audience), (Severity::Turquoise, &[Audience::Owner][..]));
     assert_eq!((late.overdue, late.waited), (TimeDelta::seconds(45), TimeDelta::seconds(345)));
     let repeat = due_at(&ladder, LIVE(), &[1_800], 2_400).unwrap();
-    assert_eq!((repeat.severity, repeat.audience), (Severity::Grey, Audience::OwnerAndPublic));
+    let everybody = &[Audience::Owner, Audience::Public][..];
+    assert_eq!((repeat.severity, repeat.audience), (Severity::Grey, everybody));
     let thresholds: Vec<u64> = steps(&ladder).map(|step| step.rung.0).collect();
     assert_eq!(thresholds, [300, 600, 1_200, 1_800, 2_400, 3_000, 3_600, 4_200]);
 }
@@ -143,8 +149,9 @@ fn nothing_that_was_due_before_the_baseline() {
         (9_000, &[], 200, None, None),
     ] {
         wait.baseline = Some(since(baseline, reason));
+        let ladder = report();
         let Passed { due: card_due, skipped: not_sent } =
-            due(on(&report(), &Calendar::always()), wait, &ids(sent), at(now));
+            due(on(&ladder, always()), wait, &ids(sent), at(now));
         let case = format!("{sent:?} at {now}, nothing before {baseline}");
         assert_eq!(told(card_due), card, "{case}");
         assert_eq!(
@@ -196,12 +203,14 @@ fn ladder() -> impl Strategy<Value = Ladder> {
         let rung = |after: &u64| Rung {
             after: Span::seconds(*after),
             severity: Severity::Yellow,
-            audience: Audience::Owner,
+            audience: vec![Audience::Owner],
+            mention: true,
         };
         let repeat = repeat.map(|(every, until)| Repeat {
             every: Span::seconds(every),
             severity: Severity::Grey,
-            audience: Audience::OwnerAndPublic,
+            audience: vec![Audience::Owner, Audience::Public],
+            mention: true,
             until: Span::seconds(until),
         });
         Ladder { rungs: thresholds.iter().map(rung).collect(), repeat }
@@ -213,7 +222,7 @@ fn run(ladder: &Ladder, wait: WaitView, ticks: &[i64]) -> (Vec<u64>, Vec<u64>) {
     let mut known = BTreeSet::new();
     let (mut sent, mut superseded) = (Vec::new(), Vec::new());
     for now in ticks {
-        let Some(card) = due(on(ladder, &Calendar::always()), wait, &known, at(*now)).due else { continue };
+        let Some(card) = due(on(ladder, always()), wait, &known, at(*now)).due else { continue };
         known.extend(card.superseded.iter().copied().chain([card.rung]));
         superseded.extend(card.superseded.iter().map(|rung| rung.0));
         sent.push(card.rung.0);
@@ -258,7 +267,7 @@ proptest! {
         let mut longer = ladder.clone();
         let last = ladder.rungs.last().unwrap().after;
         prop_assume!(Span::seconds(new) < last && ladder.rungs.iter().all(|r| r.after != Span::seconds(new)));
-        let rung = Rung { after: Span::seconds(new), ..ladder.rungs[0] };
+        let rung = Rung { after: Span::seconds(new), ..ladder.rungs[0].clone() };
         let place = longer.rungs.partition_point(|r| r.after < rung.after);
         longer.rungs.insert(place, rung);
         let keys = |ladder: &Ladder| steps(ladder).map(|step| step.rung).collect::<BTreeSet<_>>();

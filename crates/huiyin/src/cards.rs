@@ -17,9 +17,10 @@ use crate::text::on_one_line;
 use crate::wording::{self, STATES};
 
 /// What it uses of the configuration.
-const USED: [&str; 7] = [
+const USED: [&str; 8] = [
     "rules.time_zone",
     "rules.roster",
+    "rules.chats",
     "feishu.public_chat",
     "database.host",
     "database.port",
@@ -98,6 +99,8 @@ fn chat_name<'c>(config: &'c Config, chat: &'c str) -> &'c str {
     if chat == config.feishu.public_chat {
         return wording::PUBLIC_CHAT;
     }
-    let mut roster = config.rules.roster.iter();
-    roster.find(|entry| entry.feishu_chat() == Some(chat)).map_or(chat, |entry| entry.name.as_str())
+    let rules = &config.rules;
+    let of_person = rules.roster.iter().find(|entry| entry.feishu_chat() == Some(chat));
+    let named = rules.chats.iter().find(|(_, named)| named.feishu.as_str() == chat);
+    of_person.map(|entry| entry.name.as_str()).or(named.map(|(name, _)| name.as_str())).unwrap_or(chat)
 }

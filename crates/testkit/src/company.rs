@@ -20,12 +20,12 @@ pub fn config(bus_url: &str) -> Result<Config> {
         User::ALL.iter().map(|user| (user.name(), crate::bus_password(*user))).collect();
     let ladder = json!({
         "rungs": [
-            { "after": "5m", "colour": "turquoise", "audience": "owner" },
-            { "after": "10m", "colour": "yellow", "audience": "owner" },
-            { "after": "20m", "colour": "orange", "audience": "owner" },
-            { "after": "30m", "colour": "red", "audience": "owner_and_public" }
+            { "after": "5m", "colour": "turquoise", "audience": ["owner"] },
+            { "after": "10m", "colour": "yellow", "audience": ["owner"] },
+            { "after": "20m", "colour": "orange", "audience": ["owner"] },
+            { "after": "30m", "colour": "red", "audience": ["owner", "public"] }
         ],
-        "repeat": { "every": "10m", "colour": "grey", "audience": "owner_and_public", "until": "70m" }
+        "repeat": { "every": "10m", "colour": "grey", "audience": ["owner", "public"], "until": "70m" }
     });
     let text = json!({
         "rules": {

@@ -2,7 +2,7 @@
 //! configuration. People change by new rules, without a restart; the public chat with one.
 
 use domain::id::StaffName;
-use domain::rules::{Audience, RosterEntry, Rules, Stage};
+use domain::rules::{Audience, Ladder, Recipient, RosterEntry, Rules, Stage};
 use feishu::OpenId;
 use runtime::config::Feishu;
 use store::alerts::notifications::Address;
@@ -17,14 +17,19 @@ pub fn feishu_chat(chat: &str) -> Address {
 /// The addresses that hold at one moment.
 #[derive(Clone, Copy)]
 pub struct AddressBook<'a> {
-    roster: &'a [RosterEntry],
+    rules: &'a Rules,
     public_chat: &'a str,
 }
 
 impl<'a> AddressBook<'a> {
     /// By these rules.
     pub fn new(rules: &'a Rules, feishu: &'a Feishu) -> Self {
-        Self { roster: &rules.roster, public_chat: &feishu.public_chat }
+        Self { rules, public_chat: &feishu.public_chat }
+    }
+
+    /// By which they hold.
+    pub const fn rules(self) -> &'a Rules {
+        self.rules
     }
 
     /// Where everybody reads.
@@ -47,14 +52,41 @@ impl<'a> AddressBook<'a> {
         self.of_chat(to).is_some()
     }
 
-    /// Where a rung is notified, without repeats. Nowhere: nobody owns the room and the rung is not for the public.
-    pub fn of_audience(self, owner: Option<&StaffName>, audience: Audience) -> Vec<Address> {
-        let public = self.public();
-        let mut all: Vec<Address> = owner.map(|owner| self.of_owner(owner)).into_iter().collect();
-        if audience == Audience::OwnerAndPublic && !all.contains(&public) {
-            all.push(public);
+    /// Where a rung is notified, without repeats. Nowhere: nobody owns the room and the rung is for nobody else.
+    pub fn of_audience(self, owner: Option<&StaffName>, audience: &[Audience]) -> Vec<Address> {
+        let mut all = Vec::new();
+        for recipient in self.rules.recipients(audience, owner) {
+            let to = self.of_recipient(recipient);
+            if !all.contains(&to) {
+                all.push(to);
+            }
         }
         all
+    }
+
+    /// Where somebody is alerted.
+    pub fn of_recipient(self, recipient: Recipient<'_>) -> Address {
+        match recipient {
+            Recipient::Person(name) => self.of_owner(name),
+            Recipient::Public => self.public(),
+            // One that is not named is refused with the rules.
+            Recipient::Chat(name) => self
+                .rules
+                .chats
+                .get(name)
+                .map_or_else(|| self.public(), |chat| feishu_chat(chat.feishu.as_str())),
+        }
+    }
+
+    /// Whether several people read along there.
+    pub fn is_shared(self, to: &Address) -> bool {
+        *to == self.public() || self.rules.chats.values().any(|chat| feishu_chat(chat.feishu.as_str()) == *to)
+    }
+
+    /// Whether the cards of a ladder go there whoever owns the room.
+    pub fn reads_along(self, ladder: &Ladder, to: &Address) -> bool {
+        *to == self.public()
+            || ladder.audiences().any(|audience| self.of_audience(None, audience).contains(to))
     }
 
     /// The account by which a member of staff is mentioned.
@@ -70,17 +102,17 @@ impl<'a> AddressBook<'a> {
     /// Whose own chat this is.
     pub fn of_chat(self, to: &Address) -> Option<&'a RosterEntry> {
         let theirs = |entry: &&RosterEntry| entry.feishu_chat().is_some_and(|chat| feishu_chat(chat) == *to);
-        self.roster.iter().find(theirs)
+        self.rules.roster.iter().find(theirs)
     }
 
     /// Somebody of the roster, by their label.
     pub fn known(self, name: &str) -> Option<&'a StaffName> {
-        self.roster.iter().map(|entry| &entry.name).find(|known| known.as_str() == name)
+        self.rules.roster.iter().map(|entry| &entry.name).find(|known| known.as_str() == name)
     }
 
     /// Everybody who can own a room, but for one, by roster label.
     pub fn others_than(self, owner: Option<&StaffName>) -> Vec<String> {
-        let can_own = self.roster.iter().filter(|entry| entry.team.stage().is_some());
+        let can_own = self.rules.roster.iter().filter(|entry| entry.team.stage().is_some());
         can_own
             .map(|entry| &entry.name)
             .filter(|name| Some(*name) != owner)
@@ -91,10 +123,10 @@ impl<'a> AddressBook<'a> {
     /// Whose account this is.
     pub fn name(self, account: &OpenId) -> Option<&'a StaffName> {
         let theirs = |entry: &&RosterEntry| entry.feishu_account() == Some(account.as_str());
-        self.roster.iter().find(theirs).map(|entry| &entry.name)
+        self.rules.roster.iter().find(theirs).map(|entry| &entry.name)
     }
 
     fn entry(self, name: &StaffName) -> Option<&'a RosterEntry> {
-        self.roster.iter().find(|entry| entry.name == *name)
+        self.rules.roster.iter().find(|entry| entry.name == *name)
     }
 }

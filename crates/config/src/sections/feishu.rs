@@ -51,6 +51,13 @@ impl Feishu {
         if !self.public_chat.starts_with(FeishuChat::PREFIX) {
             problems.add("feishu.public_chat", checks::chat_expected());
         }
+        for (name, chat) in &rules.chats {
+            if chat.feishu.as_str() == self.public_chat {
+                let message =
+                    "is the same chat as feishu.public_chat: expected another, or `public` in the ladders";
+                problems.add(format!("rules.chats.{name}.feishu"), message);
+            }
+        }
         self.check_owners(rules, problems);
     }
 

@@ -36,7 +36,7 @@ pub(super) fn is_everything(pattern: &str) -> bool {
 
 /// Compares letter by letter. Where it fails behind a `*`, that one takes in one letter more, and all is tried again
 /// from there: only the last `*` needs to be tried, so the work is at most the product of both lengths.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.trim().to_lowercase().chars().collect();
     let name: Vec<char> = name.trim().to_lowercase().chars().collect();
     let (mut at, mut letter) = (0, 0);

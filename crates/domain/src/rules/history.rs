@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::rules::{Rules, Stage};
+use crate::rules::{RoomView, Rules};
 use crate::wait::WaitKind;
 
 /// Rules as they were put in force.
@@ -87,11 +87,11 @@ impl RulesHistory {
         &self.versions[self.versions.len() - 1]
     }
 
-    /// Since when the deadlines of a kind of wait in a stage up to `now` are decided as they are now, by the same ladder on
+    /// Since when the deadlines of a kind of wait in a room as it is now up to `now` are decided as they are now, by the same ladder on
     /// the same calendar; `None`: ever since there are rules. Holidays and days off that are announced for later decide of
     /// nothing that is due yet: whoever adds them while cards are late must not lose these.
-    pub fn deadlines_since(&self, kind: WaitKind, stage: Stage, now: Timestamp) -> Option<Timestamp> {
-        let deadlines = self.at(now).deadlines(kind, stage);
+    pub fn deadlines_since(&self, kind: WaitKind, room: RoomView<'_>, now: Timestamp) -> Option<Timestamp> {
+        let deadlines = self.at(now).deadlines(kind, room);
         let mut held: Vec<&RulesVersion> = self
             .versions
             .iter()
@@ -99,7 +99,7 @@ impl RulesHistory {
             .collect();
         held.sort_by_key(|version| (version.in_force_since(), version.version));
         let is_other =
-            |version: &&RulesVersion| !version.rules.deadlines(kind, stage).same_until(deadlines, now);
+            |version: &&RulesVersion| !version.rules.deadlines(kind, room).same_until(deadlines, now);
         let other = held.iter().rposition(is_other)?;
         held.get(other + 1).map(|version| version.in_force_since())
     }
@@ -217,6 +217,7 @@ fn effective(versions: &[RulesVersion]) -> Vec<Hold> {
 mod tests {
     use super::*;
     use crate::calendar::Calendar;
+    use crate::rules::Stage;
     use crate::testing::{at, rules};
 
     fn version(version: i64, valid_from: i64) -> RulesVersion {
@@ -238,7 +239,7 @@ mod tests {
         let since = |versions: &[RulesVersion], now: i64| {
             let history = RulesHistory::new(versions.to_vec()).unwrap();
             history
-                .deadlines_since(WaitKind::Request, Stage::PreSales, at(now))
+                .deadlines_since(WaitKind::Request, RoomView::of_stage(Stage::PreSales), at(now))
                 .map(|since| (since - at(0)).num_seconds())
         };
         let first = ladder(1, 0, 5, 100);
@@ -263,9 +264,12 @@ mod tests {
         let called_off = [first.clone(), announced, ladder(3, 55, 30, 100), ladder(4, 70, 70, 100)];
         assert_eq!(since(&called_off, 90), None, "called off in time");
         let untouched = RulesHistory::new(vec![first, ladder(2, 20, 20, 200)]).unwrap();
-        assert_eq!(untouched.deadlines_since(WaitKind::Request, Stage::AfterSales, at(50)), None);
         assert_eq!(
-            untouched.deadlines_since(WaitKind::Soft, Stage::PreSales, at(50)),
+            untouched.deadlines_since(WaitKind::Request, RoomView::of_stage(Stage::AfterSales), at(50)),
+            None
+        );
+        assert_eq!(
+            untouched.deadlines_since(WaitKind::Soft, RoomView::of_stage(Stage::PreSales), at(50)),
             None,
             "another kind's"
         );
@@ -280,7 +284,8 @@ mod tests {
         let mut same = version(3, 30);
         same.rules.calendars = slower.rules.calendars.clone();
         let history = RulesHistory::new(vec![first, slower, same, version(4, 40)]).unwrap();
-        let since = |stage, now| history.deadlines_since(WaitKind::Request, stage, at(now));
+        let since =
+            |stage, now| history.deadlines_since(WaitKind::Request, RoomView::of_stage(stage), at(now));
         for (now, expected) in [(10, None), (25, Some(at(20))), (35, Some(at(20))), (45, Some(at(40)))] {
             assert_eq!(since(Stage::PreSales, now), expected, "at {now}");
             assert_eq!(since(Stage::AfterSales, now), None, "the other stage's, at {now}");
@@ -301,7 +306,11 @@ mod tests {
         let text = announced.to_string();
         let history = RulesHistory::new(vec![with(1, None), with(2, Some(&text))]).unwrap();
         let since = |days| {
-            history.deadlines_since(WaitKind::Request, Stage::PreSales, at(0) + chrono::TimeDelta::days(days))
+            history.deadlines_since(
+                WaitKind::Request,
+                RoomView::of_stage(Stage::PreSales),
+                at(0) + chrono::TimeDelta::days(days),
+            )
         };
         assert_eq!(since(1), None);
         assert_eq!(since(28), None);
@@ -309,7 +318,10 @@ mod tests {
         // One that is over already decides at once.
         let today = at(0).date_naive().to_string();
         let history = RulesHistory::new(vec![with(1, None), with(2, Some(&today))]).unwrap();
-        assert_eq!(history.deadlines_since(WaitKind::Request, Stage::PreSales, at(300)), Some(at(200)));
+        assert_eq!(
+            history.deadlines_since(WaitKind::Request, RoomView::of_stage(Stage::PreSales), at(300)),
+            Some(at(200))
+        );
     }
 
     #[test]

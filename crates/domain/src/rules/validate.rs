@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
-use crate::id::{PersonKey, RoomKey};
+use crate::id::{PersonKey, RoomKey, StaffName};
 use crate::priority::PriorityRule;
 use crate::rules::exclusion::is_everything;
-use crate::rules::{Ladder, Phrases, Problem, Rules};
+use crate::rules::{Audience, Ladder, Phrases, Problem, Rules};
 use crate::span::Span;
 use crate::text::plain_phrase;
 
@@ -40,10 +40,8 @@ impl Rules {
         self.check_managers(&mut problems);
         self.check_phrases(&mut problems);
         self.check_auto_replies(&mut problems);
-        check_ladder("ladders.pre_sales", &self.ladders.pre_sales, &mut problems);
-        check_ladder("ladders.after_sales", &self.ladders.after_sales, &mut problems);
-        check_ladder("ladders.soft", &self.ladders.soft, &mut problems);
-        check_ladder("ladders.promise", &self.ladders.promise, &mut problems);
+        self.check_chats(&mut problems);
+        self.check_ladders(&mut problems);
         super::calendars::check(self, &mut problems);
         self.check_priority(&mut problems);
         self.check_exclusions(&mut problems);
@@ -118,6 +116,116 @@ impl Rules {
                 }
             }
         }
+    }
+
+    /// A chat of several people, and no other name of one that cards go to anyway.
+    fn check_chats(&self, problems: &mut Problems) {
+        let mut seen: HashMap<&str, &str> = HashMap::new();
+        for (name, chat) in &self.chats {
+            let path = format!("chats.{name}");
+            let chat = chat.feishu.as_str();
+            if name.trim().is_empty() || name.trim() != name {
+                problems.add(&path, format!("`{name}`"), "a name without blanks around it");
+            }
+            if let Some(entry) = self.roster.iter().find(|entry| entry.feishu_chat() == Some(chat)) {
+                let found = format!("`{chat}`, which is {}'s own chat", entry.name);
+                problems.add(format!("{path}.feishu"), found, "a chat of several people");
+            } else if let Some(first) = seen.insert(chat, name) {
+                let found = format!("`{chat}`, which is chats.{first}.feishu too");
+                problems.add(format!("{path}.feishu"), found, "each chat once");
+            }
+        }
+    }
+
+    fn check_ladders(&self, problems: &mut Problems) {
+        let ladders = &self.ladders;
+        let of_all = [
+            ("pre_sales", &ladders.pre_sales),
+            ("after_sales", &ladders.after_sales),
+            ("soft", &ladders.soft),
+            ("promise", &ladders.promise),
+        ];
+        for (name, ladder) in of_all {
+            self.check_ladder(&format!("ladders.{name}"), ladder, problems);
+        }
+        for (index, exception) in ladders.exceptions.iter().enumerate() {
+            let path = format!("ladders.exceptions[{index}]");
+            if exception.is_unconditional() {
+                let expected = "a stage, rooms or owners: it would hold for every room";
+                problems.add(&path, "no condition", expected);
+            }
+            for (at, pattern) in exception.rooms.iter().enumerate() {
+                if pattern.trim().is_empty() || is_everything(pattern.trim()) {
+                    let expected = "a part of a group's name, where `*` is any text: *VIP*";
+                    problems.add(format!("{path}.rooms[{at}]"), format!("`{pattern}`"), expected);
+                }
+            }
+            for (at, owner) in exception.owners.iter().enumerate() {
+                self.check_name(format!("{path}.owners[{at}]"), owner, problems);
+            }
+            self.check_ladder(&format!("{path}.ladder"), &exception.ladder, problems);
+        }
+    }
+
+    fn check_ladder(&self, path: &str, ladder: &Ladder, problems: &mut Problems) {
+        for (index, rung) in ladder.rungs.iter().enumerate() {
+            self.check_audience(&format!("{path}.rungs[{index}].audience"), &rung.audience, problems);
+        }
+        if let Some(repeat) = &ladder.repeat {
+            self.check_audience(&format!("{path}.repeat.audience"), &repeat.audience, problems);
+        }
+        check_steps(path, ladder, problems);
+    }
+
+    /// Whoever is named gets the card: where nobody is, or nobody can be reached, nobody would notice.
+    fn check_audience(&self, path: &str, audience: &[Audience], problems: &mut Problems) {
+        if audience.is_empty() {
+            let expected = "at least one of owner, public, manager, {\"chat\": …} and {\"person\": …}";
+            problems.add(path, "an empty list", expected);
+        }
+        for (at, one) in audience.iter().enumerate() {
+            let path = format!("{path}[{at}]");
+            if audience[..at].contains(one) {
+                problems.add(path, "the same once more", "each of them once");
+                continue;
+            }
+            match one {
+                Audience::Owner | Audience::Public => {}
+                Audience::Manager if self.managers.is_empty() => {
+                    problems.add(path, "`manager`, while managers names nobody", "a manager in managers");
+                }
+                Audience::Manager => {
+                    for manager in self.managers.iter().filter(|manager| self.staff(manager).is_some()) {
+                        self.check_reached(&path, manager, problems);
+                    }
+                }
+                Audience::Chat(name) if !self.chats.contains_key(name) => {
+                    problems.add(path, format!("the chat `{name}`"), "a name of chats");
+                }
+                Audience::Chat(_) => {}
+                Audience::Person(name) => {
+                    if self.check_name(path.clone(), name, problems) {
+                        self.check_reached(&path, name, problems);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_reached(&self, path: &str, name: &StaffName, problems: &mut Problems) {
+        if self.staff(name).is_some_and(|entry| entry.feishu_chat().is_none()) {
+            let expected = "somebody whose addresses.feishu.chat the roster has";
+            problems.add(path, format!("`{name}`, who has no chat of their own"), expected);
+        }
+    }
+
+    /// Whether the roster has it.
+    fn check_name(&self, path: String, name: &StaffName, problems: &mut Problems) -> bool {
+        let is_known = self.staff(name).is_some();
+        if !is_known {
+            problems.add(path, format!("`{name}`"), "a name of the roster");
+        }
+        is_known
     }
 
     fn check_managers(&self, problems: &mut Problems) {
@@ -241,7 +349,7 @@ impl Rules {
     }
 }
 
-fn check_ladder(path: &str, ladder: &Ladder, problems: &mut Problems) {
+fn check_steps(path: &str, ladder: &Ladder, problems: &mut Problems) {
     let mut below: Option<Span> = None;
     for (index, rung) in ladder.rungs.iter().enumerate() {
         let path = format!("{path}.rungs[{index}].after");
@@ -255,7 +363,7 @@ fn check_ladder(path: &str, ladder: &Ladder, problems: &mut Problems) {
         }
         below = below.max(Some(rung.after));
     }
-    let Some(repeat) = ladder.repeat else { return };
+    let Some(repeat) = &ladder.repeat else { return };
     let Some(last) = below else {
         problems.add(
             format!("{path}.repeat"),
@@ -368,6 +476,78 @@ mod tests {
             "excluded_rooms.rooms[1]",
         ];
         assert_eq!(paths, expected);
+    }
+
+    /// Whoever a rung is for has to be there, and to be reached.
+    #[test]
+    fn an_audience_that_leads_to_nobody_is_refused() {
+        let told = |change: &dyn Fn(&mut Rules)| {
+            let mut wrong = rules();
+            change(&mut wrong);
+            let told = wrong.validate().into_iter().map(|problem| problem.to_string());
+            told.collect::<Vec<_>>()
+        };
+        let named = |name: &str| StaffName(name.into());
+        let audience = |audience: &[Audience]| {
+            let audience = audience.to_vec();
+            move |rules: &mut Rules| rules.ladders.soft.rungs[0].audience.clone_from(&audience)
+        };
+        let at = "ladders.soft.rungs[0].audience";
+        for (wrong, expected) in [
+            (audience(&[]), format!("{at}: an empty list (expected at least one of owner, public")),
+            (audience(&[Audience::Owner, Audience::Owner]), format!("{at}[1]: the same once more")),
+            (audience(&[Audience::Manager]), format!("{at}[0]: `manager`, while managers names nobody")),
+            (
+                audience(&[Audience::Chat("值班".into())]),
+                format!("{at}[0]: the chat `值班` (expected a name of chats)"),
+            ),
+            (
+                audience(&[Audience::Person(named("陈某"))]),
+                format!("{at}[0]: `陈某` (expected a name of the roster)"),
+            ),
+            (
+                audience(&[Audience::Owner, Audience::Person(named("赵小助"))]),
+                format!("{at}[1]: `赵小助`, who has no chat of their own"),
+            ),
+        ] {
+            let told = told(&wrong);
+            assert!(told.len() == 1 && told[0].starts_with(&expected), "{expected}: {told:?}");
+        }
+        let unreached = told(&|rules| {
+            rules.managers = vec![named("赵小助")];
+            rules.ladders.pre_sales.repeat.as_mut().unwrap().audience = vec![Audience::Manager];
+        });
+        assert!(
+            unreached[0].starts_with("ladders.pre_sales.repeat.audience[0]: `赵小助`, who has no"),
+            "{unreached:?}"
+        );
+        let chats = told(&|rules| {
+            let chat = |id: &str| crate::rules::NamedChat { feishu: id.parse().unwrap() };
+            rules.roster[0].addresses.feishu =
+                Some(FeishuAddress { chat: "oc_1".parse().ok(), open_id: None });
+            let chats = [("a", "oc_1"), ("b", "oc_2"), ("c", "oc_2"), (" ", "oc_3")];
+            rules.chats = chats.into_iter().map(|(name, id)| (name.into(), chat(id))).collect();
+        });
+        assert_eq!(
+            chats.iter().map(|told| told.split(':').next().unwrap_or_default()).collect::<Vec<_>>(),
+            ["chats. ", "chats.a.feishu", "chats.c.feishu"]
+        );
+    }
+
+    #[test]
+    fn an_exception_says_for_whom_it_is() {
+        let mut wrong = rules();
+        wrong.ladders.exceptions = serde_json::from_value(serde_json::json!([
+            { "ladder": { "rungs": [{ "after": "0s", "colour": "red", "audience": ["owner"] }] } },
+            { "rooms": ["*", " "], "owners": ["陈某"], "ladder": { "rungs": [] } }
+        ]))
+        .unwrap();
+        let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
+        let at = |rest: &str| format!("ladders.exceptions{rest}");
+        assert_eq!(
+            paths,
+            ["[0]", "[0].ladder.rungs[0].after", "[1].rooms[0]", "[1].rooms[1]", "[1].owners[0]"].map(at)
+        );
     }
 
     #[test]

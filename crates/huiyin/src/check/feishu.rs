@@ -76,11 +76,13 @@ async fn chats(
     let own =
         |entry: &RosterEntry| Some((wording::own_chat(entry.name.as_str()), entry.feishu_chat()?.to_owned()));
     let wanted = rules.roster.iter().filter_map(own);
+    let named = rules.chats.iter().map(|(name, chat)| (name.clone(), chat.feishu.to_string()));
     let public = [(wording::PUBLIC_CHAT.to_owned(), config.public_chat.clone())];
     let operators =
         watchdog.map(|watchdog| (wording::OPERATORS_CHAT.to_owned(), watchdog.operators_chat.clone()));
     wanted
         .chain(public)
+        .chain(named)
         .chain(operators)
         .map(|(owner, chat)| chat_of(&owner, &chat, known.get(&chat)))
         .collect()

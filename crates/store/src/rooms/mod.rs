@@ -13,7 +13,7 @@ use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::RoomKey;
 use domain::role::Role;
-use domain::rules::PinnedRules;
+use domain::rules::{PinnedRules, RoomView};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -115,6 +115,11 @@ pub struct Room {
 }
 
 impl Room {
+    /// What its ladders are chosen by.
+    pub fn view(&self) -> RoomView<'_> {
+        RoomView { stage: self.state.stage, name: &self.topic, owner: self.state.owner.as_ref() }
+    }
+
     /// What customers said among its last lines, oldest first.
     pub fn customer_lines(&self) -> Vec<&str> {
         customer_lines(&self.last_lines)

@@ -107,7 +107,7 @@ impl Endpoint {
             return Ok((Toast::Info, wording::TOAST_SNOOZED_ENOUGH.to_owned()));
         }
         let until = after(calendar, now, minutes);
-        let deadlines = rules.deadlines(stored.wait.kind, card.subject.room.state.stage);
+        let deadlines = rules.deadlines(stored.wait.kind, card.subject.room.view());
         // What is due later comes at its own time.
         if next_after(deadlines, WaitView::from(&stored.wait), now).is_none_or(|next| next > until) {
             return Ok((Toast::Info, wording::TOAST_NOTHING_TO_SNOOZE.to_owned()));

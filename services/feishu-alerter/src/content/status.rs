@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
+use domain::rules::Ladder;
 use domain::wait::{Ending, Wait};
 use serde_json::Value;
 use store::alerts::changes::{Made, Rank};
@@ -82,26 +83,32 @@ impl<'m> HighestCards<'m> {
     }
 }
 
+/// By what it is known who reads a wait's cards.
+#[derive(Clone, Copy)]
+pub struct Readers<'a> {
+    /// The room's owner.
+    pub owner: Option<&'a StaffName>,
+    /// The wait's ladder.
+    pub ladder: &'a Ladder,
+    pub book: AddressBook<'a>,
+}
+
 /// What a card shows at its address, given the status of its wait. Only the owner of the room is to answer: at that of
 /// somebody else it says who that is. `only_asks`: it is there for nothing but to ask for an owner.
-pub fn status_at(
-    status: CardState,
-    owner: Option<&StaffName>,
-    to: &Address,
-    only_asks: bool,
-    book: AddressBook<'_>,
-) -> CardState {
+pub fn status_at(status: CardState, readers: Readers<'_>, to: &Address, only_asks: bool) -> CardState {
+    let Readers { owner, ladder, book } = readers;
     let (CardState::Waiting { unverified, .. }, Some(owner)) = (&status, owner) else { return status };
     let name = owner.as_str().to_owned();
-    if *to == book.public() {
+    if book.own(owner).is_some_and(|own| own == *to) {
+        return status;
+    }
+    if book.is_shared(to) || book.reads_along(ladder, to) {
         if only_asks {
             return CardState::OwnerFound { owner: name };
         }
         return CardState::waiting(*unverified, Some(name));
     }
-    if book.own(owner).is_some_and(|own| own == *to) {
-        status
-    } else if book.is_of_somebody(to) {
+    if book.is_of_somebody(to) {
         CardState::HandedOver { to: name }
     } else {
         // It may have been the owner's own, until the rules gave them another.

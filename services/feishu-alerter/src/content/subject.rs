@@ -6,6 +6,7 @@ use domain::Timestamp;
 use domain::calendar::Calendar;
 use domain::gap::CoverageGaps;
 use domain::id::{EntryId, StaffName};
+use domain::ladder::step;
 use domain::notification;
 use domain::presence::Absence;
 use domain::rules::Rules;
@@ -19,7 +20,7 @@ use store::sqlx::{self, PgConnection};
 
 use crate::address_book::AddressBook;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
-use crate::content::status::{Successions, card_state, status_at};
+use crate::content::status::{Readers, Successions, card_state, status_at};
 use crate::content::wait_actions::WaitActions;
 
 /// What a card of a room is made from.
@@ -78,10 +79,11 @@ impl Subject {
 
     /// What this card of it shows.
     pub fn shown_by(&self, card: &Notification, book: AddressBook<'_>, now: Timestamp) -> CardState {
-        let owner = self.room.state.owner.as_ref();
         match &self.detail {
-            SubjectDetail::Wait { actions, .. } => {
-                status_at(self.state(now), owner, &card.to, card.only_asks(), book)
+            SubjectDetail::Wait { actions, stored, .. } => {
+                let ladder = book.rules().ladder(stored.wait.kind, self.room.view());
+                let readers = Readers { owner: self.room.state.owner.as_ref(), ladder, book };
+                status_at(self.state(now), readers, &card.to, card.only_asks())
                     .with(actions.said(), actions.snoozes(&card.to))
             }
             SubjectDetail::Departure(_) => self.state(now),
@@ -122,14 +124,14 @@ impl Subject {
             corporation: self.corporation().to_owned(),
             room: self.room.topic.clone(),
             owner: self.owner().map(|owner| Owner {
-                mention: mention(book, owner, &card.to),
+                mention: mention(book, owner, &card.to).filter(|_| self.mentions(card, rules)),
                 team: book.team(owner),
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,
             paused: self.paused(card),
             last_lines: self.last_lines(),
-            private: card.to != book.public(),
+            private: !book.is_shared(&card.to),
             staff: book.others_than(self.room.state.owner.as_ref()),
             unverified: match (&state, &self.detail) {
                 (CardState::Waiting { unverified, .. }, _) | (_, SubjectDetail::Wait { unverified, .. }) => {
@@ -141,6 +143,13 @@ impl Subject {
             zone: rules.time_zone,
             made_at: now,
         }
+    }
+
+    /// Whether the step that the card is of mentions the owner.
+    fn mentions(&self, card: &Notification, rules: &Rules) -> bool {
+        let SubjectDetail::Wait { stored, .. } = &self.detail else { return true };
+        let ladder = rules.ladder(stored.wait.kind, self.room.view());
+        card.step.rung().and_then(|rung| step(ladder, rung)).is_none_or(|step| step.mention)
     }
 
     /// Whether the wait's clock stood still meanwhile: until it ended, or until the card was due.
@@ -224,5 +233,5 @@ pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardStat
 
 /// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.
 fn mention(book: AddressBook<'_>, owner: &StaffName, to: &Address) -> Option<String> {
-    book.account(owner).filter(|_| *to == book.public()).map(|account| account.as_str().to_owned())
+    book.account(owner).filter(|_| book.is_shared(to)).map(|account| account.as_str().to_owned())
 }

@@ -63,7 +63,7 @@ impl WaitActions {
         book: AddressBook<'_>,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        if *to == book.public() {
+        if book.is_shared(to) {
             return None;
         }
         let snoozed = self.of(ActionKind::Snooze).filter(|snooze| snooze.to == *to);
@@ -72,9 +72,11 @@ impl WaitActions {
             Some(claimant) => book.own(claimant).is_some_and(|own| own == *to),
             None => claim.to == *to,
         };
-        let claimed = self
-            .claim(now)
-            .filter(|claim| !is_of_claimant(claim) && claim.about.as_deref() == owner.map(StaffName::as_str));
+        // Whoever reads along for another reason than owning the room is told as the ladder says.
+        let is_of_owner = owner.and_then(|owner| book.own(owner)).is_some_and(|own| own == *to);
+        let claimed = self.claim(now).filter(|claim| {
+            is_of_owner && !is_of_claimant(claim) && claim.about.as_deref() == owner.map(StaffName::as_str)
+        });
         snoozed.chain(claimed).filter_map(|recorded| recorded.until).filter(|until| now < *until).max()
     }
 

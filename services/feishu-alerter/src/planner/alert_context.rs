@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::Timestamp;
 use domain::golive::Phase;
 use domain::ladder::{SkipReason, WaitView};
-use domain::rules::{Deadlines, Rules, RulesHistory, Stage};
+use domain::rules::{Deadlines, RoomView, Rules, RulesHistory, Stage};
 use domain::wait::WaitKind;
 use runtime::config::Feishu;
 use store::golive;
@@ -52,23 +52,24 @@ impl AlertContext {
         self.history.version_at(self.now).version
     }
 
-    /// The deadlines of a wait in a room, which are those of its kind in the room's present stage, and what they need to know: the
+    /// The deadlines of a wait in a room, which are those of its kind in the room as it is now, and what they need to know: the
     /// wait, and since when its rungs may be due.
     pub fn of(&self, stored: &StoredWait, room: &Room) -> (Deadlines<'_>, WaitView) {
-        let (kind, stage) = (stored.wait.kind, room.state.stage);
+        let (kind, now) = (stored.wait.kind, room.view());
         let view = WaitView::from(&stored.wait)
             .since(stored.rejudged_at, SkipReason::Rejudged)
-            .since(self.history.deadlines_since(kind, stage, self.now), SkipReason::RulesChanged)
+            .since(self.history.deadlines_since(kind, now, self.now), SkipReason::RulesChanged)
             .since(self.handed_over(kind, room), SkipReason::HandedOver)
             .since(room.included_since, SkipReason::NoLongerExcluded)
             .since(self.phase.since, SkipReason::WentLive);
-        (self.rules().deadlines(kind, stage), view)
+        (self.rules().deadlines(kind, now), view)
     }
 
     /// Since when the room goes by the deadlines of its stage, if it ever went by others.
     fn handed_over(&self, kind: WaitKind, room: &Room) -> Option<Timestamp> {
         let rules = self.rules();
-        let differ = rules.deadlines(kind, Stage::PreSales) != rules.deadlines(kind, Stage::AfterSales);
+        let in_stage = |stage| rules.deadlines(kind, RoomView { stage, ..room.view() });
+        let differ = in_stage(Stage::PreSales) != in_stage(Stage::AfterSales);
         room.state.stage_since.filter(|_| differ)
     }
 }

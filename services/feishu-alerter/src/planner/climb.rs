@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 use domain::id::WaitId;
-use domain::ladder::RungId;
-use domain::rules::Severity;
+use domain::ladder::{RungId, step};
+use domain::rules::{Ladder, Severity};
 use store::alerts::notifications::{self, Address, DealtWith};
 use store::rooms::Room;
 use store::sqlx::{self, PgConnection};
@@ -17,13 +17,12 @@ use crate::planner::alert_context::AlertContext;
 #[derive(Debug, Default)]
 pub struct Climb {
     dealt_with: BTreeSet<RungId>,
-    highest: Option<Highest>,
+    notified: BTreeMap<RungId, Notified>,
 }
 
-/// The highest rung with a card for somebody.
+/// A rung with a card for somebody.
 #[derive(Debug)]
-struct Highest {
-    rung: RungId,
+struct Notified {
     severity: Severity,
     due_at: Timestamp,
     reached: BTreeSet<Address>,
@@ -64,32 +63,38 @@ impl Climb {
     fn learn(&mut self, card: DealtWith) {
         let rung = card.rung;
         self.dealt_with.insert(rung);
-        if !card.notified || self.highest.as_ref().is_some_and(|highest| highest.rung > rung) {
+        if !card.notified {
             return;
         }
-        let highest = self.highest.take().filter(|highest| highest.rung == rung);
-        let mut highest = highest.unwrap_or(Highest {
-            rung,
+        let notified = self.notified.entry(rung).or_insert_with(|| Notified {
             severity: card.severity,
             due_at: card.due_at,
             reached: BTreeSet::new(),
         });
-        highest.due_at = highest.due_at.min(card.due_at);
-        highest.reached.insert(card.to);
-        self.highest = Some(highest);
+        notified.due_at = notified.due_at.min(card.due_at);
+        notified.reached.insert(card.to);
     }
 
-    /// The card that the room's owner is to get at once, since others got a card of the highest rung passed and they did
-    /// not. Who owned the room before and got that card has it still: it is only made true again.
+    /// The card that the room's owner is to get at once, since others got a card of the highest rung passed that is for the owner and
+    /// they did not. Who owned the room before and got that card has it still: it is only made true again.
     ///
     /// None in a rehearsal, and none for a rung that was due before the system went live or while the room was excluded.
-    pub fn handover(&self, room: &Room, context: &AlertContext, book: AddressBook<'_>) -> Option<Handover> {
-        let highest = self.highest.as_ref().filter(|_| context.phase.live)?;
+    pub fn handover(
+        &self,
+        room: &Room,
+        ladder: &Ladder,
+        context: &AlertContext,
+        book: AddressBook<'_>,
+    ) -> Option<Handover> {
+        // A rung of another ladder was for the owner as far as anybody knows.
+        let is_for_owner = |rung| step(ladder, rung).is_none_or(|step| step.is_for_owner());
+        let mut falling = self.notified.iter().rev().filter(|_| context.phase.live);
+        let (rung, highest) = falling.find(|(rung, _)| is_for_owner(**rung))?;
         let to = book.of_owner(room.state.owner.as_ref()?);
         let since = context.phase.since.max(room.included_since);
         if highest.reached.contains(&to) || since.is_some_and(|since| highest.due_at < since) {
             return None;
         }
-        Some(Handover { rung: highest.rung, severity: highest.severity, to })
+        Some(Handover { rung: *rung, severity: highest.severity, to })
     }
 }

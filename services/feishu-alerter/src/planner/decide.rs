@@ -22,7 +22,7 @@ use store::sqlx::PgConnection;
 
 use crate::address_book::{self, AddressBook};
 use crate::content::card::CardState;
-use crate::content::status::{as_json, status_at};
+use crate::content::status::{Readers, as_json, status_at};
 use crate::content::subject::is_unverified;
 use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
@@ -106,14 +106,19 @@ impl Decider {
             self.make(connection, &known, &due).await?;
             // Passed, with a card or without one: the next look is for the rung after it.
             climb.deal_with(due.rung);
-        } else if let Some(handover) = climb.handover(&room, context, book) {
+        } else if let Some(handover) = climb.handover(&room, deadlines.ladder, context, book) {
             known.hand_over(connection, &handover).await?;
         }
         let next = next_due(deadlines, view, climb.dealt_with());
         Ok(schedule::set_next_due(connection, id, next).await?)
     }
 
-    async fn make(&self, connection: &mut PgConnection, known: &Known<'_>, due: &Due) -> Result<(), Failure> {
+    async fn make(
+        &self,
+        connection: &mut PgConnection,
+        known: &Known<'_>,
+        due: &Due<'_>,
+    ) -> Result<(), Failure> {
         let book = known.book;
         let day = known.context.now.with_timezone(&known.context.rules().time_zone).date_naive();
         let owner = known.room.state.owner.as_ref();
@@ -124,23 +129,20 @@ impl Decider {
         let rehearsal = !known.context.phase.live;
         let room = &known.room.room;
         let public = book.public();
-        let Some(first) = to.first() else {
-            // Nobody to alert yet. The rung stays open, so that an owner assigned in the meantime gets its card at once.
-            // Whoever only assented waits for nothing that everybody should hear of.
-            if owner.is_none()
-                && known.wait.kind != WaitKind::Soft
-                && !notifications::asked_for_owner(connection, room, day, rehearsal).await?
-            {
-                let new = known.of_rung(due.rung, due.severity, &public);
-                let new = NewNotification { step: Step::OwnerMissing(day), ask_day: Some(day), ..new };
-                known.insert(connection, new).await?;
-            }
-            return Ok(());
-        };
-        notifications::supersede(connection, &known.wait.id).await?;
+        // Nobody to alert yet: the rung stays open, so that an owner assigned in the meantime gets its card at once.
+        if !to.is_empty() {
+            notifications::supersede(connection, &known.wait.id).await?;
+        }
         // Only now: what was superseded has asked nobody.
         let ask =
             owner.is_none() && !notifications::asked_for_owner(connection, room, day, rehearsal).await?;
+        // Whoever only assented waits for nothing that everybody should hear of.
+        if ask && !to.contains(&public) && known.wait.kind != WaitKind::Soft {
+            let new = known.of_rung(due.rung, due.severity, &public);
+            let new = NewNotification { step: Step::OwnerMissing(day), ask_day: Some(day), ..new };
+            known.insert(connection, new).await?;
+        }
+        let Some(first) = to.first() else { return Ok(()) };
         for rung in &due.superseded {
             known.insert_superseded(connection, due, *rung, first).await?;
         }
@@ -197,7 +199,7 @@ impl<'k> Known<'k> {
     async fn insert_superseded(
         &self,
         connection: &mut PgConnection,
-        due: &Due,
+        due: &Due<'_>,
         rung: RungId,
         to: &Address,
     ) -> Result<(), Failure> {
@@ -207,7 +209,11 @@ impl<'k> Known<'k> {
     }
 
     /// For whoever asks why no card came.
-    async fn note_skipped(&self, connection: &mut PgConnection, skipped: &Skipped) -> Result<(), Failure> {
+    async fn note_skipped(
+        &self,
+        connection: &mut PgConnection,
+        skipped: &Skipped<'_>,
+    ) -> Result<(), Failure> {
         let Skipped { step, reason, .. } = *skipped;
         let nobody = address_book::feishu_chat(NOBODY);
         let new = self.of_rung(step.rung, step.severity, &nobody);
@@ -225,8 +231,9 @@ impl<'k> Known<'k> {
     async fn store(&self, connection: &mut PgConnection, new: &NewNotification<'_>) -> Result<(), Failure> {
         let waiting = CardState::waiting(self.unverified, None);
         let only_asks = new.ask_day.is_some() && new.step.rung().is_none();
-        let owner = self.room.state.owner.as_ref();
-        let shown = status_at(waiting, owner, new.to, only_asks, self.book)
+        let ladder = self.context.rules().ladder(self.wait.kind, self.room.view());
+        let readers = Readers { owner: self.room.state.owner.as_ref(), ladder, book: self.book };
+        let shown = status_at(waiting, readers, new.to, only_asks)
             .with(self.actions.said(), self.actions.snoozes(new.to));
         let wanted = as_json(&shown)?;
         notifications::insert(connection, new, &wanted, self.context.now).await?;
@@ -237,7 +244,7 @@ impl<'k> Known<'k> {
     where
         'k: 'n,
     {
-        let deadlines = self.context.rules().deadlines(self.wait.kind, self.room.state.stage);
+        let deadlines = self.context.rules().deadlines(self.wait.kind, self.room.view());
         let due_at = deadlines.of(&WaitView::from(self.wait), rung);
         NewNotification {
             room: Some(&self.room.room),

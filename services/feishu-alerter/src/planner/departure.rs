@@ -36,7 +36,7 @@ pub async fn insert_cards(
         }
         let subject = Subject::Departure(absence.entry.clone());
         let owner = room.state.owner.as_ref();
-        for to in book.of_audience(owner, Audience::OwnerAndPublic) {
+        for to in book.of_audience(owner, &[Audience::Owner, Audience::Public]) {
             let new = NewNotification {
                 room: Some(&room.room),
                 status: if phase.live { InitialStatus::Pending } else { InitialStatus::Rehearsed },

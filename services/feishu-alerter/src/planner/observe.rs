@@ -9,7 +9,7 @@ use domain::gap::CoverageGaps;
 use domain::id::{RoomKey, WaitId};
 use domain::ladder::next_due;
 use domain::notification::Subject;
-use domain::rules::Rules;
+use domain::rules::{RoomView, Rules};
 use runtime::telemetry::chain;
 use runtime::{Changes, Context};
 use store::alerts::changes::{self, Made, Wanted};
@@ -22,7 +22,7 @@ use store::sqlx::PgConnection;
 
 use crate::address_book::AddressBook;
 use crate::content::card::CardState;
-use crate::content::status::{HighestCards, Successions, card_state, status_at};
+use crate::content::status::{HighestCards, Readers, Successions, card_state, status_at};
 use crate::content::subject::{absence, departure_state};
 use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
@@ -163,7 +163,7 @@ async fn planned(
         let (deadlines, view) = context.of(&stored, room);
         let next = next_due(deadlines, view, climb.dealt_with());
         // Whoever owns the room since does not wait for the next rung, which may never come.
-        let handed_over = climb.handover(room, context, book).map(|_| now);
+        let handed_over = climb.handover(room, deadlines.ladder, context, book).map(|_| now);
         let next_due_at = handed_over.into_iter().chain(next).min();
         Some(Planned { next_due_at, room: stored.room, wait: stored.wait.id })
     });
@@ -196,7 +196,9 @@ async fn wanted(
         let calendar = rules.calendar(stored.wait.stage_counted(current));
         let status = card_state(stored, excluded, unverified, calendar, now);
         let owner = room.and_then(|room| room.state.owner.as_ref());
-        let state = status_at(status, owner, &card.to, card.only_asks, book);
+        let view = room.map_or(RoomView::of_stage(current), Room::view);
+        let readers = Readers { owner, ladder: rules.ladder(stored.wait.kind, view), book };
+        let state = status_at(status, readers, &card.to, card.only_asks);
         let state = match actions.get(&stored.wait.id) {
             Some(actions) => state.with(actions.said(), actions.snoozes(&card.to)),
             None => state,

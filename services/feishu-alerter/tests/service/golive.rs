@@ -111,7 +111,8 @@ async fn a_rung_that_new_rules_put_into_the_past_is_skipped_and_one_that_is_late
     alerter.stop().await?;
     scene.advance(3);
     let rungs = &mut scene.stack.config.rules.ladders.pre_sales.rungs;
-    let new = domain::rules::Rung { after: Span::seconds(360), severity: Severity::Green, ..rungs[0] };
+    let new =
+        domain::rules::Rung { after: Span::seconds(360), severity: Severity::Green, ..rungs[0].clone() };
     rungs.insert(1, new);
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     let alerter = scene.alerter().await?;
@@ -207,7 +208,8 @@ async fn a_room_that_is_handed_over_climbs_the_other_ladder_from_then_on() -> Re
     let mut scene = Scene::start().await?;
     let rungs = &mut scene.stack.config.rules.ladders.after_sales.rungs;
     rungs[0].after = Span::seconds(420);
-    rungs[1] = domain::rules::Rung { after: Span::seconds(540), severity: Severity::Violet, ..rungs[1] };
+    rungs[1] =
+        domain::rules::Rung { after: Span::seconds(540), severity: Severity::Violet, ..rungs[1].clone() };
     scene.stack.apply_rules(TimeDelta::days(400)).await?;
     let alerter = scene.alerter().await?;
     scene.asks("r1", WANG).await?;

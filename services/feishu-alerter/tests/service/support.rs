@@ -25,6 +25,10 @@ pub const TO_WANG: &str = "oc_wang";
 pub const TO_LI: &str = "oc_li";
 /// The chat that everybody reads.
 pub const TO_ALL: &str = "oc_public";
+/// The private chat of 周经理, as far as a test gives it to them.
+pub const TO_MANAGER: &str = "oc_manager";
+/// A chat that only rules of a test name.
+pub const TO_DUTY: &str = "oc_duty";
 /// 周经理, who presses buttons.
 pub const MANAGER: &str = "ou_manager";
 /// In the place of a colour, for a card that shrank to a line.
@@ -151,7 +155,7 @@ impl Scene {
         let clock = stack.clock.clone();
         let app = AppSpec { app_id: "cli_test".into(), app_secret: "secret".into() };
         let mut config = FeishuConfig::new(Arc::new(move || clock.now()), app);
-        config.chats = [TO_WANG, TO_LI, TO_ALL].map(chat).to_vec();
+        config.chats = [TO_WANG, TO_LI, TO_ALL, TO_MANAGER, TO_DUTY].map(chat).to_vec();
         let name = "周经理".to_owned();
         config.people = vec![PersonSpec {
             open_id: MANAGER.into(),

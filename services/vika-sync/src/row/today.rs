@@ -147,7 +147,7 @@ fn next_change(facts: &Facts<'_>, open: &Wait) -> Option<Timestamp> {
 }
 
 fn deadlines<'a>(facts: &Facts<'a>, open: &Wait) -> Deadlines<'a> {
-    facts.rules.deadlines(open.kind, facts.room.state.stage)
+    facts.rules.deadlines(open.kind, facts.room.view())
 }
 
 /// Working time that counts for the level of a wait.

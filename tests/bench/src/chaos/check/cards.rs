@@ -143,7 +143,7 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
         let since =
             [Some(alarm_since), stored.rejudged_at, room.state.stage_since].into_iter().max().flatten();
-        let deadlines = scene.world.config.rules.deadlines(wait.kind, room.state.stage);
+        let deadlines = scene.world.config.rules.deadlines(wait.kind, room.view());
         let passed = steps(deadlines.ladder).filter(|step| {
             let deadline = deadlines.of(&WaitView::from(wait), step.rung);
             since.is_some_and(|since| deadline >= since) && deadline + GRACE <= now

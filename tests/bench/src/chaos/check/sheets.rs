@@ -134,7 +134,7 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
     let last = state.gravest().or_else(|| live.last().copied());
     let reason = wording::reason(state, live.iter().copied());
     let level = state.gravest().and_then(|open| {
-        let deadlines = scene.world.config.rules.deadlines(open.kind, state.stage);
+        let deadlines = scene.world.config.rules.deadlines(open.kind, room.view());
         let ladder = deadlines.ladder;
         let waited = deadlines.elapsed(&WaitView::from(open), scene.world.clock.now());
         let waited = u64::try_from(waited.num_seconds()).unwrap_or_default();
