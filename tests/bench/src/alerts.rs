@@ -89,7 +89,7 @@ impl Stage {
             sheets: json!({}),
         };
         let mut config = company::configuration(&local, &addresses)?;
-        let ladder = json!({ "rungs": [{ "after": format!("{}h", RUNG.num_hours()), "colour": "red", "audience": "owner" }] });
+        let ladder = json!({ "rungs": [{ "after": format!("{}h", RUNG.num_hours()), "colour": "red", "audience": ["owner"] }] });
         config["rules"]["ladders"]["pre_sales"] = ladder.clone();
         config["rules"]["ladders"]["after_sales"] = ladder;
         let now = clock.now();
@@ -193,7 +193,7 @@ impl Stage {
         sqlx::query(
             "with chosen as (
                  select wait, $1 + (row_number() over () - 1) * $2 * interval '1 microsecond' as due
-                 from (select wait from alert_schedule where next_due_at > $1 + interval '1 hour' limit $3) as some
+                 from (select wait from alert_schedule where next_due_at > $1 + interval '1 hour' limit $3) as later
              ), opened as (
                  update waits set opened_at = due - $4 * interval '1 second' from chosen where waits.wait = chosen.wait
              )

@@ -238,18 +238,19 @@ impl Stage {
 
     /// Nothing is left to do, nothing was found to be otherwise than the mirrors say, and no service ended.
     async fn check_quiet(&self, rooms: usize) -> Result<()> {
-        let (mirrored, drifted, cards): (i64, i64, i64) = sqlx::query_as(
+        let (mirrored, drifted, cards): (i64, i64, String) = sqlx::query_as(
             "select (select count(*) from rooms join vika_sync_rows using (room, version)),
                     (select count(*) from vika_sync_rows where refusals > 0 or version < 0),
-                    (select count(*) from notifications where subject_kind <> 'alarm')",
+                    (select coalesce(string_agg(distinct concat_ws(' ', subject_kind, step, state), ', '), '')
+                     from notifications where subject_kind <> 'alarm')",
         )
         .fetch_one(&self.admin)
         .await?;
         let mirrored = usize::try_from(mirrored)?;
         ensure!(mirrored == 2 * rooms, "{mirrored} rows are up to date, of {} in both sheets", 2 * rooms);
         ensure!(
-            drifted == 0 && cards == 0,
-            "{drifted} rows differ, {cards} cards of waits or lists were made"
+            drifted == 0 && cards.is_empty(),
+            "{drifted} rows differ, and notifications were made: {cards}"
         );
         for service in &self.services {
             service.restart_ended()?;

@@ -51,6 +51,11 @@ pub async fn rooms_with_waits(connection: &mut PgConnection) -> Result<Vec<Strin
     sqlx::query_scalar!("select distinct room from alert_schedule order by room").fetch_all(connection).await
 }
 
+/// When the next card of all is due; in the past if it is still to be decided. `None`: none is, as things stand.
+pub async fn next_due(connection: &mut PgConnection) -> Result<Option<Timestamp>, sqlx::Error> {
+    sqlx::query_scalar!("select min(next_due_at) from alert_schedule").fetch_one(connection).await
+}
+
 /// Those of these rooms (keys in text form) that were not taken in with at least this version, without those that are
 /// deferred. It reads these and no others.
 pub async fn unobserved(

@@ -10,6 +10,7 @@ mod unanswered;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::Timestamp;
 use runtime::telemetry::chain;
 use runtime::{Changes, Context};
 use store::alerts::{schedule, sending};
@@ -82,22 +83,35 @@ pub async fn run(
         known: false,
     };
     while !shutdown.requested() {
-        match planner.look().await {
-            Ok(()) => planner.ctx.health.beat("plan"),
+        let pause = match planner.look().await {
+            Ok(next) => {
+                planner.ctx.health.beat("plan");
+                planner.pause(next)
+            }
             Err(failure) => {
                 tracing::warn!(error = chain(&failure), "alerts are looked for again in a second");
+                TICK
             }
-        }
+        };
         made.notify_one();
         tokio::select! {
             () = changed.notified() => {}
-            _ = shutdown.sleep(TICK) => {}
+            _ = shutdown.sleep(pause) => {}
         }
     }
 }
 
 impl Planner {
-    async fn look(&mut self) -> Result<(), Failure> {
+    /// Until the next look: to the moment at which the next card is due, so that none waits for a tick. One that is due
+    /// already was held back or deferred.
+    fn pause(&self, next: Option<Timestamp>) -> Duration {
+        let clock = &self.ctx.clock;
+        let until = next.and_then(|next| (next - clock.now()).to_std().ok()).filter(|until| !until.is_zero());
+        until.map_or(TICK, |until| clock.real(until).min(TICK))
+    }
+
+    /// Gives when the next card is due.
+    async fn look(&mut self) -> Result<Option<Timestamp>, Failure> {
         let Self { ctx, rules, pending, .. } = &*self;
         if !self.known {
             // Since the last run the configuration may have named another public chat.
@@ -118,6 +132,6 @@ impl Planner {
             self.decider.run(&self.ctx, &self.rules).await?;
             self.mornings.run(&self.ctx, &self.rules).await?;
         }
-        Ok(())
+        Ok(schedule::next_due(&mut *self.ctx.db.acquire().await?).await?)
     }
 }

@@ -241,7 +241,7 @@ fn decided(
         let wait = &stored.wait;
         let Some(room) = rooms.get(&stored.room.to_string()) else { continue };
         let ended = wait.outcome.as_ref().map_or(now, |outcome| outcome.at);
-        let deadlines = world.config.rules.deadlines(wait.kind, room.state.stage);
+        let deadlines = world.config.rules.deadlines(wait.kind, room.view());
         let view = WaitView::from(wait);
         let passed = steps(deadlines.ladder)
             .filter(|step| plan.seen(deadlines.of(&view, step.rung)) + GRACE <= ended)

@@ -132,8 +132,9 @@ fn contact(owner: usize) -> String {
 
 /// The rules of the run: short ladders, since every second of its clock is paid for.
 pub fn rules() -> Value {
-    let rung = |after: &str, colour: &str, audience: &str| json!({ "after": after, "colour": colour, "audience": audience });
-    let request = json!({ "rungs": [rung("5m", "yellow", "owner"), rung("10m", "red", "owner_and_public")] });
+    let rung = |after: &str, colour: &str, audience: &[&str]| json!({ "after": after, "colour": colour, "audience": audience });
+    let request =
+        json!({ "rungs": [rung("5m", "yellow", &["owner"]), rung("10m", "red", &["owner", "public"])] });
     let roster = (0..OWNERS).map(|owner| {
         json!({
             "name": format!("样员{owner}"), "team": "pre_sales", "contacts": [format!("{SOURCE}:{}", contact(owner))],
@@ -149,8 +150,8 @@ pub fn rules() -> Value {
         "ladders": {
             "pre_sales": request,
             "after_sales": request,
-            "soft": { "rungs": [rung("6m", "blue", "owner")] },
-            "promise": { "rungs": [rung("6m", "yellow", "owner"), rung("12m", "orange", "owner_and_public")] }
+            "soft": { "rungs": [rung("6m", "blue", &["owner"])] },
+            "promise": { "rungs": [rung("6m", "yellow", &["owner"]), rung("12m", "orange", &["owner", "public"])] }
         }
     })
 }
