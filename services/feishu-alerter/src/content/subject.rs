@@ -80,8 +80,9 @@ impl Subject {
     pub fn shown_by(&self, card: &Notification, book: AddressBook<'_>, now: Timestamp) -> CardState {
         let owner = self.room.state.owner.as_ref();
         match &self.detail {
-            SubjectDetail::Wait { actions, .. } => {
+            SubjectDetail::Wait { actions, stored, .. } => {
                 status_at(self.state(now), owner, &card.to, card.only_asks(), book)
+                    .beside(self.room.state.beside(&stored.wait))
                     .with(actions.said(), actions.snoozes(&card.to))
             }
             SubjectDetail::Departure(_) => self.state(now),

@@ -159,6 +159,9 @@ async fn planned(
     let mut climbs = climbs(connection, &ids).await?;
     let planned = open.into_iter().filter_map(|stored| {
         let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
+        if !room.state.climbs(&stored.wait) {
+            return None;
+        }
         let climb = climbs.remove(&stored.wait.id).unwrap_or_default();
         let (deadlines, view) = context.of(&stored, room);
         let next = next_due(deadlines, view, climb.dealt_with());
@@ -197,6 +200,7 @@ async fn wanted(
         let status = card_state(stored, excluded, unverified, calendar, now);
         let owner = room.and_then(|room| room.state.owner.as_ref());
         let state = status_at(status, owner, &card.to, card.only_asks, book);
+        let state = state.beside(room.map_or(0, |room| room.state.beside(&stored.wait)));
         let state = match actions.get(&stored.wait.id) {
             Some(actions) => state.with(actions.said(), actions.snoozes(&card.to)),
             None => state,
