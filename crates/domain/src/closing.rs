@@ -153,6 +153,8 @@ pub enum Verdict {
         #[serde(default, skip_serializing_if = "Manner::is_courtesy")]
         manner: Manner,
     },
+    /// It mentions other customers, and nobody else.
+    ToCustomersNothing,
     /// A red packet or a transfer, which is its own message.
     MoneyNothing {
         /// Which of the two.
@@ -184,6 +186,7 @@ impl Verdict {
             Self::Assents { .. } => Some(WaitKind::Soft),
             Self::Promised { .. } => Some(WaitKind::Promise),
             Self::ClosingNothing { .. }
+            | Self::ToCustomersNothing
             | Self::MoneyNothing { .. }
             | Self::StickerNothing
             | Self::EmptyNothing
@@ -198,9 +201,10 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// Whether a question of staff stands open after it: the customer only said that they would see to it.
+    /// Whether a question of staff stands open after it: the customer only said that they would see to it, or spoke to
+    /// other customers.
     pub const fn leaves_question(&self) -> bool {
-        matches!(self, Self::ClosingNothing { manner: Manner::OwnMove, .. })
+        matches!(self, Self::ClosingNothing { manner: Manner::OwnMove, .. } | Self::ToCustomersNothing)
     }
 }
 

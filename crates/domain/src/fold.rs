@@ -6,6 +6,8 @@
 
 mod folder;
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -13,13 +15,14 @@ use crate::Timestamp;
 use crate::assignment::{Candidates, Origin};
 use crate::closing::{Invitations, Verdict};
 use crate::fold::folder::Folder;
-use crate::id::{StaffName, WaitId};
+use crate::id::{PersonKey, StaffName, WaitId};
 use crate::nature::Ignored;
 use crate::presence::{Absence, Presence};
 use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
 use crate::timeline::capture::CaptureProgress;
 use crate::timeline::{Entry, Position};
+use crate::turn::{Customer, Speakers};
 use crate::wait::{Supersession, Wait, WaitKind};
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
@@ -42,6 +45,15 @@ pub struct FoldState {
     /// The waits that are open, in order of opening.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<Wait>,
+    /// Of promises to several customers: to whom else they were made who has nothing yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub promised: BTreeMap<WaitId, Vec<Customer>>,
+    /// Who spoke here.
+    #[serde(default, skip_serializing_if = "Speakers::is_empty")]
+    pub speakers: Speakers,
+    /// A customer has spoken since staff spoke to customers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub customer_spoke: bool,
     /// The staff messages since the last customer message contained a question.
     pub staff_question: bool,
     /// Since then they named several things to choose from.
@@ -159,7 +171,29 @@ pub fn fold<'e>(
 }
 
 impl FoldState {
-    /// The open wait of staff's turn, or else the oldest promise: what a room is shown by.
+    /// The request of the customer who has waited longest, and those of the others who wait, in order of opening.
+    pub fn requests(&self) -> Option<(&Wait, Vec<&Wait>)> {
+        let mut requests = self.open.iter().filter(|wait| wait.kind == WaitKind::Request);
+        Some((requests.next()?, requests.collect()))
+    }
+
+    /// Whether cards are due for an open wait. Of several customers who wait it is the one who has waited longest whose
+    /// cards say that others do; when that one is answered, the next has a turn.
+    pub fn climbs(&self, wait: &Wait) -> bool {
+        let first = self.open.iter().find(|open| open.kind == WaitKind::Request);
+        wait.kind != WaitKind::Request || first.is_none_or(|first| first.id == wait.id)
+    }
+
+    /// How many customers wait for a reply besides the one who waits for that.
+    pub fn beside(&self, wait: &Wait) -> usize {
+        let request = |open: &&Wait| open.kind == WaitKind::Request;
+        if wait.kind != WaitKind::Request {
+            return 0;
+        }
+        self.open.iter().filter(request).filter(|open| open.id != wait.id).count()
+    }
+
+    /// The open wait of staff's turn, of several the oldest, or else the oldest promise: what a room is shown by.
     pub fn gravest(&self) -> Option<&Wait> {
         let asked = |wait: &&Wait| wait.kind == WaitKind::Request;
         let promised = |wait: &&Wait| wait.kind == WaitKind::Promise;
@@ -208,23 +242,29 @@ pub struct LiveWait {
     pub opened: Position,
     /// What is waited for.
     pub kind: WaitKind,
+    /// Who waits.
+    pub customer: PersonKey,
 }
 
 /// What becomes of the stored live waits of a stretch after it was folded again: those that are gone, with what supersedes them.
 ///
 /// `old_live` holds the waits opened after the state that the fold started from. A turn takes the place of a turn and a
-/// promise that of a promise, where there is one.
+/// promise that of a promise, where there is one; of several the same customer's.
 pub fn reconcile(old_live: &[LiveWait], new: &[FoldedWait]) -> Vec<(WaitId, Supersession)> {
     old_live
         .iter()
         .filter(|old| new.iter().all(|folded| folded.wait.id != old.id))
-        .map(|LiveWait { id, opened, kind }| {
+        .map(|LiveWait { id, opened, kind, customer }| {
             // Of its own sort: the rungs of a request would count as those of a promise.
             let covers = |folded: &&FoldedWait| {
                 folded.contains(opened) && folded.wait.kind.is_turn() == kind.is_turn()
             };
-            let heir =
-                new.iter().find(|folded| folded.took_over.contains(id)).or_else(|| new.iter().find(covers));
+            let theirs = |folded: &&FoldedWait| folded.wait.customer == *customer && covers(folded);
+            let heir = new
+                .iter()
+                .find(|folded| folded.took_over.contains(id))
+                .or_else(|| new.iter().find(theirs))
+                .or_else(|| new.iter().find(covers));
             let fate = heir.map_or(Supersession::Void, |heir| Supersession::ReplacedBy(heir.wait.id.clone()));
             (id.clone(), fate)
         })

@@ -30,6 +30,7 @@ pub mod secret;
 pub mod span;
 mod text;
 pub mod timeline;
+pub mod turn;
 pub mod wait;
 pub mod wording;
 

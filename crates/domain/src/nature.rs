@@ -51,6 +51,8 @@ pub enum Ignored {
     AutoReply,
     /// Staff speak to everybody in the room and ask nothing.
     Broadcast,
+    /// Staff speak to colleagues alone: it is in the counts of messages, and answers nobody. See [`crate::turn`].
+    ToColleagues,
 }
 
 impl Nature {

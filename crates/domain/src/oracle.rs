@@ -3,15 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "for tests: an entry that is asked about as a message is one")]
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 use crate::closing::{Before, Class, Invitations, Manner, Verdict, judge};
-use crate::id::{EntryId, StaffName, WaitId};
+use crate::id::{EntryId, PersonKey, StaffName, WaitId};
 use crate::message::MessageKind;
 use crate::nature::Nature;
 use crate::role::{Role, role_of};
 use crate::rules::{AnsweredBy, Rules, Stage, Team};
-use crate::timeline::{Body, CancelKind, Entry, Message, Position};
+use crate::timeline::{About, Body, CancelKind, Entry, Message, Position};
 use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// A room as the definitions describe it.
@@ -19,6 +20,16 @@ pub struct Oracle<'a> {
     rules: &'a Rules,
     entries: Vec<Entry>,
     recalls: HashMap<EntryId, Position>,
+    /// What was found out of entries before. The definitions lean on each other: without it nobody could wait for an end.
+    known: RefCell<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    kinds: HashMap<usize, Option<WaitKind>>,
+    turns: HashMap<usize, Vec<usize>>,
+    closes: HashMap<usize, bool>,
+    promises: HashMap<usize, Vec<usize>>,
 }
 
 impl<'a> Oracle<'a> {
@@ -54,15 +65,13 @@ impl<'a> Oracle<'a> {
                 recalls.entry(EntryId::from(target)).or_insert_with(|| entry.position.clone());
             }
         }
-        Self { rules, entries, recalls }
+        Self { rules, entries, recalls, known: RefCell::default() }
     }
 
     /// The live waits, in order of opening.
     pub fn waits(&self) -> Vec<Wait> {
         (0..self.entries.len())
-            .filter_map(|i| {
-                self.answered_wait(i).or_else(|| self.withdrawn_wait(i)).or_else(|| self.promise(i))
-            })
+            .filter_map(|i| self.turn(i).or_else(|| self.withdrawn_wait(i)).or_else(|| self.promise(i)))
             .collect()
     }
 
@@ -114,20 +123,97 @@ impl<'a> Oracle<'a> {
     fn standing_words(&self, i: usize) -> impl Iterator<Item = &Message> {
         let turn = (0..i).rev().find(|j| self.said_by_customer(*j) && !self.leaves_question(*j));
         let since = turn.map_or(0, |turn| turn + 1);
-        (since..i).filter(|j| self.staff(*j)).filter_map(|j| self.message(j))
+        (since..i).filter(|j| self.speaks_to_customers(*j)).filter_map(|j| self.message(j))
     }
 
-    /// Said while nobody waits, and no more than that the customer sees to it.
+    /// Said while nobody waits, and no more than that the customer sees to it, or said to other customers.
     fn leaves_question(&self, i: usize) -> bool {
         let own_move = self
             .message(i)
             .is_some_and(|m| matches!(&m.features.class, Class::Closing { manner: Manner::OwnMove, .. }));
-        own_move && self.quiet(i)
+        (own_move || self.is_among_customers(i)) && self.quiet(i)
+    }
+
+    /// Whether somebody who is mentioned or quoted in an entry is a customer, or one of us; `None`: nobody knows.
+    fn is_customer(&self, i: usize, key: &PersonKey) -> Option<bool> {
+        if self.turns(i).iter().any(|k| self.sender(*k) == key) {
+            return Some(true);
+        }
+        let on_roster = self.rules.roster.iter().any(|entry| entry.contacts.contains(key));
+        if on_roster || self.rules.bots.contains(key) {
+            return Some(false);
+        }
+        let spoke = |j: &usize| (self.staff(*j) || self.said_by_customer(*j)) && self.sender(*j) == key;
+        (0..i).rev().find(spoke).map(|j| self.said_by_customer(j))
+    }
+
+    /// Whom an entry quotes, if that is a customer.
+    fn quotes(&self, i: usize) -> Option<PersonKey> {
+        let quote = self.message(i)?.quote.as_ref()?;
+        let opening = self.turns(i).into_iter().find(|k| {
+            let opening = &self.message(*k).unwrap().key;
+            opening.source == self.message(i).unwrap().key.source && quote.id.as_ref() == Some(&opening.id)
+        });
+        if let Some(opening) = opening {
+            return Some(self.sender(opening).clone());
+        }
+        // By the name that everybody bore when they spoke last.
+        let speakers = (0..i).filter(|j| self.staff(*j) || self.said_by_customer(*j));
+        let names: HashMap<&PersonKey, &str> =
+            speakers.map(|j| (self.sender(j), self.message(j).unwrap().sender.name.as_str())).collect();
+        let roster = self.rules.roster.iter();
+        let off_roster = |key: &PersonKey| !roster.clone().any(|entry| entry.contacts.contains(key));
+        let bearers: Vec<&PersonKey> = names
+            .into_iter()
+            .filter(|(key, name)| *name == quote.who && off_roster(key))
+            .map(|(key, _)| key)
+            .collect();
+        let is_staff = self.rules.roster.iter().any(|entry| entry.name.0 == quote.who);
+        match &*bearers {
+            [only] if !is_staff && self.is_customer(i, only) == Some(true) => Some((*only).clone()),
+            _ => None,
+        }
+    }
+
+    /// The customers whom an entry mentions or quotes.
+    fn customers_addressed(&self, i: usize) -> HashSet<PersonKey> {
+        let Some(message) = self.message(i) else { return HashSet::new() };
+        if message.nature == Nature::ToEverybody {
+            return HashSet::new();
+        }
+        let mentioned = message.mentions.iter().filter(|key| self.is_customer(i, key) == Some(true)).cloned();
+        mentioned.chain(self.quotes(i)).collect()
+    }
+
+    /// Words of staff that are not for colleagues alone.
+    fn speaks_to_customers(&self, i: usize) -> bool {
+        let to_colleagues = || {
+            let message = self.message(i).unwrap();
+            let ours = message.mentions.iter().all(|key| self.is_customer(i, key) == Some(false));
+            message.nature != Nature::ToEverybody
+                && !message.mentions.is_empty()
+                && ours
+                && self.customers_addressed(i).is_empty()
+        };
+        self.staff(i) && !to_colleagues()
+    }
+
+    /// Words of a customer that mention other customers alone.
+    fn is_among_customers(&self, i: usize) -> bool {
+        self.customer(i)
+            && self.message(i).is_some_and(|m| {
+                let among = m.mentions.iter().all(|key| self.is_customer(i, key) == Some(true));
+                m.nature != Nature::ToEverybody && !m.mentions.is_empty() && among
+            })
+    }
+
+    fn sender(&self, i: usize) -> &PersonKey {
+        &self.message(i).unwrap().sender.key
     }
 
     /// What staff invited to in the messages between which no customer spoke, the last such ones.
     fn invites_before(&self, i: usize) -> Invitations {
-        let speakers = || (0..i).rev().filter(|j| self.staff(*j) || self.said_by_customer(*j));
+        let speakers = || (0..i).rev().filter(|j| self.speaks_to_customers(*j) || self.said_by_customer(*j));
         let last = speakers().skip_while(|j| self.customer(*j)).take_while(|j| self.staff(*j));
         let mut invites = Invitations::default();
         last.filter_map(|j| self.message(j)).for_each(|m| invites |= m.features.invites);
@@ -150,7 +236,14 @@ impl<'a> Oracle<'a> {
     /// Which wait a customer message opens if nobody waits.
     fn kind(&self, i: usize) -> Option<WaitKind> {
         let message = self.message(i).filter(|_| self.customer(i))?;
-        judge(&message.features, message.kind, self.before(i)).wait()
+        let known = self.known.borrow().kinds.get(&i).copied();
+        known.unwrap_or_else(|| {
+            let among = self.is_among_customers(i);
+            let judged = || judge(&message.features, message.kind, self.before(i)).wait();
+            let kind = if among { None } else { judged() };
+            self.known.borrow_mut().kinds.insert(i, kind);
+            kind
+        })
     }
 
     /// More than a word of assent, and not taken back.
@@ -158,15 +251,37 @@ impl<'a> Oracle<'a> {
         self.recall(i).is_none() && self.kind(i) == Some(WaitKind::Request)
     }
 
-    fn stands_and_asks(&self, i: usize) -> bool {
-        self.recall(i).is_none() && self.asks(i)
+    /// Whether it ends something that may be open.
+    fn closes(&self, i: usize) -> bool {
+        let known = self.known.borrow().closes.get(&i).copied();
+        known.unwrap_or_else(|| {
+            let closes = match &self.entries[i].body {
+                Body::Cancel(_) => true,
+                Body::AccountLeft(_) => !self.observed(i + 1),
+                _ => self.speaks_to_customers(i) && self.counts_as_reply(i),
+            };
+            self.known.borrow_mut().closes.insert(i, closes);
+            closes
+        })
     }
 
-    fn closes(&self, i: usize) -> bool {
+    /// Whether it ends what a customer asked at `k`.
+    fn ends_turn(&self, k: usize, i: usize) -> bool {
+        let becomes_request = self.kind(k) == Some(WaitKind::Soft) && self.stands_as_request(i);
+        becomes_request || self.closes(i) && self.is_for(i, k)
+    }
+
+    /// Whether a reply, or the end of something, is for the customer who asked at `k`.
+    fn is_for(&self, i: usize, k: usize) -> bool {
         match &self.entries[i].body {
-            Body::Cancel(_) => true,
-            Body::AccountLeft(_) => !self.observed(i + 1),
-            _ => self.staff(i) && self.counts_as_reply(i),
+            Body::Cancel(cancel) => {
+                cancel.about.as_ref().is_none_or(|about| *about == About::Turn(self.sender(k).clone()))
+            }
+            Body::AccountLeft(_) => true,
+            _ => {
+                let to = self.customers_addressed(i);
+                to.is_empty() || to.contains(self.sender(k))
+            }
         }
     }
 
@@ -191,7 +306,7 @@ impl<'a> Oracle<'a> {
 
     /// A reply that says no more than that an answer will follow.
     fn holds(&self, i: usize) -> bool {
-        self.staff(i)
+        self.speaks_to_customers(i)
             && self.counts_as_reply(i)
             && self.message(i).is_some_and(|m| m.features.holding.is_some())
     }
@@ -204,23 +319,48 @@ impl<'a> Oracle<'a> {
                 .is_some_and(|m| matches!(m.features.class, Class::LoneSticker { .. } | Class::Empty))
     }
 
-    /// What ends a promise: whatever ends a wait, but for another holding reply, and one that says nothing.
-    fn ends_promise(&self, i: usize) -> bool {
-        self.closes(i) && !self.holds(i) && !self.says_nothing(i)
+    /// Whether it ends what was promised at `p` to the customer who had asked at `k`: whatever ends a wait of theirs, but for
+    /// another holding reply, and one that says nothing.
+    fn ends_promise(&self, p: usize, k: usize, i: usize) -> bool {
+        let promise = || WaitId::from(&self.message(p).unwrap().key);
+        match &self.entries[i].body {
+            Body::Cancel(cancel) => {
+                cancel.about.as_ref().is_none_or(|about| *about == About::Promise(promise()))
+            }
+            _ => self.closes(i) && self.is_for(i, k) && !self.holds(i) && !self.says_nothing(i),
+        }
     }
 
-    /// A promise: a holding reply to somebody who waits, while no other promise is to be kept.
-    fn promise(&self, i: usize) -> Option<Wait> {
-        let promises = |j: usize| self.holds(j) && !self.quiet(j);
-        let since = (0..i).rev().find(|j| self.ends_promise(*j)).map_or(0, |end| end + 1);
-        if !promises(i) || (since..i).any(promises) {
-            return None;
+    /// What was asked that a holding reply promises to answer: all that it ends, but of those to whom an answer is promised.
+    fn promised(&self, p: usize) -> Vec<usize> {
+        if !self.holds(p) {
+            return Vec::new();
         }
-        let turn_since = (0..i).rev().find(|j| self.closes(*j)).map_or(0, |end| end + 1);
-        let turn = (turn_since..i)
-            .find(|j| self.stands_as_request(*j))
-            .or_else(|| (turn_since..i).find(|j| self.stands_and_asks(*j)))?;
-        let asked = &self.message(turn)?.sender;
+        if let Some(known) = self.known.borrow().promises.get(&p) {
+            return known.clone();
+        }
+        let is_owed = |customer: &PersonKey| {
+            (0..p).any(|q| {
+                let to = self.promised(q).into_iter().filter(|k| self.sender(*k) == customer);
+                to.into_iter().any(|k| !(q + 1..p).any(|i| self.ends_promise(q, k, i)))
+            })
+        };
+        let turns = self.turns(p).into_iter();
+        let found: Vec<usize> = turns.filter(|k| self.is_for(p, *k) && !is_owed(self.sender(*k))).collect();
+        self.known.borrow_mut().promises.insert(p, found.clone());
+        found
+    }
+
+    /// A promise: a holding reply to somebody who waits. It lasts until everybody to whom it was made has an answer, and is
+    /// told by whoever of them asked first and had none before its end.
+    fn promise(&self, i: usize) -> Option<Wait> {
+        let asked = self.promised(i);
+        let ends = asked.iter().map(|k| (i + 1..self.entries.len()).find(|j| self.ends_promise(i, *k, *j)));
+        let ends: Vec<Option<usize>> = ends.collect();
+        let end =
+            ends.iter().copied().reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)))?;
+        let last = ends.iter().position(|theirs| *theirs == end)?;
+        let asked = &self.message(asked[last])?.sender;
         let message = self.message(i)?;
         let opened = self.entries[i].position.clone();
         let (_, name) = role_of(self.rules, &message.sender);
@@ -245,7 +385,6 @@ impl<'a> Oracle<'a> {
             outcome: None,
             opened,
         };
-        let end = (i + 1..self.entries.len()).find(|j| self.ends_promise(*j));
         self.count(&mut wait, i, end);
         wait.outcome = end.map(|j| self.outcome(&wait, j));
         Some(wait)
@@ -301,14 +440,31 @@ impl<'a> Oracle<'a> {
         (owner.map(|entry| entry.name.clone()), stage)
     }
 
-    /// Whether nobody waits just before an entry: looking back, a close comes before any request.
+    /// Whether no customer waits for a reply just before an entry.
     fn quiet(&self, i: usize) -> bool {
-        (0..i).rev().find(|j| self.closes(*j) || self.stands_and_asks(*j)).is_none_or(|j| self.closes(j))
+        self.turns(i).is_empty()
     }
 
-    /// Whether nobody waits for more than a word just before an entry.
-    fn nothing_requested(&self, i: usize) -> bool {
-        (0..i).rev().find(|j| self.closes(*j) || self.stands_as_request(*j)).is_none_or(|j| self.closes(j))
+    /// Where the customers asked who wait for a reply just before an entry.
+    fn turns(&self, i: usize) -> Vec<usize> {
+        if let Some(known) = self.known.borrow().turns.get(&i) {
+            return known.clone();
+        }
+        let open = |k: &usize| self.begins_turn(*k) && !(k + 1..i).any(|j| self.ends_turn(*k, j));
+        let found: Vec<usize> = (0..i).filter(open).collect();
+        self.known.borrow_mut().turns.insert(i, found.clone());
+        found
+    }
+
+    /// A request of a customer who does not wait for another one, or a word of assent while nobody waits.
+    fn begins_turn(&self, i: usize) -> bool {
+        let asks =
+            || self.turns(i).iter().all(|k| self.ends_turn(*k, i) || self.sender(*k) != self.sender(i));
+        match self.kind(i).filter(|_| self.recall(i).is_none()) {
+            Some(WaitKind::Request) => asks(),
+            Some(_) => self.quiet(i),
+            None => false,
+        }
     }
 
     fn close_after(&self, i: usize) -> Option<usize> {
@@ -335,16 +491,12 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    fn answered_wait(&self, i: usize) -> Option<Wait> {
-        let begins = self.stands_and_asks(i) && self.quiet(i);
-        let follows = self.stands_as_request(i) && self.nothing_requested(i);
-        if !begins && !follows {
+    fn turn(&self, i: usize) -> Option<Wait> {
+        if !self.begins_turn(i) {
             return None;
         }
         let mut wait = self.wait(i);
-        let is_soft = wait.kind == WaitKind::Soft;
-        let ends = |j: &usize| self.closes(*j) || is_soft && self.stands_as_request(*j);
-        let close = (i + 1..self.entries.len()).find(ends);
+        let close = (i + 1..self.entries.len()).find(|j| self.ends_turn(i, *j));
         self.count(&mut wait, i, close);
         wait.outcome = close.map(|j| self.outcome(&wait, j));
         Some(wait)

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::closing::Features;
-use crate::id::{CommandId, EntryId, MessageKey, PersonKey, StaffName};
+use crate::id::{CommandId, EntryId, MessageKey, PersonKey, StaffName, WaitId};
 use crate::message::{MessageKind, Sender};
 use crate::nature::Nature;
 use crate::rules::Stage;
+use crate::wait::Wait;
 
 use self::capture::Captured;
 pub use self::capture::SourceTime;
@@ -131,9 +132,9 @@ pub struct Message {
     pub features: Features,
     /// What was seen in it that may make it change nothing.
     pub nature: Nature,
-    /// Whom it mentions. Kept for judging; the fold does not look at it yet.
+    /// Whom it mentions: see [`crate::turn`].
     pub mentions: Vec<PersonKey>,
-    /// What it quotes. Kept for judging; the fold does not look at it yet.
+    /// What it quotes.
     pub quote: Option<Box<Quote>>,
     /// Imported from the past: counts, never alarms.
     pub history: bool,
@@ -187,10 +188,34 @@ pub struct Cancel {
     pub reason: String,
     /// Whether no reply was needed or one was given unseen.
     pub kind: CancelKind,
+    /// What it ends; `None`: whatever is open.
+    pub about: Option<About>,
     /// When.
     pub at: Timestamp,
     /// Taken back since. Set by the timeline.
     pub undone: bool,
+}
+
+/// What a cancel ends of what is open where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// The turn of this customer, by whichever message it was opened.
+    Turn(PersonKey),
+    /// This promise.
+    Promise(WaitId),
+}
+
+impl About {
+    /// What somebody means who looks at a wait.
+    pub fn of(wait: &Wait) -> Self {
+        if wait.kind.is_turn() { Self::Turn(wait.customer.clone()) } else { Self::Promise(wait.id.clone()) }
+    }
+
+    /// Whether it is this wait.
+    pub fn is(&self, wait: &Wait) -> bool {
+        *self == Self::of(wait)
+    }
 }
 
 /// Why a cancel ends a wait, as its author sees it.

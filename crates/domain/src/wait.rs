@@ -28,7 +28,8 @@ pub enum WaitKind {
 }
 
 impl WaitKind {
-    /// Whether it is staff's turn to reply: at most one such wait of a room is open.
+    /// Whether it is staff's turn to reply. Of a room either one soft wait is open, or the requests of some customers, one
+    /// of each.
     pub const fn is_turn(self) -> bool {
         matches!(self, Self::Request | Self::Soft)
     }
@@ -41,7 +42,7 @@ pub struct Wait {
     pub id: WaitId,
     /// Where its opening message stands; `opened.at` is when the clock started.
     pub opened: Position,
-    /// Who asked first: the room's customers wait as one.
+    /// Who waits; of a promise to several, the one of them who has waited longest and has nothing yet.
     pub customer: PersonKey,
     /// Their display name at the opening.
     pub customer_name: String,
@@ -54,7 +55,7 @@ pub struct Wait {
     pub owner: Option<StaffName>,
     /// The room's stage at the opening.
     pub stage: Stage,
-    /// Customer messages in it so far, the opening included where it is one.
+    /// Messages of the room's customers while it was open, the opening included where it is one.
     pub messages: u32,
     /// When the last of them was sent.
     pub last_customer_at: Timestamp,

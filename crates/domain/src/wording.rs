@@ -20,6 +20,8 @@ const INVISIBLE: [char; 14] = [
 ];
 /// A length of so many minutes or more is said without its seconds.
 const SECONDS_MATTER_BELOW: i64 = 10;
+/// So many of several customers who wait are named.
+const NAMED: usize = 3;
 /// The edited row names a room that is not known.
 pub const NO_SUCH_ROOM: &str = "房间不存在";
 /// A tick on 消除未回覆记录 was put in force.
@@ -77,6 +79,7 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::ClosingNothing { phrase, manner: Manner::Thinking } => {
             format!("客户说还要考虑（「{phrase}」），暂不需要回复")
         }
+        Verdict::ToCustomersNothing => "客户 @ 的是其他客户，不需要回复".to_owned(),
         Verdict::MoneyNothing { kind } => format!("客户发来{}，不需要回复", shown(*kind, "")),
         Verdict::StickerNothing => "只有表情，不需要回复".to_owned(),
         Verdict::EmptyNothing => "空消息，不需要回复".to_owned(),
@@ -114,11 +117,30 @@ fn ended(ending: &Ending) -> String {
 pub fn reason<'w>(state: &FoldState, waits: impl DoubleEndedIterator<Item = &'w Wait>) -> String {
     let turn = state.open.iter().find(|wait| wait.kind.is_turn());
     let last = turn.or_else(|| waits.rev().find(|wait| wait.kind.is_turn()));
-    let judged = state.verdict.as_ref().map(|verdict| judged(verdict, last));
+    // Of several customers who wait, the last one judged may be another.
+    let of_turn = turn.map(|wait| &wait.verdict).or(state.verdict.as_ref());
+    let judged = of_turn.map(|verdict| judged(verdict, last));
+    let beside = others_waiting(state);
     let promised = state.promise().map(|promise| verdict(&promise.verdict));
     let ignored = state.ignored;
     let passed_over = ignored.map(|ignored| format!("最后一条是{}，不计", self::ignored(ignored)));
-    judged.into_iter().chain(promised).chain(passed_over).collect::<Vec<_>>().join("；")
+    judged.into_iter().chain(beside).chain(promised).chain(passed_over).collect::<Vec<_>>().join("；")
+}
+
+/// Of several customers who wait: who waits longest, and who else does.
+fn others_waiting(state: &FoldState) -> Option<String> {
+    let (first, others) = state.requests()?;
+    let names: Vec<&str> = others.iter().take(NAMED).map(|wait| name(&wait.customer_name)).collect();
+    let more = if others.len() > NAMED { "等" } else { "" };
+    (!others.is_empty()).then(|| {
+        let (first, count) = (name(&first.customer_name), others.len());
+        format!("{first}等得最久，{}（{}{more}）", others_wait(count), names.join("、"))
+    })
+}
+
+/// How many customers wait besides the one who has waited longest.
+pub fn others_wait(count: usize) -> String {
+    format!("另有{count}位客户在等")
 }
 
 fn judged(verdict: &Verdict, last: Option<&Wait>) -> String {
@@ -140,6 +162,7 @@ pub const fn ignored(ignored: Ignored) -> &'static str {
         Ignored::Robot => "机器人消息",
         Ignored::AutoReply => "自动回复",
         Ignored::Broadcast => "群发通知（@所有人）",
+        Ignored::ToColleagues => "员工之间的消息（只 @ 了同事）",
     }
 }
 
@@ -314,6 +337,11 @@ mod tests {
             "客户发来文字，等待已结束；最后一条是自动回复，不计"
         );
         assert_eq!(told(None, Some(Ignored::Pat)), "最后一条是拍一拍，不计");
+        assert_eq!(
+            told(Some(&verdict), Some(Ignored::ToColleagues)),
+            "客户发来文字，等待已结束；最后一条是员工之间的消息（只 @ 了同事），不计"
+        );
+        assert_eq!(told(Some(&Verdict::ToCustomersNothing), None), "客户 @ 的是其他客户，不需要回复");
         assert_eq!(told(None, None), "");
     }
 

@@ -6,13 +6,15 @@
 mod common;
 
 use common::ledger::Ledger;
-use common::{cancel, captured_by, command, confirm, history, left, message, person, recall, rules, undo};
+use common::{
+    about, cancel, captured_by, command, confirm, history, left, message, person, recall, rules, sender, undo,
+};
 use domain::fold::{Checkpoint, FoldState, fold};
-use domain::id::StaffName;
+use domain::id::{PersonKey, StaffName, WaitId};
 use domain::oracle::Oracle;
 use domain::rules::{AnsweredBy, Stage};
-use domain::timeline::{Body, Entry, RoomFacts, Timeline};
-use domain::wait::{Ending, Supersession, Wait};
+use domain::timeline::{About, Body, Entry, Quote, RoomFacts, Timeline};
+use domain::wait::{Ending, Supersession, Wait, WaitKind};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -43,6 +45,17 @@ const TEXTS: [&str; 20] = [
     "10分钟后给您",
 ];
 
+/// Whom a message speaks to.
+#[derive(Debug, Clone)]
+enum To {
+    Nobody,
+    Mentioned(Vec<usize>),
+    /// By display name.
+    Quoted(usize),
+    /// By the message.
+    Answered(Index),
+}
+
 /// One fact about a room, as the generator draws it.
 #[derive(Debug, Clone)]
 enum Act {
@@ -51,6 +64,7 @@ enum Act {
         what: usize,
         history: bool,
         account: usize,
+        to: To,
     },
     Recall {
         of: Index,
@@ -60,6 +74,8 @@ enum Act {
         seen_up_to: Index,
         delay: i64,
         answered: bool,
+        /// The customer whose turn alone it is about, or the promise.
+        about: Option<(usize, bool)>,
     },
     Undo {
         of: Index,
@@ -86,13 +102,19 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let account = || 0..ACCOUNTS.len();
-    let say = (0..PEOPLE.len(), 0..TEXTS.len(), prop::bool::weighted(0.1), account())
-        .prop_map(|(who, what, history, account)| Act::Say { who, what, history, account });
+    let to = prop_oneof![
+        8 => Just(To::Nobody),
+        3 => prop::collection::vec(0..PEOPLE.len() + 1, 1..3).prop_map(To::Mentioned),
+        1 => (0..PEOPLE.len()).prop_map(To::Quoted),
+        1 => any::<Index>().prop_map(To::Answered),
+    ];
+    let say = (0..PEOPLE.len(), 0..TEXTS.len(), prop::bool::weighted(0.1), account(), to)
+        .prop_map(|(who, what, history, account, to)| Act::Say { who, what, history, account, to });
     prop_oneof![
         12 => say,
         3 => (any::<Index>(), -2_i64..6).prop_map(|(of, delay)| Act::Recall { of, delay }),
-        2 => (any::<Index>(), -2_i64..6, any::<bool>())
-            .prop_map(|(seen_up_to, delay, answered)| Act::Cancel { seen_up_to, delay, answered }),
+        2 => (any::<Index>(), -2_i64..6, any::<bool>(), prop::option::of((0..3_usize, any::<bool>())))
+            .prop_map(|(seen_up_to, delay, answered, about)| Act::Cancel { seen_up_to, delay, answered, about }),
         1 => any::<Index>().prop_map(|of| Act::Undo { of }),
         1 => any::<bool>().prop_map(|after_sales| Act::Assign { after_sales }),
         1 => (any::<[bool; 3]>(), account())
@@ -101,6 +123,32 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (any::<Index>(), any::<bool>(), 0..TEXTS.len())
             .prop_map(|(of, earlier, what)| Act::Again { of, earlier, what }),
     ]
+}
+
+/// What a message quotes, of those that were said before.
+fn quote(to: &To, said: &[(String, i64, i64)]) -> Quote {
+    match to {
+        To::Quoted(to) => Quote { who: sender(PEOPLE[*to]).name, ..Quote::default() },
+        To::Answered(of) if !said.is_empty() => {
+            Quote { id: Some(of.get(said).0.clone()), ..Quote::default() }
+        }
+        To::Nobody | To::Mentioned(_) | To::Answered(_) => Quote::default(),
+    }
+}
+
+/// Somebody whom a message mentions: of the last one nobody knows anything.
+fn mentioned(to: usize) -> PersonKey {
+    person(PEOPLE.get(to).unwrap_or(&"路人"))
+}
+
+/// A cancel of a customer's turn alone, or of what was said last where its author looked: if that was no promise it ends
+/// nothing.
+fn about_one(what: Option<(usize, bool)>, seen_up_to: &Entry, cancel: Entry) -> Entry {
+    match what {
+        None => cancel,
+        Some((_, true)) => about(About::Promise(WaitId(seen_up_to.id().0.clone())), cancel),
+        Some((customer, false)) => about(About::Turn(person(PEOPLE[customer])), cancel),
+    }
 }
 
 /// Turns drawn facts into entries. Sequences leave room for copies, and do not follow the sent times.
@@ -115,13 +163,18 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
         let seq = 1_000 + (order * 37 % 101) * 10;
         let id = format!("n{n}");
         let entry = match act {
-            Act::Say { who, what, history, account } => {
+            Act::Say { who, what, history, account, to } => {
+                let quote = quote(to, &said);
                 if ACCOUNTS[*account] == ACCOUNTS[0] {
                     said.push((id.clone(), now, seq));
                 }
                 let mut entry = message(&id, now, seq, PEOPLE[*who], TEXTS[*what]);
                 if let Body::Message(message) = &mut entry.body {
                     message.history = *history;
+                    if let To::Mentioned(people) = to {
+                        message.mentions = people.iter().copied().map(mentioned).collect();
+                    }
+                    message.quote = (quote != Quote::default()).then(|| Box::new(quote));
                 }
                 captured_by(ACCOUNTS[*account], entry)
             }
@@ -129,14 +182,15 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
                 let (target, sent, _) = of.get(&said);
                 recall(&id, sent + delay, seq, target)
             }
-            Act::Cancel { seen_up_to, delay, answered } if !made.is_empty() => {
+            Act::Cancel { seen_up_to, delay, answered, about: what } if !made.is_empty() => {
                 let seen_up_to = seen_up_to.get(&made);
                 if seen_up_to.position.after.is_some() {
                     continue;
                 }
                 cancels.push(id.clone());
                 let ending = if *answered { confirm } else { cancel };
-                ending(&id, now + delay, &seen_up_to.position)
+                let ended = ending(&id, now + delay, &seen_up_to.position);
+                about_one(*what, seen_up_to, ended)
             }
             Act::Undo { of } if !cancels.is_empty() => undo(&id, now, seq, of.get::<String>(&cancels)),
             Act::Assign { after_sales } => {
@@ -243,18 +297,21 @@ proptest! {
         prop_assert_eq!(waits, expected);
     }
 
-    /// At most one wait is staff's turn, and at most one is a promise.
+    /// Either one soft wait is open or requests, one of each customer; and what one customer waits for does not overlap.
     #[test]
-    fn waits_of_one_sort_do_not_overlap(story in story()) {
+    fn waits_of_one_customer_do_not_overlap(story in story()) {
         let ledger = story.ledger();
         let waits = ledger.waits();
         let open: Vec<&Wait> =
             waits.iter().map(|folded| &folded.wait).filter(|wait| wait.outcome.is_none()).collect();
+        let turns = || open.iter().filter(|wait| wait.kind.is_turn());
+        prop_assert!(turns().count() <= 1 || turns().all(|wait| wait.kind == WaitKind::Request));
         prop_assert_eq!(open, ledger.state.open.iter().collect::<Vec<_>>());
-        for turn in [true, false] {
+        for (turn, customer) in [true, false].into_iter().flat_map(|turn| PEOPLE.map(|who| (turn, person(who)))) {
             let standing = |folded: &&domain::fold::FoldedWait| {
                 let withdrawn = |how: &Ending| *how == Ending::Withdrawn;
                 folded.wait.kind.is_turn() == turn
+                    && folded.wait.customer == customer
                     && !folded.wait.outcome.as_ref().is_some_and(|outcome| withdrawn(&outcome.how))
             };
             let standing: Vec<_> = waits.iter().filter(standing).collect();

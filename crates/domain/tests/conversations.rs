@@ -14,7 +14,7 @@ use domain::fold::{FoldState, Folded, fold};
 use domain::id::StaffName;
 use domain::nature::Ignored;
 use domain::rules::AnsweredBy;
-use domain::timeline::{Body, Position, Timeline};
+use domain::timeline::{About, Body, Entry, Position, Quote, Timeline};
 use domain::wait::{Ending, Wait, WaitKind};
 use domain::wording;
 
@@ -43,7 +43,11 @@ fn timeline(table: &str, backwards: bool) -> Timeline {
             "撤回" => recall(&id, now, seq, said[rest[0]].entry.as_str().rsplit(':').next().unwrap()),
             "消除至" => {
                 last_cancel.clone_from(&id);
-                cancel(&id, now, &said[rest[0]])
+                let entry = cancel(&id, now, &said[rest[0]]);
+                match rest.get(1) {
+                    Some(customer) => common::about(About::Turn(common::person(customer)), entry),
+                    None => entry,
+                }
             }
             "恢复" => undo(&id, now, seq, &last_cancel),
             "指派" => {
@@ -53,7 +57,7 @@ fn timeline(table: &str, backwards: bool) -> Timeline {
             "确认至" => confirm(&id, now, &said[rest[0]]),
             "离群" => left(&id, now, seq, rest.first().unwrap_or(&"main")),
             "@second" => captured_by("second", message(&id, now, seq, who, rest[0])),
-            _ => message(&id, now, seq, who, what),
+            _ => addressed(&id, now, seq, who, what),
         };
         said.insert(time.to_owned(), entry.position.clone());
         entries.push(entry);
@@ -66,6 +70,29 @@ fn timeline(table: &str, backwards: bool) -> Timeline {
         timeline.insert(entry);
     }
     timeline
+}
+
+/// A message, with the people whom it mentions (`@客户林 …`) or quotes (`引用客户林 …`, or by its line `回m1 …`) in front.
+fn addressed(id: &str, now: i64, seq: i64, who: &str, what: &str) -> Entry {
+    let (mut text, mut mentions, mut quote) = (what, Vec::new(), Quote::default());
+    while let Some((first, rest)) = text.split_once(' ') {
+        if let Some(name) = first.strip_prefix('@').filter(|name| !name.contains('\u{2005}')) {
+            mentions.push(common::person(name));
+        } else if let Some(name) = first.strip_prefix("引用") {
+            name.clone_into(&mut quote.who);
+        } else if let Some(line) = first.strip_prefix("回m") {
+            quote.id = Some(format!("m{line}"));
+        } else {
+            break;
+        }
+        text = rest;
+    }
+    let mut entry = message(id, now, seq, who, text);
+    if let Body::Message(message) = &mut entry.body {
+        message.mentions = mentions;
+        message.quote = (quote != Quote::default()).then(|| Box::new(quote));
+    }
+    entry
 }
 
 fn tell(wait: &Wait) -> String {
@@ -119,7 +146,7 @@ fn a_burst_is_one_wait_from_its_first_message() {
          09:04 客户林 好的
          09:07 王小售 在的
          09:08 客户林 谢谢",
-        &["09:00 客户林 4条 已回复 09:07 王小售（售前）"],
+        &["09:00 客户林 4条 已回复 09:07 王小售（售前）", "09:02 客户陈 2条 已回复 09:07 王小售（售前）"],
     );
 }
 
@@ -287,6 +314,8 @@ fn a_customer_who_was_promised_an_answer_may_ask_again() {
             "09:00 客户林 1条 已回复 09:01 王小售（售前）",
             "09:01 客户林 2条 已兑现承诺 09:40 王小售（售前）",
             "09:20 客户林 2条 已回复 09:25 王小售（售前）",
+            "09:21 客户陈 1条 已回复 09:25 王小售（售前）",
+            "09:25 客户陈 0条 已兑现承诺 09:40 王小售（售前）",
         ],
     );
     let folded =
@@ -320,6 +349,206 @@ fn a_plainly_stated_time_is_when_a_promise_is_due() {
 }
 
 #[test]
+fn colleagues_among_themselves_answer_nobody() {
+    any_staff(
+        "09:00 客户林 报价多少
+         09:01 王小售 @李小后 你来看一下
+         09:02 李小后 @王小售 @赵小助 好的
+         09:03 赵小助 @机器人 查库存
+         09:04 王小售 @李小后 @客户林 三千元",
+        &["09:00 客户林 1条 已回复 09:04 王小售（售前）"],
+    );
+    let answered = &["09:00 客户林 1条 已回复 09:01 王小售（售前）"];
+    // A colleague whom nobody knows yet is anybody, and is known once they have spoken for the company.
+    any_staff("09:00 客户林 在吗\n09:01 王小售 @同事小周 在的", answered);
+    any_staff(
+        "08:00 同事小周 大家好\n09:00 客户林 在吗\n09:01 王小售 @同事小周 在的",
+        &["09:00 客户林 1条 等待中"],
+    );
+    any_staff("09:00 客户林 在吗\n09:01 王小售 @路人 在的", answered);
+    // A quoted colleague, or one's own words: what follows is for the customer.
+    any_staff("09:00 客户林 在吗\n09:01 王小售 引用李小后 如上", answered);
+    any_staff("09:00 客户林 在吗\n09:01 王小售 @李小后 @所有人\u{2005}在吗？", answered);
+    any_staff("09:00 王小售 @李小后 明天能发吗？\n09:01 客户林 好的\n09:02 李小后 可以", &[]);
+    any_staff(
+        "09:00 王小售 收到请扣1\n09:01 客户林 1\n09:02 李小后 @王小售 都收到了吗？\n09:03 客户陈 1",
+        &[],
+    );
+    let folded = folded("09:00 客户林 在吗\n09:01 王小售 @李小后 你来看一下", AnsweredBy::AnyStaff);
+    assert_eq!(folded.state.ignored, Some(Ignored::ToColleagues));
+    assert_eq!(folded.state.day.pre_sales, 1, "it was said all the same");
+}
+
+#[test]
+fn customers_among_themselves_ask_nothing() {
+    any_staff("09:00 客户林 好的\n09:01 客户陈 @客户林 合同签了吗\n09:02 客户林 @客户陈 签了", &[]);
+    // Whoever is not known may be one of us.
+    any_staff("09:00 客户陈 @客户林 合同签了吗", &["09:00 客户陈 1条 等待中"]);
+    any_staff("09:00 客户林 好的\n09:01 客户陈 @客户林 @王小售 合同签了吗", &["09:01 客户陈 1条 等待中"]);
+    any_staff("09:00 客户林 好的\n09:01 客户陈 @客户林 @机器人 合同签了吗", &["09:01 客户陈 1条 等待中"]);
+    any_staff(
+        "09:00 客户林 好的\n09:01 客户陈 @客户林 @所有人\u{2005}合同签了吗",
+        &["09:01 客户陈 1条 等待中"],
+    );
+    any_staff("09:00 客户林 好的\n09:01 客户陈 引用客户林 这个怎么弄", &["09:01 客户陈 1条 等待中"]);
+    // What staff asked is not answered by that.
+    any_staff(
+        "08:00 客户林 好的
+         09:00 王小售 明天发货可以吗？
+         09:01 客户陈 @客户林 你看行吗
+         09:02 客户林 可以",
+        &["09:02 客户林 1条 软等待"],
+    );
+    let folded = folded("09:00 客户林 好的\n09:01 客户陈 @客户林 签了吗", AnsweredBy::AnyStaff);
+    assert_eq!(wording::reason(&folded.state, std::iter::empty()), "客户 @ 的是其他客户，不需要回复");
+}
+
+/// Two customers who ask, one of them twice.
+const ASKED: &str = "09:00 客户林 报价多少\n09:01 客户陈 发票呢\n09:02 客户林 急\n";
+const LIN: &str = "09:00 客户林 3条 已回复 09:05 王小售（售前）";
+const CHEN: &str = "09:01 客户陈 2条 已回复 09:05 王小售（售前）";
+
+#[test]
+fn each_customer_has_a_wait_of_their_own() {
+    let waits = |then: &str, expected: &[&str]| any_staff(&format!("{ASKED}{then}"), expected);
+    waits("09:05 王小售 都在处理了，今天给到", &[LIN, CHEN]);
+    waits("09:05 王小售 @客户林 三千元", &[LIN, "09:01 客户陈 2条 等待中"]);
+    waits("09:05 王小售 @路人 @客户林 三千元", &[LIN, "09:01 客户陈 2条 等待中"]);
+    waits("09:05 王小售 引用客户陈 已寄出\n09:06 客户陈 好的", &["09:00 客户林 4条 等待中", CHEN]);
+    waits("09:05 王小售 回m2 已寄出", &["09:00 客户林 3条 等待中", CHEN]);
+    // Neither an unknown message nor one that is no opening says whose it is.
+    waits("09:05 王小售 回m9 已寄出", &[LIN, CHEN]);
+    waits("09:05 王小售 回m3 已寄出", &[LIN, CHEN]);
+    waits("09:05 王小售 @客户陈 @客户林 都发您二位了", &[LIN, CHEN]);
+    waits("09:05 王小售 @李小后 @客户林 三千元", &[LIN, "09:01 客户陈 2条 等待中"]);
+    waits(
+        "09:05 王小售 @客户林 三千元\n09:06 客户林 那运费呢\n09:10 李小后 在的",
+        &[
+            LIN,
+            "09:01 客户陈 3条 已回复 09:10 李小后（售后）",
+            "09:06 客户林 1条 已回复 09:10 李小后（售后）",
+        ],
+    );
+    waits(
+        "09:03 客户吴 好的\n09:05 王小售 @客户吴 客气了",
+        &["09:00 客户林 4条 等待中", "09:01 客户陈 3条 等待中"],
+    );
+    waits(
+        "09:05 王小售 @客户林 三千元\n09:06 王小售 撤回 09:05",
+        &["09:00 客户林 3条 等待中", "09:01 客户陈 2条 等待中"],
+    );
+    waits("09:06 客户陈 撤回 09:01", &["09:00 客户林 2条 等待中"]);
+    waits("09:06 客户林 撤回 09:00", &["09:01 客户陈 2条 等待中", "09:02 客户林 1条 等待中"]);
+}
+
+#[test]
+fn a_cancel_may_be_about_one_customer() {
+    let waits = |then: &str, expected: &[&str]| any_staff(&format!("{ASKED}{then}"), expected);
+    waits(
+        "09:05 经理 消除至 09:02",
+        &["09:00 客户林 3条 已取消 09:05 经理", "09:01 客户陈 2条 已取消 09:05 经理"],
+    );
+    waits(
+        "09:05 经理 消除至 09:02 客户陈",
+        &["09:00 客户林 3条 等待中", "09:01 客户陈 2条 已取消 09:05 经理"],
+    );
+    waits("09:05 经理 消除至 09:02 客户吴", &["09:00 客户林 3条 等待中", "09:01 客户陈 2条 等待中"]);
+    waits(
+        "09:05 经理 消除至 09:02 客户陈\n09:06 经理 恢复",
+        &["09:00 客户林 3条 等待中", "09:01 客户陈 2条 等待中"],
+    );
+}
+
+#[test]
+fn a_promise_is_kept_by_what_is_said_to_them_to_whom_it_was_made() {
+    let asked = "09:00 客户林 报价多少\n09:01 客户陈 发票呢\n";
+    let held =
+        ["09:00 客户林 2条 已回复 09:02 王小售（售前）", "09:01 客户陈 1条 已回复 09:02 王小售（售前）"];
+    any_staff(
+        &format!(
+            "{asked}09:02 王小售 @客户陈 稍等\n09:03 王小售 @客户林 三千元\n09:10 王小售 @客户陈 已寄出"
+        ),
+        &[
+            "09:00 客户林 2条 已回复 09:03 王小售（售前）",
+            held[1],
+            "09:02 客户陈 0条 已兑现承诺 09:10 王小售（售前）",
+        ],
+    );
+    // Whoever was told to wait with the others is not forgotten when those have their answers.
+    let to_both = format!("{asked}09:02 王小售 稍等\n09:03 王小售 @客户林 三千元\n");
+    any_staff(&to_both, &[held[0], held[1], "09:02 客户陈 0条 已承诺待兑现"]);
+    any_staff(
+        &format!("{to_both}09:10 王小售 @客户陈 已寄出"),
+        &[held[0], held[1], "09:02 客户陈 0条 已兑现承诺 09:10 王小售（售前）"],
+    );
+    // Somebody new is promised something of their own.
+    any_staff(
+        "09:00 客户林 报价多少\n09:01 王小售 稍等\n09:02 客户陈 发票呢\n09:03 客户林 急\n09:04 王小售 稍等",
+        &[
+            "09:00 客户林 1条 已回复 09:01 王小售（售前）",
+            "09:01 客户林 2条 已承诺待兑现",
+            "09:02 客户陈 2条 已回复 09:04 王小售（售前）",
+            "09:03 客户林 1条 已回复 09:04 王小售（售前）",
+            "09:04 客户陈 0条 已承诺待兑现",
+        ],
+    );
+}
+
+#[test]
+fn so_many_wait_on_their_own_account() {
+    let crowd: Vec<String> = (0..40).map(|n| format!("09:{n:02} 客户{n} 在吗")).collect();
+    let folded = folded(&crowd.join("\n"), AnsweredBy::AnyStaff);
+    assert_eq!(folded.state.open.len(), domain::turn::WAITING);
+    assert_eq!(folded.state.open[0].messages, 40, "whoever asks besides waits with them");
+    let bytes = serde_json::to_string(&folded.state).unwrap().len();
+    assert!(bytes < 24_000, "{bytes}");
+}
+
+#[test]
+fn whoever_waits_is_a_customer_although_the_roster_has_them_since() {
+    use domain::rules::{RosterEntry, RulesHistory, RulesVersion, Team};
+    let before = common::rules(AnsweredBy::AnyStaff);
+    let mut since = before.clone();
+    since.roster.push(RosterEntry {
+        name: StaffName("林小新".into()),
+        team: Team::Other,
+        contacts: vec![common::person("客户林")],
+        ..since.roster[0].clone()
+    });
+    let version = |version, from, rules| RulesVersion {
+        version,
+        valid_from: common::at(from),
+        applied_at: common::at(from),
+        rules,
+    };
+    let history =
+        RulesHistory::new(vec![version(1, 0, before), version(2, seconds("09:03"), since)]).unwrap();
+    let waits = |then: &str| -> Vec<String> {
+        let timeline = timeline(&format!("{ASKED}{then}"), false);
+        let folded = fold(FoldState::default(), timeline.entries(), &history);
+        folded.waits.iter().map(|folded| tell(&folded.wait)).collect()
+    };
+    assert_eq!(waits("09:05 王小售 @客户林 三千元"), [LIN, "09:01 客户陈 2条 等待中"]);
+    // Nobody waits there by that name any more: colleagues speak with each other.
+    assert_eq!(
+        waits("09:05 王小售 @客户林 三千元\n09:06 王小售 @客户林 你来答吧"),
+        [LIN, "09:01 客户陈 2条 等待中"]
+    );
+}
+
+#[test]
+fn of_several_who_wait_the_reason_names_the_others() {
+    let folded = folded(ASKED, AnsweredBy::AnyStaff);
+    assert_eq!(
+        wording::reason(&folded.state, std::iter::empty()),
+        "客户发来文字，等待回复；客户林等得最久，另有1位客户在等（客户陈）"
+    );
+    let [lin, chen] = &*folded.state.open else { panic!("two wait") };
+    assert_eq!((folded.state.climbs(lin), folded.state.climbs(chen)), (true, false));
+    assert_eq!((folded.state.beside(lin), folded.state.beside(chen)), (1, 1));
+}
+
+#[test]
 fn what_was_invited_asks_for_nothing() {
     any_staff("09:00 王小售 系统周六升级，收到请扣1\n09:01 客户林 1\n09:02 客户陈 1\n09:03 客户吴 收到", &[]);
     any_staff("09:00 王小售 还有什么可以帮您的吗？\n09:01 客户林 没有，谢谢", &[]);
@@ -346,7 +575,10 @@ fn waits_outlive_midnight() {
 fn a_name_alone_is_no_colleague() {
     any_staff(
         "09:00 客户林 在吗\n09:01 冒名王小售 我也想问\n09:05 同事小周 来了",
-        &["09:00 客户林 2条 已回复 09:05 同事小周（其他员工）"],
+        &[
+            "09:00 客户林 2条 已回复 09:05 同事小周（其他员工）",
+            "09:01 王小售 1条 已回复 09:05 同事小周（其他员工）",
+        ],
     );
 }
 

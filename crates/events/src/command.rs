@@ -52,7 +52,7 @@ impl Via {
 pub enum CommandKind {
     /// What was said up to `seen_up_to` needs no reply.
     Cancel {
-        /// The wait that the author was looking at, where known.
+        /// The wait that the author was looking at, which alone ends; `None`: all that is open there.
         wait: Option<WaitId>,
         /// The last entry that the author saw.
         #[serde(rename = "through")]
@@ -68,7 +68,7 @@ pub enum CommandKind {
     },
     /// What was said up to `seen_up_to` was answered while capture was interrupted and nobody could see it.
     ConfirmAnswered {
-        /// The wait that the author was looking at.
+        /// The wait that the author was looking at, which alone ends.
         wait: WaitId,
         /// The last entry that the author saw.
         #[serde(rename = "through")]

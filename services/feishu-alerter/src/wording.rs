@@ -172,6 +172,17 @@ pub fn waits_since(time: &str) -> String {
     format!("{time} 起等待")
 }
 
+/// A customer on a list, with how many others wait in their room: "陈小样（另有1位客户在等）".
+pub fn with_others(customer: &str, count: usize) -> String {
+    let name = domain::wording::name(customer);
+    if count == 0 { name.to_owned() } else { format!("{name}（{}）", domain::wording::others_wait(count)) }
+}
+
+/// "，另有1位客户在等", after since when the first of them does.
+pub fn and_others_wait(count: usize) -> String {
+    format!("，{}", domain::wording::others_wait(count))
+}
+
 /// "10:42 得到承诺", after the customer; with the time that was named: "10:42 得到承诺，约定 15:00".
 pub fn promised_at(time: &str, due: Option<&str>) -> String {
     let due = due.map(|due| format!("，约定 {due}")).unwrap_or_default();

@@ -7,10 +7,10 @@ use std::time::Duration;
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
 use domain::gap::CoverageGaps;
-use domain::id::{CommandId, EntryId, WaitId};
+use domain::id::{CommandId, EntryId, RoomKey, WaitId};
 use domain::rules::RulesHistory;
-use domain::timeline::{Body, Cancel, CancelKind, Entry, Position};
-use domain::wait::Ending;
+use domain::timeline::{About, Body, Cancel, CancelKind, Entry, Position};
+use domain::wait::{Ending, Wait};
 use domain::wording;
 use events::command::{Command, CommandKind};
 use events::decode;
@@ -35,6 +35,8 @@ use crate::recompute::{self, Window, preview};
 use crate::stages::Stages;
 use crate::wording as words;
 
+/// So often a wait may have been replaced since somebody looked at it.
+const SUCCESSIONS: usize = 20;
 /// How often is looked at the start whether commands can be decided.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -169,6 +171,10 @@ impl CommandHandler {
             received_at: now,
             text: None,
         });
+        let ended = match &command.kind {
+            CommandKind::UndoCancel { cancel } => ended_by(&mut tx, &command.room, cancel).await?,
+            _ => Vec::new(),
+        };
         let work = RoomWork { entries: entries.into_iter().collect(), ..RoomWork::of(locked) };
         let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?.changed;
         if matches!(command.kind, CommandKind::Cancel { .. } | CommandKind::ConfirmAnswered { .. })
@@ -181,7 +187,7 @@ impl CommandHandler {
             && plan.decided == Decided::Applied
             && let Some(place) = timeline::find(&mut tx, &command.room, &EntryId::from(cancel)).await?
         {
-            plan.message = undone(&changed, &place).to_owned();
+            plan.message = undone(&changed, &place, &ended).to_owned();
         }
         // Decided meanwhile without the lock, since another replica knew of no such room: all of this is undone.
         if !commands::insert(&mut tx, &record(command, &plan, now)).await? {
@@ -239,8 +245,9 @@ async fn plan(
         after: None,
     };
     Ok(match &command.kind {
-        CommandKind::Cancel { seen_up_to, reason, .. } => {
-            let cancel = cancel(command, reason, CancelKind::NoReplyNeeded);
+        CommandKind::Cancel { wait, seen_up_to, reason } => {
+            let about = about(connection, wait.as_ref(), locked).await?;
+            let cancel = cancel(command, reason, CancelKind::NoReplyNeeded, about);
             end(connection, command, seen_up_to, cancel, wording::CANCELLED).await?
         }
         CommandKind::CancelUnseen { .. } => Plan::refused(words::UNSEEN_TICK),
@@ -248,7 +255,8 @@ async fn plan(
             if !was_unseen(connection, wait, locked, now).await? {
                 return Ok(Plan::refused(words::NOTHING_MISSED));
             }
-            let cancel = cancel(command, "", CancelKind::Answered);
+            let about = about(connection, Some(wait), locked).await?;
+            let cancel = cancel(command, "", CancelKind::Answered, about);
             end(connection, command, seen_up_to, cancel, wording::CONFIRMED).await?
         }
         CommandKind::UndoCancel { cancel } => {
@@ -292,12 +300,31 @@ async fn plan(
     })
 }
 
-fn cancel(command: &Command, reason: &str, kind: CancelKind) -> Cancel {
+/// What the author of a command was looking at, if that is known: of several customers who wait the others go on waiting.
+/// A wait that another took the place of since is that one.
+async fn about(
+    connection: &mut PgConnection,
+    wait: Option<&WaitId>,
+    locked: &LockedRoom,
+) -> Result<Option<About>, Failure> {
+    let (mut next, mut about) = (wait.cloned(), None);
+    for _ in 0..SUCCESSIONS {
+        let Some(id) = next.take() else { break };
+        let found = waits::list(connection, Which::Ids(&[id.0])).await?.pop();
+        let Some(found) = found.filter(|found| found.room == locked.room) else { break };
+        about = Some(About::of(&found.wait));
+        next = found.replaced_by;
+    }
+    Ok(about)
+}
+
+fn cancel(command: &Command, reason: &str, kind: CancelKind, about: Option<About>) -> Cancel {
     Cancel {
         command: command.id.clone(),
         by: command.by.clone(),
         reason: reason.to_owned(),
         kind,
+        about,
         at: command.at,
         undone: false,
     }
@@ -334,18 +361,36 @@ async fn was_unseen(
 
 /// Whether a cancel closed a wait.
 fn cancelled(changed: &[Changed], id: &CommandId) -> bool {
-    changed.iter().flat_map(|room| &room.waits).any(|folded| {
-        matches!(folded.wait.outcome.as_ref().map(|outcome| &outcome.how),
-            Some(Ending::Cancelled { command, .. } | Ending::Confirmed { command, .. }) if command == id)
-    })
+    changed.iter().flat_map(|room| &room.waits).any(|folded| is_ended_by(&folded.wait, id))
 }
 
-/// What came of taking back the cancel that stands at this place: its wait goes on, unless something else ends it.
-fn undone(changed: &[Changed], place: &Position) -> &'static str {
-    let waits = changed.iter().flat_map(|room| &room.waits);
-    let last = waits
-        .filter(|folded| folded.wait.opened < *place)
-        .max_by(|one, other| one.wait.opened.cmp(&other.wait.opened));
+fn is_ended_by(wait: &Wait, id: &CommandId) -> bool {
+    matches!(wait.outcome.as_ref().map(|outcome| &outcome.how),
+        Some(Ending::Cancelled { command, .. } | Ending::Confirmed { command, .. }) if command == id)
+}
+
+/// The waits that a cancel has ended.
+async fn ended_by(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    cancel: &CommandId,
+) -> Result<Vec<WaitId>, Failure> {
+    let Some(place) = timeline::find(connection, room, &EntryId::from(cancel)).await? else {
+        return Ok(Vec::new());
+    };
+    let found = waits::list(connection, Which::OfRooms(&[room.to_string()], place.at)).await?;
+    let ended = found.into_iter().filter(|stored| is_ended_by(&stored.wait, cancel));
+    Ok(ended.map(|stored| stored.wait.id).collect())
+}
+
+/// What came of taking back the cancel that stands at this place: the waits that it had ended go on, unless something else
+/// ends them.
+fn undone(changed: &[Changed], place: &Position, ended: &[WaitId]) -> &'static str {
+    let waits = || changed.iter().flat_map(|room| &room.waits).filter(|folded| folded.wait.opened < *place);
+    let theirs = waits().filter(|folded| ended.contains(&folded.wait.id));
+    let last = theirs
+        .min_by_key(|folded| folded.wait.outcome.is_some())
+        .or_else(|| waits().max_by(|one, other| one.wait.opened.cmp(&other.wait.opened)));
     match last.and_then(|folded| folded.wait.outcome.as_ref()).map(|outcome| &outcome.how) {
         None => words::CANCEL_UNDONE,
         Some(Ending::Cancelled { .. }) => words::CANCELLED_TWICE,

@@ -6,12 +6,14 @@ use crate::Timestamp;
 use crate::assignment::{Candidate, Origin};
 use crate::closing::holding::Holding;
 use crate::closing::{Before, Class, Invitations, Verdict, judge};
-use crate::id::WaitId;
+use crate::id::{PersonKey, WaitId};
 use crate::message::MessageKind;
+use crate::nature::Ignored;
 use crate::presence::Absence;
 use crate::role::{Role, identify};
 use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
 use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
+use crate::turn::{self, Addressees, Audience, Customer};
 use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
 /// A message of a customer or of staff, as the fold looks at it.
@@ -153,7 +155,16 @@ impl<'e> Folder<'e> {
         }
     }
 
+    /// Who is there when something is said.
+    fn audience(&self, spoken: Spoken<'e>) -> Audience<'_> {
+        Audience { speakers: &self.state.speakers, turns: self.turns().collect(), rules: spoken.rules }
+    }
+
     fn judged(&self, spoken: Spoken<'e>) -> Verdict {
+        // Hardly any message mentions anybody.
+        if !spoken.message.mentions.is_empty() && self.audience(spoken).are_customers_only(spoken.message) {
+            return Verdict::ToCustomersNothing;
+        }
         let FoldState { staff_question, staff_alternatives, staff_invites, .. } = self.state;
         let before =
             Before { question: staff_question, alternatives: staff_alternatives, invites: staff_invites };
@@ -165,13 +176,29 @@ impl<'e> Folder<'e> {
             None => self.judged_while_quiet(spoken),
             Some(WaitKind::Soft) => self.judged_while_soft(spoken),
             Some(_) => {
-                self.join(spoken);
+                self.judged_while_asked(spoken);
                 false
             }
         };
         self.state.staff_question &= leaves_question;
         self.state.staff_alternatives &= leaves_question;
+        self.state.customer_spoke = true;
+        self.state.speakers.spoke(&spoken.message.sender, false);
         self.note(spoken);
+    }
+
+    /// Another customer than those who wait may ask too, and waits on their own account.
+    fn judged_while_asked(&mut self, spoken: Spoken<'e>) {
+        self.join(spoken);
+        let customer = &spoken.message.sender.key;
+        if self.turns().count() >= turn::WAITING || self.turns().any(|wait| wait.customer == *customer) {
+            return;
+        }
+        let verdict = self.judged(spoken);
+        if verdict.wait() == Some(WaitKind::Request) {
+            let wait = self.begin(spoken, verdict, Beginning::NotQuiet);
+            self.open.push(wait);
+        }
     }
 
     /// Opens a wait if the message asks for one. Whether a question of staff stands open after it.
@@ -193,7 +220,8 @@ impl<'e> Folder<'e> {
         let verdict = self.judged(spoken);
         let asks = verdict.wait() == Some(WaitKind::Request);
         if asks {
-            self.close(WaitKind::is_turn, spoken.position.at, &Ending::BecameRequest, spoken.position);
+            let is_turn = |wait: &Wait| wait.kind.is_turn();
+            self.close(is_turn, spoken.position.at, &Ending::BecameRequest, spoken.position);
         }
         self.join(spoken);
         if asks {
@@ -206,7 +234,12 @@ impl<'e> Folder<'e> {
 
     /// What staff's turn is about, if it is theirs.
     fn turn(&self) -> Option<WaitKind> {
-        self.open.iter().map(|open| open.wait.kind).find(|kind| kind.is_turn())
+        self.turns().next().map(|wait| wait.kind)
+    }
+
+    /// The waits that it is staff's turn to end.
+    fn turns(&self) -> impl Iterator<Item = &Wait> {
+        self.open.iter().map(|open| &open.wait).filter(|wait| wait.kind.is_turn())
     }
 
     /// How a wait begins while it is not staff's turn.
@@ -245,23 +278,45 @@ impl<'e> Folder<'e> {
             self.state.candidates.speaker = Some(Candidate::from(entry));
             self.assign_by_rule(spoken.position.at);
         }
+        let to = self.addressees(spoken);
+        self.heard(spoken);
+        if to == Addressees::Colleagues {
+            self.note(spoken);
+            self.state.ignored = Some(Ignored::ToColleagues);
+            return;
+        }
         self.invite(spoken);
         self.note(spoken);
         self.state.staff_question |= spoken.message.features.question;
         self.state.staff_alternatives |= spoken.message.features.alternatives;
         if self.answers(spoken) {
             self.withdraw();
-            self.answer(spoken);
+            self.answer(spoken, &to);
         }
     }
 
-    /// A reply ends staff's turn. One that only holds promises another; any other keeps what was promised.
-    fn answer(&mut self, spoken: Spoken<'e>) {
+    /// Whom a message of staff answers.
+    fn addressees(&self, spoken: Spoken<'e>) -> Addressees {
+        let names_nobody = spoken.message.mentions.is_empty() && spoken.message.quote.is_none();
+        if names_nobody { Addressees::Everybody } else { self.audience(spoken).addressees(spoken.message) }
+    }
+
+    /// Remembers a colleague whom the roster does not know by this contact.
+    fn heard(&mut self, spoken: Spoken<'e>) {
+        let sender = &spoken.message.sender;
+        if !spoken.staff.is_some_and(|entry| entry.contacts.contains(&sender.key)) {
+            self.state.speakers.spoke(sender, true);
+        }
+    }
+
+    /// A reply ends the turns of those whom it is for. One that only holds promises another; any other keeps what was
+    /// promised.
+    fn answer(&mut self, spoken: Spoken<'e>, to: &Addressees) {
         if self.open.is_empty() {
             return;
         }
         let holding = spoken.message.features.holding.as_ref();
-        let promise = holding.and_then(|holding| self.promise(spoken, holding));
+        let promise = holding.and_then(|holding| self.promise(spoken, holding, to));
         let answered = Ending::Answered {
             by: spoken.message.sender.key.clone(),
             name: spoken.name().to_owned(),
@@ -270,18 +325,62 @@ impl<'e> Folder<'e> {
         };
         // A sticker answers, and keeps no promise.
         let says_nothing = matches!(spoken.message.features.class, Class::LoneSticker { .. } | Class::Empty);
-        let keeps_turn_only = holding.is_some() || says_nothing;
-        let ends: fn(WaitKind) -> bool = if keeps_turn_only { WaitKind::is_turn } else { |_| true };
+        let kept = if holding.is_some() || says_nothing { Vec::new() } else { self.kept(to) };
+        let ends = |wait: &Wait| {
+            if wait.kind.is_turn() { to.include(&wait.customer) } else { kept.contains(&wait.id) }
+        };
         self.close(ends, spoken.position.at, &answered, spoken.position);
-        self.open.extend(promise);
+        if let Some((wait, others)) = promise {
+            if !others.is_empty() {
+                self.state.promised.insert(wait.wait.id.clone(), others);
+            }
+            self.open.push(wait);
+        }
     }
 
-    /// What a holding reply promises: nothing where nobody asked, and nothing more while a promise is to be kept.
-    fn promise(&self, spoken: Spoken<'e>, holding: &Holding) -> Option<FoldedWait> {
-        if self.open.iter().any(|open| open.wait.kind == WaitKind::Promise) {
-            return None;
+    /// The promises that a reply keeps: those of which nobody is left who has nothing yet.
+    fn kept(&mut self, to: &Addressees) -> Vec<WaitId> {
+        let mut kept = Vec::new();
+        let promises = self.open.iter_mut().map(|open| &mut open.wait);
+        for wait in promises.filter(|wait| wait.kind == WaitKind::Promise) {
+            let mut others = self.state.promised.remove(&wait.id).unwrap_or_default();
+            others.retain(|other| !to.include(&other.key));
+            if to.include(&wait.customer) {
+                if others.is_empty() {
+                    kept.push(wait.id.clone());
+                    continue;
+                }
+                let next = others.remove(0);
+                (wait.customer, wait.customer_name) = (next.key, next.name);
+            }
+            if !others.is_empty() {
+                self.state.promised.insert(wait.id.clone(), others);
+            }
         }
-        let Wait { customer, customer_name, last_customer_at, .. } = &self.open.first()?.wait;
+        kept
+    }
+
+    /// Whether a promise to a customer is to be kept.
+    fn is_promised(&self, customer: &PersonKey) -> bool {
+        let promises = self.open.iter().map(|open| &open.wait).filter(|wait| wait.kind == WaitKind::Promise);
+        let others = self.state.promised.values().flatten().map(|other| &other.key);
+        promises.map(|wait| &wait.customer).chain(others).any(|key| key == customer)
+    }
+
+    /// What a holding reply promises, and to whom besides the first: nothing where nobody asked, and nothing more to whom a
+    /// promise is to be kept.
+    fn promise(
+        &self,
+        spoken: Spoken<'e>,
+        holding: &Holding,
+        to: &Addressees,
+    ) -> Option<(FoldedWait, Vec<Customer>)> {
+        let is_new = |wait: &&Wait| to.include(&wait.customer) && !self.is_promised(&wait.customer);
+        let mut asked = self.turns().filter(is_new);
+        let Wait { customer, customer_name, last_customer_at, .. } = asked.next()?;
+        let others =
+            asked.map(|wait| Customer { key: wait.customer.clone(), name: wait.customer_name.clone() });
+        let others = others.collect();
         let (at, zone) = (spoken.position.at, spoken.rules.time_zone);
         let wait = Wait {
             id: WaitId::from(&spoken.message.key),
@@ -301,14 +400,13 @@ impl<'e> Folder<'e> {
             alarm_since: alarm_since(spoken),
             outcome: None,
         };
-        Some(FoldedWait { wait, checkpoint: Checkpoint::None, closed: None, took_over: Vec::new() })
+        let promise = FoldedWait { wait, checkpoint: Checkpoint::None, closed: None, took_over: Vec::new() };
+        Some((promise, others))
     }
 
     /// Invitations stand until staff speak again after a customer did: several customers may accept one.
     fn invite(&mut self, spoken: Spoken<'e>) {
-        let last = self.speaker.map(|last| last.role);
-        let last = last.or_else(|| self.state.last_speaker.as_ref().map(|last| last.role));
-        if last == Some(Role::Customer) {
+        if std::mem::take(&mut self.state.customer_spoke) {
             self.state.staff_invites = Invitations::default();
         }
         self.state.staff_invites |= spoken.message.features.invites;
@@ -322,7 +420,8 @@ impl<'e> Folder<'e> {
                 CancelKind::NoReplyNeeded => Ending::Cancelled { by, reason: cancel.reason.clone(), command },
                 CancelKind::Answered => Ending::Confirmed { by, command },
             };
-            self.close(|_| true, cancel.at, &ending, position);
+            let ends = |wait: &Wait| cancel.about.as_ref().is_none_or(|about| about.is(wait));
+            self.close(ends, cancel.at, &ending, position);
         }
     }
 
@@ -414,11 +513,11 @@ impl<'e> Folder<'e> {
         FoldedWait { wait, checkpoint, closed: None, took_over }
     }
 
-    /// Ends the open waits of some kinds.
-    fn close(&mut self, ends: impl Fn(WaitKind) -> bool, at: Timestamp, how: &Ending, position: &Position) {
-        let (ended, open) = std::mem::take(&mut self.open).into_iter().partition(|open| ends(open.wait.kind));
+    /// Ends some of the open waits.
+    fn close(&mut self, ends: impl Fn(&Wait) -> bool, at: Timestamp, how: &Ending, position: &Position) {
+        let (ended, open): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.open).into_iter().partition(|open| ends(&open.wait));
         self.open = open;
-        let ended: Vec<FoldedWait> = ended;
         for wait in ended {
             self.record(wait, at, how.clone(), position);
         }
@@ -436,6 +535,7 @@ impl<'e> Folder<'e> {
         let at = at.max(folded.wait.opened.at);
         folded.wait.outcome = Some(Outcome { at, how, owner, stage });
         folded.closed = Some(position.clone());
+        self.state.promised.remove(&folded.wait.id);
         self.waits.push(folded);
     }
 }

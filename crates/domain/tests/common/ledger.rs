@@ -38,6 +38,7 @@ impl Ledger {
                 id: wait.id.clone(),
                 opened: wait.opened.clone(),
                 kind: wait.kind,
+                customer: wait.customer.clone(),
             })
             .collect();
         let folded_to = start.folded_to.clone();

@@ -12,7 +12,7 @@ use domain::id::{CommandId, EntryId, MessageKey, PersonKey};
 use domain::message::{MessageKind, Sender};
 use domain::nature::Nature;
 use domain::rules::{AnsweredBy, Rules, RulesHistory, RulesVersion};
-use domain::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
+use domain::timeline::{About, Body, Cancel, CancelKind, Departure, Entry, Message, Position};
 
 pub fn rules(answered_by: AnsweredBy) -> Rules {
     let ladder = serde_json::json!({
@@ -121,10 +121,19 @@ pub fn cancel(id: &str, seconds: i64, seen_up_to: &Position) -> Entry {
         by: "经理".into(),
         reason: "客户已致电".into(),
         kind: CancelKind::NoReplyNeeded,
+        about: None,
         at: at(seconds),
         undone: false,
     };
     Entry { position, body: Body::Cancel(cancel) }
+}
+
+/// A cancel of one thing alone.
+pub fn about(what: About, mut entry: Entry) -> Entry {
+    if let Body::Cancel(cancel) = &mut entry.body {
+        cancel.about = Some(what);
+    }
+    entry
 }
 
 /// Somebody says that what stands up to another entry was answered unseen.

@@ -225,7 +225,7 @@ pub async fn live_after(
 ) -> Result<Vec<LiveWait>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select wait, opened_at, opened_order, opened_seq, kind
+        select wait, opened_at, opened_order, opened_seq, kind, customer
         from waits
         where room = $1 and replaced_by is null and state <> 'void'
           and ($2::timestamptz is null or (opened_at, opened_order, opened_seq, wait) > ($2, $3, $4, $5))
@@ -248,7 +248,8 @@ pub async fn live_after(
                 entry: EntryId(row.wait.clone()),
                 after: None,
             };
-            Ok(LiveWait { id: WaitId(row.wait), opened, kind: parse(&row.kind, "kind")? })
+            let (kind, customer) = (parse(&row.kind, "kind")?, parse(&row.customer, "customer")?);
+            Ok(LiveWait { id: WaitId(row.wait), opened, kind, customer })
         })
         .collect()
 }

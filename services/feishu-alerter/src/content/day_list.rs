@@ -12,6 +12,7 @@ use store::rooms::customer_lines;
 use store::sqlx::{self, PgConnection};
 
 use super::card::{List, Named};
+use crate::wording;
 
 /// How many are named. Whoever is not is counted.
 const MOST: usize = 20;
@@ -48,7 +49,9 @@ fn named(of: Unanswered, rules: &Rules, now: Timestamp) -> (u32, Named) {
     let lines = customer_lines(&of.last_lines);
     let first = priority(&rules.priority, &Situation::of(&of.state, &lines, rules, now));
     let (points, because) = (first.points, first.reasons());
-    let (stage, owner) = (of.state.stage, of.state.owner.map(|owner| owner.to_string()));
-    let (opened_at, customer, topic) = (of.opened_at, of.customer, of.topic);
+    let (stage, owner) = (of.state.stage, of.state.owner.as_ref().map(ToString::to_string));
+    let (opened_at, topic) = (of.opened_at, of.topic);
+    let requests = of.state.requests().filter(|(oldest, _)| oldest.opened.at == opened_at);
+    let customer = wording::with_others(&of.customer, requests.map_or(0, |(_, others)| others.len()));
     (points, Named { opened_at, customer, topic, owner, stage, because })
 }

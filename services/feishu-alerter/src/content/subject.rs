@@ -84,6 +84,7 @@ impl Subject {
                 let ladder = book.rules().ladder(stored.wait.kind, self.room.view());
                 let readers = Readers { owner: self.room.state.owner.as_ref(), ladder, book };
                 status_at(self.state(now), readers, &card.to, card.only_asks())
+                    .beside(self.room.state.beside(&stored.wait))
                     .with(actions.said(), actions.snoozes(&card.to))
             }
             SubjectDetail::Departure(_) => self.state(now),

@@ -86,7 +86,8 @@ impl Decider {
         let Some(stored) = open_wait(connection, id).await? else {
             return Ok(schedule::forget(connection, id).await?);
         };
-        let room = rooms::get(connection, &stored.room).await?.filter(|room| !room.excluded);
+        let room = rooms::get(connection, &stored.room).await?;
+        let room = room.filter(|room| !room.excluded && room.state.climbs(&stored.wait));
         let Some(room) = room else {
             return Ok(schedule::forget(connection, id).await?);
         };
@@ -234,6 +235,7 @@ impl<'k> Known<'k> {
         let ladder = self.context.rules().ladder(self.wait.kind, self.room.view());
         let readers = Readers { owner: self.room.state.owner.as_ref(), ladder, book: self.book };
         let shown = status_at(waiting, readers, new.to, only_asks)
+            .beside(self.room.state.beside(self.wait))
             .with(self.actions.said(), self.actions.snoozes(new.to));
         let wanted = as_json(&shown)?;
         notifications::insert(connection, new, &wanted, self.context.now).await?;

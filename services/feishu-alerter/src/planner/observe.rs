@@ -159,6 +159,9 @@ async fn planned(
     let mut climbs = climbs(connection, &ids).await?;
     let planned = open.into_iter().filter_map(|stored| {
         let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
+        if !room.state.climbs(&stored.wait) {
+            return None;
+        }
         let climb = climbs.remove(&stored.wait.id).unwrap_or_default();
         let (deadlines, view) = context.of(&stored, room);
         let next = next_due(deadlines, view, climb.dealt_with());
@@ -199,6 +202,7 @@ async fn wanted(
         let view = room.map_or(RoomView::of_stage(current), Room::view);
         let readers = Readers { owner, ladder: rules.ladder(stored.wait.kind, view), book };
         let state = status_at(status, readers, &card.to, card.only_asks);
+        let state = state.beside(room.map_or(0, |room| room.state.beside(&stored.wait)));
         let state = match actions.get(&stored.wait.id) {
             Some(actions) => state.with(actions.said(), actions.snoozes(&card.to)),
             None => state,

@@ -64,6 +64,7 @@ fn states() -> Vec<CardState> {
     vec![
         CardState::WAITING,
         handled(),
+        CardState::WAITING.beside(2),
         CardState::Escalated,
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
         CardState::Cancelled { by: "小林".to_owned(), undo_until: None },
@@ -379,6 +380,19 @@ async fn a_card_says_what_people_did_about_its_wait() -> anyhow::Result<()> {
     let public = CardFacts { private: false, ..fresh };
     assert_eq!(menus(&json(&render(&public, Form::Full))), ["assign"], "nobody's own");
     Ok(())
+}
+
+/// Which customer waits, and that others do.
+#[tokio::test]
+async fn a_card_says_how_many_others_wait() {
+    let stage = stage().await;
+    let text = |state| render(&CardFacts { state, ..facts(&stage.hand) }, Form::PlainText).content;
+    let alone = text(CardState::WAITING);
+    assert!(alone.contains("客户：王小样（晨光贸易）") && !alone.contains("另有"), "{alone}");
+    let beside = text(CardState::WAITING.with(Vec::new(), 1).beside(2).with(Vec::new(), 1));
+    assert!(beside.contains("起等待，另有2位客户在等"), "{beside}");
+    let answered = CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) };
+    assert!(!text(answered.beside(2)).contains("另有"), "of an ended wait nothing more is said");
 }
 
 #[tokio::test]

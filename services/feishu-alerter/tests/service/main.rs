@@ -19,6 +19,7 @@ mod refusals;
 mod replicas;
 mod shrinking;
 mod support;
+mod turns;
 mod unanswered;
 mod undo;
 mod watch;

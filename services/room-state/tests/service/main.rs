@@ -15,3 +15,4 @@ mod rules;
 mod standby;
 mod state_cache;
 mod support;
+mod turns;

@@ -66,11 +66,13 @@ async fn counted_figures_stay_until_somebody_asks() -> Result<()> {
     until_entries(&stack, 5).await?;
     let wang = ("王小售".to_owned(), at[2]);
     let [zhou_first, zhou_last] = [at[1], at[4]].map(|at| ("周新人".to_owned(), at));
-    assert_eq!(answers(&stack, "r1").await?, [Some(wang.clone()), None], "周新人 is a stranger");
+    // As a stranger 周新人 waits beside the customer.
+    let of_stranger = [Some(wang.clone()), Some(wang.clone()), None, None];
+    assert_eq!(answers(&stack, "r1").await?, of_stranger);
 
     zhou_is_staff(&mut stack).await?;
     until_judged(&stack, 2).await?;
-    let counted = [Some(wang.clone()), Some(zhou_last.clone())];
+    let counted = [Some(wang.clone()), Some(wang.clone()), Some(zhou_last.clone())];
     assert_eq!(
         answers(&stack, "r1").await?,
         counted,
@@ -84,8 +86,9 @@ async fn counted_figures_stay_until_somebody_asks() -> Result<()> {
     let recompute = || CommandKind::Recompute { from: past(&stack, -3600), to: None };
     let decided = ask(&stack, "once", room("r1"), recompute()).await?;
     assert_eq!((decided.kind.as_str(), decided.decision.as_str()), ("recompute", "applied"), "{decided:?}");
-    // One is answered earlier, one is new, and the last has another owner: who spoke first of the staff.
-    assert!(decided.message.contains("3 个等待"), "{}", decided.message);
+    // One is answered earlier, the colleague's own is none, one is new, and the last has another owner: who spoke first of
+    // the staff.
+    assert!(decided.message.contains("4 个等待"), "{}", decided.message);
     assert_eq!(
         answers(&stack, "r1").await?,
         [Some(zhou_first), Some(("王小售".to_owned(), at[2])), Some(zhou_last)]

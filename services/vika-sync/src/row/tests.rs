@@ -371,6 +371,30 @@ fn a_weekend_is_no_working_time() {
     assert_eq!(cell(&all_rooms(&world.facts(&rules)), AllRooms::QuietWorkdays), Cell::Number(0.0));
 }
 
+/// The row is that of the customer who has waited longest, names the others, and counts each.
+#[test]
+fn of_several_customers_the_row_shows_who_has_waited_longest() {
+    let mut world = waiting(12);
+    let mut other = wait(morning() + TimeDelta::minutes(2), None);
+    (other.wait.customer.id, other.wait.customer_name) = ("sun".into(), "孙小样".into());
+    world.room.state.open.push(other.wait.clone());
+    world.waits.push(other);
+    let row = world.today();
+    assert_eq!(cell(&row, Today::WaitingSince), cell(&waiting(12).today(), Today::WaitingSince));
+    assert_eq!(cell(&row, Today::UnansweredMinutes), cell(&waiting(12).today(), Today::UnansweredMinutes));
+    assert_eq!(
+        cell(&row, Today::Verdict),
+        Cell::text("客户发来文字，等待回复；陈小样等得最久，另有1位客户在等（孙小样）")
+    );
+    // Both were answered by one reply, after eleven and nine minutes.
+    let answered = |opened| wait(opened, Some(morning() + TimeDelta::minutes(11)));
+    let waits = [answered(morning()), answered(morning() + TimeDelta::minutes(2))];
+    world.waits.splice(.., waits);
+    world.room.state.open.clear();
+    assert_eq!(cell(&world.today(), Today::MeanReplyMinutes), Cell::Number(10.0));
+    assert_eq!(cell(&world.today(), Today::SlowReplies), Cell::Number(2.0));
+}
+
 #[test]
 fn a_quiet_room_keeps_its_last_day_and_gets_no_new_row() {
     let mut world = waiting(0);

@@ -9,7 +9,7 @@ use domain::id::{CommandId, StaffName};
 use domain::message::ContactType;
 use domain::nature::Nature;
 use domain::rules::Stage;
-use domain::timeline::{Body, Cancel, CancelKind, Departure, Message, Quote};
+use domain::timeline::{About, Body, Cancel, CancelKind, Departure, Message, Quote};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -51,6 +51,8 @@ pub(super) struct CancelFact<'a> {
     pub by: Cow<'a, str>,
     pub reason: Cow<'a, str>,
     pub kind: CancelKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<Cow<'a, About>>,
     pub at: Timestamp,
 }
 
@@ -89,11 +91,12 @@ impl<'a> MessageFact<'a> {
 pub(super) fn of(body: &Body) -> Result<Option<String>, sqlx::Error> {
     Ok(Some(match body {
         Body::Message(message) => to_text(&MessageFact::of(message))?,
-        Body::Cancel(Cancel { command, by, reason, kind, at, undone: _ }) => to_text(&CancelFact {
+        Body::Cancel(Cancel { command, by, reason, kind, about, at, undone: _ }) => to_text(&CancelFact {
             command: Cow::Borrowed(command),
             by: by.into(),
             reason: reason.into(),
             kind: *kind,
+            about: about.as_ref().map(Cow::Borrowed),
             at: *at,
         })?,
         Body::Assigned { owner, stage } => {

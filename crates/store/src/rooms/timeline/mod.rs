@@ -280,9 +280,10 @@ impl Row {
             "message" => self.message()?,
             "recall" => Body::Recall { target: parse(&self.target.unwrap_or_default(), "target")? },
             "cancel" => {
-                let CancelFact { command, by, reason, kind, at } = fact::read(fact)?;
+                let CancelFact { command, by, reason, kind, about, at } = fact::read(fact)?;
+                let about = about.map(Cow::into_owned);
                 let (command, by, reason) = (command.into_owned(), by.into_owned(), reason.into_owned());
-                Body::Cancel(Cancel { command, by, reason, kind, at, undone: self.undone })
+                Body::Cancel(Cancel { command, by, reason, kind, about, at, undone: self.undone })
             }
             "cancel_undone" => Body::CancelUndone { target: command_of(&self.target.unwrap_or_default()) },
             "assigned" => {

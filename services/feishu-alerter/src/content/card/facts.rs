@@ -121,6 +121,9 @@ pub enum CardState {
         /// How often it was put off here.
         #[serde(default, skip_serializing_if = "is_zero")]
         snoozes: usize,
+        /// How many customers wait there besides.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        beside: usize,
     },
     /// The chat's person does not own the room any more.
     HandedOver {
@@ -170,16 +173,27 @@ impl CardState {
 
     /// A wait about which nobody did anything yet.
     pub const fn waiting(unverified: bool, owner: Option<String>) -> Self {
-        Self::Waiting { unverified, owner, said: Vec::new(), snoozes: 0 }
+        Self::Waiting { unverified, owner, said: Vec::new(), snoozes: 0, beside: 0 }
     }
 
     /// With what people did about the wait, while it is open; `snoozes`: how often it was put off where the card stands.
     #[must_use]
     pub fn with(self, said: Vec<Said>, snoozes: usize) -> Self {
         match self {
-            Self::Waiting { unverified, owner, .. } => Self::Waiting { unverified, owner, said, snoozes },
+            Self::Waiting { unverified, owner, beside, .. } => {
+                Self::Waiting { unverified, owner, said, snoozes, beside }
+            }
             other => other,
         }
+    }
+
+    /// With how many customers wait there besides, while it is open.
+    #[must_use]
+    pub fn beside(mut self, others: usize) -> Self {
+        if let Self::Waiting { beside, .. } = &mut self {
+            *beside = others;
+        }
+        self
     }
 
     /// Whether the customer still waits, or our account is still away.

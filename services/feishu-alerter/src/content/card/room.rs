@@ -144,6 +144,9 @@ fn customer(facts: &CardFacts) -> Line {
     if facts.paused && !matches!(facts.kind, CardKind::Promised { due: Some(_) }) {
         since += wording::WORKING_TIME_ONLY;
     }
+    if let CardState::Waiting { beside: others @ 1.., .. } = facts.state {
+        since += &wording::and_others_wait(others);
+    }
     Line::Text(vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)])
 }
 
