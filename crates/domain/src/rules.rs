@@ -5,6 +5,7 @@ mod auto_replies;
 mod buttons;
 mod calendars;
 mod exclusion;
+mod focus;
 mod history;
 mod validate;
 
@@ -27,6 +28,7 @@ use crate::wait::WaitKind;
 pub use auto_replies::shipped_auto_replies;
 pub use buttons::{Buttons, Who};
 pub use exclusion::ExcludedRooms;
+pub use focus::{FocusWindow, Weekday};
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
@@ -70,6 +72,9 @@ pub struct Rules {
     /// Which rooms go before others in lists and tables, and why. Instead of the shipped rules; an empty list: none does.
     #[serde(default = "shipped_priority", skip_serializing_if = "is_shipped_priority")]
     pub priority: Vec<PriorityRule>,
+    /// When people are not to be disturbed, every week.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub focus: Vec<FocusWindow>,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
@@ -237,8 +242,12 @@ pub struct Deadlines<'r> {
 impl Ladder {
     /// The owner alone, once, after half an hour.
     fn soft() -> Self {
-        let rung =
-            Rung { after: Span::seconds(30 * 60), severity: Severity::Blue, audience: Audience::Owner };
+        let rung = Rung {
+            after: Span::seconds(30 * 60),
+            severity: Severity::Blue,
+            audience: Audience::Owner,
+            breakthrough: false,
+        };
         Self { rungs: vec![rung], repeat: None }
     }
 
@@ -248,6 +257,7 @@ impl Ladder {
             after: Span::seconds(minutes * 60),
             severity,
             audience,
+            breakthrough: false,
         };
         let rungs = vec![
             rung(30, Severity::Yellow, Audience::Owner),
@@ -286,6 +296,9 @@ pub struct Rung {
     pub severity: Severity,
     /// Who gets the card.
     pub audience: Audience,
+    /// It reaches people in their focus too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breakthrough: bool,
 }
 
 /// The steps after the last rung: at `last rung + every`, `+ 2·every`, … up to and including `until`.
@@ -299,6 +312,9 @@ pub struct Repeat {
     pub severity: Severity,
     /// Who gets the card.
     pub audience: Audience,
+    /// It reaches people in their focus too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breakthrough: bool,
     /// No repeat after this much working time since the wait began.
     pub until: Span,
 }

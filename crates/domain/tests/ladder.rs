@@ -197,11 +197,13 @@ fn ladder() -> impl Strategy<Value = Ladder> {
             after: Span::seconds(*after),
             severity: Severity::Yellow,
             audience: Audience::Owner,
+            breakthrough: false,
         };
         let repeat = repeat.map(|(every, until)| Repeat {
             every: Span::seconds(every),
             severity: Severity::Grey,
             audience: Audience::OwnerAndPublic,
+            breakthrough: false,
             until: Span::seconds(until),
         });
         Ladder { rungs: thresholds.iter().map(rung).collect(), repeat }

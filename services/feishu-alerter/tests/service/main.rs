@@ -3,6 +3,7 @@
 mod actions;
 mod closing;
 mod crashes;
+mod focus;
 mod freshness;
 mod gaps;
 mod golive;
