@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use strum::{Display, EnumString};
 
 use crate::Timestamp;
-use crate::id::{EntryId, WaitId};
+use crate::id::{EntryId, StaffName, WaitId};
 use crate::ladder::RungId;
 
 /// What kind of thing a notification is about.
@@ -21,6 +21,8 @@ pub enum SubjectKind {
     Departure,
     /// All who wait although every notification about them has gone out.
     Unanswered,
+    /// What was not told to somebody one by one.
+    Digest,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -34,6 +36,8 @@ pub enum Subject {
     Departure(EntryId),
     /// The list of all who still wait.
     Unanswered,
+    /// Those who wait for one person, told together; by roster label.
+    Digest(StaffName),
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -46,6 +50,8 @@ pub enum Subject {
 
 /// What stands for the list of all who still wait.
 const UNANSWERED: &str = "list:unanswered";
+/// What the text of a digest begins with.
+const DIGEST: &str = "digest:";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -56,6 +62,7 @@ impl Subject {
             Self::Wait(_) => SubjectKind::Wait,
             Self::Departure(_) => SubjectKind::Departure,
             Self::Unanswered => SubjectKind::Unanswered,
+            Self::Digest(_) => SubjectKind::Digest,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -66,6 +73,9 @@ impl Subject {
             SubjectKind::Wait => Some(Self::Wait(WaitId(text.to_owned()))),
             SubjectKind::Departure => Some(Self::Departure(EntryId(text.to_owned()))),
             SubjectKind::Unanswered => (text == UNANSWERED).then_some(Self::Unanswered),
+            SubjectKind::Digest => {
+                text.strip_prefix(DIGEST).map(|name| Self::Digest(StaffName(name.to_owned())))
+            }
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -78,7 +88,7 @@ impl Subject {
     pub const fn wait(&self) -> Option<&WaitId> {
         match self {
             Self::Wait(wait) => Some(wait),
-            Self::Departure(_) | Self::Unanswered | Self::Alarm { .. } => None,
+            Self::Departure(_) | Self::Unanswered | Self::Digest(_) | Self::Alarm { .. } => None,
         }
     }
 }
@@ -90,6 +100,7 @@ impl fmt::Display for Subject {
             Self::Wait(wait) => wait.fmt(f),
             Self::Departure(entry) => entry.fmt(f),
             Self::Unanswered => f.write_str(UNANSWERED),
+            Self::Digest(person) => write!(f, "{DIGEST}{person}"),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -106,6 +117,8 @@ pub enum Step {
     Left,
     /// Of a list: its local day. `2026-11-23`
     Day(NaiveDate),
+    /// Of a digest: when it was due, in whole milliseconds. `1795052800123`
+    At(Timestamp),
     /// Of an alarm: how many seconds after it was raised. `0`
     Repeat(i64),
 }
@@ -126,6 +139,7 @@ impl Step {
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
             SubjectKind::Unanswered => day(text).map(Self::Day),
+            SubjectKind::Digest => Timestamp::from_timestamp_millis(text.parse().ok()?).map(Self::At),
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -134,7 +148,7 @@ impl Step {
     pub const fn rung(self) -> Option<RungId> {
         match self {
             Self::Rung(rung) => Some(rung),
-            Self::OwnerMissing(_) | Self::Left | Self::Day(_) | Self::Repeat(_) => None,
+            Self::OwnerMissing(_) | Self::Left | Self::Day(_) | Self::At(_) | Self::Repeat(_) => None,
         }
     }
 }
@@ -146,6 +160,7 @@ impl fmt::Display for Step {
             Self::OwnerMissing(day) => write!(f, "{OWNER}{day}"),
             Self::Left => f.write_str(LEFT),
             Self::Day(day) => day.fmt(f),
+            Self::At(at) => at.timestamp_millis().fmt(f),
             Self::Repeat(seconds) => seconds.fmt(f),
         }
     }
@@ -163,6 +178,7 @@ mod tests {
             (Subject::Wait(WaitId("webhook:m@1".into())), "wait", "webhook:m@1"),
             (Subject::Departure(EntryId("webhook:n".into())), "departure", "webhook:n"),
             (Subject::Unanswered, "unanswered", "list:unanswered"),
+            (Subject::Digest(StaffName("王小售".into())), "digest", "digest:王小售"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -180,6 +196,7 @@ mod tests {
             (SubjectKind::Wait, Step::OwnerMissing(day), "owner-2026-11-23"),
             (SubjectKind::Departure, Step::Left, "left"),
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Digest, Step::At(raised_at), "1795052800123"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

@@ -7,6 +7,7 @@ mod buttons;
 mod calendars;
 mod exceptions;
 mod exclusion;
+mod focus;
 mod history;
 mod validate;
 
@@ -32,6 +33,7 @@ pub use auto_replies::shipped_auto_replies;
 pub use buttons::{Buttons, Who};
 pub use exceptions::{LadderException, RoomView};
 pub use exclusion::ExcludedRooms;
+pub use focus::{FocusWindow, Weekday};
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
@@ -78,6 +80,9 @@ pub struct Rules {
     /// Which rooms go before others in lists and tables, and why. Instead of the shipped rules; an empty list: none does.
     #[serde(default = "shipped_priority", skip_serializing_if = "is_shipped_priority")]
     pub priority: Vec<PriorityRule>,
+    /// When people are not to be disturbed, every week.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub focus: Vec<FocusWindow>,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
@@ -300,6 +305,9 @@ pub struct Rung {
     /// Whether the card mentions (@) the owner where others read along.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub mention: bool,
+    /// It reaches people in their focus too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breakthrough: bool,
 }
 
 /// The steps after the last rung: at `last rung + every`, `+ 2·every`, … up to and including `until`.
@@ -316,6 +324,9 @@ pub struct Repeat {
     /// Whether the card mentions (@) the owner where others read along.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub mention: bool,
+    /// It reaches people in their focus too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breakthrough: bool,
     /// No repeat after this much working time since the wait began.
     pub until: Span,
 }
@@ -323,7 +334,8 @@ pub struct Repeat {
 impl Rung {
     /// After so many minutes, with a mention of the owner.
     fn new(minutes: u64, severity: Severity, audience: &[Audience]) -> Self {
-        Self { after: Span::seconds(minutes * 60), severity, audience: audience.to_vec(), mention: true }
+        let after = Span::seconds(minutes * 60);
+        Self { after, severity, audience: audience.to_vec(), mention: true, breakthrough: false }
     }
 }
 

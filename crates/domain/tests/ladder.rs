@@ -205,12 +205,14 @@ fn ladder() -> impl Strategy<Value = Ladder> {
             severity: Severity::Yellow,
             audience: vec![Audience::Owner],
             mention: true,
+            breakthrough: false,
         };
         let repeat = repeat.map(|(every, until)| Repeat {
             every: Span::seconds(every),
             severity: Severity::Grey,
             audience: vec![Audience::Owner, Audience::Public],
             mention: true,
+            breakthrough: false,
             until: Span::seconds(until),
         });
         Ladder { rungs: thresholds.iter().map(rung).collect(), repeat }

@@ -30,7 +30,7 @@ const USED: [&str; 8] = [
 /// How far back is looked unless asked otherwise.
 const SINCE: TimeDelta = TimeDelta::hours(24);
 /// How many of the states are of cards that somebody gets or should have got.
-const FOR_SOMEBODY: usize = 7;
+const FOR_SOMEBODY: usize = 8;
 
 /// What `cards` is called with.
 #[derive(Debug, clap::Args)]
@@ -73,6 +73,7 @@ fn line(card: &Listed, config: &Config) -> String {
         ("", Some(room)) => room.to_owned(),
         ("", None) => match alarm_key(card) {
             Some(key) => wording::alarm(&key),
+            None if card.subject_kind == "digest" => wording::DIGEST.to_owned(),
             None => wording::UNANSWERED.to_owned(),
         },
         (topic, _) => topic.to_owned(),

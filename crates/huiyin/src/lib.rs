@@ -13,6 +13,7 @@ mod command_hints;
 mod dead_letters;
 pub mod demo;
 mod failure;
+mod focus;
 mod golive;
 mod health;
 mod import;

@@ -7,8 +7,15 @@ use domain::wording;
 
 /// The chat that everybody reads.
 pub(crate) const PUBLIC_CHAT: &str = "公共群";
+/// In the place of a room: several who wait, told together.
+pub(crate) const DIGEST: &str = "汇总";
 /// In the place of a room, for the list of all who wait after their last card.
 pub(crate) const UNANSWERED: &str = "未回复清单";
+/// Who asked for something: whoever gave the command; or nobody, since the rules say so.
+pub(crate) const BY_COMMAND: &str = "管理员（命令）";
+pub(crate) const BY_RULES: &str = "规则";
+/// Nobody is to be left alone.
+pub(crate) const NOBODY_IN_FOCUS: &str = "没有人在专注";
 /// Nothing had to be changed.
 pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.
@@ -18,10 +25,11 @@ pub(crate) const VIKA_IS_OFF: &str =
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
 
 /// What became of a card: the state as it is stored, in words. The second half is of cards that nobody gets.
-pub(crate) const STATES: [(&str, &str); 10] = [
+pub(crate) const STATES: [(&str, &str); 11] = [
     ("rehearsed", "将会发送"),
     ("pending", "等待发送"),
-    ("held", "推迟：有人在处理，或本人推迟"),
+    ("held", "推迟：有人在处理，或本人推迟、专注"),
+    ("digested", "已并入汇总"),
     ("sending", "正在发送"),
     ("sent", "已发送"),
     ("parked", "搁置：不知道是否送达"),
@@ -40,6 +48,11 @@ const SKIPPED: [(&str, &str); 6] = [
     ("went_live", "上线前已过时间"),
     ("no_longer_excluded", "取消排除之前已过时间"),
 ];
+
+/// "王小售：专注至 2026-11-28 15:00:00，管理员（命令）"
+pub(crate) fn in_focus(person: &str, until: &str, by: &str) -> String {
+    format!("{person}：专注至 {until}，{by}")
+}
 
 /// A state; one that is not known as it is stored.
 pub(crate) fn state(stored: &str, because: Option<&str>) -> String {

@@ -61,9 +61,9 @@ create index alert_watch_letters_at on alert_watch_letters (at);
 create table notifications (
     id                bigint generated always as identity primary key,
     -- Its identity: what it is about, which step of that, and whom it reaches where. `subject` is the wait that it was made
-    -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list. `step` is the rung
+    -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list; `digest:PERSON`. `step` is the rung
     -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
-    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'alarm')),
+    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'digest', 'alarm')),
     subject           text        not null,
     step              text        not null,
     channel           text        not null,
@@ -85,11 +85,15 @@ create table notifications (
     created_at        timestamptz not null,
     -- rehearsed: would have been sent, before go-live. skipped: its time had passed before it could be due. parked: nobody
     -- knows whether it was sent, and it must not be sent again. failed: the address does not take it. held: its reader is
-    -- left alone until `held_until`; then it is pending again.
+    -- left alone until `held_until`; then it is pending again. digested: it is told by `digest`.
     state             text        not null check (state in ('pending', 'sending', 'sent', 'parked', 'failed', 'superseded',
-                                                            'obsolete', 'rehearsed', 'skipped', 'held')),
+                                                            'obsolete', 'rehearsed', 'skipped', 'held', 'digested')),
     -- When its reader is no longer left alone; it stays when that is over.
     held_until        timestamptz,
+    -- It is held back to be told with others afterwards, by a digest.
+    for_digest        boolean     not null default false,
+    -- The id of the digest that tells its wait with others. No reference: a backup brings rows back in the order of ids.
+    digest            bigint,
     -- Why it was skipped, as domain::ladder::SkipReason.
     skipped_because   text,
     form              text        not null default 'full',
@@ -139,6 +143,8 @@ create index notifications_queue on notifications (channel, address, id) where s
 create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;
 create index notifications_held on notifications (held_until) where state = 'held';
+create index notifications_digest on notifications (digest) where digest is not null;
+create index notifications_digested on notifications (room) where digest is not null;
 create index notifications_follows on notifications (follows);
 create index notifications_room on notifications (room, created_at);
 create index notifications_undelivered on notifications (state) where state in ('parked', 'failed');
@@ -170,6 +176,24 @@ create table notification_actions (
     primary key (notification, action, round)
 );
 
+-- Who is not to be disturbed, and who is away: what people asked for. Appended to by `feishu-alerter` for buttons and by
+-- `huiyin focus` and `huiyin away`; never changed. Of each person and kind the last row counts, until it ends.
+create table availability (
+    id     bigint generated always as identity primary key,
+    -- By roster label.
+    person text        not null,
+    kind   text        not null check (kind in ('focus', 'absence')),
+    -- Who gets their private cards meanwhile, by roster label.
+    deputy text,
+    -- Who asked, as shown to people.
+    by     text        not null,
+    at     timestamptz not null,
+    until  timestamptz not null,
+    check ((deputy is not null) = (kind = 'absence'))
+);
+create index availability_last on availability (person, kind, id);
+create index availability_until on availability (until);
+
 -- Which replica works on which address.
 create table alert_claims (
     channel text        not null,
@@ -186,7 +210,9 @@ create table alert_events (
 );
 create index alert_events_at on alert_events (at);
 
-grant select, insert, update, delete on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims,
-    alert_events, alert_watch_alarms, alert_watch_letters to feishu_alerter;
+grant select, insert on availability to feishu_alerter, operator;
+grant select on availability to reader;
+grant select, insert, update, delete on alert_rooms, alert_schedule, notifications, notification_actions,
+    alert_claims, alert_events, alert_watch_alarms, alert_watch_letters to feishu_alerter;
 grant select on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims, alert_events,
     alert_watch_alarms, alert_watch_letters to reader;

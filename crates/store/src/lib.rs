@@ -4,6 +4,7 @@
 //! `now()`. Who may write what is enforced by Postgres itself, by one role per service.
 
 pub mod alerts;
+pub mod availability;
 pub mod dump;
 pub mod golive;
 pub mod ingest;

@@ -35,6 +35,8 @@ struct Owner {
     tables: &'static str,
     /// The one that writes it; `None`: the one-shot's superuser alone.
     role: Option<Role>,
+    /// Another one, who may do the same.
+    beside: Option<Role>,
     /// What the owner may do.
     may: &'static [Operation],
     /// Who else reads it.
@@ -51,7 +53,7 @@ const fn owner(
     may: &'static [Operation],
     readers: &'static [Role],
 ) -> Owner {
-    Owner { tables, role: Some(role), may, readers }
+    Owner { tables, role: Some(role), beside: None, may, readers }
 }
 
 const OWNERS: &[Owner] = &[
@@ -74,7 +76,15 @@ const OWNERS: &[Owner] = &[
     owner("vika_reconcile_*", VikaReconcile, ALL_ROWS, &[VikaSync, Reader]),
     owner("alert_*", FeishuAlerter, ALL_ROWS, &[Reader]),
     owner("notification*", FeishuAlerter, ALL_ROWS, &[Reader]),
-    Owner { tables: "_sqlx_migrations", role: None, may: &[], readers: &Role::ALL },
+    // What people ask for, by a button or by a command.
+    Owner {
+        tables: "availability",
+        role: Some(FeishuAlerter),
+        beside: Some(Operator),
+        may: &[Select, Insert],
+        readers: &[Reader],
+    },
+    Owner { tables: "_sqlx_migrations", role: None, beside: None, may: &[], readers: &Role::ALL },
 ];
 
 fn owner_of(table: &str) -> Option<&'static Owner> {
@@ -86,7 +96,7 @@ fn owner_of(table: &str) -> Option<&'static Owner> {
 
 /// Whether a role must be let in; if not, it must be refused.
 fn expected(owner: &Owner, role: Role, operation: Operation) -> bool {
-    let owns = owner.role == Some(role) && owner.may.contains(&operation);
+    let owns = [owner.role, owner.beside].contains(&Some(role)) && owner.may.contains(&operation);
     owns || (operation == Select && owner.readers.contains(&role))
 }
 

@@ -20,6 +20,9 @@ pub const SNOOZE_MINUTES: [u64; 3] = [15, 30, 60];
 /// How often, each wait.
 pub const SNOOZES: usize = 2;
 
+/// For how many minutes people can ask not to be disturbed; 0 ends it.
+pub const FOCUS_MINUTES: [u64; 4] = [30, 60, 120, 0];
+
 /// A button. Cards already sent carry these names, and the store has them: they must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -34,6 +37,8 @@ pub enum ActionKind {
     Claim,
     /// 稍后提醒: the private cards of the wait are to wait.
     Snooze,
+    /// 专注: whoever presses is not to be disturbed.
+    Focus,
     /// 转交: the room gets another owner.
     Assign,
 }
@@ -63,7 +68,7 @@ impl ActionKind {
                 command: CommandKind::ConfirmAnswered { wait, seen_up_to },
                 confirmed: wording::TOAST_CONFIRMED,
             }),
-            Self::Undo | Self::Claim | Self::Snooze | Self::Assign => None,
+            Self::Undo | Self::Claim | Self::Snooze | Self::Focus | Self::Assign => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What people watch, and the forgetting of what nobody needs any more.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -10,7 +11,9 @@ use runtime::telemetry::chain;
 use store::alerts::actions;
 use store::alerts::notifications;
 use store::alerts::waiting::{self, Waiting};
+use store::rules::RulesCache;
 
+use crate::availability::Availability;
 use crate::failure::Failure;
 
 /// How often is counted.
@@ -22,17 +25,17 @@ const EVENTS_KEPT: TimeDelta = TimeDelta::hours(9);
 const NO_CARD: &str = "none";
 
 /// Runs until the shutdown is requested.
-pub async fn run(ctx: Context) {
+pub async fn run(ctx: Context, rules: Arc<RulesCache>) {
     let mut rungs = BTreeSet::from([NO_CARD.to_owned()]);
     while ctx.shutdown.sleep(EVERY).await {
-        match count(&ctx, &mut rungs).await {
+        match count(&ctx, &rules, &mut rungs).await {
             Ok(()) => ctx.health.beat("gauges"),
             Err(failure) => tracing::warn!(error = chain(&failure), "cards could not be counted"),
         }
     }
 }
 
-async fn count(ctx: &Context, rungs: &mut BTreeSet<String>) -> Result<(), Failure> {
+async fn count(ctx: &Context, rules: &RulesCache, rungs: &mut BTreeSet<String>) -> Result<(), Failure> {
     let now = ctx.clock.now();
     let mut connection = ctx.db.acquire().await?;
     let backlog = notifications::backlog(&mut connection).await?;
@@ -43,6 +46,9 @@ async fn count(ctx: &Context, rungs: &mut BTreeSet<String>) -> Result<(), Failur
     metrics::gauge!("alerts_failed").set(count_of(backlog.failed));
     metrics::gauge!("alerts_to_change").set(count_of(backlog.to_change));
     show_waiting(&waiting::waiting(&mut connection, now).await?, rungs, now);
+    let history = rules.get(&mut connection).await?;
+    let availability = Availability::read(&mut connection, now).await?;
+    metrics::gauge!("people_in_focus").set(count_of(availability.in_focus(history.at(now), now)));
     actions::forget_events(&mut connection, now - EVENTS_KEPT).await?;
     Ok(())
 }

@@ -10,6 +10,7 @@
 pub mod action;
 mod actions;
 mod address_book;
+mod availability;
 pub mod channel;
 pub mod content;
 mod failure;
@@ -83,10 +84,10 @@ pub async fn run_over(
     if let Some(watchdog) = &ctx.config.watchdog {
         watchdog::start(&ctx, watchdog, client, &http, made.clone(), &mut tasks);
     }
-    tasks.spawn("plan", planner::run(ctx.clone(), rules, pending.clone(), changed.clone(), made));
+    tasks.spawn("plan", planner::run(ctx.clone(), rules.clone(), pending.clone(), changed.clone(), made));
     tasks.spawn("deliver", outbox::run(deliverer));
     tasks.spawn("actions", actions.serve());
-    tasks.spawn("gauges", gauges::run(ctx.clone()));
+    tasks.spawn("gauges", gauges::run(ctx.clone(), rules.clone()));
     tasks.spawn("retention", retention::run(ctx.clone()));
     tasks.spawn("wake", async move {
         note_room_changes(&ctx.bus, Consumer::FeishuAlerter, &pending, changed, &ctx.shutdown, &ctx.health)

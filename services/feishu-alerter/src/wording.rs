@@ -96,6 +96,8 @@ pub const UNDO: &str = "撤销「不用回复」";
 pub const CLAIM: &str = "我来处理";
 /// What stands on the menu of how long one's own reminders wait.
 pub const SNOOZE: &str = "稍后提醒我…";
+/// What stands on the menu of how long one is not to be disturbed.
+pub const FOCUS: &str = "专注…";
 /// What stands on the menu of whom the room can be handed to.
 pub const ASSIGN: &str = "转交给…";
 
@@ -122,6 +124,15 @@ pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
 pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
 /// 稍后提醒 was pressed in the chat of somebody else.
 pub const TOAST_NOT_YOURS: &str = "只能推迟自己的提醒";
+/// 专注 was ended.
+pub const TOAST_FOCUS_OVER: &str = "已结束专注，攒着的提醒马上发给您";
+/// A digest of which nobody waits any more, or all who do stand on a newer one.
+pub const DIGEST_DONE: &str = "✅ 这张汇总已处理完";
+/// The same at length.
+pub const DIGEST_DONE_NOTE: &str = "都已回复，或不用回复；仍在等的，见新的汇总。";
+/// What a digest is.
+pub const DIGEST_NOTE: &str =
+    "发给您的提醒合成了这一张，最急的在前。已经回复或不用回复的，会从这里消失；公共群照常提醒。";
 /// 稍后提醒 was pressed too often.
 pub const TOAST_SNOOZED_ENOUGH: &str = "每次等待最多推迟两次，请尽快回复客户";
 /// 稍后提醒 was pressed where no reminder comes within that time.
@@ -315,6 +326,32 @@ pub fn toast_claimed_by(who: &str, until: &str) -> String {
 /// 稍后提醒 was pressed.
 pub fn toast_snoozed(until: &str) -> String {
     format!("已推迟到 {until}；公共群的提醒不受影响")
+}
+
+/// "专注 30 分钟", or the end of it.
+pub fn focus_for(minutes: u64) -> String {
+    if minutes == 0 { "结束专注".to_owned() } else { format!("专注 {}", self::minutes(minutes)) }
+}
+
+/// 专注 was pressed.
+pub fn toast_focus(until: &str) -> String {
+    format!("专注到 {until}：发给您的提醒先攒着，到时汇总；公共群照常")
+}
+
+/// "（专注至 15:00）", after the owner.
+pub fn in_focus(until: &str) -> String {
+    format!("（专注至 {until}）")
+}
+
+/// "📋 3 位客户在等您回复"
+pub fn digest_title(count: usize) -> String {
+    format!("📋 {count} 位客户在等您回复")
+}
+
+/// "• 产品交流群：王小样 10:42 起等待（售前客户 +10）", names already made safe.
+pub fn digest_line(room: &str, customer: &str, since: &str, because: &str) -> String {
+    let because = if because.is_empty() { String::new() } else { format!("（{because}）") };
+    format!("• {room}：{customer} {since}{because}")
 }
 
 /// 转交 was pressed.

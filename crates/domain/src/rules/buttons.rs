@@ -16,6 +16,8 @@ pub struct Buttons {
     pub claim: Vec<Who>,
     /// 稍后提醒, of one's own reminders.
     pub snooze: Vec<Who>,
+    /// 专注, of one's own cards.
+    pub focus: Vec<Who>,
     /// 转交. That a manager does it approves a room's way into after-sales.
     pub assign: Vec<Who>,
 }
@@ -40,6 +42,7 @@ impl Default for Buttons {
             no_reply_needed: vec![Who::Owner, Who::Manager],
             claim: vec![Who::Roster],
             snooze: vec![Who::Roster],
+            focus: vec![Who::Roster],
             assign: vec![Who::Owner, Who::Manager],
         }
     }

@@ -38,6 +38,7 @@ impl Rules {
         self.check_contacts(&mut problems);
         self.check_addresses(&mut problems);
         self.check_managers(&mut problems);
+        self.check_focus(&mut problems);
         self.check_phrases(&mut problems);
         self.check_auto_replies(&mut problems);
         self.check_chats(&mut problems);
@@ -271,6 +272,22 @@ impl Rules {
         }
     }
 
+    fn check_focus(&self, problems: &mut Problems) {
+        for (index, window) in self.focus.iter().enumerate() {
+            let path = |field: &str| format!("focus[{index}].{field}");
+            if self.staff(&window.person).is_none() {
+                problems.add(path("person"), format!("`{}`", window.person), "a name of the roster");
+            }
+            if window.days.is_empty() {
+                problems.add(path("days"), "an empty list", "at least one day, like monday");
+            }
+            if window.to <= window.from {
+                let expected = "a time after `from`, on the same day";
+                problems.add(path("to"), format!("\"{}\"", window.to), expected);
+            }
+        }
+    }
+
     fn check_phrases(&self, problems: &mut Problems) {
         if self.phrases.version == 0 {
             problems.add("phrases.version", 0, "1 or more, raised with every change of the lists");
@@ -396,13 +413,27 @@ fn add_too_short(path: String, found: Span, least: Span, problems: &mut Problems
 mod tests {
     use super::*;
     use crate::address::{Addresses, FeishuAddress};
+    use crate::calendar::TimeOfDay;
     use crate::id::StaffName;
-    use crate::rules::{RosterEntry, Team};
+    use crate::rules::{FocusWindow, RosterEntry, Team};
     use crate::testing::rules;
 
     #[test]
     fn sound_rules_have_no_problem() {
         assert_eq!(rules().validate(), Vec::new());
+    }
+
+    #[test]
+    fn a_window_of_focus_is_of_somebody_on_some_day_and_ends_after_it_begins() {
+        let mut wrong = rules();
+        wrong.focus = vec![FocusWindow {
+            person: StaffName("没有这个人".into()),
+            days: Vec::new(),
+            from: TimeOfDay::NINE,
+            to: TimeOfDay::NINE,
+        }];
+        let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
+        assert_eq!(paths, ["focus[0].person", "focus[0].days", "focus[0].to"]);
     }
 
     #[test]

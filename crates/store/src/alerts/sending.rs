@@ -117,25 +117,6 @@ pub async fn mark_sending(
     Ok(())
 }
 
-/// Leaves the reader of a card alone until then. It was surely not sent.
-pub async fn hold(connection: &mut PgConnection, id: i64, until: Timestamp) -> Result<(), sqlx::Error> {
-    sqlx::query!("update notifications set state = 'held', held_until = $2 where id = $1", id, until)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Lets the cards go out whose readers were left alone until now.
-pub async fn release(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!(
-        "update notifications set state = 'pending', next_attempt_at = $1 where state = 'held' and held_until <= $1",
-        now,
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
-}
-
 /// One attempt, by what it left in the card's row.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptKey<'a> {

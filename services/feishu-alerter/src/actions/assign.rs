@@ -13,10 +13,10 @@ use store::alerts::actions::NewAction;
 use store::alerts::schedule;
 use store::golive;
 
+use super::own::round;
 use super::presser::Presser;
 use super::{Endpoint, Pressed, new_action, open_wait};
 use crate::action::{self, ActionKind};
-use crate::content::wait_actions::WaitActions;
 use crate::wording;
 
 /// What a press asks for.
@@ -40,10 +40,9 @@ impl Endpoint {
     ) -> anyhow::Result<(Toast, String)> {
         let Assignment { event, to, presser, rules } = assignment;
         let Some(to) = to else { return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned())) };
-        let stored = match open_wait(&card.subject, now) {
-            Ok((stored, _)) => stored,
-            Err(text) => return Ok((Toast::Info, text.to_owned())),
-        };
+        if let Err(text) = open_wait(&card.subject, now) {
+            return Ok((Toast::Info, text.to_owned()));
+        }
         let room = &card.subject.room;
         let team = rules.staff_by_name(to).ok().and_then(|entry| entry.team.stage());
         let stage = team.unwrap_or(room.state.stage).to_string();
@@ -62,9 +61,8 @@ impl Endpoint {
         let by = by.await;
         let (id, key) = (card.notification.id, room.room.to_string());
         schedule::lock_room(&mut tx, &key).await?;
-        let known = WaitActions::read(&mut tx, &stored.wait.id).await?;
         let new = NewAction {
-            round: known.rounds(ActionKind::Assign, id),
+            round: round(&mut tx, id, ActionKind::Assign).await?,
             about: Some(to),
             ..new_action(id, ActionKind::Assign, &by)
         };

@@ -43,7 +43,7 @@ use tracing::{Instrument as _, info_span};
 
 use self::assign::Assignment;
 use self::names::Names;
-use self::own::Snooze;
+use self::own::OwnCards;
 use self::presser::Presser;
 use crate::action::{self, ActionKind, Cancel, Done};
 use crate::address_book::{self, AddressBook};
@@ -186,7 +186,10 @@ impl Endpoint {
             }
             ActionKind::Claim => self.claim(&card, rules.time_zone, by, now).await?,
             ActionKind::Snooze => {
-                self.snooze(&card, Snooze { presser: &presser, book, rules, option }, by, now).await?
+                self.snooze(&card, OwnCards { presser: &presser, book, rules, option }, by, now).await?
+            }
+            ActionKind::Focus => {
+                self.focus(&card, OwnCards { presser: &presser, book, rules, option }, by, now).await?
             }
             ActionKind::Assign => {
                 let assignment = Assignment { event: &action.event_id, to: option, presser: &presser, rules };

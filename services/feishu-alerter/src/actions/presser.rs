@@ -41,6 +41,7 @@ fn who_may(action: ActionKind, rules: &Rules) -> &[Who] {
         ActionKind::NoReplyNeeded | ActionKind::Answered | ActionKind::Undo => &buttons.no_reply_needed,
         ActionKind::Claim => &buttons.claim,
         ActionKind::Snooze => &buttons.snooze,
+        ActionKind::Focus => &buttons.focus,
         ActionKind::Assign => &buttons.assign,
     }
 }

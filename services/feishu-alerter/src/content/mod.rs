@@ -3,6 +3,7 @@
 
 pub mod card;
 mod day_list;
+pub mod digest;
 pub mod status;
 pub mod subject;
 pub mod wait_actions;
@@ -18,6 +19,7 @@ use store::sqlx::PgConnection;
 
 use self::card::{Card, CardState};
 use self::day_list::DayList;
+use self::digest::Digest;
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
 use crate::address_book::AddressBook;
@@ -32,6 +34,8 @@ pub enum Content {
     Alarm,
     /// All who wait although every card of theirs has gone out.
     Unanswered(DayList),
+    /// Those who wait for one person, told together.
+    Digest(Digest),
 }
 
 /// What a card is rendered by, besides its content.
@@ -56,13 +60,17 @@ impl Content {
     pub async fn read(
         connection: &mut PgConnection,
         notification: &Notification,
-        rules: &Rules,
+        (rules, book): (&Rules, AddressBook<'_>),
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
         Ok(match notification.subject {
             notification::Subject::Alarm { .. } => Some(Self::Alarm),
             notification::Subject::Unanswered => {
                 Some(Self::Unanswered(DayList::read(connection, notification, rules, now).await?))
+            }
+            notification::Subject::Digest(_) => {
+                let digest = (notification.id, &notification.to);
+                Some(Self::Digest(Digest::read(connection, digest, (rules, book), now).await?))
             }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
@@ -76,6 +84,7 @@ impl Content {
         match self {
             Self::Alarm => parse::<Shown>(&notification.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
+            Self::Digest(digest) => !digest.0.is_empty(),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -96,8 +105,15 @@ impl Content {
             Self::Room(subject) if notification.step.rung().is_some() => {
                 subject.hold(&notification.to, book, now)
             }
-            Self::Room(_) | Self::Alarm | Self::Unanswered(_) => None,
+            Self::Room(_) | Self::Alarm | Self::Unanswered(_) | Self::Digest(_) => None,
         }
+    }
+
+    /// Whether it reaches people in their focus too.
+    pub fn breaks_through(&self, notification: &Notification, rules: &Rules) -> bool {
+        let (Self::Room(subject), Some(rung)) = (self, notification.step.rung()) else { return true };
+        let SubjectDetail::Wait { stored, .. } = &subject.detail else { return true };
+        rules.ladder(stored.wait.kind, subject.room.state.stage).breaks_through(rung)
     }
 
     /// What a card shows that is sent now.
@@ -109,6 +125,7 @@ impl Content {
     ) -> Result<Value, Failure> {
         match self {
             Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
+            Self::Digest(digest) => Ok(digest.shown()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
                 let state = subject.shown_by(notification, book, now);
@@ -121,7 +138,7 @@ impl Content {
     /// The last entry of the room, which the reader of the card sees.
     pub fn seen_up_to(&self) -> Option<&str> {
         match self {
-            Self::Alarm | Self::Unanswered(_) => None,
+            Self::Alarm | Self::Unanswered(_) | Self::Digest(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -159,6 +176,9 @@ impl Content {
                 Some(card::room(&facts))
             }
             Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules, now)),
+            Self::Digest(digest) => {
+                Some(card::digest(&digest.0, notification.severity, rules.time_zone, now))
+            }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

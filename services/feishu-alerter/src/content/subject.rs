@@ -19,6 +19,7 @@ use store::rooms::{self, Room};
 use store::sqlx::{self, PgConnection};
 
 use crate::address_book::AddressBook;
+use crate::availability::Availability;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::content::status::{Readers, Successions, card_state, status_at};
 use crate::content::wait_actions::WaitActions;
@@ -28,6 +29,8 @@ pub struct Subject {
     /// What it is about.
     pub detail: SubjectDetail,
     pub room: Room,
+    /// Who is not to be disturbed.
+    pub availability: Availability,
 }
 
 /// What a card is about.
@@ -56,12 +59,13 @@ impl Subject {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Option<Self>, sqlx::Error> {
+        let availability = Availability::read(connection, now).await?;
         let wait = match (&card.subject, &card.room) {
             (notification::Subject::Wait(wait), _) => wait,
             (notification::Subject::Departure(entry), Some(room)) => {
                 let Some(room) = rooms::get(connection, room).await? else { return Ok(None) };
                 let detail = SubjectDetail::Departure(absence(&room, entry).cloned());
-                return Ok(Some(Self { detail, room }));
+                return Ok(Some(Self { detail, room, availability }));
             }
             _ => return Ok(None),
         };
@@ -74,7 +78,7 @@ impl Subject {
         let actions = WaitActions::read(connection, &stored.wait.id).await?;
         let stored = Box::new(stored);
         let detail = SubjectDetail::Wait { stored, unverified, calendar, corporation, actions };
-        Ok(Some(Self { detail, room }))
+        Ok(Some(Self { detail, room, availability }))
     }
 
     /// What this card of it shows.
@@ -127,6 +131,7 @@ impl Subject {
             owner: self.owner().map(|owner| Owner {
                 mention: mention(book, owner, &card.to).filter(|_| self.mentions(card, rules)),
                 team: book.team(owner),
+                in_focus_until: self.availability.in_focus_until(owner, rules, now),
                 name: owner.as_str().to_owned(),
             }),
             waiting_since,

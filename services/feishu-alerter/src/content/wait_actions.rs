@@ -48,12 +48,6 @@ impl WaitActions {
         self.of(ActionKind::Snooze).filter(|snooze| snooze.to == *to).count()
     }
 
-    /// How often a button of a card was pressed.
-    pub fn rounds(&self, action: ActionKind, notification: i64) -> i32 {
-        let rounds = self.of(action).filter(|recorded| recorded.notification == notification).count();
-        i32::try_from(rounds).unwrap_or(i32::MAX)
-    }
-
     /// Until when a private card of the wait is to wait: because whoever reads it put it off, or because somebody else sees
     /// to the wait. A claim holds back the cards of whoever owned the room then, and nobody's since: a new owner has to know.
     pub fn hold(
@@ -97,6 +91,6 @@ fn said(recorded: &Recorded) -> Option<Said> {
         ActionKind::Snooze => Said::Snoozed { by, until: recorded.until? },
         ActionKind::Undo => Said::Undone { by },
         ActionKind::Assign => Said::Assigned { by, to: recorded.about.clone()? },
-        ActionKind::NoReplyNeeded | ActionKind::Answered => return None,
+        ActionKind::NoReplyNeeded | ActionKind::Answered | ActionKind::Focus => return None,
     })
 }

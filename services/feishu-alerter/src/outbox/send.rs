@@ -9,6 +9,7 @@ use domain::golive::Phase;
 use runtime::trace::{self, Trace};
 use serde_json::Value;
 use store::alerts::changes;
+use store::alerts::held;
 use store::alerts::notifications::{self, Notification};
 use store::alerts::schedule;
 use store::alerts::sending::{self, AttemptKey, FinalStatus, Frozen};
@@ -19,6 +20,7 @@ use tracing::{Instrument as _, Span, info_span};
 use super::pace::{DEFER_FOR, next_attempt};
 use super::{Deliverer, Destination, Step};
 use crate::address_book::AddressBook;
+use crate::availability::Availability;
 use crate::channel::{Channel, DeliveryError, Limits, Remedy};
 use crate::content::card::{CardState, Form};
 use crate::content::status::as_json;
@@ -129,7 +131,7 @@ impl Deliverer {
         let Some(card) = notifications::get(tx, id).await? else { return Ok(Head::None) };
         let history = self.rules.get(tx).await?;
         let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
-        let content = Content::read(tx, &card, history.at(now), now).await?;
+        let content = Content::read(tx, &card, (history.at(now), book), now).await?;
         let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(subject = %card.subject, step = %card.step, "a card is obsolete: its reason is gone");
@@ -150,11 +152,7 @@ impl Deliverer {
             // A higher rung is about to take its place.
             return Ok(Head::None);
         }
-        if !card.unconfirmed
-            && let Some(until) = content.hold(&card, book, now)
-        {
-            tracing::info!(subject = %card.subject, step = %card.step, address = %card.to, %until, "a card waits");
-            sending::hold(tx, id, until).await?;
+        if !card.unconfirmed && self.hold(tx, &card, &content, now).await? {
             return Ok(Head::Done);
         }
         let frozen = self.frozen(tx, channel, &card, &content, now).await?;
@@ -165,6 +163,29 @@ impl Deliverer {
         let ends_at = now + IN_FLIGHT;
         sending::mark_sending(tx, id, now, ends_at).await?;
         Ok(Head::Ready(Box::new(Attempt { notification: card, delivery_key, payload, ends_at })))
+    }
+
+    /// Leaves the card's reader alone, if that is asked for: in this wait, or in all of theirs while they are in focus.
+    async fn hold(
+        &self,
+        tx: &mut PgConnection,
+        card: &Notification,
+        content: &Content,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        let history = self.rules.get(tx).await?;
+        let rules = history.at(now);
+        let book = AddressBook::new(rules, &self.ctx.config.feishu);
+        let in_wait = content.hold(card, book, now);
+        let whose = book.of_chat(&card.to).filter(|_| !content.breaks_through(card, rules));
+        let in_focus = match whose {
+            Some(whose) => Availability::read(tx, now).await?.in_focus_until(&whose.name, rules, now),
+            None => None,
+        };
+        let Some(until) = in_wait.max(in_focus) else { return Ok(false) };
+        tracing::info!(subject = %card.subject, step = %card.step, address = %card.to, %until, "a card waits");
+        held::hold(tx, card.id, until, in_focus.is_some()).await?;
+        Ok(true)
     }
 
     /// What is sent: the bytes of the first attempt, or those made now and kept for every attempt. `None`: it is not

@@ -5,6 +5,7 @@ mod climb;
 mod decide;
 mod departure;
 mod observe;
+mod release;
 mod unanswered;
 
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use std::time::Duration;
 use domain::Timestamp;
 use runtime::telemetry::chain;
 use runtime::{Changes, Context};
-use store::alerts::{schedule, sending};
+use store::alerts::schedule;
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use self::decide::Decider;
 use self::observe::observe;
+use self::release::Releases;
 use self::unanswered::Mornings;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
@@ -60,6 +62,7 @@ struct Planner {
     decider: Decider,
     notice: HoldLog,
     mornings: Mornings,
+    releases: Releases,
     /// Every room with a wait was looked at since the start.
     known: bool,
 }
@@ -80,6 +83,7 @@ pub async fn run(
         decider: Decider::new(),
         notice: HoldLog::default(),
         mornings: Mornings::default(),
+        releases: Releases::default(),
         known: false,
     };
     while !shutdown.requested() {
@@ -124,7 +128,8 @@ impl Planner {
         observe(ctx, rules, pending).await?;
         let now = ctx.clock.now();
         store::alerts::changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
-        sending::release(&mut *ctx.db.acquire().await?, now).await?;
+        self.releases.run(&self.ctx, &self.rules).await?;
+        let ctx = &self.ctx;
         let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
         self.known = true;
         self.notice.note(held);

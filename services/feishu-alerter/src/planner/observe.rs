@@ -13,6 +13,7 @@ use domain::rules::{RoomView, Rules};
 use runtime::telemetry::chain;
 use runtime::{Changes, Context};
 use store::alerts::changes::{self, Made, Wanted};
+use store::alerts::digest;
 use store::alerts::schedule::{self, Planned};
 use store::ingest::gaps;
 use store::rooms::waits::{self, Which};
@@ -30,6 +31,7 @@ use crate::planner::Causes;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::climbs;
 use crate::planner::departure;
+use crate::planner::release::refresh;
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;
@@ -137,6 +139,9 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
     // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
     let wanted = wanted(&mut tx, (context.rules(), book), &rooms, &locked, now).await?;
     changes::want(&mut tx, &wanted, now).await?;
+    for (digest, to) in digest::of_rooms(&mut tx, &locked, now - CHANGED_FOR).await? {
+        refresh(&mut tx, digest, &to, (context.rules(), book), now).await?;
+    }
     let planned = planned(&mut tx, book, context, &rooms, &locked).await?;
     schedule::plan(&mut tx, &locked, &planned, context.version()).await?;
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();

@@ -9,10 +9,14 @@ use feishu::{CardUuid, FeishuError, OutgoingMessage};
 use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
+use domain::id::WaitId;
 use domain::rules::{Severity, Stage as RoomStage};
+use domain::wait::WaitKind;
 
 use crate::channel::feishu as feishu_channel;
-use crate::content::card::{self, CardFacts, CardKind, CardState, Form, LastLine, List, Named, Owner, Said};
+use crate::content::card::{
+    self, CardFacts, CardKind, CardState, DigestLine, Form, LastLine, List, Named, Owner, Said,
+};
 
 /// A customer who has waited for twenty minutes.
 pub(super) fn facts(hand: &Hand) -> CardFacts {
@@ -33,6 +37,7 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
             name: "小林".to_owned(),
             team: Some(RoomStage::PreSales),
             mention: Some(PERSON.to_owned()),
+            in_focus_until: None,
         }),
         waiting_since: since,
         paused: false,
@@ -144,7 +149,7 @@ async fn a_hostile_room_makes_a_card_that_fits_and_mentions_nobody() {
         facts.customer.clone_from(&awful);
         facts.corporation.clone_from(&awful);
         facts.room.clone_from(&awful);
-        facts.owner = Some(Owner { name: awful.clone(), team: None, mention: None });
+        facts.owner = Some(Owner { name: awful.clone(), ..Owner::default() });
         for line in &mut facts.last_lines {
             line.speaker.clone_from(&awful);
             line.text.clone_from(&awful);
@@ -277,7 +282,7 @@ async fn nothing_of_a_stranger_is_markup_in_any_form() {
         room: hostile.to_owned(),
         ..facts(&stage.hand)
     };
-    facts.owner = Some(Owner { name: hostile.to_owned(), team: None, mention: None });
+    facts.owner = Some(Owner { name: hostile.to_owned(), ..Owner::default() });
     for line in &mut facts.last_lines {
         hostile.clone_into(&mut line.speaker);
         hostile.clone_into(&mut line.text);
@@ -374,9 +379,9 @@ async fn a_card_says_what_people_did_about_its_wait() -> anyhow::Result<()> {
             .map(|menu| menu["behaviors"][0]["value"]["act"].as_str().unwrap_or_default().to_owned())
             .collect()
     };
-    assert_eq!(menus(&card), ["assign"], "put off twice");
+    assert_eq!(menus(&card), ["assign", "focus"], "put off twice");
     let fresh = facts(&stage.hand);
-    assert_eq!(menus(&json(&render(&fresh, Form::Full))), ["snooze", "assign"]);
+    assert_eq!(menus(&json(&render(&fresh, Form::Full))), ["snooze", "assign", "focus"]);
     let public = CardFacts { private: false, ..fresh };
     assert_eq!(menus(&json(&render(&public, Form::Full))), ["assign"], "nobody's own");
     Ok(())
@@ -401,6 +406,38 @@ async fn a_card_that_was_escalated_is_one_line_without_buttons() {
     let facts = CardFacts { state: CardState::Escalated, ..facts(&stage.hand) };
     let card = json(&render(&facts, Form::Full));
     insta::assert_json_snapshot!(card);
+}
+
+/// It says since when and not how long, and that nobody waits any more.
+#[tokio::test]
+async fn a_digest_is_taken_whatever_people_are_called() {
+    let stage = stage().await;
+    let now = stage.hand.now();
+    let awful = "<at id=all></at>[x](http://x) **粗**\u{0}\n".repeat(40);
+    let one = |nth: i64| DigestLine {
+        wait: WaitId(nth.to_string()),
+        kind: if nth % 3 == 0 { WaitKind::Promise } else { WaitKind::Request },
+        opened_at: now - TimeDelta::minutes(nth),
+        customer: if nth % 2 == 0 { "王小样".to_owned() } else { awful.clone() },
+        topic: awful.clone(),
+        because: awful.clone(),
+    };
+    for (nth, count) in [0, 1, 33].into_iter().enumerate() {
+        let lines: Vec<DigestLine> = (0..count).map(one).collect();
+        let card = card::digest(&lines, Severity::Orange, Shanghai, now);
+        for (at, form) in [Form::Full, Form::Minimal, Form::PlainText].into_iter().enumerate() {
+            let message = feishu_channel::render(&card, form, key().as_str());
+            let title = if count == 0 {
+                "已处理完".to_owned()
+            } else {
+                format!("{count} 位客户在等您回复")
+            };
+            assert!(message.content.contains(&title), "{}", message.content);
+            assert_eq!(message.content.contains("另有 3 位，未列出"), count == 33);
+            assert!(!message.content.contains("<at") && request_bytes(&message) < CARD_BYTES_MAX);
+            is_taken(&stage, &message, 950 + u32::try_from(nth * 10 + at).unwrap()).await;
+        }
+    }
 }
 
 /// Whoever is not named is counted.

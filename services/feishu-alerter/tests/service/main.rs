@@ -4,6 +4,7 @@ mod actions;
 mod audiences;
 mod closing;
 mod crashes;
+mod focus;
 mod freshness;
 mod gaps;
 mod golive;

@@ -46,6 +46,7 @@ mod tests {
             (ActionKind::Undo, "undo"),
             (ActionKind::Claim, "claim"),
             (ActionKind::Snooze, "snooze"),
+            (ActionKind::Focus, "focus"),
             (ActionKind::Assign, "assign"),
         ] {
             let sent = json!({"k": card.as_str(), "act": name});

@@ -71,13 +71,15 @@ pub enum CardKind {
 }
 
 /// The person answerable for the room.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Owner {
     pub name: String,
     /// The stage that their team works in, if it works in one.
     pub team: Option<Stage>,
     /// The account to be mentioned, where others read along.
     pub mention: Option<String>,
+    /// Until when their own cards wait, if they do.
+    pub in_focus_until: Option<DateTime<Utc>>,
 }
 
 /// One message of the room as the card shows it.

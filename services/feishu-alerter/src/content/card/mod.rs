@@ -4,11 +4,13 @@
 //! It must not compute anything that moves. The waiting time is the rung's threshold and everything else is
 //! absolute, so that a card frozen for a retry is still true. Nothing here reads a clock or knows a channel.
 
+mod digest;
 mod facts;
 mod list;
 mod model;
 mod room;
 
+pub use digest::{DigestLine, digest};
 pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner, Said};
 pub use list::{List, Named, list};
 pub use model::{Block, Button, Card, Form, Line, Menu, Span, Title, Weight};

@@ -168,7 +168,9 @@ fn owner(facts: &CardFacts) -> Vec<Span> {
     let mention = owner.mention.as_ref().filter(|_| facts.state.is_open());
     let mention =
         mention.map(|person| Span::Mention { person: person.clone(), instead: wording::MENTION_DROPPED });
-    [label, Span::Stranger(name(&owner.name))].into_iter().chain(team).chain(mention).collect()
+    let until = owner.in_focus_until.filter(|_| facts.awaits_reply() && !facts.private);
+    let focus = until.map(|until| Span::Words(wording::in_focus(&time(facts, until))));
+    [label, Span::Stranger(name(&owner.name))].into_iter().chain(team).chain(focus).chain(mention).collect()
 }
 
 /// What the reader is to do besides answering.
@@ -226,12 +228,19 @@ fn menus(facts: &CardFacts) -> Vec<Menu> {
             .map(|minutes| (wording::minutes(minutes), minutes.to_string()))
             .to_vec(),
     });
+    let focus = facts.private.then(|| Menu {
+        action: ActionKind::Focus,
+        label: wording::FOCUS,
+        options: action::FOCUS_MINUTES
+            .map(|minutes| (wording::focus_for(minutes), minutes.to_string()))
+            .to_vec(),
+    });
     let assign = (!facts.staff.is_empty()).then(|| Menu {
         action: ActionKind::Assign,
         label: wording::ASSIGN,
         options: facts.staff.iter().map(|staff| (name(staff), staff.clone())).collect(),
     });
-    snooze.into_iter().chain(assign).collect()
+    snooze.into_iter().chain(assign).chain(focus).collect()
 }
 
 /// What people did about the wait: one line each, the latest few.
