@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use strum::{Display, EnumString};
 
 use crate::Timestamp;
-use crate::id::{EntryId, WaitId};
+use crate::id::{EntryId, StaffName, WaitId};
 use crate::ladder::RungId;
 
 /// What kind of thing a notification is about.
@@ -21,6 +21,8 @@ pub enum SubjectKind {
     Departure,
     /// All who wait although every notification about them has gone out.
     Unanswered,
+    /// An owner's rooms in which nobody has said anything for some working days.
+    FollowUps,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -34,6 +36,8 @@ pub enum Subject {
     Departure(EntryId),
     /// The list of all who still wait.
     Unanswered,
+    /// The list of this owner's rooms that have fallen silent.
+    FollowUps(StaffName),
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -46,6 +50,8 @@ pub enum Subject {
 
 /// What stands for the list of all who still wait.
 const UNANSWERED: &str = "list:unanswered";
+/// What stands before the owner whose silent rooms a list is of.
+const FOLLOW_UPS: &str = "list:follow_ups:";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -56,6 +62,7 @@ impl Subject {
             Self::Wait(_) => SubjectKind::Wait,
             Self::Departure(_) => SubjectKind::Departure,
             Self::Unanswered => SubjectKind::Unanswered,
+            Self::FollowUps(_) => SubjectKind::FollowUps,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -66,6 +73,10 @@ impl Subject {
             SubjectKind::Wait => Some(Self::Wait(WaitId(text.to_owned()))),
             SubjectKind::Departure => Some(Self::Departure(EntryId(text.to_owned()))),
             SubjectKind::Unanswered => (text == UNANSWERED).then_some(Self::Unanswered),
+            SubjectKind::FollowUps => {
+                let owner = text.strip_prefix(FOLLOW_UPS)?;
+                Some(Self::FollowUps(StaffName(owner.to_owned())))
+            }
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -78,7 +89,7 @@ impl Subject {
     pub const fn wait(&self) -> Option<&WaitId> {
         match self {
             Self::Wait(wait) => Some(wait),
-            Self::Departure(_) | Self::Unanswered | Self::Alarm { .. } => None,
+            Self::Departure(_) | Self::Unanswered | Self::FollowUps(_) | Self::Alarm { .. } => None,
         }
     }
 }
@@ -90,6 +101,7 @@ impl fmt::Display for Subject {
             Self::Wait(wait) => wait.fmt(f),
             Self::Departure(entry) => entry.fmt(f),
             Self::Unanswered => f.write_str(UNANSWERED),
+            Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -125,7 +137,7 @@ impl Step {
                 None => text.parse().ok().map(Self::Rung),
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
-            SubjectKind::Unanswered => day(text).map(Self::Day),
+            SubjectKind::Unanswered | SubjectKind::FollowUps => day(text).map(Self::Day),
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -163,6 +175,7 @@ mod tests {
             (Subject::Wait(WaitId("webhook:m@1".into())), "wait", "webhook:m@1"),
             (Subject::Departure(EntryId("webhook:n".into())), "departure", "webhook:n"),
             (Subject::Unanswered, "unanswered", "list:unanswered"),
+            (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -180,6 +193,7 @@ mod tests {
             (SubjectKind::Wait, Step::OwnerMissing(day), "owner-2026-11-23"),
             (SubjectKind::Departure, Step::Left, "left"),
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
+            (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

@@ -5,6 +5,7 @@ pub mod actions;
 pub mod alarms;
 pub mod changes;
 pub mod claims;
+pub mod follow_ups;
 pub mod freshness;
 pub mod notifications;
 pub mod retention;

@@ -42,5 +42,6 @@ fn who_may(action: ActionKind, rules: &Rules) -> &[Who] {
         ActionKind::Claim => &buttons.claim,
         ActionKind::Snooze => &buttons.snooze,
         ActionKind::Assign => &buttons.assign,
+        ActionKind::StopFollowUp => &buttons.stop_follow_up,
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod card;
 mod day_list;
+pub mod follow_ups;
 pub mod status;
 pub mod subject;
 pub mod wait_actions;
@@ -18,6 +19,7 @@ use store::sqlx::PgConnection;
 
 use self::card::{Card, CardState};
 use self::day_list::DayList;
+use self::follow_ups::FollowUpList;
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
 use crate::address_book::AddressBook;
@@ -32,6 +34,8 @@ pub enum Content {
     Alarm,
     /// All who wait although every card of theirs has gone out.
     Unanswered(DayList),
+    /// An owner's rooms that have fallen silent.
+    FollowUps(FollowUpList),
 }
 
 /// What a card is rendered by, besides its content.
@@ -59,10 +63,14 @@ impl Content {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
-        Ok(match notification.subject {
+        Ok(match &notification.subject {
             notification::Subject::Alarm { .. } => Some(Self::Alarm),
             notification::Subject::Unanswered => {
                 Some(Self::Unanswered(DayList::read(connection, notification, rules, now).await?))
+            }
+            notification::Subject::FollowUps(owner) => {
+                let list = (notification.id, notification.step);
+                Some(Self::FollowUps(FollowUpList::read(connection, list, owner, rules, now).await?))
             }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
@@ -76,6 +84,7 @@ impl Content {
         match self {
             Self::Alarm => parse::<Shown>(&notification.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
+            Self::FollowUps(list) => list.is_wanted(),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -96,7 +105,7 @@ impl Content {
             Self::Room(subject) if notification.step.rung().is_some() => {
                 subject.hold(&notification.to, book, now)
             }
-            Self::Room(_) | Self::Alarm | Self::Unanswered(_) => None,
+            Self::Room(_) | Self::Alarm | Self::Unanswered(_) | Self::FollowUps(_) => None,
         }
     }
 
@@ -109,6 +118,7 @@ impl Content {
     ) -> Result<Value, Failure> {
         match self {
             Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
+            Self::FollowUps(list) => as_json(&list.state()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
                 let state = subject.shown_by(notification, book, now);
@@ -121,7 +131,7 @@ impl Content {
     /// The last entry of the room, which the reader of the card sees.
     pub fn seen_up_to(&self) -> Option<&str> {
         match self {
-            Self::Alarm | Self::Unanswered(_) => None,
+            Self::Alarm | Self::Unanswered(_) | Self::FollowUps(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -159,6 +169,9 @@ impl Content {
                 Some(card::room(&facts))
             }
             Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules, now)),
+            Self::FollowUps(list) => {
+                Some(card::follow_ups(list.owner.as_str(), &list.rooms, notification.severity, rules))
+            }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

@@ -4,6 +4,8 @@ mod alert_context;
 mod climb;
 mod decide;
 mod departure;
+mod follow_ups;
+mod lists;
 mod observe;
 mod unanswered;
 
@@ -17,6 +19,7 @@ use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use self::decide::Decider;
+use self::follow_ups::FollowUps;
 use self::observe::observe;
 use self::unanswered::Mornings;
 use crate::failure::Failure;
@@ -59,6 +62,7 @@ struct Planner {
     decider: Decider,
     notice: HoldLog,
     mornings: Mornings,
+    follow_ups: FollowUps,
     /// Every room with a wait was looked at since the start.
     known: bool,
 }
@@ -79,6 +83,7 @@ pub async fn run(
         decider: Decider::new(),
         notice: HoldLog::default(),
         mornings: Mornings::default(),
+        follow_ups: FollowUps::default(),
         known: false,
     };
     while !shutdown.requested() {
@@ -117,6 +122,7 @@ impl Planner {
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;
             self.mornings.run(&self.ctx, &self.rules).await?;
+            self.follow_ups.run(&self.ctx, &self.rules).await?;
         }
         Ok(())
     }

@@ -26,10 +26,9 @@ use crate::content::status::{HighestCards, Successions, card_state, status_at};
 use crate::content::subject::{absence, departure_state};
 use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
-use crate::planner::Causes;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::climbs;
-use crate::planner::departure;
+use crate::planner::{Causes, departure, lists};
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;
@@ -137,6 +136,7 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
     // Cards change hands before plans are made: the rungs of a wait count for the one that took its place.
     let wanted = wanted(&mut tx, (context.rules(), book), &rooms, &locked, now).await?;
     changes::want(&mut tx, &wanted, now).await?;
+    lists::refresh(&mut tx, context.rules(), &locked, now - CHANGED_FOR, now).await?;
     let planned = planned(&mut tx, book, context, &rooms, &locked).await?;
     schedule::plan(&mut tx, &locked, &planned, context.version()).await?;
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();

@@ -3,6 +3,7 @@
 mod actions;
 mod closing;
 mod crashes;
+mod follow_ups;
 mod freshness;
 mod gaps;
 mod golive;

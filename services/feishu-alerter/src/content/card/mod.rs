@@ -5,11 +5,14 @@
 //! absolute, so that a card frozen for a retry is still true. Nothing here reads a clock or knows a channel.
 
 mod facts;
+mod follow_ups;
+mod lines;
 mod list;
 mod model;
 mod room;
 
 pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner, Said};
+pub use follow_ups::{FollowUpState, Silence, SilentRoom, follow_ups};
 pub use list::{List, Named, list};
 pub use model::{Block, Button, Card, Form, Line, Menu, Span, Title, Weight};
 pub use room::{room, time_of};
