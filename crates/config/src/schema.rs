@@ -43,6 +43,7 @@ fn generated() -> Value {
         ("/$defs/Ingest/properties/listen", LISTEN),
         ("/$defs/Feishu/properties/listen", LISTEN),
         ("/$defs/Feishu/properties/unanswered_at", TIME),
+        ("/$defs/Feishu/properties/follow_ups_at", TIME),
         ("/properties/health_listen", LISTEN),
         ("/$defs/Http/properties/trusted_proxies/items", ADDRESS),
         ("/$defs/Rules/properties/time_zone", ZONE),

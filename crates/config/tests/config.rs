@@ -108,7 +108,7 @@ fn five_mistakes_are_five_lines_of_one_report() {
         found,
         [
             "feishu.app_secert: unknown key: expected one of `app_id`, `app_secret`, `base_url`, \
-             `enabled`, `encrypt_key`, `listen`, `public_chat`, `unanswered_at`, `verification_token`",
+             `enabled`, `encrypt_key`, `follow_ups_at`, `listen`, `public_chat`, `unanswered_at`, `verification_token`",
             "feishu.public_chat: is missing: expected a text",
             "rules.company_names: found a text, expected a list `[…]`, each item a text",
             "rules.roster[2].name: found `王小售`, which is roster[0].name too, expected a label that no other entry has",
@@ -133,6 +133,11 @@ const FORM: &[(&str, &str, &str)] = &[
         "/feishu/unanswered_at",
         r#""9 am""#,
         "feishu.unanswered_at: found \"9 am\", expected a time of the day like \"09:00\"",
+    ),
+    (
+        "/feishu/follow_ups_at",
+        r#""25:00""#,
+        "feishu.follow_ups_at: found \"25:00\", expected a time of the day like \"09:00\"",
     ),
     ("/health_listen", "9000", "health_listen: found 9000, expected an IP address and port"),
     ("/vika/sync_every", "10", "vika.sync_every: found 10, expected a length of time"),

@@ -12,6 +12,7 @@ pub mod closing;
 pub mod display;
 pub mod figures;
 pub mod fold;
+pub mod follow_up;
 pub mod gap;
 pub mod golive;
 pub mod id;

@@ -23,6 +23,8 @@ pub enum SubjectKind {
     Unanswered,
     /// What was not told to somebody one by one.
     Digest,
+    /// An owner's rooms in which nobody has said anything for some working days.
+    FollowUps,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -38,6 +40,8 @@ pub enum Subject {
     Unanswered,
     /// Those who wait for one person, told together; by roster label.
     Digest(StaffName),
+    /// The list of this owner's rooms that have fallen silent.
+    FollowUps(StaffName),
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -52,6 +56,8 @@ pub enum Subject {
 const UNANSWERED: &str = "list:unanswered";
 /// What the text of a digest begins with.
 const DIGEST: &str = "digest:";
+/// What stands before the owner whose silent rooms a list is of.
+const FOLLOW_UPS: &str = "list:follow_ups:";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -63,6 +69,7 @@ impl Subject {
             Self::Departure(_) => SubjectKind::Departure,
             Self::Unanswered => SubjectKind::Unanswered,
             Self::Digest(_) => SubjectKind::Digest,
+            Self::FollowUps(_) => SubjectKind::FollowUps,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -76,6 +83,10 @@ impl Subject {
             SubjectKind::Digest => {
                 text.strip_prefix(DIGEST).map(|name| Self::Digest(StaffName(name.to_owned())))
             }
+            SubjectKind::FollowUps => {
+                let owner = text.strip_prefix(FOLLOW_UPS)?;
+                Some(Self::FollowUps(StaffName(owner.to_owned())))
+            }
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -88,7 +99,11 @@ impl Subject {
     pub const fn wait(&self) -> Option<&WaitId> {
         match self {
             Self::Wait(wait) => Some(wait),
-            Self::Departure(_) | Self::Unanswered | Self::Digest(_) | Self::Alarm { .. } => None,
+            Self::Departure(_)
+            | Self::Unanswered
+            | Self::Digest(_)
+            | Self::Alarm { .. }
+            | Self::FollowUps(_) => None,
         }
     }
 }
@@ -101,6 +116,7 @@ impl fmt::Display for Subject {
             Self::Departure(entry) => entry.fmt(f),
             Self::Unanswered => f.write_str(UNANSWERED),
             Self::Digest(person) => write!(f, "{DIGEST}{person}"),
+            Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -138,8 +154,8 @@ impl Step {
                 None => text.parse().ok().map(Self::Rung),
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
-            SubjectKind::Unanswered => day(text).map(Self::Day),
             SubjectKind::Digest => Timestamp::from_timestamp_millis(text.parse().ok()?).map(Self::At),
+            SubjectKind::Unanswered | SubjectKind::FollowUps => day(text).map(Self::Day),
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -179,6 +195,7 @@ mod tests {
             (Subject::Departure(EntryId("webhook:n".into())), "departure", "webhook:n"),
             (Subject::Unanswered, "unanswered", "list:unanswered"),
             (Subject::Digest(StaffName("王小售".into())), "digest", "digest:王小售"),
+            (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -197,6 +214,7 @@ mod tests {
             (SubjectKind::Departure, Step::Left, "left"),
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
             (SubjectKind::Digest, Step::At(raised_at), "1795052800123"),
+            (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

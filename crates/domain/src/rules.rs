@@ -83,6 +83,9 @@ pub struct Rules {
     /// When people are not to be disturbed, every week.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub focus: Vec<FocusWindow>,
+    /// After how many working days of silence an owner is told to follow up, rising; an empty list: never.
+    #[serde(default = "shipped_follow_up_after", skip_serializing_if = "is_shipped_follow_up_after")]
+    pub follow_up_after: Vec<u32>,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
@@ -104,6 +107,14 @@ impl<'de> Deserialize<'de> for Rules {
 
 fn is_shipped(auto_replies: &[String]) -> bool {
     auto_replies == shipped_auto_replies()
+}
+
+fn shipped_follow_up_after() -> Vec<u32> {
+    vec![7, 14, 30]
+}
+
+fn is_shipped_follow_up_after(after: &[u32]) -> bool {
+    after == shipped_follow_up_after()
 }
 
 fn is_shipped_priority(priority: &[PriorityRule]) -> bool {

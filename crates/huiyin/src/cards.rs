@@ -71,11 +71,7 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
 fn line(card: &Listed, config: &Config) -> String {
     let about = match (card.topic.as_str(), card.room.as_deref()) {
         ("", Some(room)) => room.to_owned(),
-        ("", None) => match alarm_key(card) {
-            Some(key) => wording::alarm(&key),
-            None if card.subject_kind == "digest" => wording::DIGEST.to_owned(),
-            None => wording::UNANSWERED.to_owned(),
-        },
+        ("", None) => of_no_room(card),
         (topic, _) => topic.to_owned(),
     };
     on_one_line(&format!(
@@ -88,11 +84,14 @@ fn line(card: &Listed, config: &Config) -> String {
     ))
 }
 
-/// What is wrong, if it is about that.
-fn alarm_key(card: &Listed) -> Option<String> {
-    match Subject::parse(card.subject_kind.parse().ok()?, &card.subject)? {
-        Subject::Alarm { key, .. } => Some(key),
-        _ => None,
+/// What is wrong, or which list it is.
+fn of_no_room(card: &Listed) -> String {
+    let kind = card.subject_kind.parse().ok();
+    match kind.and_then(|kind| Subject::parse(kind, &card.subject)) {
+        Some(Subject::Alarm { key, .. }) => wording::alarm(&key),
+        Some(Subject::FollowUps(owner)) => wording::follow_ups(owner.as_str()),
+        Some(Subject::Digest(_)) => wording::DIGEST.to_owned(),
+        _ => wording::UNANSWERED.to_owned(),
     }
 }
 

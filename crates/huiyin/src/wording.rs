@@ -69,6 +69,11 @@ pub(crate) fn alarm(key: &str) -> String {
     format!("系统告警 {key}")
 }
 
+/// In the place of a room: the list of somebody's silent rooms.
+pub(crate) fn follow_ups(owner: &str) -> String {
+    format!("静默清单 {owner}")
+}
+
 /// "黄色 已等 5 分钟"; a card without a threshold is about no wait.
 pub(crate) fn level(severity: &str, seconds: i64) -> String {
     let severity =

@@ -63,7 +63,7 @@ create table notifications (
     -- Its identity: what it is about, which step of that, and whom it reaches where. `subject` is the wait that it was made
     -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list; `digest:PERSON`. `step` is the rung
     -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
-    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'digest', 'alarm')),
+    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'digest', 'follow_ups', 'alarm')),
     subject           text        not null,
     step              text        not null,
     channel           text        not null,
@@ -194,6 +194,20 @@ create table availability (
 create index availability_last on availability (person, kind, id);
 create index availability_until on availability (until);
 
+-- Rooms in which nobody had said anything for so many working days, and on whose list that was told. Never deleted.
+create table alert_follow_ups (
+    room         text        not null,
+    -- When somebody last said something.
+    silent_since timestamptz not null,
+    working_days integer     not null,
+    list         bigint      not null references notifications (id),
+    -- Who said that this silence is to be told no more, and when; null: nobody did.
+    stopped_by   text,
+    stopped_at   timestamptz,
+    primary key (room, silent_since, working_days)
+);
+create index alert_follow_ups_list on alert_follow_ups (list);
+
 -- Which replica works on which address.
 create table alert_claims (
     channel text        not null,
@@ -212,7 +226,7 @@ create index alert_events_at on alert_events (at);
 
 grant select, insert on availability to feishu_alerter, operator;
 grant select on availability to reader;
-grant select, insert, update, delete on alert_rooms, alert_schedule, notifications, notification_actions,
-    alert_claims, alert_events, alert_watch_alarms, alert_watch_letters to feishu_alerter;
+grant select, insert, update, delete on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims,
+    alert_events, alert_follow_ups, alert_watch_alarms, alert_watch_letters to feishu_alerter;
 grant select on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims, alert_events,
-    alert_watch_alarms, alert_watch_letters to reader;
+    alert_follow_ups, alert_watch_alarms, alert_watch_letters to reader;

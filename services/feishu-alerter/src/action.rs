@@ -41,6 +41,8 @@ pub enum ActionKind {
     Focus,
     /// 转交: the room gets another owner.
     Assign,
+    /// 不再跟进: a silence is to be told no more.
+    StopFollowUp,
 }
 
 impl ActionKind {
@@ -68,7 +70,7 @@ impl ActionKind {
                 command: CommandKind::ConfirmAnswered { wait, seen_up_to },
                 confirmed: wording::TOAST_CONFIRMED,
             }),
-            Self::Undo | Self::Claim | Self::Snooze | Self::Focus | Self::Assign => None,
+            Self::Undo | Self::Claim | Self::Snooze | Self::Focus | Self::Assign | Self::StopFollowUp => None,
         }
     }
 }

@@ -101,6 +101,9 @@ pub const FOCUS: &str = "专注…";
 /// What stands on the menu of whom the room can be handed to.
 pub const ASSIGN: &str = "转交给…";
 
+/// What stands on the menu of which silent room is to be told no more.
+pub const STOP_FOLLOW_UP: &str = "不再跟进…";
+
 /// After whoever took 不用回复 back.
 pub const UNDONE: &str = " 撤销了「不用回复」";
 /// Between who handed a room over and to whom.
@@ -137,6 +140,8 @@ pub const DIGEST_NOTE: &str =
 pub const TOAST_SNOOZED_ENOUGH: &str = "每次等待最多推迟两次，请尽快回复客户";
 /// 稍后提醒 was pressed where no reminder comes within that time.
 pub const TOAST_NOTHING_TO_SNOOZE: &str = "这段时间里没有要推迟的提醒";
+/// 不再跟进 was pressed where somebody has said something since.
+pub const TOAST_NOT_SILENT: &str = "群里已经有新消息，不用处理";
 /// 我来处理 was pressed again by the same person.
 pub const TOAST_CLAIMED_ALREADY: &str = "已经记录：您来处理";
 /// We could not do it just now.
@@ -181,6 +186,11 @@ pub fn of_corporation(name: &str, corporation: &str) -> String {
 /// "10:42 起等待", after the customer.
 pub fn waits_since(time: &str) -> String {
     format!("{time} 起等待")
+}
+
+/// "10:42 应答", after a customer who only assented.
+pub fn assented_at(time: &str) -> String {
+    format!("{time} 应答")
 }
 
 /// A customer on a list, with how many others wait in their room: "陈小样（另有1位客户在等）".
@@ -271,6 +281,41 @@ pub fn and_more(count: i64) -> String {
 pub fn unanswered_note(at: &str, working_time: bool) -> String {
     let counted = if working_time { "「已等」只算工作时间。" } else { "" };
     format!("截至 {at}。{counted}这些等待的提醒都已发完；回复客户，或消除未回覆记录以后，不再列出。")
+}
+
+/// "🔕 王小售：3 个群很久没有人说话了"
+pub fn follow_ups_title(owner: &str, count: usize) -> String {
+    if count == 0 {
+        return format!("✅ {owner}：静默的群都已处理");
+    }
+    format!("🔕 {owner}：{count} 个群很久没有人说话了")
+}
+
+/// "• 产品交流群：11-12 起没有人说话，满 7 个工作日（售前客户 +10）", names already made safe.
+pub fn follow_up_line(room: &str, working_days: u32, since: &str, because: &str) -> String {
+    let because = if because.is_empty() { String::new() } else { format!("（{because}）") };
+    format!("• {room}：{since} 起没有人说话，满 {working_days} 个工作日{because}")
+}
+
+/// In the place of the line of a room that is silent no more.
+pub fn follow_up_ended(room: &str) -> String {
+    format!("✅ {room}：已有新消息")
+}
+
+/// The same of one that is to be told no more.
+pub fn follow_up_stopped(room: &str, by: &str) -> String {
+    format!("☑️ {room}：不再跟进 · {by}")
+}
+
+/// What the list of silent rooms is.
+pub fn follow_ups_note() -> String {
+    "这些群刚刚静默到上面的天数，没有人在等回复；可以主动问候一下。群里有人说话，或选「不再跟进」以后，这次静默不再列出。"
+        .to_owned()
+}
+
+/// 不再跟进 was pressed.
+pub fn toast_follow_up_stopped(room: &str) -> String {
+    format!("已记录：不再跟进「{room}」；群里再有人说话，会重新算")
 }
 
 /// "不用回复 · 小林"

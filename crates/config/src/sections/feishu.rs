@@ -39,10 +39,18 @@ pub struct Feishu {
     #[serde(default = "nine")]
     #[schemars(with = "String")]
     pub unanswered_at: TimeOfDay,
+    /// When, on a working day, each owner gets the list of their rooms that have fallen silent, in the zone of the rules.
+    #[serde(default = "half_past_nine")]
+    #[schemars(with = "String")]
+    pub follow_ups_at: TimeOfDay,
 }
 
 const fn nine() -> TimeOfDay {
     TimeOfDay::NINE
+}
+
+const fn half_past_nine() -> TimeOfDay {
+    TimeOfDay::HALF_PAST_NINE
 }
 
 impl Feishu {

@@ -28,6 +28,12 @@ impl TimeOfDay {
         None => NaiveTime::MIN,
     });
 
+    /// Half past nine in the morning.
+    pub const HALF_PAST_NINE: Self = Self(match NaiveTime::from_hms_opt(9, 30, 0) {
+        Some(half_past_nine) => half_past_nine,
+        None => NaiveTime::MIN,
+    });
+
     /// This time of a day; where clocks are put forward over it, that moment does not exist, and an hour later does.
     pub fn on(self, day: NaiveDate, zone: Tz) -> Option<Timestamp> {
         let local = day.and_time(self.0);
@@ -73,6 +79,7 @@ mod tests {
     fn a_time_of_the_day_is_read_and_found_in_its_zone() {
         assert_eq!("09:00".parse(), Ok(TimeOfDay::NINE));
         assert_eq!(TimeOfDay::NINE.to_string(), "09:00");
+        assert_eq!(TimeOfDay::HALF_PAST_NINE.to_string(), "09:30");
         for text in ["", "9:00", "24:00", "09:60", "09:00:00", "九点", "0900", "-1:00"] {
             assert!(text.parse::<TimeOfDay>().is_err(), "{text}");
         }

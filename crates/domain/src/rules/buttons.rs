@@ -20,6 +20,8 @@ pub struct Buttons {
     pub focus: Vec<Who>,
     /// 转交. That a manager does it approves a room's way into after-sales.
     pub assign: Vec<Who>,
+    /// 不再跟进, of a silent room.
+    pub stop_follow_up: Vec<Who>,
 }
 
 /// Somebody who may press.
@@ -44,6 +46,7 @@ impl Default for Buttons {
             snooze: vec![Who::Roster],
             focus: vec![Who::Roster],
             assign: vec![Who::Owner, Who::Manager],
+            stop_follow_up: vec![Who::Owner, Who::Manager],
         }
     }
 }

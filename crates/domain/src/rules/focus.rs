@@ -73,7 +73,7 @@ impl Ladder {
     pub fn breaks_through(&self, rung: RungId) -> bool {
         match self.rungs.iter().find(|step| step.after.as_seconds() == rung.0) {
             Some(step) => step.breakthrough,
-            None => self.repeat.is_some_and(|repeat| repeat.breakthrough),
+            None => self.repeat.as_ref().is_some_and(|repeat| repeat.breakthrough),
         }
     }
 }

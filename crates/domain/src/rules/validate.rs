@@ -17,6 +17,8 @@ const LONGEST: Span = Span::seconds(30 * 86_400);
 const SHORTEST: Span = Span::seconds(1);
 /// A shorter beginning would be that of many a message.
 const SHORTEST_AUTO_REPLY: usize = 3;
+/// After a year of silence nobody follows up.
+const MOST_SILENT_DAYS: u32 = 250;
 /// No ladder repeats more often than this.
 const MOST_REPEATS: u64 = 2_000;
 
@@ -45,6 +47,7 @@ impl Rules {
         self.check_ladders(&mut problems);
         super::calendars::check(self, &mut problems);
         self.check_priority(&mut problems);
+        self.check_follow_ups(&mut problems);
         self.check_exclusions(&mut problems);
         problems.0
     }
@@ -237,6 +240,19 @@ impl Rules {
             } else if self.managers[..index].contains(name) {
                 problems.add(path, format!("`{name}` once more"), "each manager once");
             }
+        }
+    }
+
+    fn check_follow_ups(&self, problems: &mut Problems) {
+        let mut last = 0;
+        for (index, days) in self.follow_up_after.iter().enumerate() {
+            let path = format!("follow_up_after[{index}]");
+            if !(1..=MOST_SILENT_DAYS).contains(days) {
+                problems.add(path, days, "1 to 250 working days");
+            } else if *days <= last {
+                problems.add(path, days, "more working days than the one before");
+            }
+            last = *days;
         }
     }
 
@@ -434,6 +450,21 @@ mod tests {
         }];
         let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
         assert_eq!(paths, ["focus[0].person", "focus[0].days", "focus[0].to"]);
+    }
+
+    #[test]
+    fn numbers_of_silent_days_rise_and_end_with_the_year() {
+        let paths = |after: &[u32]| -> Vec<String> {
+            let rules = Rules { follow_up_after: after.to_vec(), ..rules() };
+            rules.validate().into_iter().map(|problem| problem.path).collect()
+        };
+        assert_eq!(
+            paths(&[0, 7, 7, 251]),
+            ["follow_up_after[0]", "follow_up_after[2]", "follow_up_after[3]"]
+        );
+        for sound in [&[7, 14, 30][..], &[], &[250]] {
+            assert!(paths(sound).is_empty(), "{sound:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod alarms;
 pub mod changes;
 pub mod claims;
 pub mod digest;
+pub mod follow_ups;
 pub mod freshness;
 pub mod held;
 pub mod notifications;

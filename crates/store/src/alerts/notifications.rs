@@ -279,6 +279,42 @@ pub async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
+/// Makes the list of a subject and step, unless there is one, and gives its number. `None`: there is one.
+pub async fn insert_list(
+    connection: &mut PgConnection,
+    new: &NewNotification<'_>,
+    wanted: &Value,
+    now: Timestamp,
+) -> Result<Option<i64>, sqlx::Error> {
+    let (kind, subject, step) =
+        (new.subject.kind().to_string(), new.subject.to_string(), new.step.to_string());
+    let made = sqlx::query_scalar!(
+        "select id from notifications where subject_kind = $1 and subject = $2 and step = $3 limit 1",
+        kind,
+        subject,
+        step,
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    // Whoever has another address by now has it all the same.
+    if made.is_some() || !insert(connection, new, wanted, now).await? {
+        return Ok(None);
+    }
+    sqlx::query_scalar!(
+        r#"
+        select id from notifications
+        where subject_kind = $1 and subject = $2 and step = $3 and channel = $4 and address = $5
+        "#,
+        kind,
+        subject,
+        step,
+        new.to.channel,
+        new.to.address,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// Drops what has not gone out of a wait's cards, since a higher rung goes out instead. The asks for an owner stay.
 pub async fn supersede(connection: &mut PgConnection, wait: &WaitId) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(

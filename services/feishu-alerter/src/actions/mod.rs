@@ -5,6 +5,7 @@
 //! Feishu gives, whatever else is slow.
 
 mod assign;
+mod follow_up;
 mod names;
 mod own;
 mod presser;
@@ -163,6 +164,11 @@ impl Endpoint {
         let Some(button) = PressedButton::of(&action.value) else { return unknown() };
         let history = self.rules.get(&mut connection).await?;
         let rules = history.at(now);
+        if button.action == ActionKind::StopFollowUp {
+            drop(connection);
+            let (toast, text) = self.stop_follow_up(&button, action, rules, now).await?;
+            return Ok(Some(answer_with_toast(toast, &text)));
+        }
         let card = Pressed::read(&mut connection, &button.card, rules, now).await?;
         let Some(card) = card else { return unknown() };
         drop(connection);
@@ -195,6 +201,8 @@ impl Endpoint {
                 let assignment = Assignment { event: &action.event_id, to: option, presser: &presser, rules };
                 self.assign(&card, assignment, by, now).await?
             }
+            // Of a list, not of a room's card.
+            ActionKind::StopFollowUp => (Toast::Info, wording::TOAST_UNKNOWN.to_owned()),
         };
         Ok(Some(answer_with_toast(toast, &text)))
     }

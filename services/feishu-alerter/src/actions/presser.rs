@@ -43,5 +43,6 @@ fn who_may(action: ActionKind, rules: &Rules) -> &[Who] {
         ActionKind::Snooze => &buttons.snooze,
         ActionKind::Focus => &buttons.focus,
         ActionKind::Assign => &buttons.assign,
+        ActionKind::StopFollowUp => &buttons.stop_follow_up,
     }
 }

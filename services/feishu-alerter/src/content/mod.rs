@@ -4,6 +4,7 @@
 pub mod card;
 mod day_list;
 pub mod digest;
+pub mod follow_ups;
 pub mod status;
 pub mod subject;
 pub mod wait_actions;
@@ -20,6 +21,7 @@ use store::sqlx::PgConnection;
 use self::card::{Card, CardState};
 use self::day_list::DayList;
 use self::digest::Digest;
+use self::follow_ups::FollowUpList;
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
 use crate::address_book::AddressBook;
@@ -36,6 +38,8 @@ pub enum Content {
     Unanswered(DayList),
     /// Those who wait for one person, told together.
     Digest(Digest),
+    /// An owner's rooms that have fallen silent.
+    FollowUps(FollowUpList),
 }
 
 /// What a card is rendered by, besides its content.
@@ -63,7 +67,7 @@ impl Content {
         (rules, book): (&Rules, AddressBook<'_>),
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
-        Ok(match notification.subject {
+        Ok(match &notification.subject {
             notification::Subject::Alarm { .. } => Some(Self::Alarm),
             notification::Subject::Unanswered => {
                 Some(Self::Unanswered(DayList::read(connection, notification, rules, now).await?))
@@ -71,6 +75,10 @@ impl Content {
             notification::Subject::Digest(_) => {
                 let digest = (notification.id, &notification.to);
                 Some(Self::Digest(Digest::read(connection, digest, (rules, book), now).await?))
+            }
+            notification::Subject::FollowUps(owner) => {
+                let list = (notification.id, notification.step);
+                Some(Self::FollowUps(FollowUpList::read(connection, list, owner, rules, now).await?))
             }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
@@ -85,6 +93,7 @@ impl Content {
             Self::Alarm => parse::<Shown>(&notification.wanted).is_ok_and(|shown| shown.is_active()),
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
             Self::Digest(digest) => !digest.0.is_empty(),
+            Self::FollowUps(list) => list.is_wanted(),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -105,7 +114,7 @@ impl Content {
             Self::Room(subject) if notification.step.rung().is_some() => {
                 subject.hold(&notification.to, book, now)
             }
-            Self::Room(_) | Self::Alarm | Self::Unanswered(_) | Self::Digest(_) => None,
+            Self::Room(_) | Self::Alarm | Self::Unanswered(_) | Self::Digest(_) | Self::FollowUps(_) => None,
         }
     }
 
@@ -113,7 +122,7 @@ impl Content {
     pub fn breaks_through(&self, notification: &Notification, rules: &Rules) -> bool {
         let (Self::Room(subject), Some(rung)) = (self, notification.step.rung()) else { return true };
         let SubjectDetail::Wait { stored, .. } = &subject.detail else { return true };
-        rules.ladder(stored.wait.kind, subject.room.state.stage).breaks_through(rung)
+        rules.ladder(stored.wait.kind, subject.room.view()).breaks_through(rung)
     }
 
     /// What a card shows that is sent now.
@@ -126,6 +135,7 @@ impl Content {
         match self {
             Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
             Self::Digest(digest) => Ok(digest.shown()),
+            Self::FollowUps(list) => as_json(&list.state()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
                 let state = subject.shown_by(notification, book, now);
@@ -138,7 +148,7 @@ impl Content {
     /// The last entry of the room, which the reader of the card sees.
     pub fn seen_up_to(&self) -> Option<&str> {
         match self {
-            Self::Alarm | Self::Unanswered(_) | Self::Digest(_) => None,
+            Self::Alarm | Self::Unanswered(_) | Self::Digest(_) | Self::FollowUps(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -178,6 +188,9 @@ impl Content {
             Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules, now)),
             Self::Digest(digest) => {
                 Some(card::digest(&digest.0, notification.severity, rules.time_zone, now))
+            }
+            Self::FollowUps(list) => {
+                Some(card::follow_ups(list.owner.as_str(), &list.rooms, notification.severity, rules))
             }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;

@@ -8,6 +8,7 @@ use domain::calendar::Calendar;
 use domain::id::{StaffName, WaitId};
 use domain::rules::Ladder;
 use domain::wait::{Ending, Wait};
+use serde::Serialize;
 use serde_json::Value;
 use store::alerts::changes::{Made, Rank};
 use store::alerts::notifications::Address;
@@ -148,7 +149,7 @@ pub fn card_state(
 }
 
 /// A status as it is stored with its card.
-pub fn as_json(state: &CardState) -> Result<Value, Failure> {
+pub fn as_json(state: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))
 }
 

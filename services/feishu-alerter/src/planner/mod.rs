@@ -4,6 +4,8 @@ mod alert_context;
 mod climb;
 mod decide;
 mod departure;
+mod follow_ups;
+mod lists;
 mod observe;
 mod release;
 mod unanswered;
@@ -19,6 +21,7 @@ use store::rules::RulesCache;
 use tokio::sync::Notify;
 
 use self::decide::Decider;
+use self::follow_ups::FollowUps;
 use self::observe::observe;
 use self::release::Releases;
 use self::unanswered::Mornings;
@@ -63,6 +66,7 @@ struct Planner {
     notice: HoldLog,
     mornings: Mornings,
     releases: Releases,
+    follow_ups: FollowUps,
     /// Every room with a wait was looked at since the start.
     known: bool,
 }
@@ -84,6 +88,7 @@ pub async fn run(
         notice: HoldLog::default(),
         mornings: Mornings::default(),
         releases: Releases::default(),
+        follow_ups: FollowUps::default(),
         known: false,
     };
     while !shutdown.requested() {
@@ -136,6 +141,7 @@ impl Planner {
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;
             self.mornings.run(&self.ctx, &self.rules).await?;
+            self.follow_ups.run(&self.ctx, &self.rules).await?;
         }
         Ok(schedule::next_due(&mut *self.ctx.db.acquire().await?).await?)
     }

@@ -27,11 +27,10 @@ use crate::content::status::{HighestCards, Readers, Successions, card_state, sta
 use crate::content::subject::{absence, departure_state};
 use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
-use crate::planner::Causes;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::climbs;
-use crate::planner::departure;
 use crate::planner::release::refresh;
+use crate::planner::{Causes, departure, lists};
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;
@@ -142,6 +141,7 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
     for (digest, to) in digest::of_rooms(&mut tx, &locked, now - CHANGED_FOR).await? {
         refresh(&mut tx, digest, &to, (context.rules(), book), now).await?;
     }
+    lists::refresh(&mut tx, context.rules(), &locked, now - CHANGED_FOR, now).await?;
     let planned = planned(&mut tx, book, context, &rooms, &locked).await?;
     schedule::plan(&mut tx, &locked, &planned, context.version()).await?;
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();

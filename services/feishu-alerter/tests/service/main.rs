@@ -5,6 +5,7 @@ mod audiences;
 mod closing;
 mod crashes;
 mod focus;
+mod follow_ups;
 mod freshness;
 mod gaps;
 mod golive;

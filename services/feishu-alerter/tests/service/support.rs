@@ -394,6 +394,19 @@ impl Scene {
             .await
     }
 
+    /// Waits until folding is known to be up to date: after a leap of the clock cards are held back until then.
+    pub async fn until_fresh(&self) -> Result<()> {
+        until("folding is up to date", || async {
+            let fresh = "select count(*) from fold_progress where caught_up_at >= $1";
+            let fresh: i64 = sqlx::query_scalar(fresh)
+                .bind(self.now() - TimeDelta::seconds(5))
+                .fetch_one(&self.stack.admin)
+                .await?;
+            Ok(fresh == 2)
+        })
+        .await
+    }
+
     /// Waits until the alerter has looked at everything once more, from beginning to end. The second version is taken in
     /// only after the look that took in the first is over.
     pub async fn until_looked(&self) -> Result<()> {

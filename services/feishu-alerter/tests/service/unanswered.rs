@@ -5,7 +5,6 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Utc, Weekday};
 use chrono_tz::Asia::Shanghai;
 use domain::calendar::{Calendar, TimeOfDay};
 use feishu_alerter::point;
-use store::sqlx;
 use testkit::company::{CHEN, LI, WANG, says};
 
 use crate::support::{Scene, Seen, TO_ALL, room};
@@ -40,16 +39,7 @@ impl Scene {
 
     /// Once everything was looked at, no list was made, sent or not, but for so many.
     async fn only_lists(&self, count: i64, why: &str) -> Result<()> {
-        // After a leap of the clock cards are held back until folding is known to be up to date.
-        testkit::until("folding is up to date", || async {
-            let fresh = "select count(*) from fold_progress where caught_up_at >= $1";
-            let fresh: i64 = sqlx::query_scalar(fresh)
-                .bind(self.now() - TimeDelta::seconds(5))
-                .fetch_one(&self.stack.admin)
-                .await?;
-            Ok(fresh == 2)
-        })
-        .await?;
+        self.until_fresh().await?;
         self.until_looked().await?;
         let made = self.count("select count(*) from notifications where subject_kind = 'unanswered'").await?;
         anyhow::ensure!(made == count, "{made} lists: {why}");

@@ -48,6 +48,7 @@ mod tests {
             (ActionKind::Snooze, "snooze"),
             (ActionKind::Focus, "focus"),
             (ActionKind::Assign, "assign"),
+            (ActionKind::StopFollowUp, "stop_follow_up"),
         ] {
             let sent = json!({"k": card.as_str(), "act": name});
             assert_eq!(value(card.as_str(), action), sent, "cards of earlier releases carry it");

@@ -6,12 +6,15 @@
 
 mod digest;
 mod facts;
+mod follow_ups;
+mod lines;
 mod list;
 mod model;
 mod room;
 
 pub use digest::{DigestLine, digest};
 pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner, Said};
+pub use follow_ups::{FollowUpState, Silence, SilentRoom, follow_ups};
 pub use list::{List, Named, list};
 pub use model::{Block, Button, Card, Form, Line, Menu, Span, Title, Weight};
 pub use room::{room, time_of};

@@ -1,0 +1,67 @@
+//! 不再跟进: a silence on somebody's list is told no more. It concerns nothing but lists, and ends with the next message.
+
+use domain::Timestamp;
+use domain::notification::Subject;
+use domain::rules::Rules;
+use feishu::callback::CardAction;
+use feishu::card::Toast;
+use store::alerts::{actions, follow_ups, notifications, schedule};
+use store::sqlx::Connection as _;
+
+use super::presser::Presser;
+use super::{Endpoint, is_of};
+use crate::address_book::AddressBook;
+use crate::channel::feishu::{NAME as FEISHU, PressedButton};
+use crate::content::card::Silence;
+use crate::content::follow_ups::FollowUpList;
+use crate::wording;
+
+impl Endpoint {
+    /// Notes that a silence which was chosen on its list is to be told no more.
+    pub(super) async fn stop_follow_up(
+        &self,
+        button: &PressedButton,
+        action: &CardAction,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        let unknown = || Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
+        let mut connection = self.ctx.db.acquire().await?;
+        let id = actions::by_delivery_key(&mut connection, FEISHU, button.card.as_str()).await?;
+        let (Some(id), Some(key)) = (id, action.option.as_deref()) else { return unknown() };
+        let Some(card) = notifications::get(&mut connection, id).await? else { return unknown() };
+        let Subject::FollowUps(owner) = &card.subject else { return unknown() };
+        if !is_of(&card, action) {
+            return Ok((Toast::Error, wording::TOAST_UNKNOWN.to_owned()));
+        }
+        let book = AddressBook::new(rules, &self.ctx.config.feishu);
+        let presser = Presser::of(&action.operator, &card.to, book);
+        let who = &rules.buttons.stop_follow_up;
+        if !rules.is_among(who, presser.staff, Some(owner)) {
+            metrics::counter!("feishu_actions_refused_total").increment(1);
+            return Ok((Toast::Error, wording::toast_may_not(who)));
+        }
+        let list = FollowUpList::read(&mut connection, (id, card.step), owner, rules, now).await?;
+        let Some(room) = list.rooms.iter().find(|room| room.room == key) else { return unknown() };
+        match &room.silence {
+            Silence::Lasts => {}
+            Silence::Stopped { by } => return Ok((Toast::Info, wording::toast_handled_by(by))),
+            Silence::Ended | Silence::Excluded => {
+                return Ok((Toast::Info, wording::TOAST_NOT_SILENT.to_owned()));
+            }
+        }
+        let by = self.names.of(&action.operator, presser.account_of).await;
+        let mut tx = connection.begin().await?;
+        schedule::lock_room(&mut tx, key).await?;
+        let Some(first) = follow_ups::stop(&mut tx, id, key, &by, now).await? else { return unknown() };
+        schedule::take_in_again(&mut tx, key).await?;
+        tx.commit().await?;
+        metrics::counter!("feishu_actions_total").increment(1);
+        self.wake.look_at(key.to_owned());
+        Ok(if first == by {
+            (Toast::Success, wording::toast_follow_up_stopped(&room.topic))
+        } else {
+            (Toast::Info, wording::toast_handled_by(&first))
+        })
+    }
+}
