@@ -155,7 +155,7 @@ impl Stage {
             self.until_sent().await?;
             let (made, ms): (i64, f64) = sqlx::query_as(
                 "select count(*), extract(epoch from max(created_at) - min(created_at))::float8 * 1000
-                 from notifications where id > $1",
+                 from notifications where id > $1 and subject_kind = 'wait'",
             )
             .bind(last)
             .fetch_one(&self.admin)
@@ -177,7 +177,7 @@ impl Stage {
             "select count(*), percentile_cont(0.5) within group (order by late), \
                     percentile_cont(0.99) within group (order by late), max(late)
              from (select extract(epoch from sent_at - due_at)::float8 * 1000 as late
-                   from notifications where id > $1) as cards",
+                   from notifications where id > $1 and subject_kind = 'wait') as cards",
         )
         .bind(last)
         .fetch_one(&self.admin)
