@@ -177,11 +177,10 @@ impl FoldState {
         Some((requests.next()?, requests.collect()))
     }
 
-    /// Whether cards are due for an open wait. Of several customers who wait it is the one who has waited longest whose
-    /// cards say that others do; when that one is answered, the next has a turn.
-    pub fn climbs(&self, wait: &Wait) -> bool {
-        let first = self.open.iter().find(|open| open.kind == WaitKind::Request);
-        wait.kind != WaitKind::Request || first.is_none_or(|first| first.id == wait.id)
+    /// Of several customers who wait for a reply: who asked last before this one.
+    pub fn request_before(&self, wait: &Wait) -> Option<&Wait> {
+        let older = |open: &&Wait| open.kind == WaitKind::Request && open.opened < wait.opened;
+        self.open.iter().rev().find(older).filter(|_| wait.kind == WaitKind::Request)
     }
 
     /// How many customers wait for a reply besides the one who waits for that.

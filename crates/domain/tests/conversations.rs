@@ -544,7 +544,7 @@ fn of_several_who_wait_the_reason_names_the_others() {
         "客户发来文字，等待回复；客户林等得最久，另有1位客户在等（客户陈）"
     );
     let [lin, chen] = &*folded.state.open else { panic!("two wait") };
-    assert_eq!((folded.state.climbs(lin), folded.state.climbs(chen)), (true, false));
+    assert_eq!((folded.state.request_before(lin), folded.state.request_before(chen)), (None, Some(lin)));
     assert_eq!((folded.state.beside(lin), folded.state.beside(chen)), (1, 1));
 }
 

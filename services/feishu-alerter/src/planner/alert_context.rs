@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::golive::Phase;
-use domain::ladder::{SkipReason, WaitView};
+use domain::ladder::{SkipReason, WaitView, steps};
 use domain::rules::{Deadlines, RoomView, Rules, RulesHistory, Stage};
-use domain::wait::WaitKind;
+use domain::wait::{Wait, WaitKind};
 use runtime::config::Feishu;
 use store::golive;
 use store::rooms::Room;
@@ -63,6 +63,16 @@ impl AlertContext {
             .since(room.included_since, SkipReason::NoLongerExcluded)
             .since(self.phase.since, SkipReason::WentLive);
         (self.rules().deadlines(kind, now), view)
+    }
+
+    /// From when cards of a wait may be due. Of several customers who wait in a room one climbs the ladder, and its cards
+    /// say that others wait: whoever asked after it has a turn when that one is answered, or has no more cards to come.
+    /// `None`: at once.
+    pub fn turn_from(&self, wait: &Wait, room: &Room) -> Option<Timestamp> {
+        let before = room.state.request_before(wait)?;
+        let deadlines = self.rules().deadlines(before.kind, room.view());
+        let last = steps(deadlines.ladder).last()?;
+        Some(deadlines.of(&WaitView::from(before), last.rung)).filter(|from| *from > self.now)
     }
 
     /// Since when the room goes by the deadlines of its stage, if it ever went by others.

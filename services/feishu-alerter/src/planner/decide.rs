@@ -87,10 +87,12 @@ impl Decider {
             return Ok(schedule::forget(connection, id).await?);
         };
         let room = rooms::get(connection, &stored.room).await?;
-        let room = room.filter(|room| !room.excluded && room.state.climbs(&stored.wait));
-        let Some(room) = room else {
+        let Some(room) = room.filter(|room| !room.excluded) else {
             return Ok(schedule::forget(connection, id).await?);
         };
+        if let Some(from) = context.turn_from(&stored.wait, &room) {
+            return Ok(schedule::set_next_due(connection, id, Some(from)).await?);
+        }
         let mut climb = climbs(connection, std::slice::from_ref(id)).await?.remove(id).unwrap_or_default();
         let (deadlines, view) = context.of(&stored, &room);
         let passed = due(deadlines, view, climb.dealt_with(), context.now);

@@ -164,15 +164,13 @@ async fn planned(
     let mut climbs = climbs(connection, &ids).await?;
     let planned = open.into_iter().filter_map(|stored| {
         let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
-        if !room.state.climbs(&stored.wait) {
-            return None;
-        }
         let climb = climbs.remove(&stored.wait.id).unwrap_or_default();
         let (deadlines, view) = context.of(&stored, room);
         let next = next_due(deadlines, view, climb.dealt_with());
         // Whoever owns the room since does not wait for the next rung, which may never come.
         let handed_over = climb.handover(room, deadlines.ladder, context, book).map(|_| now);
         let next_due_at = handed_over.into_iter().chain(next).min();
+        let next_due_at = next_due_at.max(next_due_at.and(context.turn_from(&stored.wait, room)));
         Some(Planned { next_due_at, room: stored.room, wait: stored.wait.id })
     });
     Ok(planned.collect())

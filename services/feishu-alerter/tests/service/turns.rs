@@ -35,6 +35,28 @@ async fn cards_are_not_multiplied_and_the_next_customer_is_not_forgotten() -> Re
     scene.stop(alerter).await
 }
 
+/// Whose own ladder is over hides nobody.
+#[tokio::test]
+async fn behind_somebody_without_cards_to_come_the_next_one_climbs() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.asks("r1", WANG).await?;
+    scene.advance(60);
+    let climbing = "select count(distinct follows) from notifications where room = 'webhook:r1'";
+    scene.until_count(climbing, 1).await?;
+    scene.publish(&says("r1", SUN, scene.now(), "合同呢？")).await?;
+    scene.until_waits("r1", 2).await?;
+    scene.asks("r2", WANG).await?;
+    // Past the first rung of the second, which would have come before that of the other room, with one of the first to come
+    // at seventy minutes.
+    scene.advance(6);
+    scene.until_count("select count(distinct room) from notifications", 2).await?;
+    assert_eq!(scene.count(climbing).await?, 1);
+    scene.advance(4);
+    scene.until_count(climbing, 2).await?;
+    scene.stop(alerter).await
+}
+
 #[tokio::test]
 async fn a_press_ends_the_wait_of_its_card_alone() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -140,7 +140,7 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         let live = stored.replaced_by.is_none() && !stored.void && wait.outcome.is_none();
         let Some(alarm_since) = wait.alarm_since.filter(|_| live) else { continue };
         let room = scene.rooms.iter().find(|room| room.room == stored.room);
-        let Some(room) = room.filter(|room| room.state.climbs(wait)) else { continue };
+        let Some(room) = room.filter(|room| room.state.request_before(wait).is_none()) else { continue };
         // What came due before the room had this ladder, or by a judgement of the past, presses nobody.
         let since =
             [Some(alarm_since), stored.rejudged_at, room.state.stage_since].into_iter().max().flatten();
