@@ -23,6 +23,8 @@ pub enum SubjectKind {
     Unanswered,
     /// An owner's rooms in which nobody has said anything for some working days.
     FollowUps,
+    /// Who waits for an owner at the opening (开工汇总).
+    Opening,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -38,6 +40,8 @@ pub enum Subject {
     Unanswered,
     /// The list of this owner's rooms that have fallen silent.
     FollowUps(StaffName),
+    /// The list of who waits for this owner at the opening.
+    Opening(StaffName),
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -52,6 +56,8 @@ pub enum Subject {
 const UNANSWERED: &str = "list:unanswered";
 /// What stands before the owner whose silent rooms a list is of.
 const FOLLOW_UPS: &str = "list:follow_ups:";
+/// What stands before the owner whose opening a list is of.
+const OPENING: &str = "list:opening:";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -63,6 +69,7 @@ impl Subject {
             Self::Departure(_) => SubjectKind::Departure,
             Self::Unanswered => SubjectKind::Unanswered,
             Self::FollowUps(_) => SubjectKind::FollowUps,
+            Self::Opening(_) => SubjectKind::Opening,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -73,10 +80,8 @@ impl Subject {
             SubjectKind::Wait => Some(Self::Wait(WaitId(text.to_owned()))),
             SubjectKind::Departure => Some(Self::Departure(EntryId(text.to_owned()))),
             SubjectKind::Unanswered => (text == UNANSWERED).then_some(Self::Unanswered),
-            SubjectKind::FollowUps => {
-                let owner = text.strip_prefix(FOLLOW_UPS)?;
-                Some(Self::FollowUps(StaffName(owner.to_owned())))
-            }
+            SubjectKind::FollowUps => owner(text, FOLLOW_UPS).map(Self::FollowUps),
+            SubjectKind::Opening => owner(text, OPENING).map(Self::Opening),
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -89,9 +94,18 @@ impl Subject {
     pub const fn wait(&self) -> Option<&WaitId> {
         match self {
             Self::Wait(wait) => Some(wait),
-            Self::Departure(_) | Self::Unanswered | Self::FollowUps(_) | Self::Alarm { .. } => None,
+            Self::Departure(_)
+            | Self::Unanswered
+            | Self::FollowUps(_)
+            | Self::Opening(_)
+            | Self::Alarm { .. } => None,
         }
     }
+}
+
+/// Whose list it is, of the text of a list that begins with its name.
+fn owner(text: &str, list: &str) -> Option<StaffName> {
+    text.strip_prefix(list).map(|owner| StaffName(owner.to_owned()))
 }
 
 /// Without its kind.
@@ -102,6 +116,7 @@ impl fmt::Display for Subject {
             Self::Departure(entry) => entry.fmt(f),
             Self::Unanswered => f.write_str(UNANSWERED),
             Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
+            Self::Opening(owner) => write!(f, "{OPENING}{owner}"),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -137,7 +152,9 @@ impl Step {
                 None => text.parse().ok().map(Self::Rung),
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
-            SubjectKind::Unanswered | SubjectKind::FollowUps => day(text).map(Self::Day),
+            SubjectKind::Unanswered | SubjectKind::FollowUps | SubjectKind::Opening => {
+                day(text).map(Self::Day)
+            }
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -176,6 +193,7 @@ mod tests {
             (Subject::Departure(EntryId("webhook:n".into())), "departure", "webhook:n"),
             (Subject::Unanswered, "unanswered", "list:unanswered"),
             (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
+            (Subject::Opening(StaffName("甲".into())), "opening", "list:opening:甲"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -194,6 +212,7 @@ mod tests {
             (SubjectKind::Departure, Step::Left, "left"),
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
             (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Opening, Step::Day(day), "2026-11-23"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {
@@ -214,6 +233,7 @@ mod tests {
             assert_eq!(Step::parse(kind, text), None, "{kind} {text}");
         }
         assert_eq!(Subject::parse(SubjectKind::Unanswered, "list:others"), None);
+        assert_eq!(Subject::parse(SubjectKind::Opening, "list:follow_ups:甲"), None);
         assert_eq!(Subject::parse(SubjectKind::Alarm, "silent:room-state"), None);
     }
 }

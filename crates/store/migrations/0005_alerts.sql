@@ -63,7 +63,8 @@ create table notifications (
     -- Its identity: what it is about, which step of that, and whom it reaches where. `subject` is the wait that it was made
     -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list. `step` is the rung
     -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
-    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'follow_ups', 'alarm')),
+    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'follow_ups', 'opening',
+                                                                   'alarm')),
     subject           text        not null,
     step              text        not null,
     channel           text        not null,
@@ -85,11 +86,15 @@ create table notifications (
     created_at        timestamptz not null,
     -- rehearsed: would have been sent, before go-live. skipped: its time had passed before it could be due. parked: nobody
     -- knows whether it was sent, and it must not be sent again. failed: the address does not take it. held: its reader is
-    -- left alone until `held_until`; then it is pending again.
+    -- left alone until `held_until`; then it is pending again. listed: held until an opening, whose list tells of its wait.
     state             text        not null check (state in ('pending', 'sending', 'sent', 'parked', 'failed', 'superseded',
-                                                            'obsolete', 'rehearsed', 'skipped', 'held')),
+                                                            'obsolete', 'rehearsed', 'skipped', 'held', 'listed')),
     -- When its reader is no longer left alone; it stays when that is over.
     held_until        timestamptz,
+    -- For what: somebody sees to the wait or its reader put it off, or nobody works before the opening.
+    held_for          text check (held_for in ('reader', 'opening')),
+    -- The list that tells of its wait in its place.
+    listed_on         bigint references notifications (id),
     -- Why it was skipped, as domain::ladder::SkipReason.
     skipped_because   text,
     form              text        not null default 'full',
@@ -139,6 +144,7 @@ create index notifications_queue on notifications (channel, address, id) where s
 create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;
 create index notifications_held on notifications (held_until) where state = 'held';
+create index notifications_listed on notifications (listed_on) where listed_on is not null;
 create index notifications_follows on notifications (follows);
 create index notifications_room on notifications (room, created_at);
 create index notifications_undelivered on notifications (state) where state in ('parked', 'failed');
@@ -184,6 +190,16 @@ create table alert_follow_ups (
 );
 create index alert_follow_ups_list on alert_follow_ups (list);
 
+-- Which waits stand on the list of which opening (开工汇总). Never deleted.
+create table alert_opening_waits (
+    list bigint not null references notifications (id),
+    -- As it was when the list was made: another may have taken its place.
+    wait text   not null,
+    room text   not null,
+    primary key (list, wait)
+);
+create index alert_opening_waits_room on alert_opening_waits (room);
+
 -- Which replica works on which address.
 create table alert_claims (
     channel text        not null,
@@ -201,6 +217,6 @@ create table alert_events (
 create index alert_events_at on alert_events (at);
 
 grant select, insert, update, delete on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims,
-    alert_events, alert_follow_ups, alert_watch_alarms, alert_watch_letters to feishu_alerter;
+    alert_events, alert_follow_ups, alert_opening_waits, alert_watch_alarms, alert_watch_letters to feishu_alerter;
 grant select on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims, alert_events,
-    alert_follow_ups, alert_watch_alarms, alert_watch_letters to reader;
+    alert_follow_ups, alert_opening_waits, alert_watch_alarms, alert_watch_letters to reader;

@@ -117,18 +117,49 @@ pub async fn mark_sending(
     Ok(())
 }
 
-/// Leaves the reader of a card alone until then. It was surely not sent.
-pub async fn hold(connection: &mut PgConnection, id: i64, until: Timestamp) -> Result<(), sqlx::Error> {
-    sqlx::query!("update notifications set state = 'held', held_until = $2 where id = $1", id, until)
-        .execute(connection)
-        .await?;
+/// Why a card waits that could go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldFor {
+    /// Its reader is to be left alone.
+    Reader,
+    /// Nobody works before the opening.
+    Opening,
+}
+
+impl HeldFor {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Opening => "opening",
+        }
+    }
+}
+
+/// Lets a card wait until then. It was surely not sent.
+pub async fn hold(
+    connection: &mut PgConnection,
+    id: i64,
+    held_for: HeldFor,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update notifications set state = 'held', held_for = $2, held_until = $3 where id = $1",
+        id,
+        held_for.as_str(),
+        until,
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
-/// Lets the cards go out whose readers were left alone until now.
+/// Lets the cards go out whose readers were left alone until now; what waits for an opening is [`super::openings`]'s.
 pub async fn release(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
-        "update notifications set state = 'pending', next_attempt_at = $1 where state = 'held' and held_until <= $1",
+        r#"
+        update notifications set state = 'pending', next_attempt_at = $1
+        where state = 'held' and held_for = 'reader' and held_until <= $1
+        "#,
         now,
     )
     .execute(connection)

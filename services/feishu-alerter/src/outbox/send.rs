@@ -6,10 +6,12 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
+use domain::notification::Subject;
 use runtime::trace::{self, Trace};
 use serde_json::Value;
 use store::alerts::changes;
 use store::alerts::notifications::{self, Notification};
+use store::alerts::openings;
 use store::alerts::schedule;
 use store::alerts::sending::{self, AttemptKey, FinalStatus, Frozen};
 use store::golive;
@@ -133,7 +135,7 @@ impl Deliverer {
         let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(subject = %card.subject, step = %card.step, "a card is obsolete: its reason is gone");
-            sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
+            drop_obsolete(tx, &card, now).await?;
             return Ok(Head::Done);
         };
         let phase = golive::history(tx).await?.at(now);
@@ -151,15 +153,15 @@ impl Deliverer {
             return Ok(Head::None);
         }
         if !card.unconfirmed
-            && let Some(until) = content.hold(&card, book, now)
+            && let Some((held_for, until)) = content.hold(&card, book, history.at(now), now)
         {
             tracing::info!(subject = %card.subject, step = %card.step, address = %card.to, %until, "a card waits");
-            sending::hold(tx, id, until).await?;
+            sending::hold(tx, id, held_for, until).await?;
             return Ok(Head::Done);
         }
         let frozen = self.frozen(tx, channel, &card, &content, now).await?;
         let Some((delivery_key, payload)) = frozen else {
-            sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
+            drop_obsolete(tx, &card, now).await?;
             return Ok(Head::Done);
         };
         let ends_at = now + IN_FLIGHT;
@@ -279,6 +281,19 @@ impl Deliverer {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// Drops a card that nobody wants any more; what a list took the place of is looked at by itself.
+async fn drop_obsolete(
+    connection: &mut PgConnection,
+    card: &Notification,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sending::finish(connection, card.id, FinalStatus::Obsolete, None, now).await?;
+    if matches!(card.subject, Subject::Opening(_)) {
+        openings::give_back(connection, card.id, now).await?;
+    }
+    Ok(())
 }
 
 /// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to

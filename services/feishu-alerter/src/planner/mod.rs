@@ -7,6 +7,7 @@ mod departure;
 mod follow_ups;
 mod lists;
 mod observe;
+mod openings;
 mod unanswered;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio::sync::Notify;
 use self::decide::Decider;
 use self::follow_ups::FollowUps;
 use self::observe::observe;
+use self::openings::Openings;
 use self::unanswered::Mornings;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
@@ -61,6 +63,7 @@ struct Planner {
     pending: Arc<Changes<Causes>>,
     decider: Decider,
     notice: HoldLog,
+    openings: Openings,
     mornings: Mornings,
     follow_ups: FollowUps,
     /// Every room with a wait was looked at since the start.
@@ -82,6 +85,7 @@ pub async fn run(
         pending,
         decider: Decider::new(),
         notice: HoldLog::default(),
+        openings: Openings::default(),
         mornings: Mornings::default(),
         follow_ups: FollowUps::default(),
         known: false,
@@ -121,6 +125,7 @@ impl Planner {
         self.notice.note(held);
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;
+            self.openings.run(&self.ctx, &self.rules).await?;
             self.mornings.run(&self.ctx, &self.rules).await?;
             self.follow_ups.run(&self.ctx, &self.rules).await?;
         }
