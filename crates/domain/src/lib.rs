@@ -21,6 +21,7 @@ pub mod login;
 pub mod message;
 pub mod nature;
 pub mod notification;
+pub mod opening;
 #[cfg(feature = "testing")]
 pub mod oracle;
 pub mod presence;

@@ -25,6 +25,8 @@ pub enum SubjectKind {
     Digest,
     /// An owner's rooms in which nobody has said anything for some working days.
     FollowUps,
+    /// Who waits for an owner at the opening (开工汇总).
+    Opening,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -42,6 +44,8 @@ pub enum Subject {
     Digest(StaffName),
     /// The list of this owner's rooms that have fallen silent.
     FollowUps(StaffName),
+    /// The list of who waits for this owner at the opening.
+    Opening(StaffName),
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -58,6 +62,8 @@ const UNANSWERED: &str = "list:unanswered";
 const DIGEST: &str = "digest:";
 /// What stands before the owner whose silent rooms a list is of.
 const FOLLOW_UPS: &str = "list:follow_ups:";
+/// What stands before the owner whose opening a list is of.
+const OPENING: &str = "list:opening:";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -70,6 +76,7 @@ impl Subject {
             Self::Unanswered => SubjectKind::Unanswered,
             Self::Digest(_) => SubjectKind::Digest,
             Self::FollowUps(_) => SubjectKind::FollowUps,
+            Self::Opening(_) => SubjectKind::Opening,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -83,10 +90,8 @@ impl Subject {
             SubjectKind::Digest => {
                 text.strip_prefix(DIGEST).map(|name| Self::Digest(StaffName(name.to_owned())))
             }
-            SubjectKind::FollowUps => {
-                let owner = text.strip_prefix(FOLLOW_UPS)?;
-                Some(Self::FollowUps(StaffName(owner.to_owned())))
-            }
+            SubjectKind::FollowUps => owner(text, FOLLOW_UPS).map(Self::FollowUps),
+            SubjectKind::Opening => owner(text, OPENING).map(Self::Opening),
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -102,10 +107,16 @@ impl Subject {
             Self::Departure(_)
             | Self::Unanswered
             | Self::Digest(_)
-            | Self::Alarm { .. }
-            | Self::FollowUps(_) => None,
+            | Self::FollowUps(_)
+            | Self::Opening(_)
+            | Self::Alarm { .. } => None,
         }
     }
+}
+
+/// Whose list it is, of the text of a list that begins with its name.
+fn owner(text: &str, list: &str) -> Option<StaffName> {
+    text.strip_prefix(list).map(|owner| StaffName(owner.to_owned()))
 }
 
 /// Without its kind.
@@ -117,6 +128,7 @@ impl fmt::Display for Subject {
             Self::Unanswered => f.write_str(UNANSWERED),
             Self::Digest(person) => write!(f, "{DIGEST}{person}"),
             Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
+            Self::Opening(owner) => write!(f, "{OPENING}{owner}"),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -155,7 +167,9 @@ impl Step {
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
             SubjectKind::Digest => Timestamp::from_timestamp_millis(text.parse().ok()?).map(Self::At),
-            SubjectKind::Unanswered | SubjectKind::FollowUps => day(text).map(Self::Day),
+            SubjectKind::Unanswered | SubjectKind::FollowUps | SubjectKind::Opening => {
+                day(text).map(Self::Day)
+            }
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -196,6 +210,7 @@ mod tests {
             (Subject::Unanswered, "unanswered", "list:unanswered"),
             (Subject::Digest(StaffName("王小售".into())), "digest", "digest:王小售"),
             (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
+            (Subject::Opening(StaffName("甲".into())), "opening", "list:opening:甲"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -215,6 +230,7 @@ mod tests {
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
             (SubjectKind::Digest, Step::At(raised_at), "1795052800123"),
             (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Opening, Step::Day(day), "2026-11-23"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {
@@ -235,6 +251,7 @@ mod tests {
             assert_eq!(Step::parse(kind, text), None, "{kind} {text}");
         }
         assert_eq!(Subject::parse(SubjectKind::Unanswered, "list:others"), None);
+        assert_eq!(Subject::parse(SubjectKind::Opening, "list:follow_ups:甲"), None);
         assert_eq!(Subject::parse(SubjectKind::Alarm, "silent:room-state"), None);
     }
 }

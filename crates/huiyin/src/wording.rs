@@ -25,15 +25,16 @@ pub(crate) const VIKA_IS_OFF: &str =
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
 
 /// What became of a card: the state as it is stored, in words. The second half is of cards that nobody gets.
-pub(crate) const STATES: [(&str, &str); 11] = [
+pub(crate) const STATES: [(&str, &str); 12] = [
     ("rehearsed", "将会发送"),
     ("pending", "等待发送"),
-    ("held", "推迟：有人在处理，或本人推迟、专注"),
+    ("held", "推迟：有人在处理，本人推迟、专注，或等到上班"),
     ("digested", "已并入汇总"),
     ("sending", "正在发送"),
     ("sent", "已发送"),
     ("parked", "搁置：不知道是否送达"),
     ("failed", "失败：群不接收"),
+    ("listed", "未单独发：列在开工汇总里"),
     ("obsolete", "未发：等待已结束或已转交"),
     ("superseded", "未发：已发更高一级"),
     ("skipped", "未发：上线前已过时间"),
@@ -72,6 +73,11 @@ pub(crate) fn alarm(key: &str) -> String {
 /// In the place of a room: the list of somebody's silent rooms.
 pub(crate) fn follow_ups(owner: &str) -> String {
     format!("静默清单 {owner}")
+}
+
+/// In the place of a room: the list of somebody's opening.
+pub(crate) fn opening(owner: &str) -> String {
+    format!("开工汇总 {owner}")
 }
 
 /// "黄色 已等 5 分钟"; a card without a threshold is about no wait.

@@ -63,7 +63,8 @@ create table notifications (
     -- Its identity: what it is about, which step of that, and whom it reaches where. `subject` is the wait that it was made
     -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list; `digest:PERSON`. `step` is the rung
     -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
-    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'digest', 'follow_ups', 'alarm')),
+    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'digest', 'follow_ups',
+                                                                   'opening', 'alarm')),
     subject           text        not null,
     step              text        not null,
     channel           text        not null,
@@ -85,15 +86,19 @@ create table notifications (
     created_at        timestamptz not null,
     -- rehearsed: would have been sent, before go-live. skipped: its time had passed before it could be due. parked: nobody
     -- knows whether it was sent, and it must not be sent again. failed: the address does not take it. held: its reader is
-    -- left alone until `held_until`; then it is pending again. digested: it is told by `digest`.
+    -- left alone until `held_until`, or nobody works until then; then it is pending again. digested: it is told by `digest`.
+    -- listed: it was held until an opening, whose list tells of its wait.
     state             text        not null check (state in ('pending', 'sending', 'sent', 'parked', 'failed', 'superseded',
-                                                            'obsolete', 'rehearsed', 'skipped', 'held', 'digested')),
-    -- When its reader is no longer left alone; it stays when that is over.
+                                                            'obsolete', 'rehearsed', 'skipped', 'held', 'digested', 'listed')),
+    -- When it is no longer held; it stays when that is over.
     held_until        timestamptz,
-    -- It is held back to be told with others afterwards, by a digest.
-    for_digest        boolean     not null default false,
+    -- For what: somebody sees to the wait or its reader put it off; its reader is in focus, and may be told with others
+    -- afterwards; nobody works before the opening.
+    held_for          text check (held_for in ('reader', 'focus', 'opening')),
     -- The id of the digest that tells its wait with others. No reference: a backup brings rows back in the order of ids.
     digest            bigint,
+    -- The id of the list of an opening that tells of its wait in its place; likewise.
+    listed_on         bigint,
     -- Why it was skipped, as domain::ladder::SkipReason.
     skipped_because   text,
     form              text        not null default 'full',
@@ -145,6 +150,7 @@ create index notifications_changes on notifications (channel, address, id)
 create index notifications_held on notifications (held_until) where state = 'held';
 create index notifications_digest on notifications (digest) where digest is not null;
 create index notifications_digested on notifications (room) where digest is not null;
+create index notifications_listed on notifications (listed_on) where listed_on is not null;
 create index notifications_follows on notifications (follows);
 create index notifications_room on notifications (room, created_at);
 create index notifications_undelivered on notifications (state) where state in ('parked', 'failed');
@@ -208,6 +214,16 @@ create table alert_follow_ups (
 );
 create index alert_follow_ups_list on alert_follow_ups (list);
 
+-- Which waits stand on the list of which opening (开工汇总). Never deleted.
+create table alert_opening_waits (
+    list bigint not null references notifications (id),
+    -- As it was when the list was made: another may have taken its place.
+    wait text   not null,
+    room text   not null,
+    primary key (list, wait)
+);
+create index alert_opening_waits_room on alert_opening_waits (room);
+
 -- Which replica works on which address.
 create table alert_claims (
     channel text        not null,
@@ -227,6 +243,6 @@ create index alert_events_at on alert_events (at);
 grant select, insert on availability to feishu_alerter, operator;
 grant select on availability to reader;
 grant select, insert, update, delete on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims,
-    alert_events, alert_follow_ups, alert_watch_alarms, alert_watch_letters to feishu_alerter;
+    alert_events, alert_follow_ups, alert_opening_waits, alert_watch_alarms, alert_watch_letters to feishu_alerter;
 grant select on alert_rooms, alert_schedule, notifications, notification_actions, alert_claims, alert_events,
-    alert_follow_ups, alert_watch_alarms, alert_watch_letters to reader;
+    alert_follow_ups, alert_opening_waits, alert_watch_alarms, alert_watch_letters to reader;

@@ -188,11 +188,6 @@ pub fn waits_since(time: &str) -> String {
     format!("{time} 起等待")
 }
 
-/// "10:42 应答", after a customer who only assented.
-pub fn assented_at(time: &str) -> String {
-    format!("{time} 应答")
-}
-
 /// A customer on a list, with how many others wait in their room: "陈小样（另有1位客户在等）".
 pub fn with_others(customer: &str, count: usize) -> String {
     let name = domain::wording::name(customer);
@@ -208,6 +203,11 @@ pub fn and_others_wait(count: usize) -> String {
 pub fn promised_at(time: &str, due: Option<&str>) -> String {
     let due = due.map(|due| format!("，约定 {due}")).unwrap_or_default();
     format!("{time} 得到承诺{due}")
+}
+
+/// "10:42 只应了一声，请看一下是否需要跟进", after the customer of a soft wait.
+pub fn assented_at(time: &str) -> String {
+    format!("{time} 只应了一声，请看一下是否需要跟进")
 }
 
 /// What follows a soft wait has cards of its own.
@@ -316,6 +316,31 @@ pub fn follow_ups_note() -> String {
 /// 不再跟进 was pressed.
 pub fn toast_follow_up_stopped(room: &str) -> String {
     format!("已记录：不再跟进「{room}」；群里再有人说话，会重新算")
+}
+
+/// "☀️ 开工汇总 · 王小售：3 位客户在等"
+pub fn opening_title(owner: &str, open: usize) -> String {
+    if open == 0 {
+        return format!("✅ 开工汇总 · {owner}：都已处理");
+    }
+    format!("☀️ 开工汇总 · {owner}：{open} 位客户在等")
+}
+
+/// "• 产品交流群：王小样，11-20 22:10 起等待（售前客户 +10）", names already made safe.
+pub fn opening_line(room: &str, customer: &str, what: &str, because: &str) -> String {
+    let because = if because.is_empty() { String::new() } else { format!("（{because}）") };
+    format!("• {room}：{customer}，{what}{because}")
+}
+
+/// "✅ 产品交流群：已回复 · 小林 · 12 分钟"
+pub fn opening_ended(room: &str, outcome: &str) -> String {
+    format!("✅ {room}：{outcome}")
+}
+
+/// What the list of an opening is.
+pub fn opening_note() -> String {
+    "下班以后来的消息，从开工起计时；下班后才能发的提醒，合并在这里。还没有回复的，到时照常逐级提醒。"
+        .to_owned()
 }
 
 /// "不用回复 · 小林"

@@ -44,7 +44,7 @@ pub async fn make(
     )
     .fetch_one(&mut *connection)
     .await?;
-    sqlx::query!("update notifications set state = 'digested', for_digest = false where id = any ($1)", ids)
+    sqlx::query!("update notifications set state = 'digested', held_for = null where id = any ($1)", ids)
         .execute(&mut *connection)
         .await?;
     let mut older = sqlx::query_scalar!(

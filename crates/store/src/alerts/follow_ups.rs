@@ -141,27 +141,6 @@ pub async fn listed(connection: &mut PgConnection, list: i64) -> Result<Vec<List
     Ok(listed.collect())
 }
 
-/// Locks the lists made since a moment on which these rooms (keys in text form) stand, in one order, so that of two who
-/// look at one list the later knows what the earlier did.
-pub async fn lock_lists(
-    connection: &mut PgConnection,
-    rooms: &[String],
-    since: Timestamp,
-) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"
-        select id from notifications
-        where id in (select list from alert_follow_ups where room = any ($1)) and created_at >= $2
-        order by id
-        for update
-        "#,
-        rooms,
-        since,
-    )
-    .fetch_all(connection)
-    .await
-}
-
 /// Notes that a silence which stands on a list is to be told no more, and gives who said so first. `None`: the room (its key
 /// in text form) does not stand there.
 pub async fn stop(

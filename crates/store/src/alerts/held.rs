@@ -5,18 +5,39 @@ use sqlx::PgConnection;
 
 use super::notifications::Address;
 
-/// Leaves the reader of a card alone until then. It was surely not sent. `for_digest`: afterwards it may be told with others.
+/// Why a card waits that could go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldFor {
+    /// Somebody sees to its wait, or its reader put it off.
+    Reader,
+    /// Its reader is in focus: afterwards it may be told with others.
+    Focus,
+    /// Nobody works before the opening; see [`super::openings`].
+    Opening,
+}
+
+impl HeldFor {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Focus => "focus",
+            Self::Opening => "opening",
+        }
+    }
+}
+
+/// Lets a card wait until then. It was surely not sent.
 pub async fn hold(
     connection: &mut PgConnection,
     id: i64,
+    held_for: HeldFor,
     until: Timestamp,
-    for_digest: bool,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update notifications set state = 'held', held_until = $2, for_digest = $3 where id = $1",
+        "update notifications set state = 'held', held_for = $2, held_until = $3 where id = $1",
         id,
+        held_for.as_str(),
         until,
-        for_digest,
     )
     .execute(connection)
     .await?;
@@ -29,7 +50,7 @@ pub async fn look_again(connection: &mut PgConnection, now: Timestamp) -> Result
         r#"
         update notifications set held_until = $1
         where id in (select id from notifications
-                     where state = 'held' and for_digest and held_until > $1
+                     where state = 'held' and held_for = 'focus' and held_until > $1
                      order by id
                      for update)
         "#,
@@ -55,11 +76,11 @@ pub async fn lock_over(connection: &mut PgConnection, now: Timestamp) -> Result<
     let rows = sqlx::query!(
         r#"
         select id, channel, address,
-               for_digest and exists (select from waits
+               held_for = 'focus' and exists (select from waits
                                       where wait = follows and waits.state = 'open' and replaced_by is null)
                    as "for_digest!"
         from notifications
-        where state = 'held' and held_until <= $1
+        where state = 'held' and held_for <> 'opening' and held_until <= $1
               and (select pg_try_advisory_xact_lock(hashtextextended('notifications held', 0)))
         order by id
         for update skip locked
@@ -80,7 +101,7 @@ pub async fn lock_over(connection: &mut PgConnection, now: Timestamp) -> Result<
 pub async fn release(connection: &mut PgConnection, ids: &[i64], now: Timestamp) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        update notifications set state = 'pending', next_attempt_at = $2, for_digest = false where id = any ($1)
+        update notifications set state = 'pending', next_attempt_at = $2, held_for = null where id = any ($1)
         "#,
         ids,
         now,

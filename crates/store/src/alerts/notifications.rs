@@ -251,7 +251,7 @@ pub async fn insert(
             wanted = excluded.wanted, generation = notifications.generation + (notifications.payload is not null)::int,
             payload = null, delivery_key = null, seen_up_to = null, attempts = 0, first_attempt_at = null, form = 'full',
             follows = excluded.follows, ask_day = excluded.ask_day, skipped_because = excluded.skipped_because,
-            failing_since = null, held_until = null, for_digest = false, digest = null
+            failing_since = null, held_until = null, held_for = null, digest = null, listed_on = null
         where notifications.subject_kind in ('wait', 'departure')
           and (notifications.state = 'obsolete' or notifications.state = 'superseded' and excluded.state = 'pending'
                or notifications.state in ('rehearsed', 'skipped') and excluded.state = 'pending'
@@ -375,7 +375,7 @@ pub async fn dealt_with(
     let rows = sqlx::query!(
         r#"
         select follows, step, channel, address, severity, due_at,
-               state in ('pending', 'sending', 'sent', 'parked', 'failed', 'held', 'digested') as "notified!"
+               state in ('pending', 'sending', 'sent', 'parked', 'failed', 'held', 'digested', 'listed') as "notified!"
         from notifications
         where follows = any ($1) and state <> 'obsolete' and of_a_rung
         "#,

@@ -5,16 +5,19 @@ pub mod card;
 mod day_list;
 pub mod digest;
 pub mod follow_ups;
+pub mod opening;
 pub mod status;
 pub mod subject;
 pub mod wait_actions;
 
 use domain::Timestamp;
 use domain::notification;
+use domain::opening::closed_until;
 use domain::rules::Rules;
 use runtime::Config;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use store::alerts::held::HeldFor;
 use store::alerts::notifications::Notification;
 use store::sqlx::PgConnection;
 
@@ -22,6 +25,7 @@ use self::card::{Card, CardState};
 use self::day_list::DayList;
 use self::digest::Digest;
 use self::follow_ups::FollowUpList;
+use self::opening::{OfOpening, OpeningList};
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
 use crate::address_book::AddressBook;
@@ -40,6 +44,8 @@ pub enum Content {
     Digest(Digest),
     /// An owner's rooms that have fallen silent.
     FollowUps(FollowUpList),
+    /// Who waits for somebody at the opening.
+    Opening(OpeningList),
 }
 
 /// What a card is rendered by, besides its content.
@@ -80,6 +86,14 @@ impl Content {
                 let list = (notification.id, notification.step);
                 Some(Self::FollowUps(FollowUpList::read(connection, list, owner, rules, now).await?))
             }
+            notification::Subject::Opening(owner) => {
+                let of = OfOpening {
+                    list: notification.id,
+                    step: notification.step,
+                    opening: notification.due_at,
+                };
+                Some(Self::Opening(OpeningList::read(connection, of, owner, rules, now).await?))
+            }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
                 subject.map(|subject| Self::Room(Box::new(subject)))
@@ -94,6 +108,7 @@ impl Content {
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
             Self::Digest(digest) => !digest.0.is_empty(),
             Self::FollowUps(list) => list.is_wanted(),
+            Self::Opening(list) => list.is_wanted(),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -103,19 +118,24 @@ impl Content {
         }
     }
 
-    /// Until when its reader is to be left alone.
+    /// Until when it has to wait, and for what: nobody is told of a room outside of their working hours, and a reader may be
+    /// left alone for a while. Lists have a time of their own.
     pub fn hold(
         &self,
         notification: &Notification,
         book: AddressBook<'_>,
+        rules: &Rules,
         now: Timestamp,
-    ) -> Option<Timestamp> {
-        match self {
-            Self::Room(subject) if notification.step.rung().is_some() => {
-                subject.hold(&notification.to, book, now)
-            }
-            Self::Room(_) | Self::Alarm | Self::Unanswered(_) | Self::Digest(_) | Self::FollowUps(_) => None,
-        }
+    ) -> Option<(HeldFor, Timestamp)> {
+        let Self::Room(subject) = self else { return None };
+        let to = &notification.to;
+        let opening = closed_until(subject.calendar_at(to, book, rules), now);
+        let left_alone = notification
+            .step
+            .rung()
+            .and_then(|_| subject.hold(to, book, now))
+            .map(|until| (HeldFor::Reader, until));
+        opening.map(|until| (HeldFor::Opening, until)).or(left_alone)
     }
 
     /// Whether it reaches people in their focus too.
@@ -136,6 +156,7 @@ impl Content {
             Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
             Self::Digest(digest) => Ok(digest.shown()),
             Self::FollowUps(list) => as_json(&list.state()),
+            Self::Opening(list) => as_json(&list.state()),
             Self::Room(subject) => {
                 let unverified = matches!(subject.detail, SubjectDetail::Wait { unverified: true, .. });
                 let state = subject.shown_by(notification, book, now);
@@ -148,7 +169,9 @@ impl Content {
     /// The last entry of the room, which the reader of the card sees.
     pub fn seen_up_to(&self) -> Option<&str> {
         match self {
-            Self::Alarm | Self::Unanswered(_) | Self::Digest(_) | Self::FollowUps(_) => None,
+            Self::Alarm | Self::Unanswered(_) | Self::Digest(_) | Self::FollowUps(_) | Self::Opening(_) => {
+                None
+            }
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -191,6 +214,9 @@ impl Content {
             }
             Self::FollowUps(list) => {
                 Some(card::follow_ups(list.owner.as_str(), &list.rooms, notification.severity, rules))
+            }
+            Self::Opening(list) => {
+                Some(card::opening(list.owner.as_str(), &list.waits, notification.severity, rules))
             }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;

@@ -95,6 +95,12 @@ impl Subject {
         }
     }
 
+    /// By which calendar those work who read a card of it: whoever's chat it is, or the room's stage.
+    pub fn calendar_at<'r>(&self, to: &Address, book: AddressBook<'_>, rules: &'r Rules) -> &'r Calendar {
+        let team = book.of_chat(to).and_then(|entry| entry.team.stage());
+        rules.calendar(team.unwrap_or(self.room.state.stage))
+    }
+
     /// Until when whoever reads a private card of it is to be left alone.
     pub fn hold(&self, to: &Address, book: AddressBook<'_>, now: Timestamp) -> Option<Timestamp> {
         let SubjectDetail::Wait { actions, .. } = &self.detail else { return None };

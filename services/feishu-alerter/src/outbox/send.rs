@@ -6,11 +6,13 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::golive::Phase;
+use domain::notification::Subject;
 use runtime::trace::{self, Trace};
 use serde_json::Value;
 use store::alerts::changes;
-use store::alerts::held;
+use store::alerts::held::{self, HeldFor};
 use store::alerts::notifications::{self, Notification};
+use store::alerts::openings;
 use store::alerts::schedule;
 use store::alerts::sending::{self, AttemptKey, FinalStatus, Frozen};
 use store::golive;
@@ -135,7 +137,7 @@ impl Deliverer {
         let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(subject = %card.subject, step = %card.step, "a card is obsolete: its reason is gone");
-            sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
+            drop_obsolete(tx, &card, now).await?;
             return Ok(Head::Done);
         };
         let phase = golive::history(tx).await?.at(now);
@@ -157,7 +159,7 @@ impl Deliverer {
         }
         let frozen = self.frozen(tx, channel, &card, &content, now).await?;
         let Some((delivery_key, payload)) = frozen else {
-            sending::finish(tx, id, FinalStatus::Obsolete, None, now).await?;
+            drop_obsolete(tx, &card, now).await?;
             return Ok(Head::Done);
         };
         let ends_at = now + IN_FLIGHT;
@@ -176,15 +178,20 @@ impl Deliverer {
         let history = self.rules.get(tx).await?;
         let rules = history.at(now);
         let book = AddressBook::new(rules, &self.ctx.config.feishu);
-        let in_wait = content.hold(card, book, now);
+        let held = content.hold(card, book, rules, now);
         let whose = book.of_chat(&card.to).filter(|_| !content.breaks_through(card, rules));
         let in_focus = match whose {
             Some(whose) => Availability::read(tx, now).await?.in_focus_until(&whose.name, rules, now),
             None => None,
         };
-        let Some(until) = in_wait.max(in_focus) else { return Ok(false) };
+        let held = match (held, in_focus) {
+            (Some((HeldFor::Reader, until)), Some(focus)) => Some((HeldFor::Focus, until.max(focus))),
+            (None, Some(focus)) => Some((HeldFor::Focus, focus)),
+            (held, _) => held,
+        };
+        let Some((held_for, until)) = held else { return Ok(false) };
         tracing::info!(subject = %card.subject, step = %card.step, address = %card.to, %until, "a card waits");
-        held::hold(tx, card.id, until, in_focus.is_some()).await?;
+        held::hold(tx, card.id, held_for, until).await?;
         Ok(true)
     }
 
@@ -300,6 +307,19 @@ impl Deliverer {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// Drops a card that nobody wants any more; what a list took the place of is looked at by itself.
+async fn drop_obsolete(
+    connection: &mut PgConnection,
+    card: &Notification,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    sending::finish(connection, card.id, FinalStatus::Obsolete, None, now).await?;
+    if matches!(card.subject, Subject::Opening(_)) {
+        openings::give_back(connection, card.id, now).await?;
+    }
+    Ok(())
 }
 
 /// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to

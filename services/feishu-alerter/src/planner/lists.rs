@@ -6,11 +6,11 @@ use domain::id::WaitId;
 use domain::notification::Subject;
 use domain::rules::Rules;
 use store::alerts::changes::{self, Wanted};
-use store::alerts::follow_ups;
-use store::alerts::notifications;
+use store::alerts::{lists, notifications};
 use store::sqlx::PgConnection;
 
 use crate::content::follow_ups::FollowUpList;
+use crate::content::opening::{OfOpening, OpeningList};
 use crate::content::status::as_json;
 use crate::failure::Failure;
 
@@ -22,12 +22,20 @@ pub async fn refresh(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    for id in follow_ups::lock_lists(connection, rooms, since).await? {
+    for id in lists::lock(connection, rooms, since).await? {
         let Some(list) = notifications::get(connection, id).await? else { continue };
-        let Subject::FollowUps(owner) = &list.subject else { continue };
-        let read = FollowUpList::read(connection, (id, list.step), owner, rules, now).await?;
-        let wanted =
-            Wanted { id, follows: WaitId(list.subject.to_string()), wanted: as_json(&read.state())? };
+        let wanted = match &list.subject {
+            Subject::FollowUps(owner) => {
+                let read = FollowUpList::read(connection, (id, list.step), owner, rules, now).await?;
+                as_json(&read.state())?
+            }
+            Subject::Opening(owner) => {
+                let of = OfOpening { list: id, step: list.step, opening: list.due_at };
+                as_json(&OpeningList::read(connection, of, owner, rules, now).await?.state())?
+            }
+            _ => continue,
+        };
+        let wanted = Wanted { id, follows: WaitId(list.subject.to_string()), wanted };
         changes::want(connection, &[wanted], now).await?;
     }
     Ok(())

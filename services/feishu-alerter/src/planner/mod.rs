@@ -7,6 +7,7 @@ mod departure;
 mod follow_ups;
 mod lists;
 mod observe;
+mod openings;
 mod release;
 mod unanswered;
 
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 use self::decide::Decider;
 use self::follow_ups::FollowUps;
 use self::observe::observe;
+use self::openings::Openings;
 use self::release::Releases;
 use self::unanswered::Mornings;
 use crate::failure::Failure;
@@ -64,6 +66,7 @@ struct Planner {
     pending: Arc<Changes<Causes>>,
     decider: Decider,
     notice: HoldLog,
+    openings: Openings,
     mornings: Mornings,
     releases: Releases,
     follow_ups: FollowUps,
@@ -86,6 +89,7 @@ pub async fn run(
         pending,
         decider: Decider::new(),
         notice: HoldLog::default(),
+        openings: Openings::default(),
         mornings: Mornings::default(),
         releases: Releases::default(),
         follow_ups: FollowUps::default(),
@@ -140,6 +144,7 @@ impl Planner {
         self.notice.note(held);
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;
+            self.openings.run(&self.ctx, &self.rules).await?;
             self.mornings.run(&self.ctx, &self.rules).await?;
             self.follow_ups.run(&self.ctx, &self.rules).await?;
         }

@@ -11,7 +11,7 @@ use domain::notification::{Step, Subject};
 use domain::rules::{Rules, Severity};
 use runtime::Context;
 use store::alerts::digest;
-use store::alerts::held::{self, Over};
+use store::alerts::held::{self, HeldFor, Over};
 use store::alerts::notifications::{Address, NewNotification};
 use store::availability as asked;
 use store::rules::RulesCache;
@@ -87,7 +87,7 @@ impl Together<'_> {
         let Some(whose) = book.of_chat(to) else { return Ok(held::release(connection, &ids, now).await?) };
         if let Some(until) = availability.in_focus_until(&whose.name, rules, now) {
             for id in ids {
-                held::hold(connection, id, until, true).await?;
+                held::hold(connection, id, HeldFor::Focus, until).await?;
             }
             return Ok(());
         }

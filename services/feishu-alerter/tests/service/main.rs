@@ -14,6 +14,7 @@ mod handover;
 mod idle;
 mod ladder;
 mod nameless;
+mod openings;
 mod other_channel;
 mod owners;
 mod permissions;

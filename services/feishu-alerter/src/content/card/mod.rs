@@ -10,6 +10,7 @@ mod follow_ups;
 mod lines;
 mod list;
 mod model;
+mod opening;
 mod room;
 
 pub use digest::{DigestLine, digest};
@@ -17,4 +18,5 @@ pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner, Said};
 pub use follow_ups::{FollowUpState, Silence, SilentRoom, follow_ups};
 pub use list::{List, Named, list};
 pub use model::{Block, Button, Card, Form, Line, Menu, Span, Title, Weight};
+pub use opening::{ListedWait, OpeningState, opening};
 pub use room::{room, time_of};

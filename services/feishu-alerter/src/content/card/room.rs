@@ -95,12 +95,12 @@ fn waiting_title(facts: &CardFacts) -> String {
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
-fn outcome(facts: &CardFacts) -> Option<String> {
-    match &facts.state {
+pub(super) fn outcome(state: &CardState, unverified: bool) -> Option<String> {
+    match state {
         CardState::Waiting { .. } | CardState::Escalated => None,
         CardState::HandedOver { to } => Some(wording::handed_over_to(&name(to))),
         CardState::OwnerFound { owner } => Some(wording::owner_found(&name(owner))),
-        CardState::Answered { by, .. } if facts.unverified => Some(wording::answered_unverified(&name(by))),
+        CardState::Answered { by, .. } if unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
         CardState::Cancelled { by, .. } => Some(wording::cancelled_by(&name(by))),
         CardState::Confirmed { by } => Some(wording::confirmed_by(&name(by))),
@@ -124,8 +124,8 @@ fn summary(facts: &CardFacts) -> String {
 
 /// How it ended, and who waits since when: one line each.
 fn outcome_and_customer(facts: &CardFacts) -> Vec<Line> {
-    let outcome =
-        outcome(facts).map(|words| Line::Text(vec![Span::Strong(display::plain(&words, 2 * NAME_CHARS))]));
+    let outcome = outcome(&facts.state, facts.unverified)
+        .map(|words| Line::Text(vec![Span::Strong(display::plain(&words, 2 * NAME_CHARS))]));
     let is_of_customer = !matches!(facts.kind, CardKind::AccountLeft { .. });
     outcome.into_iter().chain(is_of_customer.then(|| customer(facts))).collect()
 }
