@@ -144,7 +144,9 @@ create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;
 create index notifications_held on notifications (held_until) where state = 'held';
 create index notifications_digest on notifications (digest) where digest is not null;
+create index notifications_digest_waits on notifications using gin ((wanted -> 'waits')) where subject_kind = 'digest';
 create index notifications_digested on notifications (room) where digest is not null;
+create index notifications_at on notifications (channel, address, created_at) where of_a_rung;
 create index notifications_follows on notifications (follows);
 create index notifications_room on notifications (room, created_at);
 create index notifications_undelivered on notifications (state) where state in ('parked', 'failed');
@@ -189,7 +191,7 @@ create table availability (
     by     text        not null,
     at     timestamptz not null,
     until  timestamptz not null,
-    check ((deputy is not null) = (kind = 'absence'))
+    check (deputy is null or kind = 'absence')
 );
 create index availability_last on availability (person, kind, id);
 create index availability_until on availability (until);

@@ -93,14 +93,17 @@ pub fn status_at(
 ) -> CardState {
     let (CardState::Waiting { unverified, .. }, Some(owner)) = (&status, owner) else { return status };
     let name = owner.as_str().to_owned();
+    let deputy = book.deputy(owner).map(|deputy| deputy.as_str().to_owned());
     if *to == book.public() {
         if only_asks {
             return CardState::OwnerFound { owner: name };
         }
-        return CardState::waiting(*unverified, Some(name));
+        return CardState::waiting(*unverified, Some(name)).deputised(deputy);
     }
-    if book.own(owner).is_some_and(|own| own == *to) {
-        status
+    if book.of_owner(owner) == *to {
+        status.deputised(deputy)
+    } else if book.own(owner).is_some_and(|own| own == *to) {
+        CardState::StoodInFor { by: deputy }
     } else if book.is_of_somebody(to) {
         CardState::HandedOver { to: name }
     } else {

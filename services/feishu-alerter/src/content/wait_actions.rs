@@ -89,6 +89,11 @@ fn said(recorded: &Recorded) -> Option<Said> {
         ActionKind::Snooze => Said::Snoozed { by, until: recorded.until? },
         ActionKind::Undo => Said::Undone { by },
         ActionKind::Assign => Said::Assigned { by, to: recorded.about.clone()? },
-        ActionKind::NoReplyNeeded | ActionKind::Answered | ActionKind::Focus => return None,
+        ActionKind::NoReplyNeeded
+        | ActionKind::Answered
+        | ActionKind::Focus
+        | ActionKind::Away
+        | ActionKind::Back
+        | ActionKind::Waiting => return None,
     })
 }

@@ -4,8 +4,9 @@ mod alert_context;
 mod climb;
 mod decide;
 mod departure;
+pub mod load;
 mod observe;
-mod release;
+pub mod release;
 mod unanswered;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use self::decide::Decider;
 use self::observe::observe;
 use self::release::Releases;
 use self::unanswered::Mornings;
+use crate::availability::Availability;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
 
@@ -62,8 +64,8 @@ struct Planner {
     notice: HoldLog,
     mornings: Mornings,
     releases: Releases,
-    /// Every room with a wait was looked at since the start.
-    known: bool,
+    /// Every room with a wait was looked at since the start; the absences of then, since whoever is away is not told.
+    known: Option<(i64, i64)>,
 }
 
 /// Runs until the shutdown is requested; notifies `made` after each look.
@@ -83,7 +85,7 @@ pub async fn run(
         notice: HoldLog::default(),
         mornings: Mornings::default(),
         releases: Releases::default(),
-        known: false,
+        known: None,
     };
     while !shutdown.requested() {
         match planner.look().await {
@@ -103,7 +105,9 @@ pub async fn run(
 impl Planner {
     async fn look(&mut self) -> Result<(), Failure> {
         let Self { ctx, rules, pending, .. } = &*self;
-        if !self.known {
+        let now = ctx.clock.now();
+        let absences = Availability::read(&mut *ctx.db.acquire().await?, now).await?.absence_mark();
+        if self.known != Some(absences) {
             // Since the last run the configuration may have named another public chat.
             let rooms = schedule::rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
             for some in rooms.chunks(ADDED) {
@@ -112,12 +116,11 @@ impl Planner {
             }
         }
         observe(ctx, rules, pending).await?;
-        let now = ctx.clock.now();
         store::alerts::changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
         self.releases.run(&self.ctx, &self.rules).await?;
         let ctx = &self.ctx;
         let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
-        self.known = true;
+        self.known = Some(absences);
         self.notice.note(held);
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;

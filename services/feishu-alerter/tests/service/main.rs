@@ -1,5 +1,6 @@
 //! `feishu-alerter` as a whole: a real Postgres, a real `nats-server`, the real `room-state`, and a fake Feishu.
 
+mod absence;
 mod actions;
 mod closing;
 mod crashes;
@@ -13,6 +14,7 @@ mod idle;
 mod ladder;
 mod nameless;
 mod other_channel;
+mod overload;
 mod owners;
 mod permissions;
 mod refusals;
