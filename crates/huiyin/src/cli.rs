@@ -9,8 +9,8 @@ use runtime::telemetry::{self, LogFormat};
 use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
-    apply, backup, cards, check, closing, dead_letters, demo, focus, golive, health, import, init_vika,
-    kubernetes, priority, recompute, roster, schema, secrets, tcp_proxy, up,
+    apply, away, backup, cards, check, closing, dead_letters, demo, focus, golive, health, import, init_vika,
+    kubernetes, priority, recompute, roster, schema, secrets, tcp_proxy, up, waiting,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -62,8 +62,12 @@ enum Command {
     Golive(golive::Args),
     /// List the cards that were sent and, before go-live, those that would have been (in Chinese)
     Cards(cards::Args),
+    /// Say who is away, or who stands in for somebody and until when (in Chinese)
+    Away(away::Args),
     /// Say who is not to be disturbed, or for whom private cards are to wait (in Chinese)
     Focus(focus::Args),
+    /// Say who waits for somebody (in Chinese)
+    Waiting(waiting::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids (in Chinese)
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -147,7 +151,9 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Closing(command) => closing::run(&command, target).await,
         Command::Golive(args) => golive::run(&args, target).await,
         Command::Cards(args) => cards::run(&args, target).await,
+        Command::Away(args) => away::run(&args, target).await,
         Command::Focus(args) => focus::run(&args, target).await,
+        Command::Waiting(args) => waiting::run(&args, target).await,
         Command::InitVika => init_vika::run(target).await,
         Command::Import(args) => import::run(&args, target).await,
         Command::Priority(command) => priority::run(&command, target).await,

@@ -9,7 +9,7 @@ use domain::span::Span;
 use runtime::Clock;
 use runtime::main_wrapper::connect_options;
 use sqlx::{Connection as _, PgConnection};
-use store::availability::{self, Asked, Kind};
+use store::availability::{self, Kind, NewAsked};
 use store::role::Role;
 
 use crate::apply::connect;
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
     Ok(())
 }
 
-fn asked(args: &Args, person: &str, rules: &Rules, now: Timestamp) -> Result<Asked> {
+fn asked(args: &Args, person: &str, rules: &Rules, now: Timestamp) -> Result<NewAsked> {
     let until = match args.length {
         Some(length) => now + TimeDelta::from_std(length.as_duration()).unwrap_or(TimeDelta::MAX),
         None if args.end => now,
@@ -64,7 +64,7 @@ fn asked(args: &Args, person: &str, rules: &Rules, now: Timestamp) -> Result<Ask
         return Err(Failure::Usage("a focus lasts a day at most".to_owned()));
     }
     let person = member(person, rules)?;
-    Ok(Asked { person, kind: Kind::Focus, deputy: None, by: wording::BY_COMMAND.to_owned(), until })
+    Ok(NewAsked { person, kind: Kind::Focus, deputy: None, by: wording::BY_COMMAND.to_owned(), until })
 }
 
 /// Somebody of the roster.

@@ -4,6 +4,7 @@
 //! replays dead letters. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+mod away;
 mod backup;
 mod cards;
 pub mod check;
@@ -29,6 +30,7 @@ mod secrets;
 mod tcp_proxy;
 mod text;
 pub mod up;
+mod waiting;
 mod wording;
 
 pub use cli::{command_line, main};

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use domain::rules::Severity;
-use domain::wait::Wait;
+use domain::wait::{Wait, WaitKind};
 use domain::wording;
 
 /// The chat that everybody reads.
@@ -16,6 +16,8 @@ pub(crate) const BY_COMMAND: &str = "管理员（命令）";
 pub(crate) const BY_RULES: &str = "规则";
 /// Nobody is to be left alone.
 pub(crate) const NOBODY_IN_FOCUS: &str = "没有人在专注";
+/// Nobody is away.
+pub(crate) const NOBODY_AWAY: &str = "没有人在休假";
 /// Nothing had to be changed.
 pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.
@@ -49,6 +51,32 @@ const SKIPPED: [(&str, &str); 6] = [
     ("went_live", "上线前已过时间"),
     ("no_longer_excluded", "取消排除之前已过时间"),
 ];
+
+/// "王小售：休假至 2026-12-07 00:00:00，由 李小后 代，管理员（命令）"
+pub(crate) fn away(person: &str, until: &str, deputy: &str, reached: bool, by: &str) -> String {
+    let nowhere = if reached { "" } else { "（没有提醒群，发到公共群）" };
+    format!("{person}：休假至 {until}，由 {deputy}{nowhere} 代，{by}")
+}
+
+pub(crate) fn until_is_past(at: &str) -> String {
+    format!("--until {at} 已经过去：请填一个将来的时间，或者用 --end 现在就结束")
+}
+
+/// "3 位客户在等 王小售 回复"
+pub(crate) fn waiting_for(person: &str, count: usize) -> String {
+    format!("{count} 位客户在等 {person} 回复")
+}
+
+/// "产品交流群：王小样 2026-11-28 10:42:00 起等待（售前客户 +10）"
+pub(crate) fn waits(room: &str, customer: &str, kind: WaitKind, since: &str, because: &str) -> String {
+    let what = match kind {
+        WaitKind::Request => "起等待",
+        WaitKind::Soft => "应答",
+        WaitKind::Promise => "得到承诺",
+    };
+    let because = if because.is_empty() { String::new() } else { format!("（{because}）") };
+    format!("{room}：{} {since} {what}{because}", wording::name(customer))
+}
 
 /// "王小售：专注至 2026-11-28 15:00:00，管理员（命令）"
 pub(crate) fn in_focus(person: &str, until: &str, by: &str) -> String {

@@ -92,9 +92,9 @@ create table notifications (
                                                             'obsolete', 'rehearsed', 'skipped', 'held', 'digested', 'listed')),
     -- When it is no longer held; it stays when that is over.
     held_until        timestamptz,
-    -- For what: somebody sees to the wait or its reader put it off; its reader is in focus, and may be told with others
-    -- afterwards; nobody works before the opening.
-    held_for          text check (held_for in ('reader', 'focus', 'opening')),
+    -- For what: somebody sees to the wait or its reader put it off; its reader is in focus or told of too much at once, and
+    -- may be told with others afterwards; nobody works before the opening.
+    held_for          text check (held_for in ('reader', 'digest', 'opening')),
     -- The id of the digest that tells its wait with others. No reference: a backup brings rows back in the order of ids.
     digest            bigint,
     -- The id of the list of an opening that tells of its wait in its place; likewise.
@@ -149,8 +149,10 @@ create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;
 create index notifications_held on notifications (held_until) where state = 'held';
 create index notifications_digest on notifications (digest) where digest is not null;
+create index notifications_digest_waits on notifications using gin ((wanted -> 'waits')) where subject_kind = 'digest';
 create index notifications_digested on notifications (room) where digest is not null;
 create index notifications_listed on notifications (listed_on) where listed_on is not null;
+create index notifications_at on notifications (channel, address, created_at) where of_a_rung;
 create index notifications_follows on notifications (follows);
 create index notifications_room on notifications (room, created_at);
 create index notifications_undelivered on notifications (state) where state in ('parked', 'failed');
@@ -195,7 +197,7 @@ create table availability (
     by     text        not null,
     at     timestamptz not null,
     until  timestamptz not null,
-    check ((deputy is not null) = (kind = 'absence'))
+    check (deputy is null or kind = 'absence')
 );
 create index availability_last on availability (person, kind, id);
 create index availability_until on availability (until);

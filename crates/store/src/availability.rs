@@ -18,9 +18,24 @@ pub enum Kind {
     Absence,
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAsked {
+    pub person: StaffName,
+    pub kind: Kind,
+    /// Who gets their cards meanwhile; of an absence alone.
+    pub deputy: Option<StaffName>,
+    /// Who asks, as shown to people.
+    pub by: String,
+    /// What ends at once ends what was asked for before.
+    pub until: Timestamp,
+}
+
 /// What somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
+    /// Its number; rises.
+    pub id: i64,
     pub person: StaffName,
     pub kind: Kind,
     /// Who gets their cards meanwhile; of an absence alone.
@@ -31,7 +46,7 @@ pub struct Asked {
 }
 
 /// Notes it; what was asked for before, for this person and of this kind, does not count any more.
-pub async fn ask(connection: &mut PgConnection, asked: &Asked, now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn ask(connection: &mut PgConnection, asked: &NewAsked, now: Timestamp) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into availability (person, kind, deputy, by, at, until) values ($1, $2, $3, $4, $5, $6)",
         asked.person.as_str(),
@@ -50,7 +65,7 @@ pub async fn ask(connection: &mut PgConnection, asked: &Asked, now: Timestamp) -
 pub async fn at(connection: &mut PgConnection, now: Timestamp) -> Result<Vec<Asked>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select person, kind, deputy, by, until
+        select id, person, kind, deputy, by, until
         from availability asked
         where until > $1
               and not exists (select from availability later
@@ -64,6 +79,7 @@ pub async fn at(connection: &mut PgConnection, now: Timestamp) -> Result<Vec<Ask
     rows.into_iter()
         .map(|row| {
             Ok(Asked {
+                id: row.id,
                 person: StaffName(row.person),
                 kind: parse(&row.kind, "kind")?,
                 deputy: row.deputy.map(StaffName),

@@ -39,6 +39,12 @@ pub enum ActionKind {
     Snooze,
     /// 专注: whoever presses is not to be disturbed.
     Focus,
+    /// 休假: whoever presses is away for the rest of the day, and somebody stands in for them.
+    Away,
+    /// 结束休假: whoever presses is back.
+    Back,
+    /// 我的待回复: whoever presses is told everybody who waits for them.
+    Waiting,
     /// 转交: the room gets another owner.
     Assign,
     /// 不再跟进: a silence is to be told no more.
@@ -70,7 +76,15 @@ impl ActionKind {
                 command: CommandKind::ConfirmAnswered { wait, seen_up_to },
                 confirmed: wording::TOAST_CONFIRMED,
             }),
-            Self::Undo | Self::Claim | Self::Snooze | Self::Focus | Self::Assign | Self::StopFollowUp => None,
+            Self::Undo
+            | Self::Claim
+            | Self::Snooze
+            | Self::Focus
+            | Self::Away
+            | Self::Back
+            | Self::Waiting
+            | Self::Assign
+            | Self::StopFollowUp => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use feishu::OpenId;
 use runtime::config::Feishu;
 use store::alerts::notifications::Address;
 
+use crate::availability::Availability;
 use crate::channel::feishu::NAME as FEISHU;
 
 /// A chat of Feishu.
@@ -19,12 +20,13 @@ pub fn feishu_chat(chat: &str) -> Address {
 pub struct AddressBook<'a> {
     rules: &'a Rules,
     public_chat: &'a str,
+    availability: &'a Availability,
 }
 
 impl<'a> AddressBook<'a> {
-    /// By these rules.
-    pub fn new(rules: &'a Rules, feishu: &'a Feishu) -> Self {
-        Self { rules, public_chat: &feishu.public_chat }
+    /// By these rules, while these people are away.
+    pub fn new(rules: &'a Rules, feishu: &'a Feishu, availability: &'a Availability) -> Self {
+        Self { rules, public_chat: &feishu.public_chat, availability }
     }
 
     /// By which they hold.
@@ -37,14 +39,31 @@ impl<'a> AddressBook<'a> {
         feishu_chat(self.public_chat)
     }
 
-    /// Where an owner is reached by themselves, if they are.
+    /// Where somebody is reached by themselves, if they are.
     pub fn own(self, owner: &StaffName) -> Option<Address> {
         self.entry(owner)?.feishu_chat().map(feishu_chat)
     }
 
-    /// Where an owner is alerted: where everybody reads if not by themselves, so that somebody can pass it on.
+    /// Who reads the private cards of an owner: they, or whoever stands in for them. `None`: nobody.
+    pub fn stand_in<'s>(self, owner: &'s StaffName) -> Option<&'s StaffName>
+    where
+        'a: 's,
+    {
+        self.availability.stand_in(owner)
+    }
+
+    /// Whoever stands in for an owner who is away.
+    pub fn deputy<'s>(self, owner: &'s StaffName) -> Option<&'s StaffName>
+    where
+        'a: 's,
+    {
+        self.stand_in(owner).filter(|stand_in| *stand_in != owner)
+    }
+
+    /// Where an owner is alerted, or whoever stands in for them: where everybody reads if not by themselves, so that somebody
+    /// can pass it on.
     pub fn of_owner(self, owner: &StaffName) -> Address {
-        self.own(owner).unwrap_or_else(|| self.public())
+        self.stand_in(owner).and_then(|stand_in| self.own(stand_in)).unwrap_or_else(|| self.public())
     }
 
     /// Whether somebody is reached by themselves there.

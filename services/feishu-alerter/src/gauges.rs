@@ -49,6 +49,7 @@ async fn count(ctx: &Context, rules: &RulesCache, rungs: &mut BTreeSet<String>) 
     let history = rules.get(&mut connection).await?;
     let availability = Availability::read(&mut connection, now).await?;
     metrics::gauge!("people_in_focus").set(count_of(availability.in_focus(history.at(now), now)));
+    metrics::gauge!("people_away").set(count_of(availability.away()));
     actions::forget_events(&mut connection, now - EVENTS_KEPT).await?;
     Ok(())
 }

@@ -18,6 +18,8 @@ pub const SEE_BELOW: &str = "，见后面的卡片";
 pub const HANDED_OVER: &str = "➡️ 已转交";
 /// Somebody owns the room for which an owner was asked, or whose card is in a chat that is nobody's any more.
 pub const OWNER_FOUND: &str = "✅ 已指定负责人";
+/// Title in the chat of an owner who is away.
+pub const STOOD_IN_FOR: &str = "🔁 休假中";
 /// Titles of closed waits. Each begins with an icon, since no colour is left that no level may have.
 pub const ANSWERED: &str = "✅ 已回复";
 /// The wait was cancelled by somebody.
@@ -98,6 +100,12 @@ pub const CLAIM: &str = "我来处理";
 pub const SNOOZE: &str = "稍后提醒我…";
 /// What stands on the menu of how long one is not to be disturbed.
 pub const FOCUS: &str = "专注…";
+/// What stands on the button that asks for everybody who waits for oneself.
+pub const WAITING: &str = "我的待回复";
+/// What stands on the menu of who stands in for somebody who is away.
+pub const AWAY: &str = "休假…";
+/// What stands on the button of somebody who is back.
+pub const BACK: &str = "结束休假";
 /// What stands on the menu of whom the room can be handed to.
 pub const ASSIGN: &str = "转交给…";
 
@@ -129,6 +137,12 @@ pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
 pub const TOAST_NOT_YOURS: &str = "只能推迟自己的提醒";
 /// 专注 was ended.
 pub const TOAST_FOCUS_OVER: &str = "已结束专注，攒着的提醒马上发给您";
+/// 我的待回复 was pressed.
+pub const TOAST_NOBODY_WAITS: &str = "没有客户在等您回复";
+/// 结束休假 was pressed.
+pub const TOAST_BACK: &str = "已结束休假，提醒重新发给您";
+/// The same by somebody who is not away.
+pub const TOAST_NOT_AWAY: &str = "您没有在休假";
 /// A digest of which nobody waits any more, or all who do stand on a newer one.
 pub const DIGEST_DONE: &str = "✅ 这张汇总已处理完";
 /// The same at length.
@@ -411,6 +425,44 @@ pub fn toast_focus(until: &str) -> String {
 /// "（专注至 15:00）", after the owner.
 pub fn in_focus(until: &str) -> String {
     format!("（专注至 {until}）")
+}
+
+/// "代张三：", before the room, for whoever stands in.
+pub fn instead_of(owner: &str) -> String {
+    format!("代{owner}：")
+}
+
+/// "（休假，由 李四 代）", after the owner.
+pub fn away(deputy: &str) -> String {
+    format!("（休假，由 {deputy} 代）")
+}
+
+/// "今天由 李四 代"
+pub fn away_today(deputy: &str) -> String {
+    format!("今天由 {deputy} 代")
+}
+
+/// "由 李四 代为跟进"; without anybody, that everybody reads it.
+pub fn stood_in_for_by(deputy: Option<&str>) -> String {
+    match deputy {
+        Some(deputy) => format!("您在休假，由 {deputy} 代为跟进"),
+        None => "您在休假，也没有人能代，提醒发在公共群".to_owned(),
+    }
+}
+
+/// 我的待回复 was pressed.
+pub fn toast_waiting(count: usize) -> String {
+    format!("{count} 位客户在等您回复，清单马上发给您")
+}
+
+/// 休假 was chosen.
+pub fn toast_away(deputy: &str) -> String {
+    format!("今天您的提醒发给 {deputy}，标明代您；回来了请按「结束休假」，明天自动恢复")
+}
+
+/// 休假 was chosen with somebody who is away.
+pub fn toast_away_too(deputy: &str) -> String {
+    format!("{deputy} 也在休假，请换一位")
 }
 
 /// "📋 3 位客户在等您回复"

@@ -18,6 +18,10 @@ pub struct Buttons {
     pub snooze: Vec<Who>,
     /// 专注, of one's own cards.
     pub focus: Vec<Who>,
+    /// 休假, of oneself, and its end.
+    pub away: Vec<Who>,
+    /// 我的待回复, of oneself.
+    pub waiting: Vec<Who>,
     /// 转交. That a manager does it approves a room's way into after-sales.
     pub assign: Vec<Who>,
     /// 不再跟进, of a silent room.
@@ -45,6 +49,8 @@ impl Default for Buttons {
             claim: vec![Who::Roster],
             snooze: vec![Who::Roster],
             focus: vec![Who::Roster],
+            away: vec![Who::Roster],
+            waiting: vec![Who::Roster],
             assign: vec![Who::Owner, Who::Manager],
             stop_follow_up: vec![Who::Owner, Who::Manager],
         }

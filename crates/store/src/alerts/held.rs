@@ -10,8 +10,8 @@ use super::notifications::Address;
 pub enum HeldFor {
     /// Somebody sees to its wait, or its reader put it off.
     Reader,
-    /// Its reader is in focus: afterwards it may be told with others.
-    Focus,
+    /// Its reader is in focus, or told of too much at once: afterwards it may be told with others.
+    Digest,
     /// Nobody works before the opening; see [`super::openings`].
     Opening,
 }
@@ -20,7 +20,7 @@ impl HeldFor {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Reader => "reader",
-            Self::Focus => "focus",
+            Self::Digest => "digest",
             Self::Opening => "opening",
         }
     }
@@ -50,7 +50,7 @@ pub async fn look_again(connection: &mut PgConnection, now: Timestamp) -> Result
         r#"
         update notifications set held_until = $1
         where id in (select id from notifications
-                     where state = 'held' and held_for = 'focus' and held_until > $1
+                     where state = 'held' and held_for = 'digest' and held_until > $1
                      order by id
                      for update)
         "#,
@@ -76,7 +76,7 @@ pub async fn lock_over(connection: &mut PgConnection, now: Timestamp) -> Result<
     let rows = sqlx::query!(
         r#"
         select id, channel, address,
-               held_for = 'focus' and exists (select from waits
+               held_for = 'digest' and exists (select from waits
                                       where wait = follows and waits.state = 'open' and replaced_by is null)
                    as "for_digest!"
         from notifications

@@ -160,6 +160,11 @@ impl Notification {
         matches!(self.subject, Subject::Alarm { .. })
     }
 
+    /// Whether it tells several waits together.
+    pub const fn is_digest(&self) -> bool {
+        matches!(self.subject, Subject::Digest(_))
+    }
+
     /// Whether it is there for nothing but to ask for an owner.
     pub const fn only_asks(&self) -> bool {
         self.asks_owner && self.step.rung().is_none()

@@ -11,6 +11,7 @@ use store::sqlx::Connection as _;
 use super::presser::Presser;
 use super::{Endpoint, is_of};
 use crate::address_book::AddressBook;
+use crate::availability::Availability;
 use crate::channel::feishu::{NAME as FEISHU, PressedButton};
 use crate::content::card::Silence;
 use crate::content::follow_ups::FollowUpList;
@@ -34,7 +35,8 @@ impl Endpoint {
         if !is_of(&card, action) {
             return Ok((Toast::Error, wording::TOAST_UNKNOWN.to_owned()));
         }
-        let book = AddressBook::new(rules, &self.ctx.config.feishu);
+        let availability = Availability::read(&mut connection, now).await?;
+        let book = AddressBook::new(rules, &self.ctx.config.feishu, &availability);
         let presser = Presser::of(&action.operator, &card.to, book);
         let who = &rules.buttons.stop_follow_up;
         if !rules.is_among(who, presser.staff, Some(owner)) {

@@ -48,6 +48,7 @@ use self::own::OwnCards;
 use self::presser::Presser;
 use crate::action::{self, ActionKind, Cancel, Done};
 use crate::address_book::{self, AddressBook};
+use crate::availability::Availability;
 use crate::channel::feishu::{NAME as FEISHU, PressedButton};
 use crate::content::card::CardState;
 use crate::content::subject::{Subject, SubjectDetail};
@@ -171,15 +172,16 @@ impl Endpoint {
         }
         let card = Pressed::read(&mut connection, &button.card, rules, now).await?;
         let Some(card) = card else { return unknown() };
+        let availability = Availability::read(&mut connection, now).await?;
         drop(connection);
         if !is_of(&card.notification, action) {
             tracing::warn!(address = %card.notification.to, "an action names another message or chat than its card's");
             metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
-        let book = AddressBook::new(rules, &self.ctx.config.feishu);
+        let book = AddressBook::new(rules, &self.ctx.config.feishu, &availability);
         let presser = Presser::of(&action.operator, &card.notification.to, book);
-        if let Some(refusal) = presser.refusal(button.action, &card.subject, rules) {
+        if let Some(refusal) = presser.refusal(button.action, &card.subject, (rules, book)) {
             metrics::counter!("feishu_actions_refused_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, &refusal)));
         }
@@ -196,6 +198,18 @@ impl Endpoint {
             }
             ActionKind::Focus => {
                 self.focus(&card, OwnCards { presser: &presser, book, rules, option }, by, now).await?
+            }
+            ActionKind::Away => {
+                let own = OwnCards { presser: &presser, book, rules, option };
+                self.away(&card, own, &availability, by, now).await?
+            }
+            ActionKind::Back => {
+                let own = OwnCards { presser: &presser, book, rules, option };
+                self.back(&card, own, &availability, by, now).await?
+            }
+            ActionKind::Waiting => {
+                let own = OwnCards { presser: &presser, book, rules, option };
+                self.waiting(&card, own, now).await?
             }
             ActionKind::Assign => {
                 let assignment = Assignment { event: &action.event_id, to: option, presser: &presser, rules };

@@ -1,13 +1,13 @@
-//! Actions that concern nothing but cards, and are kept here: 我来处理, 稍后提醒 and 专注.
+//! Actions that concern nothing but cards, and are kept here: 我来处理, 稍后提醒, 专注 and 休假.
 //!
-//! All hold private cards back for a while (`content::wait_actions`, `outbox::send`), and no public ones. What is read and
+//! The first three hold private cards back for a while (`content::wait_actions`, `outbox::send`), and no public ones. What is read and
 //! written of a wait lies under its room's lock, so that of two who press at once one is first. In the same transaction the
 //! room is marked to be taken in again: its cards say who did what, even if this process ends right after.
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use domain::Timestamp;
-use domain::calendar::Calendar;
+use domain::calendar::{Calendar, TimeOfDay};
 use domain::id::StaffName;
 use domain::ladder::{WaitView, next_after};
 use domain::rules::Rules;
@@ -15,15 +15,17 @@ use feishu::card::Toast;
 use store::alerts::actions::{self, NewAction};
 use store::alerts::notifications::Address;
 use store::alerts::schedule;
-use store::availability::{self, Asked, Kind};
+use store::availability::{self, Kind, NewAsked};
 use store::sqlx::PgConnection;
 
 use super::presser::Presser;
 use super::{Endpoint, Pressed, new_action, open_wait};
 use crate::action::{ActionKind, CLAIM_MINUTES, FOCUS_MINUTES, SNOOZE_MINUTES, SNOOZES};
 use crate::address_book::AddressBook;
+use crate::availability::Availability;
 use crate::content::card::time_of;
 use crate::content::wait_actions::WaitActions;
+use crate::planner::release;
 use crate::wording;
 
 /// What a press comes with that concerns one's own cards.
@@ -40,13 +42,17 @@ impl<'a> OwnCards<'a> {
     fn minutes(&self, to: &Address, offered: &[u64]) -> Result<(&'a StaffName, u64), (Toast, String)> {
         let minutes = self.option.and_then(|option| option.parse().ok());
         let minutes = minutes.filter(|minutes| offered.contains(minutes));
-        let (Some(minutes), Some(whose)) = (minutes, self.book.of_chat(to)) else {
-            return Err((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
-        };
-        if self.presser.staff.is_some_and(|staff| *staff != whose.name) {
-            return Err((Toast::Error, wording::TOAST_NOT_YOURS.to_owned()));
+        let Some(minutes) = minutes else { return Err((Toast::Info, wording::TOAST_UNKNOWN.to_owned())) };
+        Ok((self.whose(to)?, minutes))
+    }
+
+    /// Whose chat it was pressed in, as long as it was they who pressed.
+    fn whose(&self, to: &Address) -> Result<&'a StaffName, (Toast, String)> {
+        let whose = self.book.of_chat(to).ok_or((Toast::Info, wording::TOAST_UNKNOWN.to_owned()))?;
+        match self.presser.staff {
+            Some(staff) if *staff != whose.name => Err((Toast::Error, wording::TOAST_NOT_YOURS.to_owned())),
+            _ => Ok(&whose.name),
         }
-        Ok((&whose.name, minutes))
     }
 }
 
@@ -151,10 +157,8 @@ impl Endpoint {
         };
         let until = now + TimeDelta::minutes(i64::try_from(minutes).unwrap_or_default());
         let person = whose.clone();
-        let asked = Asked { person, kind: Kind::Focus, deputy: None, by: by.await, until };
-        availability::ask(&mut *self.ctx.db.acquire().await?, &asked, now).await?;
-        self.wake.changed.notify_one();
-        metrics::counter!("feishu_actions_total").increment(1);
+        let asked = NewAsked { person, kind: Kind::Focus, deputy: None, by: by.await, until };
+        self.note_asked(&asked, now).await?;
         Ok((
             Toast::Success,
             if minutes == 0 {
@@ -163,6 +167,89 @@ impl Endpoint {
                 wording::toast_focus(&time_of(until, now, own.rules.time_zone))
             },
         ))
+    }
+
+    /// Notes who stands in, for the rest of the day, for whoever asks for it in their own chat.
+    pub(super) async fn away(
+        &self,
+        card: &Pressed,
+        own: OwnCards<'_>,
+        availability: &Availability,
+        by: impl Future<Output = String> + Send,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        let whose = match own.whose(&card.notification.to) {
+            Ok(whose) => whose,
+            Err(answer) => return Ok(answer),
+        };
+        let zone = own.rules.time_zone;
+        let deputy = own.option.and_then(|option| own.book.known(option)).filter(|deputy| *deputy != whose);
+        let until = own.rules.day_of(now).succ_opt().and_then(|day| TimeOfDay::MIDNIGHT.on(day, zone));
+        let (Some(deputy), Some(until)) = (deputy, until) else {
+            return Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
+        };
+        if availability.is_away(deputy) {
+            return Ok((Toast::Error, wording::toast_away_too(deputy.as_str())));
+        }
+        let (person, kind) = (whose.clone(), Kind::Absence);
+        let asked = NewAsked { person, kind, deputy: Some(deputy.clone()), by: by.await, until };
+        self.note_asked(&asked, now).await?;
+        Ok((Toast::Success, wording::toast_away(deputy.as_str())))
+    }
+
+    /// Ends the absence of whoever asks for it in their own chat.
+    pub(super) async fn back(
+        &self,
+        card: &Pressed,
+        own: OwnCards<'_>,
+        availability: &Availability,
+        by: impl Future<Output = String> + Send,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        let whose = match own.whose(&card.notification.to) {
+            Ok(whose) => whose,
+            Err(answer) => return Ok(answer),
+        };
+        if !availability.is_away(whose) {
+            return Ok((Toast::Info, wording::TOAST_NOT_AWAY.to_owned()));
+        }
+        let (person, kind) = (whose.clone(), Kind::Absence);
+        self.note_asked(&NewAsked { person, kind, deputy: None, by: by.await, until: now }, now).await?;
+        Ok((Toast::Success, wording::TOAST_BACK.to_owned()))
+    }
+
+    /// Tells whoever asks for it in their own chat everybody who waits for them, by a card that shrinks.
+    pub(super) async fn waiting(
+        &self,
+        card: &Pressed,
+        own: OwnCards<'_>,
+        now: Timestamp,
+    ) -> anyhow::Result<(Toast, String)> {
+        let to = &card.notification.to;
+        let whose = match own.whose(to) {
+            Ok(whose) => whose,
+            Err(answer) => return Ok(answer),
+        };
+        let mut tx = self.ctx.db.begin().await?;
+        let waiting = release::on_demand(&mut tx, to, whose, (own.rules, own.book), now).await?;
+        tx.commit().await?;
+        self.wake.changed.notify_one();
+        metrics::counter!("feishu_actions_total").increment(1);
+        Ok((
+            Toast::Success,
+            if waiting == 0 {
+                wording::TOAST_NOBODY_WAITS.to_owned()
+            } else {
+                wording::toast_waiting(waiting)
+            },
+        ))
+    }
+
+    async fn note_asked(&self, asked: &NewAsked, now: Timestamp) -> anyhow::Result<()> {
+        availability::ask(&mut *self.ctx.db.acquire().await?, asked, now).await?;
+        self.wake.changed.notify_one();
+        metrics::counter!("feishu_actions_total").increment(1);
+        Ok(())
     }
 
     /// Notes an action of a room, and that the room's cards are to say so.

@@ -27,11 +27,19 @@ impl<'r> Presser<'r> {
         Self { account_of, staff: account_of.or(alone_there.map(|entry| &entry.name)) }
     }
 
-    /// What they read if they may not press this.
-    pub fn refusal(&self, action: ActionKind, subject: &Subject, rules: &Rules) -> Option<String> {
+    /// What they read if they may not press this. Whoever stands in for the owner may do what the owner may.
+    pub fn refusal(
+        &self,
+        action: ActionKind,
+        subject: &Subject,
+        (rules, book): (&Rules, AddressBook<'_>),
+    ) -> Option<String> {
         let who = who_may(action, rules);
         let owner = subject.room.state.owner.as_ref();
-        (!rules.is_among(who, self.staff, owner)).then(|| wording::toast_may_not(who))
+        let stand_in = owner.and_then(|owner| book.stand_in(owner));
+        let may = rules.is_among(who, self.staff, owner)
+            || stand_in.is_some() && rules.is_among(who, self.staff, stand_in);
+        (!may).then(|| wording::toast_may_not(who))
     }
 }
 
@@ -42,6 +50,8 @@ fn who_may(action: ActionKind, rules: &Rules) -> &[Who] {
         ActionKind::Claim => &buttons.claim,
         ActionKind::Snooze => &buttons.snooze,
         ActionKind::Focus => &buttons.focus,
+        ActionKind::Away | ActionKind::Back => &buttons.away,
+        ActionKind::Waiting => &buttons.waiting,
         ActionKind::Assign => &buttons.assign,
         ActionKind::StopFollowUp => &buttons.stop_follow_up,
     }

@@ -30,7 +30,7 @@ impl Digest {
         let is_told_here =
             |member: &Member| member.state.owner.as_ref().is_some_and(|owner| book.of_owner(owner) == *to);
         let here = members.into_iter().filter(is_told_here);
-        let mut lines: Vec<(u32, DigestLine)> = here.map(|member| line(member, rules, now)).collect();
+        let mut lines: Vec<(u32, DigestLine)> = here.map(|member| line(member, rules, book, now)).collect();
         lines.sort_by_key(|(points, _)| Reverse(*points));
         Ok(Self(lines.into_iter().map(|(_, line)| line).collect()))
     }
@@ -44,10 +44,11 @@ impl Digest {
 }
 
 /// How it is named, and the points of its priority.
-fn line(member: Member, rules: &Rules, now: Timestamp) -> (u32, DigestLine) {
+fn line(member: Member, rules: &Rules, book: AddressBook<'_>, now: Timestamp) -> (u32, DigestLine) {
     let lines = customer_lines(&member.last_lines);
     let first = priority(&rules.priority, &Situation::of(&member.state, &lines, rules, now));
     let (points, because) = (first.points, first.reasons());
-    let Member { wait, kind, opened_at, customer, topic, .. } = member;
-    (points, DigestLine { wait, kind, opened_at, customer, topic, because })
+    let Member { wait, kind, opened_at, customer, topic, state, .. } = member;
+    let instead_of = state.owner.filter(|owner| book.deputy(owner).is_some()).map(|owner| owner.to_string());
+    (points, DigestLine { wait, kind, opened_at, customer, topic, instead_of, because })
 }

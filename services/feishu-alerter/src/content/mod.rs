@@ -29,6 +29,7 @@ use self::opening::{OfOpening, OpeningList};
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
 use crate::address_book::AddressBook;
+use crate::availability::Availability;
 use crate::failure::Failure;
 use crate::watchdog::card::{Setting, Shown};
 
@@ -55,10 +56,17 @@ pub struct RenderContext<'a> {
     pub rules: &'a Rules,
     /// What the operator decided.
     pub config: &'a Config,
+    /// Who is away.
+    pub availability: &'a Availability,
     pub now: Timestamp,
 }
 
-impl RenderContext<'_> {
+impl<'a> RenderContext<'a> {
+    /// Where cards go.
+    pub fn book(self) -> AddressBook<'a> {
+        AddressBook::new(self.rules, &self.config.feishu, self.availability)
+    }
+
     /// Whether what was said at a moment may still be shown.
     fn keeps(self, at: Timestamp) -> bool {
         self.config.retention.blank_before(self.now).is_none_or(|before| at >= before)
@@ -195,16 +203,10 @@ impl Content {
         shown: &Value,
         context: RenderContext<'_>,
     ) -> Result<Option<Card>, Failure> {
-        let RenderContext { rules, config, now } = context;
+        let RenderContext { rules, config, now, .. } = context;
         Ok(match self {
             Self::Room(subject) => {
-                let mut facts = subject.facts(
-                    notification,
-                    parse(shown)?,
-                    rules,
-                    AddressBook::new(rules, &config.feishu),
-                    now,
-                );
+                let mut facts = subject.facts(notification, parse(shown)?, rules, context.book(), now);
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(card::room(&facts))
             }

@@ -100,16 +100,19 @@ pub fn status_at(status: CardState, readers: Readers<'_>, to: &Address, only_ask
     let Readers { owner, ladder, book } = readers;
     let (CardState::Waiting { unverified, .. }, Some(owner)) = (&status, owner) else { return status };
     let name = owner.as_str().to_owned();
-    if book.own(owner).is_some_and(|own| own == *to) {
-        return status;
+    let deputy = book.deputy(owner).map(|deputy| deputy.as_str().to_owned());
+    if book.stand_in(owner).and_then(|reader| book.own(reader)).is_some_and(|reads| reads == *to) {
+        return status.deputised(deputy);
     }
     if book.is_shared(to) || book.reads_along(ladder, to) {
         if only_asks {
             return CardState::OwnerFound { owner: name };
         }
-        return CardState::waiting(*unverified, Some(name));
+        return CardState::waiting(*unverified, Some(name)).deputised(deputy);
     }
-    if book.is_of_somebody(to) {
+    if book.own(owner).is_some_and(|own| own == *to) {
+        CardState::StoodInFor { by: deputy }
+    } else if book.is_of_somebody(to) {
         CardState::HandedOver { to: name }
     } else {
         // It may have been the owner's own, until the rules gave them another.

@@ -245,5 +245,7 @@ pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardStat
 
 /// The owner's account, to be mentioned where others read along; in a private chat everything is for them anyway.
 fn mention(book: AddressBook<'_>, owner: &StaffName, to: &Address) -> Option<String> {
-    book.account(owner).filter(|_| book.is_shared(to)).map(|account| account.as_str().to_owned())
+    // Whoever stands in for the owner is to answer.
+    let reader = book.stand_in(owner).unwrap_or(owner);
+    book.account(reader).filter(|_| book.is_shared(to)).map(|account| account.as_str().to_owned())
 }

@@ -91,8 +91,12 @@ fn said(recorded: &Recorded) -> Option<Said> {
         ActionKind::Snooze => Said::Snoozed { by, until: recorded.until? },
         ActionKind::Undo => Said::Undone { by },
         ActionKind::Assign => Said::Assigned { by, to: recorded.about.clone()? },
-        ActionKind::NoReplyNeeded | ActionKind::Answered | ActionKind::Focus | ActionKind::StopFollowUp => {
-            return None;
-        }
+        ActionKind::NoReplyNeeded
+        | ActionKind::Answered
+        | ActionKind::Focus
+        | ActionKind::Away
+        | ActionKind::Back
+        | ActionKind::Waiting
+        | ActionKind::StopFollowUp => return None,
     })
 }

@@ -12,7 +12,7 @@ use store::sqlx::PgConnection;
 use super::pace::{DEFER_FOR, next_attempt};
 use super::send::IN_FLIGHT;
 use super::{Deliverer, Destination, Step};
-use crate::address_book::AddressBook;
+use crate::availability::Availability;
 use crate::channel::{Channel, DeliveryError, Remedy};
 use crate::content::card::Form;
 use crate::content::{Content, RenderContext};
@@ -112,10 +112,10 @@ impl Deliverer {
         }
         let history = self.rules.get(connection).await?;
         let (rules, config) = (history.at(now), &*self.ctx.config);
-        let book = AddressBook::new(rules, &config.feishu);
-        let content = Content::read(connection, card, (rules, book), now).await?;
+        let availability = &Availability::read(connection, now).await?;
+        let rendering = RenderContext { rules, config, availability, now };
+        let content = Content::read(connection, card, (rules, rendering.book()), now).await?;
         let Some(content) = content else { return Ok(None) };
-        let rendering = RenderContext { rules, config, now };
         let seen_up_to = content.seen_up_to_when_shown(&card.wanted).map(str::to_owned);
         let shown = content.card(card, &card.wanted, rendering)?;
         let payload = shown.map(|shown| channel.render(&shown, form, delivery_key));

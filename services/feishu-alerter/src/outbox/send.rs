@@ -10,6 +10,7 @@ use domain::notification::Subject;
 use runtime::trace::{self, Trace};
 use serde_json::Value;
 use store::alerts::changes;
+use store::alerts::digest;
 use store::alerts::held::{self, HeldFor};
 use store::alerts::notifications::{self, Notification};
 use store::alerts::openings;
@@ -21,7 +22,6 @@ use tracing::{Instrument as _, Span, info_span};
 
 use super::pace::{DEFER_FOR, next_attempt};
 use super::{Deliverer, Destination, Step};
-use crate::address_book::AddressBook;
 use crate::availability::Availability;
 use crate::channel::{Channel, DeliveryError, Limits, Remedy};
 use crate::content::card::{CardState, Form};
@@ -29,6 +29,7 @@ use crate::content::status::as_json;
 use crate::content::{Content, RenderContext};
 use crate::failure::Failure;
 use crate::freshness;
+use crate::planner::load;
 use crate::point;
 
 /// An attempt that has not begun to call by then never does: its process was stopped meanwhile, another may have taken
@@ -132,8 +133,11 @@ impl Deliverer {
     ) -> Result<Head, Failure> {
         let Some(card) = notifications::get(tx, id).await? else { return Ok(Head::None) };
         let history = self.rules.get(tx).await?;
-        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
-        let content = Content::read(tx, &card, (history.at(now), book), now).await?;
+        let (rules, config) = (history.at(now), &*self.ctx.config);
+        let availability = &Availability::read(tx, now).await?;
+        let rendering = RenderContext { rules, config, availability, now };
+        let book = rendering.book();
+        let content = Content::read(tx, &card, (rules, book), now).await?;
         let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(subject = %card.subject, step = %card.step, "a card is obsolete: its reason is gone");
@@ -154,10 +158,14 @@ impl Deliverer {
             // A higher rung is about to take its place.
             return Ok(Head::None);
         }
-        if !card.unconfirmed && self.hold(tx, &card, &content, now).await? {
+        if !card.unconfirmed && card.is_digest() && digest::is_filling(tx, &card.to, now).await? {
+            // Whoever else is about to stand on it.
+            return Ok(Head::None);
+        }
+        if !card.unconfirmed && hold(tx, &card, &content, rendering).await? {
             return Ok(Head::Done);
         }
-        let frozen = self.frozen(tx, channel, &card, &content, now).await?;
+        let frozen = frozen(tx, channel, &card, &content, rendering).await?;
         let Some((delivery_key, payload)) = frozen else {
             drop_obsolete(tx, &card, now).await?;
             return Ok(Head::Done);
@@ -165,66 +173,6 @@ impl Deliverer {
         let ends_at = now + IN_FLIGHT;
         sending::mark_sending(tx, id, now, ends_at).await?;
         Ok(Head::Ready(Box::new(Attempt { notification: card, delivery_key, payload, ends_at })))
-    }
-
-    /// Leaves the card's reader alone, if that is asked for: in this wait, or in all of theirs while they are in focus.
-    async fn hold(
-        &self,
-        tx: &mut PgConnection,
-        card: &Notification,
-        content: &Content,
-        now: Timestamp,
-    ) -> Result<bool, Failure> {
-        let history = self.rules.get(tx).await?;
-        let rules = history.at(now);
-        let book = AddressBook::new(rules, &self.ctx.config.feishu);
-        let held = content.hold(card, book, rules, now);
-        let whose = book.of_chat(&card.to).filter(|_| !content.breaks_through(card, rules));
-        let in_focus = match whose {
-            Some(whose) => Availability::read(tx, now).await?.in_focus_until(&whose.name, rules, now),
-            None => None,
-        };
-        let held = match (held, in_focus) {
-            (Some((HeldFor::Reader, until)), Some(focus)) => Some((HeldFor::Focus, until.max(focus))),
-            (None, Some(focus)) => Some((HeldFor::Focus, focus)),
-            (held, _) => held,
-        };
-        let Some((held_for, until)) = held else { return Ok(false) };
-        tracing::info!(subject = %card.subject, step = %card.step, address = %card.to, %until, "a card waits");
-        held::hold(tx, card.id, held_for, until).await?;
-        Ok(true)
-    }
-
-    /// What is sent: the bytes of the first attempt, or those made now and kept for every attempt. `None`: it is not
-    /// wanted any more.
-    async fn frozen(
-        &self,
-        connection: &mut PgConnection,
-        channel: &dyn Channel,
-        notification: &Notification,
-        content: &Content,
-        now: Timestamp,
-    ) -> Result<Option<(String, Value)>, Failure> {
-        let Notification { id, to, subject, step, .. } = notification;
-        if let (Some(payload), Some(delivery_key)) = (&notification.payload, &notification.delivery_key) {
-            if !channel.can_send(payload) {
-                return Err(Failure::Payload);
-            }
-            return Ok(Some((delivery_key.clone(), payload.clone())));
-        }
-        let generation = u32::try_from(notification.generation).unwrap_or_default();
-        let delivery_key = channel.delivery_key(&to.address, subject, *step, generation);
-        let history = self.rules.get(connection).await?;
-        let (rules, config) = (history.at(now), &*self.ctx.config);
-        let rendering = RenderContext { rules, config, now };
-        let shown = content.first(notification, AddressBook::new(rules, &config.feishu), now)?;
-        let Some(card) = content.card(notification, &shown, rendering)? else { return Ok(None) };
-        let payload = channel.render(&card, Form::from_name(&notification.form), &delivery_key);
-        let (seen_up_to, texts_since) = (content.seen_up_to(), content.texts_since(rendering));
-        let frozen =
-            Frozen { delivery_key: &delivery_key, payload: &payload, seen_up_to, shown: &shown, texts_since };
-        sending::freeze(connection, *id, &frozen).await?;
-        Ok(Some((delivery_key, payload)))
     }
 
     async fn record(
@@ -320,6 +268,62 @@ async fn drop_obsolete(
         openings::give_back(connection, card.id, now).await?;
     }
     Ok(())
+}
+
+/// Leaves the card's reader alone, if that is asked for: in this wait, or in all of theirs while they are in focus.
+async fn hold(
+    tx: &mut PgConnection,
+    card: &Notification,
+    content: &Content,
+    rendering: RenderContext<'_>,
+) -> Result<bool, Failure> {
+    let RenderContext { rules, availability, now, .. } = rendering;
+    let held = content.hold(card, rendering.book(), rules, now);
+    let whose = rendering.book().of_chat(&card.to).filter(|_| !content.breaks_through(card, rules));
+    let in_focus = whose.and_then(|whose| availability.in_focus_until(&whose.name, rules, now));
+    let heavy = match whose {
+        Some(_) => Some(load::read(tx, &card.to, now).await?).filter(|load| load::is_heavy(load, now)),
+        None => None,
+    };
+    // Over at once, unless a digest went out a moment ago: whoever looks at what is over tells it together.
+    let heavy = heavy.map(|load| load::next_digest(&load, now));
+    let held = match (held, in_focus.max(heavy)) {
+        (Some((HeldFor::Reader, until)), Some(digest)) => Some((HeldFor::Digest, until.max(digest))),
+        (None, Some(digest)) => Some((HeldFor::Digest, digest)),
+        (held, _) => held,
+    };
+    let Some((held_for, until)) = held else { return Ok(false) };
+    tracing::info!(subject = %card.subject, step = %card.step, address = %card.to, %until, "a card waits");
+    held::hold(tx, card.id, held_for, until).await?;
+    Ok(true)
+}
+
+/// What is sent: the bytes of the first attempt, or those made now and kept for every attempt. `None`: it is not
+/// wanted any more.
+async fn frozen(
+    connection: &mut PgConnection,
+    channel: &dyn Channel,
+    notification: &Notification,
+    content: &Content,
+    rendering: RenderContext<'_>,
+) -> Result<Option<(String, Value)>, Failure> {
+    let Notification { id, to, subject, step, .. } = notification;
+    if let (Some(payload), Some(delivery_key)) = (&notification.payload, &notification.delivery_key) {
+        if !channel.can_send(payload) {
+            return Err(Failure::Payload);
+        }
+        return Ok(Some((delivery_key.clone(), payload.clone())));
+    }
+    let generation = u32::try_from(notification.generation).unwrap_or_default();
+    let delivery_key = channel.delivery_key(&to.address, subject, *step, generation);
+    let shown = content.first(notification, rendering.book(), rendering.now)?;
+    let Some(card) = content.card(notification, &shown, rendering)? else { return Ok(None) };
+    let payload = channel.render(&card, Form::from_name(&notification.form), &delivery_key);
+    let (seen_up_to, texts_since) = (content.seen_up_to(), content.texts_since(rendering));
+    let frozen =
+        Frozen { delivery_key: &delivery_key, payload: &payload, seen_up_to, shown: &shown, texts_since };
+    sending::freeze(connection, *id, &frozen).await?;
+    Ok(Some((delivery_key, payload)))
 }
 
 /// Where a card ends that is not sent any more. One that was decided before the system went live, or went back to

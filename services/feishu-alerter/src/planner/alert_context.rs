@@ -16,6 +16,7 @@ use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::address_book::AddressBook;
+use crate::availability::Availability;
 use crate::failure::Failure;
 
 /// Everything that alerts are decided by at one moment, but for the waits and rooms themselves.
@@ -24,6 +25,8 @@ pub struct AlertContext {
     history: Arc<RulesHistory>,
     /// Live, or in rehearsal.
     pub phase: Phase,
+    /// Who is away.
+    pub availability: Availability,
     pub now: Timestamp,
 }
 
@@ -35,7 +38,8 @@ impl AlertContext {
     ) -> Result<Self, Failure> {
         let history = rules.get(connection).await?;
         let phase = golive::history(connection).await?.at(now);
-        Ok(Self { history, phase, now })
+        let availability = Availability::read(connection, now).await?;
+        Ok(Self { history, phase, availability, now })
     }
 
     /// The rules in force.
@@ -45,7 +49,7 @@ impl AlertContext {
 
     /// People's addresses by them.
     pub fn book<'a>(&'a self, feishu: &'a Feishu) -> AddressBook<'a> {
-        AddressBook::new(self.rules(), feishu)
+        AddressBook::new(self.rules(), feishu, &self.availability)
     }
 
     pub fn version(&self) -> i64 {

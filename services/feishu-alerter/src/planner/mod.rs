@@ -6,9 +6,10 @@ mod decide;
 mod departure;
 mod follow_ups;
 mod lists;
+pub mod load;
 mod observe;
 mod openings;
-mod release;
+pub mod release;
 mod unanswered;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use self::observe::observe;
 use self::openings::Openings;
 use self::release::Releases;
 use self::unanswered::Mornings;
+use crate::availability::Availability;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
 
@@ -70,8 +72,8 @@ struct Planner {
     mornings: Mornings,
     releases: Releases,
     follow_ups: FollowUps,
-    /// Every room with a wait was looked at since the start.
-    known: bool,
+    /// Every room with a wait was looked at since the start; the absences of then, since whoever is away is not told.
+    known: Option<(i64, i64)>,
 }
 
 /// Runs until the shutdown is requested; notifies `made` after each look.
@@ -93,7 +95,7 @@ pub async fn run(
         mornings: Mornings::default(),
         releases: Releases::default(),
         follow_ups: FollowUps::default(),
-        known: false,
+        known: None,
     };
     while !shutdown.requested() {
         let pause = match planner.look().await {
@@ -126,7 +128,9 @@ impl Planner {
     /// Gives when the next card is due.
     async fn look(&mut self) -> Result<Option<Timestamp>, Failure> {
         let Self { ctx, rules, pending, .. } = &*self;
-        if !self.known {
+        let now = ctx.clock.now();
+        let absences = Availability::read(&mut *ctx.db.acquire().await?, now).await?.absence_mark();
+        if self.known != Some(absences) {
             // Since the last run the configuration may have named another public chat.
             let rooms = schedule::rooms_with_waits(&mut *ctx.db.acquire().await?).await?;
             for some in rooms.chunks(ADDED) {
@@ -135,12 +139,11 @@ impl Planner {
             }
         }
         observe(ctx, rules, pending).await?;
-        let now = ctx.clock.now();
         store::alerts::changes::end_undo(&mut *ctx.db.acquire().await?, now).await?;
         self.releases.run(&self.ctx, &self.rules).await?;
         let ctx = &self.ctx;
         let held = freshness::hold_reason(&mut *ctx.db.acquire().await?, &ctx.config, now).await?;
-        self.known = true;
+        self.known = Some(absences);
         self.notice.note(held);
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;

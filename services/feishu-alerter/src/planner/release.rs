@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use domain::fold::FoldState;
+use domain::id::StaffName;
 use domain::notification::{Step, Subject};
 use domain::rules::{Rules, Severity};
 use runtime::Context;
-use store::alerts::digest;
+use store::alerts::digest::{self, LastDigest};
 use store::alerts::held::{self, HeldFor, Over};
 use store::alerts::notifications::{Address, NewNotification};
 use store::availability as asked;
@@ -21,6 +23,7 @@ use crate::address_book::AddressBook;
 use crate::availability::Availability;
 use crate::content::digest::Digest;
 use crate::failure::Failure;
+use crate::planner::load;
 
 /// It blames nobody: nobody was to be disturbed.
 const SEVERITY: Severity = Severity::Orange;
@@ -51,12 +54,9 @@ impl Releases {
             by_address.entry(over.to.clone()).or_default().push(over);
         }
         let rules = history.at(now);
-        let context = Together {
-            rules,
-            book: AddressBook::new(rules, &ctx.config.feishu),
-            availability: Availability::read(&mut tx, now).await?,
-            now,
-        };
+        let availability = &Availability::read(&mut tx, now).await?;
+        let book = AddressBook::new(rules, &ctx.config.feishu, availability);
+        let context = Together { rules, book, availability, now };
         for (to, over) in by_address {
             context.at_address(&mut tx, &to, &over).await?;
         }
@@ -70,7 +70,7 @@ impl Releases {
 struct Together<'a> {
     rules: &'a Rules,
     book: AddressBook<'a>,
-    availability: Availability,
+    availability: &'a Availability,
     now: Timestamp,
 }
 
@@ -87,24 +87,70 @@ impl Together<'_> {
         let Some(whose) = book.of_chat(to) else { return Ok(held::release(connection, &ids, now).await?) };
         if let Some(until) = availability.in_focus_until(&whose.name, rules, now) {
             for id in ids {
-                held::hold(connection, id, HeldFor::Focus, until).await?;
+                held::hold(connection, id, HeldFor::Digest, until).await?;
             }
             return Ok(());
         }
+        let load = load::read(connection, to, now).await?;
         // Alone it says more.
-        if over.len() == 1 {
+        if over.len() == 1 && !load::is_heavy(&load, now) {
             return Ok(held::release(connection, &ids, now).await?);
         }
-        let subject = Subject::Digest(whose.name.clone());
-        let new = NewNotification::new(&subject, Step::At(now), to, SEVERITY, now);
-        let made = digest::make(connection, &new, &ids, now - TOLD_WITHIN, now).await?;
-        for digest in made.older.iter().chain([&made.id]) {
-            refresh(connection, *digest, to, (*rules, *book), now).await?;
+        let next = load::next_digest(&load, now);
+        if next > now {
+            for id in ids {
+                held::hold(connection, id, HeldFor::Digest, next).await?;
+            }
+            return Ok(());
         }
-        metrics::counter!("alerts_digests_total").increment(1);
+        let digest = open_digest(connection, to, &whose.name, load.last, now).await?;
+        digest::tell(connection, (digest, to), &ids, now - TOLD_WITHIN, now).await?;
+        refresh(connection, digest, to, (*rules, *book), now).await?;
         tracing::info!(person = %whose.name, cards = over.len(), "cards are told together");
         Ok(())
     }
+}
+
+/// A digest that is about to go out; the last one, if it was not tried yet.
+async fn open_digest(
+    connection: &mut PgConnection,
+    to: &Address,
+    person: &StaffName,
+    last: Option<LastDigest>,
+    now: Timestamp,
+) -> Result<i64, Failure> {
+    if let Some(last) = last.filter(|last| last.open)
+        && digest::lock_open(connection, last.id).await?
+    {
+        return Ok(last.id);
+    }
+    let subject = Subject::Digest(person.clone());
+    let new = NewNotification::new(&subject, Step::At(now), to, SEVERITY, now);
+    metrics::counter!("alerts_digests_total").increment(1);
+    Ok(digest::make(connection, &new, now).await?)
+}
+
+/// 我的待回复: everybody who waits for a person, whether or not a card of them is due yet. Gives how many there are.
+pub async fn on_demand(
+    connection: &mut PgConnection,
+    to: &Address,
+    person: &StaffName,
+    (rules, book): (&Rules, AddressBook<'_>),
+    now: Timestamp,
+) -> Result<usize, Failure> {
+    let all = digest::all(connection).await?;
+    let here = |state: &FoldState| state.owner.as_ref().is_some_and(|owner| book.of_owner(owner) == *to);
+    let waits: Vec<&str> =
+        all.iter().filter(|(_, state)| here(state)).map(|(wait, _)| wait.as_str()).collect();
+    if waits.is_empty() {
+        return Ok(0);
+    }
+    let load = load::read(connection, to, now).await?;
+    let digest = open_digest(connection, to, person, load.last, now).await?;
+    digest::tell(connection, (digest, to), &[], now - TOLD_WITHIN, now).await?;
+    digest::add(connection, digest, &waits).await?;
+    refresh(connection, digest, to, (rules, book), now).await?;
+    Ok(waits.len())
 }
 
 /// Notes what a digest is to show.

@@ -71,6 +71,9 @@ fn states() -> Vec<CardState> {
         handled(),
         CardState::WAITING.beside(2),
         CardState::Escalated,
+        CardState::WAITING.deputised(Some("小吴".to_owned())),
+        CardState::StoodInFor { by: Some("小吴".to_owned()) },
+        CardState::StoodInFor { by: None },
         CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) },
         CardState::Cancelled { by: "小林".to_owned(), undo_until: None },
         CardState::Cancelled { by: "小林".to_owned(), undo_until: Some(DateTime::UNIX_EPOCH) },
@@ -379,9 +382,9 @@ async fn a_card_says_what_people_did_about_its_wait() -> anyhow::Result<()> {
             .map(|menu| menu["behaviors"][0]["value"]["act"].as_str().unwrap_or_default().to_owned())
             .collect()
     };
-    assert_eq!(menus(&card), ["assign", "focus"], "put off twice");
+    assert_eq!(menus(&card), ["assign", "focus", "away"], "put off twice");
     let fresh = facts(&stage.hand);
-    assert_eq!(menus(&json(&render(&fresh, Form::Full))), ["snooze", "assign", "focus"]);
+    assert_eq!(menus(&json(&render(&fresh, Form::Full))), ["snooze", "assign", "focus", "away"]);
     let public = CardFacts { private: false, ..fresh };
     assert_eq!(menus(&json(&render(&public, Form::Full))), ["assign"], "nobody's own");
     Ok(())
@@ -420,6 +423,7 @@ async fn a_digest_is_taken_whatever_people_are_called() {
         opened_at: now - TimeDelta::minutes(nth),
         customer: if nth % 2 == 0 { "王小样".to_owned() } else { awful.clone() },
         topic: awful.clone(),
+        instead_of: (nth == 2).then(|| awful.clone()),
         because: awful.clone(),
     };
     for (nth, count) in [0, 1, 33].into_iter().enumerate() {

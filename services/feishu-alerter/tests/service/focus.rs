@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use domain::id::StaffName;
 use domain::rules::{FocusWindow, Weekday};
 use feishu_alerter::point;
-use store::availability::{self, Asked, Kind};
+use store::availability::{self, Kind, NewAsked};
 use store::role::Role;
 use testkit::Running;
 use testkit::company::{WANG, says};
@@ -161,7 +161,7 @@ async fn a_focus_is_ended_early_and_one_card_comes_as_it_is() -> Result<()> {
 async fn a_focus_by_command_begins_and_ends_as_one_by_a_press() -> Result<()> {
     let (scene, alerter, _) = waiting().await?;
     let ask = async |minutes: i64| -> Result<()> {
-        let asked = Asked {
+        let asked = NewAsked {
             person: StaffName("王小售".into()),
             kind: Kind::Focus,
             deputy: None,

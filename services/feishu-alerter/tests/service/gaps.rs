@@ -64,7 +64,7 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
     let asked = scene.asks("r1", WANG).await?;
     scene.advance(5);
     let before = scene.until_colours(TO_WANG, &["turquoise"]).await?.remove(0);
-    assert_eq!(acts(&before), ["no_reply_needed", "claim", "snooze", "assign", "focus"]);
+    assert_eq!(acts(&before), ["no_reply_needed", "claim", "waiting", "snooze", "assign", "focus", "away"]);
     scene.until_count("select count(*) from notifications where state = 'sent'", 1).await?;
 
     let gap = |minutes| asked.sent_at + chrono::TimeDelta::minutes(minutes);
@@ -83,7 +83,10 @@ async fn a_wait_over_a_gap_asks_for_verification_and_a_press_ends_it() -> Result
         "a customer may wait: the ladder goes on"
     );
     let card = &cards[1];
-    assert_eq!(acts(card), ["answered", "no_reply_needed", "claim", "snooze", "assign", "focus"]);
+    assert_eq!(
+        acts(card),
+        ["answered", "no_reply_needed", "claim", "waiting", "snooze", "assign", "focus", "away"]
+    );
     assert!(card.text.contains("待核实") && card.text.contains("请到群里核实"), "{}", card.text);
     scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
 

@@ -1,5 +1,6 @@
 //! `feishu-alerter` as a whole: a real Postgres, a real `nats-server`, the real `room-state`, and a fake Feishu.
 
+mod absence;
 mod actions;
 mod audiences;
 mod closing;
@@ -16,6 +17,7 @@ mod ladder;
 mod nameless;
 mod openings;
 mod other_channel;
+mod overload;
 mod owners;
 mod permissions;
 mod refusals;

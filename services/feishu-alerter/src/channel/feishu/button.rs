@@ -47,6 +47,9 @@ mod tests {
             (ActionKind::Claim, "claim"),
             (ActionKind::Snooze, "snooze"),
             (ActionKind::Focus, "focus"),
+            (ActionKind::Away, "away"),
+            (ActionKind::Back, "back"),
+            (ActionKind::Waiting, "waiting"),
             (ActionKind::Assign, "assign"),
             (ActionKind::StopFollowUp, "stop_follow_up"),
         ] {

@@ -28,6 +28,8 @@ pub struct DigestLine {
     pub customer: String,
     /// The room's name; empty when unknown.
     pub topic: String,
+    /// The owner, if the reader stands in for them.
+    pub instead_of: Option<String>,
     /// Why this one goes before others; empty: for no reason.
     pub because: String,
 }
@@ -66,7 +68,9 @@ fn line(of: &DigestLine, zone: Tz, now: Timestamp) -> Line {
         WaitKind::Promise => wording::promised_at(&began, None),
     };
     let because = display::plain(&of.because, REASON_CHARS);
-    Line::Text(vec![Span::Stranger(wording::digest_line(&name(&of.topic), &customer, &since, &because))])
+    let instead = of.instead_of.as_deref().map(|owner| wording::instead_of(&name(owner))).unwrap_or_default();
+    let room = format!("{instead}{}", name(&of.topic));
+    Line::Text(vec![Span::Stranger(wording::digest_line(&room, &customer, &since, &because))])
 }
 
 fn name(text: &str) -> String {

@@ -117,6 +117,9 @@ pub enum CardState {
         /// The room's owner, where others read along: when somebody else owns the room the card names them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
+        /// Whoever stands in for the owner, who is away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deputy: Option<String>,
         /// What people did about it, oldest first.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         said: Vec<Said>,
@@ -131,6 +134,12 @@ pub enum CardState {
     HandedOver {
         /// Who does, by roster label.
         to: String,
+    },
+    /// The chat's person owns the room and is away.
+    StoodInFor {
+        /// Who stands in for them, by roster label; nobody: everybody reads it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// It asked for an owner, and there is one; or its chat is nobody's any more.
     OwnerFound {
@@ -175,15 +184,15 @@ impl CardState {
 
     /// A wait about which nobody did anything yet.
     pub const fn waiting(unverified: bool, owner: Option<String>) -> Self {
-        Self::Waiting { unverified, owner, said: Vec::new(), snoozes: 0, beside: 0 }
+        Self::Waiting { unverified, owner, deputy: None, said: Vec::new(), snoozes: 0, beside: 0 }
     }
 
     /// With what people did about the wait, while it is open; `snoozes`: how often it was put off where the card stands.
     #[must_use]
     pub fn with(self, said: Vec<Said>, snoozes: usize) -> Self {
         match self {
-            Self::Waiting { unverified, owner, beside, .. } => {
-                Self::Waiting { unverified, owner, said, snoozes, beside }
+            Self::Waiting { unverified, owner, deputy, beside, .. } => {
+                Self::Waiting { unverified, owner, deputy, said, snoozes, beside }
             }
             other => other,
         }
@@ -196,6 +205,21 @@ impl CardState {
             *beside = others;
         }
         self
+    }
+
+    /// With whoever stands in for the owner, while it is open.
+    #[must_use]
+    pub fn deputised(mut self, by: Option<String>) -> Self {
+        if let Self::Waiting { deputy, .. } = &mut self {
+            *deputy = by;
+        }
+        self
+    }
+
+    /// Whoever stands in for the owner.
+    pub fn deputy(&self) -> Option<&str> {
+        let Self::Waiting { deputy, .. } = self else { return None };
+        deputy.as_deref()
     }
 
     /// Whether the customer still waits, or our account is still away.

@@ -61,6 +61,7 @@ fn title(facts: &CardFacts) -> String {
         CardState::Waiting { .. } => return waiting_title(facts),
         CardState::Escalated => wording::ESCALATED,
         CardState::HandedOver { .. } => wording::HANDED_OVER,
+        CardState::StoodInFor { .. } => wording::STOOD_IN_FOR,
         CardState::OwnerFound { .. } => wording::OWNER_FOUND,
         CardState::Answered { .. } => wording::ANSWERED,
         CardState::Cancelled { .. } => wording::CANCELLED,
@@ -91,7 +92,9 @@ fn waiting_title(facts: &CardFacts) -> String {
         CardKind::Promised { due: Some(_) } => None,
         _ => Some(facts.threshold),
     };
-    format!("{}{what}", wording::level(&severity_in_words(facts.level), how_long))
+    let instead = facts.owner.as_ref().filter(|_| facts.private && facts.state.deputy().is_some());
+    let instead = instead.map(|owner| wording::instead_of(&name(&owner.name))).unwrap_or_default();
+    format!("{}{instead}{what}", wording::level(&severity_in_words(facts.level), how_long))
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
@@ -99,6 +102,7 @@ pub(super) fn outcome(state: &CardState, unverified: bool) -> Option<String> {
     match state {
         CardState::Waiting { .. } | CardState::Escalated => None,
         CardState::HandedOver { to } => Some(wording::handed_over_to(&name(to))),
+        CardState::StoodInFor { by } => Some(wording::stood_in_for_by(by.as_deref().map(name).as_deref())),
         CardState::OwnerFound { owner } => Some(wording::owner_found(&name(owner))),
         CardState::Answered { by, .. } if unverified => Some(wording::answered_unverified(&name(by))),
         CardState::Answered { by, after } => Some(wording::answered_by(&name(by), *after)),
@@ -170,7 +174,9 @@ fn owner(facts: &CardFacts) -> Vec<Span> {
         mention.map(|person| Span::Mention { person: person.clone(), instead: wording::MENTION_DROPPED });
     let until = owner.in_focus_until.filter(|_| facts.awaits_reply() && !facts.private);
     let focus = until.map(|until| Span::Words(wording::in_focus(&time(facts, until))));
-    [label, Span::Stranger(name(&owner.name))].into_iter().chain(team).chain(focus).chain(mention).collect()
+    let deputy = facts.state.deputy().map(|deputy| Span::Stranger(wording::away(&name(deputy))));
+    let notes = team.into_iter().chain(focus).chain(deputy);
+    [label, Span::Stranger(name(&owner.name))].into_iter().chain(notes).chain(mention).collect()
 }
 
 /// What the reader is to do besides answering.
@@ -197,6 +203,10 @@ fn buttons(facts: &CardFacts) -> Vec<Button> {
         let (action, label) = (ActionKind::Undo, wording::UNDO);
         return vec![Button { action, label, primary: false, question: None }];
     }
+    if matches!(facts.state, CardState::StoodInFor { .. }) {
+        let (action, label) = (ActionKind::Back, wording::BACK);
+        return vec![Button { action, label, primary: false, question: None }];
+    }
     if !facts.awaits_reply() {
         return Vec::new();
     }
@@ -213,7 +223,13 @@ fn buttons(facts: &CardFacts) -> Vec<Button> {
         question: Some((wording::ANSWERED_TITLE, wording::ANSWERED_TEXT)),
     });
     let claim = Button { action: ActionKind::Claim, label: wording::CLAIM, primary: false, question: None };
-    answered.into_iter().chain([not_needed, claim]).collect()
+    let waiting = facts.private.then_some(Button {
+        action: ActionKind::Waiting,
+        label: wording::WAITING,
+        primary: false,
+        question: None,
+    });
+    answered.into_iter().chain([not_needed, claim]).chain(waiting).collect()
 }
 
 fn menus(facts: &CardFacts) -> Vec<Menu> {
@@ -235,12 +251,19 @@ fn menus(facts: &CardFacts) -> Vec<Menu> {
             .map(|minutes| (wording::focus_for(minutes), minutes.to_string()))
             .to_vec(),
     });
+    // Whoever stands in for the owner reads the same card.
+    let is_owner_s = facts.private && facts.state.deputy().is_none();
+    let away = (is_owner_s && facts.owner.is_some() && !facts.staff.is_empty()).then(|| Menu {
+        action: ActionKind::Away,
+        label: wording::AWAY,
+        options: facts.staff.iter().map(|staff| (wording::away_today(&name(staff)), staff.clone())).collect(),
+    });
     let assign = (!facts.staff.is_empty()).then(|| Menu {
         action: ActionKind::Assign,
         label: wording::ASSIGN,
         options: facts.staff.iter().map(|staff| (name(staff), staff.clone())).collect(),
     });
-    snooze.into_iter().chain(assign).chain(focus).collect()
+    snooze.into_iter().chain(assign).chain(focus).chain(away).collect()
 }
 
 /// What people did about the wait: one line each, the latest few.

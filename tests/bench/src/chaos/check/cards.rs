@@ -37,13 +37,28 @@ struct Row {
     message_id: Option<String>,
     changeable: bool,
     true_to_wait: bool,
+    /// It is told by a digest that went out or was set aside, or waits to be, since too many came at once.
+    told_together: bool,
+}
+
+impl Row {
+    /// Somebody was told, or could not be.
+    fn is_told(&self) -> bool {
+        self.state == "sent" || self.told_together || is_unresolved(self)
+    }
 }
 
 pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let messages = in_chats(scene.world).await?;
     let rows = sqlx::query(
         "select subject, step, address, threshold_seconds, id, follows, state, message_id, changeable, \
-                wanted is not distinct from shown as true_to_wait from notifications",
+                wanted is not distinct from shown as true_to_wait, \
+                state = 'held' and for_digest \
+                or state = 'digested' and exists (select from notifications digest \
+                                                  where digest.id = card.digest \
+                                                        and digest.state in ('sent', 'parked', 'failed')) \
+                    as told_together \
+         from notifications card",
     )
     .fetch_all(&scene.world.admin)
     .await?;
@@ -69,6 +84,7 @@ fn read(row: &PgRow) -> Row {
         message_id: row.get("message_id"),
         changeable: row.get("changeable"),
         true_to_wait: row.get("true_to_wait"),
+        told_together: row.get("told_together"),
     }
 }
 
@@ -152,7 +168,7 @@ fn none_missing(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
         let Some(highest) = passed.last() else { continue };
         let has = rows.iter().any(|row| {
             row.follows == wait.id.0
-                && (row.state == "sent" || is_unresolved(row))
+                && row.is_told()
                 && row.rung.parse::<u64>().is_ok_and(|rung| rung >= highest.rung.0)
         });
         if !has {
@@ -238,7 +254,7 @@ fn moved_title(scene: &Scene<'_>, row: &Row, stored: &StoredWait) -> Option<&'st
 
 /// Whoever owns the room was told of the highest rung that anybody was told of.
 fn owners_notified(scene: &Scene<'_>, rows: &[Row]) -> Vec<String> {
-    let told = |row: &&Row| row.state == "sent" || is_unresolved(row);
+    let told = |row: &&Row| row.is_told();
     let mut problems = Vec::new();
     for stored in scene.waits.values() {
         let live = stored.replaced_by.is_none() && !stored.void && stored.wait.outcome.is_none();
