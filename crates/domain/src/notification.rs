@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, SecondsFormat};
 use strum::{Display, EnumString};
 
 use crate::Timestamp;
@@ -19,7 +19,7 @@ pub enum SubjectKind {
     Wait,
     /// Our account left a room.
     Departure,
-    /// All who wait although every notification about them has gone out.
+    /// Those who wait although every notification about them has gone out.
     Unanswered,
     /// Something is wrong with Huiyin itself.
     Alarm,
@@ -32,7 +32,7 @@ pub enum Subject {
     Wait(WaitId),
     /// The entry that says that our account left.
     Departure(EntryId),
-    /// The list of all who still wait.
+    /// The list of those who still wait: of its step and its address says of which.
     Unanswered,
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
@@ -104,8 +104,10 @@ pub enum Step {
     OwnerMissing(NaiveDate),
     /// Of a departure: the only one. `left`
     Left,
-    /// Of a list: its local day. `2026-11-23`
+    /// Of a list: its local day, of that of the morning. `2026-11-23`
     Day(NaiveDate),
+    /// Of a list: its moment, of those that come after a ladder. `2026-11-23T02:00:00Z`
+    Time(Timestamp),
     /// Of an alarm: how many seconds after it was raised. `0`
     Repeat(i64),
 }
@@ -119,13 +121,14 @@ impl Step {
     /// From its subject's kind and its text. `None`: there is no such step.
     pub fn parse(kind: SubjectKind, text: &str) -> Option<Self> {
         let day = |text: &str| NaiveDate::from_str(text).ok();
+        let moment = |text: &str| Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc());
         match kind {
             SubjectKind::Wait => match text.strip_prefix(OWNER) {
                 Some(text) => day(text).map(Self::OwnerMissing),
                 None => text.parse().ok().map(Self::Rung),
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
-            SubjectKind::Unanswered => day(text).map(Self::Day),
+            SubjectKind::Unanswered => day(text).map(Self::Day).or_else(|| moment(text).map(Self::Time)),
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -134,7 +137,7 @@ impl Step {
     pub const fn rung(self) -> Option<RungId> {
         match self {
             Self::Rung(rung) => Some(rung),
-            Self::OwnerMissing(_) | Self::Left | Self::Day(_) | Self::Repeat(_) => None,
+            Self::OwnerMissing(_) | Self::Left | Self::Day(_) | Self::Time(_) | Self::Repeat(_) => None,
         }
     }
 }
@@ -146,6 +149,7 @@ impl fmt::Display for Step {
             Self::OwnerMissing(day) => write!(f, "{OWNER}{day}"),
             Self::Left => f.write_str(LEFT),
             Self::Day(day) => day.fmt(f),
+            Self::Time(at) => f.write_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true)),
             Self::Repeat(seconds) => seconds.fmt(f),
         }
     }
@@ -158,6 +162,7 @@ mod tests {
     #[test]
     fn what_is_stored_is_read_back() {
         let day = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+        let time: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
         let raised_at = Timestamp::from_timestamp_millis(1_795_052_800_123).unwrap();
         let subjects = [
             (Subject::Wait(WaitId("webhook:m@1".into())), "wait", "webhook:m@1"),
@@ -180,6 +185,7 @@ mod tests {
             (SubjectKind::Wait, Step::OwnerMissing(day), "owner-2026-11-23"),
             (SubjectKind::Departure, Step::Left, "left"),
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Unanswered, Step::Time(time), "2026-11-23T02:00:00Z"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

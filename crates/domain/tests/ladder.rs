@@ -213,7 +213,7 @@ fn ladder() -> impl Strategy<Value = Ladder> {
             mention: true,
             until: Span::seconds(until),
         });
-        Ladder { rungs: thresholds.iter().map(rung).collect(), repeat }
+        Ladder { rungs: thresholds.iter().map(rung).collect(), repeat, list: None }
     })
 }
 

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
     apply, backup, cards, check, closing, dead_letters, demo, golive, health, import, init_vika, kubernetes,
-    priority, recompute, roster, schema, secrets, tcp_proxy, up,
+    priority, recompute, roster, schema, secrets, simulate, tcp_proxy, up,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -62,6 +62,8 @@ enum Command {
     Golive(golive::Args),
     /// List the cards that were sent and, before go-live, those that would have been (in Chinese)
     Cards(cards::Args),
+    /// Say which cards the ladders would have sent for the messages of the past days (in Chinese)
+    Simulate(simulate::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids (in Chinese)
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -145,6 +147,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Closing(command) => closing::run(&command, target).await,
         Command::Golive(args) => golive::run(&args, target).await,
         Command::Cards(args) => cards::run(&args, target).await,
+        Command::Simulate(args) => simulate::run(&args, target).await,
         Command::InitVika => init_vika::run(target).await,
         Command::Import(args) => import::run(&args, target).await,
         Command::Priority(command) => priority::run(&command, target).await,

@@ -155,6 +155,8 @@ fn trials(file: impl Fn(&str) -> String) -> Vec<Trial> {
         trial("priority explain", &["webhook:nobody"], 2, "no room has the key"),
         trial("golive", &["--status"], 0, "卡片"),
         trial("cards", &[], 0, "以来的卡片"),
+        trial("simulate", &["--days", "3"], 0, "【calm】共"),
+        trial("simulate", &["--model", "--preset", "calm"], 0, "林忙  48 张"),
         trial("init-vika", &[], 0, "三张表已就绪"),
         trial("import", &[&rows], 0, "1 accepted"),
         trial("recompute", &["--from", "2026-11-01", "--dry-run"], 0, "0 waits differ"),

@@ -2,7 +2,7 @@
 //! same for all of them, and how it looks is the channel's.
 
 pub mod card;
-mod day_list;
+pub mod lists;
 pub mod status;
 pub mod subject;
 pub mod wait_actions;
@@ -17,7 +17,7 @@ use store::alerts::notifications::Notification;
 use store::sqlx::PgConnection;
 
 use self::card::{Card, CardState};
-use self::day_list::DayList;
+use self::lists::StandingList;
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
 use crate::address_book::AddressBook;
@@ -30,8 +30,8 @@ pub enum Content {
     Room(Box<Subject>),
     /// An alarm: everything that it shows is in the card's own row.
     Alarm,
-    /// All who wait although every card of theirs has gone out.
-    Unanswered(DayList),
+    /// Those who wait although every card of theirs has gone out.
+    Unanswered(StandingList),
 }
 
 /// What a card is rendered by, besides its content.
@@ -57,12 +57,14 @@ impl Content {
         connection: &mut PgConnection,
         notification: &Notification,
         rules: &Rules,
+        book: AddressBook<'_>,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
         Ok(match notification.subject {
             notification::Subject::Alarm { .. } => Some(Self::Alarm),
             notification::Subject::Unanswered => {
-                Some(Self::Unanswered(DayList::read(connection, notification, rules, now).await?))
+                let list = StandingList::read(connection, notification, rules, book, now).await?;
+                Some(Self::Unanswered(list))
             }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
@@ -75,7 +77,7 @@ impl Content {
     pub fn is_wanted(&self, notification: &Notification, book: AddressBook<'_>, now: Timestamp) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&notification.wanted).is_ok_and(|shown| shown.is_active()),
-            Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
+            Self::Unanswered(standing) => !standing.list.named.is_empty() && standing.is_current,
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -158,7 +160,7 @@ impl Content {
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(card::room(&facts))
             }
-            Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules, now)),
+            Self::Unanswered(standing) => Some(card::list(&standing.list, notification.severity, rules, now)),
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

@@ -12,6 +12,7 @@ use store::sqlx::PgConnection;
 use super::pace::{DEFER_FOR, next_attempt};
 use super::send::IN_FLIGHT;
 use super::{Deliverer, Destination, Step};
+use crate::address_book::AddressBook;
 use crate::channel::{Channel, DeliveryError, Remedy};
 use crate::content::card::Form;
 use crate::content::{Content, RenderContext};
@@ -110,7 +111,8 @@ impl Deliverer {
             return Ok(None);
         }
         let history = self.rules.get(connection).await?;
-        let content = Content::read(connection, card, history.at(now), now).await?;
+        let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
+        let content = Content::read(connection, card, history.at(now), book, now).await?;
         let Some(content) = content else { return Ok(None) };
         let rendering = RenderContext { rules: history.at(now), config: &self.ctx.config, now };
         let seen_up_to = content.seen_up_to_when_shown(&card.wanted).map(str::to_owned);

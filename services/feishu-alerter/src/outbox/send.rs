@@ -129,7 +129,7 @@ impl Deliverer {
         let Some(card) = notifications::get(tx, id).await? else { return Ok(Head::None) };
         let history = self.rules.get(tx).await?;
         let book = AddressBook::new(history.at(now), &self.ctx.config.feishu);
-        let content = Content::read(tx, &card, history.at(now), now).await?;
+        let content = Content::read(tx, &card, history.at(now), book, now).await?;
         let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(subject = %card.subject, step = %card.step, "a card is obsolete: its reason is gone");

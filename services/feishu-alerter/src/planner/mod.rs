@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use self::decide::Decider;
 use self::observe::observe;
-use self::unanswered::Mornings;
+use self::unanswered::Lists;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
 
@@ -58,7 +58,7 @@ struct Planner {
     pending: Arc<Changes<Causes>>,
     decider: Decider,
     notice: HoldLog,
-    mornings: Mornings,
+    lists: Lists,
     /// Every room with a wait was looked at since the start.
     known: bool,
 }
@@ -78,7 +78,7 @@ pub async fn run(
         pending,
         decider: Decider::new(),
         notice: HoldLog::default(),
-        mornings: Mornings::default(),
+        lists: Lists::default(),
         known: false,
     };
     while !shutdown.requested() {
@@ -116,7 +116,7 @@ impl Planner {
         self.notice.note(held);
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;
-            self.mornings.run(&self.ctx, &self.rules).await?;
+            self.lists.run(&self.ctx, &self.rules).await?;
         }
         Ok(())
     }
