@@ -129,8 +129,10 @@ fn the_default_ladders_are_the_reports() -> Result<()> {
     let repeats = (50..=1_000).step_by(10).map(|minutes| format!("{minutes} Grey [Owner, Public]"));
     let expected: Vec<String> = rungs.map(str::to_owned).into_iter().chain(repeats).collect();
     for stage in ["pre_sales", "after_sales"] {
-        let ladder: domain::rules::Ladder = serde_json::from_value(value["rules"]["ladders"][stage].clone())?;
-        let steps: Vec<String> = domain::ladder::steps(&ladder)
+        let ladders: domain::rules::Ladders = serde_json::from_value(value["rules"]["ladders"].clone())?;
+        assert_eq!(ladders.goes_by(), Some(domain::rules::Preset::Report));
+        let ladder = if stage == "pre_sales" { &ladders.pre_sales } else { &ladders.after_sales };
+        let steps: Vec<String> = domain::ladder::steps(ladder)
             .map(|step| format!("{} {:?} {:?}", step.rung.0 / 60, step.severity, step.audience))
             .collect();
         assert_eq!(steps, expected, "{stage}");

@@ -19,7 +19,7 @@ pub enum SubjectKind {
     Wait,
     /// Our account left a room.
     Departure,
-    /// All who wait although every notification about them has gone out.
+    /// Those who wait although every notification about them has gone out.
     Unanswered,
     /// What was not told to somebody one by one.
     Digest,
@@ -38,7 +38,7 @@ pub enum Subject {
     Wait(WaitId),
     /// The entry that says that our account left.
     Departure(EntryId),
-    /// The list of all who still wait.
+    /// The list of those who still wait: of its step and its address says of which.
     Unanswered,
     /// Those who wait for one person, told together; by roster label.
     Digest(StaffName),
@@ -143,9 +143,9 @@ pub enum Step {
     OwnerMissing(NaiveDate),
     /// Of a departure: the only one. `left`
     Left,
-    /// Of a list: its local day. `2026-11-23`
+    /// Of a list: its local day, of that of the morning. `2026-11-23`
     Day(NaiveDate),
-    /// Of a digest: when it was due, in whole milliseconds. `1795052800123`
+    /// Its moment: of a digest when it was due, of a list after a ladder its time; in whole milliseconds. `1795052800123`
     At(Timestamp),
     /// Of an alarm: how many seconds after it was raised. `0`
     Repeat(i64),
@@ -160,16 +160,16 @@ impl Step {
     /// From its subject's kind and its text. `None`: there is no such step.
     pub fn parse(kind: SubjectKind, text: &str) -> Option<Self> {
         let day = |text: &str| NaiveDate::from_str(text).ok();
+        let moment = |text: &str| Timestamp::from_timestamp_millis(text.parse().ok()?);
         match kind {
             SubjectKind::Wait => match text.strip_prefix(OWNER) {
                 Some(text) => day(text).map(Self::OwnerMissing),
                 None => text.parse().ok().map(Self::Rung),
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
-            SubjectKind::Digest => Timestamp::from_timestamp_millis(text.parse().ok()?).map(Self::At),
-            SubjectKind::Unanswered | SubjectKind::FollowUps | SubjectKind::Opening => {
-                day(text).map(Self::Day)
-            }
+            SubjectKind::Digest => moment(text).map(Self::At),
+            SubjectKind::Unanswered => day(text).map(Self::Day).or_else(|| moment(text).map(Self::At)),
+            SubjectKind::FollowUps | SubjectKind::Opening => day(text).map(Self::Day),
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -231,6 +231,7 @@ mod tests {
             (SubjectKind::Digest, Step::At(raised_at), "1795052800123"),
             (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
             (SubjectKind::Opening, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Unanswered, Step::At(raised_at), "1795052800123"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

@@ -9,8 +9,10 @@ mod exceptions;
 mod exclusion;
 mod focus;
 mod history;
+mod presets;
 mod validate;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -35,6 +37,7 @@ pub use exceptions::{LadderException, RoomView};
 pub use exclusion::ExcludedRooms;
 pub use focus::{FocusWindow, Weekday};
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
+pub use presets::Preset;
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +68,7 @@ pub struct Rules {
     #[serde(default)]
     pub answered_by: AnsweredBy,
     /// How waits escalate, per stage.
+    #[serde(default)]
     pub ladders: Ladders,
     /// When each stage works: what its deadlines and figures run on. They lie in `time_zone` and know `holidays`; whoever
     /// changes either calls [`Rules::settle_calendars`].
@@ -205,24 +209,43 @@ pub enum AnsweredBy {
     Owner,
 }
 
-/// A ladder for each stage, and those for what is waited for less urgently, in both.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// A ladder for each stage, and those for what is waited for less urgently, in both. However it was written, it is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "presets::Written")]
 pub struct Ladders {
+    /// Whose ladders are among these. `None`: as was chosen when the system went live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
     /// For rooms in 售前.
     pub pre_sales: Ladder,
     /// For rooms in 售后.
     pub after_sales: Ladder,
     /// For a customer who only assented to a question of staff (软等待).
-    #[serde(default = "Ladder::soft")]
     pub soft: Ladder,
-    /// For what staff promised by a holding reply (承诺). Where a time was plainly stated, the first rung is due then, and
-    /// the others as long after it as they stand apart.
-    #[serde(default = "Ladder::promise")]
+    /// For what staff promised by a holding reply (承诺).
     pub promise: Ladder,
     /// Ladders in the place of these for some rooms: the first one that fits is gone by.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<LadderException>,
+}
+
+impl JsonSchema for Ladders {
+    fn schema_name() -> Cow<'static, str> {
+        "Ladders".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        presets::Written::json_schema(generator)
+    }
+}
+
+impl Ladders {
+    /// The lists that ladders have after their last step.
+    pub fn lists(&self) -> impl Iterator<Item = &ListAfter> {
+        let of_all = [&self.pre_sales, &self.after_sales, &self.soft, &self.promise];
+        let others = self.exceptions.iter().map(|exception| &exception.ladder);
+        of_all.into_iter().chain(others).filter_map(|ladder| ladder.list.as_ref())
+    }
 }
 
 /// A calendar for each stage.
@@ -271,7 +294,7 @@ impl Ladder {
     /// The owner alone, once, after half an hour.
     fn soft() -> Self {
         let rung = Rung::new(30, Severity::Blue, &[Audience::Owner]);
-        Self { rungs: vec![rung], repeat: None }
+        Self { rungs: vec![rung], repeat: None, list: None }
     }
 
     /// The owner after half an hour, and everybody after an hour.
@@ -280,7 +303,7 @@ impl Ladder {
             Rung::new(30, Severity::Yellow, &[Audience::Owner]),
             Rung::new(60, Severity::Orange, &[Audience::Owner, Audience::Public]),
         ];
-        Self { rungs, repeat: None }
+        Self { rungs, repeat: None, list: None }
     }
 }
 
@@ -300,6 +323,9 @@ pub struct Ladder {
     /// What comes after the last step.
     #[serde(default)]
     pub repeat: Option<Repeat>,
+    /// What comes when no card of its own is due for a wait any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<ListAfter>,
 }
 
 /// One step.
@@ -340,6 +366,19 @@ pub struct Repeat {
     pub breakthrough: bool,
     /// No repeat after this much working time since the wait began.
     pub until: Span,
+}
+
+/// One card for each chat, again and again while people work, of all whom their last card did not help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListAfter {
+    /// How often, on the clock and counted from midnight: `1h` is every full hour.
+    pub every: Span,
+    /// How grave it is.
+    #[serde(rename = "colour")]
+    pub severity: Severity,
+    /// Who gets it. Each reads of those waits only that are theirs by this.
+    pub audience: Vec<Audience>,
 }
 
 impl Rung {

@@ -215,7 +215,7 @@ fn ladder() -> impl Strategy<Value = Ladder> {
             breakthrough: false,
             until: Span::seconds(until),
         });
-        Ladder { rungs: thresholds.iter().map(rung).collect(), repeat }
+        Ladder { rungs: thresholds.iter().map(rung).collect(), repeat, list: None }
     })
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
+use domain::rules::Rules;
 use runtime::bus::{Bus, Login, User, declare, limit_ages};
 use runtime::config::{Database, Retention, Scope};
 use runtime::main_wrapper::{admin_options, connect_options};
@@ -121,7 +122,8 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
     let bus = Bus::connect(&Login::of(&config.bus, User::Admin)?, "huiyin-apply").await?;
     declare_streams(&bus, config.bus.replicas, &config.retention).await?;
     let mut operator = connect(database, connect_options(database, Role::Operator)?).await?;
-    let made = store::rules::apply(&mut operator, &config.rules, valid_from, now)
+    let rules = with_chosen_ladders(&mut operator, &config.rules).await?;
+    let made = store::rules::apply(&mut operator, &rules, valid_from, now)
         .await
         .context("the rules could not be stored")?;
     let newest = store::rules::newest_version(&mut operator).await.context("the rules could not be read")?;
@@ -132,6 +134,16 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
         rules_version: made.unwrap_or(newest),
         rules_are_new: made.is_some(),
     })
+}
+
+/// These rules; where they leave open whose ladders they go by, with those that were chosen when the system went live.
+async fn with_chosen_ladders(connection: &mut PgConnection, rules: &Rules) -> Result<Rules> {
+    let before = match store::rules::history(connection).await {
+        Ok(history) => history.newest().rules.ladders.preset,
+        Err(store::rules::RulesError::None(_)) => None,
+        Err(error) => return Err(error).context("the rules could not be read"),
+    };
+    Ok(Rules { ladders: rules.ladders.clone().or_chosen(before), ..rules.clone() })
 }
 
 /// Declares streams and consumers; streams forget texts as early as the retention says.

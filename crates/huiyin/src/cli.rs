@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
     apply, away, backup, cards, check, closing, dead_letters, demo, focus, golive, health, import, init_vika,
-    kubernetes, priority, recompute, roster, schema, secrets, tcp_proxy, up, waiting,
+    kubernetes, priority, recompute, roster, schema, secrets, simulate, tcp_proxy, up, waiting,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -68,6 +68,8 @@ enum Command {
     Focus(focus::Args),
     /// Say who waits for somebody (in Chinese)
     Waiting(waiting::Args),
+    /// Say which cards the ladders would have sent for the messages of the past days (in Chinese)
+    Simulate(simulate::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids (in Chinese)
     InitVika,
     /// Bring in messages of the past; they count, but never alarm
@@ -154,6 +156,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Away(args) => away::run(&args, target).await,
         Command::Focus(args) => focus::run(&args, target).await,
         Command::Waiting(args) => waiting::run(&args, target).await,
+        Command::Simulate(args) => simulate::run(&args, target).await,
         Command::InitVika => init_vika::run(target).await,
         Command::Import(args) => import::run(&args, target).await,
         Command::Priority(command) => priority::run(&command, target).await,

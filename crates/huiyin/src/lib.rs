@@ -27,6 +27,7 @@ mod recompute;
 mod roster;
 mod schema;
 mod secrets;
+mod simulate;
 mod tcp_proxy;
 mod text;
 pub mod up;

@@ -1,7 +1,7 @@
 //! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`.
 
 use chrono::TimeDelta;
-use domain::rules::Severity;
+use domain::rules::{Preset, Severity};
 use domain::wait::{Wait, WaitKind};
 use domain::wording;
 
@@ -23,6 +23,9 @@ pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.
 pub(crate) const VIKA_IS_OFF: &str =
     "vika.enabled 是 false：不用建表。要用维格表的话，先改成 true，再填 vika 一节";
+/// Nothing is left to choose.
+pub(crate) const LADDERS_ARE_OWN: &str =
+    "配置里的 rules.ladders 全是公司自己的规则，没有可选的：请改配置，再运行 huiyin apply";
 /// What stands before the ids of new sheets.
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
 
@@ -155,6 +158,22 @@ pub(crate) fn phase(live: bool, since: Option<&str>) -> String {
 
 pub(crate) fn announced(live: bool, at: &str) -> String {
     if live { format!("将于 {at} 上线") } else { format!("将于 {at} 退回演练") }
+}
+
+/// By which ladder people are told.
+pub(crate) fn ladder(preset: Option<Preset>) -> String {
+    match preset {
+        Some(Preset::Report) => "提醒规则：report（5、10、20、30、40 分钟，之后每 10 分钟）".to_owned(),
+        Some(Preset::Calm) => "提醒规则：calm（10、20、40 分钟，之后每个群每小时一张清单）".to_owned(),
+        None => "提醒规则：公司自己的".to_owned(),
+    }
+}
+
+/// The configuration says otherwise.
+pub(crate) fn ladder_is_named(named: Preset, chosen: Preset) -> String {
+    format!(
+        "配置里写着 rules.ladders.preset = {named}：要用 {chosen}，请改成 {chosen} 再运行 huiyin apply，或者删掉这一项再运行这条命令"
+    )
 }
 
 pub(crate) fn is_past(at: &str) -> String {

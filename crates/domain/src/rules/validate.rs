@@ -10,11 +10,16 @@ use crate::rules::exclusion::is_everything;
 use crate::rules::{Audience, Ladder, Phrases, Problem, Rules};
 use crate::span::Span;
 use crate::text::plain_phrase;
+use crate::wait::WaitKind;
 
 /// No threshold of a ladder lies beyond this.
 const LONGEST: Span = Span::seconds(30 * 86_400);
 /// No threshold and no pause is shorter than this.
 const SHORTEST: Span = Span::seconds(1);
+/// No list comes more often.
+const SHORTEST_PAUSE: Span = Span::seconds(60);
+/// A day, in seconds.
+const DAY: u64 = 86_400;
 /// A shorter beginning would be that of many a message.
 const SHORTEST_AUTO_REPLY: usize = 3;
 /// After a year of silence nobody follows up.
@@ -152,6 +157,15 @@ impl Rules {
         for (name, ladder) in of_all {
             self.check_ladder(&format!("ladders.{name}"), ladder, problems);
         }
+        let soft_exceptions =
+            ladders.exceptions.iter().enumerate().filter(|(_, it)| it.kind == WaitKind::Soft);
+        let softs =
+            soft_exceptions.map(|(index, it)| (format!("ladders.exceptions[{index}].ladder"), &it.ladder));
+        for (path, ladder) in std::iter::once(("ladders.soft".to_owned(), &ladders.soft)).chain(softs) {
+            if ladder.list.is_some() {
+                problems.add(format!("{path}.list"), "a list", "none: nobody who only assented waits");
+            }
+        }
         for (index, exception) in ladders.exceptions.iter().enumerate() {
             let path = format!("ladders.exceptions[{index}]");
             if exception.is_unconditional() {
@@ -178,7 +192,11 @@ impl Rules {
         if let Some(repeat) = &ladder.repeat {
             self.check_audience(&format!("{path}.repeat.audience"), &repeat.audience, problems);
         }
+        if let Some(list) = &ladder.list {
+            self.check_audience(&format!("{path}.list.audience"), &list.audience, problems);
+        }
         check_steps(path, ladder, problems);
+        check_list_after(path, ladder, problems);
     }
 
     /// Whoever is named gets the card: where nobody is, or nobody can be reached, nobody would notice.
@@ -421,6 +439,19 @@ fn check_steps(path: &str, ladder: &Ladder, problems: &mut Problems) {
     }
 }
 
+fn check_list_after(path: &str, ladder: &Ladder, problems: &mut Problems) {
+    let Some(list) = &ladder.list else { return };
+    if ladder.rungs.is_empty() {
+        problems.add(format!("{path}.list"), "a list without a rung", "at least one rung to list after");
+    }
+    let every = format!("{path}.list.every");
+    if list.every < SHORTEST_PAUSE {
+        add_too_short(every, list.every, SHORTEST_PAUSE, problems);
+    } else if !DAY.is_multiple_of(list.every.as_seconds()) {
+        problems.add(every, list.every, "a part of a day without a rest, like 30m, 1h or 2h");
+    }
+}
+
 fn add_too_short(path: String, found: Span, least: Span, problems: &mut Problems) {
     problems.add(path, format!("\"{found}\", which is too short"), &format!("at least \"{least}\""));
 }
@@ -431,7 +462,7 @@ mod tests {
     use crate::address::{Addresses, FeishuAddress};
     use crate::calendar::TimeOfDay;
     use crate::id::StaffName;
-    use crate::rules::{FocusWindow, RosterEntry, Team};
+    use crate::rules::{FocusWindow, Preset, RosterEntry, Team};
     use crate::testing::rules;
 
     #[test]
@@ -594,6 +625,28 @@ mod tests {
             chats.iter().map(|told| told.split(':').next().unwrap_or_default()).collect::<Vec<_>>(),
             ["chats. ", "chats.a.feishu", "chats.c.feishu"]
         );
+    }
+
+    #[test]
+    fn a_list_has_times_of_the_day_and_something_to_come_after() {
+        let of = |every: u64, rungs: bool| {
+            let mut wrong = rules();
+            let promise = &mut wrong.ladders.promise;
+            let (severity, audience) = (crate::rules::Severity::Grey, vec![Audience::Owner]);
+            promise.list = Some(crate::rules::ListAfter { every: Span::seconds(every), severity, audience });
+            if !rungs {
+                promise.rungs.clear();
+            }
+            wrong.validate().into_iter().map(|problem| problem.path).collect::<Vec<_>>()
+        };
+        assert_eq!(of(3_600, true), Vec::<String>::new());
+        assert_eq!(of(5_400, true), Vec::<String>::new(), "16 of them are a day");
+        assert_eq!(of(7 * 3_600, true), ["ladders.promise.list.every"]);
+        assert_eq!(of(30, true), ["ladders.promise.list.every"]);
+        assert_eq!(of(3_600, false), ["ladders.promise.list"]);
+        let mut soft = rules();
+        soft.ladders.soft.list = crate::rules::Ladders::default().with_preset(Preset::Calm).pre_sales.list;
+        assert_eq!(soft.validate()[0].path, "ladders.soft.list");
     }
 
     #[test]

@@ -131,6 +131,35 @@ async fn changed_holidays_are_a_new_version() -> Result<()> {
 }
 
 /// All of it is told at once, and nothing is touched.
+/// A configuration that leaves open by which ladder people are told keeps what was chosen; one that names it decides.
+#[tokio::test]
+async fn the_ladder_that_was_chosen_stays() -> Result<()> {
+    let mut bare = bare().await?;
+    bare.config["rules"]["ladders"] = json!({});
+    let mut presets = Vec::new();
+    for step in 0..4 {
+        match step {
+            1 => {
+                let (_folder, file) = configured(&bare.config)?;
+                let chosen = huiyin(&["--config", &file, "golive", "--ladder", "calm"]).await?;
+                assert_eq!(chosen.code, 0, "{}", chosen.err);
+            }
+            2 => bare.config["rules"]["company_names"] = json!(["示例公司", "示例公司二部"]),
+            3 => bare.config["rules"]["ladders"] = json!({ "preset": "report" }),
+            _ => {}
+        }
+        let applied = bare.apply(&[]).await?;
+        assert_eq!(applied.code, 0, "{}", applied.err);
+        let mut connection = PgConnection::connect_with(&bare.database.superuser).await?;
+        let newest = "select body #>> '{ladders,preset}' from rules order by version desc limit 1";
+        presets.push(connection.fetch_one(newest).await?.get::<Option<String>, _>(0));
+        connection.close().await?;
+    }
+    assert_eq!(presets, [None, Some("calm"), Some("calm"), Some("report")].map(|it| it.map(str::to_owned)));
+    assert_eq!(bare.versions().await?.len(), 4, "put in force again, the same rules are the same version");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_wrong_configuration_changes_nothing() -> Result<()> {
     let mut bare = bare().await?;

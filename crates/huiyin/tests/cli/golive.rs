@@ -54,6 +54,31 @@ async fn going_live_is_recorded_shown_moved_and_undone() -> Result<()> {
     Ok(())
 }
 
+/// The choice is a version of the rules, and stays when the configuration is put in force again that leaves it open.
+#[tokio::test]
+async fn the_ladder_is_chosen_with_it() -> Result<()> {
+    let mut stack = Stack::start().await?;
+    stack.never_live().await?;
+    let own = run(&stack, &["golive", "--ladder", "calm"]).await?;
+    assert!(own.code == 2 && own.err.contains("全是公司自己的规则"), "{}", own.err);
+    stack.config.rules.ladders = domain::rules::Ladders::default();
+    stack.apply_rules(TimeDelta::zero()).await?;
+    assert!(said(&stack, &["golive", "--status"]).await?.contains("提醒规则：report"));
+    let unknown = run(&stack, &["golive", "--ladder", "quiet"]).await?;
+    assert!(unknown.code == 2 && unknown.err.contains("expected \"report\" or \"calm\""), "{}", unknown.err);
+    let live = said(&stack, &["golive", "--ladder", "calm"]).await?;
+    assert!(live.starts_with("已上线（2") && live.contains("提醒规则：calm"), "{live}");
+    let chosen = "select body #>> '{ladders,preset}' from rules order by version desc limit 1";
+    let preset: Option<String> = sqlx::query_scalar(chosen).fetch_one(&stack.admin).await?;
+    assert_eq!(preset.as_deref(), Some("calm"));
+    assert!(said(&stack, &["golive", "--ladder", "calm"]).await?.contains("没有改动"));
+
+    stack.config.rules.ladders = serde_json::from_value(json!({ "preset": "report" }))?;
+    let named = run(&stack, &["golive", "--ladder", "calm"]).await?;
+    assert!(named.code == 2 && named.err.contains("rules.ladders.preset = report"), "{}", named.err);
+    Ok(())
+}
+
 #[tokio::test]
 async fn why_a_room_goes_before_others_is_explained_by_name_or_key() -> Result<()> {
     let stack = Stack::start().await?;

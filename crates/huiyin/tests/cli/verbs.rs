@@ -167,6 +167,8 @@ fn trials(file: impl Fn(&str) -> String) -> Vec<Trial> {
         trial("focus", &["没有这个人", "--end"], 2, "nobody in the roster has this name"),
         trial("focus", &["王小售"], 2, "expected --for 30m"),
         trial("focus", &["王小售", "--end"], 0, "没有人在专注"),
+        trial("simulate", &["--days", "3"], 0, "【calm】共"),
+        trial("simulate", &["--model", "--preset", "calm"], 0, "林忙  48 张"),
         trial("init-vika", &[], 0, "三张表已就绪"),
         trial("import", &[&rows], 0, "1 accepted"),
         trial("recompute", &["--from", "2026-11-01", "--dry-run"], 0, "0 waits differ"),

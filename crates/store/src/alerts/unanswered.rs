@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::fold::FoldState;
+use domain::wait::WaitKind;
 use sqlx::PgConnection;
 
 use crate::json::from_text;
@@ -9,6 +10,7 @@ use crate::rooms::Line;
 
 #[derive(Debug, Clone)]
 pub struct Unanswered {
+    pub kind: WaitKind,
     pub opened_at: Timestamp,
     pub customer: String,
     /// The room's name; empty when unknown.
@@ -29,7 +31,7 @@ pub async fn list(
 ) -> Result<(Vec<Unanswered>, i64), sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select waits.opened_at, waits.customer_name, rooms.topic, rooms.state, rooms.last_lines,
+        select waits.kind, waits.opened_at, waits.customer_name, rooms.topic, rooms.state, rooms.last_lines,
                count(*) over () as "total!"
         from alert_schedule schedule
              join waits using (wait)
@@ -55,6 +57,7 @@ pub async fn list(
     .await?;
     let total = rows.first().map_or(0, |row| row.total);
     let listed = rows.into_iter().map(|row| Unanswered {
+        kind: row.kind.parse().unwrap_or_default(),
         opened_at: row.opened_at,
         customer: row.customer_name,
         topic: row.topic,

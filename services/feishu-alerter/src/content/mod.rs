@@ -2,9 +2,9 @@
 //! same for all of them, and how it looks is the channel's.
 
 pub mod card;
-mod day_list;
 pub mod digest;
 pub mod follow_ups;
+pub mod lists;
 pub mod opening;
 pub mod status;
 pub mod subject;
@@ -22,9 +22,9 @@ use store::alerts::notifications::Notification;
 use store::sqlx::PgConnection;
 
 use self::card::{Card, CardState};
-use self::day_list::DayList;
 use self::digest::Digest;
 use self::follow_ups::FollowUpList;
+use self::lists::StandingList;
 use self::opening::{OfOpening, OpeningList};
 use self::status::as_json;
 use self::subject::{Subject, SubjectDetail};
@@ -39,8 +39,8 @@ pub enum Content {
     Room(Box<Subject>),
     /// An alarm: everything that it shows is in the card's own row.
     Alarm,
-    /// All who wait although every card of theirs has gone out.
-    Unanswered(DayList),
+    /// Those who wait although every card of theirs has gone out.
+    Unanswered(StandingList),
     /// Those who wait for one person, told together.
     Digest(Digest),
     /// An owner's rooms that have fallen silent.
@@ -84,7 +84,8 @@ impl Content {
         Ok(match &notification.subject {
             notification::Subject::Alarm { .. } => Some(Self::Alarm),
             notification::Subject::Unanswered => {
-                Some(Self::Unanswered(DayList::read(connection, notification, rules, now).await?))
+                let list = StandingList::read(connection, notification, rules, book, now).await?;
+                Some(Self::Unanswered(list))
             }
             notification::Subject::Digest(_) => {
                 let digest = (notification.id, &notification.to);
@@ -113,7 +114,7 @@ impl Content {
     pub fn is_wanted(&self, notification: &Notification, book: AddressBook<'_>, now: Timestamp) -> bool {
         match self {
             Self::Alarm => parse::<Shown>(&notification.wanted).is_ok_and(|shown| shown.is_active()),
-            Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
+            Self::Unanswered(standing) => !standing.list.named.is_empty() && standing.is_current,
             Self::Digest(digest) => !digest.0.is_empty(),
             Self::FollowUps(list) => list.is_wanted(),
             Self::Opening(list) => list.is_wanted(),
@@ -210,7 +211,7 @@ impl Content {
                 facts.last_lines.retain(|line| context.keeps(line.at));
                 Some(card::room(&facts))
             }
-            Self::Unanswered(day) => Some(card::list(&day.list, notification.severity, rules, now)),
+            Self::Unanswered(standing) => Some(card::list(&standing.list, notification.severity, rules, now)),
             Self::Digest(digest) => {
                 Some(card::digest(&digest.0, notification.severity, rules.time_zone, now))
             }

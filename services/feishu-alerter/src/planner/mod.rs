@@ -27,7 +27,7 @@ use self::follow_ups::FollowUps;
 use self::observe::observe;
 use self::openings::Openings;
 use self::release::Releases;
-use self::unanswered::Mornings;
+use self::unanswered::Lists;
 use crate::availability::Availability;
 use crate::failure::Failure;
 use crate::freshness::{self, HoldLog};
@@ -69,7 +69,7 @@ struct Planner {
     decider: Decider,
     notice: HoldLog,
     openings: Openings,
-    mornings: Mornings,
+    lists: Lists,
     releases: Releases,
     follow_ups: FollowUps,
     /// Every room with a wait was looked at since the start; the absences of then, since whoever is away is not told.
@@ -92,7 +92,7 @@ pub async fn run(
         decider: Decider::new(),
         notice: HoldLog::default(),
         openings: Openings::default(),
-        mornings: Mornings::default(),
+        lists: Lists::default(),
         releases: Releases::default(),
         follow_ups: FollowUps::default(),
         known: None,
@@ -148,7 +148,7 @@ impl Planner {
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;
             self.openings.run(&self.ctx, &self.rules).await?;
-            self.mornings.run(&self.ctx, &self.rules).await?;
+            self.lists.run(&self.ctx, &self.rules).await?;
             self.follow_ups.run(&self.ctx, &self.rules).await?;
         }
         Ok(schedule::next_due(&mut *self.ctx.db.acquire().await?).await?)

@@ -1,13 +1,14 @@
-//! Who waits on after the ladder's end stands on a list, every working morning.
+//! Who waits on after the ladder's end stands on a list, every working morning, and as often as the ladder says.
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc, Weekday};
 use chrono_tz::Asia::Shanghai;
 use domain::calendar::{Calendar, TimeOfDay};
+use domain::rules::{Ladders, Preset};
 use feishu_alerter::point;
 use testkit::company::{CHEN, LI, WANG, says};
 
-use crate::support::{Scene, Seen, TO_ALL, room};
+use crate::support::{Scene, Seen, TO_ALL, TO_LI, TO_WANG, room};
 
 /// Nine in the morning after the next `days` days.
 fn morning_after(now: DateTime<Utc>, days: i64) -> Result<DateTime<Utc>> {
@@ -44,6 +45,18 @@ impl Scene {
         let made = self.count("select count(*) from notifications where subject_kind = 'unanswered'").await?;
         anyhow::ensure!(made == count, "{made} lists: {why}");
         Ok(())
+    }
+
+    /// Waits until a chat has so many cards, and gives its lists, oldest first.
+    async fn until_lists_of(&self, chat: &str, count: usize) -> Result<Vec<Seen>> {
+        let lists = || async {
+            let mut cards = self.cards(chat).await?;
+            cards.retain(|card| card.title.contains("在等回复"));
+            anyhow::Ok(cards)
+        };
+        testkit::until(&format!("{count} lists in {chat}"), || async { Ok(lists().await?.len() == count) })
+            .await?;
+        lists().await
     }
 
     /// Waits until the only open waits that no card is due for are so many.
@@ -100,6 +113,51 @@ async fn every_working_morning_those_are_listed_whom_no_card_is_due_for() -> Res
     scene.until_count("select count(*) from alert_schedule", 0).await?;
     scene.move_to(morning_after(scene.now(), 1)?)?;
     scene.only_lists(3, "nobody waits").await?;
+    scene.stop(alerter).await
+}
+
+/// One card for each chat an hour, with those that are its own; nobody else's, no card twice, and none once all are answered.
+#[tokio::test]
+async fn after_a_calm_ladder_each_chat_has_one_list_an_hour() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let calm = Ladders::default().with_preset(Preset::Calm);
+    scene.stack.config.rules.ladders = calm;
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    let alerter = scene.alerter().await?;
+    let nine = morning_after(scene.now(), 1)?;
+    scene.move_to(nine + TimeDelta::minutes(70))?;
+    for (id, owner) in [("r1", WANG), ("r2", WANG), ("r3", LI)] {
+        scene.asks(id, owner).await?;
+    }
+    scene.advance(40);
+    scene.until_at_the_end(3).await?;
+    scene.only_lists(0, "not before the hour").await?;
+    scene.advance(10);
+    let wang = scene.until_lists_of(TO_WANG, 1).await?.remove(0);
+    let li = scene.until_lists_of(TO_LI, 1).await?.remove(0);
+    let public = scene.until_lists_of(TO_ALL, 1).await?.remove(0);
+    assert_eq!((&*wang.title, &*li.title), ("📋 还有 2 位客户在等回复", "📋 还有 1 位客户在等回复"));
+    assert!(li.text.contains("示例公司-r3") && !li.text.contains("示例公司-r1"), "{}", li.text);
+    assert_eq!((&*public.title, &*public.colour), ("📋 还有 3 位客户在等回复", "grey"));
+
+    // Whoever looks, once an hour.
+    scene.advance(30);
+    let other = scene.alerter().await?;
+    scene.only_lists(3, "the hour is the same").await?;
+    other.stop().await?;
+    scene.publish(&says("r3", LI, scene.now(), "开好了")).await?;
+    scene.until_count("select count(*) from alert_schedule", 2).await?;
+    scene.advance(30);
+    scene.until_lists_of(TO_WANG, 2).await?;
+    let public = scene.until_lists_of(TO_ALL, 2).await?.remove(1);
+    assert_eq!(public.title, "📋 还有 2 位客户在等回复");
+    scene.only_lists(5, "nobody waits for 李小后").await?;
+    for id in ["r1", "r2"] {
+        scene.publish(&says(id, WANG, scene.now(), "开好了")).await?;
+    }
+    scene.until_count("select count(*) from alert_schedule", 0).await?;
+    scene.advance(60);
+    scene.only_lists(5, "nobody waits").await?;
     scene.stop(alerter).await
 }
 
