@@ -237,6 +237,11 @@ const FORM: &[(&str, &str, &str)] = &[
 
 const MEANING: &[(&str, &str, &str)] = &[
     (
+        "/rules/cards",
+        r#"{ "title": "{群名} {经理}" }"#,
+        "rules.cards.title: found `{经理}`, expected one of {级别}, {分钟}, {时长}, {群名}",
+    ),
+    (
         "/rules/ladders/soft/rungs/0/audience",
         "[]",
         "rules.ladders.soft.rungs[0].audience: found an empty list, expected at least one of owner, public",

@@ -5,6 +5,7 @@ mod audience;
 mod auto_replies;
 mod buttons;
 mod calendars;
+mod cards;
 mod exceptions;
 mod exclusion;
 mod focus;
@@ -33,6 +34,7 @@ use crate::wait::WaitKind;
 pub use audience::{Audience, NamedChat, Recipient};
 pub use auto_replies::shipped_auto_replies;
 pub use buttons::{Buttons, Who};
+pub use cards::{CardTemplates, Piece, Template, Variable};
 pub use exceptions::{LadderException, RoomView};
 pub use exclusion::ExcludedRooms;
 pub use focus::{FocusWindow, Weekday};
@@ -77,6 +79,9 @@ pub struct Rules {
     /// Who may press which button of a card.
     #[serde(default, skip_serializing_if = "Buttons::are_default")]
     pub buttons: Buttons,
+    /// The words of a card that a company may choose. Whatever is left out is as shipped.
+    #[serde(default, skip_serializing_if = "CardTemplates::are_default")]
+    pub cards: CardTemplates,
     /// Public holidays and make-up days by year. In a configuration they are read from the files that its key
     /// `holidays` names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

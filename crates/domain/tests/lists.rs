@@ -1,5 +1,7 @@
 //! Lists after a ladder, and what ladders would have sent: worked examples on a day in Shanghai.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use chrono::{DateTime, TimeDelta};

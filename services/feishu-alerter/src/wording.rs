@@ -56,7 +56,6 @@ pub const TAG_UNVERIFIED: &str = "待核实";
 
 /// Labels in the card.
 pub const CUSTOMER: &str = "客户：";
-pub const OWNER: &str = "负责人";
 /// Beside a time where the clock stood still meanwhile.
 pub const WORKING_TIME_ONLY: &str = "（只算工作时间）";
 /// Since when our account is not in the room.
@@ -192,12 +191,12 @@ pub fn level(colour: &str, threshold: Option<Duration>) -> String {
     }
 }
 
-/// "王总（云帆科技）", or the name alone.
-pub fn of_corporation(name: &str, corporation: &str) -> String {
-    if corporation.is_empty() { format!("{name} ") } else { format!("{name}（{corporation}）") }
+/// "（云帆科技）", after the customer; a blank when it is not known.
+pub fn of_corporation(corporation: &str) -> String {
+    if corporation.is_empty() { " ".to_owned() } else { format!("（{corporation}）") }
 }
 
-/// "10:42 起等待", after the customer.
+/// "10:42 起等待", after a customer on a list.
 pub fn waits_since(time: &str) -> String {
     format!("{time} 起等待")
 }

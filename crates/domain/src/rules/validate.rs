@@ -51,6 +51,7 @@ impl Rules {
         self.check_chats(&mut problems);
         self.check_ladders(&mut problems);
         super::calendars::check(self, &mut problems);
+        problems.0.extend(self.cards.problems());
         self.check_priority(&mut problems);
         self.check_follow_ups(&mut problems);
         self.check_exclusions(&mut problems);
@@ -212,7 +213,6 @@ impl Rules {
                 continue;
             }
             match one {
-                Audience::Owner | Audience::Public => {}
                 Audience::Manager if self.managers.is_empty() => {
                     problems.add(path, "`manager`, while managers names nobody", "a manager in managers");
                 }
@@ -224,7 +224,7 @@ impl Rules {
                 Audience::Chat(name) if !self.chats.contains_key(name) => {
                     problems.add(path, format!("the chat `{name}`"), "a name of chats");
                 }
-                Audience::Chat(_) => {}
+                Audience::Owner | Audience::Public | Audience::Chat(_) => {}
                 Audience::Person(name) => {
                     if self.check_name(path.clone(), name, problems) {
                         self.check_reached(&path, name, problems);

@@ -102,17 +102,15 @@ impl Replay {
             let ladders = Ladders::default().with_preset(preset);
             (preset.to_string(), Rules { ladders, ..self.rules.clone() })
         };
-        match only {
-            Some(preset) => vec![of(preset)],
-            None => {
-                let in_force = &self.rules.ladders;
-                let named = (wording::in_force(in_force.goes_by()), self.rules.clone());
-                let is_other = |(_, rules): &(String, Rules)| {
-                    Ladders { preset: in_force.preset, ..rules.ladders.clone() } != *in_force
-                };
-                std::iter::once(named).chain(Preset::ALL.map(of).into_iter().filter(is_other)).collect()
-            }
+        if let Some(preset) = only {
+            return vec![of(preset)];
         }
+        let in_force = &self.rules.ladders;
+        let named = (wording::in_force(in_force.goes_by()), self.rules.clone());
+        let is_other = |(_, rules): &(String, Rules)| {
+            Ladders { preset: in_force.preset, ..rules.ladders.clone() } != *in_force
+        };
+        std::iter::once(named).chain(Preset::ALL.map(of).into_iter().filter(is_other)).collect()
     }
 }
 

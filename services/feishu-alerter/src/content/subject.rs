@@ -152,6 +152,7 @@ impl Subject {
                 (_, SubjectDetail::Departure(_)) => false,
             },
             state,
+            templates: rules.cards.clone(),
             zone: rules.time_zone,
             made_at: now,
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{CHAT, Hand, PERSON, Stage, stage, to_chat};
 use domain::id::WaitId;
-use domain::rules::{Severity, Stage as RoomStage};
+use domain::rules::{CardTemplates, Severity, Stage as RoomStage};
 use domain::wait::WaitKind;
 
 use crate::channel::feishu as feishu_channel;
@@ -51,6 +51,7 @@ pub(super) fn facts(hand: &Hand) -> CardFacts {
         staff: vec!["小周".to_owned(), "小吴".to_owned()],
         unverified: false,
         state: CardState::WAITING,
+        templates: CardTemplates::default(),
         zone: Shanghai,
         made_at: hand.now(),
     }
@@ -63,6 +64,30 @@ pub(super) fn key() -> CardUuid {
 
 pub(super) fn render(facts: &CardFacts, form: Form) -> OutgoingMessage {
     feishu_channel::render(&card::room(facts), form, key().as_str())
+}
+
+/// A card in the company's own words; names are made safe in them as everywhere, and so is what stands between.
+#[tokio::test]
+async fn a_card_says_it_in_the_company_s_words() {
+    let stage = stage().await;
+    let templates = serde_json::json!({
+        "title": "{群名} 等了 {分钟} 分钟（{级别}）", "customer": "**{客户}**{公司}，{开始} 开始", "owner": "请 {负责人}{团队} 回复"
+    });
+    let mut facts = facts(&stage.hand);
+    facts.templates = serde_json::from_value(templates).unwrap();
+    facts.customer = "[王](http://evil)".to_owned();
+    let card: Value = serde_json::from_str(&render(&facts, Form::Full).content).unwrap();
+    assert_eq!(card["header"]["title"]["content"], "样例公司-王小样客户群 等了 20 分钟（橙色）");
+    let line = |place: usize| card["body"]["elements"][place]["content"].as_str().unwrap_or_default();
+    assert_eq!(line(0), "&#42;&#42;&#91;王&#93;(http&#58;//evil)&#42;&#42;（晨光贸易），09:26 开始");
+    assert_eq!(line(2), format!("请 小林（售前） 回复 <at id={PERSON}></at>"));
+    // What became of it is not for choosing.
+    facts.state = CardState::Answered { by: "小林".to_owned(), after: Duration::from_mins(25) };
+    let closed: Value = serde_json::from_str(&render(&facts, Form::Full).content).unwrap();
+    assert!(
+        closed["header"]["title"]["content"].as_str().unwrap().starts_with("✅ 已回复：样例公司"),
+        "{closed}"
+    );
 }
 
 fn states() -> Vec<CardState> {

@@ -1,6 +1,6 @@
 //! What a card is made from.
 
-use domain::rules::{Severity, Stage};
+use domain::rules::{CardTemplates, Severity, Stage};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -36,6 +36,8 @@ pub struct CardFacts {
     pub unverified: bool,
     /// How the wait stands.
     pub state: CardState,
+    /// The words that the company chose.
+    pub templates: CardTemplates,
     /// The zone that times are shown in.
     pub zone: Tz,
     /// When the card is made; decides only which times need a date.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike as _, Utc};
 use chrono_tz::Tz;
 use domain::display;
-use domain::rules::Severity;
+use domain::rules::{Piece, Severity, Template, Variable};
 use domain::wording::severity_in_words;
 
 use super::facts::{CardFacts, CardKind, CardState, LastLine, Said};
@@ -85,7 +85,7 @@ fn waiting_title(facts: &CardFacts) -> String {
         CardKind::Promised { due: None } => wording::in_room(wording::PROMISED, &room),
         CardKind::Promised { due: Some(_) } => wording::in_room(wording::PROMISE_DUE, &room),
         CardKind::Overdue if facts.unverified => wording::in_room(wording::TO_VERIFY, &room),
-        CardKind::Overdue => room,
+        CardKind::Overdue => return filled(&facts.templates.title, facts).iter().map(text_of).collect(),
     };
     // A time that was named says more than how long ago the promise was made.
     let how_long = match facts.kind {
@@ -135,23 +135,66 @@ fn outcome_and_customer(facts: &CardFacts) -> Vec<Line> {
 }
 
 fn customer(facts: &CardFacts) -> Line {
-    let corporation = display::plain(&facts.corporation, NAME_CHARS);
-    let who = wording::of_corporation(&name(&facts.customer), &corporation);
-    let began = since(facts);
-    let mut since = match facts.kind {
-        CardKind::Promised { due } => {
-            wording::promised_at(&began, due.map(|due| time(facts, due)).as_deref())
-        }
-        _ => wording::waits_since(&began),
+    let mut spans = match facts.kind {
+        CardKind::Promised { due } => promised(facts, due),
+        _ => filled(&facts.templates.customer, facts),
     };
     // A time that was named is one of the clock.
     if facts.paused && !matches!(facts.kind, CardKind::Promised { due: Some(_) }) {
-        since += wording::WORKING_TIME_ONLY;
+        spans.push(Span::Words(wording::WORKING_TIME_ONLY.to_owned()));
     }
     if let CardState::Waiting { beside: others @ 1.., .. } = facts.state {
-        since += &wording::and_others_wait(others);
+        spans.push(Span::Words(wording::and_others_wait(others)));
     }
-    Line::Text(vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)])
+    Line::Text(spans)
+}
+
+fn promised(facts: &CardFacts, due: Option<DateTime<Utc>>) -> Vec<Span> {
+    let who = name(&facts.customer) + &corporation(facts);
+    let since = wording::promised_at(&since(facts), due.map(|due| time(facts, due)).as_deref());
+    vec![Span::Words(wording::CUSTOMER.to_owned()), Span::Stranger(who), Span::Words(since)]
+}
+
+/// In brackets; a blank when it is not known.
+fn corporation(facts: &CardFacts) -> String {
+    wording::of_corporation(&display::plain(&facts.corporation, NAME_CHARS))
+}
+
+/// A template with what the card has to say. The company's words are shown as they are, without markup.
+fn filled(template: &Template, facts: &CardFacts) -> Vec<Span> {
+    template.pieces().into_iter().map(|piece| span_of(piece, facts)).collect()
+}
+
+fn span_of(piece: Piece<'_>, facts: &CardFacts) -> Span {
+    let variable = match piece {
+        Piece::Words(words) | Piece::Unknown(words) => return Span::Stranger(words.to_owned()),
+        Piece::Variable(variable) => variable,
+    };
+    match variable {
+        Variable::Level => Span::Words(severity_in_words(facts.level)),
+        Variable::Minutes => Span::Words((facts.threshold.as_secs() / 60).to_string()),
+        Variable::Length => Span::Words(wording::span(facts.threshold).replace(' ', "")),
+        Variable::Room => Span::Stranger(name(&facts.room)),
+        Variable::Customer => Span::Stranger(name(&facts.customer)),
+        Variable::Corporation => Span::Stranger(corporation(facts)),
+        Variable::Since => Span::Words(since(facts)),
+        Variable::Owner => match &facts.owner {
+            Some(owner) => Span::Stranger(name(&owner.name)),
+            None => Span::Words(wording::NO_OWNER.to_owned()),
+        },
+        Variable::Team => {
+            let team = facts.owner.as_ref().and_then(|owner| owner.team);
+            Span::Words(team.map(wording::of_team).unwrap_or_default())
+        }
+    }
+}
+
+/// As a title says it, which knows no markup.
+fn text_of(span: &Span) -> &str {
+    match span {
+        Span::Words(text) | Span::Own(text) | Span::Stranger(text) | Span::Strong(text) => text,
+        Span::Mention { .. } | Span::Link { .. } => "",
+    }
 }
 
 /// Who is to answer; and when and by whom our account was removed, where the card is about that.
@@ -166,17 +209,16 @@ fn owner_and_departure(facts: &CardFacts) -> Vec<Line> {
 }
 
 fn owner(facts: &CardFacts) -> Vec<Span> {
-    let label = Span::Words(format!("{} ", wording::OWNER));
-    let Some(owner) = &facts.owner else { return vec![label, Span::Words(wording::NO_OWNER.to_owned())] };
-    let team = owner.team.map(|team| Span::Words(wording::of_team(team)));
-    let mention = owner.mention.as_ref().filter(|_| facts.state.is_open());
-    let mention =
-        mention.map(|person| Span::Mention { person: person.clone(), instead: wording::MENTION_DROPPED });
-    let until = owner.in_focus_until.filter(|_| facts.awaits_reply() && !facts.private);
+    let mention = facts.owner.as_ref().and_then(|owner| owner.mention.as_ref());
+    let mention = mention
+        .filter(|_| facts.state.is_open())
+        .map(|person| Span::Mention { person: person.clone(), instead: wording::MENTION_DROPPED });
+    let until = facts.owner.as_ref().and_then(|owner| owner.in_focus_until);
+    let until = until.filter(|_| facts.awaits_reply() && !facts.private);
     let focus = until.map(|until| Span::Words(wording::in_focus(&time(facts, until))));
     let deputy = facts.state.deputy().map(|deputy| Span::Stranger(wording::away(&name(deputy))));
-    let notes = team.into_iter().chain(focus).chain(deputy);
-    [label, Span::Stranger(name(&owner.name))].into_iter().chain(notes).chain(mention).collect()
+    let notes = focus.into_iter().chain(deputy);
+    filled(&facts.templates.owner, facts).into_iter().chain(notes).chain(mention).collect()
 }
 
 /// What the reader is to do besides answering.
