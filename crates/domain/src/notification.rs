@@ -246,7 +246,8 @@ mod tests {
             (SubjectKind::Wait, "left"),
             (SubjectKind::Wait, "owner-today"),
             (SubjectKind::Departure, "300"),
-            (SubjectKind::Unanswered, "300"),
+            (SubjectKind::Unanswered, "owner-2026-11-23"),
+            (SubjectKind::Digest, "2026-11-23"),
             (SubjectKind::Alarm, "2026-11-23"),
         ] {
             assert_eq!(Step::parse(kind, text), None, "{kind} {text}");

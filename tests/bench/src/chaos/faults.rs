@@ -71,7 +71,7 @@ pub async fn carry_out(world: Arc<World>, fault: Fault) {
 
 /// Cuts the alerters off from Feishu, or lets them through again. One that is paused in the middle of a call would go on
 /// with it an hour later on its clock; it is killed instead.
-pub fn nothing_in_flight(world: &World, cut: bool) -> anyhow::Result<()> {
+pub async fn nothing_in_flight(world: &World, cut: bool) -> anyhow::Result<()> {
     for (index, service) in world.services.iter().enumerate().filter(|(_, s)| s.name == "feishu-alerter") {
         if let Some(link) = world.links.get(&(index, Link::Outside)) {
             link.set(if cut { LinkState::Cut } else { LinkState::Open });
@@ -80,6 +80,10 @@ pub fn nothing_in_flight(world: &World, cut: bool) -> anyhow::Result<()> {
             service.kill()?;
             service.start()?;
         }
+    }
+    if cut {
+        // What Feishu was to take late is taken now.
+        post(world, &world.feishu.base_url(), "release", json!({})).await;
     }
     Ok(())
 }

@@ -206,9 +206,9 @@ async fn play(world: &Arc<World>, plan: &Plan, performed: &Arc<Performed>) -> Re
         let world = world.clone();
         running.spawn(async move {
             before.await;
-            faults::nothing_in_flight(&world, true)?;
+            faults::nothing_in_flight(&world, true).await?;
             after.await;
-            faults::nothing_in_flight(&world, false)
+            faults::nothing_in_flight(&world, false).await
         });
     }
     moment(LEAD + ACTIVE).await;

@@ -54,6 +54,7 @@ impl Report {
 
 #[derive(Debug)]
 struct Row {
+    id: i64,
     kind: String,
     subject: String,
     step: String,
@@ -63,6 +64,8 @@ struct Row {
     message_id: Option<String>,
     delivery_key: Option<String>,
     attempts: i32,
+    /// What tells of its wait in its place.
+    told_by: Option<i64>,
     /// It shows how its wait stands, or cannot be changed.
     is_current: bool,
 }
@@ -70,6 +73,7 @@ struct Row {
 impl Row {
     fn read(row: &PgRow) -> Self {
         Self {
+            id: row.get("id"),
             kind: row.get("subject_kind"),
             subject: row.get("subject"),
             step: row.get("step"),
@@ -79,6 +83,7 @@ impl Row {
             message_id: row.get("message_id"),
             delivery_key: row.get("delivery_key"),
             attempts: row.get("attempts"),
+            told_by: row.get("told_by"),
             is_current: row.get("is_current"),
         }
     }
@@ -95,7 +100,7 @@ impl Row {
 /// Everything that is wrong at this moment.
 pub async fn all(world: &World, plan: &Plan) -> Result<Report> {
     let rows = sqlx::query(
-        "select subject_kind, subject, step, address, follows, state, message_id, delivery_key, attempts, \
+        "select id, coalesce(digest, listed_on) as told_by, subject_kind, subject, step, address, follows, state, message_id, delivery_key, attempts, \
                 state <> 'sent' or not changeable or wanted is not distinct from shown as is_current \
          from notifications",
     )
@@ -137,7 +142,7 @@ pub async fn all(world: &World, plan: &Plan) -> Result<Report> {
             live.get(row.follows.as_str()).map_or(row.kind.as_str(), |stored| kind_of(stored.wait.kind));
         *report.sent.entry(kind.to_owned()).or_default() += 1;
     }
-    let missing = ["request", "soft", "promise", "departure", "unanswered", "alarm"]
+    let missing = ["request", "soft", "promise", "digest", "departure", "unanswered", "alarm"]
         .into_iter()
         .filter(|kind| !report.sent.contains_key(*kind));
     let missing: Vec<String> = missing.map(|kind| format!("no card of a {kind}")).collect();
@@ -189,6 +194,7 @@ fn delivered(rows: &[Row], messages: &Messages, live: &BTreeMap<&str, &StoredWai
             *known = rung.max(*known);
         }
     }
+    let states: BTreeMap<i64, &str> = rows.iter().map(|row| (row.id, row.state.as_str())).collect();
     let has_ended =
         |row: &Row| live.get(row.follows.as_str()).is_none_or(|stored| stored.wait.outcome.is_some());
     let wrong = |row: &Row| match row.state.as_str() {
@@ -200,6 +206,11 @@ fn delivered(rows: &[Row], messages: &Messages, live: &BTreeMap<&str, &StoredWai
             highest.get(row.follows.as_str()).is_none_or(|highest| *highest <= rung).then_some("by nothing")
         }
         // Nobody knows, and there was reason to doubt: it was tried.
+        "digested" | "listed" => match row.told_by.and_then(|list| states.get(&list)).copied() {
+            Some("sent" | "parked") => None,
+            Some("obsolete") => (!has_ended(row)).then_some("by one that was dropped"),
+            _ => Some("by none"),
+        },
         "parked" => (row.attempts == 0).then_some("and was never tried"),
         "pending" | "sending" | "held" => None,
         _ => Some("although every address takes cards"),

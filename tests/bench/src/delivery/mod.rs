@@ -140,10 +140,13 @@ async fn play(world: &Arc<World>, plan: &Plan, seed: u64) -> Result<()> {
 /// Feishu is away while hours pass; just before, answers of calls that it took get lost.
 async fn outage(world: Arc<World>, leap: Duration) -> Result<()> {
     world.moment(leap.saturating_sub(LEAP_GUARD + ANSWERS_LOST)).await;
+    world.forget_orders().await;
     let lost = json!({ "fault": { "kind": "accept_then_drop" }, "route": "send", "times": 100_000 });
     world.order(&lost).await;
     world.moment(leap.saturating_sub(LEAP_GUARD)).await;
     world.cut(true)?;
+    // Nor is one taken hours after it was made.
+    world.control("release", &json!({})).await?;
     world.moment(leap + LEAP_GUARD).await;
     world.forget_orders().await;
     world.cut(false)
