@@ -85,16 +85,24 @@ fn waiting_title(facts: &CardFacts) -> String {
         CardKind::Promised { due: None } => wording::in_room(wording::PROMISED, &room),
         CardKind::Promised { due: Some(_) } => wording::in_room(wording::PROMISE_DUE, &room),
         CardKind::Overdue if facts.unverified => wording::in_room(wording::TO_VERIFY, &room),
-        CardKind::Overdue => return filled(&facts.templates.title, facts).iter().map(text_of).collect(),
+        CardKind::Overdue => {
+            let filled = filled(&facts.templates.title, facts);
+            return instead_of_owner(facts) + &filled.iter().map(text_of).collect::<String>();
+        }
     };
     // A time that was named says more than how long ago the promise was made.
     let how_long = match facts.kind {
         CardKind::Promised { due: Some(_) } => None,
         _ => Some(facts.threshold),
     };
-    let instead = facts.owner.as_ref().filter(|_| facts.private && facts.state.deputy().is_some());
-    let instead = instead.map(|owner| wording::instead_of(&name(&owner.name))).unwrap_or_default();
-    format!("{}{instead}{what}", wording::level(&severity_in_words(facts.level), how_long))
+    let level = wording::level(&severity_in_words(facts.level), how_long);
+    format!("{level}{}{what}", instead_of_owner(facts))
+}
+
+/// For whom its reader stands in; nothing if they own the room.
+fn instead_of_owner(facts: &CardFacts) -> String {
+    let owner = facts.owner.as_ref().filter(|_| facts.private && facts.state.deputy().is_some());
+    owner.map(|owner| wording::instead_of(&name(&owner.name))).unwrap_or_default()
 }
 
 /// How it ended, or that it went on; nothing while it simply waits.
