@@ -25,6 +25,8 @@ pub enum SubjectKind {
     FollowUps,
     /// Who waits for an owner at the opening (开工汇总).
     Opening,
+    /// Which rooms await a manager's approval.
+    Approvals,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -42,6 +44,8 @@ pub enum Subject {
     FollowUps(StaffName),
     /// The list of who waits for this owner at the opening.
     Opening(StaffName),
+    /// The list of rooms that await approval.
+    Approvals,
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -58,6 +62,8 @@ const UNANSWERED: &str = "list:unanswered";
 const FOLLOW_UPS: &str = "list:follow_ups:";
 /// What stands before the owner whose opening a list is of.
 const OPENING: &str = "list:opening:";
+/// What stands for the list of rooms that await approval.
+const APPROVALS: &str = "list:approvals";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -70,6 +76,7 @@ impl Subject {
             Self::Unanswered => SubjectKind::Unanswered,
             Self::FollowUps(_) => SubjectKind::FollowUps,
             Self::Opening(_) => SubjectKind::Opening,
+            Self::Approvals => SubjectKind::Approvals,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -82,6 +89,7 @@ impl Subject {
             SubjectKind::Unanswered => (text == UNANSWERED).then_some(Self::Unanswered),
             SubjectKind::FollowUps => owner(text, FOLLOW_UPS).map(Self::FollowUps),
             SubjectKind::Opening => owner(text, OPENING).map(Self::Opening),
+            SubjectKind::Approvals => (text == APPROVALS).then_some(Self::Approvals),
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -98,6 +106,7 @@ impl Subject {
             | Self::Unanswered
             | Self::FollowUps(_)
             | Self::Opening(_)
+            | Self::Approvals
             | Self::Alarm { .. } => None,
         }
     }
@@ -117,6 +126,7 @@ impl fmt::Display for Subject {
             Self::Unanswered => f.write_str(UNANSWERED),
             Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
             Self::Opening(owner) => write!(f, "{OPENING}{owner}"),
+            Self::Approvals => f.write_str(APPROVALS),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -152,9 +162,10 @@ impl Step {
                 None => text.parse().ok().map(Self::Rung),
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
-            SubjectKind::Unanswered | SubjectKind::FollowUps | SubjectKind::Opening => {
-                day(text).map(Self::Day)
-            }
+            SubjectKind::Unanswered
+            | SubjectKind::FollowUps
+            | SubjectKind::Opening
+            | SubjectKind::Approvals => day(text).map(Self::Day),
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -194,6 +205,7 @@ mod tests {
             (Subject::Unanswered, "unanswered", "list:unanswered"),
             (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
             (Subject::Opening(StaffName("甲".into())), "opening", "list:opening:甲"),
+            (Subject::Approvals, "approvals", "list:approvals"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -213,6 +225,7 @@ mod tests {
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
             (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
             (SubjectKind::Opening, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Approvals, Step::Day(day), "2026-11-23"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

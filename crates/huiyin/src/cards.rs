@@ -89,6 +89,7 @@ fn of_no_room(card: &Listed) -> String {
     match kind.and_then(|kind| Subject::parse(kind, &card.subject)) {
         Some(Subject::Alarm { key, .. }) => wording::alarm(&key),
         Some(Subject::FollowUps(owner)) => wording::follow_ups(owner.as_str()),
+        Some(Subject::Approvals) => wording::APPROVALS.to_owned(),
         Some(Subject::Opening(owner)) => wording::opening(owner.as_str()),
         _ => wording::UNANSWERED.to_owned(),
     }

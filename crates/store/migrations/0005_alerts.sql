@@ -63,7 +63,7 @@ create table notifications (
     -- Its identity: what it is about, which step of that, and whom it reaches where. `subject` is the wait that it was made
     -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list. `step` is the rung
     -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
-    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'follow_ups', 'opening',
+    subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'follow_ups', 'opening', 'approvals',
                                                                    'alarm')),
     subject           text        not null,
     step              text        not null,

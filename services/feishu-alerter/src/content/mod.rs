@@ -1,6 +1,7 @@
 //! What a notification says: a room, a list, or something that is wrong with Huiyin itself. Sending and changing are the
 //! same for all of them, and how it looks is the channel's.
 
+pub mod approvals;
 pub mod card;
 mod day_list;
 pub mod follow_ups;
@@ -20,6 +21,7 @@ use store::alerts::notifications::Notification;
 use store::alerts::sending::HeldFor;
 use store::sqlx::PgConnection;
 
+use self::approvals::ApprovalList;
 use self::card::{Card, CardState};
 use self::day_list::DayList;
 use self::follow_ups::FollowUpList;
@@ -42,6 +44,8 @@ pub enum Content {
     FollowUps(FollowUpList),
     /// Who waits for somebody at the opening.
     Opening(OpeningList),
+    /// Which rooms await approval.
+    Approvals(ApprovalList),
 }
 
 /// What a card is rendered by, besides its content.
@@ -86,6 +90,9 @@ impl Content {
                 };
                 Some(Self::Opening(OpeningList::read(connection, of, owner, rules, now).await?))
             }
+            notification::Subject::Approvals => {
+                Some(Self::Approvals(ApprovalList::read(connection, notification.step, rules, now).await?))
+            }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
                 subject.map(|subject| Self::Room(Box::new(subject)))
@@ -100,6 +107,7 @@ impl Content {
             Self::Unanswered(day) => !day.list.named.is_empty() && day.is_of_today,
             Self::FollowUps(list) => list.is_wanted(),
             Self::Opening(list) => list.is_wanted(),
+            Self::Approvals(list) => list.is_wanted(),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -137,7 +145,7 @@ impl Content {
         now: Timestamp,
     ) -> Result<Value, Failure> {
         match self {
-            Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
+            Self::Alarm | Self::Unanswered(_) | Self::Approvals(_) => Ok(notification.wanted.clone()),
             Self::FollowUps(list) => as_json(&list.state()),
             Self::Opening(list) => as_json(&list.state()),
             Self::Room(subject) => {
@@ -152,7 +160,11 @@ impl Content {
     /// The last entry of the room, which the reader of the card sees.
     pub fn seen_up_to(&self) -> Option<&str> {
         match self {
-            Self::Alarm | Self::Unanswered(_) | Self::FollowUps(_) | Self::Opening(_) => None,
+            Self::Alarm
+            | Self::Unanswered(_)
+            | Self::FollowUps(_)
+            | Self::Opening(_)
+            | Self::Approvals(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -196,6 +208,7 @@ impl Content {
             Self::Opening(list) => {
                 Some(card::opening(list.owner.as_str(), &list.waits, notification.severity, rules))
             }
+            Self::Approvals(list) => Some(card::approvals(&list.pending, notification.severity, rules, now)),
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

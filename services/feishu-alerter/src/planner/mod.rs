@@ -1,6 +1,7 @@
 //! Planning: a wake-up or a second that passed → take in what changed → make the cards that are due.
 
 mod alert_context;
+mod approvals;
 mod climb;
 mod decide;
 mod departure;
@@ -19,6 +20,7 @@ use store::alerts::{schedule, sending};
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
+use self::approvals::Approvals;
 use self::decide::Decider;
 use self::follow_ups::FollowUps;
 use self::observe::observe;
@@ -66,6 +68,7 @@ struct Planner {
     openings: Openings,
     mornings: Mornings,
     follow_ups: FollowUps,
+    approvals: Approvals,
     /// Every room with a wait was looked at since the start.
     known: bool,
 }
@@ -88,6 +91,7 @@ pub async fn run(
         openings: Openings::default(),
         mornings: Mornings::default(),
         follow_ups: FollowUps::default(),
+        approvals: Approvals::default(),
         known: false,
     };
     while !shutdown.requested() {
@@ -128,6 +132,7 @@ impl Planner {
             self.openings.run(&self.ctx, &self.rules).await?;
             self.mornings.run(&self.ctx, &self.rules).await?;
             self.follow_ups.run(&self.ctx, &self.rules).await?;
+            self.approvals.run(&self.ctx, &self.rules).await?;
         }
         Ok(())
     }

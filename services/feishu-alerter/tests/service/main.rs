@@ -1,6 +1,7 @@
 //! `feishu-alerter` as a whole: a real Postgres, a real `nats-server`, the real `room-state`, and a fake Feishu.
 
 mod actions;
+mod approvals;
 mod closing;
 mod crashes;
 mod follow_ups;

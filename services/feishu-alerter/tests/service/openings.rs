@@ -97,7 +97,8 @@ async fn whoever_wrote_at_night_stands_on_one_list_at_the_opening() -> Result<()
     assert_eq!(list.title, "☀️ 开工汇总 · 王小售：2 位客户在等");
     let place = |words: &str| list.text.find(words);
     assert!(place("示例公司-r2") < place("示例公司-r1"), "by priority: {}", list.text);
-    for words in ["20&#58;00 起等待", "20&#58;01 起等待", "陈小样", "谈到价格、合同或付款 +30"] {
+    for words in ["20&#58;00 起等待", "20&#58;01 起等待", "陈小样", "谈到价格、合同或付款 +30"]
+    {
         assert!(list.text.contains(words), "{words} in {}", list.text);
     }
     for words in ["示例公司-r3", "示例公司-r4", "什么时候"] {
@@ -109,7 +110,10 @@ async fn whoever_wrote_at_night_stands_on_one_list_at_the_opening() -> Result<()
     let other = scene.alerter().await?;
     scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
     let less = scene.until_list_says(TO_WANG, "✅ 示例公司-r1：已回复 · 王小售").await?;
-    assert_eq!((less.title.as_str(), &less.message_id), ("☀️ 开工汇总 · 王小售：1 位客户在等", &list.message_id));
+    assert_eq!(
+        (less.title.as_str(), &less.message_id),
+        ("☀️ 开工汇总 · 王小售：1 位客户在等", &list.message_id)
+    );
     scene.advance(5);
     testkit::until("the first rung of r2", || async {
         Ok(scene.cards(TO_WANG).await?.last().is_some_and(|card| card.colour == "turquoise"))
@@ -241,7 +245,10 @@ async fn killed_while_it_is_sent_the_list_of_an_opening_is_there_once() -> Resul
     let alerter = scene.alerter().await?;
     scene.advance(2);
     scene
-        .until_count("select count(*) from notifications where subject_kind = 'opening' and state = 'sent'", 1)
+        .until_count(
+            "select count(*) from notifications where subject_kind = 'opening' and state = 'sent'",
+            1,
+        )
         .await?;
     assert_eq!(scene.opening_lists(TO_WANG).await?.len(), 1);
     scene.stop(alerter).await
