@@ -117,7 +117,7 @@ async fn the_ladder_is_climbed(play: &mut Play) -> Result<()> {
 async fn a_wait_is_one_card_in_a_chat(play: &mut Play) -> Result<()> {
     play.card("周例安", ".card.closed", "已升级").await?;
     let one = "document.querySelectorAll('.stream .card:not(.closed)').length === 1 \
-               && document.querySelectorAll('.stream .card button').length === 2 \
+               && document.querySelectorAll('.stream .card button').length === 3 \
                && document.querySelectorAll('.stream .card select').length === 4";
     play.browser.until("one card is left that can be pressed", one).await?;
     play.browser.picture("3-one-card").await

@@ -44,6 +44,7 @@ fn generated() -> Value {
         ("/$defs/Feishu/properties/listen", LISTEN),
         ("/$defs/Feishu/properties/unanswered_at", TIME),
         ("/$defs/Feishu/properties/follow_ups_at", TIME),
+        ("/$defs/Rules/properties/approvals_at", TIME),
         ("/properties/health_listen", LISTEN),
         ("/$defs/Http/properties/trusted_proxies/items", ADDRESS),
         ("/$defs/Rules/properties/time_zone", ZONE),

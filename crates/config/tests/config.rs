@@ -137,6 +137,11 @@ const FORM: &[(&str, &str, &str)] = &[
         "feishu.unanswered_at: found \"9 am\", expected a time of the day like \"09:00\"",
     ),
     (
+        "/rules/approvals_at",
+        r#""5 pm""#,
+        "rules.approvals_at: found \"5 pm\", expected a time of the day like \"09:00\"",
+    ),
+    (
         "/feishu/follow_ups_at",
         r#""25:00""#,
         "feishu.follow_ups_at: found \"25:00\", expected a time of the day like \"09:00\"",

@@ -27,6 +27,8 @@ pub enum SubjectKind {
     FollowUps,
     /// Who waits for an owner at the opening (开工汇总).
     Opening,
+    /// Which rooms await a manager's approval.
+    Approvals,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -46,6 +48,8 @@ pub enum Subject {
     FollowUps(StaffName),
     /// The list of who waits for this owner at the opening.
     Opening(StaffName),
+    /// The list of rooms that await approval.
+    Approvals,
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -64,6 +68,8 @@ const DIGEST: &str = "digest:";
 const FOLLOW_UPS: &str = "list:follow_ups:";
 /// What stands before the owner whose opening a list is of.
 const OPENING: &str = "list:opening:";
+/// What stands for the list of rooms that await approval.
+const APPROVALS: &str = "list:approvals";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -77,6 +83,7 @@ impl Subject {
             Self::Digest(_) => SubjectKind::Digest,
             Self::FollowUps(_) => SubjectKind::FollowUps,
             Self::Opening(_) => SubjectKind::Opening,
+            Self::Approvals => SubjectKind::Approvals,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -92,6 +99,7 @@ impl Subject {
             }
             SubjectKind::FollowUps => owner(text, FOLLOW_UPS).map(Self::FollowUps),
             SubjectKind::Opening => owner(text, OPENING).map(Self::Opening),
+            SubjectKind::Approvals => (text == APPROVALS).then_some(Self::Approvals),
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -109,6 +117,7 @@ impl Subject {
             | Self::Digest(_)
             | Self::FollowUps(_)
             | Self::Opening(_)
+            | Self::Approvals
             | Self::Alarm { .. } => None,
         }
     }
@@ -129,6 +138,7 @@ impl fmt::Display for Subject {
             Self::Digest(person) => write!(f, "{DIGEST}{person}"),
             Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
             Self::Opening(owner) => write!(f, "{OPENING}{owner}"),
+            Self::Approvals => f.write_str(APPROVALS),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -169,7 +179,9 @@ impl Step {
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
             SubjectKind::Digest => moment(text).map(Self::At),
             SubjectKind::Unanswered => day(text).map(Self::Day).or_else(|| moment(text).map(Self::At)),
-            SubjectKind::FollowUps | SubjectKind::Opening => day(text).map(Self::Day),
+            SubjectKind::FollowUps | SubjectKind::Opening | SubjectKind::Approvals => {
+                day(text).map(Self::Day)
+            }
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -211,6 +223,7 @@ mod tests {
             (Subject::Digest(StaffName("王小售".into())), "digest", "digest:王小售"),
             (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
             (Subject::Opening(StaffName("甲".into())), "opening", "list:opening:甲"),
+            (Subject::Approvals, "approvals", "list:approvals"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -232,6 +245,7 @@ mod tests {
             (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
             (SubjectKind::Opening, Step::Day(day), "2026-11-23"),
             (SubjectKind::Unanswered, Step::At(raised_at), "1795052800123"),
+            (SubjectKind::Approvals, Step::Day(day), "2026-11-23"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

@@ -25,7 +25,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Timestamp;
 use crate::address::Addresses;
-use crate::calendar::{Calendar, HolidayYear, Holidays};
+use crate::calendar::{Calendar, HolidayYear, Holidays, TimeOfDay};
 use crate::id::{PersonKey, StaffName};
 use crate::priority::{PriorityRule, shipped_priority};
 use crate::span::Span;
@@ -95,6 +95,10 @@ pub struct Rules {
     /// After how many working days of silence an owner is told to follow up, rising; an empty list: never.
     #[serde(default = "shipped_follow_up_after", skip_serializing_if = "is_shipped_follow_up_after")]
     pub follow_up_after: Vec<u32>,
+    /// When, on a working day, managers get the list of the rooms that await approval to go into after-sales.
+    #[serde(default = "half_past_five", skip_serializing_if = "is_half_past_five")]
+    #[schemars(with = "String")]
+    pub approvals_at: TimeOfDay,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
@@ -116,6 +120,15 @@ impl<'de> Deserialize<'de> for Rules {
 
 fn is_shipped(auto_replies: &[String]) -> bool {
     auto_replies == shipped_auto_replies()
+}
+
+const fn half_past_five() -> TimeOfDay {
+    TimeOfDay::HALF_PAST_FIVE
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_half_past_five(at: &TimeOfDay) -> bool {
+    *at == half_past_five()
 }
 
 fn shipped_follow_up_after() -> Vec<u32> {

@@ -91,6 +91,7 @@ fn of_no_room(card: &Listed) -> String {
         Some(Subject::Alarm { key, .. }) => wording::alarm(&key),
         Some(Subject::FollowUps(owner)) => wording::follow_ups(owner.as_str()),
         Some(Subject::Digest(_)) => wording::DIGEST.to_owned(),
+        Some(Subject::Approvals) => wording::APPROVALS.to_owned(),
         Some(Subject::Opening(owner)) => wording::opening(owner.as_str()),
         _ => wording::UNANSWERED.to_owned(),
     }

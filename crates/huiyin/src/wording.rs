@@ -106,6 +106,9 @@ pub(crate) fn follow_ups(owner: &str) -> String {
     format!("静默清单 {owner}")
 }
 
+/// In the place of a room: the list of rooms that await approval.
+pub(crate) const APPROVALS: &str = "待核准清单";
+
 /// In the place of a room: the list of somebody's opening.
 pub(crate) fn opening(owner: &str) -> String {
     format!("开工汇总 {owner}")

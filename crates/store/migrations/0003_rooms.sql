@@ -144,5 +144,5 @@ grant select, insert, delete on timeline_awaited to room_state;
 grant delete on timeline to room_state;
 grant select on rooms, waits, commands to vika_sync;
 grant select on rooms to vika_reconcile;
-grant select on rooms, waits, fold_progress to feishu_alerter;
+grant select on rooms, waits, commands, fold_progress to feishu_alerter;
 grant select on rooms, timeline, timeline_awaited, waits, commands, fold_progress to reader;

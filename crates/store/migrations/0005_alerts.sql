@@ -64,7 +64,7 @@ create table notifications (
     -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list; `digest:PERSON`. `step` is the rung
     -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
     subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'digest', 'follow_ups',
-                                                                   'opening', 'alarm')),
+                                                                   'opening', 'approvals', 'alarm')),
     subject           text        not null,
     step              text        not null,
     channel           text        not null,

@@ -70,7 +70,7 @@ const OWNERS: &[Owner] = &[
     owner("timeline", RoomState, ALL_ROWS, &[Reader]),
     owner("timeline_awaited", RoomState, &[Select, Insert, Delete], &[Reader]),
     owner("waits", RoomState, NEVER_DELETED, &[VikaSync, FeishuAlerter, Reader]),
-    owner("commands", RoomState, NEVER_DELETED, &[VikaSync, Reader]),
+    owner("commands", RoomState, NEVER_DELETED, &[VikaSync, FeishuAlerter, Reader]),
     owner("fold_progress", RoomState, NEVER_DELETED, &[FeishuAlerter, Reader]),
     owner("vika_sync_*", VikaSync, ALL_ROWS, &[VikaReconcile, Reader]),
     owner("vika_reconcile_*", VikaReconcile, ALL_ROWS, &[VikaSync, Reader]),

@@ -356,6 +356,28 @@ pub fn opening_note() -> String {
         .to_owned()
 }
 
+/// "📝 2 个群等待核准进入售后阶段"
+pub fn approvals_title(count: usize) -> String {
+    format!("📝 {count} 个群等待核准进入售后阶段")
+}
+
+/// "• 产品交流群：小林 → 小周（小林 11-20 10:42 提出）", names already made safe.
+pub fn approval_line(room: &str, from: &str, to: &str, by: &str, at: &str) -> String {
+    format!("• {room}：{from} → {to}（{by} {at} 提出）")
+}
+
+/// "另有 5 个群，未列出"
+pub fn and_more_rooms(count: usize) -> String {
+    format!("另有 {count} 个群，未列出")
+}
+
+/// What the list of pending approvals is, and until when it counts.
+pub fn approvals_note(at: &str) -> String {
+    format!(
+        "截至 {at}。同意，就在「群聊总表」的「待核准列表」里勾「核准进入售后阶段」；不同意，就把「负责人」「群聊阶段」改回去。"
+    )
+}
+
 /// "不用回复 · 小林"
 pub fn cancelled_by(who: &str) -> String {
     format!("不用回复 · {who}")

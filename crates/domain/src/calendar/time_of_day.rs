@@ -23,16 +23,21 @@ impl TimeOfDay {
     pub const MIDNIGHT: Self = Self(NaiveTime::MIN);
 
     /// Nine in the morning.
-    pub const NINE: Self = Self(match NaiveTime::from_hms_opt(9, 0, 0) {
-        Some(nine) => nine,
-        None => NaiveTime::MIN,
-    });
+    pub const NINE: Self = Self::at(9, 0);
 
     /// Half past nine in the morning.
-    pub const HALF_PAST_NINE: Self = Self(match NaiveTime::from_hms_opt(9, 30, 0) {
-        Some(half_past_nine) => half_past_nine,
-        None => NaiveTime::MIN,
-    });
+    pub const HALF_PAST_NINE: Self = Self::at(9, 30);
+
+    /// Half past five in the afternoon.
+    pub const HALF_PAST_FIVE: Self = Self::at(17, 30);
+
+    /// A time that exists.
+    const fn at(hour: u32, minute: u32) -> Self {
+        Self(match NaiveTime::from_hms_opt(hour, minute, 0) {
+            Some(time) => time,
+            None => NaiveTime::MIN,
+        })
+    }
 
     /// This time of a day; where clocks are put forward over it, that moment does not exist, and an hour later does.
     pub fn on(self, day: NaiveDate, zone: Tz) -> Option<Timestamp> {
@@ -80,6 +85,7 @@ mod tests {
         assert_eq!("09:00".parse(), Ok(TimeOfDay::NINE));
         assert_eq!(TimeOfDay::NINE.to_string(), "09:00");
         assert_eq!(TimeOfDay::HALF_PAST_NINE.to_string(), "09:30");
+        assert_eq!(TimeOfDay::HALF_PAST_FIVE.to_string(), "17:30");
         for text in ["", "9:00", "24:00", "09:60", "09:00:00", "九点", "0900", "-1:00"] {
             assert!(text.parse::<TimeOfDay>().is_err(), "{text}");
         }

@@ -3,6 +3,7 @@
 
 pub mod actions;
 pub mod alarms;
+pub mod approvals;
 pub mod changes;
 pub mod claims;
 pub mod digest;

@@ -1,6 +1,7 @@
 //! What a notification says: a room, a list, or something that is wrong with Huiyin itself. Sending and changing are the
 //! same for all of them, and how it looks is the channel's.
 
+pub mod approvals;
 pub mod card;
 pub mod digest;
 pub mod follow_ups;
@@ -21,6 +22,7 @@ use store::alerts::held::HeldFor;
 use store::alerts::notifications::Notification;
 use store::sqlx::PgConnection;
 
+use self::approvals::ApprovalList;
 use self::card::{Card, CardState};
 use self::digest::Digest;
 use self::follow_ups::FollowUpList;
@@ -47,6 +49,8 @@ pub enum Content {
     FollowUps(FollowUpList),
     /// Who waits for somebody at the opening.
     Opening(OpeningList),
+    /// Which rooms await approval.
+    Approvals(ApprovalList),
 }
 
 /// What a card is rendered by, besides its content.
@@ -103,6 +107,9 @@ impl Content {
                 };
                 Some(Self::Opening(OpeningList::read(connection, of, owner, rules, now).await?))
             }
+            notification::Subject::Approvals => {
+                Some(Self::Approvals(ApprovalList::read(connection, notification.step, rules, now).await?))
+            }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
                 subject.map(|subject| Self::Room(Box::new(subject)))
@@ -118,6 +125,7 @@ impl Content {
             Self::Digest(digest) => !digest.0.is_empty(),
             Self::FollowUps(list) => list.is_wanted(),
             Self::Opening(list) => list.is_wanted(),
+            Self::Approvals(list) => list.is_wanted(),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -162,7 +170,7 @@ impl Content {
         now: Timestamp,
     ) -> Result<Value, Failure> {
         match self {
-            Self::Alarm | Self::Unanswered(_) => Ok(notification.wanted.clone()),
+            Self::Alarm | Self::Unanswered(_) | Self::Approvals(_) => Ok(notification.wanted.clone()),
             Self::Digest(digest) => Ok(digest.shown()),
             Self::FollowUps(list) => as_json(&list.state()),
             Self::Opening(list) => as_json(&list.state()),
@@ -178,9 +186,12 @@ impl Content {
     /// The last entry of the room, which the reader of the card sees.
     pub fn seen_up_to(&self) -> Option<&str> {
         match self {
-            Self::Alarm | Self::Unanswered(_) | Self::Digest(_) | Self::FollowUps(_) | Self::Opening(_) => {
-                None
-            }
+            Self::Alarm
+            | Self::Unanswered(_)
+            | Self::Digest(_)
+            | Self::FollowUps(_)
+            | Self::Opening(_)
+            | Self::Approvals(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -221,6 +232,7 @@ impl Content {
             Self::Opening(list) => {
                 Some(card::opening(list.owner.as_str(), &list.waits, notification.severity, rules))
             }
+            Self::Approvals(list) => Some(card::approvals(&list.pending, notification.severity, rules, now)),
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use domain::Timestamp;
+use domain::calendar::TimeOfDay;
 use domain::golive::Phase;
 use domain::ladder::{SkipReason, WaitView, steps};
 use domain::rules::{Deadlines, RoomView, Rules, RulesHistory, Stage};
@@ -50,6 +52,20 @@ impl AlertContext {
     /// People's addresses by them.
     pub fn book<'a>(&'a self, feishu: &'a Feishu) -> AddressBook<'a> {
         AddressBook::new(self.rules(), feishu, &self.availability)
+    }
+
+    /// The day, if anybody works on it, and a time of it, once that has come.
+    pub fn of_day(&self, time: TimeOfDay) -> Option<(NaiveDate, Timestamp)> {
+        let rules = self.rules();
+        let day = rules.day_of(self.now);
+        let at = time.on(day, rules.time_zone)?;
+        (rules.is_working_day(day) && self.now >= at).then_some((day, at))
+    }
+
+    /// Whether a list of a moment is made: what came before go-live is over, and what was to come in a rehearsal does not
+    /// come.
+    pub fn is_told(&self, at: Timestamp) -> bool {
+        self.phase.live && self.phase.since.is_none_or(|since| at >= since)
     }
 
     pub fn version(&self) -> i64 {

@@ -51,13 +51,11 @@ impl FollowUps {
         let context = AlertContext::read(&mut tx, rules, now).await?;
         let feishu = &ctx.config.feishu;
         let (rules, book) = (context.rules(), context.book(feishu));
-        let day = rules.day_of(now);
-        let at = feishu.follow_ups_at.on(day, rules.time_zone).filter(|at| now >= *at);
-        let (Some(at), true) = (at.filter(|_| self.last != Some(day)), rules.is_working_day(day)) else {
+        let Some((day, at)) = context.of_day(feishu.follow_ups_at) else { return Ok(()) };
+        if self.last == Some(day) {
             return Ok(());
-        };
-        // What came before go-live is over; what was to come in a rehearsal does not come.
-        if context.phase.live && context.phase.since.is_none_or(|since| at >= since) {
+        }
+        if context.is_told(at) {
             for (owner, mut silent) in due(&mut tx, rules, at, now).await? {
                 silent.sort_by_cached_key(|(room, _)| (Reverse(points(room, rules, now)), room.silent_since));
                 silent.truncate(MOST);

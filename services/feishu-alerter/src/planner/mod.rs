@@ -1,6 +1,7 @@
 //! Planning: a wake-up or a second that passed → take in what changed → make the cards that are due.
 
 mod alert_context;
+mod approvals;
 mod climb;
 mod decide;
 mod departure;
@@ -22,6 +23,7 @@ use store::alerts::schedule;
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
+use self::approvals::Approvals;
 use self::decide::Decider;
 use self::follow_ups::FollowUps;
 use self::observe::observe;
@@ -72,6 +74,7 @@ struct Planner {
     lists: Lists,
     releases: Releases,
     follow_ups: FollowUps,
+    approvals: Approvals,
     /// Every room with a wait was looked at since the start; the absences of then, since whoever is away is not told.
     known: Option<(i64, i64)>,
 }
@@ -95,6 +98,7 @@ pub async fn run(
         lists: Lists::default(),
         releases: Releases::default(),
         follow_ups: FollowUps::default(),
+        approvals: Approvals::default(),
         known: None,
     };
     while !shutdown.requested() {
@@ -150,6 +154,7 @@ impl Planner {
             self.openings.run(&self.ctx, &self.rules).await?;
             self.lists.run(&self.ctx, &self.rules).await?;
             self.follow_ups.run(&self.ctx, &self.rules).await?;
+            self.approvals.run(&self.ctx, &self.rules).await?;
         }
         Ok(schedule::next_due(&mut *self.ctx.db.acquire().await?).await?)
     }

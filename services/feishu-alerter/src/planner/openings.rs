@@ -56,8 +56,7 @@ impl Openings {
         for (stage, last) in STAGES.into_iter().zip(&mut last) {
             let opening = told_of(context.rules().calendar(stage), day, now);
             let Some(opening) = opening.filter(|_| *last != Some(day)) else { continue };
-            // What came before go-live is over; what was to come in a rehearsal does not come.
-            if context.phase.live && context.phase.since.is_none_or(|since| opening >= since) {
+            if context.is_told(opening) {
                 make(ctx, &mut tx, &context, stage, (day, opening)).await?;
             }
             *last = Some(day);

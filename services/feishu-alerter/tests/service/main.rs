@@ -2,6 +2,7 @@
 
 mod absence;
 mod actions;
+mod approvals;
 mod audiences;
 mod closing;
 mod crashes;

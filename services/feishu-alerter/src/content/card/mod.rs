@@ -4,6 +4,7 @@
 //! It must not compute anything that moves. The waiting time is the rung's threshold and everything else is
 //! absolute, so that a card frozen for a retry is still true. Nothing here reads a clock or knows a channel.
 
+mod approvals;
 mod digest;
 mod facts;
 mod follow_ups;
@@ -13,6 +14,7 @@ mod model;
 mod opening;
 mod room;
 
+pub use approvals::{Pending, approvals};
 pub use digest::{DigestLine, digest};
 pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner, Said};
 pub use follow_ups::{FollowUpState, Silence, SilentRoom, follow_ups};
