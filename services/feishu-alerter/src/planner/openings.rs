@@ -86,8 +86,8 @@ async fn make(
     let candidates = Candidates { asked: &asked, held: &held, opening, day };
     let book = context.book(&ctx.config.feishu);
     for entry in rules.roster.iter().filter(|entry| entry.team.stage() == Some(stage)) {
-        // Whoever is not reached by themselves has no list.
-        let Some(to) = book.own(&entry.name) else { continue };
+        // Whoever is not reached by themselves has no list; that of somebody who is away is their deputy's.
+        let Some(to) = book.stand_in(&entry.name).and_then(|reader| book.own(reader)) else { continue };
         one(connection, entry, &to, &candidates, now).await?;
     }
     Ok(())

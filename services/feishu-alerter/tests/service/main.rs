@@ -6,6 +6,7 @@ mod approvals;
 mod audiences;
 mod closing;
 mod crashes;
+mod days;
 mod focus;
 mod follow_ups;
 mod freshness;
