@@ -177,9 +177,11 @@ impl FoldState {
         Some((requests.next()?, requests.collect()))
     }
 
-    /// Of several customers who wait for a reply: who asked last before this one.
+    /// Of several customers who wait for a reply: who asked last before this one, and is alerted about at all.
     pub fn request_before(&self, wait: &Wait) -> Option<&Wait> {
-        let older = |open: &&Wait| open.kind == WaitKind::Request && open.opened < wait.opened;
+        let older = |open: &&Wait| {
+            open.kind == WaitKind::Request && open.alarm_since.is_some() && open.opened < wait.opened
+        };
         self.open.iter().rev().find(older).filter(|_| wait.kind == WaitKind::Request)
     }
 

@@ -546,6 +546,9 @@ fn of_several_who_wait_the_reason_names_the_others() {
     let [lin, chen] = &*folded.state.open else { panic!("two wait") };
     assert_eq!((folded.state.request_before(lin), folded.state.request_before(chen)), (None, Some(lin)));
     assert_eq!((folded.state.beside(lin), folded.state.beside(chen)), (1, 1));
+    let mut imported = folded.state.clone();
+    imported.open[0].alarm_since = None;
+    assert_eq!(imported.request_before(chen), None, "nobody is alerted about the older one");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号�
 pub(crate) const STATES: [(&str, &str); 12] = [
     ("rehearsed", "将会发送"),
     ("pending", "等待发送"),
-    ("held", "推迟：有人在处理，本人推迟、专注，或等到上班"),
+    ("held", "推迟：有人在处理，本人推迟或专注，一时太多，或等到上班"),
     ("digested", "已并入汇总"),
     ("sending", "正在发送"),
     ("sent", "已发送"),

@@ -149,6 +149,8 @@ create index notifications_changes on notifications (channel, address, id)
     where state = 'sent' and changeable and wanted is distinct from shown;
 create index notifications_held on notifications (held_until) where state = 'held';
 create index notifications_digest on notifications (digest) where digest is not null;
+create index notifications_digests on notifications (channel, address, due_at desc, id desc)
+    where subject_kind = 'digest';
 create index notifications_digest_waits on notifications using gin ((wanted -> 'waits')) where subject_kind = 'digest';
 create index notifications_digested on notifications (room) where digest is not null;
 create index notifications_listed on notifications (listed_on) where listed_on is not null;

@@ -108,6 +108,11 @@ impl<'a> AddressBook<'a> {
             || ladder.audiences().any(|audience| self.of_audience(None, audience).contains(to))
     }
 
+    /// Whether the cards of a ladder go there, be it the owner's address or that of somebody else the ladder is for.
+    pub fn is_read_at(self, owner: Option<&StaffName>, ladder: &Ladder, to: &Address) -> bool {
+        owner.is_some_and(|owner| self.of_owner(owner) == *to) || self.reads_along(ladder, to)
+    }
+
     /// The account by which a member of staff is mentioned.
     pub fn account(self, name: &StaffName) -> Option<OpenId> {
         self.entry(name)?.feishu_account().map(OpenId::new)

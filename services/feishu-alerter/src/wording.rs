@@ -133,7 +133,7 @@ pub const TOAST_ALREADY: &str = "这次等待已经结束，无需处理";
 /// A button of an old card.
 pub const TOAST_UNKNOWN: &str = "这个按钮已失效";
 /// 稍后提醒 was pressed in the chat of somebody else.
-pub const TOAST_NOT_YOURS: &str = "只能推迟自己的提醒";
+pub const TOAST_NOT_YOURS: &str = "这个按钮只能在自己的提醒群里按";
 /// 专注 was ended.
 pub const TOAST_FOCUS_OVER: &str = "已结束专注，攒着的提醒马上发给您";
 /// 我的待回复 was pressed.
@@ -148,7 +148,7 @@ pub const DIGEST_DONE: &str = "✅ 这张汇总已处理完";
 pub const DIGEST_DONE_NOTE: &str = "都已回复，或不用回复；仍在等的，见新的汇总。";
 /// What a digest is.
 pub const DIGEST_NOTE: &str =
-    "发给您的提醒合成了这一张，最急的在前。已经回复或不用回复的，会从这里消失；公共群照常提醒。";
+    "在等您回复的客户，最急的在前。已经回复或不用回复的，会从这里消失；公共群照常提醒。";
 /// 稍后提醒 was pressed too often.
 pub const TOAST_SNOOZED_ENOUGH: &str = "每次等待最多推迟两次，请尽快回复客户";
 /// 稍后提醒 was pressed where no reminder comes within that time.

@@ -123,6 +123,7 @@ impl Stage {
     async fn grow_to(&mut self, open: usize) -> Result<()> {
         let times = open / self.open;
         if times > 1 {
+            self.forget_told().await?;
             let copied = [
                 ("rooms", "room"),
                 ("timeline", "entry,room,pos_entry"),
@@ -136,6 +137,16 @@ impl Stage {
             self.open = open;
         }
         sqlx::query("vacuum (analyze, freeze)").execute(&self.admin).await?;
+        Ok(())
+    }
+
+    /// Nobody was told of any wait yet: a copy of one whose card is due would be due itself.
+    async fn forget_told(&self) -> Result<()> {
+        sqlx::query("delete from notifications where subject_kind <> 'alarm'").execute(&self.admin).await?;
+        sqlx::query("update waits set opened_at = now() - interval '1 hour'").execute(&self.admin).await?;
+        sqlx::query("update alert_schedule set next_due_at = now() + interval '9 hours'")
+            .execute(&self.admin)
+            .await?;
         Ok(())
     }
 

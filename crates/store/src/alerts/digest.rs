@@ -247,9 +247,13 @@ pub async fn of_rooms(
         r#"
         select id, channel, address from notifications
         where created_at >= $2
-              and (id in (select digest from notifications where room = any ($1) and digest is not null)
-                   or subject_kind = 'digest'
-                      and wanted -> 'waits' ?| array(select wait from waits where room = any ($1)))
+              and id in (select digest from notifications where room = any ($1) and digest is not null
+                         union
+                         select id from notifications
+                         where subject_kind = 'digest'
+                               and wanted -> 'waits' ?| array(select wait from waits
+                                                              where room = any ($1)
+                                                                    and (state = 'open' or closed_at >= $2)))
         order by id
         "#,
         rooms,

@@ -57,7 +57,7 @@ pub async fn silent_rooms(
                 where told.room = rooms.room and told.silent_since = rooms.last_active_at
                       and (stopped_at is not null
                            or exists (select from notifications
-                                      where id = told.list and notifications.state not in ('obsolete', 'skipped')
+                                      where id = told.list and notifications.state not in ('obsolete', 'skipped', 'rehearsed', 'failed')
                                             and (notifications.state <> 'pending' or due_at >= $3)))
                ) as told
         from rooms

@@ -26,7 +26,7 @@ impl HeldFor {
     }
 }
 
-/// Lets a card wait until then. It was surely not sent.
+/// Lets a card wait until then. It was surely not sent, and is made anew when its time has come.
 pub async fn hold(
     connection: &mut PgConnection,
     id: i64,
@@ -34,7 +34,13 @@ pub async fn hold(
     until: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update notifications set state = 'held', held_for = $2, held_until = $3 where id = $1",
+        r#"
+        update notifications
+        set state = 'held', held_for = $2, held_until = $3,
+            generation = generation + (payload is not null)::int, payload = null, delivery_key = null, seen_up_to = null,
+            texts_since = null, form = 'full', attempts = 0, failing_since = null
+        where id = $1
+        "#,
         id,
         held_for.as_str(),
         until,
@@ -45,16 +51,21 @@ pub async fn hold(
 }
 
 /// Has everything looked at again that waits to be told with others: whoever it waits for may not be in focus any more.
-pub async fn look_again(connection: &mut PgConnection, now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn look_again(
+    connection: &mut PgConnection,
+    openings_too: bool,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
         update notifications set held_until = $1
         where id in (select id from notifications
-                     where state = 'held' and held_for = 'digest' and held_until > $1
+                     where state = 'held' and (held_for = 'digest' or held_for = 'opening' and $2) and held_until > $1
                      order by id
                      for update)
         "#,
         now,
+        openings_too,
     )
     .execute(connection)
     .await?;

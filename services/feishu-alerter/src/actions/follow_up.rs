@@ -39,7 +39,7 @@ impl Endpoint {
         let book = AddressBook::new(rules, &self.ctx.config.feishu, &availability);
         let presser = Presser::of(&action.operator, &card.to, book);
         let who = &rules.buttons.stop_follow_up;
-        if !rules.is_among(who, presser.staff, Some(owner)) {
+        if !presser.is_among(who, Some(owner), (rules, book)) {
             metrics::counter!("feishu_actions_refused_total").increment(1);
             return Ok((Toast::Error, wording::toast_may_not(who)));
         }

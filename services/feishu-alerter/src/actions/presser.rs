@@ -27,7 +27,7 @@ impl<'r> Presser<'r> {
         Self { account_of, staff: account_of.or(alone_there.map(|entry| &entry.name)) }
     }
 
-    /// What they read if they may not press this. Whoever stands in for the owner may do what the owner may.
+    /// What they read if they may not press this.
     pub fn refusal(
         &self,
         action: ActionKind,
@@ -35,11 +35,20 @@ impl<'r> Presser<'r> {
         (rules, book): (&Rules, AddressBook<'_>),
     ) -> Option<String> {
         let who = who_may(action, rules);
-        let owner = subject.room.state.owner.as_ref();
-        let stand_in = owner.and_then(|owner| book.stand_in(owner));
-        let may = rules.is_among(who, self.staff, owner)
-            || stand_in.is_some() && rules.is_among(who, self.staff, stand_in);
+        let may = self.is_among(who, subject.room.state.owner.as_ref(), (rules, book));
         (!may).then(|| wording::toast_may_not(who))
+    }
+
+    /// Whether they are among these. Whoever stands in for the owner may do what the owner may.
+    pub fn is_among(
+        &self,
+        who: &[Who],
+        owner: Option<&StaffName>,
+        (rules, book): (&Rules, AddressBook<'_>),
+    ) -> bool {
+        let stand_in = owner.and_then(|owner| book.stand_in(owner));
+        rules.is_among(who, self.staff, owner)
+            || stand_in.is_some() && rules.is_among(who, self.staff, stand_in)
     }
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use domain::Timestamp;
 use domain::priority::{Situation, priority};
-use domain::rules::Rules;
+use domain::rules::{RoomView, Rules};
 use serde_json::{Value, json};
 use store::alerts::digest::{self, Member};
 use store::alerts::notifications::Address;
@@ -19,7 +19,7 @@ use crate::address_book::AddressBook;
 pub struct Digest(pub Vec<DigestLine>);
 
 impl Digest {
-    /// Who is on it now: whose room's private cards do not go to its address any more is not.
+    /// Who is on it now: whose cards do not go to its address any more is not.
     pub async fn read(
         connection: &mut PgConnection,
         (digest, to): (i64, &Address),
@@ -27,8 +27,11 @@ impl Digest {
         now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
         let members = digest::members(connection, digest).await?;
-        let is_told_here =
-            |member: &Member| member.state.owner.as_ref().is_some_and(|owner| book.of_owner(owner) == *to);
+        let is_told_here = |member: &Member| {
+            let owner = member.state.owner.as_ref();
+            let room = RoomView { stage: member.state.stage, name: &member.topic, owner };
+            book.is_read_at(owner, rules.ladder(member.kind, room), to)
+        };
         let here = members.into_iter().filter(is_told_here);
         let mut lines: Vec<(u32, DigestLine)> = here.map(|member| line(member, rules, book, now)).collect();
         lines.sort_by_key(|(points, _)| Reverse(*points));

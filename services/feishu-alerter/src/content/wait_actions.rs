@@ -67,7 +67,7 @@ impl WaitActions {
             None => claim.to == *to,
         };
         // Whoever reads along for another reason than owning the room is told as the ladder says.
-        let is_of_owner = owner.and_then(|owner| book.own(owner)).is_some_and(|own| own == *to);
+        let is_of_owner = owner.is_some_and(|owner| book.of_owner(owner) == *to);
         let claimed = self.claim(now).filter(|claim| {
             is_of_owner && !is_of_claimant(claim) && claim.about.as_deref() == owner.map(StaffName::as_str)
         });

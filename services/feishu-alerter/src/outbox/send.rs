@@ -288,7 +288,6 @@ async fn hold(
     // Over at once, unless a digest went out a moment ago: whoever looks at what is over tells it together.
     let heavy = heavy.map(|load| load::next_digest(&load, now));
     let held = match (held, in_focus.max(heavy)) {
-        (Some((HeldFor::Reader, until)), Some(digest)) => Some((HeldFor::Digest, until.max(digest))),
         (None, Some(digest)) => Some((HeldFor::Digest, digest)),
         (held, _) => held,
     };

@@ -8,6 +8,7 @@ use domain::Timestamp;
 use domain::calendar::TimeOfDay;
 use domain::golive::Phase;
 use domain::ladder::{SkipReason, WaitView, steps};
+use domain::opening::TOLD_WITHIN;
 use domain::rules::{Deadlines, RoomView, Rules, RulesHistory, Stage};
 use domain::wait::{Wait, WaitKind};
 use runtime::config::Feishu;
@@ -54,12 +55,13 @@ impl AlertContext {
         AddressBook::new(self.rules(), feishu, &self.availability)
     }
 
-    /// The day, if anybody works on it, and a time of it, once that has come.
+    /// The day, if anybody works on it, and a time of it, once that has come and is not long past.
     pub fn of_day(&self, time: TimeOfDay) -> Option<(NaiveDate, Timestamp)> {
         let rules = self.rules();
         let day = rules.day_of(self.now);
         let at = time.on(day, rules.time_zone)?;
-        (rules.is_working_day(day) && self.now >= at).then_some((day, at))
+        let is_time = self.now >= at && self.now - at < TOLD_WITHIN;
+        (rules.is_working_day(day) && is_time).then_some((day, at))
     }
 
     /// Whether a list of a moment is made: what came before go-live is over, and what was to come in a rehearsal does not

@@ -10,7 +10,8 @@ use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::StaffName;
 use domain::notification::{Step, Subject};
-use domain::rules::{Rules, Severity};
+use domain::opening::closed_until;
+use domain::rules::{RosterEntry, Rules, Severity, Stage};
 use runtime::Context;
 use store::alerts::digest::{self, LastDigest};
 use store::alerts::held::{self, HeldFor, Over};
@@ -44,7 +45,8 @@ impl Releases {
         let history = rules.get(&mut tx).await?;
         let decided_by = (history.version_at(now).version, asked::last(&mut tx).await?);
         if self.decided_by != Some(decided_by) {
-            held::look_again(&mut tx, now).await?;
+            let by_other_rules = self.decided_by.is_none_or(|(version, _)| version != decided_by.0);
+            held::look_again(&mut tx, by_other_rules, now).await?;
         }
         let over = held::lock_over(&mut tx, now).await?;
         let (digestible, others): (Vec<Over>, Vec<Over>) = over.into_iter().partition(|over| over.for_digest);
@@ -88,6 +90,12 @@ impl Together<'_> {
         if let Some(until) = availability.in_focus_until(&whose.name, rules, now) {
             for id in ids {
                 held::hold(connection, id, HeldFor::Digest, until).await?;
+            }
+            return Ok(());
+        }
+        if let Some(until) = opening_of(whose, rules, now) {
+            for id in ids {
+                held::hold(connection, id, HeldFor::Opening, until).await?;
             }
             return Ok(());
         }
@@ -164,9 +172,20 @@ pub async fn refresh(
     let content = Digest::read(connection, (digest, to), by, now).await?;
     digest::want(connection, digest, &content.shown(), now).await?;
     if !content.0.is_empty() {
-        digest::revive(connection, digest, now).await?;
+        let (rules, book) = by;
+        let opening = book.of_chat(to).and_then(|whose| opening_of(whose, rules, now));
+        digest::revive(connection, digest, opening.unwrap_or(now)).await?;
     }
     Ok(())
+}
+
+/// When somebody works again, if they do not now: by the calendar of their stage; whoever works in none, when any stage does.
+fn opening_of(whose: &RosterEntry, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+    let opening = |stage| closed_until(rules.calendar(stage), now);
+    match whose.team.stage() {
+        Some(stage) => opening(stage),
+        None => opening(Stage::PreSales)?.min(opening(Stage::AfterSales)?).into(),
+    }
 }
 
 fn ids(over: &[Over]) -> Vec<i64> {

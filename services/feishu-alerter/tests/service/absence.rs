@@ -143,7 +143,7 @@ async fn whoever_stands_in_may_press_what_the_owner_may() -> Result<()> {
     scene.is_away("李小后", "王小售", 30).await?;
     assert_eq!(scene.choose(&card, "away", "李小后", WANG_ACCOUNT).await?, "李小后 也在休假，请换一位");
     assert_eq!(scene.choose(&card, "away", "王小售", WANG_ACCOUNT).await?, "这个按钮已失效");
-    assert_eq!(scene.choose(&card, "away", "李小后", LI_ACCOUNT).await?, "只能推迟自己的提醒");
+    assert_eq!(scene.choose(&card, "away", "李小后", LI_ACCOUNT).await?, "这个按钮只能在自己的提醒群里按");
     assert_eq!(scene.choose(&card, "back", "", WANG_ACCOUNT).await?, "您没有在休假");
     scene.is_away("李小后", "王小售", 0).await?;
     scene.is_away("王小售", "李小后", 60).await?;

@@ -119,3 +119,22 @@ async fn some_rooms_have_ladders_of_their_own() -> Result<()> {
     assert_eq!((scene.cards(TO_LI).await?.len(), scene.cards(TO_ALL).await?.len()), (1, 0));
     scene.stop(alerter).await
 }
+
+/// Whoever is told of rooms that are not theirs is told of many at once too, and of all of them.
+#[tokio::test]
+async fn a_manager_reads_one_digest_of_many_rooms() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let rungs = [rung(5, "orange", &json!(["manager"]))];
+    scene.set_ladders(&json!({ "pre_sales": { "rungs": rungs } })).await?;
+    let alerter = scene.alerter().await?;
+    for id in ["r1", "r2", "r3", "r4", "r5"] {
+        scene.asks(id, WANG).await?;
+    }
+    scene.advance(6);
+    testkit::until("the manager reads a digest of all five", || async {
+        Ok(scene.cards(TO_MANAGER).await?.iter().any(|card| card.title == "📋 5 位客户在等您回复"))
+    })
+    .await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty());
+    scene.stop(alerter).await
+}

@@ -184,7 +184,7 @@ async fn a_focus_by_command_begins_and_ends_as_one_by_a_press() -> Result<()> {
 #[tokio::test]
 async fn nobody_else_s_focus_is_begun() -> Result<()> {
     let (scene, alerter, card) = waiting().await?;
-    assert_eq!(scene.choose(&card, "focus", "30", MANAGER).await?, "只能推迟自己的提醒");
+    assert_eq!(scene.choose(&card, "focus", "30", MANAGER).await?, "这个按钮只能在自己的提醒群里按");
     assert_eq!(scene.choose(&card, "focus", "31", WANG_ACCOUNT).await?, "这个按钮已失效");
     scene.advance(25);
     let public = scene.until_colours(TO_ALL, &["red", "red"]).await?.remove(0);

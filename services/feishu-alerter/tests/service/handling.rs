@@ -142,8 +142,8 @@ async fn one_s_own_cards_are_put_off_twice() -> Result<()> {
 #[tokio::test]
 async fn nobody_else_s_cards_are_put_off() -> Result<()> {
     let (scene, alerter, card) = waiting().await?;
-    assert_eq!(scene.choose(&card, "snooze", "15", LI_ACCOUNT).await?, "只能推迟自己的提醒");
-    assert_eq!(scene.choose(&card, "snooze", "15", MANAGER).await?, "只能推迟自己的提醒");
+    assert_eq!(scene.choose(&card, "snooze", "15", LI_ACCOUNT).await?, "这个按钮只能在自己的提醒群里按");
+    assert_eq!(scene.choose(&card, "snooze", "15", MANAGER).await?, "这个按钮只能在自己的提醒群里按");
     for made_up in ["600", "-15", "", "十五"] {
         assert_eq!(
             scene.choose(&card, "snooze", made_up, WANG_ACCOUNT).await?,

@@ -4,8 +4,10 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Asia::Shanghai;
 use domain::calendar::{Calendar, TimeOfDay};
+use domain::id::StaffName;
 use feishu_alerter::point;
 use serde_json::json;
+use store::availability::{self, Kind, NewAsked};
 use testkit::Running;
 use testkit::company::{CHEN, LI, Person, WANG, says};
 
@@ -279,5 +281,33 @@ async fn what_stood_on_a_list_that_is_dropped_is_not_lost() -> Result<()> {
     assert!(cards[0].title.contains("客户已应答"), "{}", cards[0].title);
     assert_eq!(colours(&scene.cards(TO_WANG).await?), ["blue"]);
     scene.until_count("select count(*) from notifications where state = 'obsolete'", 1).await?;
+    scene.stop(alerter).await
+}
+
+/// A focus that ends in the evening lets nothing out before the opening.
+#[tokio::test]
+async fn what_waited_for_the_end_of_a_focus_waits_for_the_opening() -> Result<()> {
+    let (scene, alerter) = with_hours().await?;
+    scene.at(1, "17:15").await?;
+    let focus = NewAsked {
+        person: StaffName("王小售".into()),
+        kind: Kind::Focus,
+        deputy: None,
+        by: "王小售".into(),
+        until: day_after(scene.now(), 0, "19:00")?,
+    };
+    availability::ask(&mut *scene.stack.admin.acquire().await?, &focus, scene.now()).await?;
+    for id in ["r1", "r2"] {
+        scene.asks_at(id, WANG, scene.now(), "在吗？").await?;
+    }
+    scene.advance(6);
+    scene
+        .until_count("select count(*) from notifications where state = 'held' and held_for = 'digest'", 2)
+        .await?;
+    scene.at(0, "19:01").await?;
+    scene.until_held_for_opening(2).await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty(), "nothing in the evening");
+    scene.at(1, "09:00").await?;
+    scene.until_list_says(TO_WANG, "2 位客户在等").await?;
     scene.stop(alerter).await
 }

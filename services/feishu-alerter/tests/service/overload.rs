@@ -196,7 +196,7 @@ async fn on_demand_everybody_who_waits_is_named() -> Result<()> {
     scene.until_count("select count(*) from notifications where state = 'sent'", 2).await?;
     scene.ask_in(2..=3).await?;
     scene.until_looked().await?;
-    assert_eq!(scene.choose(&card, "waiting", "", "ou_li").await?, "只能推迟自己的提醒");
+    assert_eq!(scene.choose(&card, "waiting", "", "ou_li").await?, "这个按钮只能在自己的提醒群里按");
     assert_eq!(scene.choose(&card, "waiting", "", "ou_wang").await?, "3 位客户在等您回复，清单马上发给您");
     let first = scene.until_overload(1, 3).await?;
     assert!(first.text.contains("示例公司-r3") && !first.text.contains("示例公司-r9"), "{}", first.text);
