@@ -305,7 +305,8 @@ async fn what_waited_for_the_end_of_a_focus_waits_for_the_opening() -> Result<()
         .until_count("select count(*) from notifications where state = 'held' and held_for = 'digest'", 2)
         .await?;
     scene.at(0, "19:01").await?;
-    scene.until_held_for_opening(2).await?;
+    // Of each the last rung passed, for the owner and for everybody.
+    scene.until_held_for_opening(4).await?;
     assert!(scene.cards(TO_WANG).await?.is_empty(), "nothing in the evening");
     scene.at(1, "09:00").await?;
     scene.until_list_says(TO_WANG, "2 位客户在等").await?;
