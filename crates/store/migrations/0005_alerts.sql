@@ -1,4 +1,4 @@
--- What the alerter knows and has done. Written by `feishu-alerter` alone.
+-- What the alerter knows and has done. Written by `feishu-alerter` alone, but for `availability`.
 
 -- How far it has taken each room in.
 create table alert_rooms (
@@ -61,8 +61,9 @@ create index alert_watch_letters_at on alert_watch_letters (at);
 create table notifications (
     id                bigint generated always as identity primary key,
     -- Its identity: what it is about, which step of that, and whom it reaches where. `subject` is the wait that it was made
-    -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list; `digest:PERSON`. `step` is the rung
-    -- by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was repeated; the day.
+    -- for; the entry that says that our account left; `watch:KEY@RAISED` of an alarm; the name of a list; `digest:PERSON`.
+    -- `step` is the rung by its threshold in working seconds or `owner-DATE`; `left`; the seconds after which an alarm was
+    -- repeated; the day of a list; the moment of a digest, or of a list after a ladder, in milliseconds.
     subject_kind      text        not null check (subject_kind in ('wait', 'departure', 'unanswered', 'digest', 'follow_ups',
                                                                    'opening', 'approvals', 'alarm')),
     subject           text        not null,
