@@ -53,7 +53,7 @@ pub async fn cards(scene: &Scene<'_>) -> Result<(Vec<String>, Tally)> {
     let rows = sqlx::query(
         "select subject, step, address, threshold_seconds, id, follows, state, message_id, changeable, \
                 wanted is not distinct from shown as true_to_wait, \
-                state = 'held' and for_digest \
+                state = 'held' and held_for = 'digest' \
                 or state = 'digested' and exists (select from notifications digest \
                                                   where digest.id = card.digest \
                                                         and digest.state in ('sent', 'parked', 'failed')) \
