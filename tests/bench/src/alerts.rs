@@ -49,8 +49,10 @@ pub async fn measure() -> Result<Value> {
         stage.until_ready().await?;
         if n == 1 {
             report["lateness"] = stage.lateness().await?;
+            eprintln!("· {}", report["lateness"]);
         } else {
             report["tick_ms"][open.to_string()] = json!(stage.tick().await?);
+            eprintln!("· {} ms", report["tick_ms"][open.to_string()]);
         }
         stage.stop_services().await?;
     }

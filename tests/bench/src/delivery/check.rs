@@ -16,7 +16,7 @@ use super::plan::Plan;
 use super::world::World;
 
 /// Problems of one kind that are shown.
-const SHOWN: usize = 4;
+pub const SHOWN: usize = 4;
 /// A wait that was open for so long after a rung was passed has a notification of it: alerters are away for less.
 const GRACE: TimeDelta = TimeDelta::minutes(10);
 

@@ -70,7 +70,9 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
         let began = Instant::now();
         let report = once(arguments, without).await?;
         println!("{} {:.0} s", report.line(without), began.elapsed().as_secs_f64());
-        for problem in &report.problems {
+        // Without a guard what stands twice is enough.
+        let shown = without.map_or(report.problems.len(), |_| report.twice.min(check::SHOWN));
+        for problem in report.problems.iter().take(shown) {
             println!("  - {problem}");
         }
         match without {
