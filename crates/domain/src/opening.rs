@@ -5,6 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use crate::Timestamp;
 use crate::calendar::Calendar;
+use crate::rules::{Rules, Stage, Team};
 
 /// An opening that was missed by more has no list any more: whoever stood on it has got cards of their own by then.
 pub const TOLD_WITHIN: TimeDelta = TimeDelta::hours(2);
@@ -12,6 +13,16 @@ pub const TOLD_WITHIN: TimeDelta = TimeDelta::hours(2);
 /// Until when a card has to wait whose readers work by this calendar. `None`: they are at work, or never will be.
 pub fn closed_until(calendar: &Calendar, now: Timestamp) -> Option<Timestamp> {
     calendar.next_opening(now).filter(|opening| *opening > now)
+}
+
+/// Until when a card has to wait that stands in somebody's own chat, by the calendar of their team's stage; of somebody who works
+/// in none, while neither stage works.
+pub fn closed_for(team: Team, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+    let closed = |stage| closed_until(rules.calendar(stage), now);
+    match team.stage() {
+        Some(stage) => closed(stage),
+        None => closed(Stage::PreSales).zip(closed(Stage::AfterSales)).map(|(one, other)| one.min(other)),
+    }
 }
 
 /// The opening of a day, once it has come and as long as it has a list.

@@ -4,21 +4,16 @@ use anyhow::Context as _;
 use domain::Timestamp;
 use domain::rules::Rules;
 use runtime::Clock;
-use runtime::main_wrapper::connect_options;
 use sqlx::{Connection as _, PgConnection};
 use store::availability::{self, Kind, NewAsked};
-use store::role::Role;
 
-use crate::apply::{When, connect};
+use crate::apply::When;
 use crate::failure::{Failure, Result};
-use crate::focus::member;
+use crate::focus::{member, operator};
 use crate::golive::local;
 use crate::installation::Target;
 use crate::text::on_one_line;
 use crate::wording;
-
-/// What it uses of the configuration.
-const USED: [&str; 4] = ["database.host", "database.port", "database.name", "database.passwords.operator"];
 
 /// What `away` is called with.
 #[derive(Debug, clap::Args)]
@@ -39,10 +34,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
-    let config = target.running()?.config(&USED)?;
-    let mut operator = connect(&config.database, connect_options(&config.database, Role::Operator)?).await?;
+    let (mut operator, history) = operator(target).await?;
     let now = Clock::system().now();
-    let history = store::rules::history(&mut operator).await.context("the rules could not be read")?;
     let rules = &history.version_at(now).rules;
     if let Some(person) = &args.person {
         let asked = asked(args, person, rules, now)?;

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::id::StaffName;
-use domain::rules::Rules;
+use domain::rules::{Rules, RulesHistory};
 use domain::span::Span;
 use runtime::Clock;
 use runtime::main_wrapper::connect_options;
@@ -38,10 +38,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
-    let config = target.running()?.config(&USED)?;
-    let mut operator = connect(&config.database, connect_options(&config.database, Role::Operator)?).await?;
+    let (mut operator, history) = operator(target).await?;
     let now = Clock::system().now();
-    let history = store::rules::history(&mut operator).await.context("the rules could not be read")?;
     let rules = &history.version_at(now).rules;
     if let Some(person) = &args.person {
         let asked = asked(args, person, rules, now)?;
@@ -65,6 +63,14 @@ fn asked(args: &Args, person: &str, rules: &Rules, now: Timestamp) -> Result<New
     }
     let person = member(person, rules)?;
     Ok(NewAsked { person, kind: Kind::Focus, deputy: None, by: wording::BY_COMMAND.to_owned(), until })
+}
+
+/// A connection for whoever notes what people ask for, and the rules that know them.
+pub(crate) async fn operator(target: &Target) -> Result<(PgConnection, RulesHistory)> {
+    let config = target.running()?.config(&USED)?;
+    let mut operator = connect(&config.database, connect_options(&config.database, Role::Operator)?).await?;
+    let history = store::rules::history(&mut operator).await.context("the rules could not be read")?;
+    Ok((operator, history))
 }
 
 /// Somebody of the roster.

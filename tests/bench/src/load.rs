@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::message::MessageKind;
-use events::chat::{ChatMessage, RoomRef, SenderRef};
+use events::chat::ChatMessage;
 use runtime::Clock;
 
-use crate::company;
+use crate::company::{self, Speaker};
 use crate::stack::BenchStack;
 
 /// Publishes under way at once.
@@ -28,38 +27,15 @@ pub fn message(n: usize, rooms: usize, start: DateTime<Utc>) -> ChatMessage {
     let (room, turn) = (n % rooms, n / rooms);
     // Three of five messages are a customer's.
     let staff = (turn + room) % 5 >= 3;
-    let (id, name, corporation, text) = if staff {
-        ("1688850000000101".to_owned(), "林小样", "示例公司", ANSWERED[(turn * 7 + room) % ANSWERED.len()])
+    let (id, name, text) = if staff {
+        ("1688850000000101".to_owned(), "林小样", ANSWERED[(turn * 7 + room) % ANSWERED.len()])
     } else {
-        (format!("customer-{room}"), "样例客户", "", ASKED[(turn * 5 + room) % ASKED.len()])
+        (format!("customer-{room}"), "样例客户", ASKED[(turn * 5 + room) % ASKED.len()])
     };
     let sent_at = start + TimeDelta::milliseconds(i64::try_from(n * 10).unwrap_or_default());
-    ChatMessage {
-        source: "wechaty".into(),
-        account: "bench".into(),
-        id: format!("m-{n}"),
-        room: RoomRef { id: format!("room-{room}"), topic: format!("示例公司-样例客户{room}") },
-        sender: SenderRef {
-            id,
-            name: name.into(),
-            corporation: corporation.into(),
-            coworker: Some(staff),
-            is_self: false,
-            contact_type: None,
-        },
-        sent_at,
-        received_at: sent_at,
-        kind: MessageKind::Text,
-        text: text.into(),
-        cut: false,
-        mentions: Vec::new(),
-        quote: None,
-        quoted: None,
-        history: false,
-        time_guessed: false,
-        captured: None,
-        seq: None,
-    }
+    let speaker = Speaker { id, name: name.into(), ours: staff };
+    let message = company::text(room, format!("m-{n}"), speaker, sent_at, text);
+    ChatMessage { source: "wechaty".into(), account: "bench".into(), ..message }
 }
 
 /// Puts all messages into CHAT.

@@ -159,7 +159,7 @@ pub async fn listed(
 pub async fn release(connection: &mut PgConnection, now: Timestamp) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
-        update notifications set state = 'pending', next_attempt_at = $1
+        update notifications set state = 'pending', next_attempt_at = $1, held_for = null
         where state = 'held' and held_for = 'opening' and held_until <= $1
         "#,
         now,

@@ -187,30 +187,18 @@ impl Endpoint {
         }
         let by = self.names.of(&action.operator, presser.account_of);
         let option = action.option.as_deref();
+        let own = OwnCards { presser: &presser, book, rules, option };
         let (toast, text) = match button.action {
             ActionKind::Undo => self.undo(&card.subject, by, now).await?,
             ActionKind::NoReplyNeeded | ActionKind::Answered => {
                 self.end(&card, button.action, by, now).await?
             }
             ActionKind::Claim => self.claim(&card, rules.time_zone, by, now).await?,
-            ActionKind::Snooze => {
-                self.snooze(&card, OwnCards { presser: &presser, book, rules, option }, by, now).await?
-            }
-            ActionKind::Focus => {
-                self.focus(&card, OwnCards { presser: &presser, book, rules, option }, by, now).await?
-            }
-            ActionKind::Away => {
-                let own = OwnCards { presser: &presser, book, rules, option };
-                self.away(&card, own, &availability, by, now).await?
-            }
-            ActionKind::Back => {
-                let own = OwnCards { presser: &presser, book, rules, option };
-                self.back(&card, own, &availability, by, now).await?
-            }
-            ActionKind::Waiting => {
-                let own = OwnCards { presser: &presser, book, rules, option };
-                self.waiting(&card, own, now).await?
-            }
+            ActionKind::Snooze => self.snooze(&card, own, by, now).await?,
+            ActionKind::Focus => self.focus(&card, own, by, now).await?,
+            ActionKind::Away => self.away(&card, own, &availability, by, now).await?,
+            ActionKind::Back => self.back(&card, own, &availability, by, now).await?,
+            ActionKind::Waiting => self.waiting(&card, own, now).await?,
             ActionKind::Assign => {
                 let assignment = Assignment { event: &action.event_id, to: option, presser: &presser, rules };
                 self.assign(&card, assignment, by, now).await?

@@ -8,7 +8,8 @@ use domain::Timestamp;
 use domain::calendar::TimeOfDay;
 use domain::golive::Phase;
 use domain::ladder::{SkipReason, WaitView, steps};
-use domain::opening::TOLD_WITHIN;
+use domain::lists;
+use domain::opening::is_told_of;
 use domain::rules::{Deadlines, RoomView, Rules, RulesHistory, Stage};
 use domain::wait::{Wait, WaitKind};
 use runtime::config::Feishu;
@@ -57,11 +58,7 @@ impl AlertContext {
 
     /// The day, if anybody works on it, and a time of it, once that has come and is not long past.
     pub fn of_day(&self, time: TimeOfDay) -> Option<(NaiveDate, Timestamp)> {
-        let rules = self.rules();
-        let day = rules.day_of(self.now);
-        let at = time.on(day, rules.time_zone)?;
-        let is_time = self.now >= at && self.now - at < TOLD_WITHIN;
-        (rules.is_working_day(day) && is_time).then_some((day, at))
+        lists::morning(self.rules(), time, self.now).filter(|(_, at)| is_told_of(*at, self.now))
     }
 
     /// Whether a list of a moment is made: what came before go-live is over, and what was to come in a rehearsal does not

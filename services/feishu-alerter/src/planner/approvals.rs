@@ -6,7 +6,6 @@ use domain::notification::{Step, Subject};
 use domain::rules::Severity;
 use runtime::Context;
 use store::alerts::notifications::{self, Address, NewNotification};
-use store::rules::RulesCache;
 
 use crate::content::approvals::pending;
 use crate::content::card::CardState;
@@ -26,14 +25,13 @@ pub struct Approvals {
 
 impl Approvals {
     /// Makes the list of this day, if it is time. Called when folding is known to be up to date.
-    pub async fn run(&mut self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
-        let now = ctx.clock.now();
-        let mut tx = ctx.db.begin().await?;
-        let context = AlertContext::read(&mut tx, rules, now).await?;
+    pub async fn run(&mut self, ctx: &Context, context: &AlertContext) -> Result<(), Failure> {
+        let now = context.now;
         let Some((day, at)) = context.of_day(context.rules().approvals_at) else { return Ok(()) };
         if self.last == Some(day) {
             return Ok(());
         }
+        let mut tx = ctx.db.begin().await?;
         if context.is_told(at) && !pending(&mut tx, context.rules()).await?.is_empty() {
             let book = context.book(&ctx.config.feishu);
             // Whoever is not reached by themselves is told where everybody reads.

@@ -18,7 +18,6 @@ use runtime::Context;
 use store::alerts::follow_ups::{self, SilentRoom};
 use store::alerts::notifications::{self, NewNotification};
 use store::rooms::customer_lines;
-use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::content::card::{FollowUpState, Silence};
@@ -45,16 +44,15 @@ type Lists = BTreeMap<StaffName, Vec<(SilentRoom, u32)>>;
 
 impl FollowUps {
     /// Makes the lists of this day, if it is time. Called when capture and folding are known to be up to date.
-    pub async fn run(&mut self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
-        let now = ctx.clock.now();
-        let mut tx = ctx.db.begin().await?;
-        let context = AlertContext::read(&mut tx, rules, now).await?;
+    pub async fn run(&mut self, ctx: &Context, context: &AlertContext) -> Result<(), Failure> {
+        let now = context.now;
         let feishu = &ctx.config.feishu;
         let (rules, book) = (context.rules(), context.book(feishu));
         let Some((day, at)) = context.of_day(feishu.follow_ups_at) else { return Ok(()) };
         if self.last == Some(day) {
             return Ok(());
         }
+        let mut tx = ctx.db.begin().await?;
         if context.is_told(at) {
             for (owner, mut silent) in due(&mut tx, rules, at, now).await? {
                 silent.sort_by_cached_key(|(room, _)| (Reverse(points(room, rules, now)), room.silent_since));

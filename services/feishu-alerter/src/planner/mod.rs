@@ -23,6 +23,7 @@ use store::alerts::schedule;
 use store::rules::RulesCache;
 use tokio::sync::Notify;
 
+use self::alert_context::AlertContext;
 use self::approvals::Approvals;
 use self::decide::Decider;
 use self::follow_ups::FollowUps;
@@ -151,10 +152,13 @@ impl Planner {
         self.notice.note(held);
         if held.is_none() {
             self.decider.run(&self.ctx, &self.rules).await?;
-            self.openings.run(&self.ctx, &self.rules).await?;
-            self.lists.run(&self.ctx, &self.rules).await?;
-            self.follow_ups.run(&self.ctx, &self.rules).await?;
-            self.approvals.run(&self.ctx, &self.rules).await?;
+            let context =
+                AlertContext::read(&mut *self.ctx.db.acquire().await?, &self.rules, self.ctx.clock.now())
+                    .await?;
+            self.openings.run(&self.ctx, &context).await?;
+            self.lists.run(&self.ctx, &context).await?;
+            self.approvals.run(&self.ctx, &context).await?;
+            self.follow_ups.run(&self.ctx, &context).await?;
         }
         Ok(schedule::next_due(&mut *self.ctx.db.acquire().await?).await?)
     }

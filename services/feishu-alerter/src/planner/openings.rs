@@ -15,7 +15,6 @@ use domain::rules::{RosterEntry, Severity, Stage};
 use runtime::Context;
 use store::alerts::notifications::{self, Address, NewNotification};
 use store::alerts::openings::{self, Asked, Held};
-use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::content::card::{CardState, OpeningState};
@@ -47,17 +46,16 @@ struct Candidates<'a> {
 impl Openings {
     /// Makes the lists of the openings that have come, and lets go what was held back until them. Called when capture and
     /// folding are known to be up to date, and after the cards that are due by themselves were made.
-    pub async fn run(&mut self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
-        let now = ctx.clock.now();
+    pub async fn run(&mut self, ctx: &Context, context: &AlertContext) -> Result<(), Failure> {
+        let now = context.now;
         let mut tx = ctx.db.begin().await?;
-        let context = AlertContext::read(&mut tx, rules, now).await?;
         let day = context.rules().day_of(now);
         let mut last = self.last;
         for (stage, last) in STAGES.into_iter().zip(&mut last) {
             let opening = told_of(context.rules().calendar(stage), day, now);
             let Some(opening) = opening.filter(|_| *last != Some(day)) else { continue };
             if context.is_told(opening) {
-                make(ctx, &mut tx, &context, stage, (day, opening)).await?;
+                make(ctx, &mut tx, context, stage, (day, opening)).await?;
             }
             *last = Some(day);
         }

@@ -10,8 +10,8 @@ use domain::Timestamp;
 use domain::fold::FoldState;
 use domain::id::StaffName;
 use domain::notification::{Step, Subject};
-use domain::opening::closed_until;
-use domain::rules::{RosterEntry, Rules, Severity, Stage};
+use domain::opening::closed_for;
+use domain::rules::{Rules, Severity};
 use runtime::Context;
 use store::alerts::digest::{self, LastDigest};
 use store::alerts::held::{self, HeldFor, Over};
@@ -93,7 +93,7 @@ impl Together<'_> {
             }
             return Ok(());
         }
-        if let Some(until) = opening_of(whose, rules, now) {
+        if let Some(until) = closed_for(whose.team, rules, now) {
             for id in ids {
                 held::hold(connection, id, HeldFor::Opening, until).await?;
             }
@@ -173,19 +173,10 @@ pub async fn refresh(
     digest::want(connection, digest, &content.shown(), now).await?;
     if !content.0.is_empty() {
         let (rules, book) = by;
-        let opening = book.of_chat(to).and_then(|whose| opening_of(whose, rules, now));
+        let opening = book.of_chat(to).and_then(|whose| closed_for(whose.team, rules, now));
         digest::revive(connection, digest, opening.unwrap_or(now)).await?;
     }
     Ok(())
-}
-
-/// When somebody works again, if they do not now: by the calendar of their stage; whoever works in none, when any stage does.
-fn opening_of(whose: &RosterEntry, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
-    let opening = |stage| closed_until(rules.calendar(stage), now);
-    match whose.team.stage() {
-        Some(stage) => opening(stage),
-        None => opening(Stage::PreSales)?.min(opening(Stage::AfterSales)?).into(),
-    }
 }
 
 fn ids(over: &[Over]) -> Vec<i64> {

@@ -16,7 +16,6 @@ use domain::rules::Severity;
 use runtime::Context;
 use store::alerts::notifications::{self, NewNotification};
 use store::alerts::unanswered;
-use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 
 use crate::content::card::CardState;
@@ -39,12 +38,10 @@ pub struct Lists {
 
 impl Lists {
     /// Makes the lists whose time it is. Called when capture and folding are known to be up to date.
-    pub async fn run(&mut self, ctx: &Context, rules: &RulesCache) -> Result<(), Failure> {
-        let now = ctx.clock.now();
+    pub async fn run(&mut self, ctx: &Context, context: &AlertContext) -> Result<(), Failure> {
         let mut connection = ctx.db.acquire().await?;
-        let context = AlertContext::read(&mut connection, rules, now).await?;
-        self.of_morning(ctx, &mut connection, &context).await?;
-        self.of_ladders(ctx, &mut connection, &context).await
+        self.of_morning(ctx, &mut connection, context).await?;
+        self.of_ladders(ctx, &mut connection, context).await
     }
 
     async fn of_morning(
@@ -56,7 +53,7 @@ impl Lists {
         let feishu = &ctx.config.feishu;
         let morning = lists::morning(context.rules(), feishu.unanswered_at, context.now);
         let Some((day, at)) = morning.filter(|(day, _)| self.day != Some(*day)) else { return Ok(()) };
-        if is_due(context, at) && !unanswered::list(connection, at, 1).await?.0.is_empty() {
+        if context.is_told(at) && !unanswered::list(connection, at, 1).await?.0.is_empty() {
             let to = context.book(feishu).public();
             let new = NewNotification::new(&Subject::Unanswered, Step::Day(day), &to, SEVERITY, at);
             make(connection, &new, context.now).await?;
@@ -74,7 +71,7 @@ impl Lists {
         let rules = context.rules();
         let is_new = |at: &Timestamp| self.time.is_none_or(|latest| *at > latest);
         let times: Vec<Timestamp> = rules.times_of_lists(context.now).into_iter().filter(is_new).collect();
-        for at in times.iter().copied().filter(|at| is_due(context, *at)) {
+        for at in times.iter().copied().filter(|at| context.is_told(*at)) {
             let (all, _) = unanswered::list(connection, at, MOST_ON_LISTS).await?;
             let book = context.book(&ctx.config.feishu);
             // Of several ladders' lists that are one card, the first one's.
@@ -90,11 +87,6 @@ impl Lists {
         self.time = times.last().copied().or(self.time);
         Ok(())
     }
-}
-
-/// What came before go-live is over; what was to come in a rehearsal does not come.
-fn is_due(context: &AlertContext, at: Timestamp) -> bool {
-    context.phase.live && context.phase.since.is_none_or(|since| at >= since)
 }
 
 async fn make(

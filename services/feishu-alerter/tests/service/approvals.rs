@@ -1,30 +1,15 @@
 //! At half past five managers get a list of the rooms whose way into after-sales awaits approval.
 
-use anyhow::{Context as _, Result};
-use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Asia::Shanghai;
-use domain::calendar::TimeOfDay;
+use anyhow::Result;
+use chrono::TimeDelta;
 use events::command::CommandKind;
 use feishu_alerter::point;
 use store::sqlx;
 use testkit::company::{LI, WANG, says};
 
-use crate::support::{Scene, Seen, TO_ALL, TO_LI, room};
-
-/// A time of the day that is `days` days after the clock's.
-fn day_after(now: DateTime<Utc>, days: i64, time: &str) -> Result<DateTime<Utc>> {
-    let day = now.with_timezone(&Shanghai).date_naive() + TimeDelta::days(days);
-    time.parse::<TimeOfDay>()?.on(day, Shanghai).context("that time")
-}
+use crate::support::{Scene, Seen, TO_ALL, TO_LI, day_after, room};
 
 impl Scene {
-    async fn time(&self, days: i64, time: &str) -> Result<()> {
-        let at = day_after(self.now(), days, time)?;
-        self.stack.clock.advance((at - self.now()).to_std()?);
-        self.until_fresh().await?;
-        self.until_looked().await
-    }
-
     /// Somebody asks for a room's owner and stage.
     async fn assigns(
         &self,
@@ -72,7 +57,7 @@ async fn managers_are_told_of_what_awaits_approval_once_a_day() -> Result<()> {
     scene.stack.config.rules.managers.push(domain::id::StaffName("李小后".into()));
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     let alerter = scene.alerter().await?;
-    scene.time(1, "10:00").await?;
+    scene.at(1, "10:00").await?;
     for id in ["r1", "r2", "r3", "r4"] {
         scene.publish(&says(id, WANG, scene.now(), "您好")).await?;
     }
@@ -85,7 +70,7 @@ async fn managers_are_told_of_what_awaits_approval_once_a_day() -> Result<()> {
     scene.assigns("b2", "r2", AFTER_SALES, true).await?;
     scene.assigns("b3", "r3", ("王小售", "pre-sales"), false).await?;
     scene.assigns("a4", "r4", ("王小售", "after-sales"), false).await?;
-    scene.time(0, "17:29").await?;
+    scene.at(0, "17:29").await?;
     assert!(scene.approval_lists(TO_ALL).await?.is_empty(), "not before half past five");
     scene.advance(1);
     let list = scene.until_approval_lists(TO_ALL, 1).await?.remove(0);
@@ -103,10 +88,10 @@ async fn managers_are_told_of_what_awaits_approval_once_a_day() -> Result<()> {
     let other = scene.alerter().await?;
     scene.until_looked().await?;
     other.stop().await?;
-    scene.time(1, "17:31").await?;
+    scene.at(1, "17:31").await?;
     scene.until_approval_lists(TO_ALL, 2).await?;
     scene.assigns("b1", "r1", AFTER_SALES, true).await?;
-    scene.time(1, "17:31").await?;
+    scene.at(1, "17:31").await?;
     assert_eq!(scene.approval_lists(TO_ALL).await?.len(), 2);
     scene.stop(alerter).await
 }
@@ -116,20 +101,20 @@ async fn managers_are_told_of_what_awaits_approval_once_a_day() -> Result<()> {
 async fn no_list_of_approvals_in_a_rehearsal_or_without_a_manager() -> Result<()> {
     let mut scene = Scene::start().await?;
     let alerter = scene.alerter().await?;
-    scene.time(1, "10:00").await?;
+    scene.at(1, "10:00").await?;
     scene.publish(&says("r1", LI, scene.now(), "您好")).await?;
     scene.publish(&says("r2", WANG, scene.now(), "您好")).await?;
     scene.until_count("select count(*) from rooms where state is not null", 2).await?;
     scene.assigns("a2", "r2", AFTER_SALES, false).await?;
     scene.stack.go_live(false, scene.now()).await?;
-    scene.time(0, "17:31").await?;
+    scene.at(0, "17:31").await?;
     scene.stack.go_live(true, scene.now()).await?;
     scene.advance(1);
     scene.until_looked().await?;
     assert!(scene.approval_lists(TO_ALL).await?.is_empty(), "due in a rehearsal");
     scene.stack.config.rules.managers.clear();
     scene.stack.apply_rules(TimeDelta::zero()).await?;
-    scene.time(1, "17:31").await?;
+    scene.at(1, "17:31").await?;
     assert!(scene.approval_lists(TO_ALL).await?.is_empty(), "nobody manages");
     scene.stack.config.rules.managers.push(domain::id::StaffName("周经理".into()));
     scene.stack.apply_rules(TimeDelta::zero()).await?;

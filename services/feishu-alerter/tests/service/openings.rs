@@ -2,8 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Asia::Shanghai;
-use domain::calendar::{Calendar, TimeOfDay};
+use domain::calendar::Calendar;
 use domain::id::StaffName;
 use feishu_alerter::point;
 use serde_json::json;
@@ -11,13 +10,7 @@ use store::availability::{self, Kind, NewAsked};
 use testkit::Running;
 use testkit::company::{CHEN, LI, Person, WANG, says};
 
-use crate::support::{CLOSED, Scene, Seen, TO_ALL, TO_LI, TO_WANG, colours};
-
-/// A time of the day that is `days` days after the clock's.
-fn day_after(now: DateTime<Utc>, days: i64, time: &str) -> Result<DateTime<Utc>> {
-    let day = now.with_timezone(&Shanghai).date_naive() + TimeDelta::days(days);
-    time.parse::<TimeOfDay>()?.on(day, Shanghai).context("that time")
-}
+use crate::support::{CLOSED, Scene, Seen, TO_ALL, TO_LI, TO_WANG, colours, day_after};
 
 /// Both stages work from nine to six, on every day.
 async fn with_hours() -> Result<(Scene, Running)> {
@@ -35,14 +28,6 @@ async fn with_hours() -> Result<(Scene, Running)> {
 }
 
 impl Scene {
-    /// Moves the clock to a time of the day that is `days` days later.
-    async fn at(&self, days: i64, time: &str) -> Result<()> {
-        let at = day_after(self.now(), days, time)?;
-        self.stack.clock.advance((at - self.now()).to_std()?);
-        self.until_fresh().await?;
-        self.until_looked().await
-    }
-
     /// 陈小样 asks in somebody's room at this moment exactly.
     async fn asks_at(&self, id: &str, owner: Person, at: DateTime<Utc>, text: &str) -> Result<()> {
         self.publish(&says(id, owner, at - TimeDelta::seconds(60), "您好")).await?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Asia::Shanghai;
+use domain::calendar::TimeOfDay;
 use domain::id::{CommandId, RoomKey, StaffName};
 use events::chat::ChatMessage;
 use events::command::{Command, CommandKind, Via};
@@ -126,6 +128,12 @@ pub fn room(id: &str) -> RoomKey {
     RoomKey { source: "webhook".into(), id: id.into() }
 }
 
+/// A time of the day in China that is `days` days after a moment.
+pub fn day_after(now: DateTime<Utc>, days: i64, time: &str) -> Result<DateTime<Utc>> {
+    let day = now.with_timezone(&Shanghai).date_naive() + TimeDelta::days(days);
+    time.parse::<TimeOfDay>()?.on(day, Shanghai).context("that time")
+}
+
 /// An address that nobody listens on.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
@@ -223,6 +231,14 @@ impl Scene {
 
     pub fn now(&self) -> DateTime<Utc> {
         self.stack.clock.now()
+    }
+
+    /// Moves the clock to a time of the day that is `days` days later, and waits until the alerter has looked.
+    pub async fn at(&self, days: i64, time: &str) -> Result<()> {
+        let at = day_after(self.now(), days, time)?;
+        self.stack.clock.advance((at - self.now()).to_std()?);
+        self.until_fresh().await?;
+        self.until_looked().await
     }
 
     pub fn advance(&self, minutes: u64) {
