@@ -1,14 +1,23 @@
 //! Performance figures, always computed from the durations of single waits: never an average of averages.
+//!
+//! A [`Tally`] holds what is known of a set of waits, duration by duration, and can be added to others; [`Figures`] are
+//! computed from one.
+
+mod tally;
 
 use chrono::TimeDelta;
 
 use crate::Timestamp;
 use crate::calendar::Calendar;
 use crate::ladder::RungId;
-use crate::wait::{Ending, Outcome, Wait, WaitKind};
+use crate::wait::Wait;
+
+pub use tally::{LeftOut, Promised, Tally};
 
 /// An answer after more than this is slow: 回复超过2分钟次数.
 pub const SLOW: TimeDelta = TimeDelta::minutes(2);
+/// Figures of fewer answered and open waits say little: 样本少.
+pub const FEW: usize = 10;
 
 /// A wait to be counted.
 #[derive(Debug, Clone, Copy)]
@@ -24,10 +33,14 @@ pub struct Sample<'w> {
 /// Figures of a set of waits.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
+    /// Waits that count, however they went.
+    pub asked: usize,
     /// Waits that staff answered.
     pub answered: usize,
     /// Waits that somebody cancelled.
     pub cancelled: usize,
+    /// How long those had lasted by then, together.
+    pub cancelled_after: TimeDelta,
     /// Waits that somebody said were answered during a capture gap.
     pub confirmed: usize,
     /// Waits whose request was taken back.
@@ -36,8 +49,8 @@ pub struct Figures {
     pub unobserved: usize,
     /// Waits that are still open; quantiles take them as they have lasted so far.
     pub open: usize,
-    /// Waits that overlap a capture gap, which appear in no other figure.
-    pub unverified: usize,
+    /// Waits that appear in no other figure, by why they do not.
+    pub left_out: LeftOut,
     /// Of the answers those that only said that another will follow: 稍等.
     pub held: usize,
     /// What was promised so.
@@ -54,8 +67,34 @@ pub struct Figures {
     pub over_two_minutes: usize,
     /// The longest time that an open wait has lasted so far: at least so long.
     pub longest_open: Option<TimeDelta>,
-    /// For each threshold, the share of waits that were answered within it.
-    pub within: Vec<(RungId, Option<f64>)>,
+    /// For each threshold, how many waits were answered within it.
+    pub within: Vec<(RungId, Within)>,
+}
+
+impl Figures {
+    /// Whether there are too few waits for quantiles and shares to say much.
+    pub const fn is_few(&self) -> bool {
+        self.answered + self.open < FEW
+    }
+}
+
+/// How many waits were answered within a time, of those of which it is known: an open wait that has not lasted that long
+/// yet may still be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Within {
+    /// Answered within it.
+    pub within: usize,
+    /// Of so many.
+    pub of: usize,
+}
+
+impl Within {
+    /// From 0 to 1; `None` of nothing.
+    pub fn share(self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "numbers of waits are far below 2^52")]
+        let share = self.within as f64 / self.of as f64;
+        (self.of > 0).then_some(share)
+    }
 }
 
 /// Figures of promises, which are in no other figure.
@@ -88,91 +127,11 @@ pub fn figures<'w>(
     thresholds: &[RungId],
     now: Timestamp,
 ) -> Figures {
-    let mut figures = Figures::default();
-    let mut replies: Vec<TimeDelta> = Vec::new();
-    let mut lasting: Vec<TimeDelta> = Vec::new();
-    let mut keeping: Vec<TimeDelta> = Vec::new();
-    for Sample { wait, in_gap, calendar } in samples {
-        if wait.kind == WaitKind::Soft {
-            figures.soft += 1;
-            continue;
-        }
-        if in_gap {
-            figures.unverified += 1;
-            continue;
-        }
-        let from = wait.opened.at;
-        if wait.kind == WaitKind::Promise {
-            keeping.extend(figures.promises.count(wait, calendar));
-            continue;
-        }
-        match &wait.outcome {
-            None => lasting.push(calendar.working_time(from, now)),
-            Some(Outcome { at, how: Ending::Answered { holding, .. }, .. }) => {
-                figures.held += usize::from(*holding);
-                replies.push(calendar.working_time(from, *at));
-            }
-            Some(Outcome { how: Ending::Cancelled { .. }, .. }) => figures.cancelled += 1,
-            Some(Outcome { how: Ending::Confirmed { .. }, .. }) => figures.confirmed += 1,
-            // Only a soft wait becomes a request.
-            Some(Outcome { how: Ending::BecameRequest, .. }) => {}
-            Some(Outcome { how: Ending::Withdrawn, .. }) => figures.withdrawn += 1,
-            Some(Outcome { how: Ending::Unobserved, .. }) => figures.unobserved += 1,
-        }
+    let mut tally = Tally::default();
+    for sample in samples {
+        tally.count(sample, now);
     }
-    replies.sort_unstable();
-    lasting.sort_unstable();
-    figures.answered = replies.len();
-    figures.open = lasting.len();
-    figures.over_two_minutes = replies.iter().filter(|time| **time > SLOW).count();
-    figures.longest_open = lasting.last().copied();
-    figures.mean = mean(&replies);
-    figures.promises.mean = mean(&keeping);
-    figures.median = quantile(&replies, &lasting, 50);
-    figures.p90 = quantile(&replies, &lasting, 90);
-    figures.within = thresholds.iter().map(|rung| (*rung, share_within(&replies, &lasting, *rung))).collect();
-    figures
-}
-
-impl Promises {
-    /// Counts a promise; how long it took to keep it, if it was kept.
-    fn count(&mut self, wait: &Wait, calendar: &Calendar) -> Option<TimeDelta> {
-        match &wait.outcome {
-            None => self.open += 1,
-            Some(Outcome { at, how: Ending::Answered { .. }, .. }) => {
-                self.kept += 1;
-                self.late += usize::from(wait.due().is_some_and(|due| due < *at));
-                return Some(calendar.working_time(wait.opened.at, *at));
-            }
-            Some(_) => self.ended += 1,
-        }
-        None
-    }
-}
-
-fn mean(replies: &[TimeDelta]) -> Option<TimeDelta> {
-    let count = i32::try_from(replies.len()).ok().filter(|count| *count > 0)?;
-    Some(replies.iter().sum::<TimeDelta>() / count)
-}
-
-/// The smallest time that at least so many percent of all waits do not exceed.
-fn quantile(replies: &[TimeDelta], lasting: &[TimeDelta], percent: usize) -> Option<Quantile> {
-    let mut all: Vec<TimeDelta> = replies.iter().chain(lasting).copied().collect();
-    all.sort_unstable();
-    let rank = (all.len() * percent).div_ceil(100).checked_sub(1)?;
-    let time = *all.get(rank)?;
-    Some(Quantile { time, at_least: lasting.first().is_some_and(|shortest| *shortest <= time) })
-}
-
-/// Of the waits of which it is known, how many were answered within a threshold. An open wait that has not lasted that
-/// long yet may still be.
-fn share_within(replies: &[TimeDelta], lasting: &[TimeDelta], rung: RungId) -> Option<f64> {
-    let limit = i64::try_from(rung.0).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
-    let within = replies.partition_point(|time| *time <= limit);
-    let missed = replies.len() - within + lasting.iter().filter(|time| **time > limit).count();
-    #[expect(clippy::cast_precision_loss, reason = "numbers of waits are far below 2^52")]
-    let share = within as f64 / (within + missed) as f64;
-    (within + missed > 0).then_some(share)
+    tally.figures(thresholds)
 }
 
 /// Minutes with two decimals, as the tables show them.

@@ -25,6 +25,7 @@ pub mod notification;
 pub mod opening;
 #[cfg(feature = "testing")]
 pub mod oracle;
+pub mod performance;
 pub mod presence;
 pub mod priority;
 pub mod role;

@@ -16,6 +16,8 @@ pub enum Role {
     VikaReconcile,
     /// The only sender of cards.
     FeishuAlerter,
+    /// The counter of figures.
+    Performance,
     /// The command line: writes rules and go-live.
     Operator,
     /// Reads everything, writes nothing: for people and dashboards.
@@ -24,19 +26,26 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ingest,
         Self::RoomState,
         Self::VikaSync,
         Self::VikaReconcile,
         Self::FeishuAlerter,
+        Self::Performance,
         Self::Operator,
         Self::Reader,
     ];
 
     /// Those of services.
-    pub const SERVICES: [Self; 5] =
-        [Self::Ingest, Self::RoomState, Self::VikaSync, Self::VikaReconcile, Self::FeishuAlerter];
+    pub const SERVICES: [Self; 6] = [
+        Self::Ingest,
+        Self::RoomState,
+        Self::VikaSync,
+        Self::VikaReconcile,
+        Self::FeishuAlerter,
+        Self::Performance,
+    ];
 
     /// Its name in Postgres and on the bus.
     pub const fn name(self) -> &'static str {
@@ -46,6 +55,7 @@ impl Role {
             Self::VikaSync => "vika_sync",
             Self::VikaReconcile => "vika_reconcile",
             Self::FeishuAlerter => "feishu_alerter",
+            Self::Performance => "performance",
             Self::Operator => "operator",
             Self::Reader => "reader",
         }
@@ -59,6 +69,7 @@ impl Role {
             Self::VikaSync => "vika-sync",
             Self::VikaReconcile => "vika-reconcile",
             Self::FeishuAlerter => "feishu-alerter",
+            Self::Performance => "performance",
             Self::Operator => "operator",
             Self::Reader => "reader",
         }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::closing::own_words;
 use crate::message::MessageKind;
-use crate::role::Role;
-use crate::rules::Rules;
+use crate::role::{Role, identify};
+use crate::rules::{RosterEntry, Rules};
 use crate::text::plain;
 use crate::timeline::Message;
 
@@ -131,6 +131,14 @@ impl Message {
             }
             _ => None,
         }
+    }
+
+    /// Who said it, if it is one of the messages that are counted (总回复数): of a customer or of staff, not taken back, and
+    /// none of those that change nothing.
+    pub fn counted<'r>(&self, rules: &'r Rules) -> Option<(Role, Option<&'r RosterEntry>)> {
+        let (role, entry) = identify(rules, &self.sender);
+        (role != Role::Bot && self.recalled.is_none() && self.ignored(role).is_none())
+            .then_some((role, entry))
     }
 }
 

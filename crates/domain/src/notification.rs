@@ -29,6 +29,8 @@ pub enum SubjectKind {
     Opening,
     /// Which rooms await a manager's approval.
     Approvals,
+    /// Figures of a day or a week.
+    Figures,
     /// Something is wrong with Huiyin itself.
     Alarm,
 }
@@ -50,6 +52,8 @@ pub enum Subject {
     Opening(StaffName),
     /// The list of rooms that await approval.
     Approvals,
+    /// Figures: of this owner, or of all.
+    Figures(Option<StaffName>),
     /// One stretch of time in which something was wrong: what, and when that was noticed. It is not the number of a row,
     /// which a restored database would give to another.
     Alarm {
@@ -70,6 +74,8 @@ const FOLLOW_UPS: &str = "list:follow_ups:";
 const OPENING: &str = "list:opening:";
 /// What stands for the list of rooms that await approval.
 const APPROVALS: &str = "list:approvals";
+/// What stands for figures of all; before the owner's name, for somebody's.
+const FIGURES: &str = "figures";
 /// What the text of an alarm begins with.
 const ALARM: &str = "watch:";
 
@@ -84,6 +90,7 @@ impl Subject {
             Self::FollowUps(_) => SubjectKind::FollowUps,
             Self::Opening(_) => SubjectKind::Opening,
             Self::Approvals => SubjectKind::Approvals,
+            Self::Figures(_) => SubjectKind::Figures,
             Self::Alarm { .. } => SubjectKind::Alarm,
         }
     }
@@ -100,6 +107,12 @@ impl Subject {
             SubjectKind::FollowUps => owner(text, FOLLOW_UPS).map(Self::FollowUps),
             SubjectKind::Opening => owner(text, OPENING).map(Self::Opening),
             SubjectKind::Approvals => (text == APPROVALS).then_some(Self::Approvals),
+            SubjectKind::Figures => match text.strip_prefix(FIGURES)? {
+                "" => Some(Self::Figures(None)),
+                owner => {
+                    owner.strip_prefix(':').map(|owner| Self::Figures(Some(StaffName(owner.to_owned()))))
+                }
+            },
             SubjectKind::Alarm => {
                 let (key, raised_at) = text.strip_prefix(ALARM)?.rsplit_once('@')?;
                 let raised_at = Timestamp::from_timestamp_millis(raised_at.parse().ok()?)?;
@@ -118,6 +131,7 @@ impl Subject {
             | Self::FollowUps(_)
             | Self::Opening(_)
             | Self::Approvals
+            | Self::Figures(_)
             | Self::Alarm { .. } => None,
         }
     }
@@ -139,6 +153,8 @@ impl fmt::Display for Subject {
             Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
             Self::Opening(owner) => write!(f, "{OPENING}{owner}"),
             Self::Approvals => f.write_str(APPROVALS),
+            Self::Figures(None) => f.write_str(FIGURES),
+            Self::Figures(Some(owner)) => write!(f, "{FIGURES}:{owner}"),
             Self::Alarm { key, raised_at } => write!(f, "{ALARM}{key}@{}", raised_at.timestamp_millis()),
         }
     }
@@ -155,6 +171,8 @@ pub enum Step {
     Left,
     /// Of a list: its local day, of that of the morning. `2026-11-23`
     Day(NaiveDate),
+    /// Of figures: the week that begins with this Monday. `week-2026-11-23`
+    Week(NaiveDate),
     /// Its moment: of a digest when it was due, of a list after a ladder its time; in whole milliseconds. `1795052800123`
     At(Timestamp),
     /// Of an alarm: how many seconds after it was raised. `0`
@@ -163,6 +181,8 @@ pub enum Step {
 
 /// What the step of a missing owner begins with.
 const OWNER: &str = "owner-";
+/// What the step of a week begins with.
+const WEEK: &str = "week-";
 /// The only step of a departure.
 const LEFT: &str = "left";
 
@@ -182,6 +202,10 @@ impl Step {
             SubjectKind::FollowUps | SubjectKind::Opening | SubjectKind::Approvals => {
                 day(text).map(Self::Day)
             }
+            SubjectKind::Figures => match text.strip_prefix(WEEK) {
+                Some(text) => day(text).map(Self::Week),
+                None => day(text).map(Self::Day),
+            },
             SubjectKind::Alarm => text.parse().ok().map(Self::Repeat),
         }
     }
@@ -190,7 +214,12 @@ impl Step {
     pub const fn rung(self) -> Option<RungId> {
         match self {
             Self::Rung(rung) => Some(rung),
-            Self::OwnerMissing(_) | Self::Left | Self::Day(_) | Self::At(_) | Self::Repeat(_) => None,
+            Self::OwnerMissing(_)
+            | Self::Left
+            | Self::Day(_)
+            | Self::Week(_)
+            | Self::At(_)
+            | Self::Repeat(_) => None,
         }
     }
 }
@@ -202,6 +231,7 @@ impl fmt::Display for Step {
             Self::OwnerMissing(day) => write!(f, "{OWNER}{day}"),
             Self::Left => f.write_str(LEFT),
             Self::Day(day) => day.fmt(f),
+            Self::Week(monday) => write!(f, "{WEEK}{monday}"),
             Self::At(at) => at.timestamp_millis().fmt(f),
             Self::Repeat(seconds) => seconds.fmt(f),
         }
@@ -224,6 +254,8 @@ mod tests {
             (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
             (Subject::Opening(StaffName("甲".into())), "opening", "list:opening:甲"),
             (Subject::Approvals, "approvals", "list:approvals"),
+            (Subject::Figures(None), "figures", "figures"),
+            (Subject::Figures(Some(StaffName("甲:乙".into()))), "figures", "figures:甲:乙"),
             (
                 Subject::Alarm { key: "silent:a@b".into(), raised_at },
                 "alarm",
@@ -246,6 +278,8 @@ mod tests {
             (SubjectKind::Opening, Step::Day(day), "2026-11-23"),
             (SubjectKind::Unanswered, Step::At(raised_at), "1795052800123"),
             (SubjectKind::Approvals, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Figures, Step::Day(day), "2026-11-23"),
+            (SubjectKind::Figures, Step::Week(day), "week-2026-11-23"),
             (SubjectKind::Alarm, Step::Repeat(86_400), "86400"),
         ];
         for (kind, step, text) in steps {

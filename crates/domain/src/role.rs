@@ -24,6 +24,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// Its name in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bot => "bot",
+            Self::PreSales => "pre_sales",
+            Self::AfterSales => "after_sales",
+            Self::OtherStaff => "other_staff",
+            Self::Customer => "customer",
+        }
+    }
+
     /// Whether a message of theirs can be a reply.
     pub const fn is_staff(self) -> bool {
         matches!(self, Self::PreSales | Self::AfterSales | Self::OtherStaff)

@@ -8,9 +8,11 @@ mod calendars;
 mod cards;
 mod exceptions;
 mod exclusion;
+mod figure_cards;
 mod focus;
 mod history;
 mod presets;
+mod targets;
 mod validate;
 
 use std::borrow::Cow;
@@ -19,7 +21,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,9 +39,11 @@ pub use buttons::{Buttons, Who};
 pub use cards::{CardTemplates, Piece, Template, Variable};
 pub use exceptions::{LadderException, RoomView};
 pub use exclusion::ExcludedRooms;
+pub use figure_cards::FigureCards;
 pub use focus::{FocusWindow, Weekday};
 pub use history::{Judged, NoRules, PinnedRules, RulesHistory, RulesVersion};
 pub use presets::Preset;
+pub use targets::{Reached, Share, Target};
 
 /// Everything a company decides, as it stands in the configuration file under `rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -99,6 +103,12 @@ pub struct Rules {
     #[serde(default = "half_past_five", skip_serializing_if = "is_half_past_five")]
     #[schemars(with = "String")]
     pub approvals_at: TimeOfDay,
+    /// What the replies of teams are to reach; a team without a target is held to none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Target>,
+    /// When people get cards with figures.
+    #[serde(default, skip_serializing_if = "FigureCards::are_default")]
+    pub figure_cards: FigureCards,
     /// Rooms that are not shown, raise no alarm and whose texts are not kept.
     #[serde(default, skip_serializing_if = "ExcludedRooms::is_empty")]
     pub excluded_rooms: ExcludedRooms,
@@ -504,6 +514,15 @@ impl FromStr for Stage {
 }
 
 impl Team {
+    /// Its name in the configuration and in the database.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PreSales => "pre_sales",
+            Self::AfterSales => "after_sales",
+            Self::Other => "other",
+        }
+    }
+
     /// The stage this team works in, if it works in one.
     pub const fn stage(self) -> Option<Stage> {
         match self {
@@ -560,6 +579,15 @@ impl Rules {
     /// The day that it is at a moment.
     pub fn day_of(&self, at: Timestamp) -> NaiveDate {
         at.with_timezone(&self.time_zone).date_naive()
+    }
+
+    /// When a day begins. A midnight that a change of the clocks leaves out is taken as UTC's.
+    pub fn day_begins(&self, day: NaiveDate) -> Timestamp {
+        let midnight = day.and_time(NaiveTime::MIN);
+        midnight
+            .and_local_timezone(self.time_zone)
+            .earliest()
+            .map_or_else(|| midnight.and_utc(), |at| at.to_utc())
     }
 
     /// Whether anybody works on a day.

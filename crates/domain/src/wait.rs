@@ -144,6 +144,17 @@ pub enum Ending {
     Unobserved,
 }
 
+impl Ending {
+    /// Who ended it, as shown to people; `None`: the customer, or nobody.
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Answered { name, .. } => Some(name),
+            Self::Cancelled { by, .. } | Self::Confirmed { by, .. } => Some(by),
+            Self::BecameRequest | Self::Withdrawn | Self::Unobserved => None,
+        }
+    }
+}
+
 /// What a stored live wait became under a new fold of its stretch of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supersession {

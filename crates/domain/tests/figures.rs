@@ -7,7 +7,7 @@ mod common;
 use chrono::TimeDelta;
 use common::{at, history, message};
 use domain::calendar::Calendar;
-use domain::figures::{Figures, Promises, Quantile, Sample, figures, minutes};
+use domain::figures::{Figures, Promises, Quantile, Sample, Within, figures, minutes};
 use domain::fold::{FoldState, fold};
 use domain::gap::{CoverageGaps, Gap};
 use domain::id::RoomKey;
@@ -41,6 +41,10 @@ const fn exactly(seconds: i64) -> Quantile {
     Quantile { time: TimeDelta::seconds(seconds), at_least: false }
 }
 
+const fn of_all(within: usize, of: usize) -> Within {
+    Within { within, of }
+}
+
 #[test]
 fn replies_are_measured_and_the_rest_is_counted() {
     let cancelled = Ending::Cancelled {
@@ -57,7 +61,7 @@ fn replies_are_measured_and_the_rest_is_counted() {
     assert_eq!(figures.over_two_minutes, 2);
     assert_eq!(figures.mean, Some(TimeDelta::seconds(200)));
     assert_eq!((figures.median, figures.p90), (Some(exactly(120)), Some(exactly(669))));
-    assert_eq!(figures.within, [(RungId(60), Some(0.4)), (RungId(300), Some(0.8))]);
+    assert_eq!(figures.within, [(RungId(60), of_all(2, 5)), (RungId(300), of_all(4, 5))]);
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn an_open_wait_counts_as_at_least_so_long() {
     assert_eq!((figures.open, figures.longest_open), (2, Some(TimeDelta::seconds(100))));
     assert_eq!(figures.median, Some(exactly(60)));
     assert_eq!(figures.p90, Some(Quantile { time: TimeDelta::seconds(100), at_least: true }));
-    assert_eq!(figures.within, [(RungId(60), Some(0.5)), (RungId(300), Some(1.0))]);
+    assert_eq!(figures.within, [(RungId(60), of_all(2, 4)), (RungId(300), of_all(2, 2))]);
     assert_eq!(figures.mean, Some(TimeDelta::seconds(45)));
 }
 
@@ -129,7 +133,7 @@ fn a_wait_in_a_capture_gap_stays_out() {
     let calendar = Calendar::always();
     let sample = |wait, in_gap| Sample { wait, in_gap, calendar: &calendar };
     let figures = figures([sample(&slow, true), sample(&quick, false)], &[], at(9_000));
-    assert_eq!((figures.unverified, figures.answered, figures.over_two_minutes), (1, 1, 0));
+    assert_eq!((figures.left_out.unverified, figures.answered, figures.over_two_minutes), (1, 1, 0));
     assert_eq!(figures.median, Some(exactly(30)));
 }
 
@@ -141,14 +145,14 @@ fn each_wait_counts_by_its_calendar() {
     let sample = |wait, calendar| Sample { wait, in_gap: false, calendar };
     let figures = figures([sample(&one, &always), sample(&other, &slower)], &[RungId(60)], at(9_000));
     assert_eq!(figures.mean, Some(TimeDelta::seconds(75)));
-    assert_eq!(figures.within, [(RungId(60), Some(0.5))]);
+    assert_eq!(figures.within, [(RungId(60), of_all(1, 2))]);
 }
 
 #[test]
 fn nothing_gives_no_figures() {
     let figures = of(&[], 0);
     assert_eq!((figures.median, figures.mean, figures.longest_open), (None, None, None));
-    assert_eq!(figures.within, [(RungId(60), None), (RungId(300), None)]);
+    assert_eq!(figures.within, [(RungId(60), of_all(0, 0)), (RungId(300), of_all(0, 0))]);
 }
 
 #[test]

@@ -92,6 +92,8 @@ fn of_no_room(card: &Listed) -> String {
         Some(Subject::FollowUps(owner)) => wording::follow_ups(owner.as_str()),
         Some(Subject::Digest(_)) => wording::DIGEST.to_owned(),
         Some(Subject::Approvals) => wording::APPROVALS.to_owned(),
+        Some(Subject::Figures(None)) => wording::FIGURES.to_owned(),
+        Some(Subject::Figures(Some(owner))) => wording::figures_of_owner(owner.as_str()),
         Some(Subject::Opening(owner)) => wording::opening(owner.as_str()),
         _ => wording::UNANSWERED.to_owned(),
     }

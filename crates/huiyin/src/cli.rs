@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
     apply, away, backup, cards, check, closing, dead_letters, demo, focus, golive, health, import, init_vika,
-    kubernetes, priority, recompute, roster, schema, secrets, simulate, tcp_proxy, up, waiting,
+    kubernetes, priority, recompute, report, roster, schema, secrets, simulate, tcp_proxy, up, waiting,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -79,6 +79,8 @@ enum Command {
     Priority(priority::Command),
     /// Count closed waits anew, by the rules that are valid for their time now
     Recompute(recompute::Args),
+    /// Show the figures of a day, a week or a month, or write them into a file (in Chinese)
+    Report(report::Args),
     /// Save database and configuration in one file, while everything runs
     Backup(backup::Args),
     /// Bring a backup back into an empty database
@@ -161,6 +163,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Import(args) => import::run(&args, target).await,
         Command::Priority(command) => priority::run(&command, target).await,
         Command::Recompute(args) => recompute::run(&args, target).await,
+        Command::Report(args) => report::run(&args, target).await,
         Command::Backup(args) => backup::run(&args, target).await,
         Command::Restore(args) => backup::run_restore(&args, target).await,
         Command::Dead(command) => dead_letters::run(&command, target).await,

@@ -24,6 +24,7 @@ mod kubernetes;
 pub mod local;
 mod priority;
 mod recompute;
+mod report;
 mod roster;
 mod schema;
 mod secrets;

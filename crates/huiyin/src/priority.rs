@@ -33,7 +33,7 @@ pub(crate) async fn run(command: &Command, target: &Target) -> Result<()> {
     let Command::Explain { room } = command;
     let config = target.running()?.config(&USED)?;
     let mut reader = connect(&config.database, connect_options(&config.database, Role::Reader)?).await?;
-    let key = key(&mut reader, room).await?;
+    let key = room_key(&mut reader, room).await?;
     let found = rooms::get(&mut reader, &key).await.context("the room could not be read")?;
     let found = found.ok_or_else(|| unknown(room))?;
     let history = store::rules::history(&mut reader).await.context("the rules could not be read")?;
@@ -55,7 +55,7 @@ pub(crate) async fn run(command: &Command, target: &Target) -> Result<()> {
 }
 
 /// The room of this key, or the only one of this name.
-async fn key(reader: &mut sqlx::PgConnection, room: &str) -> Result<RoomKey> {
+pub(crate) async fn room_key(reader: &mut sqlx::PgConnection, room: &str) -> Result<RoomKey> {
     let named = rooms::keys_of_name(reader, room.trim()).await.context("the rooms could not be read")?;
     match named.as_slice() {
         [] => room.trim().parse().map_err(|_| unknown(room)),

@@ -1,6 +1,8 @@
 //! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`.
 
-use chrono::TimeDelta;
+use std::path::Path;
+
+use chrono::{NaiveDate, TimeDelta};
 use domain::rules::{Preset, Severity};
 use domain::wait::{Wait, WaitKind};
 use domain::wording;
@@ -109,6 +111,14 @@ pub(crate) fn follow_ups(owner: &str) -> String {
 /// In the place of a room: the list of rooms that await approval.
 pub(crate) const APPROVALS: &str = "待核准清单";
 
+/// In the place of a room: figures of all.
+pub(crate) const FIGURES: &str = "回复情况";
+
+/// In the place of a room: somebody's figures.
+pub(crate) fn figures_of_owner(owner: &str) -> String {
+    format!("回复情况 {owner}")
+}
+
 /// In the place of a room: the list of somebody's opening.
 pub(crate) fn opening(owner: &str) -> String {
     format!("开工汇总 {owner}")
@@ -196,6 +206,20 @@ pub(crate) fn priority_of(room: &str, points: u32, open: Option<&Wait>, waited: 
 pub(crate) fn priority_rule(holds: bool, points: u32, reason: &str) -> String {
     let mark = if holds { '✔' } else { '·' };
     format!("{mark} +{points} {reason}")
+}
+
+/// What stands before figures.
+pub(crate) fn figures_of(from: NaiveDate, to: NaiveDate, lines: usize) -> String {
+    let days = if from == to { from.to_string() } else { format!("{from} 至 {to}") };
+    match lines {
+        0 => format!("{days}：没有数据"),
+        lines => format!("{days}：{lines} 行（时间按工作时间计）"),
+    }
+}
+
+/// A file was written.
+pub(crate) fn written(file: &Path, lines: usize) -> String {
+    format!("已写入 {}：{lines} 行", file.display())
 }
 
 #[cfg(test)]

@@ -169,6 +169,14 @@ pub const SERVICES: &[Service] = &[
         impact: "提醒卡片可能停发，恢复后继续。",
         ..PLAIN
     },
+    Service {
+        role: Role::Performance,
+        consumers: &[Consumer::Performance],
+        redundancy: Redundancy::ActiveStandby,
+        title: "统计服务",
+        impact: "报表停止更新，恢复后会补齐；提醒卡片和维格表不受影响。",
+        ..PLAIN
+    },
 ];
 
 impl Service {

@@ -1,4 +1,4 @@
-//! What is done once a day: forgetting what was said longer ago than the configured time.
+//! What is done once a day: forgetting what was said, or noted, long ago.
 
 use std::time::Duration;
 
@@ -14,23 +14,40 @@ const TICK: Duration = Duration::from_secs(5);
 /// The time between two rounds.
 const EVERY: TimeDelta = TimeDelta::days(1);
 
-/// Runs `round` once a day until the shutdown is requested, with the moment before which texts go. A round that failed is
-/// tried again at the next look. `what` is blanked, for the log.
+/// Runs `round` once a day until the shutdown is requested, with the moment before which texts go. `what` is blanked, for
+/// the log.
 pub async fn blank_daily<F, Fut>(ctx: &Context, what: &str, round: F)
+where
+    F: Fn(DateTime<Utc>) -> Fut,
+    Fut: Future<Output = Result<(), sqlx::Error>>,
+{
+    let round = &round;
+    let blank = |now| async move {
+        match ctx.config.retention.blank_before(now) {
+            Some(before) => round(before).await,
+            None => Ok(()),
+        }
+    };
+    daily(ctx, PART, what, blank).await;
+}
+
+/// Runs `round` once a day until the shutdown is requested, with the time. A round that failed is tried again at the next
+/// look. `part` is what [`crate::health`] knows it by, `what` is cleared, for the log.
+pub async fn daily<F, Fut>(ctx: &Context, part: &'static str, what: &str, round: F)
 where
     F: Fn(DateTime<Utc>) -> Fut,
     Fut: Future<Output = Result<(), sqlx::Error>>,
 {
     let mut daily = Daily::default();
     while ctx.shutdown.sleep(TICK).await {
-        ctx.health.beat(PART);
+        ctx.health.beat(part);
         let now = ctx.clock.now();
-        let Some(before) = ctx.config.retention.blank_before(now).filter(|_| daily.is_due(now)) else {
+        if !daily.is_due(now) {
             continue;
-        };
-        match round(before).await {
+        }
+        match round(now).await {
             Ok(()) => daily.done(now),
-            Err(error) => tracing::warn!(error = chain(&error), "blanking {what} was cut short"),
+            Err(error) => tracing::warn!(error = chain(&error), "clearing {what} was cut short"),
         }
     }
 }

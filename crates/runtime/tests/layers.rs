@@ -7,18 +7,19 @@ use std::fs;
 use std::path::Path;
 
 /// What the crates below the services may depend on.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("events", &["domain"]),
     ("store", &["domain"]),
+    ("report", &["domain", "store"]),
     ("feishu", &["domain"]),
     ("vika", &["domain"]),
     ("local-stack", &["domain"]),
     ("runtime", &["config", "domain", "events", "store"]),
 ];
 /// The same for every service.
-const SERVICE: &[&str] = &["config", "domain", "events", "feishu", "runtime", "store", "vika"];
+const SERVICE: &[&str] = &["config", "domain", "events", "feishu", "report", "runtime", "store", "vika"];
 
 fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

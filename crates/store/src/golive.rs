@@ -4,12 +4,16 @@ use domain::Timestamp;
 use domain::golive::{Change, GoLive};
 use sqlx::PgConnection;
 
-/// Every decision.
+/// How it was and is to be, by every decision.
 pub async fn history(connection: &mut PgConnection) -> Result<GoLive, sqlx::Error> {
-    let decided = sqlx::query_as!(Change, "select since, live, noted_at from golive order by change")
+    Ok(GoLive::new(decided(connection).await?))
+}
+
+/// Every decision, in the order in which they were made.
+pub async fn decided(connection: &mut PgConnection) -> Result<Vec<Change>, sqlx::Error> {
+    sqlx::query_as!(Change, "select since, live, noted_at from golive order by change")
         .fetch_all(connection)
-        .await?;
-    Ok(GoLive::new(decided))
+        .await
 }
 
 /// Records a decision that holds from `since` on, which must not lie before `now`.

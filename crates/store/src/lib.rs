@@ -10,6 +10,7 @@ pub mod golive;
 pub mod ingest;
 mod json;
 pub mod migrate;
+pub mod performance;
 pub mod restored;
 pub mod rooms;
 pub mod rules;

@@ -27,7 +27,7 @@ enum Operation {
 }
 
 use Operation::{Alter, Delete, Drop, Insert, Select, Truncate, Update};
-use Role::{FeishuAlerter, Ingest, Operator, Reader, RoomState, VikaReconcile, VikaSync};
+use Role::{FeishuAlerter, Ingest, Operator, Performance, Reader, RoomState, VikaReconcile, VikaSync};
 
 /// One line of the design's table.
 struct Owner {
@@ -45,7 +45,7 @@ struct Owner {
 
 const ALL_ROWS: &[Operation] = &[Select, Insert, Update, Delete];
 const NEVER_DELETED: &[Operation] = &[Select, Insert, Update];
-const SERVICES: &[Role] = &[Ingest, RoomState, VikaSync, VikaReconcile, FeishuAlerter, Reader];
+const SERVICES: &[Role] = &[Ingest, RoomState, VikaSync, VikaReconcile, FeishuAlerter, Performance, Reader];
 
 const fn owner(
     tables: &'static str,
@@ -58,22 +58,24 @@ const fn owner(
 
 const OWNERS: &[Owner] = &[
     owner("rules", Operator, &[Select, Insert], SERVICES),
-    owner("golive", Operator, &[Select, Insert], &[RoomState, VikaSync, FeishuAlerter, Reader]),
+    owner("golive", Operator, &[Select, Insert], &[RoomState, VikaSync, FeishuAlerter, Performance, Reader]),
     owner("gateways", Ingest, ALL_ROWS, &[FeishuAlerter, Reader]),
-    owner("capture_gaps", Ingest, ALL_ROWS, &[RoomState, VikaSync, FeishuAlerter, Reader]),
+    owner("capture_gaps", Ingest, ALL_ROWS, &[RoomState, VikaSync, FeishuAlerter, Performance, Reader]),
     owner("ingest_inbox", Ingest, ALL_ROWS, &[Reader]),
     owner("ingest_outbox", Ingest, ALL_ROWS, &[Reader]),
     owner("ingest_rooms", Ingest, ALL_ROWS, &[Reader]),
     owner("contacts", Ingest, ALL_ROWS, &[RoomState, FeishuAlerter, Reader]),
     owner("members", Ingest, ALL_ROWS, &[RoomState, Reader]),
-    owner("rooms", RoomState, NEVER_DELETED, &[VikaSync, VikaReconcile, FeishuAlerter, Reader]),
-    owner("timeline", RoomState, ALL_ROWS, &[Reader]),
+    owner("rooms", RoomState, NEVER_DELETED, &[VikaSync, VikaReconcile, FeishuAlerter, Performance, Reader]),
+    owner("timeline", RoomState, ALL_ROWS, &[Performance, Reader]),
     owner("timeline_awaited", RoomState, &[Select, Insert, Delete], &[Reader]),
-    owner("waits", RoomState, NEVER_DELETED, &[VikaSync, FeishuAlerter, Reader]),
+    owner("waits", RoomState, NEVER_DELETED, &[VikaSync, FeishuAlerter, Performance, Reader]),
     owner("commands", RoomState, NEVER_DELETED, &[VikaSync, FeishuAlerter, Reader]),
     owner("fold_progress", RoomState, NEVER_DELETED, &[FeishuAlerter, Reader]),
     owner("vika_sync_*", VikaSync, ALL_ROWS, &[VikaReconcile, Reader]),
     owner("vika_reconcile_*", VikaReconcile, ALL_ROWS, &[VikaSync, Reader]),
+    owner("room_refolds", RoomState, ALL_ROWS, &[Performance, Reader]),
+    owner("performance_*", Performance, ALL_ROWS, &[FeishuAlerter, Reader]),
     owner("alert_*", FeishuAlerter, ALL_ROWS, &[Reader]),
     owner("notification*", FeishuAlerter, ALL_ROWS, &[Reader]),
     // What people ask for, by a button or by a command.

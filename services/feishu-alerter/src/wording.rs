@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Weekday};
+use domain::figures::{Figures, Promises, Quantile};
 use domain::rules::{Stage, Who};
+use report::Load;
 
 /// What the card says that asks for an owner, before the room.
 pub const OWNER_WANTED: &str = "请指定负责人";
@@ -375,6 +377,79 @@ pub fn and_more_rooms(count: usize) -> String {
 pub fn approvals_note(at: &str) -> String {
     format!(
         "截至 {at}。同意，就在「群聊总表」的「待核准列表」里勾「核准进入售后阶段」；不同意，就把「负责人」「群聊阶段」改回去。"
+    )
+}
+
+/// The title of figures: somebody's own, or of all.
+pub fn figures_title(own: bool, days: &str) -> String {
+    format!("📊 {}回复情况（{days}）", if own { "我的" } else { "" })
+}
+
+/// "43 位客户提问：已回复 40，等待中 1，已取消 2（取消前共等 31 分钟）"
+pub fn how_many_asked(figures: &Figures) -> String {
+    let mut parts = vec![format!("已回复 {}", figures.answered), format!("等待中 {}", figures.open)];
+    if figures.cancelled > 0 {
+        let time = domain::wording::duration(figures.cancelled_after);
+        parts.push(format!("已取消 {}（取消前共等 {time}）", figures.cancelled));
+    }
+    let left_out = figures.left_out.unverified;
+    let unverified =
+        if left_out > 0 { format!("；另有 {left_out} 位待核实，不计") } else { String::new() };
+    format!("{} 位客户提问：{}{unverified}", figures.asked, parts.join("，"))
+}
+
+/// "一半在 4 分钟内回复，九成在 12 分钟内；10 分钟内 86%"
+pub fn how_fast(figures: &Figures) -> Option<String> {
+    let (median, p90) = (figures.median?, figures.p90?);
+    let few = if figures.is_few() { "（样本少，仅供参考）" } else { "" };
+    let share = within_ten(figures).map(|share| format!("；10 分钟内 {share}")).unwrap_or_default();
+    let time = |of: Quantile| {
+        format!("{}{}", if of.at_least { "至少 " } else { "" }, domain::wording::duration(of.time))
+    };
+    Some(format!("一半在 {} 内回复，九成在 {} 内{share}{few}", time(median), time(p90)))
+}
+
+/// "86%" of the answers came within ten minutes.
+fn within_ten(figures: &Figures) -> Option<String> {
+    let ten = figures.within.iter().find(|(rung, _)| rung.0 == 600)?;
+    Some(format!("{:.0}%", ten.1.share()? * 100.0))
+}
+
+/// "承诺：兑现 5（其中迟 1），未兑现 2"
+pub fn what_was_promised(promises: &Promises) -> Option<String> {
+    let Promises { kept, late, open, .. } = *promises;
+    let late = if late > 0 { format!("（其中迟 {late}）") } else { String::new() };
+    (kept + open > 0).then(|| format!("承诺：兑现 {kept}{late}，未兑现 {open}"))
+}
+
+/// "• 张三：12 位，一半在 3 分钟内，10 分钟内 92%；每小时 3.2 位，平均同时等 0.6 位", the name already made safe.
+pub fn figures_of_person(name: &str, figures: &Figures, load: Option<Load>, busy: bool) -> String {
+    let median = figures.median.map(|of| format!("，一半在 {} 内", domain::wording::duration(of.time)));
+    let share = within_ten(figures).map(|share| format!("，10 分钟内 {share}"));
+    let load = load.map(|load| {
+        format!("；每小时 {:.1} 位，平均同时等 {:.1} 位", load.asked_per_hour, load.waiting_at_once)
+    });
+    let (median, share, load) =
+        (median.unwrap_or_default(), share.unwrap_or_default(), load.unwrap_or_default());
+    format!("• {name}：{} 位{median}{share}{load}{}", figures.asked, if busy { "（特别忙）" } else { "" })
+}
+
+/// "另有 5 人，未列出"
+pub fn and_more_people(count: usize) -> String {
+    format!("另有 {count} 人，未列出")
+}
+
+/// "⏳ 还在等：云帆科技-项目群，已等 25 分钟", the name already made safe.
+pub fn still_waiting(room: &str, time: TimeDelta) -> String {
+    format!("⏳ 还在等：{room}，已等 {}", domain::wording::duration(time))
+}
+
+/// Until when figures count, and how to read them.
+pub fn figures_note(at: &str, old_since: Option<&str>) -> String {
+    let old =
+        old_since.map(|since| format!("统计服务自 {since} 起没有更新，以下数字不全。")).unwrap_or_default();
+    format!(
+        "{old}截至 {at}，按工作时间计；按提问时的负责人算，和谁回复的无关。明细请管理员运行 huiyin report。"
     )
 }
 

@@ -433,16 +433,17 @@ async fn fold_room(
         entries.first().is_none_or(|first| Some(&first.entry.position) > locked.state.folded_to.as_ref());
     let again = outcome.affected.is_some() || !behind;
     let room = locked.room.clone();
-    let folded = if again {
+    let (folded, refolded_since) = if again {
         if let Some(first) = entries.first() {
             outcome.affect(first.entry.position.clone());
         }
         let affected = outcome.affected.as_ref();
-        let (folded, supersessions) = fold_again(connection, &room, affected, rules).await?;
+        let Refolded { folded, supersessions, since } =
+            fold_again(connection, &room, affected, rules).await?;
         writes.supersessions.extend(supersessions);
-        folded
+        (folded, Some(since))
     } else {
-        fold_on(locked.state, &entries, rules)?
+        (fold_on(locked.state, &entries, rules)?, None)
     };
     let last_lines = if excluded {
         Vec::new()
@@ -471,6 +472,7 @@ async fn fold_room(
         excluded,
         folded_with: rules.newest().version,
         pinned,
+        refolded_since,
     });
     writes.applied.changed.push(Changed { room, version, waits: folded.waits });
     Ok(())
@@ -501,13 +503,23 @@ fn newer_topic(held: &Topic, reported: Option<&Topic>) -> Topic {
     reported.filter(|reported| reported.at >= held.at).unwrap_or(held).clone()
 }
 
+/// What folding a room again gave.
+pub struct Refolded {
+    /// The room, and the waits of the stretch that was folded.
+    pub folded: domain::fold::Folded,
+    /// What became of live waits that are not among those.
+    pub supersessions: Vec<(WaitId, Supersession)>,
+    /// When the last entry before the stretch was sent; the earliest time of all if it begins with the first.
+    pub since: Timestamp,
+}
+
 /// Folds a room again from the last wholly quiet state stored before `affected`. It stores nothing.
 pub async fn fold_again(
     connection: &mut PgConnection,
     room: &RoomKey,
     affected: Option<&Position>,
     rules: &RulesHistory,
-) -> Result<(domain::fold::Folded, Vec<(WaitId, Supersession)>), Failure> {
+) -> Result<Refolded, Failure> {
     let start = match affected {
         Some(affected) => waits::checkpoint(connection, room, affected).await?.unwrap_or_default(),
         None => FoldState::default(),
@@ -517,7 +529,8 @@ pub async fn fold_again(
     let entries = timeline::after(connection, room, folded_to.as_ref()).await?;
     let folded = guarded(start, entries.iter(), rules)?;
     let supersessions = reconcile(&old, &folded.waits);
-    Ok((folded, supersessions))
+    let since = folded_to.map_or(Timestamp::UNIX_EPOCH, |position| position.at);
+    Ok(Refolded { folded, supersessions, since })
 }
 
 /// A panic in one room's fold is that room's problem.

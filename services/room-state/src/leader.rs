@@ -105,6 +105,7 @@ pub fn parts(ctx: &Context, publish: &PublishHandle) -> Tasks {
     }
     tasks.spawn("refold", refold::run(ctx.clone(), rules, publish.clone()));
     tasks.spawn("retention", retention::run(ctx.clone(), publish.clone()));
+    tasks.spawn("refold-notes", retention::forget_refolds(ctx.clone()));
     tasks.spawn("progress", progress::run(ctx.clone()));
     tasks
 }

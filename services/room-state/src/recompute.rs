@@ -15,7 +15,7 @@ use store::rooms::waits::{Which, list};
 use store::sqlx::PgConnection;
 
 use crate::failure::Failure;
-use crate::fold::fold_again;
+use crate::fold::{Refolded, fold_again};
 use crate::rejudge::{Rejudge, by_newer_rules};
 
 /// A stretch of time.
@@ -63,7 +63,7 @@ pub async fn preview(
         return Ok(Vec::new());
     }
     let rules = rules.with_pinned(left.as_ref());
-    let (folded, supersessions) =
+    let Refolded { folded, supersessions, .. } =
         fold_again(connection, room, Some(&Position::before(window.from)), &rules).await?;
     let mut after: BTreeMap<WaitId, Option<Wait>> =
         folded.waits.into_iter().map(|folded| (folded.wait.id.clone(), Some(folded.wait))).collect();

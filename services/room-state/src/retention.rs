@@ -3,10 +3,12 @@
 //! What was seen in a text when it came is stored beside it, so that nothing is judged differently afterwards. A room
 //! changes for others only where one of its last lines goes; they then show the room without it.
 
+use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::id::RoomKey;
 use runtime::Context;
-use runtime::sweep::blank_daily;
+use runtime::sweep::{blank_daily, daily};
+use store::rooms::refolds;
 use store::rooms::retention::{blank_texts, blanked_to, lock, rooms_with_texts};
 use store::sqlx;
 
@@ -21,6 +23,18 @@ const TEXTS: u64 = 1_000;
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context, publish: PublishHandle) {
     blank_daily(&ctx, "old texts", |before| round(&ctx, &publish, before)).await;
+}
+
+/// For how long it is noted from where on rooms were folded again. Whoever follows must not be away for longer.
+const KEEP_REFOLDS: TimeDelta = TimeDelta::days(90);
+
+/// Forgets notes of that kind until the shutdown is requested.
+pub async fn forget_refolds(ctx: Context) {
+    let forget = |now| {
+        let db = &ctx.db;
+        async move { refolds::forget(&mut *db.acquire().await?, now - KEEP_REFOLDS).await.map(drop) }
+    };
+    daily(&ctx, "refold-notes", "notes of refolds", forget).await;
 }
 
 async fn round(ctx: &Context, publish: &PublishHandle, before: Timestamp) -> Result<(), sqlx::Error> {

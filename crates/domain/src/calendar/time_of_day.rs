@@ -31,6 +31,9 @@ impl TimeOfDay {
     /// Half past five in the afternoon.
     pub const HALF_PAST_FIVE: Self = Self::at(17, 30);
 
+    /// Six in the evening.
+    pub const SIX_PM: Self = Self::at(18, 0);
+
     /// A time that exists.
     const fn at(hour: u32, minute: u32) -> Self {
         Self(match NaiveTime::from_hms_opt(hour, minute, 0) {
@@ -86,6 +89,7 @@ mod tests {
         assert_eq!(TimeOfDay::NINE.to_string(), "09:00");
         assert_eq!(TimeOfDay::HALF_PAST_NINE.to_string(), "09:30");
         assert_eq!(TimeOfDay::HALF_PAST_FIVE.to_string(), "17:30");
+        assert_eq!(TimeOfDay::SIX_PM.to_string(), "18:00");
         for text in ["", "9:00", "24:00", "09:60", "09:00:00", "九点", "0900", "-1:00"] {
             assert!(text.parse::<TimeOfDay>().is_err(), "{text}");
         }

@@ -55,6 +55,7 @@ impl Rules {
         self.check_priority(&mut problems);
         self.check_follow_ups(&mut problems);
         self.check_exclusions(&mut problems);
+        self.check_targets(&mut problems);
         problems.0
     }
 

@@ -29,6 +29,7 @@ pub const SERVICES: &[(Role, Run)] = &[
     (Role::VikaSync, |ctx| Box::pin(vika_sync::run(ctx))),
     (Role::VikaReconcile, |ctx| Box::pin(vika_reconcile::run(ctx))),
     (Role::FeishuAlerter, |ctx| Box::pin(feishu_alerter::run(ctx))),
+    (Role::Performance, |ctx| Box::pin(performance::run(ctx))),
 ];
 
 pub struct Services {

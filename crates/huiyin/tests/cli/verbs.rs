@@ -161,6 +161,8 @@ fn trials(file: impl Fn(&str) -> String) -> Vec<Trial> {
         trial("away", &["王小售", "--deputy", "李小后", "--until", "2020-01-01"], 2, "已经过去"),
         trial("away", &["王小售"], 2, "expected --deputy"),
         trial("away", &["王小售", "--end"], 0, "没有人在休假"),
+        trial("report", &["--week", "--xlsx", &file("week.xlsx")], 0, "week.xlsx"),
+        trial("report", &["--by", "sheet"], 0, "："),
         trial("waiting", &["王小售"], 0, "0 位客户在等 王小售 回复"),
         trial("waiting", &["没有这个人"], 2, "nobody in the roster has this name"),
         trial("focus", &["王小售", "--for", "30m"], 0, "王小售：专注至"),

@@ -46,6 +46,8 @@ pub enum Consumer {
     VikaSync,
     /// `feishu-alerter` woken by ROOM.
     FeishuAlerter,
+    /// `performance` woken by ROOM.
+    Performance,
     /// `feishu-alerter`'s watchdog counting dead letters.
     WatchdogDead,
 }
@@ -53,11 +55,12 @@ pub enum Consumer {
 impl Consumer {
     /// Everything captured and asked for goes through these.
     pub const FACTS: [Self; 2] = [Self::RoomStateChat, Self::RoomStateCommand];
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RoomStateChat,
         Self::RoomStateCommand,
         Self::VikaSync,
         Self::FeishuAlerter,
+        Self::Performance,
         Self::WatchdogDead,
     ];
 
@@ -67,6 +70,7 @@ impl Consumer {
             Self::RoomStateCommand => "room-state-command",
             Self::VikaSync => "vika-sync",
             Self::FeishuAlerter => "feishu-alerter",
+            Self::Performance => "performance",
             Self::WatchdogDead => "feishu-alerter-dead",
         }
     }
@@ -81,7 +85,7 @@ impl Consumer {
         match self {
             Self::RoomStateChat => "CHAT",
             Self::RoomStateCommand => "COMMAND",
-            Self::VikaSync | Self::FeishuAlerter => "ROOM",
+            Self::VikaSync | Self::FeishuAlerter | Self::Performance => "ROOM",
             Self::WatchdogDead => "DEAD",
         }
     }
@@ -108,7 +112,7 @@ impl Consumer {
         match self {
             Self::RoomStateChat => pull::Config { max_ack_pending: CHAT_PENDING, ..batches },
             Self::RoomStateCommand => batches,
-            Self::VikaSync | Self::FeishuAlerter => pull::Config {
+            Self::VikaSync | Self::FeishuAlerter | Self::Performance => pull::Config {
                 max_deliver: WAKE_DELIVERIES,
                 max_ack_pending: WAKE_PENDING,
                 deliver_policy: DeliverPolicy::LastPerSubject,

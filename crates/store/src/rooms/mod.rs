@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod progress;
 pub mod recompute;
+pub mod refolds;
 pub mod retention;
 pub mod timeline;
 pub mod waits;
@@ -152,6 +153,8 @@ pub struct RoomUpdate {
     pub folded_with: i64,
     /// How its counted past is judged.
     pub pinned: Option<PinnedRules>,
+    /// What stands before this is as it was. `None`: it was not folded again, only on.
+    pub refolded_since: Option<Timestamp>,
 }
 
 /// A key of ours as the database holds it. Only `room-state` writes keys, in the form it reads.
@@ -333,8 +336,9 @@ pub async fn update(
         now,
         &excluded,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    refolds::note(connection, updates, now).await?;
     Ok(states.iter().zip(&lines).map(|(state, lines)| state.len() + lines.len()).collect())
 }
 

@@ -42,8 +42,9 @@ pub struct NewWait {
     pub rejudged: bool,
 }
 
-fn state_name(wait: &Wait) -> &'static str {
-    match wait.outcome.as_ref().map(|outcome| &outcome.how) {
+/// How a wait stands, in the words of the table.
+pub(crate) const fn state_name(how: Option<&Ending>) -> &'static str {
+    match how {
         None => "open",
         Some(Ending::Answered { .. }) => "answered",
         Some(Ending::Cancelled { .. }) => "cancelled",
@@ -109,8 +110,10 @@ pub async fn upsert(
     let messages: Vec<i32> = each().map(|wait| i32::try_from(wait.messages).unwrap_or(i32::MAX)).collect();
     let (last, alarm): (Vec<Timestamp>, Vec<Option<Timestamp>>) =
         each().map(|wait| (wait.last_customer_at, wait.alarm_since)).unzip();
-    let (state_names, closed): (Vec<&str>, Vec<Option<Timestamp>>) =
-        each().map(|wait| (state_name(wait), wait.outcome.as_ref().map(|outcome| outcome.at))).unzip();
+    let (state_names, closed): (Vec<&str>, Vec<Option<Timestamp>>) = each()
+        .map(|wait| wait.outcome.as_ref())
+        .map(|o| (state_name(o.map(|o| &o.how)), o.map(|o| o.at)))
+        .unzip();
     let outcomes: Vec<Option<Json<&Outcome>>> = each().map(|wait| wait.outcome.as_ref().map(Json)).collect();
     let before = checkpoints(waits)?;
     let traces: Vec<Option<&str>> = waits.iter().map(|new| new.trace.as_deref()).collect();

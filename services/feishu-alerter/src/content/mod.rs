@@ -4,6 +4,7 @@
 pub mod approvals;
 pub mod card;
 pub mod digest;
+pub mod figures;
 pub mod follow_ups;
 pub mod lists;
 pub mod opening;
@@ -25,6 +26,7 @@ use store::sqlx::PgConnection;
 use self::approvals::ApprovalList;
 use self::card::{Card, CardState};
 use self::digest::Digest;
+use self::figures::FiguresOf;
 use self::follow_ups::FollowUpList;
 use self::lists::StandingList;
 use self::opening::{OfOpening, OpeningList};
@@ -51,6 +53,8 @@ pub enum Content {
     Opening(OpeningList),
     /// Which rooms await approval.
     Approvals(ApprovalList),
+    /// Figures of a day or a week.
+    Figures(Box<FiguresOf>),
 }
 
 /// What a card is rendered by, besides its content.
@@ -110,6 +114,10 @@ impl Content {
             notification::Subject::Approvals => {
                 Some(Self::Approvals(ApprovalList::read(connection, notification.step, rules, now).await?))
             }
+            notification::Subject::Figures(owner) => {
+                let of = (owner.as_ref(), notification.step);
+                Some(Self::Figures(Box::new(FiguresOf::read(connection, of, rules, now).await?)))
+            }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
                 subject.map(|subject| Self::Room(Box::new(subject)))
@@ -126,6 +134,7 @@ impl Content {
             Self::FollowUps(list) => list.is_wanted(),
             Self::Opening(list) => list.is_wanted(),
             Self::Approvals(list) => list.is_wanted(),
+            Self::Figures(of) => of.is_wanted(),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -170,7 +179,9 @@ impl Content {
         now: Timestamp,
     ) -> Result<Value, Failure> {
         match self {
-            Self::Alarm | Self::Unanswered(_) | Self::Approvals(_) => Ok(notification.wanted.clone()),
+            Self::Alarm | Self::Unanswered(_) | Self::Approvals(_) | Self::Figures(_) => {
+                Ok(notification.wanted.clone())
+            }
             Self::Digest(digest) => Ok(digest.shown()),
             Self::FollowUps(list) => as_json(&list.state()),
             Self::Opening(list) => as_json(&list.state()),
@@ -191,7 +202,8 @@ impl Content {
             | Self::Digest(_)
             | Self::FollowUps(_)
             | Self::Opening(_)
-            | Self::Approvals(_) => None,
+            | Self::Approvals(_)
+            | Self::Figures(_) => None,
             Self::Room(subject) => subject.room.last_entry.as_deref(),
         }
     }
@@ -233,6 +245,11 @@ impl Content {
                 Some(card::opening(list.owner.as_str(), &list.waits, notification.severity, rules))
             }
             Self::Approvals(list) => Some(card::approvals(&list.pending, notification.severity, rules, now)),
+            Self::Figures(of) => {
+                // Where others read along nobody is compared with anybody.
+                let names = !context.book().is_shared(&notification.to);
+                Some(card::figures(&of.figured, names, notification.severity, rules, now))
+            }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;
                 config.watchdog.as_ref().map(|watchdog| {

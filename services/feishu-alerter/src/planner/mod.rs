@@ -5,6 +5,7 @@ mod approvals;
 mod climb;
 mod decide;
 mod departure;
+mod figures;
 mod follow_ups;
 mod lists;
 pub mod load;
@@ -26,6 +27,7 @@ use tokio::sync::Notify;
 use self::alert_context::AlertContext;
 use self::approvals::Approvals;
 use self::decide::Decider;
+use self::figures::FigureCards;
 use self::follow_ups::FollowUps;
 use self::observe::observe;
 use self::openings::Openings;
@@ -76,6 +78,7 @@ struct Planner {
     releases: Releases,
     follow_ups: FollowUps,
     approvals: Approvals,
+    figures: FigureCards,
     /// Every room with a wait was looked at since the start; the absences of then, since whoever is away is not told.
     known: Option<(i64, i64)>,
 }
@@ -100,6 +103,7 @@ pub async fn run(
         releases: Releases::default(),
         follow_ups: FollowUps::default(),
         approvals: Approvals::default(),
+        figures: FigureCards::default(),
         known: None,
     };
     while !shutdown.requested() {
@@ -158,6 +162,7 @@ impl Planner {
             self.openings.run(&self.ctx, &context).await?;
             self.lists.run(&self.ctx, &context).await?;
             self.approvals.run(&self.ctx, &context).await?;
+            self.figures.run(&self.ctx, &context).await?;
             self.follow_ups.run(&self.ctx, &context).await?;
         }
         Ok(schedule::next_due(&mut *self.ctx.db.acquire().await?).await?)

@@ -7,6 +7,7 @@ mod audiences;
 mod closing;
 mod crashes;
 mod days;
+mod figures;
 mod focus;
 mod follow_ups;
 mod freshness;

@@ -1,0 +1,348 @@
+//! Figures of a period, put together from what `performance` knows of single days: by person, team, room, stage or day, or
+//! by who replied. Whoever shows figures reads them here: the command line, files, cards.
+
+mod files;
+mod period;
+mod table;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{NaiveDate, TimeDelta};
+use domain::Timestamp;
+use domain::figures::{Figures, Tally};
+use domain::ladder::RungId;
+use domain::rules::{Rules, Stage, Team};
+use store::performance::days::{self, Filter};
+use store::performance::{messages, rooms};
+use store::sqlx::{self, PgConnection};
+
+pub use files::{FileError, csv, xlsx};
+pub use period::Period;
+pub use table::{Cell, Table, sheet, table, target_in_words, team};
+pub use waits::waits;
+
+/// Within how many minutes answers are counted: 5, 10, 20, 30.
+pub const THRESHOLDS: [RungId; 4] = [RungId(300), RungId(600), RungId(1_200), RungId(1_800)];
+
+/// What figures are put together by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Who owned the room.
+    Person,
+    /// The owner's team.
+    Team,
+    /// The room.
+    Room,
+    /// The stage.
+    Stage,
+    /// The day.
+    Day,
+    /// Who owned the room, and the day.
+    PersonDay,
+    /// The room, the day, and who owned it.
+    RoomDay,
+    /// Who replied, whoever owned the room.
+    Replier,
+}
+
+/// Which figures.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Of which days.
+    pub period: Period,
+    /// Put together by what.
+    pub by: By,
+    /// Only of this person.
+    pub person: Option<&'a str>,
+    /// Only of this room, by its key in text form.
+    pub room: Option<&'a str>,
+    /// Only in this stage.
+    pub stage: Option<Stage>,
+}
+
+/// What a line is about. What it is not put together by is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The day.
+    pub day: Option<NaiveDate>,
+    /// The person; empty also where nobody owned the room.
+    pub person: String,
+    /// The owner's team, as the rules write it; empty also where the owner is not in the roster.
+    pub team: String,
+    /// The room's key in text form.
+    pub room: String,
+    /// The stage, as the rules write it.
+    pub stage: String,
+}
+
+/// Messages by role.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByRole {
+    /// 售前总回复数.
+    pub pre_sales: u64,
+    /// 售后总回复数.
+    pub after_sales: u64,
+    /// 其他员工总回复数.
+    pub other_staff: u64,
+    /// 顾客总回复数.
+    pub customer: u64,
+}
+
+impl ByRole {
+    /// 总回复数.
+    pub const fn total(self) -> u64 {
+        self.pre_sales + self.after_sales + self.other_staff + self.customer
+    }
+}
+
+/// How much work somebody had.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// How many asked in an hour of working time.
+    pub asked_per_hour: f64,
+    /// How many waited at once, on the average of working time.
+    pub waiting_at_once: f64,
+}
+
+/// The figures of one person, room, day …
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// What they are about.
+    pub key: Key,
+    /// The room's name, where they are about one; its key where it has none.
+    pub topic: String,
+    /// What is known of the waits, duration by duration.
+    pub tally: Tally,
+    /// Their figures.
+    pub figures: Figures,
+    /// Of the replies that the person gave, whoever owned the room; where they are about a person.
+    pub replied: Option<Figures>,
+    /// Messages that the person sent, where they are about one.
+    pub said: Option<u64>,
+    /// Messages in the room or of the day, where they are about one.
+    pub messages: Option<ByRole>,
+    /// In how many rooms a customer asked, or the person said something.
+    pub rooms: usize,
+    /// How much there was to do; where they are about a person or a team, and anybody worked.
+    pub load: Option<Load>,
+    /// How many asked in each hour of the day.
+    pub hours: [u32; 24],
+}
+
+/// What is known of a line before it is made.
+#[derive(Default)]
+struct Group {
+    tally: Tally,
+    replied: Tally,
+    said: u64,
+    messages: ByRole,
+    rooms: BTreeSet<String>,
+    hours: [u32; 24],
+}
+
+/// Reads the figures of a period as seen at `now`, in order of their keys.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn read(
+    connection: &mut PgConnection,
+    query: Query<'_>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Vec<Line>, sqlx::Error> {
+    let groups = groups(connection, query, rules, now).await?;
+    let keys: Vec<String> =
+        groups.keys().map(|key| key.room.clone()).filter(|room| !room.is_empty()).collect();
+    let topics: BTreeMap<String, String> = rooms::topics(connection, &keys).await?.into_iter().collect();
+    let line = |(key, group): (Key, Group)| {
+        let topic = topics.get(&key.room).filter(|topic| !topic.is_empty()).unwrap_or(&key.room).clone();
+        group.line(key, topic, query, rules, now)
+    };
+    Ok(groups.into_iter().map(line).collect())
+}
+
+async fn groups(
+    connection: &mut PgConnection,
+    query: Query<'_>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<BTreeMap<Key, Group>, sqlx::Error> {
+    let stage = query.stage.map(|stage| stage.to_string());
+    let Query { period, by, person, room, .. } = query;
+    let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
+    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    if by != By::Replier {
+        for day in days::list(connection, filter).await? {
+            let key = key(by, day.day, &day.owner, day.team.as_deref(), &day.room, &day.stage);
+            groups.entry(key).or_default().count(day);
+        }
+        for open in days::open(connection, filter).await? {
+            let key = key(by, open.day, &open.owner, open.team.as_deref(), &open.room, &open.stage);
+            groups.entry(key).or_default().count_open(&open, rules, now);
+        }
+    }
+    if matches!(by, By::Person | By::PersonDay | By::Replier) {
+        for replies in days::replies(connection, filter).await? {
+            let key = key(by, replies.day, &replies.person, None, "", "");
+            groups.entry(key).or_default().replied.replies.extend(replies.replies);
+        }
+    }
+    if query.stage.is_none() {
+        let said = messages::list(connection, filter).await?;
+        let lines_of = if by == By::RoomDay { lines_of_rooms(&said, &groups) } else { BTreeMap::new() };
+        for said in &said {
+            count_said(&mut groups, &lines_of, by, said);
+        }
+    }
+    Ok(groups)
+}
+
+fn key(by: By, day: NaiveDate, owner: &str, team: Option<&str>, room: &str, stage: &str) -> Key {
+    let (mut key, empty) = (Key::default(), String::new);
+    let day = Some(day);
+    match by {
+        By::Person | By::Replier => key.person = owner.to_owned(),
+        By::Team => key.team = team.map_or_else(empty, str::to_owned),
+        By::Room => key.room = room.to_owned(),
+        By::Stage => key.stage = stage.to_owned(),
+        By::Day => key.day = day,
+        By::PersonDay => (key.day, key.person) = (day, owner.to_owned()),
+        By::RoomDay => {
+            key = Key { day, person: owner.into(), room: room.into(), stage: stage.into(), ..key };
+        }
+    }
+    key
+}
+
+/// The lines of each room and day. To whom of several owners of a day a message belongs is not known, so that each line
+/// has all of them; a day without waits has a line of nobody's.
+type LinesOfRooms = BTreeMap<(NaiveDate, String), Vec<Key>>;
+
+fn lines_of_rooms(said: &[messages::Messages], groups: &BTreeMap<Key, Group>) -> LinesOfRooms {
+    let rooms = said.iter().map(|said| ((said.day, said.room.clone()), Vec::new()));
+    let mut lines: LinesOfRooms = rooms.collect();
+    for key in groups.keys() {
+        let of_room = key.day.and_then(|day| lines.get_mut(&(day, key.room.clone())));
+        of_room.into_iter().for_each(|keys| keys.push(key.clone()));
+    }
+    for ((day, room), keys) in &mut lines {
+        if keys.is_empty() {
+            keys.push(Key { day: Some(*day), room: room.clone(), ..Key::default() });
+        }
+    }
+    lines
+}
+
+/// Messages count for whoever sent them, for the room and for the day.
+fn count_said(groups: &mut BTreeMap<Key, Group>, lines_of: &LinesOfRooms, by: By, said: &messages::Messages) {
+    let count = u64::try_from(said.messages).unwrap_or_default();
+    match by {
+        By::Person | By::PersonDay | By::Replier if !said.person.is_empty() => {
+            let group = groups.entry(key(by, said.day, &said.person, None, "", "")).or_default();
+            group.said += count;
+            group.rooms.insert(said.room.clone());
+        }
+        By::Room | By::Day => {
+            let group = groups.entry(key(by, said.day, "", None, &said.room, "")).or_default();
+            group.messages.add(&said.role, count);
+            group.rooms.insert(said.room.clone());
+        }
+        By::RoomDay => {
+            let of_room = lines_of.get(&(said.day, said.room.clone())).cloned().unwrap_or_default();
+            for key in of_room {
+                let group = groups.entry(key.clone()).or_default();
+                group.messages.add(&said.role, count);
+                if !said.person.is_empty() && said.person == key.person {
+                    group.said += count;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+impl ByRole {
+    fn add(&mut self, role: &str, count: u64) {
+        match role {
+            "pre_sales" => self.pre_sales += count,
+            "after_sales" => self.after_sales += count,
+            "other_staff" => self.other_staff += count,
+            _ => self.customer += count,
+        }
+    }
+}
+
+impl Group {
+    fn count(&mut self, day: days::Day) {
+        self.tally.add(&day.tally);
+        if day.tally.asked() > 0 {
+            self.rooms.insert(day.room);
+        }
+        for (own, count) in self.hours.iter_mut().zip(day.hours) {
+            *own += u32::try_from(count).unwrap_or_default();
+        }
+    }
+
+    fn count_open(&mut self, open: &days::Open, rules: &Rules, now: Timestamp) {
+        if open.promise {
+            self.tally.promised.open += 1;
+            return;
+        }
+        let stage = open.stage.parse().unwrap_or_default();
+        self.tally.lasting.push(rules.calendar(stage).working_time(open.opened_at, now));
+        self.rooms.insert(open.room.clone());
+    }
+
+    fn line(self, key: Key, topic: String, query: Query<'_>, rules: &Rules, now: Timestamp) -> Line {
+        let is_of_person = matches!(query.by, By::Person | By::PersonDay | By::Replier);
+        let load = match query.by {
+            By::Person | By::PersonDay | By::Team => self.load(&key, query.period, rules, now),
+            _ => None,
+        };
+        let has_messages = matches!(query.by, By::Room | By::Day | By::RoomDay) && query.stage.is_none();
+        Line {
+            topic,
+            figures: self.tally.clone().figures(&THRESHOLDS),
+            replied: is_of_person.then(|| self.replied.figures(&THRESHOLDS)),
+            said: (is_of_person || query.by == By::RoomDay).then_some(self.said),
+            messages: has_messages.then_some(self.messages),
+            rooms: self.rooms.len(),
+            load,
+            hours: self.hours,
+            tally: self.tally,
+            key,
+        }
+    }
+
+    fn load(&self, key: &Key, period: Period, rules: &Rules, now: Timestamp) -> Option<Load> {
+        let period = key.day.map_or(period, Period::day);
+        let team =
+            rules.roster.iter().find(|entry| entry.name.as_str() == key.person).map(|entry| entry.team);
+        let of_key =
+            [Team::PreSales, Team::AfterSales, Team::Other].into_iter().find(|team| team.name() == key.team);
+        let stage = team.or(of_key).and_then(Team::stage).unwrap_or_default();
+        let hours = hours(working_time(rules, stage, period, now));
+        #[expect(clippy::cast_precision_loss, reason = "numbers of waits are far below 2^52")]
+        let asked = self.tally.asked() as f64;
+        (hours > 0.0).then(|| Load {
+            asked_per_hour: asked / hours,
+            waiting_at_once: self::hours(self.tally.time_waited()) / hours,
+        })
+    }
+}
+
+/// Working time of a stage in a period, as far as it has passed.
+fn working_time(rules: &Rules, stage: Stage, period: Period, now: Timestamp) -> TimeDelta {
+    rules.calendar(stage).working_time(rules.day_begins(period.from), end(period, rules).min(now))
+}
+
+/// When a period is over.
+pub fn end(period: Period, rules: &Rules) -> Timestamp {
+    period.to.succ_opt().map_or(Timestamp::MAX_UTC, |day| rules.day_begins(day))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "any real span in milliseconds fits a double exactly")]
+fn hours(time: TimeDelta) -> f64 {
+    time.num_milliseconds() as f64 / 3_600_000.0
+}

@@ -1,0 +1,98 @@
+//! The figures of a card, read when it is frozen: it says until when.
+
+use chrono::{TimeDelta, Weekday};
+use domain::Timestamp;
+use domain::id::StaffName;
+use domain::notification::Step;
+use domain::rules::{Rules, Stage};
+use report::{By, Line, Period, Query, read};
+use store::performance::days::{self, Filter};
+use store::performance::{inputs, rooms};
+use store::sqlx::{self, PgConnection};
+
+use super::card::Figured;
+
+/// Figures that are older are said to be old.
+const FRESH: TimeDelta = TimeDelta::minutes(5);
+/// Who still waits, as many as are named.
+const MOST_WAITING: usize = 5;
+
+/// What a card with figures is made from.
+#[derive(Debug, Clone)]
+pub struct FiguresOf {
+    pub figured: Figured,
+    /// The card's day, or the week after the card's, is not over.
+    is_of_today: bool,
+}
+
+impl FiguresOf {
+    pub async fn read(
+        connection: &mut PgConnection,
+        (owner, step): (Option<&StaffName>, Step),
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<Self, sqlx::Error> {
+        let today = rules.day_of(now);
+        let (period, is_of_today) = match step {
+            Step::Week(monday) => {
+                let this = today.week(Weekday::Mon).first_day();
+                (Period::week(monday), (this - monday).num_days() == 7)
+            }
+            Step::Day(day) => (Period::day(day), day == today),
+            _ => (Period::day(today), false),
+        };
+        let person = owner.map(StaffName::as_str);
+        let of = |by| Query { period, by, person, room: None, stage: None };
+        let all = read(connection, of(By::Stage), rules, now).await?;
+        let people = read(connection, of(By::Person), rules, now).await?;
+        let waiting = if matches!(step, Step::Day(_)) {
+            waiting(connection, person, rules, now).await?
+        } else {
+            Vec::new()
+        };
+        let seen = inputs::taken_in(connection).await?.map(|seen| seen.scanned_at);
+        let old_since = seen.filter(|seen| now - *seen > FRESH);
+        let figured =
+            Figured { period, owner: owner.cloned(), total: total(&all), people, waiting, old_since };
+        Ok(Self { figured, is_of_today })
+    }
+
+    pub const fn is_wanted(&self) -> bool {
+        self.is_of_today && self.figured.total.asked() + self.figured.total.promised.kept.len() > 0
+    }
+}
+
+fn total(lines: &[Line]) -> domain::figures::Tally {
+    let mut total = domain::figures::Tally::default();
+    lines.iter().for_each(|line| total.add(&line.tally));
+    total
+}
+
+/// Who waits now, whenever they asked: room and working time, the longest first.
+async fn waiting(
+    connection: &mut PgConnection,
+    person: Option<&str>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Vec<(String, TimeDelta)>, sqlx::Error> {
+    let filter = Filter {
+        from: chrono::NaiveDate::default(),
+        to: rules.day_of(now) + TimeDelta::days(31),
+        owner: person,
+        room: None,
+        stage: None,
+    };
+    let open = days::open(connection, filter).await?;
+    let lasting = |open: &days::Open| {
+        let stage: Stage = open.stage.parse().unwrap_or_default();
+        rules.calendar(stage).working_time(open.opened_at, now)
+    };
+    let mut found: Vec<(String, TimeDelta)> =
+        open.iter().filter(|open| !open.promise).map(|open| (open.room.clone(), lasting(open))).collect();
+    found.sort_by_key(|(room, time)| (std::cmp::Reverse(*time), room.clone()));
+    found.truncate(MOST_WAITING);
+    let keys: Vec<String> = found.iter().map(|(room, _)| room.clone()).collect();
+    let topics: std::collections::BTreeMap<String, String> =
+        rooms::topics(connection, &keys).await?.into_iter().filter(|(_, topic)| !topic.is_empty()).collect();
+    Ok(found.into_iter().map(|(room, time)| (topics.get(&room).cloned().unwrap_or(room), time)).collect())
+}

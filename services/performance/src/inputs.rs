@@ -1,0 +1,114 @@
+//! What all rooms depend on: rules, go-live and capture gaps. When it changes, the rooms that it concerns are marked, in the
+//! transaction in which the change is noted, so that a crash in between loses nothing.
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::gap::Gap;
+use domain::golive::{Change, GoLive};
+use domain::rules::RulesHistory;
+use store::performance::inputs::{self, Inputs};
+use store::performance::rooms;
+use store::sqlx::{self, PgConnection, PgPool};
+
+/// After so long an absence everything is taken in anew: what happened meanwhile may have been forgotten by `room-state`,
+/// which remembers it for 90 days.
+const LONGEST_ABSENCE: TimeDelta = TimeDelta::days(60);
+
+/// What all rooms are taken in by.
+#[derive(Debug, Clone, Default)]
+pub struct Global {
+    /// When the system went live.
+    pub golive: GoLive,
+    /// Every capture gap.
+    pub gaps: Vec<Gap>,
+}
+
+impl From<Inputs> for Global {
+    fn from(inputs: Inputs) -> Self {
+        Self { golive: GoLive::new(inputs.golive), gaps: inputs.gaps }
+    }
+}
+
+/// Reads what all rooms depend on, and marks the rooms that are concerned by what changed. `true`: some may be.
+pub async fn follow(
+    db: &PgPool,
+    rules: &RulesHistory,
+    now: Timestamp,
+) -> Result<(Global, bool), sqlx::Error> {
+    let mut tx = db.begin().await?;
+    let current = inputs::current(&mut tx).await?;
+    let known = inputs::taken_in(&mut tx).await?;
+    let changed = known.as_ref().is_none_or(|known| known.inputs != current);
+    match &known {
+        None => {}
+        Some(known) if now - known.scanned_at > LONGEST_ABSENCE => {
+            tracing::warn!(since = %known.scanned_at, "away for long: everything is counted anew");
+            rooms::forget(&mut tx).await?;
+            inputs::scanned(&mut tx, now).await?;
+        }
+        Some(known) => mark(&mut tx, &known.inputs, &current, rules).await?,
+    }
+    if changed {
+        inputs::take_in(&mut tx, &current, now).await?;
+    }
+    tx.commit().await?;
+    Ok((current.into(), changed))
+}
+
+async fn mark(
+    connection: &mut PgConnection,
+    known: &Inputs,
+    current: &Inputs,
+    rules: &RulesHistory,
+) -> Result<(), sqlx::Error> {
+    let judged_since = rules.changed_since(known.rules_version);
+    let live_since = decided_since(&known.golive, &current.golive);
+    if let Some(since) = judged_since.into_iter().chain(live_since).min() {
+        rooms::all_stale(connection, since).await?;
+    }
+    for gap in differing(&known.gaps, &current.gaps) {
+        rooms::stale_in(connection, gap.since, gap.until).await?;
+    }
+    Ok(())
+}
+
+/// Before the first new decision was made everything stays as it was decided.
+fn decided_since(known: &[Change], current: &[Change]) -> Option<Timestamp> {
+    current.iter().filter(|change| !known.contains(change)).map(|change| change.noted_at).min()
+}
+
+/// The gaps of one list that are not in the other.
+fn differing<'g>(known: &'g [Gap], current: &'g [Gap]) -> Vec<&'g Gap> {
+    let added = current.iter().filter(|gap| !known.contains(gap));
+    known.iter().filter(|gap| !current.contains(gap)).chain(added).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_795_052_800 + seconds, 0).unwrap()
+    }
+
+    fn gap(since: i64, until: Option<i64>) -> Gap {
+        Gap { source: "wechaty".into(), account: None, since: at(since), until: until.map(at) }
+    }
+
+    #[test]
+    fn a_gap_that_ends_concerns_what_it_concerned_before_and_what_it_concerns_now() {
+        let known = [gap(0, Some(10)), gap(20, None)];
+        let current = [gap(0, Some(10)), gap(20, Some(30)), gap(40, Some(50))];
+        assert_eq!(differing(&known, &current), [&gap(20, None), &gap(20, Some(30)), &gap(40, Some(50))]);
+        assert!(differing(&known, &known).is_empty());
+    }
+
+    #[test]
+    fn a_decision_concerns_nothing_from_before_it_was_made() {
+        let one = Change { since: at(100), live: true, noted_at: at(50) };
+        let other = Change { since: at(300), live: false, noted_at: at(200) };
+        assert_eq!(decided_since(&[], &[one, other]), Some(at(50)));
+        assert_eq!(decided_since(&[one], &[one, other]), Some(at(200)));
+        assert_eq!(decided_since(&[one, other], &[one, other]), None);
+    }
+}

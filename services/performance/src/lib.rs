@@ -1,0 +1,30 @@
+//! `performance`: counts what `room-state` has decided.
+//!
+//! It reads rooms, waits, timelines, rules, gaps and go-live, and writes `performance_*` alone: one row for each live wait
+//! with how it counts, and what is known of each day by room, owner and stage. Woken by ROOM it takes in what changed; once
+//! a minute it compares the versions of all rooms. It judges nothing again and sends nothing. What the figures mean stands
+//! in `docs/performance.md`; `crates/report` puts them together.
+
+mod inputs;
+mod take_in;
+mod worker;
+
+use runtime::{Context, Tasks};
+
+/// Where tests can end the service; see [`runtime::fault`].
+pub mod point {
+    /// A room is taken in, and nothing of it is committed yet.
+    pub const BEFORE_COMMIT: &str = "performance.before-commit";
+    /// What all rooms depend on is noted, and none is looked at again yet.
+    pub const INPUTS_NOTED: &str = "performance.inputs-noted";
+}
+
+/// Runs until the shutdown is requested.
+///
+/// # Errors
+/// If a part of it ends by itself.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    let mut tasks = Tasks::new(ctx.shutdown.clone());
+    tasks.spawn("figures", worker::run(ctx));
+    tasks.finish().await
+}

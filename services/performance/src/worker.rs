@@ -1,0 +1,181 @@
+//! The loop: waits for the lease; woken or by the clock it takes in what changed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use runtime::bus::{Consumer, note_room_changes};
+use runtime::lease::{Lease, LeaseLost};
+use runtime::telemetry::chain;
+use runtime::{Changes, Context};
+use store::performance::{inputs as stored_inputs, rooms};
+use store::rules::{RulesCache, RulesError};
+use store::sqlx;
+use tokio::sync::Notify;
+
+use crate::inputs::{self, Global};
+use crate::{point, take_in};
+
+/// One process counts.
+const LEASE: &str = "performance";
+/// What [`runtime::health`] knows the loop by.
+const PART: &str = "figures";
+/// How often rules, go-live and gaps are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// The pause after a round that failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// A room that could not be taken in is tried again after this.
+const ROOM_PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// Rooms found in one go.
+const PAGE: i64 = 500;
+const SNAPSHOT: &str = "begin isolation level repeatable read";
+
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error("the database did not answer")]
+    Sql(#[from] sqlx::Error),
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    #[error(transparent)]
+    Lease(#[from] LeaseLost),
+}
+
+/// Runs until the shutdown is requested.
+pub async fn run(ctx: Context) {
+    while !ctx.shutdown.requested() {
+        let beat = || ctx.health.beat(PART);
+        let Some(lease) = Lease::acquire(&ctx.db, LEASE, &ctx.shutdown, beat).await else { return };
+        tracing::info!("counting");
+        lead(&ctx, lease).await;
+    }
+}
+
+/// Works while the lease is held. Wake-ups are taken only meanwhile: whoever stands by would take them from the one that
+/// works.
+async fn lead(ctx: &Context, lease: Lease) {
+    let (changes, wake) = (Arc::new(Changes::default()), Arc::new(Notify::new()));
+    let leading = ctx.shutdown.child();
+    let consumer = Consumer::Performance;
+    let mut worker = Worker {
+        ctx,
+        lease,
+        rules: RulesCache::default(),
+        changes: changes.clone(),
+        failing: BTreeSet::new(),
+    };
+    let work = async {
+        worker.work(&wake).await;
+        leading.request();
+    };
+    let noting = note_room_changes(&ctx.bus, consumer, &changes, wake.clone(), &leading, &ctx.health);
+    tokio::join!(work, noting);
+    ctx.health.done(consumer.name());
+}
+
+struct Worker<'c> {
+    ctx: &'c Context,
+    lease: Lease,
+    rules: RulesCache,
+    changes: Arc<Changes<()>>,
+    /// Rooms that could not be taken in when they were looked at last.
+    failing: BTreeSet<String>,
+}
+
+impl Worker<'_> {
+    async fn work(&mut self, wake: &Notify) {
+        let shutdown = self.ctx.shutdown.clone();
+        while !shutdown.requested() {
+            self.ctx.health.beat(PART);
+            let Some(done) = shutdown.cut(self.round()).await else { return };
+            match done {
+                Ok(()) => {}
+                Err(RoundError::Lease(error)) => {
+                    return tracing::warn!(error = chain(&error), "not counting any more");
+                }
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "a round of counting failed");
+                    shutdown.sleep(STORE_PAUSE).await;
+                }
+            }
+            tokio::select! {
+                () = shutdown.wait() => return,
+                () = wake.notified() => {}
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), RoundError> {
+        self.lease.check().await?;
+        let now = self.ctx.clock.now();
+        let rules = self.rules.get(&mut *self.ctx.db.acquire().await?).await?;
+        let (global, changed) = inputs::follow(&self.ctx.db, &rules, now).await?;
+        if changed {
+            self.ctx.faults.reach(point::INPUTS_NOTED).await;
+            self.changes.want_scan();
+        }
+        if self.changes.needs_scan((), now) {
+            self.scan(&global).await?;
+        }
+        let named = self.changes.take(now);
+        let named: Vec<String> = named.into_iter().map(|(room, _)| room).collect();
+        for page in named.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
+            if let Err(error) = self.take_in(page, &global).await {
+                self.changes.want_scan();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in every room that is not taken in as it is.
+    async fn scan(&mut self, global: &Global) -> Result<(), RoundError> {
+        let now = self.ctx.clock.now();
+        self.changes.scan_begins();
+        let mut after = String::new();
+        loop {
+            let page = rooms::behind(&mut *self.ctx.db.acquire().await?, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(last);
+            self.take_in(&page, global).await?;
+        }
+        stored_inputs::scanned(&mut *self.ctx.db.acquire().await?, now).await?;
+        self.changes.scanned((), now);
+        Ok(())
+    }
+
+    /// Takes in some rooms, each by itself. One that cannot be is tried again later, and stops no other.
+    async fn take_in(&mut self, page: &[String], global: &Global) -> Result<(), RoundError> {
+        self.lease.check().await?;
+        self.ctx.health.beat(PART);
+        for room in page {
+            let now = self.ctx.clock.now();
+            match self.take_in_one(room, global).await {
+                Ok(changed) => {
+                    self.failing.remove(room);
+                    metrics::counter!("performance_rooms_counted_total").increment(u64::from(changed));
+                }
+                Err(error) => {
+                    tracing::warn!(room, error = chain(&error), "a room could not be counted");
+                    self.failing.insert(room.clone());
+                    self.changes.defer(room.clone(), now + ROOM_PAUSE);
+                    // If it is not the room, but the database, that says so too.
+                    self.lease.check().await?;
+                }
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "numbers of rooms are far below 2^52")]
+        metrics::gauge!("performance_rooms_failing").set(self.failing.len() as f64);
+        Ok(())
+    }
+
+    async fn take_in_one(&self, room: &str, global: &Global) -> Result<bool, RoundError> {
+        let mut tx = self.ctx.db.begin_with(SNAPSHOT).await?;
+        let rules = self.rules.get(&mut tx).await?;
+        let changed = take_in::room(&mut tx, room, &rules, global, self.ctx.clock.now()).await?;
+        self.ctx.faults.reach(point::BEFORE_COMMIT).await;
+        tx.commit().await?;
+        Ok(changed)
+    }
+}

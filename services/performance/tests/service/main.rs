@@ -1,0 +1,6 @@
+//! `performance` beside `room-state`, against a real Postgres and a real `nats-server`.
+
+mod counting;
+mod crashes;
+mod rebuild;
+mod support;
