@@ -1,0 +1,1 @@
+//! `performance`: figures of what `room-state` has decided.
