@@ -567,6 +567,7 @@ def invent():
         if room.facts:
             members = [contact for contact, _ in room.customers] + [STAFF[room.owner], STAFF["孙六禾"]]
             inviter = STAFF[room.owner] if room.id in ("r02", "r06") else None
+            members = [STAFF["李二暮"], *members] if inviter else members
             month.facts(room, LIVE_CAPTURE - timedelta(minutes=13), members, inviter)
     # Two accounts in one room: what one missed the other has seen.
     month.facts(rooms["r03"], at(3, 8, 30), [], account="second")
@@ -637,12 +638,26 @@ def handed_over(month, rooms):
     month.assign(room, start + timedelta(minutes=20), "陈四野", "after-sales", True)
     room.owner = "陈四野"
     month.answers(room, start + timedelta(hours=3), "陈四野")
-    # Back to pre-sales.
+    # Back to pre-sales, while somebody waits who asked on a day on which after-sales alone worked.
     room = rooms["r07"]
-    month.days(room, LIVE_CAPTURE, at(20, 0))
-    start = max(room.until, at(20, 10))
+    caught_up(month, room)
+    month.days(room, at(6, 12), at(19, 0))
+    assert room.until < at(19, 15)
+    month.asks(room, 0, at(19, 15))
+    start = at(20, 10)
     month.assign(room, start, "李二暮", "pre-sales", False)
     room.owner = "李二暮"
+    month.answers(room, start + timedelta(minutes=26))
+
+
+def caught_up(month, room):
+    """What comes long after it was sent, the later first: it stands at its own time."""
+    month.days(room, LIVE_CAPTURE, at(6, 0))
+    assert room.until < at(6, 9)
+    month.answers(room, at(6, 9))
+    month.asks(room, 0, at(6, 10, 2), late=480)
+    month.answers(room, at(6, 10, 1), late=545)
+    month.answers(room, at(6, 10, 40))
 
 
 def unobserved(month, rooms):

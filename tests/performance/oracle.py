@@ -33,7 +33,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ZONE = timezone(timedelta(hours=8))
+FIRST_DAY = date(1970, 1, 1)
 MINUTE = 60_000
+WALL = 8 * 60
 DAY_MINUTES = 24 * 60
 FRESH = 2 * MINUTE
 THRESHOLDS = [5, 10, 20, 30]
@@ -59,6 +61,11 @@ def local(ms):
 
 def day_of(ms):
     return local(ms).date()
+
+
+def minute_of(ms):
+    """Which minute it is on the clock on the wall, since 1970 there."""
+    return ms // MINUTE + WALL
 
 
 # Working time, minute by minute.
@@ -113,30 +120,29 @@ class Rules:
         return hours if day.weekday() < 5 else []
 
     @cache
-    def minutes(self, stage, day):
-        """Of each minute of a day whether it is worked."""
+    def worked(self, stage, day):
+        """Of each minute of a day, counted since 1970, whether it is worked."""
         worked = [False] * DAY_MINUTES
-        for part in self.parts(stage, day):
+        for part in self.parts(stage, FIRST_DAY + timedelta(days=day)):
             start, end = (int(clock[:2]) * 60 + int(clock[3:]) for clock in part.split("-"))
             for minute in range(start, end):
                 worked[minute] = True
         return worked
 
-    def is_worked(self, stage, ms):
-        at = local(ms)
-        return self.minutes(stage, at.date())[at.hour * 60 + at.minute]
+    def is_worked(self, stage, minute):
+        return self.worked(stage, minute // DAY_MINUTES)[minute % DAY_MINUTES]
 
     def working_time(self, stage, since, until):
+        """Minute by minute; of the first and the last what lies inside."""
         total = 0
-        while since < until:
-            next_minute = min((since // MINUTE + 1) * MINUTE, until)
-            if self.is_worked(stage, since):
-                total += next_minute - since
-            since = next_minute
+        for minute in range(minute_of(since), minute_of(until - 1) + 1):
+            if self.is_worked(stage, minute):
+                begins = (minute - WALL) * MINUTE
+                total += min(until, begins + MINUTE) - max(since, begins)
         return total
 
     def clock_start(self, stage, ms):
-        while not self.is_worked(stage, ms):
+        while not self.is_worked(stage, minute_of(ms)):
             ms = (ms // MINUTE + 1) * MINUTE
         return ms
 

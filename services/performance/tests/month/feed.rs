@@ -4,7 +4,6 @@
 //! them is folded, and gaps, go-live and rules as rows, with the clock at the moment of each.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, Utc};
@@ -162,16 +161,17 @@ impl Facts<'_> {
     /// Publishes what is ready, in order, moves the clock to a moment, and waits until all of it is folded.
     async fn until_folded(&mut self, at: DateTime<Utc>) -> Result<()> {
         advance(&self.stack.clock, at);
-        for published in self.stack.bus.publish_all(&self.ready).await {
-            ensure!(published?, "the bus takes a line of the month for another one");
+        for known in self.stack.bus.publish_all(&self.ready).await {
+            ensure!(!known?, "the bus takes a line of the month for another one");
         }
         self.published += i64::try_from(self.ready.len())?;
         self.ready.clear();
-        let published = self.published;
+        let (stack, published) = (self.stack, self.published);
         until(&format!("{published} facts are folded"), || async move {
             let folded = "select count(*) from timeline where not starts_with(entry, $1)";
-            let folded = store::sqlx::query_scalar::<_, i64>(folded).bind(COMMANDS);
-            Ok(folded.fetch_one(&self.stack.admin).await? == published)
+            let folded: i64 =
+                store::sqlx::query_scalar(folded).bind(COMMANDS).fetch_one(&stack.admin).await?;
+            Ok(folded == published)
         })
         .await
     }
@@ -179,7 +179,7 @@ impl Facts<'_> {
 
 fn advance(clock: &Clock, to: DateTime<Utc>) {
     if let Ok(by) = (to - clock.now()).to_std() {
-        clock.advance(by.max(Duration::ZERO));
+        clock.advance(by);
     }
 }
 
@@ -189,8 +189,9 @@ async fn decided(stack: &Stack, command: Command) -> Result<()> {
     let subject = events::subject::command(command.kind.name(), &command.room);
     stack.bus.publish(&Outgoing { subject, id: id.clone(), payload: events::encode(&command)? }).await?;
     let decided = || async {
-        let decision = store::sqlx::query_scalar::<_, String>("select decision from commands where command = $1");
-        Ok(decision.bind(&id).fetch_optional(&stack.admin).await?)
+        let decision = store::sqlx::query_scalar("select decision from commands where command = $1");
+        let decision: Option<String> = decision.bind(&id).fetch_optional(&stack.admin).await?;
+        Ok(decision)
     };
     until_some(&format!("{id} is decided"), decided).await?;
     Ok(())

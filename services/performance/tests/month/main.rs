@@ -155,16 +155,15 @@ fn of_room_state(StoredWait { room, wait, .. }: &StoredWait) -> Value {
 /// What became of the commands.
 async fn decisions(stack: &Stack) -> Result<Named> {
     // What `room-state` notes of its own accord, of an account that left, is nobody's command.
-    let told = "select jsonb_build_array(command, decision) from commands where kind not like 'account%'";
+    let told = "select jsonb_build_array(command, decision) from commands where starts_with(command, 'k-')";
     let told: Vec<Value> = query_scalar(told).fetch_all(&stack.admin).await?;
     let pair = |told: Value| Some((told[0].as_str()?.to_owned(), told[1].clone()));
-    Ok(told.into_iter().filter_map(pair).filter(|(id, _)| id.starts_with("k-")).collect())
+    Ok(told.into_iter().filter_map(pair).collect())
 }
 
 /// The messages of each room's last day.
 async fn counts(stack: &Stack) -> Result<Named> {
-    let days = days(stack).await?;
-    Ok(days.into_iter().map(|(room, day)| (room, shown(day))).collect())
+    Ok(days(stack).await?.into_iter().map(|(room, day)| (room, shown(day))).collect())
 }
 
 async fn days(stack: &Stack) -> Result<BTreeMap<String, DayCounts>> {
