@@ -30,13 +30,44 @@ const BEGIN: &str = "2026-11-02T07:00:00+08:00";
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Line {
-    Message { received_at: DateTime<Utc>, captured: i64, message: Box<Row> },
-    Seen { account: String, members: Vec<String>, inviter: Option<String>, #[serde(flatten)] of: RoomFact },
-    Left { account: String, by: Option<ActorRef>, #[serde(flatten)] of: RoomFact },
-    Command { id: CommandId, room: RoomKey, at: DateTime<Utc>, by: String, wish: CommandKind },
-    Gap { found_at: DateTime<Utc>, account: String, since: DateTime<Utc>, until: DateTime<Utc> },
-    Golive { at: DateTime<Utc> },
-    Rules { at: DateTime<Utc>, version: usize },
+    Message {
+        received_at: DateTime<Utc>,
+        captured: i64,
+        message: Box<Row>,
+    },
+    Seen {
+        account: String,
+        members: Vec<String>,
+        inviter: Option<String>,
+        #[serde(flatten)]
+        of: RoomFact,
+    },
+    Left {
+        account: String,
+        by: Option<ActorRef>,
+        #[serde(flatten)]
+        of: RoomFact,
+    },
+    Command {
+        id: CommandId,
+        room: RoomKey,
+        at: DateTime<Utc>,
+        by: String,
+        wish: CommandKind,
+    },
+    Gap {
+        found_at: DateTime<Utc>,
+        account: String,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    },
+    Golive {
+        at: DateTime<Utc>,
+    },
+    Rules {
+        at: DateTime<Utc>,
+        version: usize,
+    },
 }
 
 #[derive(Debug, Deserialize)]

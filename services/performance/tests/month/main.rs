@@ -72,9 +72,17 @@ async fn room_state_decides_the_month_as_the_oracle_does() -> Result<()> {
     assert_same("waits", &waits, &decided);
     let commands = expected.commands.into_iter().map(|it| (it.id, json!(it.decision))).collect();
     assert_same("commands", &commands, &decisions(&stack).await?);
-    assert_same("messages of the last day", &last_days(&stack, &expected.messages).await?, &counts(&stack).await?);
-    for change in [("owner_at_opening", json!("王三秋")), ("closed_at", json!(0)), ("kind", json!("soft"))] {
-        assert!(!differences(&changed(&waits, &change), &decided).is_empty(), "{change:?} would not be noticed");
+    assert_same(
+        "messages of the last day",
+        &last_days(&stack, &expected.messages).await?,
+        &counts(&stack).await?,
+    );
+    for change in [("owner_at_opening", json!("王三秋")), ("closed_at", json!(0)), ("kind", json!("soft"))]
+    {
+        assert!(
+            !differences(&changed(&waits, &change), &decided).is_empty(),
+            "{change:?} would not be noticed"
+        );
     }
     Ok(())
 }
