@@ -10,6 +10,7 @@ expected.json, all times in whole milliseconds:
 
     now               when open waits and the month are looked at, since 1970
     commands          {id, decision}: applied, refused, unchanged
+    pinned            {room, until}: rooms whose past, up to a moment since 1970, stays judged as it was counted
     waits             {id, room, kind, customer, day, hour, owner, team, stage, opened_at, closed_at, ending, held, ended_by,
                       role, time, due, imported, status} and what was so at the opening and at the end:
                       {owner_at_opening, stage_at_opening, owner_at_end, stage_at_end}; `opened_at`, `closed_at`, `due` since 1970; `ending`
@@ -647,6 +648,7 @@ class Company:
         return {
             "now": self.now,
             "commands": self.decisions,
+            "pinned": [{"room": room, "until": until} for room, (until, _) in sorted(self.pinned.items())],
             "waits": waits,
             "messages": messages,
             "figures": self.all_figures(waits),

@@ -11,7 +11,7 @@ use domain::closing::{Class, Features, Manner};
 use domain::fold::DayCounts;
 use domain::message::MessageKind;
 use domain::nature::Nature;
-use domain::rules::Rules;
+use domain::rules::{PinnedRules, Rules};
 use domain::wait::{Ending, Outcome};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,8 +41,9 @@ const DECIDED: [&str; 14] = [
 #[derive(Debug, Deserialize)]
 struct Expected {
     commands: Vec<ExpectedCommand>,
+    pinned: Vec<ExpectedPin>,
     waits: Vec<Value>,
-    messages: Vec<Count>,
+    messages: Vec<Spoken>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,7 +53,13 @@ struct ExpectedCommand {
 }
 
 #[derive(Debug, Deserialize)]
-struct Count {
+struct ExpectedPin {
+    room: String,
+    until: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Spoken {
     day: String,
     room: String,
     role: String,
@@ -72,6 +79,8 @@ async fn room_state_decides_the_month_as_the_oracle_does() -> Result<()> {
     assert_same("waits", &waits, &decided);
     let commands = expected.commands.into_iter().map(|it| (it.id, json!(it.decision))).collect();
     assert_same("commands", &commands, &decisions(&stack).await?);
+    let pinned = expected.pinned.into_iter().map(|it| (it.room, json!(it.until))).collect();
+    assert_same("rooms with a pinned past", &pinned, &pins(&stack).await?);
     assert_same(
         "messages of the last day",
         &last_days(&stack, &expected.messages).await?,
@@ -169,6 +178,17 @@ async fn decisions(stack: &Stack) -> Result<Named> {
     Ok(told.into_iter().filter_map(pair).collect())
 }
 
+/// Until when rooms keep being judged as they were counted.
+async fn pins(stack: &Stack) -> Result<Named> {
+    let pinned = "select jsonb_build_array(room, rules_pinned) from rooms where rules_pinned is not null";
+    let pinned: Vec<Value> = query_scalar(pinned).fetch_all(&stack.admin).await?;
+    let until = |pinned: Value| {
+        let stored: PinnedRules = serde_json::from_value(pinned[1].clone())?;
+        Ok((pinned[0].as_str().unwrap_or_default().to_owned(), json!(stored.until.timestamp_millis())))
+    };
+    pinned.into_iter().map(until).collect()
+}
+
 /// The messages of each room's last day.
 async fn counts(stack: &Stack) -> Result<Named> {
     Ok(days(stack).await?.into_iter().map(|(room, day)| (room, shown(day))).collect())
@@ -186,7 +206,7 @@ async fn days(stack: &Stack) -> Result<BTreeMap<String, DayCounts>> {
 }
 
 /// The same as the oracle expects it.
-async fn last_days(stack: &Stack, expected: &[Count]) -> Result<Named> {
+async fn last_days(stack: &Stack, expected: &[Spoken]) -> Result<Named> {
     let mut last = BTreeMap::new();
     for (room, day) in days(stack).await? {
         let mut counts = DayCounts { date: day.date, ..DayCounts::default() };
