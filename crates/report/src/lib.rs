@@ -174,17 +174,17 @@ async fn groups(
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
     if by != By::Replier {
         for day in days::list(connection, filter).await? {
-            let key = key(by, day.day, &day.owner, day.team.as_deref(), &day.room, &day.stage);
+            let key = key(by, day.day, &day.owner, &day.team, &day.room, &day.stage);
             groups.entry(key).or_default().count(day);
         }
         for open in days::open(connection, filter).await? {
-            let key = key(by, open.day, &open.owner, open.team.as_deref(), &open.room, &open.stage);
+            let key = key(by, open.day, &open.owner, &open.team, &open.room, &open.stage);
             groups.entry(key).or_default().count_open(&open, rules, now);
         }
     }
     if matches!(by, By::Person | By::PersonDay | By::Replier) {
         for replies in days::replies(connection, filter).await? {
-            let key = key(by, replies.day, &replies.person, None, "", "");
+            let key = key(by, replies.day, &replies.person, "", "", "");
             groups.entry(key).or_default().replied.replies.extend(replies.replies);
         }
     }
@@ -198,12 +198,12 @@ async fn groups(
     Ok(groups)
 }
 
-fn key(by: By, day: NaiveDate, owner: &str, team: Option<&str>, room: &str, stage: &str) -> Key {
-    let (mut key, empty) = (Key::default(), String::new);
+fn key(by: By, day: NaiveDate, owner: &str, team: &str, room: &str, stage: &str) -> Key {
+    let mut key = Key::default();
     let day = Some(day);
     match by {
         By::Person | By::Replier => key.person = owner.to_owned(),
-        By::Team => key.team = team.map_or_else(empty, str::to_owned),
+        By::Team => key.team = team.to_owned(),
         By::Room => key.room = room.to_owned(),
         By::Stage => key.stage = stage.to_owned(),
         By::Day => key.day = day,
@@ -239,12 +239,12 @@ fn count_said(groups: &mut BTreeMap<Key, Group>, lines_of: &LinesOfRooms, by: By
     let count = u64::try_from(said.messages).unwrap_or_default();
     match by {
         By::Person | By::PersonDay | By::Replier if !said.person.is_empty() => {
-            let group = groups.entry(key(by, said.day, &said.person, None, "", "")).or_default();
+            let group = groups.entry(key(by, said.day, &said.person, "", "", "")).or_default();
             group.said += count;
             group.rooms.insert(said.room.clone());
         }
         By::Room | By::Day => {
-            let group = groups.entry(key(by, said.day, "", None, &said.room, "")).or_default();
+            let group = groups.entry(key(by, said.day, "", "", &said.room, "")).or_default();
             group.messages.add(&said.role, count);
             group.rooms.insert(said.room.clone());
         }

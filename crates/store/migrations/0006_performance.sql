@@ -33,6 +33,7 @@ create table performance_rooms (
     -- What the standing of all its waits depends on, as it was then.
     topic       text   not null,
     presence    jsonb  not null,
+    pinned      jsonb,
     -- What stands after this has to be looked at again, whatever its version. Null: nothing has.
     stale_since timestamptz
 );
@@ -70,15 +71,16 @@ create index performance_waits_ended on performance_waits (closed_at);
 create index performance_waits_day on performance_waits (day, room);
 create index performance_waits_open on performance_waits (day) where closed_at is null;
 
--- Of a room's waits of one day, by owner and stage, what domain::figures::Tally holds of those that have ended. Arrays are
+-- Of a room's waits of one day, by owner, team and stage, what domain::figures::Tally holds of those that have ended. Arrays are
 -- working times in milliseconds, rising.
 create table performance_days (
     day            date     not null,
     room           text     not null,
     -- Empty: nobody owned it.
     owner          text     not null,
+    -- The owner's when they were asked, which may change within a day. Empty: they were not in the roster.
+    team           text     not null,
     stage          text     not null,
-    team           text,
     replies        bigint[] not null,
     cancelled      bigint[] not null,
     confirmed      integer  not null,
@@ -95,7 +97,7 @@ create table performance_days (
     unverified     integer  not null,
     -- How many asked in each hour of the day: 24 numbers, of the open ones too.
     hours          integer[] not null,
-    primary key (day, room, owner, stage)
+    primary key (day, room, owner, team, stage)
 );
 create index performance_days_room on performance_days (room, day);
 create index performance_days_owner on performance_days (owner, day);

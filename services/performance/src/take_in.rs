@@ -64,9 +64,10 @@ pub async fn room(
 /// Since when something may be otherwise than it was taken in. `None`: everything may.
 fn changed_since(room: &Room, presence: &Value) -> Option<Timestamp> {
     let seen = room.taken_in.as_ref()?;
-    let TakenIn { topic, presence: seen_presence, folded_at, stale_since, refolded_since, .. } = seen;
-    // The name decides whether the room is excluded, the presence which gaps concern it, whenever that was.
-    if *topic != room.topic || seen_presence != presence {
+    let TakenIn { topic, presence: seen_presence, pinned, folded_at, stale_since, refolded_since, .. } = seen;
+    // The name decides whether the room is excluded, the presence which gaps concern it, and what is pinned which rules
+    // judge it, whenever that was.
+    if *topic != room.topic || seen_presence != presence || *pinned != room.pinned {
         return None;
     }
     let folded_at = (*folded_at)?;

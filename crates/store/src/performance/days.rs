@@ -1,4 +1,4 @@
-//! What is known of each day's waits, by room, owner and stage.
+//! What is known of each day's waits, by room, owner, team and stage.
 
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
@@ -24,10 +24,10 @@ pub async fn derive(
         .await?;
     sqlx::query!(
         r#"
-        insert into performance_days (day, room, owner, stage, team, replies, cancelled, confirmed, withdrawn, unobserved,
+        insert into performance_days (day, room, owner, team, stage, replies, cancelled, confirmed, withdrawn, unobserved,
                                       held, soft, promises_kept, promises_late, promises_ended, excluded, history,
                                       rehearsal, unverified, hours)
-        select day, room, coalesce(owner, ''), stage, max(team),
+        select day, room, coalesce(owner, ''), coalesce(team, ''), stage,
                coalesce(array_agg(time_ms order by time_ms) filter (where asked and ending = 'answered'), '{}'),
                coalesce(array_agg(time_ms order by time_ms) filter (where asked and ending = 'cancelled'), '{}'),
                count(*) filter (where asked and ending = 'confirmed'),
@@ -46,7 +46,7 @@ pub async fn derive(
         from (select *, standing = 'counted' as counted, standing = 'counted' and kind = 'request' as asked,
                      standing = 'counted' and kind = 'promise' as promised
               from performance_waits where room = $1 and day = any ($2)) waits
-        group by day, room, coalesce(owner, ''), stage
+        group by day, room, coalesce(owner, ''), coalesce(team, ''), stage
         "#,
         room,
         days,
@@ -95,8 +95,8 @@ pub struct Day {
     pub owner: String,
     /// Its stage, as the rules write it.
     pub stage: String,
-    /// The owner's team; `None`: not in the roster.
-    pub team: Option<String>,
+    /// The owner's team; empty: not in the roster.
+    pub team: String,
     /// The waits that have ended.
     pub tally: Tally,
     /// How many asked in each hour, those who still wait too.
@@ -121,7 +121,7 @@ pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> Result<V
         from performance_days
         where day between $1 and $2 and ($3::text is null or owner = $3) and ($4::text is null or room = $4)
           and ($5::text is null or stage = $5)
-        order by day, room, owner, stage
+        order by day, room, owner, team, stage
         "#,
         filter.from,
         filter.to,
@@ -177,8 +177,8 @@ pub struct Open {
     pub owner: String,
     /// The room's stage, as the rules write it.
     pub stage: String,
-    /// The owner's team; `None`: not in the roster.
-    pub team: Option<String>,
+    /// The owner's team; empty: not in the roster.
+    pub team: String,
     /// It is a promise, and no request.
     pub promise: bool,
     /// Since when it is open.
@@ -190,7 +190,7 @@ pub async fn open(connection: &mut PgConnection, filter: Filter<'_>) -> Result<V
     sqlx::query_as!(
         Open,
         r#"
-        select wait, day, room, coalesce(owner, '') as "owner!", stage, team, kind = 'promise' as "promise!", opened_at
+        select wait, day, room, coalesce(owner, '') as "owner!", stage, coalesce(team, '') as "team!", kind = 'promise' as "promise!", opened_at
         from performance_waits
         where closed_at is null and standing = 'counted' and kind <> 'soft'
           and day between $1 and $2 and ($3::text is null or coalesce(owner, '') = $3)

@@ -39,6 +39,8 @@ pub struct TakenIn {
     pub topic: String,
     /// Which of our accounts had been in it by then, as JSON of [`domain::presence::Presence`].
     pub presence: Value,
+    /// How its counted past was judged by then.
+    pub pinned: Option<PinnedRules>,
     /// What stands after this has to be looked at again.
     pub stale_since: Option<Timestamp>,
     /// From where on it was folded again since then.
@@ -51,7 +53,7 @@ pub async fn get(connection: &mut PgConnection, room: &str) -> Result<Option<Roo
         r#"
         select rooms.room, rooms.topic, rooms.state, rooms.rules_pinned as "pinned: Json<PinnedRules>", rooms.version,
                seen.version as "seen_version?", seen.folded_at as "seen_folded_at?", seen.topic as "seen_topic?",
-               seen.presence as "seen_presence?", seen.stale_since as "stale_since?",
+               seen.presence as "seen_presence?", seen.pinned as "seen_pinned: Json<PinnedRules>", seen.stale_since as "stale_since?",
                (select min(since) from room_refolds
                 where room_refolds.room = rooms.room and room_refolds.version > seen.version) as refolded_since
         from rooms left join performance_rooms seen on seen.room = rooms.room
@@ -68,6 +70,7 @@ pub async fn get(connection: &mut PgConnection, room: &str) -> Result<Option<Roo
             folded_at: row.seen_folded_at,
             topic,
             presence,
+            pinned: row.seen_pinned.map(|pinned| pinned.0),
             stale_since: row.stale_since,
             refolded_since: row.refolded_since,
         }),
@@ -90,16 +93,17 @@ pub async fn get(connection: &mut PgConnection, room: &str) -> Result<Option<Roo
 pub async fn note(connection: &mut PgConnection, room: &Room, presence: &Value) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into performance_rooms (room, version, folded_at, topic, presence) values ($1, $2, $3, $4, $5)
+        insert into performance_rooms (room, version, folded_at, topic, presence, pinned) values ($1, $2, $3, $4, $5, $6)
         on conflict (room) do update
         set version = excluded.version, folded_at = excluded.folded_at, topic = excluded.topic,
-            presence = excluded.presence, stale_since = null
+            presence = excluded.presence, pinned = excluded.pinned, stale_since = null
         "#,
         room.room.to_string(),
         room.version,
         room.state.folded_to.as_ref().map(|position| position.at),
         room.topic,
         presence,
+        room.pinned.as_ref().map(Json) as _,
     )
     .execute(connection)
     .await?;
