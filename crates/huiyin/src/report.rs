@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
@@ -14,7 +15,7 @@ use sqlx::{Connection as _, PgConnection};
 use store::role::Role;
 
 use crate::apply::connect;
-use crate::failure::{Failure, Result};
+use crate::failure::{self, Failure};
 use crate::installation::Target;
 use crate::priority::room_key;
 use crate::text::on_one_line;
@@ -29,14 +30,14 @@ const MOST_WAITS: i64 = 10_000;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Of one day [default: today]
-    #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, group = "period")]
-    day: Option<Option<NaiveDate>>,
+    #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, default_missing_value = "today", group = "period")]
+    day: Option<Day>,
     /// Of the week, from Monday on, that this day lies in [default: this week]
-    #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, group = "period")]
-    week: Option<Option<NaiveDate>>,
+    #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, default_missing_value = "today", group = "period")]
+    week: Option<Day>,
     /// Of the month that this day lies in [default: this month]
-    #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, group = "period")]
-    month: Option<Option<NaiveDate>>,
+    #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, default_missing_value = "today", group = "period")]
+    month: Option<Day>,
     /// Put together by what
     #[arg(long, value_enum, default_value = "person")]
     by: Grouping,
@@ -58,6 +59,30 @@ pub(crate) struct Args {
     /// Write an Excel workbook
     #[arg(long, value_name = "FILE", group = "file")]
     xlsx: Option<PathBuf>,
+}
+
+/// A day, by its date or `today`.
+#[derive(Debug, Clone, Copy)]
+enum Day {
+    Today,
+    Of(NaiveDate),
+}
+
+impl FromStr for Day {
+    type Err = chrono::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "today" { Ok(Self::Today) } else { text.parse().map(Self::Of) }
+    }
+}
+
+impl Day {
+    const fn or(self, today: NaiveDate) -> NaiveDate {
+        match self {
+            Self::Today => today,
+            Self::Of(day) => day,
+        }
+    }
 }
 
 /// What figures are put together by.
@@ -98,7 +123,7 @@ impl Grouping {
     }
 }
 
-pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
+pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let config = target.running()?.config(&USED)?;
     let mut reader = connect(&config.database, connect_options(&config.database, Role::Reader)?).await?;
     let history = store::rules::history(&mut reader).await.context("the rules could not be read")?;
@@ -111,11 +136,10 @@ pub(crate) async fn run(args: &Args, target: &Target) -> Result<()> {
 
 impl Args {
     fn period(&self, today: NaiveDate) -> Period {
-        let Self { day, week, month, .. } = self;
-        match (day, week, month) {
-            (_, Some(week), _) => Period::week(week.unwrap_or(today)),
-            (_, _, Some(month)) => Period::month(month.unwrap_or(today)),
-            (day, ..) => Period::day(day.flatten().unwrap_or(today)),
+        match self {
+            Self { week: Some(day), .. } => Period::week(day.or(today)),
+            Self { month: Some(day), .. } => Period::month(day.or(today)),
+            Self { day, .. } => Period::day(day.map_or(today, |day| day.or(today))),
         }
     }
 
@@ -125,7 +149,7 @@ impl Args {
         period: Period,
         history: &RulesHistory,
         now: Timestamp,
-    ) -> Result<Table> {
+    ) -> failure::Result<Table> {
         let rules = history.at(now);
         let room = match &self.room {
             Some(room) => Some(room_key(reader, room).await?.to_string()),
@@ -145,7 +169,7 @@ impl Args {
         Ok(if sheet { report::sheet(&lines) } else { report::table(&lines, by, targets) })
     }
 
-    fn hand_over(&self, table: &Table, period: Period) -> Result<()> {
+    fn hand_over(&self, table: &Table, period: Period) -> failure::Result<()> {
         let (path, bytes) = match (&self.csv, &self.xlsx) {
             (Some(path), _) => (path, report::csv(table)),
             (_, Some(path)) => (path, report::xlsx(table, "报表")),

@@ -199,20 +199,16 @@ async fn groups(
 }
 
 fn key(by: By, day: NaiveDate, owner: &str, team: &str, room: &str, stage: &str) -> Key {
-    let mut key = Key::default();
-    let day = Some(day);
+    let (key, day) = (Key::default(), Some(day));
     match by {
-        By::Person | By::Replier => key.person = owner.to_owned(),
-        By::Team => key.team = team.to_owned(),
-        By::Room => key.room = room.to_owned(),
-        By::Stage => key.stage = stage.to_owned(),
-        By::Day => key.day = day,
-        By::PersonDay => (key.day, key.person) = (day, owner.to_owned()),
-        By::RoomDay => {
-            key = Key { day, person: owner.into(), room: room.into(), stage: stage.into(), ..key };
-        }
+        By::Person | By::Replier => Key { person: owner.into(), ..key },
+        By::Team => Key { team: team.into(), ..key },
+        By::Room => Key { room: room.into(), ..key },
+        By::Stage => Key { stage: stage.into(), ..key },
+        By::Day => Key { day, ..key },
+        By::PersonDay => Key { day, person: owner.into(), ..key },
+        By::RoomDay => Key { day, person: owner.into(), room: room.into(), stage: stage.into(), ..key },
     }
-    key
 }
 
 /// The lines of each room and day. To whom of several owners of a day a message belongs is not known, so that each line
@@ -224,7 +220,9 @@ fn lines_of_rooms(said: &[messages::Messages], groups: &BTreeMap<Key, Group>) ->
     let mut lines: LinesOfRooms = rooms.collect();
     for key in groups.keys() {
         let of_room = key.day.and_then(|day| lines.get_mut(&(day, key.room.clone())));
-        of_room.into_iter().for_each(|keys| keys.push(key.clone()));
+        if let Some(keys) = of_room {
+            keys.push(key.clone());
+        }
     }
     for ((day, room), keys) in &mut lines {
         if keys.is_empty() {

@@ -47,7 +47,7 @@ pub async fn run(ctx: Context) {
         let beat = || ctx.health.beat(PART);
         let Some(lease) = Lease::acquire(&ctx.db, LEASE, &ctx.shutdown, beat).await else { return };
         tracing::info!("counting");
-        lead(&ctx, lease).await;
+        Box::pin(lead(&ctx, lease)).await;
     }
 }
 

@@ -27,7 +27,6 @@ impl Default for FigureCards {
 }
 
 impl FigureCards {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(super) fn are_default(&self) -> bool {
         *self == Self::default()
     }

@@ -1,7 +1,11 @@
 //! The figures of a card, read when it is frozen: it says until when.
 
-use chrono::{TimeDelta, Weekday};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, TimeDelta, Weekday};
 use domain::Timestamp;
+use domain::figures::Tally;
 use domain::id::StaffName;
 use domain::notification::Step;
 use domain::rules::{Rules, Stage};
@@ -62,9 +66,11 @@ impl FiguresOf {
     }
 }
 
-fn total(lines: &[Line]) -> domain::figures::Tally {
-    let mut total = domain::figures::Tally::default();
-    lines.iter().for_each(|line| total.add(&line.tally));
+fn total(lines: &[Line]) -> Tally {
+    let mut total = Tally::default();
+    for line in lines {
+        total.add(&line.tally);
+    }
     total
 }
 
@@ -76,7 +82,7 @@ async fn waiting(
     now: Timestamp,
 ) -> Result<Vec<(String, TimeDelta)>, sqlx::Error> {
     let filter = Filter {
-        from: chrono::NaiveDate::default(),
+        from: NaiveDate::default(),
         to: rules.day_of(now) + TimeDelta::days(31),
         owner: person,
         room: None,
@@ -89,10 +95,10 @@ async fn waiting(
     };
     let mut found: Vec<(String, TimeDelta)> =
         open.iter().filter(|open| !open.promise).map(|open| (open.room.clone(), lasting(open))).collect();
-    found.sort_by_key(|(room, time)| (std::cmp::Reverse(*time), room.clone()));
+    found.sort_by_key(|(room, time)| (Reverse(*time), room.clone()));
     found.truncate(MOST_WAITING);
     let keys: Vec<String> = found.iter().map(|(room, _)| room.clone()).collect();
-    let topics: std::collections::BTreeMap<String, String> =
+    let topics: BTreeMap<String, String> =
         rooms::topics(connection, &keys).await?.into_iter().filter(|(_, topic)| !topic.is_empty()).collect();
     Ok(found.into_iter().map(|(room, time)| (topics.get(&room).cloned().unwrap_or(room), time)).collect())
 }

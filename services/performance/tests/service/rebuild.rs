@@ -66,11 +66,11 @@ async fn run(seed: u64) -> Result<()> {
     // The last gap is seen with the next look.
     world.ask("last", "r1", world.stack.clock.now(), assign("王小售", "pre-sales")).await?;
     testkit::until("every gap is taken in", || async {
-        let seen: i32 =
+        let gaps: i32 =
             sqlx::query_scalar("select coalesce(max(jsonb_array_length(gaps)), 0) from performance_inputs")
                 .fetch_one(&world.stack.admin)
                 .await?;
-        Ok(seen == 6)
+        Ok(gaps == 6)
     })
     .await?;
     world.settled(i64::try_from(MESSAGES)?, commands + 1).await?;
