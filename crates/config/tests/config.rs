@@ -497,7 +497,7 @@ fn setting_up_the_database_takes_the_password_of_every_role() -> Result<()> {
     let error =
         load_complete(&Source { file, environment: false }, Scope::Everything).unwrap_err().to_string();
     assert!(
-        error.contains("9 problems") && error.contains("database.passwords.admin: is missing"),
+        error.contains("10 problems") && error.contains("database.passwords.admin: is missing"),
         "{error}"
     );
     assert!(error.contains("bus.passwords.admin: is missing"), "{error}");
@@ -697,7 +697,9 @@ fn a_period_of_nothing_is_too_short_wherever_it_stands() {
     // A soft ladder has no list at all.
     places.retain(|place| place != "/rules/ladders/soft/list/every");
     for place in places {
-        let mut value = with(&[("/watchdog", json!({ "operators_chat": "oc_9" }))]);
+        let target = json!({ "team": "pre_sales", "share": { "percent": 80, "within": "10m" }, "median": "5m" });
+        let mut value =
+            with(&[("/watchdog", json!({ "operators_chat": "oc_9" })), ("/rules/targets", json!([target]))]);
         set(&mut value, &place, json!("0s"));
         let told = problems(&value, &[]);
         let path = place[1..].replace("/0/", "[0].").replace('/', ".");

@@ -123,9 +123,9 @@ fn heartbeats_are_expected_of_whoever_has_work() {
         fs::write(&source.file, value.to_string()).unwrap();
         services::expected(&config::load_using(&source, &[]).unwrap())
     };
-    assert_eq!(expected(&value), ["ingest", "room-state", "vika-sync", "vika-reconcile"]);
+    assert_eq!(expected(&value), ["ingest", "room-state", "vika-sync", "vika-reconcile", "performance"]);
     value["vika"]["enabled"] = false.into();
-    assert_eq!(expected(&value), ["ingest", "room-state"]);
+    assert_eq!(expected(&value), ["ingest", "room-state", "performance"]);
     value["watchdog"]["expected"] = serde_json::json!(["room-state"]);
     assert_eq!(expected(&value), ["room-state"]);
 }
@@ -143,7 +143,7 @@ fn the_map_shows_each_service() {
     let rows = map.lines().filter_map(|line| line.strip_prefix("| `services/")?.split_once('`'));
     let rows: BTreeSet<String> = rows.map(|(program, _)| program.to_owned()).collect();
     assert_eq!(rows, programs());
-    let scaled = "a second `ingest`, `room-state`, `vika-sync` or `vika-reconcile` stands by";
+    let scaled = "a second `ingest`, `room-state`, `vika-sync`, `vika-reconcile` or `performance` stands by";
     let containers = read("docs/containers.md").replace("\n  ", " ");
     let singletons: BTreeSet<&str> = SERVICES
         .iter()

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::validate::Problems;
+use super::validate::{Problems, SHORTEST, add_too_short};
 use crate::figures::{FEW, Figures, Quantile, Tally, Within};
 use crate::ladder::RungId;
 use crate::rules::{Rules, Team};
@@ -81,6 +81,9 @@ impl Rules {
             if !seen.insert(target.team) {
                 problems.add(path(".team"), format!("`{}` once more", target.team.name()), "each team once");
             }
+            if let Some(median) = target.median {
+                check_length(path(".median"), median, problems);
+            }
             if target.share.is_none() && target.median.is_none() {
                 problems.add(path(""), "nothing to reach", "`share`, `median` or both");
             }
@@ -88,11 +91,15 @@ impl Rules {
                 if !(1..=100).contains(&share.percent) {
                     problems.add(path(".share.percent"), share.percent, "a number from 1 to 100");
                 }
-                if share.within.as_seconds() == 0 {
-                    problems.add(path(".share.within"), "no time at all", "a length of time, like \"10m\"");
-                }
+                check_length(path(".share.within"), share.within, problems);
             }
         }
+    }
+}
+
+fn check_length(path: String, found: Span, problems: &mut Problems) {
+    if found < SHORTEST {
+        add_too_short(path, found, SHORTEST, problems);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::wait::WaitKind;
 /// No threshold of a ladder lies beyond this.
 const LONGEST: Span = Span::seconds(30 * 86_400);
 /// No threshold and no pause is shorter than this.
-const SHORTEST: Span = Span::seconds(1);
+pub(super) const SHORTEST: Span = Span::seconds(1);
 /// No list comes more often.
 const SHORTEST_PAUSE: Span = Span::seconds(60);
 /// A day, in seconds.
@@ -453,7 +453,7 @@ fn check_list_after(path: &str, ladder: &Ladder, problems: &mut Problems) {
     }
 }
 
-fn add_too_short(path: String, found: Span, least: Span, problems: &mut Problems) {
+pub(super) fn add_too_short(path: String, found: Span, least: Span, problems: &mut Problems) {
     problems.add(path, format!("\"{found}\", which is too short"), &format!("at least \"{least}\""));
 }
 

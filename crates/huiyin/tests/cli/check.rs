@@ -24,8 +24,8 @@ async fn a_company_that_is_set_up_rightly_passes() -> Result<()> {
     let report = site.check(&[]).await?;
     assert_eq!(report.count(Status::Failed), 0, "{report}");
     for (group, expected) in [
-        (Group::Database, 9),
-        (Group::Bus, 9),
+        (Group::Database, 10),
+        (Group::Bus, 10),
         // Two tokens, three sheets, one name, and the calls used.
         (Group::Vika, 7),
         // The app, three chats, one person.
@@ -242,18 +242,18 @@ async fn the_database_is_tried_with_each_role() -> Result<()> {
     let site = Installed::start().await?;
     let report = site.check(&[("/database/passwords/vika_sync", json!("wrong"))]).await?;
     failed(&report, Group::Database, "角色 vika_sync 不能登录", "运行 huiyin apply");
-    assert_eq!(lines(&report, Group::Database, Status::Ok).len(), 8, "the others go on: {report}");
+    assert_eq!(lines(&report, Group::Database, Status::Ok).len(), 9, "the others go on: {report}");
 
     let report = site.check(&[("/database/passwords/reader", Value::Null)]).await?;
     assert_eq!(lines(&report, Group::Config, Status::Failed).len(), 1, "null is no password: {report}");
 
     let report = site.check(&[("/database/name", json!("nowhere"))]).await?;
     let told = lines(&report, Group::Database, Status::Failed);
-    assert!(told.len() == 7 && told[0].remedy.contains("建立这个数据库"), "{report}");
+    assert!(told.len() == 8 && told[0].remedy.contains("建立这个数据库"), "{report}");
 
     let report = site.check(&[("/database/host", json!("/tmp/nobody-is-here"))]).await?;
     failed(&report, Group::Database, "连不上数据库", "确认 Postgres 已启动");
-    assert_eq!(lines(&report, Group::Database, Status::Skipped).len(), 7, "{report}");
+    assert_eq!(lines(&report, Group::Database, Status::Skipped).len(), 8, "{report}");
     assert_eq!(lines(&report, Group::Feishu, Status::Failed).len(), 0, "the other groups go on: {report}");
 
     sqlx::query("delete from _sqlx_migrations where version = (select max(version) from _sqlx_migrations)")
@@ -279,7 +279,7 @@ async fn the_bus_is_tried_with_each_user_and_against_what_is_declared() -> Resul
 
     let report = site.check(&[("/bus/url", json!("nats://127.0.0.1:9"))]).await?;
     failed(&report, Group::Bus, "连不上总线 nats://127.0.0.1:9", "确认 nats-server 已启动");
-    assert_eq!(lines(&report, Group::Bus, Status::Skipped).len(), 8, "{report}");
+    assert_eq!(lines(&report, Group::Bus, Status::Skipped).len(), 9, "{report}");
     assert_eq!(lines(&report, Group::Clock, Status::Skipped).len(), 1, "NATS has no time then: {report}");
 
     let jetstream = site.stack.bus.jetstream();
