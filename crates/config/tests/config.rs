@@ -697,7 +697,8 @@ fn a_period_of_nothing_is_too_short_wherever_it_stands() {
     // A soft ladder has no list at all.
     places.retain(|place| place != "/rules/ladders/soft/list/every");
     for place in places {
-        let target = json!({ "team": "pre_sales", "share": { "percent": 80, "within": "10m" }, "median": "5m" });
+        let target =
+            json!({ "team": "pre_sales", "share": { "percent": 80, "within": "10m" }, "median": "5m" });
         let mut value =
             with(&[("/watchdog", json!({ "operators_chat": "oc_9" })), ("/rules/targets", json!([target]))]);
         set(&mut value, &place, json!("0s"));
