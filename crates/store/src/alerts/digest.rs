@@ -139,7 +139,8 @@ pub async fn make(
 }
 
 /// Tells these cards by a digest, in the place of each. On it is also whoever else waits, by cards made since a moment that
-/// went out at its address, and by the older digests there, which nobody is on any more.
+/// went out at its address, and by the older digests there, which nobody is on any more. A card whose wait has ended meanwhile
+/// is left as it is: whoever looks at it next finds that it is not wanted.
 pub async fn tell(
     connection: &mut PgConnection,
     (digest, to): (i64, &Address),
@@ -147,9 +148,18 @@ pub async fn tell(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("update notifications set state = 'digested', held_for = null where id = any ($1)", ids)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query!(
+        r#"
+        update notifications card set state = 'digested', held_for = null, digest = $2
+        where id = any ($1)
+          and exists (select from waits
+                      where wait = card.follows and waits.state = 'open' and replaced_by is null)
+        "#,
+        ids,
+        digest,
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         r#"
         with told as (

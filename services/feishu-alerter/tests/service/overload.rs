@@ -1,8 +1,16 @@
 //! More new waits of one person than anybody reads one by one come as one digest.
 
 use anyhow::Result;
-use domain::rules::Stage;
+use chrono::TimeDelta;
+use domain::id::{StaffName, WaitId};
+use domain::ladder::RungId;
+use domain::notification::{Step, Subject};
+use domain::rules::{Severity, Stage};
 use feishu_alerter::point;
+use serde_json::json;
+use store::alerts::digest;
+use store::alerts::notifications::{self, Address, NewNotification};
+use store::sqlx;
 use testkit::company::{WANG, says};
 
 use crate::support::{CLOSED, LINE, Scene, Seen, TO_ALL, TO_WANG, colours};
@@ -220,4 +228,38 @@ async fn on_demand_everybody_who_waits_is_named() -> Result<()> {
     .await?;
     assert_eq!(scene.choose(&card, "waiting", "", "ou_wang").await?, "没有客户在等您回复");
     scene.stop(alerter).await
+}
+
+/// The wait of one of two held cards ends between the look at it and the digest that is to tell of it.
+#[tokio::test]
+async fn a_card_whose_wait_has_just_ended_is_told_by_no_digest() -> Result<()> {
+    let scene = Scene::start().await?;
+    let (now, to) = (scene.now(), Address { channel: "feishu".into(), address: TO_WANG.into() });
+    let mut connection = scene.stack.admin.acquire().await?;
+    for room in ["r1", "r2"] {
+        let asked = scene.asks(room, WANG).await?;
+        let (subject, step) = (Subject::Wait(WaitId::from(&asked.key())), Step::Rung(RungId(300)));
+        let new = NewNotification::new(&subject, step, &to, Severity::Yellow, now);
+        notifications::insert(&mut connection, &new, &json!({}), now).await?;
+    }
+    sqlx::query("update notifications set state = 'held', held_for = 'digest', held_until = $1")
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("update waits set state = 'answered', closed_at = opened_at where room like '%r2'")
+        .execute(&mut *connection)
+        .await?;
+    let ids: Vec<i64> =
+        sqlx::query_scalar("select id from notifications order by id").fetch_all(&mut *connection).await?;
+    let subject = Subject::Digest(StaffName("王小售".into()));
+    let new = NewNotification::new(&subject, Step::At(now), &to, Severity::Yellow, now);
+    let made = digest::make(&mut connection, &new, now).await?;
+    digest::tell(&mut connection, (made, &to), &ids, now - TimeDelta::hours(1), now).await?;
+    let told: Vec<(String, Option<i64>)> =
+        sqlx::query_as("select state, digest from notifications where id = any ($1) order by id")
+            .bind(&ids)
+            .fetch_all(&mut *connection)
+            .await?;
+    assert_eq!(told, [("digested".to_owned(), Some(made)), ("held".to_owned(), None)]);
+    Ok(())
 }
