@@ -50,9 +50,12 @@ pub async fn live(
                outcome as "outcome: Json<Outcome>"
         from waits
         where room = $1 and replaced_by is null and state <> 'void'
-          and (opened_at >= coalesce($2::timestamptz, '-infinity')
-               or wait in (select wait from performance_waits counted
-                           where counted.room = $1 and (counted.closed_at is null or counted.closed_at >= $2)))
+          and wait = any (array(
+              select wait from waits opened
+              where opened.room = $1 and opened.opened_at >= coalesce($2::timestamptz, '-infinity')
+              union
+              select wait from performance_waits counted
+              where counted.room = $1 and (counted.closed_at is null or counted.closed_at >= $2)))
         "#,
         room.to_string(),
         since as _,
