@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context as _;
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::rules::{RulesHistory, Stage};
 use report::{By, Cell, Period, Query, Table};
@@ -164,7 +164,8 @@ impl Args {
         }
         let lines = report::read(reader, query, rules, now).await.context("the figures could not be read")?;
         // A period is held to what was to be reached at its end.
-        let targets = &history.at(report::end(period, rules).min(now)).targets;
+        let last = report::end(period, rules) - TimeDelta::milliseconds(1);
+        let targets = &history.at(last.min(now)).targets;
         let sheet = self.by == Grouping::Sheet;
         Ok(if sheet { report::sheet(&lines) } else { report::table(&lines, by, targets) })
     }

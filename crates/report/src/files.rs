@@ -6,8 +6,8 @@ use crate::table::{Cell, Table};
 
 /// What makes spreadsheets read a text file as UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
-/// With which a text would be a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// With which a text would be a formula, behind blanks too.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// Why a file could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub fn csv(table: &Table) -> Result<Vec<u8>, FileError> {
 fn plain(cell: &Cell) -> String {
     match cell {
         Cell::Empty => String::new(),
-        Cell::Text(text) if text.starts_with(FORMULA) => format!("'{text}"),
+        Cell::Text(text) if text.trim_start().starts_with(FORMULA) => format!("'{text}"),
         Cell::Text(text) => text.clone(),
         Cell::Day(day) => day.to_string(),
         Cell::Count(count) => count.to_string(),
@@ -82,7 +82,7 @@ pub fn xlsx(table: &Table, name: &str) -> Result<Vec<u8>, FileError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     fn table() -> Table {
         let rows = vec![
@@ -103,6 +103,16 @@ mod tests {
         let expected =
             "\u{feff}群聊,提问,中位,占比\n'=cmd|' /C calc'!A0,3,1.50,25.0%\n\"云帆, \"\"科技\"\"\",,≥2.00,\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn whatever_a_formula_begins_with_is_made_a_text() {
+        for begins in FORMULA {
+            for text in [format!("{begins}1"), format!(" \n{begins}1")] {
+                assert_eq!(plain(&Cell::Text(text.clone())), format!("'{text}"));
+            }
+        }
+        assert_eq!(plain(&Cell::Text("1-2".into())), "1-2");
     }
 
     #[test]

@@ -172,12 +172,15 @@ async fn groups(
     let Query { period, by, person, room, .. } = query;
     let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    let mut asked: BTreeSet<(NaiveDate, String)> = BTreeSet::new();
     if by != By::Replier {
         for day in days::list(connection, filter).await? {
+            asked.insert((day.day, day.room.clone()));
             let key = key(by, day.day, &day.owner, &day.team, &day.room, &day.stage);
             groups.entry(key).or_default().count(day);
         }
         for open in days::open(connection, filter).await? {
+            asked.insert((open.day, open.room.clone()));
             let key = key(by, open.day, &open.owner, &open.team, &open.room, &open.stage);
             groups.entry(key).or_default().count_open(&open, rules, now);
         }
@@ -188,14 +191,33 @@ async fn groups(
             groups.entry(key).or_default().replied.replies.extend(replies.replies);
         }
     }
-    if query.stage.is_none() {
-        let said = messages::list(connection, filter).await?;
-        let lines_of = if by == By::RoomDay { lines_of_rooms(&said, &groups) } else { BTreeMap::new() };
-        for said in &said {
-            count_said(&mut groups, &lines_of, by, said);
-        }
+    // To which stage a message belongs is not known, and teams and stages show none.
+    if query.stage.is_none() && !matches!(by, By::Team | By::Stage) {
+        count_messages(connection, filter, by, &asked, &mut groups).await?;
     }
     Ok(groups)
+}
+
+/// Of one person's figures by room or day the messages are those of the rooms and days on which they were `asked`, whoever
+/// sent them.
+async fn count_messages(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    by: By,
+    asked: &BTreeSet<(NaiveDate, String)>,
+    groups: &mut BTreeMap<Key, Group>,
+) -> Result<(), sqlx::Error> {
+    let of_people = matches!(by, By::Person | By::PersonDay | By::Replier);
+    let spoken_by = filter.owner.filter(|_| of_people);
+    let mut said = messages::list(connection, Filter { owner: spoken_by, ..filter }).await?;
+    if filter.owner.is_some() && !of_people {
+        said.retain(|said| asked.contains(&(said.day, said.room.clone())));
+    }
+    let lines_of = if by == By::RoomDay { lines_of_rooms(&said, groups) } else { BTreeMap::new() };
+    for said in &said {
+        count_said(groups, &lines_of, by, said);
+    }
+    Ok(())
 }
 
 fn key(by: By, day: NaiveDate, owner: &str, team: &str, room: &str, stage: &str) -> Key {
@@ -303,7 +325,7 @@ impl Group {
             topic,
             figures: self.tally.clone().figures(&THRESHOLDS),
             replied: is_of_person.then(|| self.replied.figures(&THRESHOLDS)),
-            said: (is_of_person || query.by == By::RoomDay).then_some(self.said),
+            said: ((is_of_person || query.by == By::RoomDay) && query.stage.is_none()).then_some(self.said),
             messages: has_messages.then_some(self.messages),
             rooms: self.rooms.len(),
             load,

@@ -74,7 +74,6 @@ pub fn table(lines: &[Line], by: By, targets: &[Target]) -> Table {
 /// The columns that people took over from the sheet 今日群聊 by hand, of lines by room and day.
 pub fn sheet(lines: &[Line]) -> Table {
     made(lines, |line| {
-        let messages = line.messages.unwrap_or_default();
         let mut row = vec![
             ("日期", line.key.day.map_or(Cell::Empty, Cell::Day)),
             ("负责人", text(&line.key.person)),
@@ -82,10 +81,10 @@ pub fn sheet(lines: &[Line]) -> Table {
             ("群聊阶段", text(&line.key.stage)),
             ("回复超过2分钟次数", count(line.figures.over_two_minutes)),
             ("平均回复时间（分钟）", time(line.figures.mean)),
-            ("负责人总回复数", Cell::Count(line.said.unwrap_or_default())),
+            ("负责人总回复数", line.said.map_or(Cell::Empty, Cell::Count)),
             ("负责人未回覆时间（分钟）", time(line.figures.longest_open)),
         ];
-        row.extend(spoken(messages));
+        row.extend(line.messages.map(spoken).unwrap_or_default());
         row
     })
 }

@@ -102,6 +102,11 @@ impl<'a> AddressBook<'a> {
         *to == self.public() || self.rules.chats.values().any(|chat| feishu_chat(chat.feishu.as_str()) == *to)
     }
 
+    /// Whether it is a manager's own.
+    pub fn is_of_manager(self, to: &Address) -> bool {
+        self.of_chat(to).is_some_and(|entry| self.rules.managers.contains(&entry.name))
+    }
+
     /// Whether the cards of a ladder go there whoever owns the room.
     pub fn reads_along(self, ladder: &Ladder, to: &Address) -> bool {
         *to == self.public()

@@ -385,53 +385,64 @@ pub fn figures_title(own: bool, days: &str) -> String {
     format!("📊 {}回复情况（{days}）", if own { "我的" } else { "" })
 }
 
-/// "43 位客户提问：已回复 40，等待中 1，已取消 2（取消前共等 31 分钟）"
+/// "客户提问 43 次：已回复 40，等待中 1，已取消 2（取消前共等 31 分钟）"
 pub fn how_many_asked(figures: &Figures) -> String {
     let mut parts = vec![format!("已回复 {}", figures.answered), format!("等待中 {}", figures.open)];
     if figures.cancelled > 0 {
         let time = domain::wording::duration(figures.cancelled_after);
         parts.push(format!("已取消 {}（取消前共等 {time}）", figures.cancelled));
     }
+    let others = figures.confirmed + figures.withdrawn + figures.unobserved;
+    parts.extend((others > 0).then(|| format!("其他 {others}")));
     let left_out = figures.left_out.unverified;
     let unverified =
-        if left_out > 0 { format!("；另有 {left_out} 位待核实，不计") } else { String::new() };
-    format!("{} 位客户提问：{}{unverified}", figures.asked, parts.join("，"))
+        if left_out > 0 { format!("；另有 {left_out} 次待核实，不计") } else { String::new() };
+    format!("客户提问 {} 次：{}{unverified}", figures.asked, parts.join("，"))
 }
 
-/// "一半在 4 分钟内回复，九成在 12 分钟内；10 分钟内 86%"
+/// "回复用时：中位 4 分钟，九成不超过 12 分钟，10 分钟内 86%"
 pub fn how_fast(figures: &Figures) -> Option<String> {
-    let (median, p90) = (figures.median?, figures.p90?);
-    let few = if figures.is_few() { "（样本少，仅供参考）" } else { "" };
-    let share = within_ten(figures).map(|share| format!("；10 分钟内 {share}")).unwrap_or_default();
-    let time = |of: Quantile| {
-        format!("{}{}", if of.at_least { "至少 " } else { "" }, domain::wording::duration(of.time))
-    };
-    Some(format!("一半在 {} 内回复，九成在 {} 内{share}{few}", time(median), time(p90)))
+    let (median, p90) = (median(figures)?, figures.p90?);
+    let time = domain::wording::duration(p90.time);
+    let p90 =
+        if p90.at_least { format!("九成线至少 {time}") } else { format!("九成不超过 {time}") };
+    Some(format!("回复用时：{median}，{p90}{}{}", within_ten(figures), few(figures)))
 }
 
-/// "86%" of the answers came within ten minutes.
-fn within_ten(figures: &Figures) -> Option<String> {
-    let ten = figures.within.iter().find(|(rung, _)| rung.0 == 600)?;
-    Some(format!("{:.0}%", ten.1.share()? * 100.0))
+/// "中位 4 分钟"; who still waits may raise it.
+fn median(figures: &Figures) -> Option<String> {
+    let Quantile { time, at_least } = figures.median?;
+    let time = domain::wording::duration(time);
+    Some(if at_least { format!("中位至少 {time}") } else { format!("中位 {time}") })
 }
 
-/// "承诺：兑现 5（其中迟 1），未兑现 2"
+/// So many of a hundred of the answers came within ten minutes, rounded down.
+fn within_ten(figures: &Figures) -> String {
+    let ten = figures.within.iter().find(|(rung, _)| rung.0 == 600);
+    let share = ten.filter(|(_, within)| within.of > 0);
+    share.map(|(_, within)| format!("，10 分钟内 {}%", within.within * 100 / within.of)).unwrap_or_default()
+}
+
+const fn few(figures: &Figures) -> &'static str {
+    if figures.is_few() { "（样本少，仅供参考）" } else { "" }
+}
+
+/// "承诺：兑现 5（其中迟 1），待兑现 2"
 pub fn what_was_promised(promises: &Promises) -> Option<String> {
     let Promises { kept, late, open, .. } = *promises;
     let late = if late > 0 { format!("（其中迟 {late}）") } else { String::new() };
-    (kept + open > 0).then(|| format!("承诺：兑现 {kept}{late}，未兑现 {open}"))
+    (kept + open > 0).then(|| format!("承诺：兑现 {kept}{late}，待兑现 {open}"))
 }
 
-/// "• 张三：12 位，一半在 3 分钟内，10 分钟内 92%；每小时 3.2 位，平均同时等 0.6 位", the name already made safe.
+/// "• 张三：12 次，中位 3 分钟，10 分钟内 92%；每小时 3.2 次，平均同时等 0.6 位", the name already made safe.
 pub fn figures_of_person(name: &str, figures: &Figures, load: Option<Load>, busy: bool) -> String {
-    let median = figures.median.map(|of| format!("，一半在 {} 内", domain::wording::duration(of.time)));
-    let share = within_ten(figures).map(|share| format!("，10 分钟内 {share}"));
+    let median = median(figures).map(|median| format!("，{median}")).unwrap_or_default();
     let load = load.map(|load| {
-        format!("；每小时 {:.1} 位，平均同时等 {:.1} 位", load.asked_per_hour, load.waiting_at_once)
+        format!("；每小时 {:.1} 次，平均同时等 {:.1} 位", load.asked_per_hour, load.waiting_at_once)
     });
-    let (median, share, load) =
-        (median.unwrap_or_default(), share.unwrap_or_default(), load.unwrap_or_default());
-    format!("• {name}：{} 位{median}{share}{load}{}", figures.asked, if busy { "（特别忙）" } else { "" })
+    let (share, few, load) = (within_ten(figures), few(figures), load.unwrap_or_default());
+    let busy = if busy { "（特别忙）" } else { "" };
+    format!("• {name}：{} 次{median}{share}{few}{load}{busy}", figures.asked)
 }
 
 /// "另有 5 人，未列出"

@@ -1,6 +1,8 @@
 //! What all rooms depend on: rules, go-live and capture gaps. When it changes, the rooms that it concerns are marked, in the
 //! transaction in which the change is noted, so that a crash in between loses nothing.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::gap::Gap;
@@ -36,17 +38,19 @@ pub async fn follow(
     now: Timestamp,
 ) -> Result<(Global, bool), sqlx::Error> {
     let mut tx = db.begin().await?;
-    let current = inputs::current(&mut tx).await?;
+    // Of rules that are put in force at this moment the next look finds what they change.
+    let current = Inputs { rules_version: rules.newest().version, ..inputs::current(&mut tx).await? };
     let known = inputs::taken_in(&mut tx).await?;
     let changed = known.as_ref().is_none_or(|known| known.inputs != current);
     match &known {
-        None => {}
         Some(known) if now - known.scanned_at > LONGEST_ABSENCE => {
             tracing::warn!(since = %known.scanned_at, "away for long: everything is counted anew");
             rooms::forget(&mut tx).await?;
             inputs::scanned(&mut tx, now).await?;
         }
-        Some(known) => mark(&mut tx, &known.inputs, &current, rules).await?,
+        Some(known) if changed => mark(&mut tx, &known.inputs, &current, rules).await?,
+        // There is nothing to mark.
+        _ => {}
     }
     if changed {
         inputs::take_in(&mut tx, &current, now).await?;
@@ -79,8 +83,14 @@ fn decided_since(known: &[Change], current: &[Change]) -> Option<Timestamp> {
 
 /// The gaps of one list that are not in the other.
 fn differing<'g>(known: &'g [Gap], current: &'g [Gap]) -> Vec<&'g Gap> {
-    let added = current.iter().filter(|gap| !known.contains(gap));
-    known.iter().filter(|gap| !current.contains(gap)).chain(added).collect()
+    let (before, now): (BTreeSet<_>, BTreeSet<_>) =
+        (known.iter().map(parts).collect(), current.iter().map(parts).collect());
+    let gone = known.iter().filter(|gap| !now.contains(&parts(gap)));
+    gone.chain(current.iter().filter(|gap| !before.contains(&parts(gap)))).collect()
+}
+
+fn parts(gap: &Gap) -> (&str, Option<&str>, Timestamp, Option<Timestamp>) {
+    (&gap.source, gap.account.as_deref(), gap.since, gap.until)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub struct Reached {
     pub median: Option<Quantile>,
     /// Of so many waits.
     pub of: usize,
-    /// Whether it is met. `None`: there are too few waits to say so.
+    /// Whether it is met. `None`: there are too few waits to say so, or who still waits decides.
     pub met: Option<bool>,
 }
 
@@ -55,16 +55,32 @@ impl Target {
         let Figures { answered, open, median, within, .. } = tally.clone().figures(limit.as_slice());
         let share = within.first().map(|(_, within)| *within);
         let of = answered + open;
-        let meets_share = self
-            .share
-            .zip(share)
-            .is_none_or(|(target, found)| found.within * 100 >= usize::from(target.percent) * found.of);
-        let meets_median = self.median.zip(median).is_none_or(|(target, found)| {
-            found.time.num_milliseconds()
-                <= i64::try_from(target.as_seconds()).unwrap_or(i64::MAX).saturating_mul(1_000)
-        });
+        let by_share = self.share.map(|target| meets_share(target, share.unwrap_or_default()));
+        let by_median = self.median.map(|target| median.and_then(|found| meets_median(target, found, of)));
+        let met = by_share.into_iter().chain(by_median).reduce(both).flatten();
         let median = median.filter(|_| self.median.is_some());
-        Reached { share, median, of, met: (of >= FEW).then_some(meets_share && meets_median) }
+        Reached { share, median, of, met }
+    }
+}
+
+/// `None`: of too few waits it is known whether they were answered in time.
+fn meets_share(target: Share, found: Within) -> Option<bool> {
+    (found.of >= FEW).then(|| found.within * 100 >= usize::from(target.percent) * found.of)
+}
+
+/// `None`: there are too few waits, or one that is open may still raise it above the target.
+fn meets_median(target: Span, found: Quantile, of: usize) -> Option<bool> {
+    let limit = i64::try_from(target.as_seconds()).unwrap_or(i64::MAX).saturating_mul(1_000);
+    let is_within = found.time.num_milliseconds() <= limit;
+    (of >= FEW && !(is_within && found.at_least)).then_some(is_within)
+}
+
+/// Missed if one is; met if both are.
+const fn both(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
     }
 }
 
@@ -137,7 +153,19 @@ mod tests {
                 tally(&[1; 8], &[9, 11, 12, 13]),
                 Some(false),
             ),
-            ("and not before", target(80, 10, None), tally(&[1; 8], &[9, 9]), Some(true)),
+            ("and not before", target(80, 10, None), tally(&[1; 10], &[9, 9]), Some(true)),
+            (
+                "of eight that are known nothing can be said",
+                target(80, 10, None),
+                tally(&[1; 8], &[9, 9]),
+                None,
+            ),
+            (
+                "who waits may raise the median",
+                Target { share: None, ..target(1, 1, Some(5)) },
+                tally(&[9; 4], &[1; 8]),
+                None,
+            ),
             ("of nine nothing can be said", target(80, 10, None), tally(&[1; 9], &[]), None),
         ] {
             assert_eq!(target.reached(&tally).met, met, "{what}");

@@ -10,11 +10,13 @@ use domain::id::StaffName;
 use domain::notification::Step;
 use domain::rules::{Rules, Stage};
 use report::{By, Line, Period, Query, read};
+use store::alerts::notifications::Address;
 use store::performance::days::{self, Filter};
 use store::performance::{inputs, rooms};
 use store::sqlx::{self, PgConnection};
 
 use super::card::Figured;
+use crate::address_book::AddressBook;
 
 /// Figures that are older are said to be old.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
@@ -46,9 +48,8 @@ impl FiguresOf {
             _ => (Period::day(today), false),
         };
         let person = owner.map(StaffName::as_str);
-        let of = |by| Query { period, by, person, room: None, stage: None };
-        let all = read(connection, of(By::Stage), rules, now).await?;
-        let people = read(connection, of(By::Person), rules, now).await?;
+        let query = Query { period, by: By::Person, person, room: None, stage: None };
+        let people = read(connection, query, rules, now).await?;
         let waiting = if matches!(step, Step::Day(_)) {
             waiting(connection, person, rules, now).await?
         } else {
@@ -57,12 +58,19 @@ impl FiguresOf {
         let seen = inputs::taken_in(connection).await?.map(|seen| seen.scanned_at);
         let old_since = seen.filter(|seen| now - *seen > FRESH);
         let figured =
-            Figured { period, owner: owner.cloned(), total: total(&all), people, waiting, old_since };
+            Figured { period, owner: owner.cloned(), total: total(&people), people, waiting, old_since };
         Ok(Self { figured, is_of_today })
     }
 
-    pub const fn is_wanted(&self) -> bool {
-        self.is_of_today && self.figured.total.asked() + self.figured.total.promised.kept.len() > 0
+    /// Whether there is anything to say at an address, which may have become somebody else's.
+    pub fn is_wanted(&self, to: &Address, book: AddressBook<'_>) -> bool {
+        let Figured { total, old_since, owner, .. } = &self.figured;
+        let is_theirs = match owner {
+            Some(owner) => book.own(owner).as_ref() == Some(to),
+            None => book.is_shared(to) || book.is_of_manager(to),
+        };
+        let is_something = total.asked() + total.promised.kept.len() > 0 || old_since.is_some();
+        self.is_of_today && is_theirs && is_something
     }
 }
 

@@ -134,7 +134,7 @@ impl Content {
             Self::FollowUps(list) => list.is_wanted(),
             Self::Opening(list) => list.is_wanted(),
             Self::Approvals(list) => list.is_wanted(),
-            Self::Figures(of) => of.is_wanted(),
+            Self::Figures(of) => of.is_wanted(&notification.to, book),
             Self::Room(subject) => {
                 // One that stayed behind unconfirmed while a higher one went out.
                 let overtaken =
@@ -246,8 +246,8 @@ impl Content {
             }
             Self::Approvals(list) => Some(card::approvals(&list.pending, notification.severity, rules, now)),
             Self::Figures(of) => {
-                // Where others read along nobody is compared with anybody.
-                let names = !context.book().is_shared(&notification.to);
+                // Where others read along, too, nobody is compared with anybody.
+                let names = context.book().is_of_manager(&notification.to);
                 Some(card::figures(&of.figured, names, notification.severity, rules, now))
             }
             Self::Alarm => {

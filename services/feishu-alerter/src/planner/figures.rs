@@ -69,41 +69,44 @@ fn is_first_of_week(context: &AlertContext, day: NaiveDate) -> bool {
     days.take_while(|earlier| *earlier < day).all(|earlier| !context.rules().is_working_day(earlier))
 }
 
-/// Whoever is not reached by themselves is told where everybody reads.
-fn managers(ctx: &Context, context: &AlertContext) -> Vec<(Option<StaffName>, Address)> {
+/// Whose figures go where.
+type Readers = Vec<(Option<StaffName>, Vec<Address>)>;
+
+/// Whoever is not reached by themselves is told where everybody reads. Nobody stands in: figures of people are for managers.
+fn managers(ctx: &Context, context: &AlertContext) -> Readers {
     let book = context.book(&ctx.config.feishu);
-    let mut to: Vec<Address> =
-        context.rules().managers.iter().map(|manager| book.of_owner(manager)).collect();
+    let own = |manager: &StaffName| book.own(manager).unwrap_or_else(|| book.public());
+    let mut to: Vec<Address> = context.rules().managers.iter().map(own).collect();
     to.sort();
     to.dedup();
-    to.into_iter().map(|to| (None, to)).collect()
+    vec![(None, to)]
 }
 
-/// Everybody who can be told alone: what is somebody's own is nobody else's.
-fn owners(ctx: &Context, context: &AlertContext) -> Vec<(Option<StaffName>, Address)> {
+/// Everybody who can be told alone: what is somebody's own is nobody else's, also while they are away.
+fn owners(ctx: &Context, context: &AlertContext) -> Readers {
     let book = context.book(&ctx.config.feishu);
-    let own = |name: &StaffName| (Some(name.clone()), book.of_owner(name));
     let all = context.rules().roster.iter().filter(|entry| entry.team.stage().is_some());
-    all.map(|entry| own(&entry.name)).filter(|(_, to)| !book.is_shared(to)).collect()
+    all.filter_map(|entry| Some((Some(entry.name.clone()), vec![book.own(&entry.name)?]))).collect()
 }
 
 async fn make(
     ctx: &Context,
     context: &AlertContext,
     due: &Due,
-    cards: &[(Option<StaffName>, Address)],
+    readers: &Readers,
     step: Step,
 ) -> Result<(), Failure> {
+    let book = context.book(&ctx.config.feishu);
     let mut tx = ctx.db.begin().await?;
-    for (owner, to) in cards {
+    for (owner, addresses) in readers {
         let of = (owner.as_ref(), step);
-        if !FiguresOf::read(&mut tx, of, context.rules(), context.now).await?.is_wanted() {
-            continue;
-        }
+        let figures = FiguresOf::read(&mut tx, of, context.rules(), context.now).await?;
         let subject = Subject::Figures(owner.clone());
-        let new = NewNotification::new(&subject, step, to, SEVERITY, due.at);
-        if notifications::insert(&mut tx, &new, &as_json(&CardState::WAITING)?, context.now).await? {
-            tracing::info!(day = %due.day, "a card with figures is due");
+        for to in addresses.iter().filter(|to| figures.is_wanted(to, book)) {
+            let new = NewNotification::new(&subject, step, to, SEVERITY, due.at);
+            if notifications::insert(&mut tx, &new, &as_json(&CardState::WAITING)?, context.now).await? {
+                tracing::info!(day = %due.day, "a card with figures is due");
+            }
         }
     }
     tx.commit().await?;

@@ -39,7 +39,7 @@ impl Scene {
         Ok(availability::ask(&mut operator, &asked, self.now()).await?)
     }
 
-    async fn is_away(&self, person: &str, deputy: &str, minutes: i64) -> Result<()> {
+    pub async fn is_away(&self, person: &str, deputy: &str, minutes: i64) -> Result<()> {
         self.asks_for(person, Kind::Absence, Some(deputy), minutes).await
     }
 }
