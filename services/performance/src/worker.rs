@@ -115,8 +115,12 @@ impl Worker<'_> {
             self.ctx.faults.reach(point::INPUTS_NOTED).await;
             self.changes.want_scan();
         }
-        if self.changes.needs_scan((), now) {
-            self.scan(&global).await?;
+        if self.changes.needs_scan((), now)
+            && let Err(error) = self.scan(&global).await
+        {
+            // What it did not come to is nobody's wake-up.
+            self.changes.want_scan();
+            return Err(error);
         }
         let named = self.changes.take(now);
         let named: Vec<String> = named.into_iter().map(|(room, _)| room).collect();
