@@ -203,13 +203,6 @@ fn listed(table: &Table) -> String {
 }
 
 fn shown(column: &str, cell: &Cell) -> Option<String> {
-    let text = match cell {
-        Cell::Empty | Cell::Count(0) => return None,
-        Cell::Text(text) => text.clone(),
-        Cell::Day(day) => day.to_string(),
-        Cell::Count(count) => count.to_string(),
-        Cell::Number(number) => format!("{number:.2}"),
-        Cell::Share(share) => format!("{:.1}%", share * 100.0),
-    };
-    Some(format!("{column} {text}"))
+    let says_something = !matches!(cell, Cell::Empty | Cell::Count(0));
+    says_something.then(|| format!("{column} {cell}"))
 }

@@ -36,13 +36,8 @@ pub fn csv(table: &Table) -> Result<Vec<u8>, FileError> {
 
 fn plain(cell: &Cell) -> String {
     match cell {
-        Cell::Empty => String::new(),
         Cell::Text(text) if text.trim_start().starts_with(FORMULA) => format!("'{text}"),
-        Cell::Text(text) => text.clone(),
-        Cell::Day(day) => day.to_string(),
-        Cell::Count(count) => count.to_string(),
-        Cell::Number(number) => format!("{number:.2}"),
-        Cell::Share(share) => format!("{:.1}%", share * 100.0),
+        other => other.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stretches of days.
 
-use chrono::{Datelike as _, Days, Months, NaiveDate};
+use chrono::{Datelike as _, Months, NaiveDate};
 
 /// Some days, the first and the last included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +29,6 @@ impl Period {
         let next = from.checked_add_months(Months::new(1)).unwrap_or(from);
         Self { from, to: next.pred_opt().unwrap_or(from) }
     }
-
-    /// As many days that end just before it begins.
-    #[must_use]
-    pub fn before(self) -> Self {
-        let days = u64::try_from((self.to - self.from).num_days()).unwrap_or_default() + 1;
-        let earlier = |day: NaiveDate| day.checked_sub_days(Days::new(days)).unwrap_or(NaiveDate::MIN);
-        Self { from: earlier(self.from), to: earlier(self.to) }
-    }
 }
 
 #[cfg(test)]
@@ -54,6 +46,5 @@ mod tests {
         assert_eq!(Period::week(day("2026-12-31")), period("2026-12-28", "2027-01-03"));
         assert_eq!(Period::month(day("2028-02-10")), period("2028-02-01", "2028-02-29"));
         assert_eq!(Period::month(day("2026-12-31")), period("2026-12-01", "2026-12-31"));
-        assert_eq!(Period::week(day("2026-11-29")).before(), Period::week(day("2026-11-22")));
     }
 }

@@ -1,5 +1,7 @@
 //! Figures as people read them: Chinese columns, times in minutes.
 
+use std::fmt;
+
 use chrono::{NaiveDate, TimeDelta};
 use domain::figures::{Figures, Quantile, minutes};
 use domain::rules::Target;
@@ -23,6 +25,20 @@ pub enum Cell {
     Number(f64),
     /// From 0 to 1.
     Share(f64),
+}
+
+/// As people read it: two decimals, a share in percent.
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => Ok(()),
+            Self::Text(text) => f.write_str(text),
+            Self::Day(day) => day.fmt(f),
+            Self::Count(count) => count.fmt(f),
+            Self::Number(number) => write!(f, "{number:.2}"),
+            Self::Share(share) => write!(f, "{:.1}%", share * 100.0),
+        }
+    }
 }
 
 /// A table with a line of headings.

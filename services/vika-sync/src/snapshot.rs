@@ -15,7 +15,7 @@ use store::vika_sync::{self as mirror, MirrorRow};
 use vika::tables::Table;
 
 use crate::problems::SyncError;
-use crate::row::{Desired, Facts, OLDEST_FIGURES, day_begins, today_is};
+use crate::row::{Desired, Facts, OLDEST_FIGURES, today_is};
 use crate::write::Row;
 
 /// What all rows depend on, read once for a round.
@@ -92,8 +92,8 @@ impl Snapshot {
     fn waits_since(&self, rooms: &[Room]) -> Timestamp {
         let zone = self.rules.time_zone;
         let days = rooms.iter().filter_map(|room| room.last_active_at).map(|at| today_is(zone, at));
-        let oldest = day_begins(zone, today_is(zone, self.now - OLDEST_FIGURES));
-        days.min().map_or(self.now, |day| day_begins(zone, day)).clamp(oldest, self.now)
+        let oldest = self.rules.day_begins(today_is(zone, self.now - OLDEST_FIGURES));
+        days.min().map_or(self.now, |day| self.rules.day_begins(day)).clamp(oldest, self.now)
     }
 }
 

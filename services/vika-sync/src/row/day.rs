@@ -1,6 +1,6 @@
 //! Days in the company's zone, and which day a row is about.
 
-use chrono::{NaiveDate, NaiveTime, TimeDelta};
+use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 use domain::Timestamp;
 
@@ -12,12 +12,6 @@ pub const OLDEST_FIGURES: TimeDelta = TimeDelta::days(7);
 /// The day of a moment.
 pub fn today_is(zone: Tz, now: Timestamp) -> NaiveDate {
     now.with_timezone(&zone).date_naive()
-}
-
-/// When a day begins. A midnight that a change of the clocks leaves out is taken as UTC's.
-pub fn day_begins(zone: Tz, day: NaiveDate) -> Timestamp {
-    let midnight = day.and_time(NaiveTime::MIN);
-    midnight.and_local_timezone(zone).earliest().map_or_else(|| midnight.and_utc(), |at| at.to_utc())
 }
 
 impl Facts<'_> {

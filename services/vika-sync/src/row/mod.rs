@@ -22,7 +22,7 @@ use vika::{Cell, Fields, UsableColumns};
 use crate::wording as words;
 
 pub use all_rooms::all_rooms;
-pub use day::{OLDEST_FIGURES, day_begins, today_is};
+pub use day::{OLDEST_FIGURES, today_is};
 pub use refresh::Refresh;
 pub use today::today;
 

@@ -11,7 +11,7 @@ use vika::Cell;
 use vika::tables::Today;
 
 use super::capture::capture_state;
-use super::day::{OLDEST_FIGURES, day_begins, today_is};
+use super::day::{OLDEST_FIGURES, today_is};
 use super::excluded::excluded;
 use super::refresh::{Refresh, next_step};
 use super::{Desired, Facts, short_topic};
@@ -35,7 +35,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
     let info = if facts.message.is_empty() && !facts.live { words::REHEARSAL } else { facts.message };
     let mut cells = vec![
         (Today::RoomId, text(room.room.to_string()), Steady),
-        (Today::Date, Cell::Time(day_begins(facts.rules.time_zone, day)), Steady),
+        (Today::Date, Cell::Time(facts.rules.day_begins(day)), Steady),
         (Today::Owner, Cell::text(state.owner.as_ref().map_or("", |owner| owner.as_str())), Steady),
         (Today::Topic, text(short_topic(room)), Steady),
         (Today::FullTopic, text(room.topic.clone()), Steady),
