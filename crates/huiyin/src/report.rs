@@ -126,6 +126,8 @@ impl Grouping {
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
     let config = target.running()?.config(&USED)?;
     let mut reader = connect(&config.database, connect_options(&config.database, Role::Reader)?).await?;
+    // Waits that end while they are read are in one figure, and not in two or none.
+    store::dump::begin_snapshot(&mut reader).await.context("the database could not be read")?;
     let history = store::rules::history(&mut reader).await.context("the rules could not be read")?;
     let now = Clock::system().now();
     let period = args.period(history.at(now).day_of(now));
@@ -171,6 +173,9 @@ impl Args {
     }
 
     fn hand_over(&self, table: &Table, period: Period) -> failure::Result<()> {
+        if self.waits && i64::try_from(table.rows.len()) == Ok(MOST_WAITS) {
+            println!("{}", wording::only_the_longest(table.rows.len()));
+        }
         let (path, bytes) = match (&self.csv, &self.xlsx) {
             (Some(path), _) => (path, report::csv(table)),
             (_, Some(path)) => (path, report::xlsx(table, "报表")),

@@ -217,6 +217,11 @@ pub(crate) fn figures_of(from: NaiveDate, to: NaiveDate, lines: usize) -> String
     }
 }
 
+/// There may be more waits than are listed.
+pub(crate) fn only_the_longest(lines: usize) -> String {
+    format!("只列出最长的 {lines} 条：请缩短时间，或用 --person、--room、--stage 缩小范围")
+}
+
 /// A file was written.
 pub(crate) fn written(file: &Path, lines: usize) -> String {
     format!("已写入 {}：{lines} 行", file.display())
