@@ -177,7 +177,7 @@ impl Browser {
     }
 
     /// Asks Chromium for something and awaits its answer.
-    async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+    pub async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         self.last_id += 1;
         let mut command = json!({ "id": self.last_id, "method": method, "params": params });
         if let Some(session) = &self.session {

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Problem, Problems};
-use crate::sections::{Bus, Database, Feishu, Http, Ingest, Logs, Retention, Traces, Vika, Watchdog, rules};
+use crate::sections::{
+    Bus, Database, Feishu, Http, Huoban, Ingest, Logs, Performance, Retention, Traces, Vika, Watchdog, rules,
+};
 
 /// Everything an operator decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +34,11 @@ pub struct Config {
     pub vika: Vika,
     /// The cards.
     pub feishu: Feishu,
+    /// The figures' tables in Huoban (伙伴云).
+    pub huoban: Huoban,
+    /// The figures of performance.
+    #[serde(default)]
+    pub performance: Performance,
     /// How long what was said is kept.
     #[serde(default)]
     pub retention: Retention,
@@ -68,6 +75,10 @@ impl Config {
         if self.feishu.enabled {
             self.feishu.check(&self.rules, &mut problems);
         }
+        if self.huoban.enabled {
+            self.huoban.check(&mut problems);
+        }
+        self.performance.check(self.feishu.enabled, &mut problems);
         self.retention.check(&mut problems);
         if let Some(watchdog) = &self.watchdog {
             if !self.feishu.enabled {

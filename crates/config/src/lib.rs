@@ -34,6 +34,7 @@ pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secrets::SecretFile;
 pub use sections::{
-    Bus, CustomBot, Database, Feishu, Gateway, Http, Ingest, LogFormat, Logs, Retention, Server, Thresholds,
-    Traces, Vika, VikaSheets, Watchdog, WebhookClaim, WebhookToken,
+    Board, Bus, CustomBot, Database, Feishu, FeishuLogin, Gateway, Http, Huoban, HuobanCodes, HuobanKeyForm,
+    HuobanTables, Ingest, LogFormat, Logs, Performance, Retention, Server, Thresholds, Traces, Vika,
+    VikaSheets, Watchdog, WebhookClaim, WebhookToken,
 };

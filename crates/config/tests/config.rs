@@ -154,6 +154,12 @@ const FORM: &[(&str, &str, &str)] = &[
         "vika.sync_every: found \"99999999999999999999s\", expected a length of time",
     ),
     ("/vika/calls_per_second", "0", "vika.calls_per_second: found 0, expected a whole number from 1 to 50"),
+    (
+        "/huoban",
+        r#"{ "enabled": true, "api_key": "k", "space": "40", "page_size": 51 }"#,
+        "huoban.page_size: found 51, expected a whole number from 1 to 50",
+    ),
+    ("/huoban", r#"{ "enabled": true, "space": "40" }"#, "huoban.api_key: is missing: expected"),
     ("/vika/enabled", r#""yes""#, "vika.enabled: found a text, expected true or false"),
     (
         "/rules/roster/1/team",
@@ -307,6 +313,31 @@ const MEANING: &[(&str, &str, &str)] = &[
         "/vika/sheets/today",
         r#""今日群聊""#,
         "vika.sheets.today: expected a sheet's id, which begins with `dst`",
+    ),
+    (
+        "/huoban",
+        r#"{ "enabled": true, "api_key": "k", "space": "spc1" }"#,
+        "huoban.space: expected the id of a space, which is digits",
+    ),
+    (
+        "/huoban",
+        r#"{ "enabled": true, "api_key": "k", "tables": { "person_days": "2100000000000001" } }"#,
+        "huoban.space: is empty: expected the space's id, or the ids of both tables",
+    ),
+    (
+        "/huoban",
+        r#"{ "enabled": true, "api_key": "k", "tables": { "person_days": "21", "room_days": "21" } }"#,
+        "huoban.tables.room_days: is the same as huoban.tables.person_days",
+    ),
+    (
+        "/huoban",
+        r#"{ "enabled": true, "api_key": "Bearer k", "space": "40" }"#,
+        "huoban.api_key: expected letters, digits and signs without blanks",
+    ),
+    (
+        "/huoban",
+        r#"{ "enabled": true, "api_key": "k", "space": "40", "calls_per_hour": 100, "calls_per_day": 99 }"#,
+        "huoban.calls_per_day: is less than huoban.calls_per_hour",
     ),
     ("/vika/bot_names", "[]", "vika.bot_names: found an empty list"),
     (
@@ -697,10 +728,15 @@ fn a_period_of_nothing_is_too_short_wherever_it_stands() {
     // A soft ladder has no list at all.
     places.retain(|place| place != "/rules/ladders/soft/list/every");
     for place in places {
+        // Of what is off by default nothing is asked.
+        let huoban = json!({ "enabled": true, "api_key": "k", "space": "4" });
         let target =
             json!({ "team": "pre_sales", "share": { "percent": 80, "within": "10m" }, "median": "5m" });
-        let mut value =
-            with(&[("/watchdog", json!({ "operators_chat": "oc_9" })), ("/rules/targets", json!([target]))]);
+        let mut value = with(&[
+            ("/watchdog", json!({ "operators_chat": "oc_9" })),
+            ("/huoban", huoban),
+            ("/rules/targets", json!([target])),
+        ]);
         set(&mut value, &place, json!("0s"));
         let told = problems(&value, &[]);
         let path = place[1..].replace("/0/", "[0].").replace('/', ".");
@@ -813,4 +849,23 @@ fn everything_wrong_with_files_of_holidays_is_told_at_once() -> Result<()> {
     let (_folder, empty) = with_holidays(&[("readme.txt", "")])?;
     assert!(load(&empty).unwrap_err().to_string().contains("there are no files of years in the folder"));
     Ok(())
+}
+
+#[test]
+fn everything_wrong_with_the_board_is_told_at_once() {
+    let board = json!({
+        "listen": "127.0.0.1:8082", "public_url": "https://board.example.com/huiyin", "session_key": "do-not-show-me",
+        "hr": ["吴人事", " ", "吴人事"]
+    });
+    let found = problems(&with(&[("/performance", json!({ "board": board }))]), &[]);
+    let paths: Vec<&str> = found.iter().filter_map(|line| line.split(": ").next()).collect();
+    let expected =
+        ["public_url", "session_key", "hr[1]", "hr[2]"].map(|key| format!("performance.board.{key}"));
+    assert_eq!(paths, expected);
+    assert!(!found.concat().contains("do-not-show-me"));
+    let key = "a key that nobody can guess, at all".to_owned();
+    let sound =
+        json!({ "listen": "[::]:8082", "public_url": "https://board.example.com", "session_key": key });
+    assert_eq!(problems(&with(&[("/performance", json!({ "board": sound }))]), &[]), Vec::<String>::new());
+    assert_eq!(problems(&with(&[("/performance", json!({ "board": null }))]), &[]), Vec::<String>::new());
 }

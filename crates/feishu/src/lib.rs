@@ -10,6 +10,7 @@ mod chats;
 mod client;
 pub mod custom_bot;
 mod error;
+pub mod login;
 pub mod markup;
 mod people;
 pub mod text;

@@ -9,8 +9,9 @@ use runtime::telemetry::{self, LogFormat};
 use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
-    apply, away, backup, cards, check, closing, dead_letters, demo, focus, golive, health, import, init_vika,
-    kubernetes, priority, recompute, report, roster, schema, secrets, simulate, tcp_proxy, up, waiting,
+    apply, away, backup, board_link, cards, check, closing, dead_letters, demo, focus, golive, health,
+    import, init_huoban, init_vika, kubernetes, priority, recompute, report, roster, schema, secrets,
+    simulate, tcp_proxy, up, waiting,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -72,6 +73,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Create the managers' sheets in the configured Vika space, and print their ids (in Chinese)
     InitVika,
+    /// Find the figures' tables in Huoban (伙伴云), and say what of them is to be made by hand (in Chinese)
+    InitHuoban,
     /// Bring in messages of the past; they count, but never alarm
     Import(import::Args),
     /// Say why a room goes before others
@@ -81,6 +84,8 @@ enum Command {
     Recompute(recompute::Args),
     /// Show the figures of a day, a week or a month, or write them into a file (in Chinese)
     Report(report::Args),
+    /// Make a link that logs somebody in to the web board, once (in Chinese)
+    BoardLink(board_link::Args),
     /// Save database and configuration in one file, while everything runs
     Backup(backup::Args),
     /// Bring a backup back into an empty database
@@ -160,10 +165,12 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Waiting(args) => waiting::run(&args, target).await,
         Command::Simulate(args) => simulate::run(&args, target).await,
         Command::InitVika => init_vika::run(target).await,
+        Command::InitHuoban => init_huoban::run(target).await,
         Command::Import(args) => import::run(&args, target).await,
         Command::Priority(command) => priority::run(&command, target).await,
         Command::Recompute(args) => recompute::run(&args, target).await,
         Command::Report(args) => report::run(&args, target).await,
+        Command::BoardLink(args) => board_link::run(&args, target).await,
         Command::Backup(args) => backup::run(&args, target).await,
         Command::Restore(args) => backup::run_restore(&args, target).await,
         Command::Dead(command) => dead_letters::run(&command, target).await,

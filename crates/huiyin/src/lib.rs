@@ -6,6 +6,7 @@
 pub mod apply;
 mod away;
 mod backup;
+mod board_link;
 mod cards;
 pub mod check;
 mod cli;
@@ -18,6 +19,7 @@ mod focus;
 mod golive;
 mod health;
 mod import;
+mod init_huoban;
 pub mod init_vika;
 mod installation;
 mod kubernetes;

@@ -32,7 +32,8 @@ const YOURS: [(&str, &str); 5] = [
     ("feishu_verification_token", "Verification Token of the Feishu app's event subscription"),
 ];
 /// Those that a configuration may do without.
-const OPTIONAL: [(&str, &str); 3] = [
+const OPTIONAL: [(&str, &str); 4] = [
+    ("huoban_api_key", "the API key of Huoban (伙伴云), made in the company's console"),
     ("watchdog_fallback_url", "the webhook of a custom bot in another Feishu group"),
     ("watchdog_fallback_secret", "what that bot's messages are signed with"),
     ("watchdog_heartbeat_url", "an address outside that notices when nobody calls it any more"),
@@ -127,7 +128,8 @@ impl Made {
 fn invented() -> Vec<String> {
     let roles = Role::ALL.iter().map(|role| format!("postgres_{role}"));
     let users = User::ALL.iter().map(|user| bus_password(*user));
-    let others = ["postgres_admin", "webhook_import", "grafana_admin"].map(str::to_owned);
+    let others =
+        ["postgres_admin", "webhook_import", "board_session_key", "grafana_admin"].map(str::to_owned);
     roles.chain(users).chain(others).collect()
 }
 

@@ -1,4 +1,4 @@
-//! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`.
+//! What commands say that a technician and a manager read together: `cards`, `golive`, `init-vika`, `init-huoban`.
 
 use std::path::Path;
 
@@ -25,11 +25,38 @@ pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.
 pub(crate) const VIKA_IS_OFF: &str =
     "vika.enabled 是 false：不用建表。要用维格表的话，先改成 true，再填 vika 一节";
+/// There is nothing to look for.
+pub(crate) const HUOBAN_IS_OFF: &str = "huoban.enabled 是 false：不用找表。要把绩效数据写进伙伴云的话，先改成 true，再填 huoban 一节（见 docs/zh/huoban.md）";
+/// What stands before the ids of tables that were found.
+pub(crate) const HUOBAN_IDS: &str =
+    "找到的表。把编号填进配置的 huoban.tables，表改名也不要紧（还没有的先手工建，再运行一次）：";
+/// What nobody can make by the API.
+pub(crate) const HUOBAN_CHARTS: &str =
+    "仪表盘只能在伙伴云里手工做，接口做不了。建议先做这四张图（做法见 docs/zh/huoban.md）：
+  1. 每人每日平均回复时间：折线图，横轴「日期」，数值「平均回复时间（分钟）」，分组「负责人」
+  2. 10 分钟内回复占比：柱状图，横轴「负责人」，数值「10分钟内占比」取平均
+  3. 未回复数：柱状图，横轴「负责人」，数值「未回复」求和，筛选最近 7 天
+  4. 承诺兑现：柱状图，横轴「负责人」，数值「承诺数」和「承诺兑现数」求和";
 /// Nothing is left to choose.
 pub(crate) const LADDERS_ARE_OWN: &str =
     "配置里的 rules.ladders 全是公司自己的规则，没有可选的：请改配置，再运行 huiyin apply";
 /// What stands before the ids of new sheets.
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
+
+/// A table that needs nothing.
+pub(crate) fn huoban_table_is_sound(title: &str, id: &str) -> String {
+    format!("表「{title}」（编号 {id}）：列都在，类型正确")
+}
+
+/// A table that is to be made by hand.
+pub(crate) fn huoban_make_table(title: &str) -> String {
+    format!("在伙伴云的工作区里新建一张空白表「{title}」，加这些列（列名一字不差）：")
+}
+
+/// What is still to be done by hand.
+pub(crate) fn huoban_lacks(count: usize) -> String {
+    format!("还有 {count} 处要手工补上，补完再运行一次")
+}
 
 /// What became of a card: the state as it is stored, in words. The second half is of cards that nobody gets.
 pub(crate) const STATES: [(&str, &str); 12] = [
@@ -215,6 +242,11 @@ pub(crate) fn figures_of(from: NaiveDate, to: NaiveDate, lines: usize) -> String
         0 => format!("{days}：没有数据"),
         lines => format!("{days}：{lines} 行（时间按工作时间计）"),
     }
+}
+
+/// What stands before a link into the board.
+pub(crate) fn board_link(person: &str) -> String {
+    format!("{person} 的看板登录链接，10 分钟内有效，只能用一次，请只发给本人：")
 }
 
 /// There may be more waits than are listed.

@@ -2,6 +2,7 @@
 //! by who replied. Whoever shows figures reads them here: the command line, files, cards.
 
 mod files;
+mod overview;
 mod period;
 mod table;
 mod waits;
@@ -18,8 +19,9 @@ use store::performance::{messages, rooms};
 use store::sqlx::{self, PgConnection};
 
 pub use files::{FileError, csv, xlsx};
+pub use overview::{Overview, SPREAD, overview};
 pub use period::Period;
-pub use table::{Cell, Table, sheet, table, target_in_words, team};
+pub use table::{Cell, Table, ending, kind, sheet, table, target_in_words, team};
 pub use waits::waits;
 
 /// Within how many minutes answers are counted: 5, 10, 20, 30.

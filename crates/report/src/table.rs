@@ -247,7 +247,7 @@ fn quantile(of: Option<Quantile>) -> Cell {
 }
 
 /// A wait's outcome as people call it.
-pub(super) fn ending(ending: &str) -> &'static str {
+pub fn ending(ending: &str) -> &'static str {
     match ending {
         "open" => "等待中",
         "answered" => "已回复",
@@ -260,7 +260,7 @@ pub(super) fn ending(ending: &str) -> &'static str {
 }
 
 /// What a wait is as people call it.
-pub(super) fn kind(kind: &str) -> &'static str {
+pub fn kind(kind: &str) -> &'static str {
     match kind {
         "soft" => "软等待",
         "promise" => "承诺",

@@ -172,6 +172,13 @@ pub const SERVICES: &[Service] = &[
     Service {
         role: Role::Performance,
         consumers: &[Consumer::Performance],
+        secrets: &[
+            Secrets { path: "performance.board.", files: &["board_session_key"] },
+            // People log in to the board by Feishu.
+            Secrets { path: "feishu.app_secret", files: &["feishu_app_secret"] },
+            Secrets { path: "huoban.api_key", files: &["huoban_api_key"] },
+        ],
+        port: Some(8082),
         redundancy: Redundancy::ActiveStandby,
         title: "统计服务",
         impact: "报表停止更新，恢复后会补齐；提醒卡片和维格表不受影响。",

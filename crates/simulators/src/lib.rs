@@ -4,4 +4,5 @@
 //! It must not share code with the clients that it judges.
 
 pub mod feishu;
+pub mod huoban;
 pub mod vika;

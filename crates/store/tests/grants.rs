@@ -75,6 +75,8 @@ const OWNERS: &[Owner] = &[
     owner("vika_sync_*", VikaSync, ALL_ROWS, &[VikaReconcile, Reader]),
     owner("vika_reconcile_*", VikaReconcile, ALL_ROWS, &[VikaSync, Reader]),
     owner("room_refolds", RoomState, ALL_ROWS, &[Performance, Reader]),
+    owner("performance_huoban_*", Performance, ALL_ROWS, &[Reader]),
+    owner("performance_links", Performance, ALL_ROWS, &[Reader]),
     owner("performance_*", Performance, ALL_ROWS, &[FeishuAlerter, Reader]),
     owner("alert_*", FeishuAlerter, ALL_ROWS, &[Reader]),
     owner("notification*", FeishuAlerter, ALL_ROWS, &[Reader]),

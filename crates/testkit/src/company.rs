@@ -78,6 +78,8 @@ pub fn written(config: &Config) -> Value {
     }
     let tokens = config.ingest.webhook_tokens.iter().enumerate();
     secrets.extend(tokens.map(|(index, it)| (format!("/ingest/webhook_tokens/{index}/token"), &it.token)));
+    let board = config.performance.board.iter();
+    secrets.extend(board.map(|it| ("/performance/board/session_key".to_owned(), &it.session_key)));
     secrets.extend(config.ingest.gateway.iter().map(|it| ("/ingest/gateway/token".to_owned(), &it.token)));
     let mut text = json!(config);
     for (pointer, secret) in secrets {

@@ -9,6 +9,7 @@ mod clocks;
 mod database;
 mod feishu;
 mod gateway;
+mod huoban;
 mod report;
 mod settings;
 mod vika;
@@ -23,11 +24,17 @@ use runtime::{Clock, Config};
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, Target};
 pub(crate) use feishu::client as feishu_client;
+pub(crate) use huoban::for_setup as huoban_tables;
 pub use report::{Finding, Group, Report, Status};
 
 /// The secrets that are tried, besides those of database and bus.
-const USED: [&str; 4] =
-    ["vika.sync_token", "vika.reconcile_token", "feishu.app_secret", "ingest.gateway.token"];
+const USED: [&str; 5] = [
+    "vika.sync_token",
+    "vika.reconcile_token",
+    "feishu.app_secret",
+    "huoban.api_key",
+    "ingest.gateway.token",
+];
 /// One probe takes no longer.
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 /// All probes of a group take no longer.
@@ -80,17 +87,18 @@ pub async fn examine(installation: &Installation, nats_monitor: Option<&str>, cl
 /// All groups at once: none waits for another's deadline.
 async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> Vec<Finding> {
     // On the heap: together these futures are larger than what a thread's stack should be asked for.
-    let (database, alarms, bus, gateway, vika, feishu, clocks) = tokio::join!(
+    let (database, alarms, bus, gateway, vika, feishu, huoban, clocks) = tokio::join!(
         bounded(Group::Database, Box::pin(database::check(&config.database))),
         bounded(Group::Alarms, Box::pin(alarms::check(config))),
         bounded(Group::Bus, Box::pin(bus::check(&config.bus, nats_monitor))),
         bounded(Group::Gateway, Box::pin(gateway::check(config, clock))),
         bounded(Group::Vika, Box::pin(vika::check(&config.vika))),
         bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
+        bounded(Group::Huoban, Box::pin(huoban::check(&config.huoban))),
         bounded(Group::Clock, Box::pin(clocks::check(config, clock))),
     );
     let calendar = settings::calendar(&config.rules, config.rules.day_of(clock.now()));
-    [database, alarms, bus, gateway, vika, feishu, clocks, calendar].concat()
+    [database, alarms, bus, gateway, vika, feishu, huoban, clocks, calendar].concat()
 }
 
 async fn bounded(group: Group, probes: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {

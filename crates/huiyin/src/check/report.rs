@@ -25,6 +25,8 @@ pub enum Group {
     Vika,
     /// 飞书
     Feishu,
+    /// 伙伴云
+    Huoban,
     /// 时钟
     Clock,
     /// 日历
@@ -65,7 +67,7 @@ pub struct Report {
 
 impl Group {
     /// Every group, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Config,
         Self::Database,
         Self::Alarms,
@@ -73,6 +75,7 @@ impl Group {
         Self::Gateway,
         Self::Vika,
         Self::Feishu,
+        Self::Huoban,
         Self::Clock,
         Self::Calendar,
     ];

@@ -160,6 +160,10 @@ fn config(stack: &Stack, vika: &Vika, feishu: &Feishu, sheets: &SheetIds) -> Res
         "name": "周经理", "team": "other", "addresses": { "feishu": { "open_id": MANAGER } }
     });
     config["rules"]["roster"].as_array_mut().context("a roster")?.push(manager);
+    config["performance"] = json!({ "board": {
+        "listen": "127.0.0.1:0", "public_url": "https://board.example.com", "hr": ["吴人事"],
+        "session_key": "a key of the tests, long enough for one",
+    } });
     Ok(config)
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod dead_letters;
 mod golive;
+mod huoban;
 mod import;
 mod installed;
 mod kubernetes;

@@ -172,8 +172,13 @@ fn trials(file: impl Fn(&str) -> String) -> Vec<Trial> {
         trial("simulate", &["--days", "3"], 0, "【calm】共"),
         trial("simulate", &["--model", "--preset", "calm"], 0, "林忙  48 张"),
         trial("init-vika", &[], 0, "三张表已就绪"),
+        // Off unless the configuration says otherwise; `huoban.rs` tries it.
+        trial("init-huoban", &[], 2, "huoban.enabled 是 false"),
         trial("import", &[&rows], 0, "1 accepted"),
         trial("recompute", &["--from", "2026-11-01", "--dry-run"], 0, "0 waits differ"),
+        trial("board-link", &["王小售"], 0, "https://board.example.com/login?t="),
+        trial("board-link", &["吴人事"], 0, "只能用一次"),
+        trial("board-link", &["没有这个人"], 2, "neither in the roster nor among performance.board.hr"),
         trial("backup", &[&archive], 0, "database: as it was"),
         trial("restore", &["--verify", &archive], 0, "archive: whole"),
         trial("dead list", &[], 0, "no dead letters"),

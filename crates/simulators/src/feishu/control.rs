@@ -14,6 +14,7 @@
 //! | `POST /_sim/say` | a message of somebody else in a chat |
 //! | `GET /_sim/images/KEY` | an uploaded image |
 //! | `GET, POST /_sim/hooks` | what custom bots said, with the bots; add or replace a bot |
+//! | `POST /_sim/browser` | who is logged in, and the redirect URLs of the app: `{"open_id":…,"redirect_uris":[…]}` |
 //! | `POST /_sim/callback` | where callbacks go; with `check` the URL check is made |
 //! | `POST /_sim/click` | a person presses a button, see `callback` |
 
@@ -32,6 +33,7 @@ use super::callback::{self, Click};
 use super::crypto::opaque_id;
 use super::faults::FaultRule;
 use super::hook::HookSpec;
+use super::login::Browser;
 use super::world::{ChatSpec, Message, PersonSpec, Sim};
 
 type Shared = State<Arc<Sim>>;
@@ -51,6 +53,7 @@ pub(super) fn routes() -> Router<Arc<Sim>> {
         .route("/_sim/say", post(say))
         .route("/_sim/images/{key}", get(image))
         .route("/_sim/hooks", get(hooks).post(put_hook))
+        .route("/_sim/browser", post(set_browser))
         .route("/_sim/callback", post(set_callback))
         .route("/_sim/click", post(click))
 }
@@ -131,6 +134,11 @@ async fn clear_faults(State(sim): Shared) -> StatusCode {
 
 async fn release(State(sim): Shared) -> StatusCode {
     sim.release.send_modify(|count| *count += 1);
+    StatusCode::NO_CONTENT
+}
+
+async fn set_browser(State(sim): Shared, Json(browser): Json<Browser>) -> StatusCode {
+    sim.world().browser = browser;
     StatusCode::NO_CONTENT
 }
 

@@ -18,7 +18,7 @@ use super::crypto::opaque_id;
 use super::faults::{self, Fault};
 use super::net::Connection;
 use super::world::{Sim, World};
-use super::{chats, control, history, hook, images, people, send, token, update, urgent};
+use super::{chats, control, history, hook, images, login, people, send, token, update, urgent};
 
 /// The calls that the fake knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub(super) enum Route {
     Hook,
     Person,
     PersonIds,
+    Authorize,
+    UserToken,
+    UserInfo,
 }
 
 impl Route {
@@ -59,6 +62,9 @@ impl Route {
             Self::Hook => "hook",
             Self::Person => "person",
             Self::PersonIds => "person_ids",
+            Self::Authorize => "authorize",
+            Self::UserToken => "user_token",
+            Self::UserInfo => "user_info",
         }
     }
 
@@ -68,6 +74,9 @@ impl Route {
         let with = |route, id: &str| Some((route, Some(id.to_owned())));
         match (method.as_str(), parts.as_slice()) {
             ("POST", ["auth", "v3", "tenant_access_token", "internal"]) => Some((Self::Token, None)),
+            ("GET", ["authen", "v1", "authorize"]) => Some((Self::Authorize, None)),
+            ("POST", ["authen", "v2", "oauth", "token"]) => Some((Self::UserToken, None)),
+            ("GET", ["authen", "v1", "user_info"]) => Some((Self::UserInfo, None)),
             ("POST", ["im", "v1", "messages"]) => Some((Self::Send, None)),
             ("GET", ["im", "v1", "messages"]) => Some((Self::History, None)),
             ("GET", ["im", "v1", "chats"]) => Some((Self::Chats, None)),
@@ -291,6 +300,15 @@ impl Sim {
         if call.route == Route::Token {
             return token::issue(&mut world, call, now);
         }
+        match call.route {
+            Route::Authorize => return login::authorize(&mut world, call, now),
+            Route::UserToken => return login::exchange(&mut world, call, now),
+            Route::UserInfo => {
+                return login::info(&world, call, now)
+                    .map_or_else(|refusal| refusal, |data| Answer::ok(&data));
+            }
+            _ => {}
+        }
         if call.route == Route::Hook {
             return hook::say(&mut world, call, now, rate_now);
         }
@@ -311,7 +329,9 @@ fn decide(
         return Err(Answer::refuse(230_006));
     }
     let data = match call.route {
-        Route::Token | Route::Hook => return Err(Answer::refuse(230_001)),
+        Route::Token | Route::Hook | Route::Authorize | Route::UserToken | Route::UserInfo => {
+            return Err(Answer::refuse(230_001));
+        }
         Route::Send => send::send(world, &app, call, now, rate_now)?,
         Route::Reply => send::reply(world, &app, call, now, rate_now)?,
         Route::Update => update::patch(world, &app, call, now, rate_now)?,

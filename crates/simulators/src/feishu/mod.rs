@@ -22,6 +22,7 @@ mod history;
 mod hook;
 mod images;
 mod limits;
+mod login;
 mod net;
 mod people;
 mod send;
@@ -42,6 +43,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use hook::HookSpec;
+pub use login::Browser;
 pub use world::{AppSpec, ChatSpec, PersonSpec};
 
 use world::Sim;

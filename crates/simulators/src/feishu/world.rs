@@ -19,6 +19,7 @@ use super::faults::FaultRule;
 use super::hook::{HookMessage, HookSpec};
 use super::images::Image;
 use super::limits::Limits;
+use super::login::{Browser, Consent};
 use super::token::Token;
 use super::{Clock, FeishuConfig};
 
@@ -161,6 +162,8 @@ pub(super) struct World {
     pub(super) images: Vec<Image>,
     pub(super) hooks: Vec<HookSpec>,
     pub(super) hook_messages: Vec<HookMessage>,
+    pub(super) browser: Browser,
+    pub(super) consents: Vec<Consent>,
     pub(super) tenant_key: String,
     serial: u64,
 }
@@ -293,6 +296,8 @@ impl Sim {
             images: Vec::new(),
             hooks: config.hooks,
             hook_messages: Vec::new(),
+            browser: Browser::default(),
+            consents: Vec::new(),
             tenant_key: config.tenant_key,
             serial: 0,
         };

@@ -24,7 +24,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod values;
-mod wire;
+pub(crate) mod wire;
 
 use std::{
     io,

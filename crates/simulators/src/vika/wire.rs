@@ -20,7 +20,7 @@ use tokio::{
 
 /// Cuts the connection it belongs to: nothing more is written on it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scissors(Arc<AtomicBool>);
+pub(crate) struct Scissors(Arc<AtomicBool>);
 
 impl Scissors {
     pub fn cut(&self) {
@@ -33,13 +33,13 @@ impl Scissors {
 }
 
 /// A connection with its [`Scissors`].
-pub(super) struct CuttableStream {
+pub(crate) struct CuttableStream {
     stream: TcpStream,
     scissors: Scissors,
 }
 
 /// Gives a connection its own [`Scissors`].
-pub(super) fn cuttable(stream: TcpStream) -> (CuttableStream, Scissors) {
+pub(crate) fn cuttable(stream: TcpStream) -> (CuttableStream, Scissors) {
     let scissors = Scissors::default();
     (CuttableStream { stream, scissors: scissors.clone() }, scissors)
 }

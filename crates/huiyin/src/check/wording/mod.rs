@@ -3,6 +3,7 @@
 mod alarms;
 mod feishu;
 mod gateway;
+mod huoban;
 mod servers;
 mod vika;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use runtime::config::SecretFile;
 
-pub(in crate::check) use self::{alarms::*, feishu::*, gateway::*, servers::*, vika::*};
+pub(in crate::check) use self::{alarms::*, feishu::*, gateway::*, huoban::*, servers::*, vika::*};
 use super::report::{Group, Report, Status};
 
 /// What was found, and what to do about it.
@@ -43,6 +44,7 @@ pub(in crate::check) const FEISHU: &str = "飞书";
 pub(in crate::check) const PUBLIC_CHAT: &str = "公共群";
 pub(in crate::check) const OPERATORS_CHAT: &str = "运维群";
 pub(in crate::check) const VIKA: &str = "维格表";
+pub(in crate::check) const HUOBAN: &str = "伙伴云";
 
 pub(in crate::check) const fn title(group: Group) -> &'static str {
     match group {
@@ -53,6 +55,7 @@ pub(in crate::check) const fn title(group: Group) -> &'static str {
         Group::Gateway => "网关",
         Group::Vika => VIKA,
         Group::Feishu => "飞书",
+        Group::Huoban => HUOBAN,
         Group::Clock => "时钟",
         Group::Calendar => "日历",
     }

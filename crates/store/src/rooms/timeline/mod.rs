@@ -359,6 +359,20 @@ pub struct Said {
     pub at: Timestamp,
 }
 
+impl Said {
+    /// As the columns of the table have it.
+    pub(crate) fn of(
+        key: &str,
+        is_self: bool,
+        kind: String,
+        text: Option<String>,
+        at: Timestamp,
+        fact: Option<&str>,
+    ) -> Result<Self, sqlx::Error> {
+        Ok(Self { sender: sender(key, is_self, &fact::read(fact)?)?, kind: kind_of(kind), text, at })
+    }
+}
+
 /// The last messages of a room that were not taken back and whose words are kept, newest last.
 pub async fn last_said(
     connection: &mut PgConnection,
@@ -381,13 +395,6 @@ pub async fn last_said(
     .await?;
     rows.reverse();
     rows.into_iter()
-        .map(|row| {
-            Ok(Said {
-                sender: sender(&row.sender, row.is_self, &fact::read(row.fact.as_deref())?)?,
-                kind: kind_of(row.message),
-                text: row.body,
-                at: row.pos_at,
-            })
-        })
+        .map(|row| Said::of(&row.sender, row.is_self, row.message, row.body, row.pos_at, row.fact.as_deref()))
         .collect()
 }

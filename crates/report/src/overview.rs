@@ -1,0 +1,144 @@
+//! Everything that a page shows of a period, from one reading of its days: the lines by person, room or stage, those by day,
+//! all of it together, how reply times spread, and when customers ask.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike as _, TimeDelta};
+use domain::Timestamp;
+use domain::rules::Rules;
+use store::performance::days::{self, Filter};
+use store::performance::{board, rooms};
+use store::sqlx::{self, PgConnection};
+
+use super::{By, Group, Key, Line, Query, key};
+
+/// Up to how many minutes the parts reach in which reply times are counted; the last one has no end.
+pub const SPREAD: [i64; 8] = [1, 2, 5, 10, 20, 30, 60, 120];
+
+/// What a page shows of a period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overview {
+    /// By what was asked for.
+    pub lines: Vec<Line>,
+    /// By day.
+    pub days: Vec<Line>,
+    /// All of it.
+    pub all: Line,
+    /// How many replies took so long, by the parts of [`SPREAD`] and what is longer.
+    pub spread: [usize; SPREAD.len() + 1],
+    /// How many asked, from Monday on, by the hour of the day.
+    pub hours: [[u32; 24]; 7],
+}
+
+/// Reads it as seen at `now`; `query.by` is a person, a room, a stage or a team.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn overview(
+    connection: &mut PgConnection,
+    query: Query<'_>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Overview, sqlx::Error> {
+    let stage = query.stage.map(|stage| stage.to_string());
+    let Query { period, by, person, room, .. } = query;
+    let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
+    let mut groups = Groups::default();
+    for day in days::list(connection, filter).await? {
+        groups.count(by, day);
+    }
+    for open in days::open(connection, filter).await? {
+        groups.count_open(by, &open, rules, now);
+    }
+    if by == By::Person {
+        for replies in days::replies(connection, filter).await? {
+            groups.of_person(&replies.person).replied.replies.extend(replies.replies);
+        }
+        for (person, messages) in board::said_by_person(connection, filter).await? {
+            groups.of_person(&person).said += u64::try_from(messages).unwrap_or_default();
+        }
+    }
+    let keys: Vec<String> = match by {
+        By::Room => groups.lines.keys().map(|key| key.room.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let topics = rooms::topics(connection, &keys).await?.into_iter().collect();
+    Ok(groups.overview(&topics, query, rules, now))
+}
+
+#[derive(Default)]
+struct Groups {
+    lines: BTreeMap<Key, Group>,
+    days: BTreeMap<Key, Group>,
+    all: Group,
+    hours: [[u32; 24]; 7],
+}
+
+impl Groups {
+    fn count(&mut self, by: By, day: days::Day) {
+        let of_week = day.day.weekday().num_days_from_monday() as usize;
+        for (own, count) in self.hours[of_week].iter_mut().zip(&day.hours) {
+            *own += u32::try_from(*count).unwrap_or_default();
+        }
+        let line = key(by, day.day, &day.owner, &day.team, &day.room, &day.stage);
+        self.days.entry(Key { day: Some(day.day), ..Key::default() }).or_default().tally.add(&day.tally);
+        self.all.tally.add(&day.tally);
+        self.lines.entry(line).or_default().count(day);
+    }
+
+    fn count_open(&mut self, by: By, open: &days::Open, rules: &Rules, now: Timestamp) {
+        let line = key(by, open.day, &open.owner, &open.team, &open.room, &open.stage);
+        let day = Key { day: Some(open.day), ..Key::default() };
+        self.days.entry(day).or_default().count_open(open, rules, now);
+        self.all.count_open(open, rules, now);
+        self.lines.entry(line).or_default().count_open(open, rules, now);
+    }
+
+    fn of_person(&mut self, person: &str) -> &mut Group {
+        self.lines.entry(Key { person: person.to_owned(), ..Key::default() }).or_default()
+    }
+
+    fn overview(
+        self,
+        topics: &BTreeMap<String, String>,
+        query: Query<'_>,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Overview {
+        let spread = spread(&self.all.tally.replies);
+        let line = |(key, group): (Key, Group), query: Query<'_>| {
+            let topic = topics.get(&key.room).filter(|topic| !topic.is_empty()).unwrap_or(&key.room).clone();
+            group.line(key, topic, query, rules, now)
+        };
+        let by_day = Query { by: By::Day, ..query };
+        Overview {
+            lines: self.lines.into_iter().map(|of| line(of, query)).collect(),
+            days: self.days.into_iter().map(|of| line(of, by_day)).collect(),
+            all: line(
+                (Key { person: query.person.unwrap_or_default().to_owned(), ..Key::default() }, self.all),
+                query,
+            ),
+            spread,
+            hours: self.hours,
+        }
+    }
+}
+
+fn spread(replies: &[TimeDelta]) -> [usize; SPREAD.len() + 1] {
+    let mut counts = [0; SPREAD.len() + 1];
+    for reply in replies {
+        counts[SPREAD.partition_point(|minutes| *reply > TimeDelta::minutes(*minutes))] += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_lies_in_the_first_part_that_it_does_not_exceed() {
+        let replies = [0, 60, 61, 300, 301, 7_200, 7_201].map(TimeDelta::seconds);
+        assert_eq!(spread(&replies), [2, 1, 1, 1, 0, 0, 0, 1, 1]);
+    }
+}

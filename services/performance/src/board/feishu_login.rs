@@ -1,0 +1,150 @@
+//! Logging in by Feishu: the browser goes there, says who it is, and comes back with a code.
+//!
+//! It comes back as whoever the roster has with that account, or not at all. A browser is only let in with the code that it was
+//! itself sent for: a cookie of its own and our signature say so.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use domain::rules::Rules;
+use feishu::Credentials;
+use feishu::login::{authorization_url, logged_in};
+use runtime::config::Board as Settings;
+use runtime::serve::{Client, too_many};
+use runtime::telemetry::chain;
+use runtime::{Context, random};
+use serde::Deserialize;
+
+use super::access::Viewer;
+use super::failure::Failure;
+use super::login::{cookie_of, is_https};
+use super::session::LINK_LIFE;
+use super::{Board, html, wording};
+
+/// Where browsers come back to.
+const BACK: &str = "/login/feishu/back";
+/// What a browser keeps meanwhile.
+const COOKIE: &str = "huiyin_board_login";
+
+/// The app by which people log in.
+pub struct FeishuApp {
+    http: reqwest::Client,
+    /// Where people say who they are.
+    accounts: String,
+    /// Where that is looked up.
+    base: String,
+    app: Credentials,
+    redirect_uri: String,
+}
+
+impl FeishuApp {
+    /// As configured; `None`: nobody logs in by Feishu.
+    pub fn of(settings: &Settings, ctx: &Context) -> anyhow::Result<Option<Self>> {
+        let Some(login) = &settings.feishu_login else { return Ok(None) };
+        let feishu = &ctx.config.feishu;
+        Ok(Some(Self {
+            http: runtime::http::client().context("the HTTP client for Feishu")?,
+            accounts: login.accounts_url.clone(),
+            base: feishu.base_url.clone(),
+            app: Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() },
+            redirect_uri: format!("{}{BACK}", settings.public_url.trim_end_matches('/')),
+        }))
+    }
+}
+
+pub(super) fn router() -> Router<Arc<Board>> {
+    Router::new().route("/login/feishu", get(leave)).route(BACK, get(come_back))
+}
+
+fn kept(settings: &Settings, nonce: &str, seconds: i64) -> String {
+    let secure = if is_https(settings) { "; Secure" } else { "" };
+    format!("{COOKIE}={nonce}; Path=/login; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// Sends a browser to Feishu.
+async fn leave(State(board): State<Arc<Board>>) -> Response {
+    let Some(app) = &board.feishu else { return Failure::NotFound.into_response() };
+    let nonce = random::token();
+    let state = board.signer.errand(nonce.clone(), board.ctx.clock.now());
+    match authorization_url(&app.accounts, &app.app.app_id, &app.redirect_uri, &state) {
+        Some(url) => {
+            let cookie = kept(&board.settings, &nonce, LINK_LIFE.num_seconds());
+            (StatusCode::SEE_OTHER, [(header::LOCATION, url), (header::SET_COOKIE, cookie)]).into_response()
+        }
+        None => failed(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Brought {
+    /// Absent where the person did not consent.
+    code: Option<String>,
+    state: Option<String>,
+}
+
+async fn come_back(
+    State(board): State<Arc<Board>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    query: Result<Query<Brought>, QueryRejection>,
+) -> Response {
+    let Some(app) = &board.feishu else { return Failure::NotFound.into_response() };
+    if let Err(wait) = board.guesses.check(client) {
+        return too_many(wait);
+    }
+    let Ok(Query(Brought { code: Some(code), state: Some(state) })) = query else { return failed() };
+    let errand = board.signer.read_errand(&state, board.ctx.clock.now());
+    if errand.is_none_or(|errand| cookie_of(&headers, COOKIE) != Some(errand.nonce.as_str())) {
+        return board.refuse(client);
+    }
+    match logged_in(&app.http, &app.base, &app.app, &code, &app.redirect_uri).await {
+        Ok(account) => board.enter_as(account.as_str()).await.unwrap_or_else(Failure::into_response),
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "a login by Feishu failed");
+            failed()
+        }
+    }
+}
+
+fn failed() -> Response {
+    let [title, text] = wording::FEISHU_FAILED;
+    (StatusCode::BAD_GATEWAY, html::notice(title, text)).into_response()
+}
+
+/// The one person of the roster with this account.
+fn person<'r>(rules: &'r Rules, account: &str) -> Option<&'r str> {
+    let has = |entry: &&domain::rules::RosterEntry| {
+        let feishu = entry.addresses.feishu.as_ref();
+        feishu.and_then(|feishu| feishu.open_id.as_ref()).is_some_and(|own| own.as_str() == account)
+    };
+    let mut found = rules.roster.iter().filter(has);
+    match (found.next(), found.next()) {
+        (Some(entry), None) => Some(entry.name.as_str()),
+        _ => None,
+    }
+}
+
+impl Board {
+    /// Opens a session of whoever has this account.
+    async fn enter_as(&self, account: &str) -> Result<Response, Failure> {
+        let now = self.ctx.clock.now();
+        let history = self.rules.get(&mut *self.database().await?).await?;
+        let rules = history.at(now);
+        let person = person(rules, account);
+        let Some(person) = person.filter(|person| Viewer::of(person, rules, &self.settings).is_some()) else {
+            let [title, text] = wording::NOT_IN_ROSTER;
+            return Ok((StatusCode::FORBIDDEN, html::notice(title, text)).into_response());
+        };
+        let mut response = self.session_of(person, now);
+        if let Ok(gone) = HeaderValue::from_str(&kept(&self.settings, "", 0)) {
+            response.headers_mut().append(header::SET_COOKIE, gone);
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,156 @@
+//! Logging in by a link that was signed for somebody, and out again.
+//!
+//! A link is used up by a press and not by being opened: chat programs open links to show what is behind them.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use domain::Timestamp;
+use runtime::config::Board as Settings;
+use runtime::serve::{Client, too_many};
+use serde::Deserialize;
+use store::performance::links;
+
+use super::access::Viewer;
+use super::failure::Failure;
+use super::session::{Link, SESSION_LIFE};
+use super::{Board, html, wording};
+
+/// The cookie over HTTPS: browsers then take it from this host alone, and for all of it.
+const COOKIE: &str = "__Host-huiyin_board";
+/// The cookie where there is no HTTPS, as on a machine of one's own.
+const PLAIN_COOKIE: &str = "huiyin_board";
+
+pub(super) fn router() -> Router<Arc<Board>> {
+    Router::new().route("/login", get(ask).post(enter)).route("/logout", post(leave))
+}
+
+#[derive(Debug, Deserialize)]
+struct Token {
+    t: Option<String>,
+}
+
+pub(super) fn is_https(settings: &Settings) -> bool {
+    settings.public_url.starts_with("https://")
+}
+
+fn cookie_name(settings: &Settings) -> &'static str {
+    if is_https(settings) { COOKIE } else { PLAIN_COOKIE }
+}
+
+/// What a browser's cookie holds.
+pub(super) fn token<'h>(headers: &'h HeaderMap, settings: &Settings) -> Option<&'h str> {
+    cookie_of(headers, cookie_name(settings))
+}
+
+/// What a browser's cookie of a name holds.
+pub(super) fn cookie_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(key, value)| (key == name).then_some(value))
+}
+
+fn cookie(settings: &Settings, value: &str, seconds: i64) -> [(HeaderName, String); 1] {
+    let secure = if is_https(settings) { "; Secure" } else { "" };
+    let name = cookie_name(settings);
+    [(
+        header::SET_COOKIE,
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"),
+    )]
+}
+
+/// Shows for whom a link is, and a button that uses it up.
+async fn ask(
+    State(board): State<Arc<Board>>,
+    Extension(client): Extension<Client>,
+    query: Result<Query<Token>, QueryRejection>,
+) -> Response {
+    let Some(token) = query.ok().and_then(|Query(query)| query.t) else {
+        return board.login_wanted();
+    };
+    match board.link(client, &token) {
+        Ok(link) => html::bare(wording::LOGIN, &html::login_form(&link.person, &token)).into_response(),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn enter(
+    State(board): State<Arc<Board>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    if !board.is_own_form(&headers) {
+        return Failure::Forbidden.into_response();
+    }
+    // What a token is made of needs no encoding in a form.
+    let token = body.strip_prefix("t=").unwrap_or_default();
+    match board.link(client, token) {
+        Ok(link) => board.open(client, &link).await.unwrap_or_else(Failure::into_response),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn leave(State(board): State<Arc<Board>>, headers: HeaderMap) -> Response {
+    if !board.is_own_form(&headers) {
+        return Failure::Forbidden.into_response();
+    }
+    let [title, text] = wording::LOGGED_OUT;
+    (cookie(&board.settings, "", 0), html::notice(title, text)).into_response()
+}
+
+impl Board {
+    /// The answer to whoever is not logged in: how to.
+    pub(super) fn login_wanted(&self) -> Response {
+        let [title, text] = wording::NOT_LOGGED_IN;
+        let page = html::bare(title, &html::login_ways(text, self.feishu.is_some()));
+        (StatusCode::UNAUTHORIZED, page).into_response()
+    }
+
+    /// Whether a form was sent from a page of this board.
+    fn is_own_form(&self, headers: &HeaderMap) -> bool {
+        headers
+            .get(header::ORIGIN)
+            .is_some_and(|origin| origin.as_bytes() == self.settings.public_url.as_bytes())
+    }
+
+    /// The link of a token, or what is answered instead.
+    fn link(&self, client: Client, token: &str) -> Result<Link, Box<Response>> {
+        self.guesses.check(client).map_err(|wait| Box::new(too_many(wait)))?;
+        self.signer.read_link(token, self.ctx.clock.now()).ok_or_else(|| Box::new(self.refuse(client)))
+    }
+
+    pub(super) fn refuse(&self, client: Client) -> Response {
+        self.guesses.offended(client);
+        metrics::counter!("board_logins_refused_total").increment(1);
+        let [title, text] = wording::BAD_LINK;
+        (StatusCode::FORBIDDEN, html::notice(title, text)).into_response()
+    }
+
+    /// Uses a link up, and opens a session.
+    async fn open(&self, client: Client, link: &Link) -> Result<Response, Failure> {
+        let now = self.ctx.clock.now();
+        let mut connection = self.database().await?;
+        let history = self.rules.get(&mut connection).await?;
+        if Viewer::of(&link.person, history.at(now), &self.settings).is_none() {
+            return Err(Failure::Forbidden);
+        }
+        if !links::take(&mut connection, &link.nonce, now).await? {
+            return Ok(self.refuse(client));
+        }
+        Ok(self.session_of(&link.person, now))
+    }
+
+    /// Opens a session of a person.
+    pub(super) fn session_of(&self, person: &str, now: Timestamp) -> Response {
+        metrics::counter!("board_logins_total").increment(1);
+        let session = self.signer.session(person, now);
+        let cookie = cookie(&self.settings, &session, SESSION_LIFE.num_seconds());
+        (StatusCode::SEE_OTHER, cookie, [(header::LOCATION, "/")]).into_response()
+    }
+}
