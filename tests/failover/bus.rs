@@ -1,6 +1,5 @@
 //! The bus as a cluster of three, with every stream on all of them.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -43,7 +42,7 @@ impl World {
         let cluster = Box::pin(nats_cluster(&users(bus_password))).await?;
         stack.config.bus.url = cluster.url();
         stack.config.bus.replicas = replicas;
-        stack.config.ingest.listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        stack.config.ingest.listen = testkit::free_address()?;
         let admin = Bus::connect(&Login::of(&stack.config.bus, User::Admin)?, "test-admin").await?;
         declare(admin.jetstream(), replicas).await?;
         let node = cluster.nodes().first().context("no node")?;

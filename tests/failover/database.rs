@@ -1,7 +1,7 @@
 //! A primary and its standby: the primary is lost under load, and the standby takes its place.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl World {
         let primary = PrivatePostgres::start(&programs.postgres, &place, Durability::Fast, &silent).await?;
         let nats = bus_server().await?;
         let mut config = company::config(&bus_url(&nats))?;
-        config.ingest.listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        config.ingest.listen = testkit::free_address()?;
         provision(&primary, &config).await?;
         let standby = primary.start_standby(&folder.path().join("standby"), &silent).await?;
         let database = &mut config.database;

@@ -1,7 +1,6 @@
 //! A running company: every service but capture, over a stack of its own, with simulators outside.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,7 +131,7 @@ impl Company {
         section.sheets.all_rooms = sheets.all_rooms.to_string();
         section.sheets.system_log = sheets.system_log.to_string();
         stack.config.feishu.base_url = feishu.base_url();
-        stack.config.feishu.listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        stack.config.feishu.listen = testkit::free_address()?;
         let company = Self {
             stack,
             feishu_clock,

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 use crate::account::Account;
 use crate::binaries::{NatsBinary, absolute};
 use crate::error::{Error, IoContext as _};
+use crate::free_address;
 use crate::liveness;
 use crate::lock::FolderLock;
 use crate::process::{self, LOOK_AGAIN, Launch, Process};
@@ -321,11 +322,8 @@ pub(crate) fn server_of(pid_file: &Path, config: &Path) -> Option<u32> {
     (liveness::alive(pid) && liveness::started_with(pid, config)).then_some(pid)
 }
 
-/// Both are held while they are chosen, so that they differ.
 fn free_ports() -> io::Result<Ports> {
-    let client = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let monitor = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(Ports { client: client.local_addr()?.port(), monitor: monitor.local_addr()?.port() })
+    Ok(Ports { client: free_address()?.port(), monitor: free_address()?.port() })
 }
 
 /// A path as a string of the configuration's language, in which a backslash begins an escape.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
+pub use local_stack::free_address;
 use local_stack::testing::{TestDatabase, TestNats, nats, servers};
 use runtime::bus::rights::users;
 use runtime::bus::{Bus, Login, User, declare};

@@ -41,7 +41,7 @@ async fn the_most_talkative_logs_hold_no_message_and_no_secret() -> Result<()> {
     let writer = lines.clone();
     start_logs_to("trace", LogFormat::Json, false, move || writer.clone());
     let mut stack = Stack::start().await?;
-    stack.config.ingest.listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    stack.config.ingest.listen = testkit::free_address()?;
     let service = stack.run(Role::Ingest, ingest::run).await?;
     let (client, root) = (runtime::http::client()?, format!("http://{}", stack.config.ingest.listen));
     until("it listens", || async { Ok(client.get(format!("{root}/healthz")).send().await.is_ok()) }).await?;

@@ -17,9 +17,10 @@ use store::sqlx::{self, PgPool};
 use tempfile::TempDir;
 
 use crate::chaos::plan::STAFF;
-use crate::company::{self, Addresses, Speaker, free_port};
+use crate::company::{self, Addresses, Speaker};
 use crate::copies::copy;
 use crate::service::Service;
+use local_stack::free_address;
 
 /// Rooms that are really talked in, each with a customer who waits; the others are copies of them.
 const MADE: usize = 1_000;
@@ -81,10 +82,10 @@ impl Stage {
         let local = Local::start(&Settings::in_home(home), &|line| eprintln!("· {line}")).await?;
         let admin = PgPoolOptions::new().max_connections(2).connect_with(local.admin_options()).await?;
         let bus = Bus::connect(&local.bus_superuser(), "bench").await?;
-        let (clock, callback) = (Clock::system(), free_port()?);
+        let (clock, callback) = (Clock::system(), free_address()?);
         let feishu = feishu::start(company::feishu_config(&local, &clock, callback)?).await?;
         let addresses = Addresses {
-            ingest: free_port()?,
+            ingest: free_address()?,
             callback,
             vika: "http://127.0.0.1:9".into(),
             feishu: feishu.base_url(),

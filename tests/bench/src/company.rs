@@ -1,7 +1,7 @@
 //! The sample company over a private stack: its Vika space, its Feishu chats, and the configuration that ties them together.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -211,9 +211,4 @@ pub fn configuration(local: &Local, addresses: &Addresses) -> Result<Value> {
 /// Reads it as a service does.
 pub fn load(config: &Value) -> Result<Config> {
     Ok(runtime::config::load_text(&config.to_string(), "the run's configuration", Path::new("."), false)?)
-}
-
-/// A port that is free now.
-pub fn free_port() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -19,10 +19,11 @@ use store::sqlx::postgres::PgPoolOptions;
 use store::sqlx::{self, PgPool};
 use tempfile::TempDir;
 
-use crate::company::{self, Addresses, free_port, vika_token};
+use crate::company::{self, Addresses, vika_token};
 use crate::copies::copy;
 use crate::load;
 use crate::service::Service;
+use local_stack::free_address;
 
 /// Rooms that are folded and mirrored; the others are copies of them.
 const MADE: usize = 500;
@@ -103,12 +104,12 @@ impl Stage {
         let local = Local::start(&Settings::in_home(home), &|line| eprintln!("· {line}")).await?;
         let admin = PgPoolOptions::new().max_connections(2).connect_with(local.admin_options()).await?;
         let clock = Clock::system();
-        let callback = free_port()?;
+        let callback = free_address()?;
         let vika = vika::start(company::vika_config(&local, &clock, 100)).await?;
         let feishu = feishu::start(company::feishu_config(&local, &clock, callback)?).await?;
         let sheets = company::create_sheets(&vika.url, &local, &clock).await?;
         let addresses = Addresses {
-            ingest: free_port()?,
+            ingest: free_address()?,
             callback,
             vika: vika.url.clone(),
             feishu: feishu.base_url(),

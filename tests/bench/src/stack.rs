@@ -56,7 +56,7 @@ impl BenchStack {
 
 /// The demo's company, without its outside world.
 fn config() -> Result<Config> {
-    let listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let listen = local_stack::free_address()?;
     let config = huiyin::demo::sample(json!({
         "database": { "passwords": {} },
         "bus": { "url": "nats://private" },

@@ -1,9 +1,10 @@
 //! The outside world of the demo: simulators and the gateway.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use local_stack::free_address;
 use local_stack::gateway::{self, KeptGateway};
 use runtime::Clock;
 use serde_json::Value;
@@ -44,7 +45,7 @@ impl World {
         progress: Progress<'_>,
     ) -> Result<Self> {
         progress("Starting the simulators of Vika and Feishu, and making the managers' sheets in Vika");
-        let (ingest, callbacks) = (free_port()?, free_port()?);
+        let (ingest, callbacks) = (free_address()?, free_address()?);
         let keys = Keys::made_up(secrets);
         let addresses = Addresses::on_loopback(callbacks);
         let making = || "making the managers' sheets".to_owned();
@@ -105,10 +106,4 @@ async fn start_gateway(options: &Options, secrets: &Secrets, progress: Progress<
 /// A gateway token is `name_secret`.
 pub fn gateway_token(secrets: &Secrets) -> String {
     format!("demo_{}", secrets.get("gateway"))
-}
-
-/// A port that is free now. Somebody could take it before the service does; then the service says so.
-fn free_port() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
-    Ok(listener.local_addr()?)
 }

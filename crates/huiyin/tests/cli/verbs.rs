@@ -2,13 +2,13 @@
 //! is new fails here until somebody has said how it is tried.
 
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use local_stack::free_address;
 use serde_json::{Value, json};
 use store::role::Role;
 use store::sqlx::{self, Connection as _, PgConnection};
@@ -31,10 +31,6 @@ struct Up {
     folder: TempDir,
     elsewhere: TempDir,
     child: Child,
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// A folder that the account of Postgres can enter, so that the data need not lie elsewhere.
@@ -102,8 +98,8 @@ impl Up {
         let mut config = site.config.clone();
         let sections = config.as_object_mut().context("a configuration")?;
         sections.retain(|section, _| !["database", "bus"].contains(&section.as_str()));
-        config["ingest"]["listen"] = json!(format!("127.0.0.1:{}", free_port()?));
-        config["feishu"]["listen"] = json!(format!("127.0.0.1:{}", free_port()?));
+        config["ingest"]["listen"] = json!(free_address()?);
+        config["feishu"]["listen"] = json!(free_address()?);
         fs::create_dir(folder.path().join("config"))?;
         fs::write(folder.path().join("config/huiyin.json"), config.to_string())?;
         with_tools(&folder.path().join(".huiyin/up"))?;
@@ -367,7 +363,7 @@ async fn a_home_is_brought_back_into_another() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_verb_works_on_a_deployment() -> Result<()> {
     let mut site = Installed::start().await?;
-    site.stack.config.ingest.listen = format!("127.0.0.1:{}", free_port()?).parse()?;
+    site.stack.config.ingest.listen = free_address()?;
     let mut config = site.changed(&[("/ingest/listen", json!(site.stack.config.ingest.listen))])?;
     config["database"] = site.stack.database_section();
     let folder = tempfile::tempdir()?;

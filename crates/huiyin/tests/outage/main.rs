@@ -14,6 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use local_stack::free_address;
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ fn company(listen: u16, health: u16) -> Result<Value> {
 }
 
 fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(free_address()?.port())
 }
 
 /// A running `up` with its two addresses.

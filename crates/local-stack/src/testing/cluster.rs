@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use super::link::Link;
 use super::{folder, settings};
 use crate::error::{Error, IoContext as _};
+use crate::free_address;
 use crate::nats::Member;
 use crate::secret::load_or_create;
 use crate::{NatsBinary, PrivateNats, silent};
@@ -40,7 +41,7 @@ pub async fn nats_cluster(users: &str) -> Result<TestCluster, Error> {
     // In a folder of its own: other tests of this process may be starting a cluster at the same time.
     let own = TempDir::with_prefix_in("cluster-", &home).context("create a folder in", &home)?;
     let password = load_or_create(&own.path().join("password"))?;
-    let ports = free_ports().await.context("find free ports for", &program.path)?;
+    let ports = free_ports().context("find free ports for", &program.path)?;
     let ways = ways(&ports).await.context("find free ports for", &program.path)?;
     let mut folders = vec![own];
     let mut node = |node: usize| {
@@ -85,14 +86,8 @@ fn name(node: usize) -> String {
     format!("node-{node}")
 }
 
-/// All are held while they are chosen, so that they differ.
-async fn free_ports() -> io::Result<[u16; SIZE]> {
-    let held = [listener().await?, listener().await?, listener().await?];
-    let mut ports = [0; SIZE];
-    for (port, listener) in ports.iter_mut().zip(&held) {
-        *port = listener.local_addr()?.port();
-    }
-    Ok(ports)
+fn free_ports() -> io::Result<[u16; SIZE]> {
+    Ok([free_address()?.port(), free_address()?.port(), free_address()?.port()])
 }
 
 /// From each node to each other one.

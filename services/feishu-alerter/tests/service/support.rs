@@ -1,6 +1,6 @@
 //! What these tests do again and again.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use simulators::feishu::{AppSpec, CallbackSpec, ChatSpec, FeishuConfig, PersonSp
 use store::role::Role;
 use store::sqlx;
 use testkit::company::{CHEN, Person, captured, says};
+pub use testkit::free_address;
 use testkit::{Running, Stack, until};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -132,11 +133,6 @@ pub fn room(id: &str) -> RoomKey {
 pub fn day_after(now: DateTime<Utc>, days: i64, time: &str) -> Result<DateTime<Utc>> {
     let day = now.with_timezone(&Shanghai).date_naive() + TimeDelta::days(days);
     time.parse::<TimeOfDay>()?.on(day, Shanghai).context("that time")
-}
-
-/// An address that nobody listens on.
-pub fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 fn chat(chat_id: &str) -> ChatSpec {

@@ -134,7 +134,7 @@ async fn a_standby_waits_its_turn_and_writes_nothing_meanwhile() -> Result<()> {
     let Some(scene) = scene().await? else { return Ok(()) };
     let active = scene.live().await?;
     let mut standby_stack_config = scene.stack.config.clone();
-    standby_stack_config.ingest.listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    standby_stack_config.ingest.listen = testkit::free_address()?;
     let context = scene.stack.context(store::role::Role::Ingest).await?;
     let context = runtime::Context { config: standby_stack_config.into(), ..context };
     let (shutdown, url) =

@@ -6,7 +6,6 @@ mod control;
 #[expect(dead_code, reason = "the tests of the client need more of it")]
 mod fake;
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -67,7 +66,7 @@ pub async fn node(port: u16) -> Option<NodeGateway> {
 /// A stack whose ingest listens on a free port, without a gateway.
 pub async fn stack() -> Result<Stack> {
     let mut stack = Stack::start().await?;
-    stack.config.ingest.listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    stack.config.ingest.listen = testkit::free_address()?;
     Ok(stack)
 }
 

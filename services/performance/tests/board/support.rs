@@ -65,10 +65,6 @@ impl<'w> Wait<'w> {
     }
 }
 
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 impl World {
     pub async fn start() -> Result<Self> {
         Self::start_with(false).await
@@ -85,7 +81,7 @@ impl World {
         people_see_each_other: bool,
         feishu_login: Option<FeishuLogin>,
     ) -> Result<Self> {
-        let listen = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let listen = testkit::free_address()?;
         let url = format!("http://{listen}");
         stack.config.performance.board = Some(Board {
             listen,

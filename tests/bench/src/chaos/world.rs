@@ -21,8 +21,9 @@ use tempfile::TempDir;
 
 use super::plan::{Link, Plan, RATE, REPLICAS};
 use super::proxy::{LinkState, Proxy};
-use crate::company::{self, Addresses, VIKA_USERS, free_port, vika_token};
+use crate::company::{self, Addresses, VIKA_USERS, vika_token};
 use crate::service::Service;
+use local_stack::free_address;
 
 /// Connections for what the run does itself.
 const POOL_SIZE: u32 = 4;
@@ -67,7 +68,7 @@ impl World {
         let pace =
             Pace { began: Clock::system().now(), epoch: plan.epoch, rate: RATE, leaps: plan.leaps.clone() };
         let clock = Clock::paced(pace.clone());
-        let (ingest, callbacks) = (free_port()?, vec![free_port()?, free_port()?]);
+        let (ingest, callbacks) = (free_address()?, vec![free_address()?, free_address()?]);
         let vika = vika::start(company::vika_config(&local, &clock, RATE)).await?;
         let feishu = feishu::start(company::feishu_config(&local, &clock, callbacks[0])?).await?;
         let sheets = company::create_sheets(&vika.url, &local, &clock).await?;

@@ -17,8 +17,9 @@ use tempfile::TempDir;
 use super::guard::Guard;
 use super::plan::{self, Event, Plan};
 use crate::chaos::{LinkState, Proxy, shorten_ack_wait};
-use crate::company::{self, Addresses, free_port};
+use crate::company::{self, Addresses};
 use crate::service::Service;
+use local_stack::free_address;
 
 const ALERTER: &str = "feishu-alerter";
 /// What is said meanwhile is published at once.
@@ -54,7 +55,7 @@ impl World {
         let began = Instant::now();
         let pace = plan.pace(Clock::system().now());
         let clock = Clock::paced(pace.clone());
-        let callbacks = [free_port()?, free_port()?];
+        let callbacks = [free_address()?, free_address()?];
         let feishu = feishu::start(feishu_config(&local, &clock, callbacks[0])?).await?;
         let configuration = configuration(&local, &feishu.base_url())?;
         let config = company::load(&configuration)?;
@@ -176,7 +177,7 @@ impl World {
 }
 
 fn configuration(local: &Local, feishu: &str) -> Result<Value> {
-    let nowhere = free_port()?;
+    let nowhere = free_address()?;
     let addresses = Addresses {
         ingest: nowhere,
         callback: nowhere,
