@@ -14,7 +14,7 @@ use domain::Timestamp;
 use domain::figures::{Figures, Tally};
 use domain::ladder::RungId;
 use domain::rules::{Rules, Stage, Team};
-use store::performance::days::{self, Filter};
+use store::performance::days::{self, Filter, Grouping};
 use store::performance::{messages, rooms};
 use store::sqlx::{self, PgConnection};
 
@@ -46,6 +46,23 @@ pub enum By {
     RoomDay,
     /// Who replied, whoever owned the room.
     Replier,
+}
+
+impl By {
+    /// What the database puts together for it.
+    fn grouping(self) -> Grouping {
+        Grouping {
+            day: matches!(self, Self::Day | Self::PersonDay | Self::RoomDay),
+            room: matches!(self, Self::Room | Self::RoomDay),
+            owner: matches!(self, Self::Person | Self::PersonDay | Self::RoomDay | Self::Replier),
+            team: self == Self::Team,
+            stage: matches!(self, Self::Stage | Self::RoomDay),
+        }
+    }
+
+    const fn is_of_people(self) -> bool {
+        matches!(self, Self::Person | Self::PersonDay | Self::Replier)
+    }
 }
 
 /// Which figures.
@@ -175,8 +192,11 @@ async fn groups(
     let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
     let mut asked: BTreeSet<(NaiveDate, String)> = BTreeSet::new();
+    let grouping = by.grouping();
     if by != By::Replier {
-        for day in days::list(connection, filter).await? {
+        let whole = Grouping { day: true, room: true, ..grouping };
+        let of_person = person.is_some() && !by.is_of_people();
+        for day in days::list(connection, filter, if of_person { whole } else { grouping }).await? {
             asked.insert((day.day, day.room.clone()));
             let key = key(by, day.day, &day.owner, &day.team, &day.room, &day.stage);
             groups.entry(key).or_default().count(day);
@@ -187,8 +207,8 @@ async fn groups(
             groups.entry(key).or_default().count_open(&open, rules, now);
         }
     }
-    if matches!(by, By::Person | By::PersonDay | By::Replier) {
-        for replies in days::replies(connection, filter).await? {
+    if by.is_of_people() {
+        for replies in days::replies(connection, filter, grouping.day).await? {
             let key = key(by, replies.day, &replies.person, "", "", "");
             groups.entry(key).or_default().replied.replies.extend(replies.replies);
         }
@@ -209,10 +229,12 @@ async fn count_messages(
     asked: &BTreeSet<(NaiveDate, String)>,
     groups: &mut BTreeMap<Key, Group>,
 ) -> Result<(), sqlx::Error> {
-    let of_people = matches!(by, By::Person | By::PersonDay | By::Replier);
-    let spoken_by = filter.owner.filter(|_| of_people);
-    let mut said = messages::list(connection, Filter { owner: spoken_by, ..filter }).await?;
-    if filter.owner.is_some() && !of_people {
+    let spoken_by = filter.owner.filter(|_| by.is_of_people());
+    let of_asked = filter.owner.is_some() && !by.is_of_people();
+    let whole = Grouping { day: true, room: true, ..by.grouping() };
+    let grouping = if of_asked { whole } else { by.grouping() };
+    let mut said = messages::list(connection, Filter { owner: spoken_by, ..filter }, grouping).await?;
+    if of_asked {
         said.retain(|said| asked.contains(&(said.day, said.room.clone())));
     }
     let lines_of = if by == By::RoomDay { lines_of_rooms(&said, groups) } else { BTreeMap::new() };
@@ -263,12 +285,12 @@ fn count_said(groups: &mut BTreeMap<Key, Group>, lines_of: &LinesOfRooms, by: By
         By::Person | By::PersonDay | By::Replier if !said.person.is_empty() => {
             let group = groups.entry(key(by, said.day, &said.person, "", "", "")).or_default();
             group.said += count;
-            group.rooms.insert(said.room.clone());
+            group.rooms.extend(said.rooms.iter().cloned());
         }
         By::Room | By::Day => {
             let group = groups.entry(key(by, said.day, "", "", &said.room, "")).or_default();
             group.messages.add(&said.role, count);
-            group.rooms.insert(said.room.clone());
+            group.rooms.extend(said.rooms.iter().cloned());
         }
         By::RoomDay => {
             let of_room = lines_of.get(&(said.day, said.room.clone())).cloned().unwrap_or_default();
@@ -298,9 +320,7 @@ impl ByRole {
 impl Group {
     fn count(&mut self, day: days::Day) {
         self.tally.add(&day.tally);
-        if day.tally.asked() > 0 {
-            self.rooms.insert(day.room);
-        }
+        self.rooms.extend(day.rooms);
         for (own, count) in self.hours.iter_mut().zip(day.hours) {
             *own += u32::try_from(count).unwrap_or_default();
         }
@@ -317,7 +337,7 @@ impl Group {
     }
 
     fn line(self, key: Key, topic: String, query: Query<'_>, rules: &Rules, now: Timestamp) -> Line {
-        let is_of_person = matches!(query.by, By::Person | By::PersonDay | By::Replier);
+        let is_of_person = query.by.is_of_people();
         let load = match query.by {
             By::Person | By::PersonDay | By::Team => self.load(&key, query.period, rules, now),
             _ => None,

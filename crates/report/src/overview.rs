@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike as _, TimeDelta};
 use domain::Timestamp;
 use domain::rules::Rules;
-use store::performance::days::{self, Filter};
+use store::performance::days::{self, Filter, Grouping};
 use store::performance::{board, rooms};
 use store::sqlx::{self, PgConnection};
 
@@ -44,14 +44,26 @@ pub async fn overview(
     let Query { period, by, person, room, .. } = query;
     let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
     let mut groups = Groups::default();
-    for day in days::list(connection, filter).await? {
-        groups.count(by, day);
+    if by == By::Room {
+        // Each room of each day would be many more rows than those of which the page is made.
+        for day in days::list(connection, filter, by.grouping()).await? {
+            groups.count_line(by, day);
+        }
+        for day in days::list(connection, filter, By::Day.grouping()).await? {
+            groups.count_day(&day);
+        }
+    } else {
+        let by_day = Grouping { day: true, ..by.grouping() };
+        for day in days::list(connection, filter, by_day).await? {
+            groups.count_day(&day);
+            groups.count_line(by, day);
+        }
     }
     for open in days::open(connection, filter).await? {
         groups.count_open(by, &open, rules, now);
     }
     if by == By::Person {
-        for replies in days::replies(connection, filter).await? {
+        for replies in days::replies(connection, filter, false).await? {
             groups.of_person(&replies.person).replied.replies.extend(replies.replies);
         }
         for (person, messages) in board::said_by_person(connection, filter).await? {
@@ -75,15 +87,18 @@ struct Groups {
 }
 
 impl Groups {
-    fn count(&mut self, by: By, day: days::Day) {
+    fn count_line(&mut self, by: By, day: days::Day) {
+        let line = key(by, day.day, &day.owner, &day.team, &day.room, &day.stage);
+        self.lines.entry(line).or_default().count(day);
+    }
+
+    fn count_day(&mut self, day: &days::Day) {
         let of_week = day.day.weekday().num_days_from_monday() as usize;
         for (own, count) in self.hours[of_week].iter_mut().zip(&day.hours) {
             *own += u32::try_from(*count).unwrap_or_default();
         }
-        let line = key(by, day.day, &day.owner, &day.team, &day.room, &day.stage);
         self.days.entry(Key { day: Some(day.day), ..Key::default() }).or_default().tally.add(&day.tally);
         self.all.tally.add(&day.tally);
-        self.lines.entry(line).or_default().count(day);
     }
 
     fn count_open(&mut self, by: By, open: &days::Open, rules: &Rules, now: Timestamp) {

@@ -13,6 +13,7 @@ pub use local_stack::free_address;
 use local_stack::testing::{TestDatabase, TestNats, nats, servers};
 use runtime::bus::rights::users;
 use runtime::bus::{Bus, Login, User, declare};
+use runtime::clock::Pace;
 use runtime::config::Secret;
 use runtime::fault::Faults;
 use runtime::health::Health;
@@ -82,6 +83,16 @@ pub fn bus_url(server: &TestNats) -> String {
 impl Stack {
     /// A migrated database with the sample company's rules in force, and declared streams.
     pub async fn start() -> Result<Self> {
+        Self::start_with(Clock::system()).await
+    }
+
+    /// As [`Self::start`], with a clock that begins at a moment and goes on from there.
+    pub async fn start_at(moment: DateTime<Utc>) -> Result<Self> {
+        let began = Clock::system().now();
+        Self::start_with(Clock::paced(Pace { began, epoch: moment, rate: 1, leaps: Vec::new() })).await
+    }
+
+    async fn start_with(clock: Clock) -> Result<Self> {
         let database = servers()
             .await?
             .fresh_database("migrated", async |superuser| -> Result<()> {
@@ -98,7 +109,6 @@ impl Stack {
         let bus = Bus::connect(&bus_superuser(&nats), "test").await?;
         let admin =
             PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(database.superuser.clone());
-        let clock = Clock::system();
         let started = clock.now();
         let stack = Self { config, clock, started, admin, nats, bus, database };
         stack.apply_rules(chrono::TimeDelta::days(400)).await?;

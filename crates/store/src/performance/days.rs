@@ -84,7 +84,22 @@ pub struct Filter<'a> {
     pub stage: Option<&'a str>,
 }
 
-/// What is known of a day's waits of a room, an owner and a stage.
+/// What rows are put together by: those that differ only in what is `false` here are one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grouping {
+    /// By day; else a row stands with the first day asked for.
+    pub day: bool,
+    /// By room; else a row stands with an empty one, as for what follows.
+    pub room: bool,
+    /// By owner, or by who replied.
+    pub owner: bool,
+    /// By the owner's team.
+    pub team: bool,
+    /// By stage.
+    pub stage: bool,
+}
+
+/// What is known of the waits of some days, rooms, owners and stages.
 #[derive(Debug, Clone)]
 pub struct Day {
     /// Which day.
@@ -93,11 +108,13 @@ pub struct Day {
     pub room: String,
     /// Empty: nobody owned it.
     pub owner: String,
-    /// Its stage, as the rules write it.
-    pub stage: String,
     /// The owner's team; empty: not in the roster.
     pub team: String,
-    /// The waits that have ended.
+    /// Its stage, as the rules write it.
+    pub stage: String,
+    /// In which rooms somebody asked.
+    pub rooms: Vec<String>,
+    /// The waits that have ended, durations in no order.
     pub tally: Tally,
     /// How many asked in each hour, those who still wait too.
     pub hours: Vec<i32>,
@@ -108,26 +125,72 @@ fn times(milliseconds: Vec<i64>) -> Vec<TimeDelta> {
     milliseconds.into_iter().map(TimeDelta::milliseconds).collect()
 }
 
-fn count(number: i32) -> usize {
+fn count(number: i64) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
 
-/// Reads days, in order.
-pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> Result<Vec<Day>, sqlx::Error> {
+/// Reads days, put together in the database, in order of what they are put together by.
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    by: Grouping,
+) -> Result<Vec<Day>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select day, room, owner, stage, team, replies, cancelled, confirmed, withdrawn, unobserved, held, soft, promises_kept,
-               promises_late, promises_ended, excluded, history, rehearsal, unverified, hours
-        from performance_days
-        where day between $1 and $2 and ($3::text is null or owner = $3) and ($4::text is null or room = $4)
-          and ($5::text is null or stage = $5)
-        order by day, room, owner, team, stage
+        with picked as not materialized (
+            select case when $6 then day else $1 end as of_day, case when $7 then room else '' end as of_room,
+                   case when $8 then owner else '' end as of_owner, case when $9 then team else '' end as of_team,
+                   case when $10 then stage else '' end as of_stage, *
+            from performance_days
+            where day between $1 and $2 and ($3::text is null or owner = $3) and ($4::text is null or room = $4)
+              and ($5::text is null or stage = $5)
+        ), counts as (
+            select of_day, of_room, of_owner, of_team, of_stage,
+                   array_agg(distinct room) filter (where cardinality(replies) + cardinality(cancelled) + confirmed
+                                                          + withdrawn + unobserved > 0) as rooms,
+                   sum(confirmed) as confirmed, sum(withdrawn) as withdrawn, sum(unobserved) as unobserved,
+                   sum(held) as held, sum(soft) as soft, sum(promises_late) as promises_late,
+                   sum(promises_ended) as promises_ended, sum(excluded) as excluded, sum(history) as history,
+                   sum(rehearsal) as rehearsal, sum(unverified) as unverified,
+                   array[sum(hours[1])::int, sum(hours[2])::int, sum(hours[3])::int, sum(hours[4])::int, sum(hours[5])::int,
+                         sum(hours[6])::int, sum(hours[7])::int, sum(hours[8])::int, sum(hours[9])::int, sum(hours[10])::int,
+                         sum(hours[11])::int, sum(hours[12])::int, sum(hours[13])::int, sum(hours[14])::int,
+                         sum(hours[15])::int, sum(hours[16])::int, sum(hours[17])::int, sum(hours[18])::int,
+                         sum(hours[19])::int, sum(hours[20])::int, sum(hours[21])::int, sum(hours[22])::int,
+                         sum(hours[23])::int, sum(hours[24])::int] as hours
+            from picked group by of_day, of_room, of_owner, of_team, of_stage
+        ), replied as (
+            select of_day, of_room, of_owner, of_team, of_stage, array_agg(time) as times
+            from picked, unnest(replies) as time group by of_day, of_room, of_owner, of_team, of_stage
+        ), gave_up as (
+            select of_day, of_room, of_owner, of_team, of_stage, array_agg(time) as times
+            from picked, unnest(cancelled) as time group by of_day, of_room, of_owner, of_team, of_stage
+        ), kept as (
+            select of_day, of_room, of_owner, of_team, of_stage, array_agg(time) as times
+            from picked, unnest(promises_kept) as time group by of_day, of_room, of_owner, of_team, of_stage
+        )
+        select of_day as "day!", of_room as "room!", of_owner as "owner!", of_team as "team!", of_stage as "stage!",
+               coalesce(rooms, '{}') as "rooms!", coalesce(replied.times, '{}') as "replies!",
+               coalesce(gave_up.times, '{}') as "cancelled!", confirmed as "confirmed!", withdrawn as "withdrawn!",
+               unobserved as "unobserved!", held as "held!", soft as "soft!", coalesce(kept.times, '{}') as "promises_kept!",
+               promises_late as "promises_late!", promises_ended as "promises_ended!", excluded as "excluded!",
+               history as "history!", rehearsal as "rehearsal!", unverified as "unverified!", hours as "hours!"
+        from counts
+        left join replied using (of_day, of_room, of_owner, of_team, of_stage)
+        left join gave_up using (of_day, of_room, of_owner, of_team, of_stage)
+        left join kept using (of_day, of_room, of_owner, of_team, of_stage)
+        order by of_day, of_room, of_owner, of_team, of_stage
         "#,
         filter.from,
         filter.to,
         filter.owner,
         filter.room,
         filter.stage,
+        by.day,
+        by.room,
+        by.owner,
+        by.team,
+        by.stage,
     )
     .fetch_all(connection)
     .await?;
@@ -135,8 +198,9 @@ pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> Result<V
         day: row.day,
         room: row.room,
         owner: row.owner,
-        stage: row.stage,
         team: row.team,
+        stage: row.stage,
+        rooms: row.rooms,
         tally: Tally {
             replies: times(row.replies),
             lasting: Vec::new(),
@@ -207,40 +271,41 @@ pub async fn open(connection: &mut PgConnection, filter: Filter<'_>) -> Result<V
     .await
 }
 
-/// The replies that a member of staff gave in a room to what was asked on a day.
+/// The replies that a member of staff gave to what was asked on some days.
 #[derive(Debug, Clone)]
 pub struct Replies {
     /// Which day.
     pub day: NaiveDate,
-    /// The room's key in text form.
-    pub room: String,
     /// Who replied.
     pub person: String,
-    /// How long each customer had waited.
+    /// How long each customer had waited, in no order.
     pub replies: Vec<TimeDelta>,
 }
 
-/// Reads who replied; of the filter the owner is who replied, and the stage makes no difference.
-pub async fn replies(connection: &mut PgConnection, filter: Filter<'_>) -> Result<Vec<Replies>, sqlx::Error> {
+/// Reads who replied, of a grouping by day or not; of the filter the owner is who replied, and the stage makes no
+/// difference.
+pub async fn replies(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    by_day: bool,
+) -> Result<Vec<Replies>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select day, room, person, replies
-        from performance_replies
+        select case when $5 then day else $1 end as "day!", person, array_agg(time) as "replies!: Vec<i64>"
+        from performance_replies, unnest(replies) as time
         where day between $1 and $2 and ($3::text is null or person = $3) and ($4::text is null or room = $4)
-        order by day, room, person
+        group by 1, 2
+        order by 1, 2
         "#,
         filter.from,
         filter.to,
         filter.owner,
         filter.room,
+        by_day,
     )
     .fetch_all(connection)
     .await?;
-    let replies = rows.into_iter().map(|row| Replies {
-        day: row.day,
-        room: row.room,
-        person: row.person,
-        replies: times(row.replies),
-    });
+    let replies =
+        rows.into_iter().map(|row| Replies { day: row.day, person: row.person, replies: times(row.replies) });
     Ok(replies.collect())
 }

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use domain::id::RoomKey;
 use sqlx::PgConnection;
 
-use super::days::Filter;
+use super::days::{Filter, Grouping};
 
 /// Messages of one role, and of staff of one person, in a room on a day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +49,7 @@ pub async fn put(
     Ok(())
 }
 
-/// Messages of a room and day, of one role and of staff of one person.
+/// Messages of one role, and of staff of one person.
 #[derive(Debug, Clone)]
 pub struct Messages {
     /// Which day.
@@ -60,24 +60,37 @@ pub struct Messages {
     pub role: String,
     /// Roster label, or else display name; empty for customers.
     pub person: String,
+    /// In which rooms.
+    pub rooms: Vec<String>,
     /// How many.
-    pub messages: i32,
+    pub messages: i64,
 }
 
-/// Reads messages; of the filter the owner is who spoke, and the stage makes no difference.
-pub async fn list(connection: &mut PgConnection, filter: Filter<'_>) -> Result<Vec<Messages>, sqlx::Error> {
+/// Reads messages by role, and by what of the grouping is about days, rooms and people; of the filter the owner is who
+/// spoke, and the stage makes no difference.
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    by: Grouping,
+) -> Result<Vec<Messages>, sqlx::Error> {
     sqlx::query_as!(
         Messages,
         r#"
-        select day, room, role, person, messages
+        select case when $5 then day else $1 end as "day!", case when $6 then room else '' end as "room!", role,
+               case when $7 then person else '' end as "person!", array_agg(distinct room) as "rooms!",
+               sum(messages) as "messages!"
         from performance_messages
         where day between $1 and $2 and ($3::text is null or person = $3) and ($4::text is null or room = $4)
-        order by day, room, role, person
+        group by 1, 2, 3, 4
+        order by 1, 2, 3, 4
         "#,
         filter.from,
         filter.to,
         filter.owner,
         filter.room,
+        by.day,
+        by.room,
+        by.owner,
     )
     .fetch_all(connection)
     .await

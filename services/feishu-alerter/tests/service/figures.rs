@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use chrono::{Datelike as _, TimeDelta};
+use chrono_tz::Asia::Shanghai;
 use domain::id::StaffName;
 use store::role::Role;
 use store::sqlx;
@@ -56,7 +57,7 @@ async fn managers_read_the_day_at_six_and_the_week_on_monday() -> Result<()> {
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
     // A Tuesday.
-    let days = 8 - i64::from(scene.now().weekday().num_days_from_monday());
+    let days = 8 - i64::from(scene.now().with_timezone(&Shanghai).weekday().num_days_from_monday());
     scene.at(days, "10:00").await?;
     let from = scene.now();
     let at = |minutes| from + TimeDelta::minutes(minutes) - TimeDelta::hours(1);
@@ -74,7 +75,7 @@ async fn managers_read_the_day_at_six_and_the_week_on_monday() -> Result<()> {
     assert!(scene.figure_cards(TO_ALL).await?.is_empty(), "not before six");
     scene.advance(1);
     let card = scene.until_figure_cards(TO_MANAGER, 1).await?.remove(0);
-    let day = scene.now().with_timezone(&chrono_tz::Asia::Shanghai).format("%m-%d");
+    let day = scene.now().with_timezone(&Shanghai).format("%m-%d");
     assert_eq!(card.title, format!("📊 回复情况（{day}）"));
     for words in [
         "客户提问 3 次：已回复 2，等待中 1",

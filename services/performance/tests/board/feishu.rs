@@ -10,7 +10,6 @@ use reqwest::{Client, Response, StatusCode, Url};
 use runtime::config::FeishuLogin;
 use serde_json::{Value, json};
 use simulators::feishu::{AppSpec, FeishuConfig, PersonSpec, Running};
-use testkit::Stack;
 
 use crate::support::{WANG, World, location};
 
@@ -28,7 +27,7 @@ fn person(open_id: &str, name: &str) -> Result<PersonSpec> {
 
 impl Tenant {
     async fn start() -> Result<Self> {
-        let mut stack = Box::pin(Stack::start()).await?;
+        let mut stack = crate::support::stack().await?;
         let app = AppSpec { app_id: "cli_test".into(), app_secret: "secret".into() };
         let clock = stack.clock.clone();
         let feishu = simulators::feishu::start(FeishuConfig {

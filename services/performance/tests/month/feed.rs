@@ -14,7 +14,6 @@ use events::chat::{ActorRef, ChatMessage, ChatRoom, RoomEvent, RoomRef, SenderRe
 use events::command::{Command, CommandKind, Via};
 use runtime::Clock;
 use runtime::bus::Outgoing;
-use runtime::clock::Pace;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use store::role::Role;
@@ -125,10 +124,8 @@ pub fn text(name: &str) -> Result<String> {
 /// # Errors
 /// If it does not start.
 pub async fn stack() -> Result<Stack> {
-    let mut stack = Stack::start().await?;
     let epoch = DateTime::parse_from_rfc3339(BEGIN)?.to_utc();
-    let began = Clock::system().now();
-    stack.clock = Clock::paced(Pace { began, epoch, rate: 1, leaps: Vec::new() });
+    let stack = Stack::start_at(epoch).await?;
     stack.never_live().await?;
     store::sqlx::query("truncate rules restart identity").execute(&stack.admin).await?;
     let settings = settings()?;
