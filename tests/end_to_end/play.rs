@@ -54,7 +54,13 @@ impl Play {
     pub async fn start(without_gateway: bool) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("huiyin-e2e-").tempdir()?;
         let tools = local_stack::testing::settings(home.path())?.tools;
-        let options = Options { home: home.path().to_owned(), tools, headless: true, without_gateway };
+        let options = Options {
+            home: home.path().to_owned(),
+            tools,
+            headless: true,
+            without_gateway,
+            without_history: true,
+        };
         let demo = Demo::start(&options, Clock::system(), &|line| println!("· {line}")).await?;
         let info = demo.info.clone();
         anyhow::ensure!(without_gateway || info.gateway_control.is_some(), "this test needs Node.js and npm");

@@ -204,7 +204,13 @@ impl Play {
         let browser = Browser::start(Path::new(PICTURES)).await?;
         let home = tempfile::Builder::new().prefix("huiyin-page-").tempdir()?;
         let tools = local_stack::testing::settings(home.path())?.tools;
-        let options = Options { home: home.path().to_owned(), tools, headless: true, without_gateway: true };
+        let options = Options {
+            home: home.path().to_owned(),
+            tools,
+            headless: true,
+            without_gateway: true,
+            without_history: false,
+        };
         let demo = Demo::start(&options, Clock::system(), &|line| println!("· {line}")).await?;
         let mut play = Self { demo, browser, _home: home };
         play.browser.resize(1600, 900).await?;

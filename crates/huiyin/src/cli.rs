@@ -117,6 +117,9 @@ struct DemoArgs {
     /// Do without the Wechaty gateway: messages come by the webhook
     #[arg(long)]
     without_gateway: bool,
+    /// Begin with nothing said yet, instead of an invented month
+    #[arg(long)]
+    without_history: bool,
 }
 
 /// The command line, for whoever looks at what can be said on it.
@@ -143,9 +146,9 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, target: &Target) -> Result<()> {
     match command {
-        Command::Demo(DemoArgs { headless, without_gateway }) => {
+        Command::Demo(DemoArgs { headless, without_gateway, without_history }) => {
             let home = target.home_or(DEMO_HOME);
-            let options = demo::Options { home, tools: None, headless, without_gateway };
+            let options = demo::Options { home, tools: None, headless, without_gateway, without_history };
             Box::pin(demo::run(&options)).await
         }
         Command::Up => {

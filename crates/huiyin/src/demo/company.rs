@@ -69,6 +69,13 @@ pub fn written(world: &World) -> Result<Value> {
             "verification_token": keys.verification_token,
             "listen": world.callbacks
         },
+        "performance": {
+            "board": {
+                "listen": world.board,
+                "public_url": format!("http://{}", world.board),
+                "session_key": secrets.get("board")
+            }
+        },
         "watchdog": {
             "fallback": {
                 "url": format!("{}/open-apis/bot/v2/hook/{FALLBACK_BOT}", world.outside.feishu.base_url()),

@@ -27,6 +27,8 @@ const FILE: &str = "demo.json";
 pub struct Info {
     /// The page to play on.
     pub page: String,
+    /// The board of figures; the page has a link that logs in to it.
+    pub board: String,
     /// Root of the webhook's service.
     pub ingest: String,
     pub ingest_token: String,
@@ -86,6 +88,7 @@ impl Info {
         let sheets = &config.vika.sheets;
         Self {
             page: format!("http://{page}/"),
+            board: format!("http://{}", world.board),
             ingest: format!("http://{}", world.ingest),
             ingest_token: secrets.get("ingest"),
             vika: world.outside.vika.url.clone(),
@@ -132,6 +135,7 @@ impl Info {
             writeln!(text, "  {name:<12}{value}").ok();
         };
         line("Page", &self.page);
+        line("Board", &format!("{} (绩效看板 on the page logs in)", self.board));
         line("Webhook", &format!("{}/v1/messages", self.ingest));
         line("Vika", &self.vika);
         line("Feishu", &self.feishu);

@@ -4,6 +4,7 @@
 //! Every run starts afresh: the simulators keep nothing, so the database and the streams do not either.
 
 mod company;
+mod history;
 mod info;
 mod outside;
 mod page;
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use domain::rules::Rules;
 use local_stack::Settings;
 use local_stack::supervise::GaveUp;
 use runtime::{Clock, Shutdown};
@@ -40,6 +43,8 @@ pub struct Options {
     pub headless: bool,
     /// Do without the Node gateway even where Node is.
     pub without_gateway: bool,
+    /// Begin with nothing said yet.
+    pub without_history: bool,
 }
 
 pub struct Demo {
@@ -95,9 +100,7 @@ impl Demo {
         let mut config = company::config(&written, &local)?;
         set_operated(&mut config, &options.home, RunBy::Demo);
         let config = Arc::new(config);
-        let now = clock.now();
-        local.apply_rules(&config.rules, now - company::RULES_SINCE, now).await?;
-        local.go_live(now).await?;
+        begin(&local, &config.rules, options, clock.now(), progress).await?;
         progress("Starting the services");
         let health = Health::default();
         let services = Services::start(&local, &config, &clock, &health);
@@ -139,6 +142,26 @@ impl Demo {
     pub fn connect_options(&self, role: Role) -> store::sqlx::postgres::PgConnectOptions {
         self.local.connect_options(role)
     }
+}
+
+/// Puts the rules in force and goes live: now, or as if that had been a month ago and all of the month since been captured.
+async fn begin(
+    local: &Local,
+    rules: &Rules,
+    options: &Options,
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Result<()> {
+    if options.without_history {
+        local.apply_rules(rules, now - company::RULES_SINCE, now).await?;
+        return local.go_live(now).await;
+    }
+    progress("Inventing the month before now");
+    let (past, since) = (history::of_the_past(rules), history::begin(rules, now));
+    local.apply_rules(&past, since, since).await?;
+    local.apply_rules(rules, now, now).await?;
+    local.go_live(since).await?;
+    history::publish(local, &past, now).await
 }
 
 /// Opens the page where there is a desktop; elsewhere its address on the terminal has to do.

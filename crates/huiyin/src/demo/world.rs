@@ -10,9 +10,11 @@ use runtime::Clock;
 use serde_json::Value;
 
 use super::outside::{Addresses, Keys, Outside};
-use super::{Options, Progress};
+use super::{Options, Progress, history};
 use crate::local::Secrets;
 
+/// The file in the home with the mock account's people and rooms.
+const WORLD: &str = "world.json";
 /// How long services may take to listen.
 const LISTENING_PATIENCE: Duration = Duration::from_mins(1);
 /// The pause between two looks.
@@ -30,6 +32,8 @@ pub struct World {
     pub ingest: SocketAddr,
     /// Where card callbacks will arrive.
     pub callbacks: SocketAddr,
+    /// Where the board of figures will be.
+    pub board: SocketAddr,
     /// What the company shares with Vika and Feishu.
     pub keys: Keys,
     /// All secrets in use.
@@ -45,21 +49,25 @@ impl World {
         progress: Progress<'_>,
     ) -> Result<Self> {
         progress("Starting the simulators of Vika and Feishu, and making the managers' sheets in Vika");
-        let (ingest, callbacks) = (free_address()?, free_address()?);
+        let (ingest, callbacks, board) = (free_address()?, free_address()?, free_address()?);
         let keys = Keys::made_up(secrets);
         let addresses = Addresses::on_loopback(callbacks);
         let making = || "making the managers' sheets".to_owned();
         let outside = local_stack::telling(progress, making, Outside::start(&keys, addresses, clock)).await?;
-        let gateway = start_gateway(options, secrets, progress).await;
-        let people = serde_json::from_str(gateway::SAMPLE_WORLD).context("the sample world")?;
-        Ok(Self { outside, gateway, people, ingest, callbacks, keys, secrets: secrets.clone() })
+        let people = if options.without_history {
+            serde_json::from_str(gateway::SAMPLE_WORLD).context("the sample world")?
+        } else {
+            history::world()?
+        };
+        let gateway = start_gateway(options, secrets, &people, progress).await?;
+        Ok(Self { outside, gateway, people, ingest, callbacks, board, keys, secrets: secrets.clone() })
     }
 
-    /// Waits until the webhook and the callback endpoint take connections, so that whoever reads the addresses finds
+    /// Waits until the webhook, the callback endpoint and the board take connections, so that whoever reads the addresses finds
     /// somebody there.
     pub async fn until_listening(&self) -> Result<()> {
         let end = tokio::time::Instant::now() + LISTENING_PATIENCE;
-        for address in [self.ingest, self.callbacks] {
+        for address in [self.ingest, self.callbacks, self.board] {
             while let Err(error) = tokio::net::TcpStream::connect(address).await {
                 if tokio::time::Instant::now() > end {
                     return Err(error).with_context(|| format!("nobody listens on {address}"));
@@ -81,24 +89,31 @@ impl World {
 }
 
 /// Without Node the demo runs on the webhook, and says so.
-async fn start_gateway(options: &Options, secrets: &Secrets, progress: Progress<'_>) -> Option<KeptGateway> {
+async fn start_gateway(
+    options: &Options,
+    secrets: &Secrets,
+    people: &Value,
+    progress: Progress<'_>,
+) -> Result<Option<KeptGateway>> {
     if options.without_gateway {
         progress("Doing without the Wechaty gateway, as asked: messages come by the webhook");
-        return None;
+        return Ok(None);
     }
+    let world = std::path::absolute(options.home.join(WORLD)).context("the folder that one is in")?;
+    std::fs::write(&world, people.to_string()).with_context(|| format!("writing {}", world.display()))?;
     progress("Starting the Wechaty gateway over a mock account");
     let settings = gateway::Settings {
         work_dir: options.tools.clone().unwrap_or_else(|| options.home.clone()),
         token: gateway_token(secrets),
-        world: None,
+        world: Some(world),
         port: 0,
         control_port: 0,
     };
     match KeptGateway::start(&settings, progress).await {
-        Ok(gateway) => Some(gateway),
+        Ok(gateway) => Ok(Some(gateway)),
         Err(error) => {
             progress(&format!("No Wechaty gateway ({error}): messages come by the webhook instead"));
-            None
+            Ok(None)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -24,6 +24,7 @@ pub fn routes() -> Router<Arc<Sources>> {
         .route("/api/edit", post(edit))
         .route("/api/click", post(click))
         .route("/api/images/{key}", get(image))
+        .route("/board", get(board))
 }
 
 fn answer(result: anyhow::Result<Value>) -> Response {
@@ -80,5 +81,13 @@ async fn image(State(sources): Shared, Path(key): Path<String>) -> Response {
     match sources.image(&key).await {
         Ok(png) => ([(CONTENT_TYPE, "image/png")], png).into_response(),
         Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Sends on to the board, with a link of one's own: each can be used once.
+async fn board(State(sources): Shared) -> Response {
+    match sources.board_link() {
+        Some(link) => Redirect::to(&link).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use anyhow::{Context as _, Result};
-use domain::rules::Severity;
+use domain::rules::{Rules, Severity};
 use domain::wording;
+use performance::board;
 use reqwest::{Client, Method, RequestBuilder};
-use runtime::{Clock, Config};
+use runtime::{Clock, Config, random};
 use serde_json::{Value, json};
 use store::sqlx::PgPool;
 use store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -29,6 +30,8 @@ pub struct Sources {
     addresses: Addresses,
     people: Value,
     config: Value,
+    /// Whom the board knows, and how links to it are signed; `None`: there is none.
+    board: Option<(runtime::config::Board, Rules)>,
     health: Health,
     clock: Clock,
 }
@@ -90,7 +93,15 @@ impl Sources {
     ) -> Result<Self> {
         let db = PgPoolOptions::new().max_connections(POOL_SIZE).connect_lazy_with(db);
         let http = runtime::http::client()?;
-        Ok(Self { db, http, addresses, people, config: shown_config(config), health, clock })
+        let board = config.performance.board.clone().map(|board| (board, config.rules.clone()));
+        Ok(Self { db, http, addresses, people, config: shown_config(config), board, health, clock })
+    }
+
+    /// A new link that logs the company's manager in to the board, once; `None`: there is no board.
+    pub fn board_link(&self) -> Option<String> {
+        let (settings, rules) = self.board.as_ref()?;
+        let manager = rules.managers.first()?;
+        board::link(settings, manager.as_str(), rules, random::token(), self.clock.now())
     }
 
     /// A call of the mock account's control port.
@@ -110,7 +121,7 @@ impl Sources {
         };
         Ok(json!({
             "world": world, "company": self.config, "gateway": self.addresses.control.is_some(), "views": tables::shown(),
-            "colours": colours()
+            "colours": colours(), "board": self.board.is_some()
         }))
     }
 
@@ -159,7 +170,7 @@ impl Sources {
         let person = self.find("contacts", talker);
         let place = self.find("rooms", room);
         let row = json!({
-            "source": SOURCE, "account": self.people["self"], "id": runtime::random::token(),
+            "source": SOURCE, "account": self.people["self"], "id": random::token(),
             "room": { "id": room, "topic": place["topic"] },
             "sender": {
                 "id": talker, "name": person["name"], "corporation": person["corporation"],
@@ -270,6 +281,7 @@ impl Sources {
             addresses,
             people: json!({ "rooms": [], "contacts": [] }),
             config: json!({}),
+            board: None,
             health: Health::default(),
             clock: Clock::system(),
         }

@@ -39,6 +39,10 @@ async function refresh () {
 async function ask () {
   if (!known.scene) {
     known.scene = await api.scene()
+    if (known.scene.board) {
+      byId('board').href = '/board'
+      byId('board').hidden = false
+    }
     PANELS.forEach(panel => panel.begin())
   }
   const state = await api.state()
