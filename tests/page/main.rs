@@ -25,6 +25,13 @@ const GALAXY: &str = "星河食品";
 /// 白鹭物流: owner 陈拟夏, a customer 紫采购.
 const EGRET: &str = "白鹭物流";
 
+/// 小满花店: owner 陈拟夏. Somebody waits in it when the demo begins.
+const FLORIST: &str = "小满花店";
+/// 半亩咖啡: owner 沈演冬. Here too.
+const CAFE: &str = "半亩咖啡";
+/// Who owned rooms in the month before the demo.
+const OWNERS: [&str; 5] = ["林小样", "周例安", "陈拟夏", "许试秋", "沈演冬"];
+
 /// The demo's ladder of the first stage: 当前级别, and its colour.
 const LADDER: [(&str, &str); 5] = [
     ("青 10 秒", "turquoise"),
@@ -50,6 +57,7 @@ async fn who_waits_is_seen_reminded_of_and_answered_on_the_page() -> Result<()> 
 }
 
 async fn everything(play: &mut Play) -> Result<()> {
+    who_waits_at_the_start_is_answered(play).await?;
     rooms_get_owners(play).await?;
     waits_stand_on_top(play).await?;
     the_ladder_is_climbed(play).await?;
@@ -59,7 +67,21 @@ async fn everything(play: &mut Play) -> Result<()> {
     a_reply_ends_a_wait(play).await?;
     a_press_ends_a_wait(play).await?;
     a_press_is_taken_back(play).await?;
-    a_phone_shows_one_part_at_a_time(play).await
+    a_phone_shows_one_part_at_a_time(play).await?;
+    the_board_shows_a_past_week(play).await
+}
+
+/// The month before the demo has ended but for two.
+async fn who_waits_at_the_start_is_answered(play: &mut Play) -> Result<()> {
+    for (room, owner) in [(FLORIST, "陈拟夏"), (CAFE, "沈演冬")] {
+        play.row(room, "等待状态", "等待中").await?;
+        play.browser.picture("0-at-the-start").await?;
+        play.say(room, owner, "我们这边已经安排好了，下午给您送到").await?;
+        play.row(room, "等待状态", "已回复").await?;
+    }
+    let waiting =
+        "[...document.querySelectorAll('tbody tr')].some(row => row.textContent.includes('等待中'))";
+    play.browser.until("nobody waits any more", &format!("!{waiting}")).await
 }
 
 /// Nobody's rooms leave their view as soon as somebody owns them.
@@ -85,7 +107,7 @@ async fn waits_stand_on_top(play: &mut Play) -> Result<()> {
     play.say(DAWN, "蓝先生", "在吗？想问一下新款的报价").await?;
     play.row(DAWN, "等待状态", "等待中").await?;
     // Who asks for a quotation goes before whoever has waited longer.
-    play.holds(&[DAWN, GALAXY, EGRET]).await?;
+    play.begins_with(&[DAWN, GALAXY]).await?;
     let seen = "var box = document.getElementById('table-box'); \
                 find('thead th', '负责人未回覆时间').getBoundingClientRect().right \
                 <= box.getBoundingClientRect().right && box.scrollLeft === 0";
@@ -192,6 +214,34 @@ async fn a_phone_shows_one_part_at_a_time(play: &mut Play) -> Result<()> {
     Ok(())
 }
 
+/// It is opened by the page's link, as the manager.
+async fn the_board_shows_a_past_week(play: &mut Play) -> Result<()> {
+    let browser = &mut play.browser;
+    browser.resize(1600, 1000).await?;
+    let link = browser.value("find('a', '绩效看板').href").await?;
+    browser.open(link.as_str().context("the page has no link to the board")?).await?;
+    browser.press("button", "登录").await?;
+    browser.until("it is the manager", "!!find('.who', '顾样山')").await?;
+    browser.press("nav a", "人员").await?;
+    browser.press(".presets a", "上周").await?;
+    for owner in OWNERS {
+        let figures = format!(
+            "Number(find('.figures tbody tr', {})?.querySelector('td')?.textContent) > 9",
+            json!(owner)
+        );
+        browser.until(&format!("{owner} was asked things"), &figures).await?;
+    }
+    let drawn = "var charts = [...document.querySelectorAll('canvas[data-chart]')].map(node => Chart.getChart(node)); \
+                 charts.length === 2 && document.querySelectorAll('.heat td a').length > 20 && charts.every(chart => \
+                 chart?.data.datasets.some(set => set.data.filter(value => value > 0).length > 3))";
+    browser.until("its charts have something to show", drawn).await?;
+    for (name, width, height) in [("8-board", 1600, 1000), ("8-board-phone", 390, 2400)] {
+        browser.resize(width, height).await?;
+        browser.picture(name).await?;
+    }
+    Ok(())
+}
+
 /// A demo of its own with the page open in a browser.
 struct Play {
     demo: Demo,
@@ -294,6 +344,17 @@ impl Play {
             json!(rooms)
         );
         self.browser.until(&format!("{rooms:?} are there"), &holds).await
+    }
+
+    /// Waits until the table on show begins with these rooms, in this order.
+    async fn begins_with(&mut self, rooms: &[&str]) -> Result<()> {
+        let begins = format!(
+            "JSON.stringify([...document.querySelectorAll('tbody th')].slice(0, {}).map(cell => cell.textContent)) \
+             === '{}'",
+            rooms.len(),
+            json!(rooms)
+        );
+        self.browser.until(&format!("{rooms:?} stand on top"), &begins).await
     }
 
     /// Opens a view, and waits until it holds these rooms and says how many they are.

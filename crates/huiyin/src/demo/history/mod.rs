@@ -110,7 +110,9 @@ fn month(rules: &Rules, now: DateTime<Utc>) -> Result<(Vec<Outgoing>, Vec<Outgoi
     let (mut chat, mut commands) = (Vec::new(), Vec::new());
     for room in &added.rooms {
         chat.push(outgoing_room(&world, room, begin(rules, now))?);
-        let group = group(&world, room, rules).with_context(|| format!("{}: expected an owner and a customer", room.topic))?;
+        let group = group(&world, room, rules).with_context(|| {
+            format!("{}: expected an owner of the roster, a colleague and a customer", room.id)
+        })?;
         let mut last = None;
         for (number, happening) in plan::happenings(&group, rules, now).into_iter().enumerate() {
             let id = format!("history-{}-{number}", group.customer);
@@ -239,4 +241,25 @@ fn cancel(
     };
     let subject = events::subject::command(command.kind.name(), &command.room);
     Ok(Outgoing { subject, id, payload: events::encode(&command)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_owner_of_the_company_has_a_month() {
+        let company: Value = serde_json::from_str(super::super::company::COMPANY).unwrap();
+        let rules: Rules = serde_json::from_value(company["rules"].clone()).unwrap();
+        let now = "2026-11-26T07:00:00Z".parse().unwrap();
+        let (chat, commands) = month(&of_the_past(&rules), now).unwrap();
+        let ids: BTreeSet<&str> = chat.iter().chain(&commands).map(|one| one.id.as_str()).collect();
+        assert_eq!(ids.len(), chat.len() + commands.len());
+        let subjects: BTreeSet<&str> = chat.iter().map(|one| one.subject.as_str()).collect();
+        assert_eq!(subjects.len(), 16, "facts and messages of each room");
+        assert!((1500..4000).contains(&chat.len()), "{}", chat.len());
+        assert!((10..80).contains(&commands.len()), "{}", commands.len());
+    }
 }

@@ -92,9 +92,9 @@ pub fn happenings(group: &Group<'_>, rules: &Rules, now: DateTime<Utc>) -> Vec<H
             }
         }
     }
-    let waiting = group.waits.map(|which| {
-        month.said(group.customer, now - WAITING[which], &filled(OPEN[which], &mut dice))
-    });
+    let waiting = group
+        .waits
+        .map(|which| month.said(group.customer, now - WAITING[which], &filled(OPEN[which], &mut dice)));
     all.extend(waiting);
     all
 }

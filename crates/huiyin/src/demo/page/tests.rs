@@ -36,6 +36,9 @@ async fn the_scene_says_which_columns_managers_write() {
     let scene: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(scene["views"][0]["title"], "今日群聊");
     assert_eq!(scene["gateway"], false);
+    assert_eq!(scene["board"], false);
+    let board = http.get(format!("http://{address}/board")).send().await.unwrap();
+    assert_eq!(board.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
