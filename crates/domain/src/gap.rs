@@ -45,7 +45,8 @@ impl CoverageGaps {
 
     /// Whether something said between two moments may be missing.
     pub fn overlaps(&self, from: Timestamp, to: Timestamp) -> bool {
-        self.0.iter().any(|(since, until)| *since < to && from < *until)
+        let first = self.0.partition_point(|(_, until)| *until <= from);
+        self.0.get(first).is_some_and(|(since, _)| *since < to)
     }
 
     /// Whether a wait is 待核实: the customer may have been answered, or answered sooner, while nobody saw it.

@@ -2,13 +2,14 @@
 //! transaction in which the change is noted, so that a crash in between loses nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::gap::Gap;
 use domain::golive::{Change, GoLive};
 use domain::rules::RulesHistory;
-use store::performance::inputs::{self, Inputs};
+use store::performance::inputs::{self, Inputs, Marks};
 use store::performance::rooms;
 use store::sqlx::{self, PgConnection, PgPool};
 
@@ -31,12 +32,42 @@ impl From<Inputs> for Global {
     }
 }
 
-/// Reads what all rooms depend on, and marks the rooms that are concerned by what changed. `true`: some may be.
-pub async fn follow(
-    db: &PgPool,
-    rules: &RulesHistory,
-    now: Timestamp,
-) -> Result<(Global, bool), sqlx::Error> {
+/// What all rooms are taken in by, as it was read last.
+#[derive(Debug, Default)]
+pub struct Followed {
+    /// The version of the rules, and what else showed that there was nothing new.
+    marks: Option<(i64, Marks)>,
+    global: Arc<Global>,
+}
+
+impl Followed {
+    /// What all rooms are taken in by.
+    pub fn global(&self) -> Arc<Global> {
+        self.global.clone()
+    }
+
+    /// Reads it if there is something new, or in any case, and marks the rooms that are concerned by what changed. `true`:
+    /// some may be.
+    pub async fn follow(
+        &mut self,
+        db: &PgPool,
+        rules: &RulesHistory,
+        in_any_case: bool,
+        now: Timestamp,
+    ) -> Result<bool, sqlx::Error> {
+        // Read before everything else: what is added meanwhile is new at the next look.
+        let marks = (rules.newest().version, inputs::marks(&mut *db.acquire().await?).await?);
+        if !in_any_case && self.marks.as_ref() == Some(&marks) {
+            return Ok(false);
+        }
+        let (global, changed) = read(db, rules, now).await?;
+        self.global = Arc::new(global);
+        self.marks = Some(marks);
+        Ok(changed)
+    }
+}
+
+async fn read(db: &PgPool, rules: &RulesHistory, now: Timestamp) -> Result<(Global, bool), sqlx::Error> {
     let mut tx = db.begin().await?;
     // Of rules that are put in force at this moment the next look finds what they change.
     let current = Inputs { rules_version: rules.newest().version, ..inputs::current(&mut tx).await? };

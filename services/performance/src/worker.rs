@@ -14,14 +14,14 @@ use store::rules::{RulesCache, RulesError};
 use store::sqlx;
 use tokio::sync::Notify;
 
-use crate::inputs::{self, Global};
+use crate::inputs::{Followed, Global};
 use crate::{point, take_in};
 
 /// One process counts.
 const LEASE: &str = "performance";
 /// What [`runtime::health`] knows the loop by.
 const PART: &str = "figures";
-/// How often rules, go-live and gaps are looked at.
+/// How often is looked whether there are new rules, decisions about going live, or gaps.
 const EVERY: Duration = Duration::from_secs(1);
 /// The pause after a round that failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -29,6 +29,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 const ROOM_PAUSE: TimeDelta = TimeDelta::seconds(30);
 /// Rooms found in one go.
 const PAGE: i64 = 500;
+/// So many of them are taken in before those that wake-ups named meanwhile.
+const BETWEEN_NAMED: usize = 20;
 const SNAPSHOT: &str = "begin isolation level repeatable read";
 
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,7 @@ async fn lead(ctx: &Context, lease: Lease) {
         ctx,
         lease,
         rules: RulesCache::default(),
+        followed: Followed::default(),
         changes: changes.clone(),
         failing: BTreeSet::new(),
     };
@@ -77,6 +80,7 @@ struct Worker<'c> {
     ctx: &'c Context,
     lease: Lease,
     rules: RulesCache,
+    followed: Followed,
     changes: Arc<Changes<()>>,
     /// Rooms that could not be taken in when they were looked at last.
     failing: BTreeSet<String>,
@@ -110,30 +114,35 @@ impl Worker<'_> {
         self.lease.check().await?;
         let now = self.ctx.clock.now();
         let rules = self.rules.get(&mut *self.ctx.db.acquire().await?).await?;
-        let (global, changed) = inputs::follow(&self.ctx.db, &rules, now).await?;
-        if changed {
+        let all = self.changes.needs_scan((), now);
+        if self.followed.follow(&self.ctx.db, &rules, all, now).await? {
             self.ctx.faults.reach(point::INPUTS_NOTED).await;
             self.changes.want_scan();
         }
-        if self.changes.needs_scan((), now)
-            && let Err(error) = self.scan(&global).await
-        {
+        let global = self.followed.global();
+        let done = match self.take_in_named(&global).await {
+            Ok(()) if self.changes.needs_scan((), now) => self.scan(&global).await,
+            done => done,
+        };
+        if done.is_err() {
             // What it did not come to is nobody's wake-up.
             self.changes.want_scan();
-            return Err(error);
         }
-        let named = self.changes.take(now);
+        done
+    }
+
+    /// Takes in the rooms that wake-ups named since it was done last.
+    async fn take_in_named(&mut self, global: &Global) -> Result<(), RoundError> {
+        let named = self.changes.take(self.ctx.clock.now());
         let named: Vec<String> = named.into_iter().map(|(room, _)| room).collect();
-        for page in named.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-            if let Err(error) = self.take_in(page, &global).await {
-                self.changes.want_scan();
-                return Err(error);
-            }
+        for rooms in named.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
+            self.take_in(rooms, global).await?;
         }
         Ok(())
     }
 
-    /// Takes in every room that is not taken in as it is.
+    /// Takes in every room that is not taken in as it is, and before each some those that are named meanwhile: many may be
+    /// behind, and what just changed is what somebody looks at.
     async fn scan(&mut self, global: &Global) -> Result<(), RoundError> {
         let now = self.ctx.clock.now();
         self.changes.scan_begins();
@@ -142,7 +151,10 @@ impl Worker<'_> {
             let page = rooms::behind(&mut *self.ctx.db.acquire().await?, &after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(last);
-            self.take_in(&page, global).await?;
+            for rooms in page.chunks(BETWEEN_NAMED) {
+                self.take_in_named(global).await?;
+                self.take_in(rooms, global).await?;
+            }
         }
         stored_inputs::scanned(&mut *self.ctx.db.acquire().await?, now).await?;
         self.changes.scanned((), now);
@@ -150,10 +162,10 @@ impl Worker<'_> {
     }
 
     /// Takes in some rooms, each by itself. One that cannot be is tried again later, and stops no other.
-    async fn take_in(&mut self, page: &[String], global: &Global) -> Result<(), RoundError> {
+    async fn take_in(&mut self, rooms: &[String], global: &Global) -> Result<(), RoundError> {
         self.lease.check().await?;
-        self.ctx.health.beat(PART);
-        for room in page {
+        for room in rooms {
+            self.ctx.health.beat(PART);
             let now = self.ctx.clock.now();
             match self.take_in_one(room, global).await {
                 Ok(changed) => {

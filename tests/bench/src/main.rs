@@ -10,6 +10,7 @@ mod fold;
 mod idle;
 mod latency;
 mod load;
+mod performance;
 mod raw;
 mod service;
 mod stack;
@@ -61,6 +62,12 @@ enum Command {
         #[arg(long, default_value_t = 180)]
         seconds: u64,
     },
+    /// What taking in one more wait costs with little and with much history, and counting everything from nothing.
+    Performance {
+        /// Waits of the largest history.
+        #[arg(long, default_value_t = 1_000_000)]
+        waits: usize,
+    },
     /// A service as a process of its own.
     #[command(hide = true)]
     Service {
@@ -94,6 +101,7 @@ async fn command(arguments: &Arguments) -> ExitCode {
         Some(Command::Idle { rooms, seconds }) => {
             idle(*rooms, *seconds).await.map(|report| println!("{report:#}"))
         }
+        Some(Command::Performance { waits }) => performance::run(*waits).await,
         _ => run(arguments).await.map(|report| println!("{report:#}")),
     };
     match done {
@@ -123,7 +131,7 @@ async fn run(arguments: &Arguments) -> Result<serde_json::Value> {
         "raw": { "messages_per_s": raw.round() },
         "fold": { "messages_per_s": fold.round(), "ratio": (fold / raw * 1_000.0).round() / 1_000.0, "seconds_by_stage": stages },
         "latency": latency,
-        "memory": { "peak_mb": peak_memory_mb()? },
+        "memory": { "peak_mb": peak_memory_mb(std::process::id())? },
     });
     stack.stop().await;
     Ok(report)
@@ -150,9 +158,9 @@ async fn replicas(arguments: &Arguments) -> Result<serde_json::Value> {
     Ok(report.collect())
 }
 
-/// The most memory that this process, with the services inside it, ever held.
-fn peak_memory_mb() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+/// The most memory that a process ever held: of this one, with the services inside it.
+fn peak_memory_mb(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kilobytes / 1024)

@@ -27,6 +27,18 @@ pub struct TakenIn {
     pub scanned_at: Timestamp,
 }
 
+/// By what is seen, without reading all of it, that there is something new, or that a gap has ended. That somebody changed a
+/// row by hand is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// The last decision about going live.
+    pub golive: i64,
+    /// The last gap.
+    pub gap: i64,
+    /// The gaps that have not ended.
+    pub open: Vec<i64>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredChange {
     since: Timestamp,
@@ -71,6 +83,20 @@ pub async fn current(connection: &mut PgConnection) -> Result<Inputs, sqlx::Erro
         golive: crate::golive::decided(connection).await?,
         gaps: crate::ingest::gaps::after(connection, Timestamp::UNIX_EPOCH).await?,
     })
+}
+
+/// As it is now, by its marks.
+pub async fn marks(connection: &mut PgConnection) -> Result<Marks, sqlx::Error> {
+    sqlx::query_as!(
+        Marks,
+        r#"
+        select (select coalesce(max(change), 0) from golive) as "golive!",
+               (select coalesce(max(id), 0) from capture_gaps) as "gap!",
+               array(select id from capture_gaps where until is null order by id) as "open!"
+        "#,
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Notes what is taken in from now on.

@@ -1,0 +1,337 @@
+//! What it costs `performance` to take in one more wait with little and with much history, in all and of the room itself,
+//! and to count everything from nothing. The service is a process of its own, so that its memory is too.
+
+mod check;
+mod made;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use chrono::{DateTime, Utc};
+use events::room::RoomChanged;
+use events::{encode, subject};
+use huiyin::local::Local;
+use local_stack::{Settings, free_address};
+use runtime::Clock;
+use runtime::bus::{Bus, Outgoing};
+use runtime::clock::Pace;
+use serde_json::{Value, json};
+use store::sqlx::postgres::PgPoolOptions;
+use store::sqlx::{self, PgPool};
+use tempfile::TempDir;
+
+use crate::company::{self, Addresses};
+use crate::service::Service;
+
+/// Past waits of a room.
+const OF_A_ROOM: usize = 100;
+/// Rooms with a hundredth of all waits each, as far as a room can have so many.
+const LONG_ROOMS: usize = 5;
+/// The first of them; others have lower numbers.
+const LONG: usize = 10_000_000;
+/// The parts of the largest history at which is measured.
+const PARTS: [usize; 3] = [100, 10, 1];
+/// Fewer waits tell nothing.
+const FEWEST: usize = 20_000;
+/// Changes that are measured, one after the other, after some that are not. Of their times the median counts.
+const CHANGES: usize = 30;
+const WARM_UP: usize = 5;
+/// Rooms that they are spread over.
+const CHANGED: usize = 5;
+/// So many times as much may a change cost with the larger history.
+const LIMIT: f64 = 3.0;
+/// Counting may take so long, and so much for each wait.
+const PATIENCE: Duration = Duration::from_mins(3);
+const OF_A_WAIT: Duration = Duration::from_millis(1);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How exactly the time of a change is measured.
+const LOOK_CLOSELY: Duration = Duration::from_millis(1);
+
+/// Prints what it measured. An error, if a change costs more the more was counted before.
+pub async fn run(waits: usize) -> Result<()> {
+    ensure!(waits >= FEWEST, "--waits {waits}: expected {FEWEST} or more");
+    let mut stage = Stage::start().await?;
+    let mut changes = Vec::new();
+    let mut rebuild = Value::Null;
+    for part in PARTS {
+        stage.grow_to(waits / part, if part == 1 { waits / 100 } else { 0 }).await?;
+        eprintln!("· {} waits are counted", stage.waits);
+        rebuild = stage.rebuild().await?;
+        eprintln!("· {rebuild}");
+        changes.push(stage.changes(OF_A_ROOM, 0).await?);
+    }
+    changes.push(stage.changes(stage.of_a_long_room, LONG).await?);
+    check::counted(&stage.admin, stage.waits, stage.now).await?;
+    stage.stop().await?;
+    let ratios = [("all_waits", &changes[0], &changes[2]), ("waits_of_the_room", &changes[2], &changes[3])];
+    let ratios = ratios.map(|(what, few, many)| (what, few.to(many)));
+    let shown =
+        ratios.map(|(what, (ms, rows))| json!({ "with": what, "ms": round(ms), "rows_read": round(rows) }));
+    let changes: Vec<Value> = changes.iter().map(Cost::report).collect();
+    println!("{:#}", json!({ "change": changes, "ratios": shown, "limit": LIMIT, "rebuild": rebuild }));
+    match ratios.iter().find(|(_, (ms, rows))| !(*ms <= LIMIT && *rows <= LIMIT)) {
+        Some((what, (ms, rows))) => {
+            bail!(
+                "a change costs more with more {what}: {ms:.2} times the time and {rows:.2} times the rows; expected at most {LIMIT}"
+            )
+        }
+        None => Ok(()),
+    }
+}
+
+fn round(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
+/// What taking in one more closed wait costs.
+struct Cost {
+    /// Of all rooms, before.
+    waits: usize,
+    of_the_room: usize,
+    /// From the room's new version to the committed rows; half of them took no longer.
+    ms: f64,
+    /// Of waits, messages and what is counted of them.
+    rows: f64,
+}
+
+impl Cost {
+    fn report(&self) -> Value {
+        json!({
+            "waits": self.waits,
+            "waits_of_the_room": self.of_the_room,
+            "ms": round(self.ms),
+            "rows_read": round(self.rows),
+        })
+    }
+
+    /// How many times as much the other one is.
+    fn to(&self, other: &Self) -> (f64, f64) {
+        (other.ms / self.ms, other.rows / self.rows)
+    }
+}
+
+struct Stage {
+    local: Local,
+    bus: Bus,
+    /// As the superuser: one connection.
+    admin: PgPool,
+    performance: Service,
+    /// When it began.
+    now: DateTime<Utc>,
+    rooms: usize,
+    of_a_long_room: usize,
+    /// In all rooms.
+    waits: usize,
+    /// Changes made so far.
+    changed: usize,
+    _folder: TempDir,
+}
+
+impl Stage {
+    async fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("huiyin-bench-").tempdir()?;
+        let home = folder.path().join("home");
+        std::fs::create_dir(&home)?;
+        let local = Local::start(&Settings::in_home(home), &|line| eprintln!("· {line}")).await?;
+        let admin = PgPoolOptions::new().max_connections(1).connect_with(local.admin_options()).await?;
+        let bus = Bus::connect(&local.bus_superuser(), "bench").await?;
+        let config = configuration(&local)?;
+        let now = Clock::system().now();
+        let beginning = made::beginning(now);
+        local.apply_rules(&company::load(&config)?.rules, beginning, beginning).await?;
+        local.go_live(beginning).await?;
+        let pace = Pace { began: now, epoch: now, rate: 1, leaps: Vec::new() };
+        let service = |name: &'static str| -> Result<Service> {
+            let service = Service::new(name, name.to_owned(), folder.path(), &pace)?;
+            std::fs::write(service.config(), config.to_string())?;
+            Ok(service)
+        };
+        let performance = service("performance")?;
+        eprintln!("· Conversations are folded");
+        made::fold(&admin, &bus, &service("room-state")?, now).await?;
+        let (rooms, of_a_long_room, waits, changed) = (0, 0, 0, 0);
+        Ok(Self {
+            local,
+            bus,
+            admin,
+            performance,
+            now,
+            rooms,
+            of_a_long_room,
+            waits,
+            changed,
+            _folder: folder,
+        })
+    }
+
+    /// More rooms until there are so many waits in all, among them rooms with a long history of their own.
+    async fn grow_to(&mut self, waits: usize, of_a_long_room: usize) -> Result<()> {
+        eprintln!("· {waits} waits are made");
+        let most = usize::try_from(made::MOST_OF_A_ROOM)?;
+        self.of_a_long_room = of_a_long_room.min(most);
+        if self.of_a_long_room > 0 {
+            let long = LONG..LONG + LONG_ROOMS;
+            made::rooms(&self.admin, long, i64::try_from(self.of_a_long_room)?, self.now).await?;
+            self.waits += LONG_ROOMS * self.of_a_long_room;
+        }
+        let rooms = self.rooms + waits.saturating_sub(self.waits) / OF_A_ROOM;
+        made::rooms(&self.admin, self.rooms..rooms, i64::try_from(OF_A_ROOM)?, self.now).await?;
+        self.waits += (rooms - self.rooms) * OF_A_ROOM;
+        self.rooms = rooms;
+        self.settle().await
+    }
+
+    /// As the database does by itself in a while.
+    async fn settle(&self) -> Result<()> {
+        sqlx::query("vacuum (analyze)").execute(&self.admin).await?;
+        Ok(())
+    }
+
+    /// Everything is counted from nothing.
+    async fn rebuild(&self) -> Result<Value> {
+        sqlx::query(
+            "truncate performance_inputs, performance_rooms, performance_waits, performance_days, performance_replies,
+                      performance_messages",
+        )
+        .execute(&self.admin)
+        .await?;
+        let began = Instant::now();
+        self.performance.start()?;
+        self.until_scanned(began + PATIENCE + OF_A_WAIT * u32::try_from(self.waits)?).await?;
+        let taken = began.elapsed().as_secs_f64();
+        let service = self.performance.pid().context("the service")?;
+        let backends: Vec<i32> =
+            sqlx::query_scalar("select pid from pg_stat_activity where usename = 'performance'")
+                .fetch_all(&self.admin)
+                .await?;
+        let backends = backends.iter().filter_map(|pid| crate::peak_memory_mb(pid.cast_unsigned()).ok());
+        let report = json!({
+            "waits": self.waits,
+            "rooms": self.rooms + if self.of_a_long_room > 0 { LONG_ROOMS } else { 0 },
+            "seconds": round(taken),
+            "waits_per_s": (per(self.waits, taken)).round(),
+            "peak_mb": crate::peak_memory_mb(service)?,
+            "peak_mb_of_a_backend": backends.max(),
+        });
+        self.stop_service().await?;
+        check::counted(&self.admin, self.waits, self.now).await?;
+        self.settle().await?;
+        Ok(report)
+    }
+
+    /// Takes one more wait of some rooms in, again and again.
+    async fn changes(&mut self, of_the_room: usize, first: usize) -> Result<Cost> {
+        let began = Instant::now();
+        self.performance.start()?;
+        self.until_scanned(began + PATIENCE).await?;
+        let (waits, before) = (self.waits, self.rows().await?);
+        let mut times = Vec::new();
+        for change in 0..WARM_UP + CHANGES {
+            let taken = self.change(first + change % CHANGED).await?;
+            if change >= WARM_UP {
+                times.push(taken.as_secs_f64() * 1_000.0);
+            }
+        }
+        self.stop_service().await?;
+        let rows = self.rows().await? - before;
+        times.sort_by(f64::total_cmp);
+        let cost = Cost {
+            waits,
+            of_the_room,
+            ms: times[CHANGES / 2],
+            rows: per(rows, f64::from(u32::try_from(WARM_UP + CHANGES)?)),
+        };
+        eprintln!("· One more of {}", cost.report());
+        Ok(cost)
+    }
+
+    /// Until one more wait of a room is counted.
+    async fn change(&mut self, number: usize) -> Result<Duration> {
+        let version = made::one_more(&self.admin, number, self.changed).await?;
+        (self.changed, self.waits) = (self.changed + 1, self.waits + 1);
+        let began = Instant::now();
+        let room = made::room(number);
+        let changed = RoomChanged { room: room.parse()?, version };
+        let wake_up = Outgoing {
+            subject: subject::room_changed(&changed.room),
+            id: format!("{room}-{version}"),
+            payload: encode(&changed)?,
+        };
+        self.bus.publish(&wake_up).await?;
+        let seen = "select version from performance_rooms where room = $1";
+        while sqlx::query_scalar::<_, i64>(seen).bind(&room).fetch_one(&self.admin).await? != version {
+            ensure!(began.elapsed() < PATIENCE, "{room} was not counted within {} s", PATIENCE.as_secs());
+            tokio::time::sleep(LOOK_CLOSELY).await;
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Rows of waits, of messages and of what is counted of them that were read since everything started: not those of the
+    /// rooms, all of which are looked at once a minute.
+    async fn rows(&self) -> Result<usize> {
+        let rows: i64 = sqlx::query_scalar(
+            "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_user_tables
+             where relname in ('waits', 'timeline', 'performance_waits', 'performance_days', 'performance_replies',
+                               'performance_messages')",
+        )
+        .fetch_one(&self.admin)
+        .await?;
+        Ok(usize::try_from(rows)?)
+    }
+
+    /// All rooms were looked at since the service was started.
+    async fn until_scanned(&self, end: Instant) -> Result<()> {
+        let before = Clock::system().now();
+        let scanned = "select (select count(*) from performance_rooms) = (select count(*) from rooms)
+                              and exists (select from performance_inputs where scanned_at >= $1)";
+        while !sqlx::query_scalar::<_, bool>(scanned).bind(before).fetch_one(&self.admin).await? {
+            ensure!(Instant::now() < end, "the rooms were not counted in time");
+            self.performance.restart_ended()?;
+            ensure!(self.performance.ended_by_itself() == 0, "performance ended");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// What the database counts of a connection is complete when that has ended.
+    async fn stop_service(&self) -> Result<()> {
+        self.performance.stop().await?;
+        let end = Instant::now() + PATIENCE;
+        let connected = "select count(*) from pg_stat_activity where usename = 'performance'";
+        while sqlx::query_scalar::<_, i64>(connected).fetch_one(&self.admin).await? > 0 {
+            ensure!(Instant::now() < end, "connections of performance did not end");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        // Of this one too.
+        sqlx::query("select pg_stat_force_next_flush()").execute(&self.admin).await?;
+        sqlx::query("select").execute(&self.admin).await?;
+        Ok(())
+    }
+
+    async fn stop(self) -> Result<()> {
+        self.admin.close().await;
+        self.local.stop().await;
+        Ok(())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of rows and of waits")]
+fn per(count: usize, of: f64) -> f64 {
+    count as f64 / of
+}
+
+/// The sample company's, whose stages work at the hours in which everything is said.
+fn configuration(local: &Local) -> Result<Value> {
+    let addresses = Addresses {
+        ingest: free_address()?,
+        callback: free_address()?,
+        vika: "http://127.0.0.1:9".into(),
+        feishu: "http://127.0.0.1:9".into(),
+        sheets: json!({}),
+    };
+    let mut config = company::configuration(local, &addresses)?;
+    let hours =
+        json!({ "hours": ["09:00-18:00"], "public_holidays": false, "days_off": [], "working_days": [] });
+    config["rules"]["calendars"] = json!({ "pre_sales": hours, "after_sales": hours });
+    Ok(config)
+}
