@@ -3,4 +3,5 @@
 mod counting;
 mod crashes;
 mod rebuild;
+mod scan;
 mod support;

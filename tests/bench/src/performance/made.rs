@@ -34,10 +34,10 @@ pub fn beginning(now: DateTime<Utc>) -> DateTime<Utc> {
     now - TimeDelta::days(400)
 }
 
-/// 09:30 in the rules' zone (UTC+8) on Monday of this week: all past waits lie before.
+/// 09:30 in the rules' zone (UTC+8) on Monday of last week: all past waits lie before, and all others after.
 pub fn monday(now: DateTime<Utc>) -> DateTime<Utc> {
     let there = now + TimeDelta::hours(8);
-    let day = there.date_naive() - TimeDelta::days(i64::from(there.weekday().num_days_from_monday()));
+    let day = there.date_naive() - TimeDelta::days(i64::from(there.weekday().num_days_from_monday()) + 7);
     day.and_time(chrono::NaiveTime::MIN).and_utc() + TimeDelta::minutes(90)
 }
 

@@ -271,8 +271,9 @@ impl Stage {
     async fn rows(&self) -> Result<usize> {
         let rows: i64 = sqlx::query_scalar(
             "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_user_tables
-             where relname in ('waits', 'timeline', 'performance_waits', 'performance_days', 'performance_replies',
-                               'performance_messages')",
+             where schemaname = 'public'
+               and relname in ('waits', 'timeline', 'performance_waits', 'performance_days', 'performance_replies',
+                                   'performance_messages')",
         )
         .fetch_one(&self.admin)
         .await?;

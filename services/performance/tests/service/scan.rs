@@ -1,0 +1,68 @@
+//! Many rooms are behind.
+
+use anyhow::Result;
+use domain::id::RoomKey;
+use events::room::RoomChanged;
+use runtime::bus::Outgoing;
+use store::sqlx;
+use testkit::company::{CHEN, WANG, says};
+use testkit::until;
+
+use crate::support::World;
+
+/// Besides the one that is talked in.
+const ROOMS: i64 = 1_000;
+
+#[tokio::test]
+async fn a_room_that_is_named_does_not_wait_for_all_that_are_behind() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, performance) = (world.room_state().await?, world.performance().await?);
+    world
+        .publish(&[says("r1", CHEN, world.past(0), "在吗？"), says("r1", WANG, world.past(60), "在的")])
+        .await?;
+    world.settled(2, 0).await?;
+    room_state.stop().await?;
+    performance.stop().await?;
+    // As many more as there are numbers, none of which is counted.
+    sqlx::raw_sql(
+        "delete from performance_rooms;
+         create table pattern as table rooms;
+         create function copies() returns trigger language plpgsql as $$
+         begin
+             new.room := new.room || '#' || lpad(nextval('numbers')::text, 5, '0');
+             return new;
+         end $$;
+         create sequence numbers;
+         create trigger copies before insert on rooms for each row execute function copies();
+         insert into rooms select pattern.* from pattern, generate_series(1, 1000);
+         drop trigger copies on rooms",
+    )
+    .execute(&world.stack.admin)
+    .await?;
+    let performance = world.performance().await?;
+    // The last in order.
+    let room = RoomKey { source: "webhook".into(), id: format!("r1#{ROOMS:05}") };
+    let changed = RoomChanged { room, version: 1 };
+    let outgoing = Outgoing {
+        subject: events::subject::room_changed(&changed.room),
+        id: "named".to_owned(),
+        payload: events::encode(&changed)?,
+    };
+    world.stack.bus.publish(&outgoing).await?;
+    until("all are counted", || async {
+        let rooms: i64 = sqlx::query_scalar("select count(*) from performance_rooms")
+            .fetch_one(&world.stack.admin)
+            .await?;
+        Ok(rooms == ROOMS + 1)
+    })
+    .await?;
+    let later: i64 = sqlx::query_scalar(
+        "select count(*) from performance_rooms
+         where xmin::text::bigint > (select xmin::text::bigint from performance_rooms where room = $1)",
+    )
+    .bind(changed.room.to_string())
+    .fetch_one(&world.stack.admin)
+    .await?;
+    assert!(later > 100, "{later} rooms were counted after it");
+    performance.stop().await
+}
