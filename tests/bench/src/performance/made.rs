@@ -179,3 +179,21 @@ pub async fn one_more(db: &PgPool, number: usize, change: usize) -> Result<i64> 
     );
     Ok(sqlx::query_scalar(AssertSqlSafe(sql)).bind(self::room(number)).fetch_one(db).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_waits_end_before_whatever_is_said_now_and_begin_after_the_beginning() {
+        for (now, expected) in [
+            ("2026-11-29T15:59:59Z", "2026-11-16T01:30:00Z"),
+            ("2026-11-29T16:00:00Z", "2026-11-23T01:30:00Z"),
+            ("2026-11-23T00:00:00Z", "2026-11-16T01:30:00Z"),
+        ] {
+            let now: DateTime<Utc> = now.parse().unwrap();
+            assert_eq!(monday(now), expected.parse::<DateTime<Utc>>().unwrap(), "{now}");
+            assert!(monday(now) - TimeDelta::days(DAYS / 5 * 7) > beginning(now), "{now}");
+        }
+    }
+}

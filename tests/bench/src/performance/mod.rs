@@ -32,11 +32,11 @@ const LONG: usize = 10_000_000;
 /// The parts of the largest history at which is measured.
 const PARTS: [usize; 3] = [100, 10, 1];
 /// Fewer waits tell nothing.
-const FEWEST: usize = 20_000;
+const FEWEST: usize = 50_000;
 /// Changes that are measured, one after the other, after some that are not. Of their times the median counts.
 const CHANGES: usize = 30;
 const WARM_UP: usize = 5;
-/// Rooms that they are spread over.
+/// Rooms that they are spread over, others each time: what else there is of the day is read too.
 const CHANGED: usize = 5;
 /// So many times as much may a change cost with the larger history.
 const LIMIT: f64 = 3.0;
@@ -53,12 +53,12 @@ pub async fn run(waits: usize) -> Result<()> {
     let mut stage = Stage::start().await?;
     let mut changes = Vec::new();
     let mut rebuild = Value::Null;
-    for part in PARTS {
+    for (nth, part) in PARTS.into_iter().enumerate() {
         stage.grow_to(waits / part, if part == 1 { waits / 100 } else { 0 }).await?;
         eprintln!("· {} waits are counted", stage.waits);
         rebuild = stage.rebuild().await?;
         eprintln!("· {rebuild}");
-        changes.push(stage.changes(OF_A_ROOM, 0).await?);
+        changes.push(stage.changes(OF_A_ROOM, nth * CHANGED).await?);
     }
     changes.push(stage.changes(stage.of_a_long_room, LONG).await?);
     check::counted(&stage.admin, stage.waits, stage.now).await?;
