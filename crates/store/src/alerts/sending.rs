@@ -244,6 +244,14 @@ pub async fn mark_refused(
     Ok(())
 }
 
+/// The next attempt is made in a simpler form and under the same delivery key, since an earlier one may stand in the chat.
+pub async fn simplify(connection: &mut PgConnection, id: i64, form: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("update notifications set form = $2, payload = null where id = $1", id, form)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Gives a card that is not sent any more its final status.
 pub async fn finish(
     connection: &mut PgConnection,

@@ -86,6 +86,7 @@ pub struct Filter<'a> {
 
 /// What rows are put together by: those that differ only in what is `false` here are one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct Grouping {
     /// By day; else a row stands with the first day asked for.
     pub day: bool,
@@ -129,13 +130,75 @@ fn count(number: i64) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
 
+/// As the database puts it together.
+struct Stored {
+    day: NaiveDate,
+    room: String,
+    owner: String,
+    team: String,
+    stage: String,
+    rooms: Vec<String>,
+    replies: Vec<i64>,
+    cancelled: Vec<i64>,
+    confirmed: i64,
+    withdrawn: i64,
+    unobserved: i64,
+    held: i64,
+    soft: i64,
+    promises_kept: Vec<i64>,
+    promises_late: i64,
+    promises_ended: i64,
+    excluded: i64,
+    history: i64,
+    rehearsal: i64,
+    unverified: i64,
+    hours: Vec<i32>,
+}
+
+impl From<Stored> for Day {
+    fn from(row: Stored) -> Self {
+        Self {
+            day: row.day,
+            room: row.room,
+            owner: row.owner,
+            team: row.team,
+            stage: row.stage,
+            rooms: row.rooms,
+            tally: Tally {
+                replies: times(row.replies),
+                lasting: Vec::new(),
+                cancelled: times(row.cancelled),
+                confirmed: count(row.confirmed),
+                withdrawn: count(row.withdrawn),
+                unobserved: count(row.unobserved),
+                held: count(row.held),
+                soft: count(row.soft),
+                promised: Promised {
+                    kept: times(row.promises_kept),
+                    late: count(row.promises_late),
+                    open: 0,
+                    ended: count(row.promises_ended),
+                },
+                left_out: LeftOut {
+                    excluded: count(row.excluded),
+                    history: count(row.history),
+                    rehearsal: count(row.rehearsal),
+                    unverified: count(row.unverified),
+                },
+            },
+            hours: row.hours,
+        }
+    }
+}
+
 /// Reads days, put together in the database, in order of what they are put together by.
 pub async fn list(
     connection: &mut PgConnection,
     filter: Filter<'_>,
     by: Grouping,
 ) -> Result<Vec<Day>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Stored,
         r#"
         with picked as not materialized (
             select case when $6 then day else $1 end as of_day, case when $7 then room else '' end as of_room,
@@ -194,38 +257,7 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    let day = rows.into_iter().map(|row| Day {
-        day: row.day,
-        room: row.room,
-        owner: row.owner,
-        team: row.team,
-        stage: row.stage,
-        rooms: row.rooms,
-        tally: Tally {
-            replies: times(row.replies),
-            lasting: Vec::new(),
-            cancelled: times(row.cancelled),
-            confirmed: count(row.confirmed),
-            withdrawn: count(row.withdrawn),
-            unobserved: count(row.unobserved),
-            held: count(row.held),
-            soft: count(row.soft),
-            promised: Promised {
-                kept: times(row.promises_kept),
-                late: count(row.promises_late),
-                open: 0,
-                ended: count(row.promises_ended),
-            },
-            left_out: LeftOut {
-                excluded: count(row.excluded),
-                history: count(row.history),
-                rehearsal: count(row.rehearsal),
-                unverified: count(row.unverified),
-            },
-        },
-        hours: row.hours,
-    });
-    Ok(day.collect())
+    Ok(rows.into_iter().map(Day::from).collect())
 }
 
 /// A wait that is counted and open.

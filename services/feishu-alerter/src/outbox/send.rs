@@ -167,7 +167,12 @@ impl Deliverer {
         }
         let frozen = frozen(tx, channel, &card, &content, rendering).await?;
         let Some((delivery_key, payload)) = frozen else {
-            drop_obsolete(tx, &card, now).await?;
+            if card.unconfirmed {
+                sending::finish(tx, id, FinalStatus::Parked, None, now).await?;
+                log_end(&card, FinalStatus::Parked);
+            } else {
+                drop_obsolete(tx, &card, now).await?;
+            }
             return Ok(Head::Done);
         };
         let ends_at = now + IN_FLIGHT;
@@ -243,7 +248,11 @@ impl Deliverer {
                 sending::mark_retry(&mut tx, card.id, unconfirmed, code, until, now).await?;
             }
             // This attempt was refused, but an earlier one may stand in the chat: only the same delivery key is safe.
-            _ if unconfirmed => {
+            remedy if unconfirmed => {
+                let simplify = matches!(remedy, Remedy::Simplify);
+                if let Some(form) = simplify.then(|| attempt.simpler(destination.channel())).flatten() {
+                    sending::simplify(&mut tx, card.id, form.name()).await?;
+                }
                 let next = next_attempt(number, None, now);
                 sending::mark_retry(&mut tx, card.id, unconfirmed, code, next, now).await?;
             }
@@ -297,7 +306,7 @@ async fn hold(
     Ok(true)
 }
 
-/// What is sent: the bytes of the first attempt, or those made now and kept for every attempt. `None`: it is not
+/// What is sent: the bytes of the attempt before, or those made now and kept for those to come. `None`: it is not
 /// wanted any more.
 async fn frozen(
     connection: &mut PgConnection,

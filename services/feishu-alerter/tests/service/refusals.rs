@@ -103,6 +103,31 @@ async fn a_refusal_after_an_unconfirmed_attempt_says_nothing_about_that_one() ->
     Ok(())
 }
 
+/// The first attempt may stand in the chat, and its content is refused from then on.
+#[tokio::test]
+async fn what_is_refused_after_an_unconfirmed_attempt_goes_out_simpler_under_the_same_key() -> Result<()> {
+    for first in ["drop", "accept_then_drop"] {
+        let mut scene = Scene::start().await?;
+        let alerter = scene.alerter().await?;
+        scene.fault("send", TO_WANG, 1, json!({ "kind": first })).await?;
+        scene.fault("send", TO_WANG, 1, json!({ "kind": "code", "code": 230_028 })).await?;
+        scene.asks("r1", WANG).await?;
+        scene.advance(5);
+        scene
+            .until_count(
+                "select count(*) from notifications
+                 where state = 'sent' and attempts = 3 and generation = 0 and form = 'minimal'",
+                1,
+            )
+            .await?;
+        assert_eq!(scene.cards(TO_WANG).await?.len(), 1, "{first}");
+        scene.publish(&says("r1", WANG, scene.now(), "开好了")).await?;
+        scene.until_titled(TO_WANG, "已回复").await?;
+        scene.stop(alerter).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_card_that_cannot_be_made_holds_up_no_other_of_its_chat() -> Result<()> {
     let mut scene = Scene::start().await?;

@@ -17,8 +17,11 @@ use super::world::World;
 
 /// Problems of one kind that are shown.
 pub const SHOWN: usize = 4;
-/// A wait that was open for so long after a rung was passed has a notification of it: alerters are away for less.
+/// A wait that was open for so long after a rung was passed has a notification of it, and for as long again as both alerters
+/// were away at the longest.
 const GRACE: TimeDelta = TimeDelta::minutes(10);
+/// For longer they are not away, however they are killed and paused.
+const AWAY_AT_MOST: TimeDelta = TimeDelta::minutes(45);
 
 /// How it stands.
 #[derive(Debug, Default)]
@@ -66,6 +69,7 @@ struct Row {
     attempts: i32,
     /// What tells of its wait in its place.
     told_by: Option<i64>,
+    created_at: DateTime<Utc>,
     /// It shows how its wait stands, or cannot be changed.
     is_current: bool,
 }
@@ -84,6 +88,7 @@ impl Row {
             delivery_key: row.get("delivery_key"),
             attempts: row.get("attempts"),
             told_by: row.get("told_by"),
+            created_at: row.get("created_at"),
             is_current: row.get("is_current"),
         }
     }
@@ -100,7 +105,7 @@ impl Row {
 /// Everything that is wrong at this moment.
 pub async fn all(world: &World, plan: &Plan) -> Result<Report> {
     let rows = sqlx::query(
-        "select id, coalesce(digest, listed_on) as told_by, subject_kind, subject, step, address, follows, state, message_id, delivery_key, attempts, \
+        "select id, coalesce(digest, listed_on) as told_by, subject_kind, subject, step, address, follows, state, message_id, delivery_key, attempts, created_at, \
                 state <> 'sent' or not changeable or wanted is not distinct from shown as is_current \
          from notifications",
     )
@@ -247,7 +252,13 @@ fn decided(
         }
     }
     let now = world.clock.now();
+    let away = plan.away(rows);
     let mut problems = Vec::new();
+    if away > AWAY_AT_MOST {
+        problems.push(format!(
+            "nothing was decided for {away} while faults went on; expected at most {AWAY_AT_MOST}"
+        ));
+    }
     for (id, stored) in live {
         let wait = &stored.wait;
         let Some(room) = rooms.get(&stored.room.to_string()) else { continue };
@@ -255,7 +266,7 @@ fn decided(
         let deadlines = world.config.rules.deadlines(wait.kind, room.view());
         let view = WaitView::from(wait);
         let passed = steps(deadlines.ladder)
-            .filter(|step| plan.seen(deadlines.of(&view, step.rung)) + GRACE <= ended)
+            .filter(|step| plan.seen(deadlines.of(&view, step.rung)) + GRACE + away <= ended)
             .map(|step| step.rung.0)
             .max();
         if let Some(passed) = passed
@@ -268,6 +279,19 @@ fn decided(
 }
 
 impl Plan {
+    /// The longest time in which no rung was decided while faults went on, without what the clock leapt over.
+    fn away(&self, rows: &[Row]) -> TimeDelta {
+        let decided = rows.iter().filter(|row| row.rung().is_some()).map(|row| row.created_at);
+        let mut decided: Vec<DateTime<Utc>> = decided.filter(|at| *at < self.faults_end()).collect();
+        decided.sort_unstable();
+        let leapt = self.leapt();
+        let pauses = decided.windows(2).map(|pair| {
+            let within = leapt.iter().filter(|(from, to)| pair[0] <= *from && *to <= pair[1]);
+            pair[1] - pair[0] - within.map(|(from, to)| *to - *from).sum::<TimeDelta>()
+        });
+        pauses.max().unwrap_or_default()
+    }
+
     /// When somebody could see that a moment had passed: the clock leaps over some.
     fn seen(&self, moment: DateTime<Utc>) -> DateTime<Utc> {
         let mut seen = moment;

@@ -114,6 +114,11 @@ impl Plan {
             .collect()
     }
 
+    /// When everything is repaired.
+    pub fn faults_end(&self) -> DateTime<Utc> {
+        self.shown(LEAD + self.active)
+    }
+
     /// What the clock shows at a real time after its beginning.
     fn shown(&self, after: Duration) -> DateTime<Utc> {
         let real = TimeDelta::from_std(after).unwrap_or_default();
