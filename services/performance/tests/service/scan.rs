@@ -23,20 +23,13 @@ async fn a_room_that_is_named_does_not_wait_for_all_that_are_behind() -> Result<
     world.settled(2, 0).await?;
     room_state.stop().await?;
     performance.stop().await?;
-    // As many more as there are numbers, none of which is counted.
-    sqlx::raw_sql(
-        "delete from performance_rooms;
-         create table pattern as table rooms;
-         create function copies() returns trigger language plpgsql as $$
-         begin
-             new.room := new.room || '#' || lpad(nextval('numbers')::text, 5, '0');
-             return new;
-         end $$;
-         create sequence numbers;
-         create trigger copies before insert on rooms for each row execute function copies();
-         insert into rooms select pattern.* from pattern, generate_series(1, 1000);
-         drop trigger copies on rooms",
+    sqlx::query("delete from performance_rooms").execute(&world.stack.admin).await?;
+    sqlx::query(
+        "insert into rooms
+         select (jsonb_populate_record(rooms, jsonb_build_object('room', room || '#' || lpad(n::text, 5, '0')))).*
+         from rooms, generate_series(1, $1) n",
     )
+    .bind(ROOMS)
     .execute(&world.stack.admin)
     .await?;
     let performance = world.performance().await?;
