@@ -92,9 +92,8 @@ pub fn happenings(group: &Group<'_>, rules: &Rules, now: DateTime<Utc>) -> Vec<H
             }
         }
     }
-    let waiting = group
-        .waits
-        .map(|which| month.said(group.customer, now - WAITING[which], &filled(OPEN[which], &mut dice)));
+    let waiting =
+        group.waits.map(|which| said(group.customer, now - WAITING[which], &filled(OPEN[which], &mut dice)));
     all.extend(waiting);
     all
 }
@@ -141,27 +140,24 @@ impl Month<'_> {
         if dice.random_bool(0.04) {
             let text = FOR_NOBODY.choose(dice).copied().unwrap_or_default();
             let noticed = self.calendar().deadline(asked, dice.random_range(300..2400));
-            return vec![
-                self.said(customer, asked, &filled(text, dice)),
-                Happening::Cancelled { at: noticed },
-            ];
+            return vec![said(customer, asked, &filled(text, dice)), Happening::Cancelled { at: noticed }];
         }
         let mut lines = Vec::new();
         let mut at = asked;
         if dice.random_bool(0.15) {
             let greeting = GREETINGS.choose(dice).copied().unwrap_or_default();
-            lines.push(self.said(customer, at, greeting));
+            lines.push(said(customer, at, greeting));
             at += seconds(8..60, dice);
         }
         let more = if dice.random_bool(0.25) { 2 } else { 1 };
         for (question, answer) in sentences::pairs(stage).sample(dice, more).copied().collect::<Vec<_>>() {
             let number = Number::thrown(dice);
-            lines.push(self.said(customer, at, &number.put_into(question)));
+            lines.push(said(customer, at, &number.put_into(question)));
             at = self.answered(at, &number.put_into(answer), &mut lines, dice) + seconds(20..150, dice);
         }
         if dice.random_bool(0.5) {
             let thanks = THANKS.choose(dice).copied().unwrap_or_default();
-            lines.push(self.said(customer, at, thanks));
+            lines.push(said(customer, at, thanks));
         }
         lines
     }
@@ -178,10 +174,10 @@ impl Month<'_> {
         let mut at = self.calendar().deadline(asked, self.pause(asked, dice));
         if dice.random_bool(0.12) {
             let holding = HOLDING.choose(dice).copied().unwrap_or_default();
-            lines.push(self.said(by, at, holding));
+            lines.push(said(by, at, holding));
             at = self.calendar().deadline(at, dice.random_range(600..4800));
         }
-        lines.push(self.said(by, at, answer));
+        lines.push(said(by, at, answer));
         at
     }
 
@@ -198,10 +194,10 @@ impl Month<'_> {
         let seconds = seconds.clamp(15.0, 4.0 * 3600.0) as u64;
         seconds
     }
+}
 
-    fn said(&self, by: &str, at: DateTime<Utc>, text: &str) -> Happening {
-        Happening::Said { at, by: by.to_owned(), text: text.to_owned() }
-    }
+fn said(by: &str, at: DateTime<Utc>, text: &str) -> Happening {
+    Happening::Said { at, by: by.to_owned(), text: text.to_owned() }
 }
 
 fn seconds(range: std::ops::Range<i64>, dice: &mut StdRng) -> TimeDelta {
