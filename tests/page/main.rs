@@ -75,7 +75,6 @@ async fn everything(play: &mut Play) -> Result<()> {
 async fn who_waits_at_the_start_is_answered(play: &mut Play) -> Result<()> {
     for (room, owner) in [(FLORIST, "陈拟夏"), (CAFE, "沈演冬")] {
         play.row(room, "等待状态", "等待中").await?;
-        play.browser.picture("0-at-the-start").await?;
         play.say(room, owner, "我们这边已经安排好了，下午给您送到").await?;
         play.row(room, "等待状态", "已回复").await?;
     }

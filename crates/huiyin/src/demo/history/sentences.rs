@@ -10,9 +10,9 @@ pub const HOLDING: [&str; 4] = ["稍等，我查一下", "请稍等，我问一�
 pub const THANKS: [&str; 6] = ["好的，谢谢", "收到，谢谢", "好的", "明白了，谢谢", "👌", "收到"];
 /// Whoever says this waits for nothing, though it looks as if they did.
 pub const FOR_NOBODY: [&str; 3] =
-    ["@同事 下午的会改到{n}号，资料你带一下", "刚才那条发错群了", "这是我们内部的记录，先放这里"];
+    ["@同事 下午的会改到 {n} 号，资料你带一下", "刚才那条发错群了", "这是我们内部的记录，先放这里"];
 /// What those ask who wait when the demo begins.
-pub const OPEN: [&str; 2] = ["样品收到了，颜色和图上不一样，怎么换？", "上次说的{n}台，今天能定下来吗？"];
+pub const OPEN: [&str; 2] = ["样品收到了，颜色和图上不一样，怎么换？", "上次说的 {n} 台，今天能定下来吗？"];
 
 const PRE_SALES: [Pair; 14] = [
     ("想问一下新款的报价", "{n} 台起订，报价单发您了"),
