@@ -1,5 +1,7 @@
 //! What is known of each day's waits, by room, owner, team and stage.
 
+use std::collections::BTreeMap;
+
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::figures::{LeftOut, Promised, Tally};
@@ -130,119 +132,58 @@ fn count(number: i64) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
 
-/// As the database puts it together.
-struct Stored {
-    day: NaiveDate,
-    room: String,
-    owner: String,
-    team: String,
-    stage: String,
-    rooms: Vec<String>,
-    replies: Vec<i64>,
-    cancelled: Vec<i64>,
-    confirmed: i64,
-    withdrawn: i64,
-    unobserved: i64,
-    held: i64,
-    soft: i64,
-    promises_kept: Vec<i64>,
-    promises_late: i64,
-    promises_ended: i64,
-    excluded: i64,
-    history: i64,
-    rehearsal: i64,
-    unverified: i64,
-    hours: Vec<i32>,
-}
-
-impl From<Stored> for Day {
-    fn from(row: Stored) -> Self {
-        Self {
-            day: row.day,
-            room: row.room,
-            owner: row.owner,
-            team: row.team,
-            stage: row.stage,
-            rooms: row.rooms,
-            tally: Tally {
-                replies: times(row.replies),
-                lasting: Vec::new(),
-                cancelled: times(row.cancelled),
-                confirmed: count(row.confirmed),
-                withdrawn: count(row.withdrawn),
-                unobserved: count(row.unobserved),
-                held: count(row.held),
-                soft: count(row.soft),
-                promised: Promised {
-                    kept: times(row.promises_kept),
-                    late: count(row.promises_late),
-                    open: 0,
-                    ended: count(row.promises_ended),
-                },
-                left_out: LeftOut {
-                    excluded: count(row.excluded),
-                    history: count(row.history),
-                    rehearsal: count(row.rehearsal),
-                    unverified: count(row.unverified),
-                },
-            },
-            hours: row.hours,
-        }
-    }
-}
-
 /// Reads days, put together in the database, in order of what they are put together by.
 pub async fn list(
     connection: &mut PgConnection,
     filter: Filter<'_>,
     by: Grouping,
 ) -> Result<Vec<Day>, sqlx::Error> {
-    let rows = sqlx::query_as!(
-        Stored,
+    let mut days = counts(connection, filter, by).await?;
+    for (key, kind, times) in durations(connection, filter, by).await? {
+        let Some(day) = days.get_mut(&key) else { continue };
+        match kind {
+            REPLIES => day.tally.replies = times,
+            CANCELLED => day.tally.cancelled = times,
+            _ => day.tally.promised.kept = times,
+        }
+    }
+    Ok(days.into_values().collect())
+}
+
+/// Day, room, owner, team and stage, as far as rows are put together by them.
+type Key = (NaiveDate, String, String, String, String);
+
+/// What a duration is of; else it is of a promise that was kept.
+const REPLIES: i32 = 0;
+const CANCELLED: i32 = 1;
+
+/// Days without durations.
+async fn counts(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    by: Grouping,
+) -> Result<BTreeMap<Key, Day>, sqlx::Error> {
+    let rows = sqlx::query!(
         r#"
-        with picked as not materialized (
-            select case when $6 then day else $1 end as of_day, case when $7 then room else '' end as of_room,
-                   case when $8 then owner else '' end as of_owner, case when $9 then team else '' end as of_team,
-                   case when $10 then stage else '' end as of_stage, *
-            from performance_days
-            where day between $1 and $2 and ($3::text is null or owner = $3) and ($4::text is null or room = $4)
-              and ($5::text is null or stage = $5)
-        ), counts as (
-            select of_day, of_room, of_owner, of_team, of_stage,
-                   array_agg(distinct room) filter (where cardinality(replies) + cardinality(cancelled) + confirmed
-                                                          + withdrawn + unobserved > 0) as rooms,
-                   sum(confirmed) as confirmed, sum(withdrawn) as withdrawn, sum(unobserved) as unobserved,
-                   sum(held) as held, sum(soft) as soft, sum(promises_late) as promises_late,
-                   sum(promises_ended) as promises_ended, sum(excluded) as excluded, sum(history) as history,
-                   sum(rehearsal) as rehearsal, sum(unverified) as unverified,
-                   array[sum(hours[1])::int, sum(hours[2])::int, sum(hours[3])::int, sum(hours[4])::int, sum(hours[5])::int,
+        select case when $6 then day else $1 end as "day!", case when $7 then room else '' end as "room!",
+               case when $8 then owner else '' end as "owner!", case when $9 then team else '' end as "team!",
+               case when $10 then stage else '' end as "stage!",
+               array_agg(distinct room) filter (where cardinality(replies) + cardinality(cancelled) + confirmed + withdrawn
+                                                      + unobserved > 0) as rooms,
+               sum(confirmed) as "confirmed!", sum(withdrawn) as "withdrawn!", sum(unobserved) as "unobserved!",
+               sum(held) as "held!", sum(soft) as "soft!", sum(promises_late) as "promises_late!",
+               sum(promises_ended) as "promises_ended!", sum(excluded) as "excluded!", sum(history) as "history!",
+               sum(rehearsal) as "rehearsal!", sum(unverified) as "unverified!",
+               array[sum(hours[1])::int, sum(hours[2])::int, sum(hours[3])::int, sum(hours[4])::int, sum(hours[5])::int,
                          sum(hours[6])::int, sum(hours[7])::int, sum(hours[8])::int, sum(hours[9])::int, sum(hours[10])::int,
                          sum(hours[11])::int, sum(hours[12])::int, sum(hours[13])::int, sum(hours[14])::int,
                          sum(hours[15])::int, sum(hours[16])::int, sum(hours[17])::int, sum(hours[18])::int,
                          sum(hours[19])::int, sum(hours[20])::int, sum(hours[21])::int, sum(hours[22])::int,
-                         sum(hours[23])::int, sum(hours[24])::int] as hours
-            from picked group by of_day, of_room, of_owner, of_team, of_stage
-        ), replied as (
-            select of_day, of_room, of_owner, of_team, of_stage, array_agg(time) as times
-            from picked, unnest(replies) as time group by of_day, of_room, of_owner, of_team, of_stage
-        ), gave_up as (
-            select of_day, of_room, of_owner, of_team, of_stage, array_agg(time) as times
-            from picked, unnest(cancelled) as time group by of_day, of_room, of_owner, of_team, of_stage
-        ), kept as (
-            select of_day, of_room, of_owner, of_team, of_stage, array_agg(time) as times
-            from picked, unnest(promises_kept) as time group by of_day, of_room, of_owner, of_team, of_stage
-        )
-        select of_day as "day!", of_room as "room!", of_owner as "owner!", of_team as "team!", of_stage as "stage!",
-               coalesce(rooms, '{}') as "rooms!", coalesce(replied.times, '{}') as "replies!",
-               coalesce(gave_up.times, '{}') as "cancelled!", confirmed as "confirmed!", withdrawn as "withdrawn!",
-               unobserved as "unobserved!", held as "held!", soft as "soft!", coalesce(kept.times, '{}') as "promises_kept!",
-               promises_late as "promises_late!", promises_ended as "promises_ended!", excluded as "excluded!",
-               history as "history!", rehearsal as "rehearsal!", unverified as "unverified!", hours as "hours!"
-        from counts
-        left join replied using (of_day, of_room, of_owner, of_team, of_stage)
-        left join gave_up using (of_day, of_room, of_owner, of_team, of_stage)
-        left join kept using (of_day, of_room, of_owner, of_team, of_stage)
-        order by of_day, of_room, of_owner, of_team, of_stage
+                         sum(hours[23])::int, sum(hours[24])::int] as "hours!"
+        from performance_days
+        where day between $1 and $2 and ($3::text is null or owner = $3) and ($4::text is null or room = $4)
+          and ($5::text is null or stage = $5)
+        group by 1, 2, 3, 4, 5
         "#,
         filter.from,
         filter.to,
@@ -257,7 +198,74 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(Day::from).collect())
+    let day = rows.into_iter().map(|row| {
+        let key = (row.day, row.room, row.owner, row.team, row.stage);
+        let tally = Tally {
+            confirmed: count(row.confirmed),
+            withdrawn: count(row.withdrawn),
+            unobserved: count(row.unobserved),
+            held: count(row.held),
+            soft: count(row.soft),
+            promised: Promised {
+                late: count(row.promises_late),
+                ended: count(row.promises_ended),
+                ..Promised::default()
+            },
+            left_out: LeftOut {
+                excluded: count(row.excluded),
+                history: count(row.history),
+                rehearsal: count(row.rehearsal),
+                unverified: count(row.unverified),
+            },
+            ..Tally::default()
+        };
+        (key.clone(), Day::of(key, row.rooms.unwrap_or_default(), tally, row.hours))
+    });
+    Ok(day.collect())
+}
+
+impl Day {
+    fn of((day, room, owner, team, stage): Key, rooms: Vec<String>, tally: Tally, hours: Vec<i32>) -> Self {
+        Self { day, room, owner, team, stage, rooms, tally, hours }
+    }
+}
+
+async fn durations(
+    connection: &mut PgConnection,
+    filter: Filter<'_>,
+    by: Grouping,
+) -> Result<Vec<(Key, i32, Vec<TimeDelta>)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select case when $6 then day else $1 end as "day!", case when $7 then room else '' end as "room!",
+               case when $8 then owner else '' end as "owner!", case when $9 then team else '' end as "team!",
+               case when $10 then stage else '' end as "stage!", kind as "kind!", array_agg(time) as "times!: Vec<i64>"
+        from performance_days, lateral (
+            select 0 as kind, unnest(replies) as time
+            union all select 1, unnest(cancelled)
+            union all select 2, unnest(promises_kept)
+        ) durations
+        where day between $1 and $2 and ($3::text is null or owner = $3) and ($4::text is null or room = $4)
+          and ($5::text is null or stage = $5)
+        group by 1, 2, 3, 4, 5, 6
+        "#,
+        filter.from,
+        filter.to,
+        filter.owner,
+        filter.room,
+        filter.stage,
+        by.day,
+        by.room,
+        by.owner,
+        by.team,
+        by.stage,
+    )
+    .fetch_all(connection)
+    .await?;
+    let of_key = rows
+        .into_iter()
+        .map(|row| ((row.day, row.room, row.owner, row.team, row.stage), row.kind, times(row.times)));
+    Ok(of_key.collect())
 }
 
 /// A wait that is counted and open.
