@@ -59,7 +59,13 @@ pub struct Beat {
     pub verification: Option<Verification>,
     /// What keeps it from reading or writing Vika; empty while all is well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub vika: Vec<VikaProblem>,
+    pub vika: Vec<OutsideProblem>,
+    /// What keeps it from writing Huoban.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub huoban: Vec<OutsideProblem>,
+    /// Rooms whose figures it cannot count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncounted: Option<Uncounted>,
 }
 
 impl Beat {
@@ -86,6 +92,8 @@ impl Beat {
             login: None,
             verification: None,
             vika: Vec::new(),
+            huoban: Vec::new(),
+            uncounted: None,
         }
     }
 }
@@ -109,45 +117,58 @@ pub enum VerificationKind {
     Slide,
 }
 
-/// A problem of a service with Vika.
+/// Rooms whose figures cannot be counted, and are old.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VikaProblem {
+pub struct Uncounted {
+    /// How many.
+    pub rooms: usize,
+    /// The first of them (群ID).
+    pub first: Vec<String>,
+    /// Since when the one that has waited longest could not be.
+    pub since: DateTime<Utc>,
+}
+
+/// A problem of a service with the tables that it keeps up in Vika or Huoban.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideProblem {
     /// What kind of problem it is.
-    pub what: VikaFailure,
-    /// The sheet's title; `None`: all sheets.
+    pub what: OutsideFailure,
+    /// The table's title; `None`: all tables.
     #[serde(default)]
     pub sheet: Option<String>,
     /// Names of the columns that it is about; empty unless it is about columns.
     #[serde(default)]
     pub columns: Vec<String>,
-    /// The rooms (群ID) whose rows it is about; of many the first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rooms: Vec<String>,
+    /// The rows that it is about, by room (群ID) in Vika, by 业务键 in Huoban; of many the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "rooms")]
+    pub rows: Vec<String>,
     /// Since when, as far as the service knows.
     pub since: DateTime<Utc>,
 }
 
-impl VikaProblem {
-    /// A problem without columns and rooms.
-    pub fn new(what: VikaFailure, sheet: Option<&str>, since: DateTime<Utc>) -> Self {
-        Self { what, sheet: sheet.map(str::to_owned), columns: Vec::new(), rooms: Vec::new(), since }
+impl OutsideProblem {
+    /// A problem without columns and rows.
+    pub fn new(what: OutsideFailure, sheet: Option<&str>, since: DateTime<Utc>) -> Self {
+        Self { what, sheet: sheet.map(str::to_owned), columns: Vec::new(), rows: Vec::new(), since }
     }
 }
 
-/// The kinds of problems that a service can have with Vika.
+/// The kinds of problems that a service can have with such tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum VikaFailure {
-    /// The space's calls of the month are used up.
+pub enum OutsideFailure {
+    /// The calls that were bought are used up.
     Quota,
-    /// The token is not accepted, or its user may not do this.
+    /// The token or key is not accepted, or its user may not do this, or there is no such table.
     Access,
-    /// The sheet takes no more rows.
+    /// The table takes no more rows.
     SheetFull,
     /// Columns are missing, renamed or of another type.
     Columns,
-    /// The sheet refuses single rows; the others are written.
+    /// The table refuses single rows; the others are written.
     Rows,
+    /// Rows that nobody counts any more were left, since there were too many to be believed.
+    Strays,
     /// Nothing could be done for minutes, for whatever reason.
     Stalled,
     /// A kind that only a newer release knows.

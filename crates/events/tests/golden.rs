@@ -33,6 +33,7 @@ golden!(beat, Beat, "beat.v1.json");
 golden!(beat_verification, Beat, "beat_verification.v1.json");
 golden!(beat_standby, Beat, "beat_standby.v1.json");
 golden!(beat_vika, Beat, "beat_vika.v1.json");
+golden!(beat_performance, Beat, "beat_performance.v1.json");
 golden!(room_changed, RoomChanged, "room_changed.v1.json");
 
 #[test]

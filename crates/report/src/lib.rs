@@ -21,7 +21,7 @@ use store::sqlx::{self, PgConnection};
 pub use files::{FileError, csv, xlsx};
 pub use overview::{Overview, SPREAD, overview};
 pub use period::Period;
-pub use table::{Cell, Table, ending, kind, sheet, table, target_in_words, team};
+pub use table::{Cell, Table, ending, kind, met_in_words, sheet, stage, table, target_in_words, team};
 pub use waits::waits;
 
 /// Within how many minutes answers are counted: 5, 10, 20, 30.

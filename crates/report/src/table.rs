@@ -143,14 +143,28 @@ pub fn team(name: &str) -> &'static str {
     }
 }
 
+/// A stage as people call it.
+pub fn stage(name: &str) -> &str {
+    match name {
+        "pre-sales" => "售前",
+        "after-sales" => "售后",
+        other => other,
+    }
+}
+
 fn reached(target: Option<&Target>, line: &Line) -> Row {
-    let verdict = target.map(|target| match target.reached(&line.tally).met {
+    let verdict = target.map(|target| met_in_words(target.reached(&line.tally).met));
+    let words = target.map(target_in_words);
+    vec![("目标", text(&words.unwrap_or_default())), ("是否达标", text(verdict.unwrap_or_default()))]
+}
+
+/// Whether a target is met, as people say it.
+pub const fn met_in_words(met: Option<bool>) -> &'static str {
+    match met {
         None => "样本少，不评",
         Some(true) => "达标",
         Some(false) => "未达标",
-    });
-    let words = target.map(target_in_words);
-    vec![("目标", text(&words.unwrap_or_default())), ("是否达标", text(verdict.unwrap_or_default()))]
+    }
 }
 
 /// `10 分钟内回复 ≥ 80%，中位 ≤ 5 分钟`

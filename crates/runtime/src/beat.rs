@@ -106,6 +106,8 @@ impl Beats {
             login: self.health.login(),
             verification: self.health.verification(),
             vika: self.health.vika(),
+            huoban: self.health.huoban(),
+            uncounted: self.health.uncounted(),
         }
     }
 }

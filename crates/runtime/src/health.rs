@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use events::beat::{Lag, Login, Verification, VikaProblem};
+use events::beat::{Lag, Login, OutsideProblem, Uncounted, Verification};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -46,7 +46,9 @@ struct Reports {
     standby: bool,
     login: Option<Login>,
     verification: Option<Verification>,
-    vika: Vec<VikaProblem>,
+    vika: Vec<OutsideProblem>,
+    huoban: Vec<OutsideProblem>,
+    uncounted: Option<Uncounted>,
 }
 
 #[derive(Debug)]
@@ -154,23 +156,55 @@ impl Health {
 
     /// What keeps the service from Vika at this moment. What was reported before keeps its beginning; what is new is told at
     /// once.
-    pub fn report_vika(&self, mut problems: Vec<VikaProblem>) {
+    pub fn report_vika(&self, problems: Vec<OutsideProblem>) {
+        self.report_outside(|reports| &mut reports.vika, problems);
+    }
+
+    /// The same of Huoban.
+    pub fn report_huoban(&self, problems: Vec<OutsideProblem>) {
+        self.report_outside(|reports| &mut reports.huoban, problems);
+    }
+
+    fn report_outside(
+        &self,
+        known: impl FnOnce(&mut Reports) -> &mut Vec<OutsideProblem>,
+        mut problems: Vec<OutsideProblem>,
+    ) {
         let mut reports = self.reports();
-        let same = |a: &VikaProblem, b: &VikaProblem| a.what == b.what && a.sheet == b.sheet;
+        let known = known(&mut reports);
+        let same = |a: &OutsideProblem, b: &OutsideProblem| a.what == b.what && a.sheet == b.sheet;
         for problem in &mut problems {
-            if let Some(known) = reports.vika.iter().find(|known| same(known, problem)) {
+            if let Some(known) = known.iter().find(|known| same(known, problem)) {
                 problem.since = known.since;
             }
         }
-        if reports.vika != problems {
-            reports.vika = problems;
+        if *known != problems {
+            *known = problems;
             drop(reports);
             self.urgent.notify_one();
         }
     }
 
-    pub(crate) fn vika(&self) -> Vec<VikaProblem> {
+    pub(crate) fn vika(&self) -> Vec<OutsideProblem> {
         self.reports().vika.clone()
+    }
+
+    pub(crate) fn huoban(&self) -> Vec<OutsideProblem> {
+        self.reports().huoban.clone()
+    }
+
+    /// The rooms that cannot be counted at this moment; `None`: all can. A change is told at once.
+    pub fn report_uncounted(&self, uncounted: Option<Uncounted>) {
+        let mut reports = self.reports();
+        if reports.uncounted != uncounted {
+            reports.uncounted = uncounted;
+            drop(reports);
+            self.urgent.notify_one();
+        }
+    }
+
+    pub(crate) fn uncounted(&self) -> Option<Uncounted> {
+        self.reports().uncounted.clone()
     }
 
     /// Resolves when there is something to be told at once.

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Weekday};
-use domain::figures::{Figures, Promises, Quantile};
-use domain::rules::{Stage, Who};
+use domain::figures::{Figures, Promises, Quantile, Within};
+use domain::rules::{Reached, Stage, Target, Who};
 use report::Load;
 
 /// What the card says that asks for an owner, before the room.
@@ -411,9 +411,12 @@ pub fn how_fast(figures: &Figures) -> Option<String> {
 
 /// "中位 4 分钟"; who still waits may raise it.
 fn median(figures: &Figures) -> Option<String> {
-    let Quantile { time, at_least } = figures.median?;
+    figures.median.map(median_in_words)
+}
+
+fn median_in_words(Quantile { time, at_least }: Quantile) -> String {
     let time = domain::wording::duration(time);
-    Some(if at_least { format!("中位至少 {time}") } else { format!("中位 {time}") })
+    if at_least { format!("中位至少 {time}") } else { format!("中位 {time}") }
 }
 
 /// So many of a hundred of the answers came within ten minutes, rounded down.
@@ -455,12 +458,32 @@ pub fn still_waiting(room: &str, time: TimeDelta) -> String {
     format!("⏳ 还在等：{room}，已等 {}", domain::wording::duration(time))
 }
 
-/// Until when figures count, and how to read them.
-pub fn figures_note(at: &str, old_since: Option<&str>) -> String {
+/// "🎯 售前：达标（目标 10 分钟内回复 ≥ 80%；实际 86%）"
+pub fn target_reached(target: &Target, reached: &Reached) -> String {
+    let team = report::team(target.team.name());
+    let share = |within: Within| (within.of > 0).then(|| format!("{}%", within.within * 100 / within.of));
+    let share = reached.share.and_then(share);
+    let median = reached.median.map(median_in_words);
+    let found: Vec<String> = share.into_iter().chain(median).collect();
+    let found = if found.is_empty() { String::new() } else { format!("；实际 {}", found.join("，")) };
+    let (verdict, words) = (report::met_in_words(reached.met), report::target_in_words(target));
+    format!("🎯 {team}：{verdict}（目标 {words}{found}）")
+}
+
+/// The link to the board's page of the same figures.
+pub const OPEN_BOARD: &str = "打开看板";
+
+/// Until when figures count, how to read them, and where there is more.
+pub fn figures_note(at: &str, old_since: Option<&str>, board: bool) -> String {
     let old =
         old_since.map(|since| format!("统计服务自 {since} 起没有更新，以下数字不全。")).unwrap_or_default();
     format!(
-        "{old}截至 {at}，按工作时间计；按提问时的负责人算，和谁回复的无关。明细请管理员运行 huiyin report。"
+        "{old}截至 {at}，按工作时间计；按提问时的负责人算，和谁回复的无关。{}",
+        if board {
+            "明细见看板，第一次打开要登录。"
+        } else {
+            "明细请管理员运行 huiyin report。"
+        }
     )
 }
 

@@ -1,10 +1,12 @@
 //! The loop: waits for the lease; woken or by the clock it takes in what changed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use domain::Timestamp;
+use events::beat::Uncounted;
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::lease::{Lease, LeaseLost};
 use runtime::telemetry::chain;
@@ -27,6 +29,10 @@ const EVERY: Duration = Duration::from_secs(1);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// A room that could not be taken in is tried again after this.
 const ROOM_PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// A room is told to operators when it could not be taken in for this long: a second and a third time.
+const ROOM_PATIENCE: TimeDelta = TimeDelta::seconds(90);
+/// Rooms named to them.
+const NAMED: usize = 5;
 /// Rooms found in one go.
 const PAGE: i64 = 500;
 /// So many of them are taken in before those that wake-ups named meanwhile.
@@ -67,7 +73,7 @@ async fn lead(ctx: &Context, lease: Lease) {
         rules: RulesCache::default(),
         followed: Followed::default(),
         changes: changes.clone(),
-        failing: BTreeSet::new(),
+        failing: BTreeMap::new(),
     };
     let work = async {
         worker.work(&wake).await;
@@ -76,6 +82,8 @@ async fn lead(ctx: &Context, lease: Lease) {
     let noting = note_room_changes(&ctx.bus, consumer, &changes, wake.clone(), &leading, &ctx.health);
     tokio::join!(work, noting);
     ctx.health.done(consumer.name());
+    // Whoever counts next says so of its own.
+    ctx.health.report_uncounted(None);
 }
 
 struct Worker<'c> {
@@ -84,18 +92,18 @@ struct Worker<'c> {
     rules: RulesCache,
     followed: Followed,
     changes: Arc<Changes<()>>,
-    /// Rooms that could not be taken in when they were looked at last.
-    failing: BTreeSet<String>,
+    /// Rooms that could not be taken in when they were looked at last, with the first time of these.
+    failing: BTreeMap<String, Timestamp>,
 }
 
 impl Worker<'_> {
     async fn work(&mut self, wake: &Notify) {
         let shutdown = self.ctx.shutdown.clone();
+        self.ctx.health.beat(PART);
         while !shutdown.requested() {
-            self.ctx.health.beat(PART);
             let Some(done) = shutdown.cut(self.round()).await else { return };
             match done {
-                Ok(()) => {}
+                Ok(()) => self.ctx.health.beat(PART),
                 Err(RoundError::Lease(error)) => {
                     return tracing::warn!(error = chain(&error), "not counting any more");
                 }
@@ -176,7 +184,7 @@ impl Worker<'_> {
                 }
                 Err(error) => {
                     tracing::warn!(room, error = chain(&error), "a room could not be counted");
-                    self.failing.insert(room.clone());
+                    self.failing.entry(room.clone()).or_insert(now);
                     self.changes.defer(room.clone(), now + ROOM_PAUSE);
                     // If it is not the room, but the database, that says so too.
                     self.lease.check().await?;
@@ -185,6 +193,7 @@ impl Worker<'_> {
         }
         #[expect(clippy::cast_precision_loss, reason = "numbers of rooms are far below 2^52")]
         metrics::gauge!("performance_rooms_failing").set(self.failing.len() as f64);
+        self.ctx.health.report_uncounted(uncounted(&self.failing, self.ctx.clock.now()));
         Ok(())
     }
 
@@ -196,4 +205,14 @@ impl Worker<'_> {
         tx.commit().await?;
         Ok(changed)
     }
+}
+
+/// What operators are told of rooms that cannot be taken in.
+fn uncounted(failing: &BTreeMap<String, Timestamp>, now: Timestamp) -> Option<Uncounted> {
+    let told = || failing.iter().filter(|(_, since)| now - **since >= ROOM_PATIENCE);
+    Some(Uncounted {
+        rooms: told().count(),
+        first: told().map(|(room, _)| room.clone()).take(NAMED).collect(),
+        since: told().map(|(_, since)| *since).min()?,
+    })
 }

@@ -6,7 +6,7 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use events::beat::{VikaFailure, VikaProblem};
+use events::beat::{OutsideFailure, OutsideProblem};
 use events::command::{Command, CommandKind};
 use events::{encode, subject};
 use runtime::Context;
@@ -68,11 +68,11 @@ impl Poller {
     /// Reports to operators what keeps us from reading Vika.
     fn report(&mut self, now: Timestamp) {
         let refusal = self.session.refusal().map(|refusal| match refusal {
-            Refusal::Quota => VikaFailure::Quota,
-            Refusal::Access => VikaFailure::Access,
+            Refusal::Quota => OutsideFailure::Quota,
+            Refusal::Access => OutsideFailure::Access,
         });
         let problems = match refusal {
-            Some(what) => vec![VikaProblem::new(what, None, now)],
+            Some(what) => vec![OutsideProblem::new(what, None, now)],
             None => self.today.problem(now).into_iter().chain(self.all_rooms.problem(now)).collect(),
         };
         self.ctx.health.report_vika(problems);

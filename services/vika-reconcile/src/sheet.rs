@@ -1,7 +1,7 @@
 //! The two sheets with manager columns, and the state of polling each.
 
 use domain::Timestamp;
-use events::beat::{VikaFailure, VikaProblem};
+use events::beat::{OutsideFailure, OutsideProblem};
 use store::vika_reconcile::{KnownRow, ManagerCells};
 use vika::tables::{AllRooms, Table, Today, Writer};
 use vika::{Record, SheetId, SheetProblem, SheetState, UsableColumns};
@@ -108,16 +108,16 @@ impl<T: ManagedSheet> Sheet<T> {
     }
 
     /// What operators have to repair.
-    pub fn problem(&self, now: Timestamp) -> Option<VikaProblem> {
+    pub fn problem(&self, now: Timestamp) -> Option<OutsideProblem> {
         let title = Some(T::TITLE);
         Some(match self.state.problems(now).into_iter().next()? {
-            SheetProblem::Inaccessible => VikaProblem::new(VikaFailure::Access, title, now),
+            SheetProblem::Inaccessible => OutsideProblem::new(OutsideFailure::Access, title, now),
             SheetProblem::Columns(names) => {
                 let columns = names.into_iter().map(str::to_owned).collect();
-                VikaProblem { columns, ..VikaProblem::new(VikaFailure::Columns, title, now) }
+                OutsideProblem { columns, ..OutsideProblem::new(OutsideFailure::Columns, title, now) }
             }
-            SheetProblem::Full => VikaProblem::new(VikaFailure::SheetFull, title, now),
-            SheetProblem::Stalled => VikaProblem::new(VikaFailure::Stalled, title, now),
+            SheetProblem::Full => OutsideProblem::new(OutsideFailure::SheetFull, title, now),
+            SheetProblem::Stalled => OutsideProblem::new(OutsideFailure::Stalled, title, now),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Timestamp;
-use events::beat::{VikaFailure, VikaProblem};
+use events::beat::{OutsideFailure, OutsideProblem};
 use runtime::lease::LeaseLost;
 use store::rules::RulesError;
 use store::sqlx;
@@ -43,23 +43,23 @@ pub enum SyncError {
 }
 
 /// What operators have to repair in a sheet.
-pub fn of_sheet<T: Table>(sheet: &Sheet<T>, now: Timestamp) -> Vec<VikaProblem> {
+pub fn of_sheet<T: Table>(sheet: &Sheet<T>, now: Timestamp) -> Vec<OutsideProblem> {
     let title = Some(T::TITLE);
     let reported = |problem| match problem {
-        SheetProblem::Inaccessible => VikaProblem::new(VikaFailure::Access, title, now),
+        SheetProblem::Inaccessible => OutsideProblem::new(OutsideFailure::Access, title, now),
         SheetProblem::Columns(names) => {
             let columns = names.into_iter().map(str::to_owned).collect();
-            VikaProblem { columns, ..VikaProblem::new(VikaFailure::Columns, title, now) }
+            OutsideProblem { columns, ..OutsideProblem::new(OutsideFailure::Columns, title, now) }
         }
-        SheetProblem::Full => VikaProblem::new(VikaFailure::SheetFull, title, now),
-        SheetProblem::Stalled => VikaProblem::new(VikaFailure::Stalled, title, now),
+        SheetProblem::Full => OutsideProblem::new(OutsideFailure::SheetFull, title, now),
+        SheetProblem::Stalled => OutsideProblem::new(OutsideFailure::Stalled, title, now),
     };
-    let mut found: Vec<VikaProblem> = sheet.state.problems(now).into_iter().map(reported).collect();
+    let mut found: Vec<OutsideProblem> = sheet.state.problems(now).into_iter().map(reported).collect();
     let unshown = sheet.unshown.iter().filter(|(_, decided_at)| now - **decided_at < HORIZON);
     let rooms: BTreeSet<&String> = sheet.refused.iter().chain(unshown.map(|(room, _)| room)).collect();
     let rooms: Vec<String> = rooms.into_iter().take(NAMED).cloned().collect();
     if !rooms.is_empty() {
-        found.push(VikaProblem { rooms, ..VikaProblem::new(VikaFailure::Rows, title, now) });
+        found.push(OutsideProblem { rows: rooms, ..OutsideProblem::new(OutsideFailure::Rows, title, now) });
     }
     found
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::gap::Gap;
-use events::beat::{VikaFailure, VikaProblem};
+use events::beat::{OutsideFailure, OutsideProblem};
 use runtime::bus::{Consumer, note_room_changes};
 use runtime::lease::Lease;
 use runtime::telemetry::chain;
@@ -162,11 +162,11 @@ impl Worker {
     fn report(&mut self) {
         let now = self.cx.now();
         let refusal = self.cx.session.refusal().map(|refusal| match refusal {
-            Refusal::Quota => VikaFailure::Quota,
-            Refusal::Access => VikaFailure::Access,
+            Refusal::Quota => OutsideFailure::Quota,
+            Refusal::Access => OutsideFailure::Access,
         });
-        let general = refusal.map(|what| VikaProblem::new(what, None, now));
-        let mut problems: Vec<VikaProblem> = general.into_iter().collect();
+        let general = refusal.map(|what| OutsideProblem::new(what, None, now));
+        let mut problems: Vec<OutsideProblem> = general.into_iter().collect();
         if problems.is_empty() {
             problems.extend(problems::of_sheet(&self.today, now));
             problems.extend(problems::of_sheet(&self.all_rooms, now));

@@ -8,7 +8,7 @@ use domain::Timestamp;
 use domain::figures::Tally;
 use domain::id::StaffName;
 use domain::notification::Step;
-use domain::rules::{Rules, Stage};
+use domain::rules::{Reached, Rules, Stage, Target};
 use report::{By, Line, Period, Query, read};
 use store::alerts::notifications::Address;
 use store::performance::days::{self, Filter};
@@ -17,6 +17,7 @@ use store::sqlx::{self, PgConnection};
 
 use super::card::Figured;
 use crate::address_book::AddressBook;
+use crate::failure::Failure;
 
 /// Figures that are older are said to be old.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
@@ -37,7 +38,7 @@ impl FiguresOf {
         (owner, step): (Option<&StaffName>, Step),
         rules: &Rules,
         now: Timestamp,
-    ) -> Result<Self, sqlx::Error> {
+    ) -> Result<Self, Failure> {
         let today = rules.day_of(now);
         let (period, is_of_today) = match step {
             Step::Week(monday) => {
@@ -55,10 +56,14 @@ impl FiguresOf {
         } else {
             Vec::new()
         };
+        let targets = match (owner, step) {
+            (None, Step::Week(_)) => targets(connection, period, now).await?,
+            _ => Vec::new(),
+        };
         let seen = inputs::taken_in(connection).await?.map(|seen| seen.scanned_at);
         let old_since = seen.filter(|seen| now - *seen > FRESH);
-        let figured =
-            Figured { period, owner: owner.cloned(), total: total(&people), people, waiting, old_since };
+        let (owner, total) = (owner.cloned(), total(&people));
+        let figured = Figured { period, owner, total, people, targets, waiting, old_since };
         Ok(Self { figured, is_of_today })
     }
 
@@ -80,6 +85,28 @@ fn total(lines: &[Line]) -> Tally {
         total.add(&line.tally);
     }
     total
+}
+
+/// What each team was to reach by the rules in force at the end of a period, and how far it did.
+async fn targets(
+    connection: &mut PgConnection,
+    period: Period,
+    now: Timestamp,
+) -> Result<Vec<(Target, Reached)>, Failure> {
+    let history = store::rules::history(connection).await?;
+    let rules = history.at(now);
+    let last = report::end(period, rules) - TimeDelta::milliseconds(1);
+    let targets = &history.at(last.min(now)).targets;
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = Query { period, by: By::Team, person: None, room: None, stage: None };
+    let lines = read(connection, query, rules, now).await?;
+    let reached = |target: &Target| {
+        let line = lines.iter().find(|line| line.key.team == target.team.name());
+        target.reached(line.map_or(&Tally::default(), |line| &line.tally))
+    };
+    Ok(targets.iter().map(|target| (target.clone(), reached(target))).collect())
 }
 
 /// Who waits now, whenever they asked: room and working time, the longest first.

@@ -248,7 +248,9 @@ impl Content {
             Self::Figures(of) => {
                 // Where others read along, too, nobody is compared with anybody.
                 let names = context.book().is_of_manager(&notification.to);
-                Some(card::figures(&of.figured, names, notification.severity, rules, now))
+                let board = config.performance.board.as_ref().map(|board| board.public_url.as_str());
+                let reader = card::Reader { names, board };
+                Some(card::figures(&of.figured, reader, notification.severity, rules, now))
             }
             Self::Alarm => {
                 let shown: Shown = parse(shown)?;

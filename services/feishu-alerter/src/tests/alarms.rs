@@ -40,6 +40,15 @@ fn all() -> Vec<AlarmKind> {
         AlarmKind::VikaAccess { service: "vika-sync".into(), sheet: None },
         AlarmKind::VikaColumns { sheet: "今日群聊".into(), columns: vec!["群ID".into()] },
         AlarmKind::VikaStalled { service: "vika-reconcile".into(), sheet: Some("群聊总表".into()) },
+        AlarmKind::VikaRows { sheet: "今日群聊".into(), rooms: vec!["webhook:r1".into()] },
+        AlarmKind::RoomsUncounted { count: 9, first: vec!["webhook:r1".into(), "webhook:r2".into()] },
+        AlarmKind::HuobanQuota,
+        AlarmKind::HuobanAccess { table: None },
+        AlarmKind::HuobanAccess { table: Some("销售每日响应".into()) },
+        AlarmKind::HuobanColumns { table: "销售每日响应".into(), columns: vec!["业务键".into()] },
+        AlarmKind::HuobanRows { table: "群聊每日响应".into(), rows: vec!["room:r1:2026-11-22".into()] },
+        AlarmKind::HuobanStrays,
+        AlarmKind::HuobanStalled,
     ]
 }
 

@@ -115,6 +115,36 @@ pub enum AlarmKind {
         /// The sheet; `None`: any.
         sheet: Option<String>,
     },
+    /// Figures of rooms cannot be counted.
+    RoomsUncounted {
+        /// How many rooms.
+        count: usize,
+        /// The first of them (群ID).
+        first: Vec<String>,
+    },
+    /// The plan's calls of Huoban are used up.
+    HuobanQuota,
+    /// The key is not accepted, or a table is not found.
+    HuobanAccess {
+        /// The table; `None`: all.
+        table: Option<String>,
+    },
+    /// Columns of a table in Huoban were deleted, doubled or retyped.
+    HuobanColumns {
+        table: String,
+        /// Which, by their declared names.
+        columns: Vec<String>,
+    },
+    /// A table in Huoban refuses single rows.
+    HuobanRows {
+        table: String,
+        /// 业务键 of the first of them.
+        rows: Vec<String>,
+    },
+    /// So many rows in Huoban are counted no more that none of them was deleted.
+    HuobanStrays,
+    /// Nothing was written to Huoban for long, for another reason.
+    HuobanStalled,
 }
 
 impl AlarmKind {
@@ -141,6 +171,15 @@ impl AlarmKind {
             Self::VikaColumns { sheet, .. } => format!("vika_columns:{sheet}"),
             Self::VikaRows { sheet, .. } => format!("vika_rows:{sheet}"),
             Self::VikaStalled { service, .. } => format!("vika_stalled:{service}"),
+            Self::RoomsUncounted { .. } => "rooms_uncounted".to_owned(),
+            Self::HuobanQuota => "huoban_quota".to_owned(),
+            Self::HuobanAccess { table } => {
+                format!("huoban_access:{}", table.as_deref().unwrap_or_default())
+            }
+            Self::HuobanColumns { table, .. } => format!("huoban_columns:{table}"),
+            Self::HuobanRows { table, .. } => format!("huoban_rows:{table}"),
+            Self::HuobanStrays => "huoban_strays".to_owned(),
+            Self::HuobanStalled => "huoban_stalled".to_owned(),
         }
     }
 
@@ -166,6 +205,13 @@ impl AlarmKind {
             Self::VikaStalled { .. } => "W17",
             Self::VikaRows { .. } => "W19",
             Self::HolidaysMissing { .. } => "W20",
+            Self::RoomsUncounted { .. } => "W21",
+            Self::HuobanQuota => "W22",
+            Self::HuobanAccess { .. } => "W23",
+            Self::HuobanColumns { .. } => "W24",
+            Self::HuobanStalled => "W25",
+            Self::HuobanRows { .. } => "W26",
+            Self::HuobanStrays => "W27",
         }
     }
 

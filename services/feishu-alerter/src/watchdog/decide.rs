@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::span::Span;
-use events::beat::{VikaFailure, VikaProblem};
+use events::beat::{OutsideFailure, OutsideProblem};
 use runtime::config::Thresholds;
 
 use super::alarm_kind::AlarmKind;
@@ -47,6 +47,8 @@ pub fn decide(facts: &Facts, thresholds: &Thresholds, now: Timestamp) -> Finding
     found.extend(disks(facts, thresholds, now));
     found.extend(outbox(facts, thresholds, now));
     found.extend(vika(facts, now));
+    found.extend(huoban(facts, now));
+    found.extend(uncounted(facts, now));
     found.extend(holidays(facts));
     found.into_iter().map(|found| (found.kind.key(), found)).collect()
 }
@@ -202,23 +204,57 @@ fn holidays(facts: &Facts) -> impl Iterator<Item = Finding> {
 fn vika(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let mut told: Vec<_> = facts.vika.iter().collect();
     told.sort_by_key(|(service, problem)| (std::cmp::Reverse(problem.since), service));
-    let found = |(service, problem): &(String, VikaProblem)| {
+    let found = |(service, problem): &(String, OutsideProblem)| {
         let (service, sheet) = (service.clone(), problem.sheet.clone());
         let kind = match problem.what {
-            VikaFailure::Quota => AlarmKind::VikaQuota,
-            VikaFailure::Access => AlarmKind::VikaAccess { service, sheet },
-            VikaFailure::SheetFull => AlarmKind::VikaFull { sheet: sheet.unwrap_or_default() },
-            VikaFailure::Columns => {
+            OutsideFailure::Quota => AlarmKind::VikaQuota,
+            OutsideFailure::Access => AlarmKind::VikaAccess { service, sheet },
+            OutsideFailure::SheetFull => AlarmKind::VikaFull { sheet: sheet.unwrap_or_default() },
+            OutsideFailure::Columns => {
                 AlarmKind::VikaColumns { sheet: sheet.unwrap_or_default(), columns: problem.columns.clone() }
             }
-            VikaFailure::Rows => {
-                AlarmKind::VikaRows { sheet: sheet.unwrap_or_default(), rooms: problem.rooms.clone() }
+            OutsideFailure::Rows => {
+                AlarmKind::VikaRows { sheet: sheet.unwrap_or_default(), rooms: problem.rows.clone() }
             }
-            VikaFailure::Stalled | VikaFailure::Unknown => AlarmKind::VikaStalled { service, sheet },
+            OutsideFailure::Stalled | OutsideFailure::Strays | OutsideFailure::Unknown => {
+                AlarmKind::VikaStalled { service, sheet }
+            }
         };
         lasting(kind, problem.since.min(now))
     };
     told.into_iter().map(found).collect()
+}
+
+/// What keeps the figures from Huoban; the earliest of the same counts.
+fn huoban(facts: &Facts, now: Timestamp) -> Vec<Finding> {
+    let mut told: Vec<_> = facts.huoban.iter().collect();
+    told.sort_by_key(|problem| std::cmp::Reverse(problem.since));
+    let found = |problem: &OutsideProblem| {
+        let table = problem.sheet.clone();
+        let kind = match problem.what {
+            OutsideFailure::Quota => AlarmKind::HuobanQuota,
+            OutsideFailure::Access => AlarmKind::HuobanAccess { table },
+            OutsideFailure::Columns => AlarmKind::HuobanColumns {
+                table: table.unwrap_or_default(),
+                columns: problem.columns.clone(),
+            },
+            OutsideFailure::Rows => {
+                AlarmKind::HuobanRows { table: table.unwrap_or_default(), rows: problem.rows.clone() }
+            }
+            OutsideFailure::Strays => AlarmKind::HuobanStrays,
+            OutsideFailure::SheetFull | OutsideFailure::Stalled | OutsideFailure::Unknown => {
+                AlarmKind::HuobanStalled
+            }
+        };
+        lasting(kind, problem.since.min(now))
+    };
+    told.into_iter().map(found).collect()
+}
+
+fn uncounted(facts: &Facts, now: Timestamp) -> Option<Finding> {
+    let uncounted = facts.uncounted.as_ref()?;
+    let kind = AlarmKind::RoomsUncounted { count: uncounted.rooms, first: uncounted.first.clone() };
+    Some(lasting(kind, uncounted.since.min(now)))
 }
 
 /// Lets a state through once it has been seen for a while; what happened is let through at once.

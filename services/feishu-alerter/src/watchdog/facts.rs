@@ -5,7 +5,7 @@ use std::time::Instant;
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::calendar::TimeOfDay;
-use events::beat::VikaProblem;
+use events::beat::{Beat, OutsideProblem, Uncounted};
 use runtime::Context;
 use store::alerts::alarms::{self, Gateway, Letters, Missing, Outbox};
 use store::golive;
@@ -49,7 +49,11 @@ pub struct Facts {
     /// File systems: (path, service, free bytes, total bytes).
     pub disks: Vec<(String, String, u64, u64)>,
     /// What keeps services from Vika: (service, what).
-    pub vika: Vec<(String, VikaProblem)>,
+    pub vika: Vec<(String, OutsideProblem)>,
+    /// The same of Huoban.
+    pub huoban: Vec<OutsideProblem>,
+    /// Rooms whose figures cannot be counted.
+    pub uncounted: Option<Uncounted>,
     /// Dead letters of late.
     pub letters: Vec<Letters>,
     /// The way to people.
@@ -216,10 +220,18 @@ impl Facts {
                 .iter()
                 .flat_map(|beat| beat.vika.iter().map(|problem| (beat.service.clone(), problem.clone())))
                 .collect(),
+            huoban: beats.iter().flat_map(|beat| beat.huoban.iter().cloned()).collect(),
+            uncounted: uncounted(&beats),
             letters: Vec::new(),
             outbox: Outbox::default(),
             held: false,
             missing_holidays: Vec::new(),
         }
     }
+}
+
+/// Of several replicas one counts; while another takes over, both may still tell of rooms.
+fn uncounted(beats: &[&Beat]) -> Option<Uncounted> {
+    let told = beats.iter().filter_map(|beat| beat.uncounted.as_ref());
+    told.max_by_key(|uncounted| uncounted.rooms).cloned()
 }

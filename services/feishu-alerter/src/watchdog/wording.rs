@@ -9,6 +9,7 @@ use runtime::services::{self, impact_of};
 
 use super::alarm_kind::AlarmKind;
 
+mod huoban;
 mod vika;
 
 /// Labels in the card.
@@ -105,6 +106,13 @@ pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
         | AlarmKind::VikaColumns { .. }
         | AlarmKind::VikaRows { .. }
         | AlarmKind::VikaStalled { .. } => vika::alarm_text(kind, on),
+        AlarmKind::RoomsUncounted { count, first } => rooms_uncounted(*count, first, on),
+        AlarmKind::HuobanQuota
+        | AlarmKind::HuobanAccess { .. }
+        | AlarmKind::HuobanColumns { .. }
+        | AlarmKind::HuobanRows { .. }
+        | AlarmKind::HuobanStrays
+        | AlarmKind::HuobanStalled => huoban::alarm_text(kind, on),
     }
 }
 
@@ -162,6 +170,21 @@ fn holidays_missing(year: i32, on: &Operated) -> AlarmText {
             format!("生效，不用重启：{}", on.huiyin("apply")),
         ],
         afterwards: None,
+    }
+}
+
+fn rooms_uncounted(count: usize, first: &[String], on: &Operated) -> AlarmText {
+    let more = if count > first.len() { "等" } else { "" };
+    AlarmText {
+        title: "有群的业绩没有统计".to_owned(),
+        what: format!("{count} 个群连续统计失败（群ID：{}{more}）。", first.join("、")),
+        impact: "没有：提醒卡片和维格表照常。这些群在看板、报表和伙伴云里的数字是旧的。",
+        steps: vec![
+            format!("看原因：日志里找 a room could not be counted（{}）", on.logs("performance", 200)),
+            "把原因发给工程师：多半要改程序，重启没有用。每半分钟会自己再试一次。".to_owned(),
+            "恢复前不要用这些群的数字考核。".to_owned(),
+        ],
+        afterwards: Some("这些群的数字已经补齐。".to_owned()),
     }
 }
 
@@ -441,6 +464,10 @@ mod tests {
             AlarmKind::HolidaysMissing { year: 2027 },
             AlarmKind::VikaStalled { service: service(), sheet: None },
             AlarmKind::VikaColumns { sheet: "今日群聊".into(), columns: Vec::new() },
+            AlarmKind::RoomsUncounted { count: 1, first: vec!["webhook:r1".into()] },
+            AlarmKind::HuobanAccess { table: None },
+            AlarmKind::HuobanAccess { table: Some("销售每日响应".into()) },
+            AlarmKind::HuobanStalled,
         ] {
             let said = alarm_text(&kind, &on);
             let all: Vec<String> = said.steps.into_iter().chain(said.afterwards).collect();

@@ -4,6 +4,8 @@ use anyhow::Result;
 use chrono::{Datelike as _, TimeDelta};
 use chrono_tz::Asia::Shanghai;
 use domain::id::StaffName;
+use domain::rules::Target;
+use runtime::config::{Board, Secret};
 use store::role::Role;
 use store::sqlx;
 use testkit::company::{CHEN, LI, WANG, says};
@@ -131,6 +133,111 @@ async fn an_owner_reads_their_own_figures_and_nobody_elses() -> Result<()> {
     assert!(card.text.contains("客户提问 1 次：已回复 1"), "{}", card.text);
     assert!(!card.text.contains(StaffName("李小后".into()).as_str()), "{}", card.text);
     assert!(scene.figure_cards(TO_ALL).await?.is_empty() && scene.figure_cards(TO_LI).await?.is_empty());
+    performance.stop().await?;
+    scene.stop(alerter).await
+}
+
+/// A board that the performance service serves, which the cards lead to.
+fn with_board(scene: &mut Scene) -> Result<Board> {
+    let listen = testkit::free_address()?;
+    let board = Board {
+        listen,
+        public_url: format!("http://{listen}"),
+        session_key: Secret::new("a key of the tests, long enough for one"),
+        hr: Vec::new(),
+        people_see_each_other: false,
+        feishu_login: None,
+    };
+    scene.stack.config.performance.board = Some(board.clone());
+    Ok(board)
+}
+
+/// The link on a card that is called so.
+fn link(card: &Seen, label: &str) -> Option<String> {
+    let (_, rest) = card.text.split_once(&format!("[{label}]("))?;
+    Some(rest.split_once(')')?.0.to_owned())
+}
+
+#[tokio::test]
+async fn figures_lead_to_their_page_of_the_board_for_whoever_may_see_it() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let board = with_board(&mut scene)?;
+    scene.set_chat("周经理", Some(TO_MANAGER)).await?;
+    scene.stack.config.rules.figure_cards.own = Some("18:00".parse()?);
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
+    scene.at(1, "10:00").await?;
+    let from = scene.now() - TimeDelta::hours(1);
+    scene.publish(&says("r1", WANG, from - TimeDelta::minutes(1), "您好")).await?;
+    scene.publish(&says("r1", CHEN, from, "在吗？")).await?;
+    scene.publish(&says("r1", WANG, from + TimeDelta::minutes(4), "在的")).await?;
+    scene.until_counted(1).await?;
+    scene.at(0, "18:00").await?;
+    let day = scene.stack.config.rules.day_of(scene.now());
+    let of_all = scene.until_figure_cards(TO_MANAGER, 1).await?.remove(0);
+    let people = format!("{}/people?period=day&day={day}", board.public_url);
+    assert_eq!(link(&of_all, "打开看板"), Some(people.clone()), "{}", of_all.text);
+    let own = scene.until_figure_cards(TO_WANG, 1).await?.remove(0);
+    let page = link(&own, "打开看板").unwrap_or_default();
+    assert!(page.starts_with(&format!("{}/people/%E7%8E%8B", board.public_url)), "{}", own.text);
+    for card in [&of_all, &own] {
+        assert!(!card.text.contains("/login"), "whoever reads along must not be logged in: {}", card.text);
+    }
+    // Whoever comes is asked who they are, and then sees what is theirs.
+    let http = runtime::http::client()?;
+    assert_eq!(http.get(&page).send().await?.status(), 401);
+    let signer = performance::board::session::Signer::new(board.session_key.clone());
+    let cookie = format!("huiyin_board={}", signer.session("王小售", scene.now()));
+    let seen = |url: String| http.get(url).header("cookie", cookie.clone()).send();
+    let shown = seen(page).await?;
+    assert_eq!(shown.status(), 200);
+    let shown = shown.text().await?;
+    assert!(shown.contains("王小售") && shown.contains(&day.to_string()), "{shown}");
+    assert_eq!(seen(people).await?.status(), 200);
+    performance.stop().await?;
+    scene.stop(alerter).await
+}
+
+#[tokio::test]
+async fn the_week_says_of_each_team_whether_it_reached_its_target() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    scene.set_chat("周经理", Some(TO_MANAGER)).await?;
+    let target = |team: &str, more: serde_json::Value| {
+        serde_json::from_value::<Target>(serde_json::json!({ "team": team, "share": more }))
+    };
+    scene.stack.config.rules.targets = vec![
+        target("pre_sales", serde_json::json!({ "percent": 80, "within": "10m" }))?,
+        target("after_sales", serde_json::json!({ "percent": 80, "within": "5m" }))?,
+        target("other", serde_json::json!({ "percent": 80, "within": "5m" }))?,
+    ];
+    scene.stack.apply_rules(TimeDelta::zero()).await?;
+    let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
+    // A Tuesday.
+    let days = 8 - i64::from(scene.now().weekday().num_days_from_monday());
+    scene.at(days, "10:00").await?;
+    let from = scene.now() - TimeDelta::hours(6);
+    // Ten each: of 售前 nine within ten minutes, of 售后 none within five.
+    for n in 0..10_i64 {
+        let slow = if n == 9 { 12 } else { 4 };
+        for (room, owner, minutes) in [("r1", WANG, slow), ("r2", LI, 6)] {
+            let at = from + TimeDelta::minutes(30 * n);
+            scene.publish(&says(room, owner, at - TimeDelta::minutes(1), "您好")).await?;
+            scene.publish(&says(room, CHEN, at, &format!("第 {n} 个问题怎么办？"))).await?;
+            scene.publish(&says(room, owner, at + TimeDelta::minutes(minutes), "这样办")).await?;
+        }
+    }
+    scene.until_counted(20).await?;
+    scene.at(6, "09:00").await?;
+    let cards = scene.until_figure_cards(TO_MANAGER, 1).await?;
+    let week = cards.iter().find(|card| card.title.contains("至")).map(|card| card.text.clone());
+    let week = week.unwrap_or_default();
+    for words in [
+        "🎯 售前：达标（目标 10 分钟内回复 ≥ 80%；实际 90%）",
+        "🎯 售后：未达标（目标 5 分钟内回复 ≥ 80%；实际 0%）",
+        "🎯 其他员工：样本少，不评（目标 5 分钟内回复 ≥ 80%）",
+    ] {
+        assert!(week.contains(words), "{words} in {week}");
+    }
     performance.stop().await?;
     scene.stop(alerter).await
 }

@@ -71,15 +71,6 @@ pub const fn sort(sort: Sort) -> &'static str {
     }
 }
 
-/// A stage, as people call it.
-pub fn stage(stage: &str) -> &'static str {
-    match stage {
-        "pre-sales" => "售前",
-        "after-sales" => "售后",
-        _ => "未知",
-    }
-}
-
 /// The role of whoever replied.
 pub fn role(role: &str) -> &'static str {
     match role {

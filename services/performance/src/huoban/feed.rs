@@ -2,22 +2,28 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use chrono::{Days, NaiveDate, TimeDelta};
 use domain::Timestamp;
-use domain::figures::{Figures, minutes};
+use domain::figures::minutes;
 use domain::rules::Rules;
 use huoban::{BusinessKey, Column, Row, Table, Value};
-use report::{By, Line, Period, Query, read, team};
+use report::{By, ByRole, Line, Period, Query, read, stage, team};
 use runtime::telemetry::chain;
 use runtime::{Context, http};
 use store::rules::{RulesCache, RulesError};
 use store::sqlx::{self, PgConnection};
 
+use super::problems::Problems;
 use super::{Engine, Report};
 
 /// What [`runtime::health`] knows the loop by.
 const PART: &str = "huoban";
+/// How often the part says that it lives while a round lasts.
+const BEAT_EVERY: Duration = Duration::from_secs(5);
+/// A round that lasts longer is stuck: with most rows and fewest calls a second one may take hours.
+const LONGEST_ROUND: Duration = Duration::from_hours(4);
 /// Days whose figures still change by themselves.
 const LIVE_DAYS: u64 = 2;
 
@@ -35,17 +41,20 @@ enum RoundError {
 /// If there is no HTTP client to be had.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let settings = &ctx.config.huoban;
-    let mut engine = Engine::new(settings, http::client()?, ctx.clock.clone(), ctx.faults.clone());
-    let (rules, mut compared) = (RulesCache::default(), None);
+    let engine = Engine::new(settings, http::client()?, ctx.clock.clone(), ctx.faults.clone());
+    let mut feed = Feed {
+        ctx: &ctx,
+        engine,
+        rules: RulesCache::default(),
+        compared: None,
+        problems: Problems::default(),
+    };
     loop {
-        ctx.health.beat(PART);
-        let Some(done) = ctx.shutdown.cut(round(&ctx, &mut engine, &rules, &mut compared)).await else {
+        if ctx.shutdown.cut(feed.round_with_beats()).await.is_none() {
             return Ok(());
-        };
-        match done {
-            Ok(report) => tell(&report),
-            Err(error) => tracing::warn!(error = chain(&error), "the rows for Huoban could not be made"),
         }
+        // Nothing is to be done until then, which is longer than a part may be silent.
+        ctx.health.done(PART);
         let next = ctx.clock.real(settings.sync_every.as_duration());
         if !ctx.shutdown.sleep(next).await {
             return Ok(());
@@ -53,38 +62,83 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     }
 }
 
-fn tell(report: &Report) {
-    metrics::gauge!("huoban_needs_people").set(f64::from(u8::from(report.needs_people())));
+struct Feed<'c> {
+    ctx: &'c Context,
+    engine: Engine,
+    rules: RulesCache,
+    /// The day on which all that is kept up was compared last.
+    compared: Option<NaiveDate>,
+    problems: Problems,
 }
 
-/// Brings the rows of today and yesterday up to date, and once a day compares all that is kept up.
-async fn round(
-    ctx: &Context,
-    engine: &mut Engine,
-    rules: &RulesCache,
-    compared: &mut Option<NaiveDate>,
-) -> Result<Report, RoundError> {
-    let now = ctx.clock.now();
-    let mut connection = ctx.db.acquire().await?;
-    let history = rules.get(&mut connection).await?;
-    let in_force = history.at(now);
-    let today = in_force.day_of(now);
-    let settings = &ctx.config.huoban;
-    let at = settings.compare_at.on(today, in_force.time_zone);
-    let is_time = *compared != Some(today) && at.is_some_and(|at| at <= now);
-    let days = if is_time { u64::from(settings.compare_days) } else { LIVE_DAYS };
-    let first = today.checked_sub_days(Days::new(days.saturating_sub(1))).unwrap_or(today);
-    let mut rows = Vec::new();
-    for day in first.iter_days().take_while(|day| *day <= today) {
-        rows.extend(rows_of(&mut connection, day, in_force, now).await?);
+/// What came of a round.
+struct Done {
+    report: Report,
+    /// From which day on all rows were handed in.
+    first: NaiveDate,
+    compared: bool,
+}
+
+impl Feed<'_> {
+    /// A round takes as long as its calls do: the part lives meanwhile, up to a limit.
+    async fn round_with_beats(&mut self) {
+        let health = self.ctx.health.clone();
+        let began = Instant::now();
+        let beats = async {
+            while began.elapsed() < LONGEST_ROUND {
+                health.beat(PART);
+                tokio::time::sleep(BEAT_EVERY).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.round_and_tell() => {}
+            () = beats => {}
+        }
     }
-    drop(connection);
-    if is_time {
-        let report = engine.compare(&ctx.db, first, today, rows).await?;
-        *compared = report.stopped.is_none().then_some(today);
-        return Ok(report);
+
+    async fn round_and_tell(&mut self) {
+        let done = self.round().await;
+        let now = self.ctx.clock.now();
+        match done {
+            Ok(Done { report, first, compared }) => self.problems.note(&report, first, compared, now),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "the rows for Huoban could not be made");
+                self.problems.note_failed(now);
+            }
+        }
+        let told = self.problems.told(now);
+        metrics::gauge!("huoban_needs_people").set(f64::from(u8::from(!told.is_empty())));
+        self.ctx.health.report_huoban(told);
     }
-    Ok(engine.sync(&ctx.db, rows).await?)
+
+    /// Brings the rows of today and yesterday up to date, and once a day compares all that is kept up.
+    async fn round(&mut self) -> Result<Done, RoundError> {
+        let now = self.ctx.clock.now();
+        let mut connection = self.ctx.db.acquire().await?;
+        let history = self.rules.get(&mut connection).await?;
+        let in_force = history.at(now);
+        let today = in_force.day_of(now);
+        let settings = &self.ctx.config.huoban;
+        let at = settings.compare_at.on(today, in_force.time_zone);
+        let compared = self.compared != Some(today) && at.is_some_and(|at| at <= now);
+        let days = if compared { u64::from(settings.compare_days).max(LIVE_DAYS) } else { LIVE_DAYS };
+        let first = today.checked_sub_days(Days::new(days.saturating_sub(1))).unwrap_or(today);
+        let mut rows = Vec::new();
+        for day in first.iter_days().take_while(|day| *day <= today) {
+            rows.extend(rows_of(&mut connection, day, in_force, now).await?);
+        }
+        drop(connection);
+        let db = &self.ctx.db;
+        let report = if compared {
+            let report = self.engine.compare(db, first, today, rows).await?;
+            self.compared = report.stopped.is_none().then_some(today);
+            report
+        } else {
+            self.engine.sync(db, rows).await?
+        };
+        Ok(Done { report, first, compared })
+    }
 }
 
 /// All rows of a day.
@@ -97,39 +151,61 @@ async fn rows_of(
     let of = |by| Query { period: Period::day(day), by, person: None, room: None, stage: None };
     let people = read(connection, of(By::Person), rules, now).await?;
     let rooms = read(connection, of(By::Room), rules, now).await?;
-    let owners = owners(read(connection, of(By::RoomDay), rules, now).await?);
+    let room_days = read(connection, of(By::RoomDay), rules, now).await?;
+    let said = said_in_rooms_of(&room_days);
+    let owners = owners(room_days);
     let person = |line: &Line| {
         let key = key(Table::PersonDays, &line.key.person, day)?;
         let entry = rules.roster.iter().find(|entry| entry.name.as_str() == line.key.person);
-        let mut values = figures(&line.figures);
+        let mut values = figures(line);
         values.insert(Column::Owner, line.key.person.as_str().into());
         values.insert(Column::Team, entry.map_or("", |entry| team(entry.team.name())).into());
         values.insert(Column::Rooms, count(line.rooms));
-        values.insert(Column::Replies, line.said.map_or(count(0), |said| Value::Number(number(said))));
+        values.extend(messages(said.get(&line.key.person).copied().unwrap_or_default()));
         Some(Row { key, values })
     };
     let room = |line: &Line| {
         let key = key(Table::RoomDays, &line.key.room, day)?;
         let owner = owners.get(&line.key.room);
-        let mut values = figures(&line.figures);
-        let messages = line.messages.unwrap_or_default();
+        let mut values = figures(line);
         values.insert(Column::RoomName, line.topic.as_str().into());
         values.insert(Column::Owner, owner.map_or("", |owner| owner.key.person.as_str()).into());
-        values.insert(Column::Stage, owner.map_or("", |owner| owner.key.stage.as_str()).into());
-        let said = owner.and_then(|owner| owner.said).unwrap_or_default();
-        for (column, messages) in [
-            (Column::Replies, messages.total()),
-            (Column::OwnerReplies, said),
-            (Column::PreSalesReplies, messages.pre_sales),
-            (Column::AfterSalesReplies, messages.after_sales),
-            (Column::OtherStaffReplies, messages.other_staff),
-            (Column::CustomerMessages, messages.customer),
-        ] {
-            values.insert(column, Value::Number(number(messages)));
-        }
+        values.insert(Column::Stage, owner.map_or("", |owner| stage(&owner.key.stage)).into());
+        let by_owner = owner.and_then(|owner| owner.said).unwrap_or_default();
+        values.insert(Column::OwnerReplies, Value::Number(number(by_owner)));
+        values.extend(messages(line.messages.unwrap_or_default()));
         Some(Row { key, values })
     };
     Ok(people.iter().filter_map(person).chain(rooms.iter().filter_map(room)).collect())
+}
+
+fn messages(of: ByRole) -> [(Column, Value); 5] {
+    [
+        (Column::Replies, of.total()),
+        (Column::PreSalesReplies, of.pre_sales),
+        (Column::AfterSalesReplies, of.after_sales),
+        (Column::OtherStaffReplies, of.other_staff),
+        (Column::CustomerMessages, of.customer),
+    ]
+    .map(|(column, messages)| (column, Value::Number(number(messages))))
+}
+
+/// What was said, by role, in the rooms in which customers asked each person.
+fn said_in_rooms_of(owned: &[Line]) -> BTreeMap<String, ByRole> {
+    // A room has a line for each stage in which it was on that day, with all of its messages.
+    let rooms: BTreeMap<(&str, &str), ByRole> = owned
+        .iter()
+        .filter_map(|line| Some(((line.key.person.as_str(), line.key.room.as_str()), line.messages?)))
+        .collect();
+    let mut said: BTreeMap<String, ByRole> = BTreeMap::new();
+    for ((person, _), messages) in rooms {
+        let of = said.entry(person.to_owned()).or_default();
+        of.pre_sales += messages.pre_sales;
+        of.after_sales += messages.after_sales;
+        of.other_staff += messages.other_staff;
+        of.customer += messages.customer;
+    }
+    said
 }
 
 /// Of each room the line of whom most were asked.
@@ -149,7 +225,9 @@ fn key(table: Table, of: &str, day: NaiveDate) -> Option<BusinessKey> {
     BusinessKey::new(table, id, day).ok()
 }
 
-fn figures(of: &Figures) -> BTreeMap<Column, Value> {
+fn figures(line: &Line) -> BTreeMap<Column, Value> {
+    let of = &line.figures;
+    let longest = line.tally.replies.iter().chain(&line.tally.lasting).max().copied();
     let time = |time: Option<TimeDelta>| time.map(|time| Value::Number(minutes(time)));
     let share = |place: usize| of.within.get(place).and_then(|(_, within)| within.share()).map(Value::Number);
     let cells = [
@@ -164,7 +242,7 @@ fn figures(of: &Figures) -> BTreeMap<Column, Value> {
         (Column::Within10, share(1)),
         (Column::Within20, share(2)),
         (Column::Within30, share(3)),
-        (Column::LongestMinutes, time(of.longest_open)),
+        (Column::LongestMinutes, time(longest)),
         (Column::Promises, Some(count(of.promises.kept + of.promises.open + of.promises.ended))),
         (Column::PromisesKept, Some(count(of.promises.kept))),
     ];

@@ -9,6 +9,7 @@
 mod compare;
 mod failure;
 mod feed;
+mod problems;
 mod read_back;
 mod report;
 mod run;
@@ -173,6 +174,7 @@ impl Engine {
                 // Another table may well be there.
                 Err(Failure::Call(huoban::Error::Missing { message, trace })) => {
                     let error = huoban::Error::Missing { message, trace };
+                    report.looked_at.insert(table);
                     report.tables.push((table, TableProblem::NotFound(error.into())));
                 }
                 Err(failure) => {

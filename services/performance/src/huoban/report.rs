@@ -1,5 +1,7 @@
 //! What came of a run: for logs, metrics, and whoever raises alarms.
 
+use std::collections::BTreeSet;
+
 use huoban::setup::NotFound;
 use huoban::{BusinessKey, ColumnProblem, Table};
 
@@ -16,6 +18,8 @@ pub struct Report {
     pub deferred: usize,
     /// Rows that the service refuses, or that do not hold what is written.
     pub refused: Vec<Refused>,
+    /// Those of the rows left for later that were refused before.
+    pub left_alone: Vec<BusinessKey>,
     /// Rows found to differ from what was written, as after somebody's edit; they are written again.
     pub differed: usize,
     /// Copies of rows that were found.
@@ -24,6 +28,8 @@ pub struct Report {
     pub deleted: usize,
     /// Rows that nobody counts any more and that were left, since there were too many to be believed.
     pub strays_left: usize,
+    /// Tables that were looked for, so that it is known what is wrong with them.
+    pub looked_at: BTreeSet<Table>,
     /// Columns that people changed.
     pub columns: Vec<(Table, ColumnProblem)>,
     /// Tables that cannot be worked with.

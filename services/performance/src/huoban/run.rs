@@ -51,10 +51,12 @@ impl TableRun<'_> {
             Ok(found) => found,
             Err(NotFound::Call(error)) => return Err(error.into()),
             Err(not_found) => {
+                self.report.looked_at.insert(self.table);
                 self.report.tables.push((self.table, not_found.into()));
                 return Ok(false);
             }
         };
+        self.report.looked_at.insert(self.table);
         let known = self.known_fields(&found.id).await?;
         let (columns, problems) = Columns::find(self.table, &found.fields, &known);
         self.report.columns.retain(|(table, _)| *table != self.table);
@@ -117,6 +119,7 @@ impl TableRun<'_> {
             }
             if held.is_some_and(|held| is_left_alone(held, &digest, now)) {
                 self.report.deferred += 1;
+                self.report.left_alone.push(row.key);
                 continue;
             }
             if self.write_or_refuse(&row, held).await? {

@@ -5,3 +5,4 @@ mod crashes;
 mod rebuild;
 mod scan;
 mod support;
+mod uncounted;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use events::beat::{Beat, VikaFailure};
+use events::beat::{Beat, OutsideFailure};
 use futures::StreamExt;
 use runtime::beat::Beats;
 use serde_json::json;
@@ -30,7 +30,7 @@ async fn beating(world: &World, role: Role) -> Result<Running> {
 async fn until_reported(
     world: &World,
     role: Role,
-    wanted: &[(VikaFailure, Option<&str>)],
+    wanted: &[(OutsideFailure, Option<&str>)],
     step: Duration,
 ) -> Result<()> {
     let mut beats = world.stack.bus.client().subscribe(events::subject::beat(role.service())).await?;
@@ -65,8 +65,8 @@ async fn problems_with_vika_are_reported_and_so_is_their_end() -> Result<()> {
     }
     let soon = Duration::from_secs(61);
     for (fault, what) in [
-        (json!({"kind": "quota", "times": 100_000}), VikaFailure::Quota),
-        (json!({"kind": "status", "status": 401, "times": 100_000}), VikaFailure::Access),
+        (json!({"kind": "quota", "times": 100_000}), OutsideFailure::Quota),
+        (json!({"kind": "status", "status": 401, "times": 100_000}), OutsideFailure::Access),
     ] {
         world.order("faults", fault).await?;
         for role in services {
@@ -81,7 +81,7 @@ async fn problems_with_vika_are_reported_and_so_is_their_end() -> Result<()> {
         |from: &str, to: &str| json!({"sheet": &today, "column": from, "action": "rename", "to": to});
     world.order("columns", column("经理修改时间", "改于")).await?;
     for role in services {
-        until_reported(&world, role, &[(VikaFailure::Columns, Some("今日群聊"))], soon).await?;
+        until_reported(&world, role, &[(OutsideFailure::Columns, Some("今日群聊"))], soon).await?;
     }
     world.order("columns", column("改于", "经理修改时间")).await?;
     for role in services {
@@ -89,11 +89,11 @@ async fn problems_with_vika_are_reported_and_so_is_their_end() -> Result<()> {
     }
     world.order("settings", json!({"row_limit": 0})).await?;
     world.publish(&[says("r1", CHEN, world.past(0), "在吗？")]).await?;
-    let full = [(VikaFailure::SheetFull, Some("今日群聊")), (VikaFailure::SheetFull, Some("群聊总表"))];
+    let full = [(OutsideFailure::SheetFull, Some("今日群聊")), (OutsideFailure::SheetFull, Some("群聊总表"))];
     until_reported(&world, Role::VikaSync, &full, soon).await?;
     world.order("settings", json!({"row_limit": 50_000})).await?;
     until_reported(&world, Role::VikaSync, &[], soon).await?;
-    let stalled = [(VikaFailure::Stalled, Some("群聊总表"))];
+    let stalled = [(OutsideFailure::Stalled, Some("群聊总表"))];
     world.order("faults", json!({"kind": "status", "status": 400, "times": 100_000, "sheet": &all})).await?;
     world.publish(&[says("r2", CHEN, world.past(0), "在吗？")]).await?;
     for role in services {

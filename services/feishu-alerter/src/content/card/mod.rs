@@ -18,7 +18,7 @@ mod room;
 pub use approvals::{Pending, approvals};
 pub use digest::{DigestLine, digest};
 pub use facts::{CardFacts, CardKind, CardState, LastLine, Owner, Said};
-pub use figures::{Figured, figures};
+pub use figures::{Figured, Reader, figures};
 pub use follow_ups::{FollowUpState, Silence, SilentRoom, follow_ups};
 pub use list::{List, Named, list};
 pub use model::{Block, Button, Card, Form, Line, Menu, Span, Title, Weight};

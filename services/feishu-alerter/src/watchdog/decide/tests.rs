@@ -1,3 +1,4 @@
+use events::beat::Uncounted;
 use store::alerts::alarms::{Gateway, Letters, Missing, Outbox};
 
 use super::*;
@@ -26,6 +27,8 @@ fn well() -> Facts {
         lags: vec![("room-state-chat".into(), 5_000, secs(59))],
         disks: vec![("/".into(), "ingest".into(), 10 * GIB, 100 * GIB)],
         vika: Vec::new(),
+        huoban: Vec::new(),
+        uncounted: None,
         letters: Vec::new(),
         outbox: Outbox { failing_since: Some(ago(299)), untried_since: Some(ago(299)), ..Outbox::default() },
         held: false,
@@ -210,22 +213,22 @@ fn a_state_is_believed_when_it_lasts_and_an_event_at_once() {
 /// Two services report one month and one sheet; each has a token of its own.
 #[test]
 fn what_keeps_services_from_vika_is_one_alarm_each() {
-    let problem = |what, sheet: Option<&str>, seconds| VikaProblem {
+    let problem = |what, sheet: Option<&str>, seconds| OutsideProblem {
         what,
         sheet: sheet.map(str::to_owned),
         columns: Vec::new(),
-        rooms: Vec::new(),
+        rows: Vec::new(),
         since: ago(seconds),
     };
     let mut facts = well();
     for (service, earlier) in [("vika-sync", 0), ("vika-reconcile", 30)] {
         for told in [
-            problem(VikaFailure::Quota, None, 60 + earlier),
-            problem(VikaFailure::Access, None, 60),
-            problem(VikaFailure::Columns, Some("今日群聊"), 60),
-            problem(VikaFailure::SheetFull, Some("今日群聊"), 60),
-            problem(VikaFailure::Rows, Some("今日群聊"), 60),
-            problem(VikaFailure::Stalled, Some("今日群聊"), 60),
+            problem(OutsideFailure::Quota, None, 60 + earlier),
+            problem(OutsideFailure::Access, None, 60),
+            problem(OutsideFailure::Columns, Some("今日群聊"), 60),
+            problem(OutsideFailure::SheetFull, Some("今日群聊"), 60),
+            problem(OutsideFailure::Rows, Some("今日群聊"), 60),
+            problem(OutsideFailure::Stalled, Some("今日群聊"), 60),
         ] {
             facts.vika.push((service.into(), told));
         }
@@ -245,4 +248,39 @@ fn what_keeps_services_from_vika_is_one_alarm_each() {
         ]
     );
     assert_eq!(found["vika_quota"].since, ago(90), "the earliest counts");
+}
+
+#[test]
+fn what_keeps_figures_from_huoban_and_rooms_from_being_counted_is_one_alarm_each() {
+    let problem = |what, table: Option<&str>, seconds| OutsideProblem::new(what, table, ago(seconds));
+    let mut facts = well();
+    facts.huoban = vec![
+        problem(OutsideFailure::Quota, None, 60),
+        problem(OutsideFailure::Access, None, 60),
+        problem(OutsideFailure::Access, Some("销售每日响应"), 60),
+        problem(OutsideFailure::Columns, Some("销售每日响应"), 60),
+        problem(OutsideFailure::Columns, Some("群聊每日响应"), 60),
+        problem(OutsideFailure::Rows, Some("群聊每日响应"), 60),
+        problem(OutsideFailure::Strays, None, 60),
+        problem(OutsideFailure::Stalled, None, 60),
+        problem(OutsideFailure::Stalled, None, 90),
+    ];
+    facts.uncounted = Some(Uncounted { rooms: 7, first: vec!["webhook:r1".into()], since: ago(120) });
+    let found = decide(&facts, &Thresholds::default(), now());
+    assert_eq!(
+        found.keys().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "huoban_access:",
+            "huoban_access:销售每日响应",
+            "huoban_columns:群聊每日响应",
+            "huoban_columns:销售每日响应",
+            "huoban_quota",
+            "huoban_rows:群聊每日响应",
+            "huoban_stalled",
+            "huoban_strays",
+            "rooms_uncounted"
+        ]
+    );
+    assert_eq!(found["huoban_stalled"].since, ago(90), "the earliest counts");
+    assert_eq!(found["rooms_uncounted"].since, ago(120));
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use chrono::{Datelike as _, NaiveDate, TimeDelta};
 use domain::calendar::{Calendar, TimeOfDay};
-use events::beat::{Beat, BeatKind, Disk, Lag, Panic};
+use events::beat::{Beat, BeatKind, Disk, Lag, OutsideFailure, OutsideProblem, Panic, Uncounted};
 use feishu_alerter::point;
 use store::role::Role;
 use testkit::company::WANG;
@@ -56,7 +56,13 @@ async fn what_beats_tell_is_one_card_each() -> Result<()> {
     let plain = || beat(&scene, "a");
     let lag = || Lag { consumer: "vika-sync".into(), pending: 4_321, behind_seconds: 61 };
     let disk = |free: u64| Disk { path: "/data".into(), free_bytes: free * gib, total_bytes: 100 * gib };
-    let cases: [(&str, Beat, Beat); 3] = [
+    let uncounted =
+        || Uncounted { rooms: 7, first: vec!["webhook:r1".into(), "webhook:r2".into()], since: scene.now() };
+    let columns = || OutsideProblem {
+        columns: vec!["提问顾客数".into()],
+        ..OutsideProblem::new(OutsideFailure::Columns, Some("销售每日响应"), scene.now())
+    };
+    let cases: [(&str, Beat, Beat); 5] = [
         (
             "W02 服务的一部分停了：room-state",
             Beat { silent: [("refold".to_owned(), 61)].into(), ..plain() },
@@ -68,16 +74,23 @@ async fn what_beats_tell_is_one_card_each() -> Result<()> {
             Beat { disks: vec![disk(9)], ..plain() },
             Beat { disks: vec![disk(30)], ..plain() },
         ),
+        ("W21 有群的业绩没有统计", Beat { uncounted: Some(uncounted()), ..plain() }, plain()),
+        ("W24 伙伴云的列被改动：销售每日响应", Beat { huoban: vec![columns()], ..plain() }, plain()),
     ];
-    let mut titles: Vec<String> = Vec::new();
+    let (mut titles, mut told): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for (title, wrong, well) in cases {
         titles.push(format!("⚠️ {title}"));
         let expected: Vec<&str> = titles.iter().map(String::as_str).collect();
         until_beaten(&scene, &wrong, &expected).await?;
+        told.extend(scene.cards(TO_OPERATORS).await?.pop().map(|card| card.text));
         *titles.last_mut().unwrap() = format!("✅ 已恢复：{title}");
         let expected: Vec<&str> = titles.iter().map(String::as_str).collect();
         until_beaten(&scene, &well, &expected).await?;
     }
+    for words in ["7 个群", "r2等"] {
+        assert!(told[3].contains(words), "{words} in {}", told[3]);
+    }
+    assert!(told[4].contains("提问顾客数"), "{}", told[4]);
     stop(scene, alerter, []).await
 }
 

@@ -95,7 +95,7 @@ fn row(of: &Listed, who: &Who) -> Vec<Cell> {
         if named { text(topic) } else { Cell::Empty },
         if named { text(&of.customer) } else { Cell::Empty },
         text(&of.owner),
-        text(wording::stage(&of.stage)),
+        text(report::stage(&of.stage)),
         text(kind(&of.kind)),
         text(&at(of.opened_at, zone)),
         of.closed_at.map_or(Cell::Empty, |end| text(&at(end, zone))),

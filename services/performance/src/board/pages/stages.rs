@@ -27,7 +27,7 @@ pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Re
     let rows = overview.lines.iter().map(|line| {
         let stage = &line.key.stage;
         let of = Asked { stage: stage.parse().ok(), ..asked.clone() };
-        Row { line, head: html! { a href=(of.link(PATH)) { (wording::stage(stage)) } }, asked: of }
+        Row { line, head: html! { a href=(of.link(PATH)) { (report::stage(stage)) } }, asked: of }
     });
     let rows: Vec<Row<'_>> = rows.collect();
     let both = Asked { stage: None, ..asked.clone() };
@@ -36,7 +36,7 @@ pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Re
         (html::period_bar(PATH, &asked, period, LENGTH, today))
         @if let Some(stage) = asked.stage {
             p.filters {
-                span.chip { (wording::stage(&stage.to_string())) a href=(both.link(PATH)) aria-label="两个阶段都看" { "×" } }
+                span.chip { (report::stage(&stage.to_string())) a href=(both.link(PATH)) aria-label="两个阶段都看" { "×" } }
             }
         }
         (tiles(&overview.all.figures, &asked))

@@ -82,7 +82,7 @@ fn facts(wait: &Wait, who: &Who, asked: &Asked) -> Markup {
                 }))
             }
             (row("负责人", &html! { a href=(person_link(&of.owner, asked)) { (person(&of.owner)) } }))
-            (row("阶段", &html! { (wording::stage(&of.stage)) }))
+            (row("阶段", &html! { (report::stage(&of.stage)) }))
             (row("开始", &html! { (at(of.opened_at, zone)) }))
             (row("结束", &html! { @match of.closed_at { Some(end) => (at(end, zone)), None => "还在等" } }))
             (row("工作时间", &html! { @if of.closed_at.is_none() { "≥ " } (duration(time(of, who))) }))
@@ -109,7 +109,7 @@ fn reasons(wait: &Wait, who: &Who, asked: &Asked) -> Markup {
             }
             li { "算在 " a href=(person_link(&of.owner, asked)) { (person(&of.owner)) } " 名下：开始等待时群聊由其负责；那时没有负责人的，算在结束时或现在的负责人名下。" }
             li { "算在 " (of.day) " 这一天：从开始之后的第一个工作时间起算。" }
-            li { "工作时间按" (wording::stage(&of.stage)) "的上班时间计算。" }
+            li { "工作时间按" (report::stage(&of.stage)) "的上班时间计算。" }
         }
     }
 }

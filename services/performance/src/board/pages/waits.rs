@@ -125,7 +125,7 @@ fn table(found: &[Listed], who: &Who, asked: &Asked) -> Markup {
                                 (ending(&of.ending)) @if let Some(by) = &of.ended_by { " " small { (name(by)) } }
                                 @if of.kind != REQUEST { " " span.mark { (kind(&of.kind)) } }
                             }
-                            td { (wording::stage(&of.stage)) }
+                            td { (report::stage(&of.stage)) }
                         }
                     }
                 }
@@ -181,7 +181,7 @@ fn chips(who: &Who, asked: &Asked) -> Markup {
         chips.push(("一个群聊".into(), Asked { room: None, ..asked.clone() }));
     }
     if let Some(stage) = asked.stage {
-        chips.push((wording::stage(&stage.to_string()).into(), Asked { stage: None, ..asked.clone() }));
+        chips.push((report::stage(&stage.to_string()).into(), Asked { stage: None, ..asked.clone() }));
     }
     if let Some(over) = asked.over {
         chips.push((format!("超过 {}", minutes(over)), Asked { over: None, ..asked.clone() }));

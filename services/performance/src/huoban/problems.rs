@@ -1,0 +1,110 @@
+//! What operators are told of Huoban: runs come one after the other, each knows of its own rows alone, and what is wrong
+//! is wrong until a run finds it put right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{NaiveDate, TimeDelta};
+use domain::Timestamp;
+use events::beat::{OutsideFailure, OutsideProblem};
+use huoban::{BusinessKey, Column, Table};
+
+use super::failure::Stopped;
+use super::report::{Report, TableProblem};
+
+/// Nothing was written for so long before operators hear of it: what lasts for less is over by itself.
+const PATIENCE: TimeDelta = TimeDelta::minutes(30);
+/// The same while our own allowance is used up, which by design may take until the next hour.
+const ALLOWANCE_PATIENCE: TimeDelta = TimeDelta::hours(2);
+/// Rows named in one problem.
+const NAMED: usize = 5;
+
+/// What is wrong, as far as the runs up to now have shown.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    /// Of each table that was looked for last what is wrong with it and its columns.
+    tables: BTreeMap<Table, Vec<OutsideProblem>>,
+    /// Rows that are not taken.
+    refused: BTreeSet<BusinessKey>,
+    /// The last comparison left rows that nobody counts any more.
+    strays: bool,
+    /// What only people put right, and stops everything.
+    refusal: Option<OutsideFailure>,
+    /// Since when no run came to its end.
+    failing_since: Option<Timestamp>,
+    /// How long that may take.
+    patience: TimeDelta,
+}
+
+impl Problems {
+    /// Takes in what came of a run over all rows from `first` on. `compared`: it also read back what stands there.
+    pub fn note(&mut self, report: &Report, first: NaiveDate, compared: bool, now: Timestamp) {
+        match &report.stopped {
+            Some(Stopped::AnotherWriter | Stopped::LeaseLost) => {
+                // Whoever writes knows what is wrong.
+                *self = Self::default();
+                return;
+            }
+            Some(Stopped::KeyRefused { .. }) => self.fails(Some(OutsideFailure::Access), PATIENCE, now),
+            Some(Stopped::PlanUsedUp { .. }) => self.fails(Some(OutsideFailure::Quota), PATIENCE, now),
+            Some(Stopped::Unusable { .. }) => self.fails(None, PATIENCE, now),
+            Some(Stopped::Allowance) => self.fails(None, ALLOWANCE_PATIENCE, now),
+            None => (self.refusal, self.failing_since) = (None, None),
+        }
+        for table in &report.looked_at {
+            self.tables.insert(*table, of_table(report, *table, now));
+        }
+        if report.stopped.is_none() {
+            self.refused.retain(|key| key.day() < first && !compared);
+            self.strays = if compared { report.strays_left > 0 } else { self.strays };
+        }
+        self.refused.extend(report.refused.iter().map(|refused| refused.key.clone()));
+        self.refused.extend(report.left_alone.iter().cloned());
+    }
+
+    /// There were no rows to be had.
+    pub fn note_failed(&mut self, now: Timestamp) {
+        self.fails(None, PATIENCE, now);
+    }
+
+    fn fails(&mut self, refusal: Option<OutsideFailure>, patience: TimeDelta, now: Timestamp) {
+        self.refusal = refusal;
+        self.failing_since = self.failing_since.or(Some(now));
+        self.patience = patience;
+    }
+
+    /// What is told of it. While everything is refused that is all that needs to be known.
+    pub fn told(&self, now: Timestamp) -> Vec<OutsideProblem> {
+        let problem = |what| OutsideProblem::new(what, None, self.failing_since.unwrap_or(now));
+        if let Some(what) = self.refusal {
+            return vec![problem(what)];
+        }
+        let stalled = self.failing_since.is_some_and(|since| now - since >= self.patience);
+        let tables = self.tables.values().flatten().cloned();
+        let rows = Table::ALL.into_iter().filter_map(|table| self.rows_of(table, now));
+        let strays = self.strays.then(|| OutsideProblem::new(OutsideFailure::Strays, None, now));
+        let stalled = stalled.then(|| problem(OutsideFailure::Stalled));
+        stalled.into_iter().chain(tables).chain(rows).chain(strays).collect()
+    }
+
+    fn rows_of(&self, table: Table, now: Timestamp) -> Option<OutsideProblem> {
+        let of = self.refused.iter().filter(|key| key.table() == table);
+        let rows: Vec<String> = of.take(NAMED).map(BusinessKey::to_string).collect();
+        let told = OutsideProblem::new(OutsideFailure::Rows, Some(table.title()), now);
+        (!rows.is_empty()).then_some(OutsideProblem { rows, ..told })
+    }
+}
+
+fn of_table(report: &Report, table: Table, now: Timestamp) -> Vec<OutsideProblem> {
+    let problem = |what| OutsideProblem::new(what, Some(table.title()), now);
+    let wrong = report.tables.iter().find(|(of, _)| *of == table).map(|(_, problem)| problem);
+    if let Some(TableProblem::NotFound(_)) = wrong {
+        return vec![problem(OutsideFailure::Access)];
+    }
+    let left_out = report.columns.iter().filter(|(of, problem)| *of == table && problem.leaves_it_out());
+    let mut columns: Vec<String> = left_out.map(|(_, problem)| problem.column().name().to_owned()).collect();
+    if columns.is_empty() && wrong.is_some() {
+        columns = [Column::Key, Column::Day].map(|column| column.name().to_owned()).into();
+    }
+    let told = problem(OutsideFailure::Columns);
+    if columns.is_empty() { Vec::new() } else { vec![OutsideProblem { columns, ..told }] }
+}
