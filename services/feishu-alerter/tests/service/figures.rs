@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use chrono::{Datelike as _, TimeDelta};
-use chrono_tz::Asia::Shanghai;
 use domain::id::StaffName;
 use domain::rules::Target;
 use runtime::config::{Board, Secret};
@@ -33,6 +32,12 @@ impl Scene {
         .await
     }
 
+    /// In how many days it is the Tuesday of next week, in the company's zone.
+    fn days_to_tuesday(&self) -> i64 {
+        let today = self.stack.config.rules.day_of(self.now());
+        8 - i64::from(today.weekday().num_days_from_monday())
+    }
+
     /// The cards with figures in a chat, once everything is sent.
     async fn figure_cards(&self, chat: &str) -> Result<Vec<Seen>> {
         self.until_count("select count(*) from notifications where state in ('pending', 'sending')", 0)
@@ -58,9 +63,7 @@ async fn managers_read_the_day_at_six_and_the_week_on_monday() -> Result<()> {
     scene.stack.config.rules.managers.push(StaffName("没有群".into()));
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
-    // A Tuesday.
-    let days = 8 - i64::from(scene.now().with_timezone(&Shanghai).weekday().num_days_from_monday());
-    scene.at(days, "10:00").await?;
+    scene.at(scene.days_to_tuesday(), "10:00").await?;
     let from = scene.now();
     let at = |minutes| from + TimeDelta::minutes(minutes) - TimeDelta::hours(1);
     for (room, owner, minutes) in [("r1", WANG, 4), ("r2", LI, 12)] {
@@ -77,7 +80,7 @@ async fn managers_read_the_day_at_six_and_the_week_on_monday() -> Result<()> {
     assert!(scene.figure_cards(TO_ALL).await?.is_empty(), "not before six");
     scene.advance(1);
     let card = scene.until_figure_cards(TO_MANAGER, 1).await?.remove(0);
-    let day = scene.now().with_timezone(&Shanghai).format("%m-%d");
+    let day = scene.now().with_timezone(&chrono_tz::Asia::Shanghai).format("%m-%d");
     assert_eq!(card.title, format!("📊 回复情况（{day}）"));
     for words in [
         "客户提问 3 次：已回复 2，等待中 1",
@@ -212,9 +215,7 @@ async fn the_week_says_of_each_team_whether_it_reached_its_target() -> Result<()
     ];
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
-    // A Tuesday.
-    let days = 8 - i64::from(scene.now().weekday().num_days_from_monday());
-    scene.at(days, "10:00").await?;
+    scene.at(scene.days_to_tuesday(), "10:00").await?;
     let from = scene.now() - TimeDelta::hours(6);
     // Ten each: of 售前 nine within ten minutes, of 售后 none within five.
     for n in 0..10_i64 {

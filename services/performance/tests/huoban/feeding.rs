@@ -52,10 +52,13 @@ async fn stop(services: Vec<Running>) -> Result<()> {
 
 /// The only row of a table, once a cell of it holds this.
 async fn row(site: &Site, table: Table, column: &str, value: &Value) -> Result<Value> {
-    until(&format!("{column} is {value} in {table}"), || async {
+    let what = format!("{column} is {value} in {table}");
+    let stands = until(&what, || async {
         Ok(site.rows(table).await?.iter().any(|row| row["cells"][column] == *value))
-    })
-    .await?;
+    });
+    if let Err(error) = stands.await {
+        return Err(error.context(format!("{:#?}", site.rows(table).await?)));
+    }
     let mut rows = site.rows(table).await?;
     rows.retain(|row| row["cells"][column] == *value);
     assert_eq!(rows.len(), 1, "{rows:?}");
@@ -73,25 +76,25 @@ fn figures(day: &str) -> Value {
     json!({
         "日期": day,
         "负责人": "王小售",
-        "提问顾客数": 3.0,
-        "已回复": 3.0,
-        "未回复": 0.0,
-        "已取消": 0.0,
-        "平均回复时间（分钟）": 5.0,
-        "中位回复时间（分钟）": 4.0,
-        "P90回复时间（分钟）": 10.0,
+        "提问顾客数": 3,
+        "已回复": 3,
+        "未回复": 0,
+        "已取消": 0,
+        "平均回复时间（分钟）": 5,
+        "中位回复时间（分钟）": 4,
+        "P90回复时间（分钟）": 10,
         "5分钟内占比": 0.6667,
-        "10分钟内占比": 1.0,
-        "20分钟内占比": 1.0,
-        "30分钟内占比": 1.0,
-        "最长等待（分钟）": 10.0,
-        "承诺数": 0.0,
-        "承诺兑现数": 0.0,
-        "总回复数": 8.0,
-        "售前总回复数": 4.0,
-        "售后总回复数": 1.0,
-        "其他员工总回复数": 0.0,
-        "顾客总回复数": 3.0,
+        "10分钟内占比": 1,
+        "20分钟内占比": 1,
+        "30分钟内占比": 1,
+        "最长等待（分钟）": 10,
+        "承诺数": 0,
+        "承诺兑现数": 0,
+        "总回复数": 8,
+        "售前总回复数": 4,
+        "售后总回复数": 1,
+        "其他员工总回复数": 0,
+        "顾客总回复数": 3,
     })
 }
 
@@ -100,8 +103,8 @@ async fn the_whole_row_of_a_person_and_of_a_room_is_what_was_counted() -> Result
     let (site, noon, services) = counted().await?;
     let day = site.stack.config.rules.day_of(noon).to_string();
     let mut expected = figures(&day);
-    with(&mut expected, json!({ "业务键": format!("sales:王小售:{day}"), "团队": "售前", "群聊数": 1.0 }));
-    let person = row(&site, Table::PersonDays, "已回复", &json!(3.0)).await?;
+    with(&mut expected, json!({ "业务键": format!("sales:王小售:{day}"), "团队": "售前", "群聊数": 1 }));
+    let person = row(&site, Table::PersonDays, "已回复", &json!(3)).await?;
     assert_eq!(person, expected, "{person:#}");
     let mut expected = figures(&day);
     with(
@@ -110,10 +113,10 @@ async fn the_whole_row_of_a_person_and_of_a_room_is_what_was_counted() -> Result
             "业务键": format!("room:webhook:r1:{day}"),
             "群聊名": "示例公司-r1",
             "群聊阶段": "售前",
-            "负责人总回复数": 4.0
+            "负责人总回复数": 4
         }),
     );
-    let room = row(&site, Table::RoomDays, "已回复", &json!(3.0)).await?;
+    let room = row(&site, Table::RoomDays, "已回复", &json!(3)).await?;
     assert_eq!(room, expected, "{room:#}");
     stop(services).await
 }
@@ -121,8 +124,8 @@ async fn the_whole_row_of_a_person_and_of_a_room_is_what_was_counted() -> Result
 #[tokio::test]
 async fn only_what_changed_is_written_and_the_daily_comparison_mends_the_rest() -> Result<()> {
     let (site, noon, services) = counted().await?;
-    row(&site, Table::PersonDays, "已回复", &json!(3.0)).await?;
-    row(&site, Table::RoomDays, "已回复", &json!(3.0)).await?;
+    row(&site, Table::PersonDays, "已回复", &json!(3)).await?;
+    row(&site, Table::RoomDays, "已回复", &json!(3)).await?;
     until("everything is read back", || async {
         let unread: i64 = store::sqlx::query_scalar(
             "select count(*) from performance_huoban_rows where verified_at is null",
@@ -143,9 +146,9 @@ async fn only_what_changed_is_written_and_the_daily_comparison_mends_the_rest() 
     tokio::time::sleep(Duration::from_millis(3_500)).await;
     assert_eq!(site.calls("PUT", "").await?, 0, "nothing changed");
     until("runs look at the tables", || async { Ok(site.calls("POST", "table").await? > 0) }).await?;
-    assert_eq!(row(&site, Table::PersonDays, "业务键", &key).await?["已回复"], json!(77.0));
+    assert_eq!(row(&site, Table::PersonDays, "业务键", &key).await?["已回复"], json!(77));
     site.stack.clock.advance(Duration::from_hours(24));
-    let mended = row(&site, Table::PersonDays, "已回复", &json!(3.0)).await?;
+    let mended = row(&site, Table::PersonDays, "已回复", &json!(3)).await?;
     assert_eq!(mended["业务键"], key, "the day is the one before");
     stop(services).await
 }
