@@ -266,7 +266,7 @@ fn decided(
         let deadlines = world.config.rules.deadlines(wait.kind, room.view());
         let view = WaitView::from(wait);
         let passed = steps(deadlines.ladder)
-            .filter(|step| plan.seen(deadlines.of(&view, step.rung)) + GRACE + away <= ended)
+            .filter(|step| plan.lasted(deadlines.of(&view, step.rung), ended) >= GRACE + away)
             .map(|step| step.rung.0)
             .max();
         if let Some(passed) = passed
@@ -284,22 +284,16 @@ impl Plan {
         let decided = rows.iter().filter(|row| row.rung().is_some()).map(|row| row.created_at);
         let mut decided: Vec<DateTime<Utc>> = decided.filter(|at| *at < self.faults_end()).collect();
         decided.sort_unstable();
-        let leapt = self.leapt();
-        let pauses = decided.windows(2).map(|pair| {
-            let within = leapt.iter().filter(|(from, to)| pair[0] <= *from && *to <= pair[1]);
-            pair[1] - pair[0] - within.map(|(from, to)| *to - *from).sum::<TimeDelta>()
-        });
+        let pauses = decided.windows(2).map(|pair| self.lasted(pair[0], pair[1]));
         pauses.max().unwrap_or_default()
     }
 
-    /// When somebody could see that a moment had passed: the clock leaps over some.
-    fn seen(&self, moment: DateTime<Utc>) -> DateTime<Utc> {
-        let mut seen = moment;
-        for (from, to) in self.leapt() {
-            if (from..to).contains(&moment) {
-                seen = to;
-            }
-        }
-        seen
+    /// How long it was from one moment to another, without what the clock leapt over in between.
+    fn lasted(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> TimeDelta {
+        let leapt = self
+            .leapt()
+            .into_iter()
+            .map(|(begin, end)| (end.min(to) - begin.max(from)).max(TimeDelta::zero()));
+        to - from - leapt.sum::<TimeDelta>()
     }
 }
