@@ -130,7 +130,7 @@ impl Company {
         section.sheets.today = sheets.today.to_string();
         section.sheets.all_rooms = sheets.all_rooms.to_string();
         section.sheets.system_log = sheets.system_log.to_string();
-        stack.config.feishu.base_url = feishu.base_url();
+        stack.config.feishu.base_url.clone_from(&feishu.url);
         stack.config.feishu.listen = testkit::free_address()?;
         let company = Self {
             stack,
@@ -224,7 +224,7 @@ impl Company {
 
     /// The cards of a chat by their message ids, oldest first.
     pub async fn cards(&self, chat: &str) -> Result<Vec<String>> {
-        let url = format!("{}/_sim/messages?chat={chat}", self.feishu.base_url());
+        let url = format!("{}/_sim/messages?chat={chat}", self.feishu.url);
         let answer: Value = self.http.get(url).send().await?.error_for_status()?.json().await?;
         let messages = answer["messages"].as_array().context("a list of messages")?;
         Ok(messages.iter().filter_map(|message| message["message_id"].as_str()).map(str::to_owned).collect())

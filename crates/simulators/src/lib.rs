@@ -5,4 +5,5 @@
 
 pub mod feishu;
 pub mod huoban;
+mod server;
 pub mod vika;

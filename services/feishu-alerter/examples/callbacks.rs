@@ -146,7 +146,7 @@ fn company() -> FeishuConfig {
 
 async fn send_card(http: &reqwest::Client, sim: &Running) -> Result<String> {
     let credentials = Credentials { app_id: APP.to_owned(), app_secret: Secret::new(APP_SECRET) };
-    let client = FeishuClient::new(http.clone(), sim.base_url(), credentials, Arc::new(now));
+    let client = FeishuClient::new(http.clone(), sim.url.clone(), credentials, Arc::new(now));
     let button = json!({ "tag": "button", "text": { "tag": "plain_text", "content": "不用回复" },
         "behaviors": [{ "type": "callback", "value": { "act": "no_reply", "card": "al-1" } }] });
     let card = OutgoingMessage::card(&feishu::card::card(None, "等待回复", &[button]));
@@ -157,6 +157,6 @@ async fn send_card(http: &reqwest::Client, sim: &Running) -> Result<String> {
 }
 
 async fn control(http: &reqwest::Client, sim: &Running, path: &str, body: &Value) -> Result<Value> {
-    let answer = http.post(format!("{}/_sim/{path}", sim.base_url())).json(body).send().await?;
+    let answer = http.post(format!("{}/_sim/{path}", sim.url)).json(body).send().await?;
     Ok(answer.error_for_status()?.json().await?)
 }

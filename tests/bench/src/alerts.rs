@@ -88,7 +88,7 @@ impl Stage {
             ingest: free_address()?,
             callback,
             vika: "http://127.0.0.1:9".into(),
-            feishu: feishu.base_url(),
+            feishu: feishu.url.clone(),
             sheets: json!({}),
         };
         let mut config = company::configuration(&local, &addresses)?;

@@ -112,7 +112,7 @@ impl Stage {
             ingest: free_address()?,
             callback,
             vika: vika.url.clone(),
-            feishu: feishu.base_url(),
+            feishu: feishu.url.clone(),
             sheets,
         };
         let config = company::configuration(&local, &addresses)?;

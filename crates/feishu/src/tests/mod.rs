@@ -65,7 +65,7 @@ fn http() -> reqwest::Client {
 pub(super) fn client(sim: &Running, hand: &Hand, http: &reqwest::Client, secret: &str) -> FeishuClient {
     let credentials = Credentials { app_id: "cli_sample".to_owned(), app_secret: Secret::new(secret) };
     let hand = hand.clone();
-    FeishuClient::new(http.clone(), sim.base_url(), credentials, Arc::new(move || hand.now()))
+    FeishuClient::new(http.clone(), sim.url.clone(), credentials, Arc::new(move || hand.now()))
 }
 
 fn config(hand: &Hand) -> FeishuConfig {
@@ -116,7 +116,7 @@ pub(super) fn marked(uuid: &CardUuid) -> OutgoingMessage {
 
 impl Stage {
     pub(super) async fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("{}/_sim/{path}", self.sim.base_url());
+        let url = format!("{}/_sim/{path}", self.sim.url);
         let request = self.http.request(method.parse().unwrap(), url).json(body);
         let response = request.send().await.unwrap();
         assert!(response.status().is_success(), "{}", response.text().await.unwrap());

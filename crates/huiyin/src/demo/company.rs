@@ -63,7 +63,7 @@ pub fn written(world: &World) -> Result<Value> {
             }
         },
         "feishu": {
-            "base_url": world.outside.feishu.base_url(),
+            "base_url": world.outside.feishu.url.clone(),
             "app_secret": keys.app_secret,
             "encrypt_key": keys.encrypt_key,
             "verification_token": keys.verification_token,
@@ -78,7 +78,7 @@ pub fn written(world: &World) -> Result<Value> {
         },
         "watchdog": {
             "fallback": {
-                "url": format!("{}/open-apis/bot/v2/hook/{FALLBACK_BOT}", world.outside.feishu.base_url()),
+                "url": format!("{}/open-apis/bot/v2/hook/{FALLBACK_BOT}", world.outside.feishu.url),
                 "secret": keys.fallback_secret
             }
         }

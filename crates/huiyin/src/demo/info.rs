@@ -99,7 +99,7 @@ impl Info {
                 all_rooms: sheets.all_rooms.clone(),
                 system_log: sheets.system_log.clone(),
             },
-            feishu: world.outside.feishu.base_url(),
+            feishu: world.outside.feishu.url.clone(),
             feishu_app_id: config.feishu.app_id.clone(),
             feishu_app_secret: world.keys.app_secret.clone(),
             feishu_chats: chats,

@@ -90,7 +90,7 @@ impl Installed {
     }
 
     pub async fn order_feishu(&self, method: &str, path: &str, body: Value) -> Result<()> {
-        self.order(&self.feishu.base_url(), method, path, body).await
+        self.order(&self.feishu.url.clone(), method, path, body).await
     }
 
     /// A row in 群聊总表, written by the bot as `vika-sync` writes it.
@@ -155,7 +155,7 @@ fn config(stack: &Stack, vika: &Vika, feishu: &Feishu, sheets: &SheetIds) -> Res
         "all_rooms": sheets.all_rooms.as_str(),
         "system_log": sheets.system_log.as_str(),
     });
-    config["feishu"]["base_url"] = json!(feishu.base_url());
+    config["feishu"]["base_url"] = json!(feishu.url.clone());
     let manager = json!({
         "name": "周经理", "team": "other", "addresses": { "feishu": { "open_id": MANAGER } }
     });

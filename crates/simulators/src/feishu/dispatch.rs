@@ -16,9 +16,9 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::crypto::opaque_id;
 use super::faults::{self, Fault};
-use super::net::Connection;
 use super::world::{Sim, World};
 use super::{chats, control, history, hook, images, login, people, send, token, update, urgent};
+use crate::server::Connection;
 
 /// The calls that the fake knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,7 +23,6 @@ mod hook;
 mod images;
 mod limits;
 mod login;
-mod net;
 mod people;
 mod send;
 mod token;
@@ -34,12 +33,11 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use hook::HookSpec;
@@ -47,6 +45,9 @@ pub use login::Browser;
 pub use world::{AppSpec, ChatSpec, PersonSpec};
 
 use world::Sim;
+
+use crate::server;
+pub use crate::server::Running;
 
 /// The clock a simulator reads. Tests hand in one that they can move.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -104,66 +105,14 @@ impl FeishuConfig {
     }
 }
 
-/// Why a simulator could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Only loopback is allowed: the control routes have no authentication.
-    #[error("the simulator listens on loopback only, not on {0}")]
-    NotLoopback(SocketAddr),
-    /// The port could not be bound.
-    #[error("the simulator could not bind its port")]
-    Bind(#[source] std::io::Error),
-    /// The HTTP client for callbacks could not be built.
-    #[error("the simulator could not build its callback client")]
-    Client(#[source] reqwest::Error),
-}
-
-/// A running simulator. Dropping it stops the server.
-#[derive(Debug)]
-pub struct Running {
-    addr: SocketAddr,
-    stop: CancellationToken,
-    task: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    /// The address that it listens on.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// The base address to configure in a client, without a trailing slash: `http://127.0.0.1:<port>`.
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.addr)
-    }
-
-    /// Stops the server and waits until it has let go of the port.
-    pub async fn stop(mut self) {
-        self.stop.cancel();
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
-            tracing::warn!(error = %error, "the fake Feishu did not end cleanly");
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
 /// Starts a fake Feishu and returns as soon as it accepts connections.
-pub async fn start(config: FeishuConfig) -> Result<Running, StartError> {
-    if !config.listen.ip().is_loopback() && !config.beyond_loopback {
-        return Err(StartError::NotLoopback(config.listen));
-    }
-    let listener = TcpListener::bind(config.listen).await.map_err(StartError::Bind)?;
-    let addr = listener.local_addr().map_err(StartError::Bind)?;
-    let stop = CancellationToken::new();
-    let client = callback::client().map_err(StartError::Client)?;
-    let sim = Arc::new(Sim::new(config, client, stop.clone()));
-    let task = tokio::spawn(net::serve(listener, dispatch::router(sim), stop.clone()));
-    Ok(Running { addr, stop, task: Some(task) })
+///
+/// # Errors
+/// If the address cannot be bound, or there is no HTTP client for callbacks to be had.
+pub async fn start(config: FeishuConfig) -> io::Result<Running> {
+    let (address, beyond_loopback) = (config.listen, config.beyond_loopback);
+    let client = callback::client().map_err(io::Error::other)?;
+    let closing = CancellationToken::new();
+    let sim = Arc::new(Sim::new(config, client, closing.clone()));
+    server::start("feishu_simulator", (address, beyond_loopback), dispatch::router(sim), closing).await
 }

@@ -17,7 +17,7 @@ use super::{
     faults::{Fault, FaultKind},
     world::{Call, KEY_REFUSED, Refusal, USED_UP, World, bad_call, refusal},
 };
-use crate::vika::wire::Scissors;
+use crate::server::Connection;
 
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 const ROOT: &str = "/openapi/v1/";
@@ -58,7 +58,7 @@ enum Answer {
 
 pub(super) async fn serve(
     State(sim): State<Arc<Sim>>,
-    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
     // A task of its own: a caller who stops waiting does not stop the work, and may find it done later.
@@ -66,7 +66,7 @@ pub(super) async fn serve(
         let incoming = Incoming::read(request).await;
         let (number, fault) = begin(&sim, &incoming);
         let answer = answer(&sim, &incoming, fault).await;
-        respond(&sim, &scissors, answer, number)
+        respond(&sim, &connection, answer, number)
     });
     work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
@@ -211,7 +211,7 @@ fn start_batch(sim: &Arc<Sim>, world: &World, is_update: bool, body: Value, task
     });
 }
 
-fn respond(sim: &Sim, scissors: &Scissors, answer: Answer, number: usize) -> Response {
+fn respond(sim: &Sim, connection: &Connection, answer: Answer, number: usize) -> Response {
     let (status, kind, body) = match answer {
         Answer::Json(status, body) => {
             if let Some(call) = sim.world().calls.get_mut(number) {
@@ -221,7 +221,7 @@ fn respond(sim: &Sim, scissors: &Scissors, answer: Answer, number: usize) -> Res
         }
         Answer::Text(status, text) => (status, "text/html", text.to_owned()),
         Answer::Cut => {
-            scissors.cut();
+            connection.cut();
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };

@@ -24,19 +24,17 @@ mod world;
 
 use std::{
     io,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use runtime::serve::{Limits, Server};
-use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Clock, HuobanConfig};
 use world::World;
 
-use crate::vika::wire;
+use crate::server;
+pub use crate::server::Running;
 
 struct Sim {
     world: Mutex<World>,
@@ -63,49 +61,14 @@ impl Sim {
     }
 }
 
-/// A running simulator. It ends when it is stopped or dropped.
-#[derive(Debug)]
-pub struct Running {
-    /// Base address, `http://127.0.0.1:<port>`; the API is below `/openapi/v1`.
-    pub url: String,
-    closing: CancellationToken,
-    server: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    /// Stops answering and waits until the port is free again.
-    pub async fn stop(mut self) {
-        self.closing.cancel();
-        if let Some(server) = self.server.take()
-            && let Err(error) = server.await
-        {
-            tracing::warn!(%error, "the Huoban simulator did not end cleanly");
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.closing.cancel();
-    }
-}
-
 /// Starts a simulator with an empty space.
 ///
 /// # Errors
 /// When the address cannot be bound.
 pub async fn start(config: HuobanConfig) -> io::Result<Running> {
-    if !config.bind.ip().is_loopback() && !config.beyond_loopback {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the simulator listens on loopback only"));
-    }
-    let listener = TcpListener::bind(config.bind).await?;
-    let address: SocketAddr = listener.local_addr()?;
     let closing = CancellationToken::new();
     let world = Mutex::new(World::new(config.key, config.space));
     let sim = Arc::new(Sim { world, clock: config.clock, closing: closing.clone() });
     let app = sim::router().fallback(gate::serve).with_state(sim);
-    let serving = Server::new("huoban_simulator", Limits::LOOPBACK);
-    let server =
-        tokio::spawn(serving.serve_with(listener, app, closing.clone().cancelled_owned(), wire::cuttable));
-    Ok(Running { url: format!("http://{address}"), closing, server: Some(server) })
+    server::start("huoban_simulator", (config.bind, config.beyond_loopback), app, closing).await
 }

@@ -19,8 +19,8 @@ use super::{
     query::Query,
     routes::{self, Caller, Route, write},
     state::World,
-    wire::Scissors,
 };
+use crate::server::Connection;
 
 const MAX_BODY_BYTES: usize = 100 * 1024 * 1024;
 /// How long a batch that makes options leaves the door open for another that makes the same ones.
@@ -83,7 +83,7 @@ enum Answer {
 
 pub(super) async fn serve(
     State(sim): State<Arc<Sim>>,
-    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
     // A task of its own: a caller who stops waiting does not stop the work, and may find it done later.
@@ -91,7 +91,7 @@ pub(super) async fn serve(
         let incoming = Incoming::read(request).await;
         let (seq, fault) = begin(&sim, &incoming);
         let answer = answer(&sim, &incoming, fault).await;
-        let response = respond(&sim, &incoming, &scissors, answer, seq).await;
+        let response = respond(&sim, &incoming, &connection, answer, seq).await;
         note_answer(&sim, seq, response.status());
         response
     });
@@ -228,7 +228,7 @@ fn admit(world: &mut World, route: &Route, incoming: &Incoming, now_ms: i64) -> 
 async fn respond(
     sim: &Sim,
     incoming: &Incoming,
-    scissors: &Scissors,
+    connection: &Connection,
     answer: Answer,
     seq: usize,
 ) -> Response {
@@ -249,11 +249,11 @@ async fn respond(
         }
         Answer::Never => {
             sim.closing.cancelled().await;
-            scissors.cut();
+            connection.cut();
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
         Answer::Cut => {
-            scissors.cut();
+            connection.cut();
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };

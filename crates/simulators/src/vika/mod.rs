@@ -24,21 +24,20 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod values;
-pub(crate) mod wire;
 
 use std::{
     io,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use runtime::serve::{Limits, Server};
-use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Clock, DEFAULT_RATE_LIMIT, VikaConfig, VikaMember, VikaSpace, VikaToken};
 use state::World;
+
+use crate::server;
+pub use crate::server::Running;
 
 struct Sim {
     world: Mutex<World>,
@@ -64,43 +63,11 @@ impl Sim {
     }
 }
 
-/// A running simulator. It ends when it is stopped or dropped.
-#[derive(Debug)]
-pub struct Running {
-    /// Base address, `http://127.0.0.1:<port>`; the API is below `/fusion/v1`.
-    pub url: String,
-    closing: CancellationToken,
-    server: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    /// Stops answering and waits until the port is free again.
-    pub async fn stop(mut self) {
-        self.closing.cancel();
-        if let Some(server) = self.server.take()
-            && let Err(error) = server.await
-        {
-            tracing::warn!(%error, "the Vika simulator did not end cleanly");
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.closing.cancel();
-    }
-}
-
 /// Starts a simulator with empty spaces.
 ///
 /// # Errors
 /// When the address cannot be bound.
 pub async fn start(config: VikaConfig) -> io::Result<Running> {
-    if !config.bind.ip().is_loopback() && !config.beyond_loopback {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the simulator listens on loopback only"));
-    }
-    let listener = TcpListener::bind(config.bind).await?;
-    let address: SocketAddr = listener.local_addr()?;
     let closing = CancellationToken::new();
     let sim = Arc::new(Sim {
         world: Mutex::new(World::new(&config)),
@@ -108,8 +75,5 @@ pub async fn start(config: VikaConfig) -> io::Result<Running> {
         closing: closing.clone(),
     });
     let app = routes::sim::router().fallback(gate::serve).with_state(sim);
-    let serving = Server::new("vika_simulator", Limits::LOOPBACK);
-    let server =
-        tokio::spawn(serving.serve_with(listener, app, closing.clone().cancelled_owned(), wire::cuttable));
-    Ok(Running { url: format!("http://{address}"), closing, server: Some(server) })
+    server::start("vika_simulator", (config.bind, config.beyond_loopback), app, closing).await
 }

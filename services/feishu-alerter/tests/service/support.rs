@@ -172,7 +172,7 @@ impl Scene {
         config.callback =
             CallbackSpec { url: None, encrypt_key: Some("key".into()), verification_token: "token".into() };
         let feishu = simulators::feishu::start(config).await?;
-        stack.config.feishu.base_url = feishu.base_url();
+        stack.config.feishu.base_url.clone_from(&feishu.url);
         let manager = json!({
             "name": name, "team": "other", "addresses": { "feishu": { "open_id": MANAGER } }
         });
@@ -213,7 +213,7 @@ impl Scene {
 
     /// A proxy, shut, through which the alerters made from now on reach the fake Feishu.
     pub fn feishu_proxy(&mut self) -> Result<TcpProxy> {
-        let proxy = TcpProxy::to(self.feishu.base_url().trim_start_matches("http://").parse()?)?;
+        let proxy = TcpProxy::to(self.feishu.url.clone().trim_start_matches("http://").parse()?)?;
         self.stack.config.feishu.base_url = format!("http://{}", proxy.address);
         Ok(proxy)
     }
@@ -288,7 +288,7 @@ impl Scene {
 
     /// A control call of the fake Feishu.
     pub async fn control(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let url = format!("{}/_sim/{path}", self.feishu.base_url());
+        let url = format!("{}/_sim/{path}", self.feishu.url);
         let request = self.http.request(method.parse()?, url).body(body.to_string());
         let response = request.header("content-type", "application/json").send().await?;
         let (status, text) = (response.status(), response.text().await?);

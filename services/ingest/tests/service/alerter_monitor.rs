@@ -26,7 +26,7 @@ async fn the_fallback_hears_of_the_alerters_death_once_and_of_its_return_once() 
     let mut feishu = FeishuConfig::new(Arc::new(move || clock.now()), app);
     feishu.hooks = vec![HookSpec { token: "t-1".into(), secret: Some("hook-secret".into()) }];
     let feishu = simulators::feishu::start(feishu).await?;
-    let root = feishu.base_url();
+    let root = feishu.url.clone();
     stack.config.watchdog = Some(serde_json::from_value(json!({
         "operators_chat": "oc_operators",
         "beat_every": "1s",

@@ -35,10 +35,10 @@ impl Tenant {
             ..FeishuConfig::new(Arc::new(move || clock.now()), app)
         })
         .await?;
-        stack.config.feishu.base_url = feishu.base_url();
+        stack.config.feishu.base_url.clone_from(&feishu.url);
         let wang = stack.config.rules.roster[0].addresses.feishu.as_mut().context("an address")?;
         wang.open_id = Some(serde_json::from_value::<FeishuAccount>(json!(ACCOUNT))?);
-        let login = FeishuLogin { accounts_url: feishu.base_url() };
+        let login = FeishuLogin { accounts_url: feishu.url.clone() };
         let world = World::over(stack, false, Some(login)).await?;
         let tenant = Self { world, feishu, http: runtime::http::client()? };
         tenant.browser(ACCOUNT).await?;
@@ -49,7 +49,7 @@ impl Tenant {
     async fn browser(&self, open_id: &str) -> Result<()> {
         let back = format!("{}/login/feishu/back", self.world.url);
         let browser: Value = json!({ "open_id": open_id, "redirect_uris": [back] });
-        let url = format!("{}/_sim/browser", self.feishu.base_url());
+        let url = format!("{}/_sim/browser", self.feishu.url);
         self.http.post(url).json(&browser).send().await?.error_for_status()?;
         Ok(())
     }
@@ -133,7 +133,7 @@ async fn while_feishu_is_away_links_go_on() -> Result<()> {
     let (there, kept) = tenant.leave().await?;
     let back = tenant.consent(&there).await?;
     let fault = json!({ "route": "user_token", "fault": { "kind": "drop" } });
-    let url = format!("{}/_sim/faults", tenant.feishu.base_url());
+    let url = format!("{}/_sim/faults", tenant.feishu.url);
     tenant.http.post(url).json(&fault).send().await?.error_for_status()?;
     let failed = tenant.come_back(&back, &kept).await?;
     assert_eq!(failed.status(), StatusCode::BAD_GATEWAY);

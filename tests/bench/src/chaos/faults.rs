@@ -54,13 +54,13 @@ pub async fn carry_out(world: Arc<World>, fault: Fault) {
             }
         }
         Fault::Vika(fault) => post(&world, &world.vika.url, "faults", fault).await,
-        Fault::Feishu(fault) => post(&world, &world.feishu.base_url(), "faults", fault).await,
-        Fault::FeishuTokens => post(&world, &world.feishu.base_url(), "tokens/expire", json!({})).await,
+        Fault::Feishu(fault) => post(&world, &world.feishu.url.clone(), "faults", fault).await,
+        Fault::FeishuTokens => post(&world, &world.feishu.url.clone(), "tokens/expire", json!({})).await,
         Fault::FeishuLimits => {
-            post(&world, &world.feishu.base_url(), "limits", json!({ "style": "business" })).await;
+            post(&world, &world.feishu.url.clone(), "limits", json!({ "style": "business" })).await;
         }
         Fault::FeishuQuota { for_ } => {
-            let url = format!("{}/_sim/switches", world.feishu.base_url());
+            let url = format!("{}/_sim/switches", world.feishu.url);
             for (left, time) in [(json!(0), for_), (Value::Null, Duration::ZERO)] {
                 drop(world.http.patch(&url).json(&json!({ "monthly_calls_left": left })).send().await);
                 tokio::time::sleep(time).await;
@@ -83,7 +83,7 @@ pub async fn nothing_in_flight(world: &World, cut: bool) -> anyhow::Result<()> {
     }
     if cut {
         // What Feishu was to take late is taken now.
-        post(world, &world.feishu.base_url(), "release", json!({})).await;
+        post(world, &world.feishu.url.clone(), "release", json!({})).await;
     }
     Ok(())
 }

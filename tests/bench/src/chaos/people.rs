@@ -141,7 +141,7 @@ async fn edit(world: &World, performed: &Performed, sheet: &str, row: &Value, fi
 
 /// Every message in Feishu's chats, oldest first.
 pub async fn cards(world: &World) -> Result<Vec<Value>> {
-    let url = format!("{}/_sim/messages", world.feishu.base_url());
+    let url = format!("{}/_sim/messages", world.feishu.url);
     let shown: Value = world.http.get(url).send().await?.json().await?;
     Ok(shown["messages"].as_array().cloned().unwrap_or_default())
 }
@@ -165,7 +165,7 @@ async fn press(
     let cards = cards(world).await?;
     let open: Vec<&Value> = cards.iter().filter(|card| button(card).is_some()).collect();
     let Some(card) = open.get(card % open.len().max(1)) else { return Ok(()) };
-    let base = world.feishu.base_url();
+    let base = world.feishu.url.clone();
     let callback = json!({ "url": format!("http://{}/feishu/callback", world.callbacks[replica]) });
     world.http.post(format!("{base}/_sim/callback")).json(&callback).send().await?;
     let click = json!({ "message_id": card["message_id"], "open_id": STAFF[person].2, "button": 0 });

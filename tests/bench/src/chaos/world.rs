@@ -76,7 +76,7 @@ impl World {
             ingest,
             callback: callbacks[0],
             vika: vika.url.clone(),
-            feishu: feishu.base_url(),
+            feishu: feishu.url.clone(),
             sheets,
         };
         let config = company::load(&configuration(&local, &addresses)?)?;
@@ -133,10 +133,10 @@ impl World {
             service.start()?;
         }
         self.http.delete(format!("{}/_sim/faults", self.vika.url)).send().await?;
-        self.http.delete(format!("{}/_sim/faults", self.feishu.base_url())).send().await?;
+        self.http.delete(format!("{}/_sim/faults", self.feishu.url)).send().await?;
         let unlimited = json!({ "monthly_calls_left": null });
-        self.http.patch(format!("{}/_sim/switches", self.feishu.base_url())).json(&unlimited).send().await?;
-        self.http.post(format!("{}/_sim/release", self.feishu.base_url())).send().await?;
+        self.http.patch(format!("{}/_sim/switches", self.feishu.url)).json(&unlimited).send().await?;
+        self.http.post(format!("{}/_sim/release", self.feishu.url)).send().await?;
         Ok(())
     }
 

@@ -57,7 +57,7 @@ impl World {
         let clock = Clock::paced(pace.clone());
         let callbacks = [free_address()?, free_address()?];
         let feishu = feishu::start(feishu_config(&local, &clock, callbacks[0])?).await?;
-        let configuration = configuration(&local, &feishu.base_url())?;
+        let configuration = configuration(&local, &feishu.url.clone())?;
         let config = company::load(&configuration)?;
         let now = clock.now();
         local.apply_rules(&config.rules, now - TimeDelta::days(30), now).await?;
@@ -71,7 +71,7 @@ impl World {
         let mut links = Vec::new();
         for (number, callback) in (1..).zip(callbacks) {
             let (link, address) =
-                Proxy::tcp(feishu.base_url().trim_start_matches("http://").parse()?).await?;
+                Proxy::tcp(feishu.url.clone().trim_start_matches("http://").parse()?).await?;
             let mut mine = configuration.clone();
             mine["feishu"]["base_url"] = json!(format!("http://{address}"));
             mine["feishu"]["listen"] = json!(callback);
@@ -145,7 +145,7 @@ impl World {
     }
 
     fn control_url(&self, route: &str) -> String {
-        format!("{}/_sim/{route}", self.feishu.base_url())
+        format!("{}/_sim/{route}", self.feishu.url)
     }
 
     /// The messages that stand in a chat, or in all, oldest first.

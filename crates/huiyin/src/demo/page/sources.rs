@@ -65,7 +65,7 @@ impl Sources {
         let addresses = Addresses {
             vika: world.outside.vika.url.clone(),
             manager_token: world.keys.manager.clone(),
-            feishu: world.outside.feishu.base_url(),
+            feishu: world.outside.feishu.url.clone(),
             control: world.gateway.as_ref().map(|gateway| gateway.control_url().to_owned()),
             control_token: None,
             webhook: format!("http://{}/v1/messages", world.ingest),

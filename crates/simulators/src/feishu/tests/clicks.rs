@@ -84,7 +84,7 @@ async fn what_is_chosen_of_a_menu_arrives_with_its_value() {
         event["event"]["action"],
         json!({"value": {"k": "al-1", "act": "assign"}, "tag": "select_static", "option": "a"})
     );
-    let url = format!("{}/_sim/click", stage.sim.base_url());
+    let url = format!("{}/_sim/click", stage.sim.url);
     for (message, wrong) in
         [(&menu_id, click(1, Some("b"))), (&menu_id, click(1, None)), (&id, click(0, Some("a")))]
     {

@@ -17,7 +17,7 @@ async fn upload(stage: &Stage, image_type: &str, image: &[u8]) -> Value {
     .into_bytes();
     body.extend(image);
     body.extend(format!("\r\n--{boundary}--\r\n").bytes());
-    let url = format!("{}/open-apis/im/v1/images", stage.sim.base_url());
+    let url = format!("{}/open-apis/im/v1/images", stage.sim.url);
     let request = stage.http.post(url).bearer_auth(&stage.token).body(body);
     let request = request.header("content-type", format!("multipart/form-data; boundary={boundary}"));
     serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()

@@ -130,7 +130,7 @@ impl Stage {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Seen, reqwest::Error> {
-        let url = format!("{}{path}", self.sim.base_url());
+        let url = format!("{}{path}", self.sim.url);
         let mut request = self.http.request(method.parse().unwrap(), url);
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
@@ -153,7 +153,7 @@ impl Stage {
     }
 
     pub(super) async fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("{}/_sim/{path}", self.sim.base_url());
+        let url = format!("{}/_sim/{path}", self.sim.url);
         let response = self.http.request(method.parse().unwrap(), url).json(body).send().await.unwrap();
         assert!(response.status().is_success(), "{}: {}", response.status(), response.text().await.unwrap());
         serde_json::from_str(&response.text().await.unwrap()).unwrap_or(Value::Null)
@@ -185,7 +185,7 @@ impl Stage {
     }
 
     pub(super) async fn messages(&self, chat: &str) -> Vec<Value> {
-        let url = format!("{}/_sim/messages?chat={chat}", self.sim.base_url());
+        let url = format!("{}/_sim/messages?chat={chat}", self.sim.url);
         let seen: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
         seen["messages"].as_array().unwrap().clone()
     }

@@ -87,7 +87,7 @@ async fn the_code_is_shown_operators_are_pressed_and_again_until_somebody_scans(
     let key = until_picture(&scene, 0).await?;
     until_pressed(&scene, 0).await?;
     assert!(first.text.contains("https://huiyin.example/login"), "{}", first.text);
-    let url = format!("{}/_sim/images/{key}", scene.feishu.base_url());
+    let url = format!("{}/_sim/images/{key}", scene.feishu.url);
     let png = runtime::http::client()?.get(url).send().await?.bytes().await?;
     assert!(png.starts_with(b"\x89PNG"), "an image that a phone can scan");
 

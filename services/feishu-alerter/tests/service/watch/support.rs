@@ -33,7 +33,7 @@ pub async fn scene_with(settings: Value) -> Result<Scene> {
         "expected": ["room-state"],
         "beat_every": "1s",
         "fallback": {
-            "url": format!("{}/open-apis/bot/v2/hook/{HOOK}", scene.feishu.base_url()),
+            "url": format!("{}/open-apis/bot/v2/hook/{HOOK}", scene.feishu.url),
             "secret": "hook-secret"
         },
         "login_page": "https://huiyin.example/login",
