@@ -21,8 +21,10 @@ use store::sqlx::{self, PgConnection};
 pub use files::{FileError, csv, xlsx};
 pub use overview::{Overview, SPREAD, overview};
 pub use period::Period;
-pub use table::{Cell, Table, ending, kind, met_in_words, sheet, stage, table, target_in_words, team};
-pub use waits::waits;
+pub use table::{
+    Cell, Table, ending, kind, left_out, met_in_words, sheet, stage, table, target_in_words, team,
+};
+pub use waits::{lasted, waits, waits_table};
 
 /// Within how many minutes answers are counted: 5, 10, 20, 30.
 pub const THRESHOLDS: [RungId; 4] = [RungId(300), RungId(600), RungId(1_200), RungId(1_800)];

@@ -119,11 +119,11 @@ fn heads(line: &Line, by: By) -> Row {
         By::Person => vec![person()],
         By::Team => vec![("团队", text(team(&key.team)))],
         By::Room => vec![("群聊", text(&line.topic))],
-        By::Stage => vec![("群聊阶段", text(&key.stage))],
+        By::Stage => vec![("群聊阶段", text(stage(&key.stage)))],
         By::Day => vec![day()],
         By::PersonDay => vec![day(), person()],
         By::RoomDay => {
-            vec![day(), ("群聊", text(&line.topic)), person(), ("群聊阶段", text(&key.stage))]
+            vec![day(), ("群聊", text(&line.topic)), person(), ("群聊阶段", text(stage(&key.stage)))]
         }
         By::Replier => vec![("回复人", text(&key.person))],
     }
@@ -235,7 +235,7 @@ fn spoken(messages: ByRole) -> Row {
     ]
 }
 
-fn text(text: &str) -> Cell {
+pub(super) fn text(text: &str) -> Cell {
     if text.is_empty() { Cell::Empty } else { Cell::Text(text.to_owned()) }
 }
 
@@ -283,7 +283,7 @@ pub fn kind(kind: &str) -> &'static str {
 }
 
 /// Why a wait does not count; empty: it does.
-pub(super) fn left_out(standing: &str) -> &'static str {
+pub fn left_out(standing: &str) -> &'static str {
     match standing {
         "excluded" => "群已排除",
         "history" => "历史消息",

@@ -5,11 +5,11 @@ use domain::Timestamp;
 use domain::figures::minutes;
 use domain::rules::Rules;
 use store::performance::days::Filter;
-use store::performance::waits::{Detail, details};
+use store::performance::details::{self, Detail, DetailFilter};
 use store::sqlx::{self, PgConnection};
 
 use crate::Query;
-use crate::table::{Cell, Table, ending, kind, left_out, verdict};
+use crate::table::{Cell, Table, ending, kind, left_out, stage, text, verdict};
 
 /// The waits of a period, the longest first, at most `most`, as seen at `now`.
 ///
@@ -25,7 +25,17 @@ pub async fn waits(
     let Query { period, person, room, stage, .. } = query;
     let stage = stage.map(|stage| stage.to_string());
     let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
-    let found = details(connection, filter, most).await?;
+    let found = details::list(connection, DetailFilter::all(filter), most, 0).await?;
+    Ok(waits_table(&found, rules, now, |_| true))
+}
+
+/// Waits as a table. Rooms, customers, and why a wait is one, stand only where a reader `sees_names`.
+pub fn waits_table(
+    found: &[Detail],
+    rules: &Rules,
+    now: Timestamp,
+    sees_names: impl Fn(&Detail) -> bool,
+) -> Table {
     let columns = vec![
         "日期",
         "群聊",
@@ -41,30 +51,33 @@ pub async fn waits(
         "不计原因",
         "判定原因",
     ];
-    Ok(Table { columns, rows: found.iter().map(|wait| row(wait, rules, now)).collect() })
+    Table { columns, rows: found.iter().map(|wait| row(wait, rules, now, sees_names(wait))).collect() }
 }
 
-fn row(wait: &Detail, rules: &Rules, now: Timestamp) -> Vec<Cell> {
+/// How long a wait lasted in working time, or has so far.
+pub fn lasted(wait: &Detail, rules: &Rules, now: Timestamp) -> TimeDelta {
+    let calendar = rules.calendar(wait.stage.parse().unwrap_or_default());
+    wait.time_ms.map_or_else(|| calendar.working_time(wait.opened_at, now), TimeDelta::milliseconds)
+}
+
+fn row(wait: &Detail, rules: &Rules, now: Timestamp, sees_names: bool) -> Vec<Cell> {
     let at = |at: Timestamp| {
         Cell::Text(at.with_timezone(&rules.time_zone).format("%Y-%m-%d %H:%M:%S").to_string())
     };
-    let text = |text: &str| if text.is_empty() { Cell::Empty } else { Cell::Text(text.to_owned()) };
-    let calendar = rules.calendar(wait.stage.parse().unwrap_or_default());
-    let time =
-        wait.time_ms.map_or_else(|| calendar.working_time(wait.opened_at, now), TimeDelta::milliseconds);
+    let named = |cell: Cell| if sees_names { cell } else { Cell::Empty };
     vec![
         Cell::Day(wait.day),
-        text(if wait.topic.is_empty() { &wait.room } else { &wait.topic }),
-        text(&wait.customer),
+        named(text(if wait.topic.is_empty() { &wait.room } else { &wait.topic })),
+        named(text(&wait.customer)),
         text(&wait.owner),
-        text(&wait.stage),
+        text(stage(&wait.stage)),
         text(kind(&wait.kind)),
         at(wait.opened_at),
         wait.closed_at.map_or(Cell::Empty, at),
         text(ending(&wait.ending)),
         text(wait.ended_by.as_deref().unwrap_or_default()),
-        Cell::Number(minutes(time)),
+        Cell::Number(minutes(lasted(wait, rules, now))),
         text(left_out(&wait.standing)),
-        verdict(&wait.verdict),
+        named(wait.verdict.as_ref().map_or(Cell::Empty, |of| verdict(&of.0))),
     ]
 }

@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod days;
+pub mod details;
 pub mod huoban;
 pub mod inputs;
 pub mod links;

@@ -13,8 +13,6 @@ use sqlx::types::Json;
 use crate::rooms::parse;
 use crate::rooms::waits::state_name;
 
-use super::days::Filter;
-
 /// A live wait as `room-state` has it, with what decides how it counts.
 #[derive(Debug, Clone)]
 pub struct LiveWait {
@@ -214,87 +212,4 @@ const fn role_of(how: &Ending) -> Option<&'static str> {
         Ending::Answered { role, .. } => Some(role.name()),
         _ => None,
     }
-}
-
-/// A wait as it is counted, as people look at it.
-#[derive(Debug, Clone)]
-pub struct Detail {
-    /// Which.
-    pub wait: String,
-    /// The room's key in text form.
-    pub room: String,
-    /// The room's name; empty when unknown.
-    pub topic: String,
-    /// Who waited, by display name.
-    pub customer: String,
-    /// What was waited for: [`WaitKind`] as stored.
-    pub kind: String,
-    /// Whether it counts: [`domain::performance::Standing`] as stored.
-    pub standing: String,
-    /// The day on which its clock started.
-    pub day: NaiveDate,
-    /// Empty: nobody owned the room.
-    pub owner: String,
-    /// The stage that it counts in, as the rules write it.
-    pub stage: String,
-    /// When it was opened.
-    pub opened_at: Timestamp,
-    /// When it ended; `None` while it is open.
-    pub closed_at: Option<Timestamp>,
-    /// How it ended, as stored in `waits.state`.
-    pub ending: String,
-    /// Who ended it.
-    pub ended_by: Option<String>,
-    /// Working time in milliseconds; `None` while it is open.
-    pub time_ms: Option<i64>,
-    /// Why its opening asks for a reply.
-    pub verdict: Verdict,
-}
-
-/// Reads waits, those that lasted longest first, and of those that are open the oldest before all others; at most `most`.
-pub async fn details(
-    connection: &mut PgConnection,
-    filter: Filter<'_>,
-    most: i64,
-) -> Result<Vec<Detail>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"
-        select counted.wait, counted.room, coalesce(rooms.topic, '') as "topic!", waits.customer_name, counted.kind,
-               counted.standing, counted.day, coalesce(counted.owner, '') as "owner!", counted.stage, counted.opened_at,
-               counted.closed_at, counted.ending, counted.ended_by, counted.time_ms,
-               waits.verdict as "verdict: Json<Verdict>"
-        from performance_waits counted join waits using (wait) left join rooms on rooms.room = counted.room
-        where day between $1 and $2 and ($3::text is null or coalesce(counted.owner, '') = $3)
-          and ($4::text is null or counted.room = $4) and ($5::text is null or counted.stage = $5)
-        order by counted.closed_at is null desc, case when counted.closed_at is null then counted.opened_at end,
-                 counted.time_ms desc, counted.wait
-        limit $6
-        "#,
-        filter.from,
-        filter.to,
-        filter.owner,
-        filter.room,
-        filter.stage,
-        most,
-    )
-    .fetch_all(connection)
-    .await?;
-    let detail = rows.into_iter().map(|row| Detail {
-        wait: row.wait,
-        room: row.room,
-        topic: row.topic,
-        customer: row.customer_name,
-        kind: row.kind,
-        standing: row.standing,
-        day: row.day,
-        owner: row.owner,
-        stage: row.stage,
-        opened_at: row.opened_at,
-        closed_at: row.closed_at,
-        ending: row.ending,
-        ended_by: row.ended_by,
-        time_ms: row.time_ms,
-        verdict: row.verdict.0,
-    });
-    Ok(detail.collect())
 }

@@ -116,22 +116,15 @@ pub fn state(state: Option<&str>) -> &'static str {
     match state {
         None => "全部",
         Some("open") => "未回复",
-        Some("answered") => "已回复",
-        Some("cancelled") => "已取消",
-        Some("confirmed") => "已确认",
-        Some("withdrawn") => "已撤回",
-        Some(_) => "看不到结果",
+        Some(ended) => report::ending(ended),
     }
 }
 
 /// A standing, as a filter.
 pub fn standings(standing: &str) -> &'static str {
-    match standing {
-        "unverified" => "待核实",
-        "excluded" => "群已排除",
-        "history" => "历史消息",
-        "rehearsal" => "上线前",
-        _ => "计入统计",
+    match report::left_out(standing) {
+        "" => "计入统计",
+        why => why,
     }
 }
 

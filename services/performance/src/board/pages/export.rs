@@ -5,16 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
-use domain::figures::minutes;
-use store::performance::board::Listed;
+use store::performance::details::Detail;
 
 use super::allowed;
-use super::waits::{LENGTH, time};
+use super::waits::LENGTH;
 use crate::board::asked::Asked;
 use crate::board::failure::Failure;
-use crate::board::html::at;
-use crate::board::{Board, Who, wording};
-use report::{self, By, Cell, Query, Table, ending, kind};
+use crate::board::{Board, Who};
+use report::{self, By, Query, Table};
 
 /// Waits in a file.
 const MOST: i64 = 10_000;
@@ -49,7 +47,7 @@ impl Board {
         let period = asked.period(LENGTH, rules.day_of(who.now));
         let name = format!("{by}-{}-{}", period.from, period.to);
         let by = match by {
-            "waits" => return Ok((waits(&self.waits(who, &asked, MOST, 0).await?, who), name)),
+            "waits" => return Ok((self.waits_table(who, &asked).await?, name)),
             "team" => By::Team,
             "room" => By::Room,
             "stage" => By::Stage,
@@ -65,43 +63,10 @@ impl Board {
         let lines = report::read(&mut connection, query, rules, who.now).await?;
         Ok((report::table(&lines, by, &rules.targets), name))
     }
-}
 
-fn waits(found: &[Listed], who: &Who) -> Table {
-    let columns = vec![
-        "日期",
-        "群聊",
-        "客户",
-        "负责人",
-        "阶段",
-        "类型",
-        "开始",
-        "结束",
-        "结果",
-        "由谁",
-        "工作时间（分钟）",
-        "是否计入",
-    ];
-    Table { columns, rows: found.iter().map(|of| row(of, who)).collect() }
-}
-
-fn row(of: &Listed, who: &Who) -> Vec<Cell> {
-    let zone = who.rules().time_zone;
-    let text = |text: &str| if text.is_empty() { Cell::Empty } else { Cell::Text(text.to_owned()) };
-    let named = who.viewer.sees_names_of(&of.owner);
-    let topic = if of.topic.is_empty() { &of.room } else { &of.topic };
-    vec![
-        Cell::Day(of.day),
-        if named { text(topic) } else { Cell::Empty },
-        if named { text(&of.customer) } else { Cell::Empty },
-        text(&of.owner),
-        text(report::stage(&of.stage)),
-        text(kind(&of.kind)),
-        text(&at(of.opened_at, zone)),
-        of.closed_at.map_or(Cell::Empty, |end| text(&at(end, zone))),
-        text(ending(&of.ending)),
-        text(of.ended_by.as_deref().unwrap_or_default()),
-        Cell::Number(minutes(time(of, who))),
-        text(wording::standings(&of.standing)),
-    ]
+    async fn waits_table(&self, who: &Who, asked: &Asked) -> Result<Table, Failure> {
+        let found = self.waits(who, asked, MOST, 0).await?;
+        let sees_names = |of: &Detail| who.viewer.sees_names_of(&of.owner);
+        Ok(report::waits_table(&found, who.rules(), who.now, sees_names))
+    }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::{Days, TimeDelta};
 use domain::wording::{duration, name};
 use maud::{Markup, html};
-use store::performance::board::{self as stored, Listed};
+use store::performance::details::{self, Detail};
 
 use super::allowed;
 use crate::board::asked::{Asked, Length, encoded};
@@ -17,14 +17,14 @@ use crate::board::failure::Failure;
 use crate::board::figures::{tile, tiles};
 use crate::board::html::{self, Part, person, person_link, room_link, scrolled, short};
 use crate::board::{Board, Who, wording};
-use report::By;
+use report::{By, lasted};
 
 /// Waits that are listed.
 const MOST: i64 = 1_000;
 
 /// A wait that is open.
 struct Open {
-    of: Listed,
+    of: Detail,
     /// Working time so far.
     time: TimeDelta,
 }
@@ -63,12 +63,9 @@ async fn now(board: &Board, who: &Who, asked: &Asked) -> Result<Markup, Failure>
     let rules = who.rules();
     let asked = asked.of(Length::Day, rules.day_of(who.now));
     let today = board.overview(who, &asked, Length::Day, By::Person).await?;
-    let open = stored::open(&mut *board.database().await?, asked.person.as_deref(), MOST).await?;
-    let working = |of: &Listed| {
-        let calendar = rules.calendar(of.stage.parse().unwrap_or_default());
-        calendar.working_time(of.opened_at, who.now)
-    };
-    let mut open: Vec<Open> = open.into_iter().map(|of| Open { time: working(&of), of }).collect();
+    let open = details::open(&mut *board.database().await?, asked.person.as_deref(), MOST).await?;
+    let mut open: Vec<Open> =
+        open.into_iter().map(|of| Open { time: lasted(&of, rules, who.now), of }).collect();
     open.sort_by_key(|open| (Reverse(open.time), open.of.opened_at));
     Ok(html! {
         (waiting_now(&open))
@@ -156,11 +153,11 @@ fn list(open: &[Open], who: &Who, asked: &Asked) -> Markup {
     )
 }
 
-fn topic(of: &Listed) -> &str {
+fn topic(of: &Detail) -> &str {
     if of.topic.is_empty() { &of.room } else { &of.topic }
 }
 
-fn marks(of: &Listed) -> Markup {
+fn marks(of: &Detail) -> Markup {
     html! {
         @if of.kind == "promise" { " " span.mark { "承诺" } }
         @if of.standing == "unverified" { " " span.mark { "待核实" } }

@@ -7,15 +7,16 @@ use axum::response::{IntoResponse as _, Response};
 use domain::role::{Role, role_of};
 use domain::wording::{self as words, duration, name};
 use maud::{Markup, html};
-use store::performance::board::{self as stored, Listed, Wait};
+use store::performance::board::said;
+use store::performance::details::{self, Detail, Wait};
 use store::rooms::timeline::Said;
 
-use super::waits::time;
 use crate::board::asked::{Asked, Length};
 use crate::board::failure::Failure;
 use crate::board::html::{self, Part, at, person, person_link, room_link, short};
 use crate::board::{Board, Who, wording};
 use report::ending;
+use report::lasted;
 
 /// Messages shown from before the opening, and from then on.
 const BEFORE: i64 = 5;
@@ -27,19 +28,19 @@ pub async fn one(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let mut connection = board.database().await?;
-    let found = stored::wait(&mut connection, &id).await?;
-    let sees = |wait: &Wait| who.viewer.sees_wait(&wait.listed.owner, wait.listed.ended_by.as_deref());
+    let found = details::get(&mut connection, &id).await?;
+    let sees = |wait: &Wait| who.viewer.sees_wait(&wait.detail.owner, wait.detail.ended_by.as_deref());
     let Some(wait) = found.filter(sees) else {
         // What is somebody else's is not even said to be there.
         return Err(if who.viewer.only().is_some() { Failure::Forbidden } else { Failure::NotFound });
     };
-    let said = if who.viewer.sees_lines_of(&wait.listed.owner) {
-        Some(stored::said(&mut connection, &wait.listed, BEFORE, AFTER).await?)
+    let said = if who.viewer.sees_lines_of(&wait.detail.owner) {
+        Some(said(&mut connection, &wait.detail, BEFORE, AFTER).await?)
     } else {
         None
     };
     drop(connection);
-    let of = &wait.listed;
+    let of = &wait.detail;
     let asked = Asked::default().of(Length::Day, of.day);
     let content = html! {
         p.crumbs { a href=(asked.link("/waits")) { (wording::WAITS) } " › " (of.day) }
@@ -56,8 +57,8 @@ pub async fn one(
     Ok(html::page(&board, &who, Part::Waits, "一次等待", &content).into_response())
 }
 
-fn heading(of: &Listed, who: &Who) -> String {
-    let time = duration(time(of, who));
+fn heading(of: &Detail, who: &Who) -> String {
+    let time = duration(lasted(of, who.rules(), who.now));
     let so_far = if of.closed_at.is_none() { "已等" } else { "等了" };
     if who.viewer.sees_names_of(&of.owner) {
         format!("{} {so_far} {time}", name(&of.customer))
@@ -71,7 +72,7 @@ fn row(name: &str, value: &Markup) -> Markup {
 }
 
 fn facts(wait: &Wait, who: &Who, asked: &Asked) -> Markup {
-    let (of, zone) = (&wait.listed, who.rules().time_zone);
+    let (of, zone) = (&wait.detail, who.rules().time_zone);
     let until = of.closed_at.unwrap_or(who.now);
     let role = wait.ended_role.as_deref().map(wording::role);
     html! {
@@ -85,7 +86,7 @@ fn facts(wait: &Wait, who: &Who, asked: &Asked) -> Markup {
             (row("阶段", &html! { (report::stage(&of.stage)) }))
             (row("开始", &html! { (at(of.opened_at, zone)) }))
             (row("结束", &html! { @match of.closed_at { Some(end) => (at(end, zone)), None => "还在等" } }))
-            (row("工作时间", &html! { @if of.closed_at.is_none() { "≥ " } (duration(time(of, who))) }))
+            (row("工作时间", &html! { @if of.closed_at.is_none() { "≥ " } (duration(lasted(of, who.rules(), who.now))) }))
             (row("自然时间", &html! { @if of.closed_at.is_none() { "≥ " } (duration(until - of.opened_at)) }))
             (row("结果", &html! {
                 (ending(&of.ending))
@@ -98,8 +99,8 @@ fn facts(wait: &Wait, who: &Who, asked: &Asked) -> Markup {
 }
 
 fn reasons(wait: &Wait, who: &Who, asked: &Asked) -> Markup {
-    let of = &wait.listed;
-    let verdict = wait.verdict.as_ref().filter(|_| who.viewer.sees_names_of(&of.owner));
+    let of = &wait.detail;
+    let verdict = of.verdict.as_ref().filter(|_| who.viewer.sees_names_of(&of.owner));
     html! {
         ul.reasons {
             li { (wording::standing(&of.standing)) "。" }
@@ -114,7 +115,7 @@ fn reasons(wait: &Wait, who: &Who, asked: &Asked) -> Markup {
     }
 }
 
-fn conversation(said: &[Said], of: &Listed, who: &Who) -> Markup {
+fn conversation(said: &[Said], of: &Detail, who: &Who) -> Markup {
     let zone = who.rules().time_zone;
     let in_wait = |line: &Said| line.at >= of.opened_at && of.closed_at.is_none_or(|end| line.at <= end);
     html! {

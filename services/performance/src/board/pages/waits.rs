@@ -7,8 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 use chrono::TimeDelta;
 use domain::wording::{duration, name};
 use maud::{Markup, html};
-use store::performance::board::{self as stored, Listed, WaitFilter};
 use store::performance::days::Filter;
+use store::performance::details::{self, Detail, DetailFilter};
 
 use super::allowed;
 use super::rooms::pages;
@@ -16,7 +16,7 @@ use crate::board::asked::{Asked, ENDINGS, KINDS, Length, STANDINGS, encoded};
 use crate::board::failure::Failure;
 use crate::board::html::{self, Part, person, person_link, room_link, scrolled, short};
 use crate::board::{Board, Who, wording};
-use report::{ending, kind};
+use report::{ending, kind, lasted};
 
 const PATH: &str = "/waits";
 /// The period that nobody chose.
@@ -55,7 +55,7 @@ impl Board {
         asked: &Asked,
         most: i64,
         skip: i64,
-    ) -> Result<Vec<Listed>, Failure> {
+    ) -> Result<Vec<Detail>, Failure> {
         let period = asked.period(LENGTH, who.rules().day_of(who.now));
         let stage = asked.stage.map(|stage| stage.to_string());
         let milliseconds = |seconds: u32| i64::from(seconds) * 1_000;
@@ -67,7 +67,7 @@ impl Board {
             stage: stage.as_deref(),
         };
         let standing = asked.standing.unwrap_or(COUNTED);
-        let filter = WaitFilter {
+        let filter = DetailFilter {
             of,
             ended_by: asked.replier.as_deref(),
             // What is left out is left out whatever it is.
@@ -79,17 +79,11 @@ impl Board {
             weekday: asked.weekday.map(i32::from),
             hour: asked.hour.map(i16::from),
         };
-        Ok(stored::waits(&mut *self.database().await?, filter, most, skip).await?)
+        Ok(details::list(&mut *self.database().await?, filter, most, skip).await?)
     }
 }
 
-/// How long a wait lasted in working time, or has so far.
-pub(super) fn time(of: &Listed, who: &Who) -> TimeDelta {
-    let calendar = who.rules().calendar(of.stage.parse().unwrap_or_default());
-    of.time_ms.map_or_else(|| calendar.working_time(of.opened_at, who.now), TimeDelta::milliseconds)
-}
-
-fn table(found: &[Listed], who: &Who, asked: &Asked) -> Markup {
+fn table(found: &[Detail], who: &Who, asked: &Asked) -> Markup {
     let zone = who.rules().time_zone;
     scrolled(
         "等待列表",
@@ -105,7 +99,7 @@ fn table(found: &[Listed], who: &Who, asked: &Asked) -> Markup {
                         tr {
                             td.long {
                                 a href={ "/waits/" (encoded(&of.wait)) } {
-                                    @if of.closed_at.is_none() { "≥ " } (duration(time(of, who)))
+                                    @if of.closed_at.is_none() { "≥ " } (duration(lasted(of, who.rules(), who.now)))
                                 }
                             }
                             @if who.viewer.sees_names_of(&of.owner) {
