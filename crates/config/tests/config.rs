@@ -864,8 +864,13 @@ fn everything_wrong_with_the_board_is_told_at_once() {
     assert_eq!(paths, expected);
     assert!(!found.concat().contains("do-not-show-me"));
     let key = "a key that nobody can guess, at all".to_owned();
-    let sound =
-        json!({ "listen": "[::]:8082", "public_url": "https://board.example.com", "session_key": key });
+    let at = |url: &str| json!({ "listen": "[::]:8082", "public_url": url, "session_key": key });
+    // Browsers say neither where they are.
+    for url in ["https://Board.example.com", "https://board.example.com:443", "http://board.example.com:80"] {
+        let found = problems(&with(&[("/performance", json!({ "board": at(url) }))]), &[]);
+        assert!(found.len() == 1 && found[0].starts_with("performance.board.public_url: found"), "{found:?}");
+    }
+    let sound = at("https://board.example.com");
     assert_eq!(problems(&with(&[("/performance", json!({ "board": sound }))]), &[]), Vec::<String>::new());
     assert_eq!(problems(&with(&[("/performance", json!({ "board": null }))]), &[]), Vec::<String>::new());
 }

@@ -72,6 +72,11 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// How many waits were answered within a threshold; `None`: it is none of those that were asked for.
+    pub fn within_threshold(&self, threshold: RungId) -> Option<Within> {
+        self.within.iter().find(|(of, _)| *of == threshold).map(|(_, within)| *within)
+    }
+
     /// Whether there are too few waits for quantiles and shares to say much.
     pub const fn is_few(&self) -> bool {
         self.answered + self.open < FEW

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::Context as _;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::rules::{RulesHistory, Stage};
 use report::{By, Cell, Period, Query, Table};
@@ -165,9 +165,7 @@ impl Args {
             return Ok(waits.context("the waits could not be read")?);
         }
         let lines = report::read(reader, query, rules, now).await.context("the figures could not be read")?;
-        // A period is held to what was to be reached at its end.
-        let last = report::end(period, rules) - TimeDelta::milliseconds(1);
-        let targets = &history.at(last.min(now)).targets;
+        let targets = report::targets(period, history, now);
         let sheet = self.by == Grouping::Sheet;
         Ok(if sheet { report::sheet(&lines) } else { report::table(&lines, by, targets) })
     }

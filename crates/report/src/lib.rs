@@ -13,7 +13,7 @@ use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::figures::{Figures, Tally};
 use domain::ladder::RungId;
-use domain::rules::{Rules, Stage, Team};
+use domain::rules::{Rules, RulesHistory, Stage, Target, Team};
 use store::performance::days::{self, Filter, Grouping};
 use store::performance::{messages, rooms};
 use store::sqlx::{self, PgConnection};
@@ -27,7 +27,9 @@ pub use table::{
 pub use waits::{lasted, waits, waits_table};
 
 /// Within how many minutes answers are counted: 5, 10, 20, 30.
-pub const THRESHOLDS: [RungId; 4] = [RungId(300), RungId(600), RungId(1_200), RungId(1_800)];
+pub const THRESHOLDS: [RungId; 4] = [RungId(300), TEN_MINUTES, RungId(1_200), RungId(1_800)];
+/// The one of them that stands for all where there is room for one.
+pub const TEN_MINUTES: RungId = RungId(600);
 
 /// What figures are put together by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -379,6 +381,12 @@ impl Group {
 /// Working time of a stage in a period, as far as it has passed.
 fn working_time(rules: &Rules, stage: Stage, period: Period, now: Timestamp) -> TimeDelta {
     rules.calendar(stage).working_time(rules.day_begins(period.from), end(period, rules).min(now))
+}
+
+/// What is to be reached in a period: by the rules in force at its end, or now.
+pub fn targets(period: Period, history: &RulesHistory, now: Timestamp) -> &[Target] {
+    let last = end(period, history.at(now)) - TimeDelta::milliseconds(1);
+    &history.at(last.min(now)).targets
 }
 
 /// When a period is over.

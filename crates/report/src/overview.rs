@@ -1,16 +1,16 @@
 //! Everything that a page shows of a period, from one reading of its days: the lines by person, room or stage, those by day,
 //! all of it together, how reply times spread, and when customers ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike as _, TimeDelta};
 use domain::Timestamp;
 use domain::rules::Rules;
 use store::performance::days::{self, Filter, Grouping};
-use store::performance::{board, rooms};
+use store::performance::rooms;
 use store::sqlx::{self, PgConnection};
 
-use super::{By, Group, Key, Line, Query, key};
+use super::{By, Group, Key, Line, Query, count_messages, key};
 
 /// Up to how many minutes the parts reach in which reply times are counted; the last one has no end.
 pub const SPREAD: [i64; 8] = [1, 2, 5, 10, 20, 30, 60, 120];
@@ -20,13 +20,13 @@ pub const SPREAD: [i64; 8] = [1, 2, 5, 10, 20, 30, 60, 120];
 pub struct Overview {
     /// By what was asked for.
     pub lines: Vec<Line>,
-    /// By day.
+    /// By day; none where they are by room.
     pub days: Vec<Line>,
     /// All of it.
     pub all: Line,
     /// How many replies took so long, by the parts of [`SPREAD`] and what is longer.
     pub spread: [usize; SPREAD.len() + 1],
-    /// How many asked, from Monday on, by the hour of the day.
+    /// How many asked, from Monday on, by the hour of the day; none where lines are by room.
     pub hours: [[u32; 24]; 7],
 }
 
@@ -44,30 +44,25 @@ pub async fn overview(
     let Query { period, by, person, room, .. } = query;
     let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
     let mut groups = Groups::default();
-    if by == By::Room {
-        // Each room of each day would be many more rows than those of which the page is made.
-        for day in days::list(connection, filter, by.grouping()).await? {
-            groups.count_line(by, day);
-        }
-        for day in days::list(connection, filter, By::Day.grouping()).await? {
+    // Each room of each day would be many more rows than those of which a page is made.
+    let by_day = by != By::Room;
+    for day in days::list(connection, filter, Grouping { day: by_day, ..by.grouping() }).await? {
+        groups.all.tally.add(&day.tally);
+        if by_day {
             groups.count_day(&day);
         }
-    } else {
-        let by_day = Grouping { day: true, ..by.grouping() };
-        for day in days::list(connection, filter, by_day).await? {
-            groups.count_day(&day);
-            groups.count_line(by, day);
-        }
+        groups.count_line(by, day);
     }
     for open in days::open(connection, filter).await? {
         groups.count_open(by, &open, rules, now);
     }
     if by == By::Person {
         for replies in days::replies(connection, filter, false).await? {
-            groups.of_person(&replies.person).replied.replies.extend(replies.replies);
+            let line = key(by, replies.day, &replies.person, "", "", "");
+            groups.lines.entry(line).or_default().replied.replies.extend(replies.replies);
         }
-        for (person, messages) in board::said_by_person(connection, filter).await? {
-            groups.of_person(&person).said += u64::try_from(messages).unwrap_or_default();
+        if query.stage.is_none() {
+            count_messages(connection, filter, by, &BTreeSet::new(), &mut groups.lines).await?;
         }
     }
     let keys: Vec<String> = match by {
@@ -98,19 +93,16 @@ impl Groups {
             *own += u32::try_from(*count).unwrap_or_default();
         }
         self.days.entry(Key { day: Some(day.day), ..Key::default() }).or_default().tally.add(&day.tally);
-        self.all.tally.add(&day.tally);
     }
 
     fn count_open(&mut self, by: By, open: &days::Open, rules: &Rules, now: Timestamp) {
         let line = key(by, open.day, &open.owner, &open.team, &open.room, &open.stage);
         let day = Key { day: Some(open.day), ..Key::default() };
-        self.days.entry(day).or_default().count_open(open, rules, now);
+        if by != By::Room {
+            self.days.entry(day).or_default().count_open(open, rules, now);
+        }
         self.all.count_open(open, rules, now);
         self.lines.entry(line).or_default().count_open(open, rules, now);
-    }
-
-    fn of_person(&mut self, person: &str) -> &mut Group {
-        self.lines.entry(Key { person: person.to_owned(), ..Key::default() }).or_default()
     }
 
     fn overview(

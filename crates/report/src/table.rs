@@ -3,12 +3,12 @@
 use std::fmt;
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::figures::{Figures, Quantile, minutes};
+use domain::figures::{Figures, Quantile, Within, minutes};
 use domain::rules::Target;
 use domain::span::Span;
 use domain::wording;
 
-use crate::{By, ByRole, Line};
+use crate::{By, ByRole, Line, TEN_MINUTES};
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -217,7 +217,7 @@ fn shares(figures: &Figures) -> Row {
 }
 
 fn replied(figures: &Figures) -> Row {
-    let ten = figures.within.get(1).and_then(|(_, within)| within.share());
+    let ten = figures.within_threshold(TEN_MINUTES).and_then(Within::share);
     vec![
         ("本人回复", count(figures.answered)),
         ("本人中位（分钟）", quantile(figures.median)),

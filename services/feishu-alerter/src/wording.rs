@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Weekday};
 use domain::figures::{Figures, Promises, Quantile, Within};
 use domain::rules::{Reached, Stage, Target, Who};
-use report::Load;
+use report::{Load, TEN_MINUTES};
 
 /// What the card says that asks for an owner, before the room.
 pub const OWNER_WANTED: &str = "请指定负责人";
@@ -421,9 +421,13 @@ fn median_in_words(Quantile { time, at_least }: Quantile) -> String {
 
 /// So many of a hundred of the answers came within ten minutes, rounded down.
 fn within_ten(figures: &Figures) -> String {
-    let ten = figures.within.iter().find(|(rung, _)| rung.0 == 600);
-    let share = ten.filter(|(_, within)| within.of > 0);
-    share.map(|(_, within)| format!("，10 分钟内 {}%", within.within * 100 / within.of)).unwrap_or_default()
+    let share = figures.within_threshold(TEN_MINUTES).and_then(percent);
+    share.map(|share| format!("，10 分钟内 {share}")).unwrap_or_default()
+}
+
+/// Rounded down.
+fn percent(of: Within) -> Option<String> {
+    (of.of > 0).then(|| format!("{}%", of.within * 100 / of.of))
 }
 
 const fn few(figures: &Figures) -> &'static str {
@@ -461,8 +465,7 @@ pub fn still_waiting(room: &str, time: TimeDelta) -> String {
 /// "🎯 售前：达标（目标 10 分钟内回复 ≥ 80%；实际 86%）"
 pub fn target_reached(target: &Target, reached: &Reached) -> String {
     let team = report::team(target.team.name());
-    let share = |within: Within| (within.of > 0).then(|| format!("{}%", within.within * 100 / within.of));
-    let share = reached.share.and_then(share);
+    let share = reached.share.and_then(percent);
     let median = reached.median.map(median_in_words);
     let found: Vec<String> = share.into_iter().chain(median).collect();
     let found = if found.is_empty() { String::new() } else { format!("；实际 {}", found.join("，")) };

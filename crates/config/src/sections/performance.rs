@@ -69,6 +69,14 @@ impl Performance {
 impl Board {
     fn check(&self, feishu: bool, problems: &mut Problems) {
         checks::address("performance.board.public_url", &self.public_url, problems);
+        let usual_port = if self.public_url.starts_with("https:") { ":443" } else { ":80" };
+        if self.public_url.ends_with(usual_port) || self.public_url.chars().any(char::is_uppercase) {
+            let message = format!(
+                "found {:?}, expected it as browsers say where they are: small letters, and no {usual_port}",
+                self.public_url
+            );
+            problems.add("performance.board.public_url", message);
+        }
         if let Some(login) = &self.feishu_login {
             let path = "performance.board.feishu_login";
             checks::address(&format!("{path}.accounts_url"), &login.accounts_url, problems);

@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 use sqlx::PgConnection;
 
-use super::days::Filter;
 use super::details::Detail;
 use crate::rooms::timeline::Said;
 
@@ -42,29 +41,6 @@ pub async fn said(
     rows.into_iter()
         .map(|row| Said::of(&row.sender, row.is_self, row.message, row.body, row.pos_at, row.fact.as_deref()))
         .collect()
-}
-
-/// How many messages each member of staff sent; of the filter the stage makes no difference.
-pub async fn said_by_person(
-    connection: &mut PgConnection,
-    filter: Filter<'_>,
-) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"
-        select person, sum(messages)::bigint as "messages!"
-        from performance_messages
-        where day between $1 and $2 and person <> '' and ($3::text is null or person = $3)
-          and ($4::text is null or room = $4)
-        group by person
-        "#,
-        filter.from,
-        filter.to,
-        filter.owner,
-        filter.room,
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.person, row.messages)).collect())
 }
 
 /// What changes whenever the list of who waits does, or something is answered that began on a day.

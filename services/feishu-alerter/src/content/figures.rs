@@ -8,7 +8,7 @@ use domain::Timestamp;
 use domain::figures::Tally;
 use domain::id::StaffName;
 use domain::notification::Step;
-use domain::rules::{Reached, Rules, Stage, Target};
+use domain::rules::{Reached, Rules, RulesHistory, Stage, Target};
 use report::{By, Line, Period, Query, read};
 use store::alerts::notifications::Address;
 use store::performance::days::{self, Filter};
@@ -17,7 +17,6 @@ use store::sqlx::{self, PgConnection};
 
 use super::card::Figured;
 use crate::address_book::AddressBook;
-use crate::failure::Failure;
 
 /// Figures that are older are said to be old.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
@@ -36,9 +35,10 @@ impl FiguresOf {
     pub async fn read(
         connection: &mut PgConnection,
         (owner, step): (Option<&StaffName>, Step),
-        rules: &Rules,
+        history: &RulesHistory,
         now: Timestamp,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, sqlx::Error> {
+        let rules = history.at(now);
         let today = rules.day_of(now);
         let (period, is_of_today) = match step {
             Step::Week(monday) => {
@@ -57,7 +57,7 @@ impl FiguresOf {
             Vec::new()
         };
         let targets = match (owner, step) {
-            (None, Step::Week(_)) => targets(connection, period, now).await?,
+            (None, Step::Week(_)) => targets(connection, period, history, now).await?,
             _ => Vec::new(),
         };
         let seen = inputs::taken_in(connection).await?.map(|seen| seen.scanned_at);
@@ -87,21 +87,19 @@ fn total(lines: &[Line]) -> Tally {
     total
 }
 
-/// What each team was to reach by the rules in force at the end of a period, and how far it did.
+/// What each team was to reach in a period, and how far it did.
 async fn targets(
     connection: &mut PgConnection,
     period: Period,
+    history: &RulesHistory,
     now: Timestamp,
-) -> Result<Vec<(Target, Reached)>, Failure> {
-    let history = store::rules::history(connection).await?;
-    let rules = history.at(now);
-    let last = report::end(period, rules) - TimeDelta::milliseconds(1);
-    let targets = &history.at(last.min(now)).targets;
+) -> Result<Vec<(Target, Reached)>, sqlx::Error> {
+    let targets = report::targets(period, history, now);
     if targets.is_empty() {
         return Ok(Vec::new());
     }
     let query = Query { period, by: By::Team, person: None, room: None, stage: None };
-    let lines = read(connection, query, rules, now).await?;
+    let lines = read(connection, query, history.at(now), now).await?;
     let reached = |target: &Target| {
         let line = lines.iter().find(|line| line.key.team == target.team.name());
         target.reached(line.map_or(&Tally::default(), |line| &line.tally))

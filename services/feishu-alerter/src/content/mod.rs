@@ -15,7 +15,7 @@ pub mod wait_actions;
 use domain::Timestamp;
 use domain::notification;
 use domain::opening::closed_until;
-use domain::rules::Rules;
+use domain::rules::{Rules, RulesHistory};
 use runtime::Config;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -86,9 +86,10 @@ impl Content {
     pub async fn read(
         connection: &mut PgConnection,
         notification: &Notification,
-        (rules, book): (&Rules, AddressBook<'_>),
+        (history, book): (&RulesHistory, AddressBook<'_>),
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
+        let rules = history.at(now);
         Ok(match &notification.subject {
             notification::Subject::Alarm { .. } => Some(Self::Alarm),
             notification::Subject::Unanswered => {
@@ -116,7 +117,7 @@ impl Content {
             }
             notification::Subject::Figures(owner) => {
                 let of = (owner.as_ref(), notification.step);
-                Some(Self::Figures(Box::new(FiguresOf::read(connection, of, rules, now).await?)))
+                Some(Self::Figures(Box::new(FiguresOf::read(connection, of, history, now).await?)))
             }
             notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;

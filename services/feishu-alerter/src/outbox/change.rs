@@ -114,7 +114,7 @@ impl Deliverer {
         let (rules, config) = (history.at(now), &*self.ctx.config);
         let availability = &Availability::read(connection, now).await?;
         let rendering = RenderContext { rules, config, availability, now };
-        let content = Content::read(connection, card, (rules, rendering.book()), now).await?;
+        let content = Content::read(connection, card, (&history, rendering.book()), now).await?;
         let Some(content) = content else { return Ok(None) };
         let seen_up_to = content.seen_up_to_when_shown(&card.wanted).map(str::to_owned);
         let shown = content.card(card, &card.wanted, rendering)?;

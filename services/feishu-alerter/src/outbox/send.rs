@@ -137,7 +137,7 @@ impl Deliverer {
         let availability = &Availability::read(tx, now).await?;
         let rendering = RenderContext { rules, config, availability, now };
         let book = rendering.book();
-        let content = Content::read(tx, &card, (rules, book), now).await?;
+        let content = Content::read(tx, &card, (&history, book), now).await?;
         let Some(content) = content.filter(|content| card.unconfirmed || content.is_wanted(&card, book, now))
         else {
             tracing::info!(subject = %card.subject, step = %card.step, "a card is obsolete: its reason is gone");
@@ -167,6 +167,7 @@ impl Deliverer {
         }
         let frozen = frozen(tx, channel, &card, &content, rendering).await?;
         let Some((delivery_key, payload)) = frozen else {
+            // An earlier attempt may stand in the chat: people look.
             if card.unconfirmed {
                 sending::finish(tx, id, FinalStatus::Parked, None, now).await?;
                 log_end(&card, FinalStatus::Parked);
@@ -249,8 +250,9 @@ impl Deliverer {
             }
             // This attempt was refused, but an earlier one may stand in the chat: only the same delivery key is safe.
             remedy if unconfirmed => {
-                let simplify = matches!(remedy, Remedy::Simplify);
-                if let Some(form) = simplify.then(|| attempt.simpler(destination.channel())).flatten() {
+                if matches!(remedy, Remedy::Simplify)
+                    && let Some(form) = attempt.simpler(destination.channel())
+                {
                     sending::simplify(&mut tx, card.id, form.name()).await?;
                 }
                 let next = next_attempt(number, None, now);

@@ -46,7 +46,12 @@ impl AlertContext {
         Ok(Self { history, phase, availability, now })
     }
 
-    /// The rules in force.
+    /// All rules there ever were.
+    pub fn history(&self) -> &RulesHistory {
+        &self.history
+    }
+
+    /// Those in force.
     pub fn rules(&self) -> &Rules {
         self.history.at(self.now)
     }

@@ -100,7 +100,7 @@ async fn make(
     let mut tx = ctx.db.begin().await?;
     for (owner, addresses) in readers {
         let of = (owner.as_ref(), step);
-        let figures = FiguresOf::read(&mut tx, of, context.rules(), context.now).await?;
+        let figures = FiguresOf::read(&mut tx, of, context.history(), context.now).await?;
         let subject = Subject::Figures(owner.clone());
         for to in addresses.iter().filter(|to| figures.is_wanted(to, book)) {
             let new = NewNotification::new(&subject, step, to, SEVERITY, due.at);

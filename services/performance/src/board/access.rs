@@ -46,18 +46,13 @@ impl Viewer {
         self.only().is_none_or(|own| own == person && !own.is_empty())
     }
 
-    /// Whether they see the names of rooms and customers of what this person owns, and why a wait is one.
+    /// Whether they see the names of rooms and customers of what this person owns, why a wait is one, and what was said.
     pub fn sees_names_of(&self, owner: &str) -> bool {
         match self {
             Self::Manager => true,
             Self::Hr => false,
             Self::Own { name, .. } => name == owner,
         }
-    }
-
-    /// Whether they see what was said in a wait of this person's.
-    pub fn sees_lines_of(&self, owner: &str) -> bool {
-        self.sees_names_of(owner)
     }
 
     /// Whether they see a wait at all: it is theirs to see, or they ended it.
@@ -149,9 +144,9 @@ mod tests {
     fn a_member_of_staff_sees_what_is_their_own() {
         let own = viewer("王小售").unwrap();
         assert_eq!(own, Viewer::Own { name: "王小售".into(), sees_others: false });
-        assert!(own.sees_figures_of("王小售") && own.sees_names_of("王小售") && own.sees_lines_of("王小售"));
+        assert!(own.sees_figures_of("王小售") && own.sees_names_of("王小售"));
         for other in ["李小后", "", "周经理"] {
-            assert!(!own.sees_figures_of(other) && !own.sees_names_of(other) && !own.sees_lines_of(other));
+            assert!(!own.sees_figures_of(other) && !own.sees_names_of(other));
             assert!(!own.sees_wait(other, Some("李小后")) && !own.sees_wait(other, None));
         }
         assert!(own.sees_wait("李小后", Some("王小售")), "whoever replied may look at how long it took");
@@ -163,7 +158,7 @@ mod tests {
     fn figures_of_others_are_shown_by_a_setting_and_never_with_names() {
         let own = Viewer::of("王小售", &rules(), &board(true)).unwrap();
         assert!(own.sees_figures_of("李小后") && own.sees_wait("李小后", None));
-        assert!(!own.sees_names_of("李小后") && !own.sees_lines_of("李小后") && !own.may_rank());
+        assert!(!own.sees_names_of("李小后") && !own.may_rank());
         assert_eq!(own.rooms_of(), Ok(Some("王小售")));
     }
 
@@ -171,7 +166,7 @@ mod tests {
     fn hr_sees_figures_and_nothing_by_which_a_customer_is_known() {
         let hr = viewer("吴人事").unwrap();
         assert!(hr.sees_figures_of("王小售") && hr.sees_figures_of("") && hr.sees_wait("王小售", None));
-        assert!(!hr.sees_names_of("王小售") && !hr.sees_lines_of("王小售") && !hr.may_rank());
+        assert!(!hr.sees_names_of("王小售") && !hr.may_rank());
         assert_eq!(hr.rooms_of(), Err(NoRooms));
     }
 

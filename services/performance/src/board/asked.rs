@@ -6,13 +6,15 @@ use std::fmt::Write as _;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use chrono::{Datelike as _, Days, Months, NaiveDate};
+use domain::ladder::RungId;
 use domain::rules::Stage;
 use serde::Deserialize;
 
 use report::Period;
 
 /// How a wait went, as stored.
-pub const ENDINGS: [&str; 6] = ["open", "answered", "cancelled", "confirmed", "withdrawn", "unobserved"];
+pub const ENDINGS: [&str; 7] =
+    ["open", "answered", "cancelled", "confirmed", "withdrawn", "unobserved", "became_request"];
 /// Whether a wait counts, as stored.
 pub const STANDINGS: [&str; 5] = ["counted", "unverified", "excluded", "history", "rehearsal"];
 /// What is waited for, as stored.
@@ -195,6 +197,11 @@ impl Asked {
     #[must_use]
     pub fn on_page(&self, page: u32) -> Self {
         Self { page, ..self.clone() }
+    }
+
+    /// The same of what was answered within a threshold.
+    pub fn answered_within(&self, threshold: RungId) -> Self {
+        Self { within: u32::try_from(threshold.0).ok(), ..self.that("answered") }
     }
 
     /// The same, of which the waits went so.

@@ -1,13 +1,14 @@
 //! Charts of an overview. What a chart draws stands beside it as a table, whose numbers lead to their waits.
 
 use chrono::NaiveDate;
+use domain::figures::Within;
 use maud::{Markup, html};
 use serde::Serialize;
 
 use super::asked::{Asked, Length};
 use super::html::{count, json, linked, scrolled, share};
 use super::wording;
-use report::{Overview, SPREAD};
+use report::{Overview, SPREAD, THRESHOLDS};
 
 /// What `charts.js` draws.
 #[derive(Debug, Serialize)]
@@ -22,7 +23,7 @@ struct Chart {
 
 #[derive(Debug, Serialize)]
 struct Series {
-    name: &'static str,
+    name: String,
     /// `None`: there is none.
     values: Vec<Option<f64>>,
 }
@@ -67,7 +68,7 @@ fn spread(overview: &Overview, asked: &Asked) -> Markup {
         kind: "bar",
         unit: "次",
         labels: wording::SPREAD.map(str::to_owned).to_vec(),
-        series: vec![Series { name: "回复", values: numbers(&overview.spread) }],
+        series: vec![Series { name: "回复".to_owned(), values: numbers(&overview.spread) }],
         links: links.clone(),
     };
     let table = html! {
@@ -84,20 +85,17 @@ fn spread(overview: &Overview, asked: &Asked) -> Markup {
 }
 
 fn over_time(overview: &Overview, asked: &Asked) -> Markup {
-    const NAMES: [&str; 4] = ["5 分钟内", "10 分钟内", "20 分钟内", "30 分钟内"];
+    let names = THRESHOLDS.map(wording::threshold);
     let days: Vec<(NaiveDate, &report::Line)> =
         overview.days.iter().filter_map(|line| line.key.day.map(|day| (day, line))).collect();
     let of_day = |day: NaiveDate| asked.of(Length::Day, day);
-    let value = |line: &report::Line, place: usize| {
-        line.figures
-            .within
-            .get(place)
-            .and_then(|(_, within)| within.share())
-            .map(|share| (share * 1000.0).round() / 10.0)
+    let value = |line: &report::Line, threshold| {
+        let share = line.figures.within_threshold(threshold).and_then(Within::share);
+        share.map(|share| (share * 1000.0).round() / 10.0)
     };
-    let series = NAMES.into_iter().enumerate().map(|(place, name)| Series {
+    let series = THRESHOLDS.into_iter().zip(names.clone()).map(|(threshold, name)| Series {
         name,
-        values: days.iter().map(|(_, line)| value(line, place)).collect(),
+        values: days.iter().map(|(_, line)| value(line, threshold)).collect(),
     });
     let chart = Chart {
         kind: "line",
@@ -108,17 +106,15 @@ fn over_time(overview: &Overview, asked: &Asked) -> Markup {
     };
     let table = html! {
         table {
-            thead { tr { th scope="col" { "日期" } th.num scope="col" { "提问" } @for name in NAMES { th.num scope="col" { (name) } } } }
+            thead { tr { th scope="col" { "日期" } th.num scope="col" { "提问" } @for name in &names { th.num scope="col" { (name) } } } }
             tbody {
                 @for (day, line) in &days {
                     tr {
                         th scope="row" { (day.format("%m-%d")) }
                         td.num { (count(line.figures.asked, &of_day(*day).link("/waits"))) }
-                        @for (rung, within) in &line.figures.within {
+                        @for (threshold, within) in &line.figures.within {
                             td.num {
-                                (linked(share(*within), &Asked {
-                                    within: u32::try_from(rung.0).ok(), ..of_day(*day).that("answered")
-                                }.link("/waits")))
+                                (linked(share(*within), &of_day(*day).answered_within(*threshold).link("/waits")))
                             }
                         }
                     }

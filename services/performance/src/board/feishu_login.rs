@@ -29,8 +29,9 @@ use super::{Board, html, wording};
 
 /// Where browsers come back to.
 const BACK: &str = "/login/feishu/back";
-/// What a browser keeps meanwhile.
-const COOKIE: &str = "huiyin_board_login";
+/// What a browser keeps meanwhile; over HTTPS no other host of the domain can give it one.
+const COOKIE: &str = "__Host-huiyin_board_login";
+const PLAIN_COOKIE: &str = "huiyin_board_login";
 
 /// The app by which people log in.
 pub struct FeishuApp {
@@ -53,7 +54,7 @@ impl FeishuApp {
             accounts: login.accounts_url.clone(),
             base: feishu.base_url.clone(),
             app: Credentials { app_id: feishu.app_id.clone(), app_secret: feishu.app_secret.clone() },
-            redirect_uri: format!("{}{BACK}", settings.public_url.trim_end_matches('/')),
+            redirect_uri: format!("{}{BACK}", settings.public_url),
         }))
     }
 }
@@ -64,7 +65,12 @@ pub(super) fn router() -> Router<Arc<Board>> {
 
 fn kept(settings: &Settings, nonce: &str, seconds: i64) -> String {
     let secure = if is_https(settings) { "; Secure" } else { "" };
-    format!("{COOKIE}={nonce}; Path=/login; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    let name = cookie_name(settings);
+    format!("{name}={nonce}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+}
+
+fn cookie_name(settings: &Settings) -> &'static str {
+    if is_https(settings) { COOKIE } else { PLAIN_COOKIE }
 }
 
 /// Sends a browser to Feishu.
@@ -100,7 +106,9 @@ async fn come_back(
     }
     let Ok(Query(Brought { code: Some(code), state: Some(state) })) = query else { return failed() };
     let errand = board.signer.read_errand(&state, board.ctx.clock.now());
-    if errand.is_none_or(|errand| cookie_of(&headers, COOKIE) != Some(errand.nonce.as_str())) {
+    if errand
+        .is_none_or(|errand| cookie_of(&headers, cookie_name(&board.settings)) != Some(errand.nonce.as_str()))
+    {
         return board.refuse(client);
     }
     match logged_in(&app.http, &app.base, &app.app, &code, &app.redirect_uri).await {

@@ -6,11 +6,7 @@ use maud::{Markup, html};
 use super::asked::Asked;
 use super::html::{count, decimal, linked, quantile, scrolled, share};
 use super::wording;
-use report::{By, Line};
-
-/// Those within which people want answers, as columns are headed, with their seconds.
-const WITHIN: [(&str, u32); 4] =
-    [("5 分钟内", 300), ("10 分钟内", 600), ("20 分钟内", 1_200), ("30 分钟内", 1_800)];
+use report::{By, Line, TEN_MINUTES, THRESHOLDS};
 
 /// What stands at the head of a line, and what its numbers lead to.
 pub struct Row<'l> {
@@ -40,7 +36,7 @@ pub fn table(heading: &str, by: By, rows: &[Row<'_>]) -> Markup {
                     th.num scope="col" { "未回复" }
                     th.num scope="col" { "中位" }
                     th.num scope="col" { "90%" }
-                    @for (name, _) in WITHIN { th.num scope="col" { (name) } }
+                    @for threshold in THRESHOLDS { th.num scope="col" { (wording::threshold(threshold)) } }
                     th.num scope="col" { "最长未回复" }
                     @if of_people {
                         th.num scope="col" { "每工作小时提问" }
@@ -87,12 +83,8 @@ fn promises(figures: &Figures) -> usize {
 }
 
 fn shares(figures: &Figures, asked: &Asked) -> Vec<(Option<String>, String)> {
-    let of = figures.within.iter().zip(WITHIN);
-    of.map(|((_, within), (_, seconds))| {
-        let asked = Asked { within: Some(seconds), ..asked.that("answered") };
-        (share(*within), waits(&asked))
-    })
-    .collect()
+    let of = figures.within.iter();
+    of.map(|(threshold, within)| (share(*within), waits(&asked.answered_within(*threshold)))).collect()
 }
 
 fn of_person(line: &Line, asked: &Asked, all: &str) -> Markup {
@@ -108,15 +100,15 @@ fn of_person(line: &Line, asked: &Asked, all: &str) -> Markup {
         td.num { (linked(decimal(line.load.map(|load| load.waiting_at_once)), all)) }
         td.num { (count(replied.map_or(0, |replied| replied.answered), &given)) }
         td.num { (linked(quantile(replied.and_then(|replied| replied.median)), &given)) }
-        td.num { (line.said.unwrap_or_default()) }
+        td.num { @match line.said { Some(said) => (said), None => span.none { "–" } } }
     }
 }
 
 /// The most important figures, large.
 pub fn tiles(figures: &Figures, asked: &Asked) -> Markup {
-    let ten = figures.within.get(1).and_then(|(_, within)| share(*within));
+    let ten = figures.within_threshold(TEN_MINUTES).and_then(share);
     let answered = waits(&asked.that("answered"));
-    let ten_link = waits(&Asked { within: Some(600), ..asked.that("answered") });
+    let ten_link = waits(&asked.answered_within(TEN_MINUTES));
     html! {
         dl.tiles {
             (tile("提问", &count(figures.asked, &waits(asked))))
@@ -124,7 +116,7 @@ pub fn tiles(figures: &Figures, asked: &Asked) -> Markup {
             (tile("未回复", &count(figures.open, &waits(&asked.that("open")))))
             (tile("中位回复", &linked(quantile(figures.median), &answered)))
             (tile("90% 回复", &linked(quantile(figures.p90), &answered)))
-            (tile("10 分钟内", &linked(ten, &ten_link)))
+            (tile(&wording::threshold(TEN_MINUTES), &linked(ten, &ten_link)))
         }
         @if figures.is_few() { p.hint { span.mark { (wording::FEW) } " 已回复和未回复加起来不到 10 次，不宜比较。" } }
     }

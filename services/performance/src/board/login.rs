@@ -114,9 +114,13 @@ impl Board {
 
     /// Whether a form was sent from a page of this board.
     fn is_own_form(&self, headers: &HeaderMap) -> bool {
-        headers
-            .get(header::ORIGIN)
-            .is_some_and(|origin| origin.as_bytes() == self.settings.public_url.as_bytes())
+        let origin = headers.get(header::ORIGIN);
+        let is_own = origin.is_some_and(|origin| origin.as_bytes() == self.settings.public_url.as_bytes());
+        if !is_own {
+            let expected = &self.settings.public_url;
+            tracing::warn!(expected, "a form did not come with the Origin of performance.board.public_url");
+        }
+        is_own
     }
 
     /// The link of a token, or what is answered instead.

@@ -59,7 +59,7 @@ const LIMITS: Limits = Limits {
     rate: Rate::per_second(200, 500),
     ..Limits::OUTWARD
 };
-/// So many links or sessions that are none are tolerated of a client.
+/// So many links, or ways back from Feishu, that are none are tolerated of a client.
 const GUESSES: Rate = Rate::one_in(Duration::from_mins(1), 10);
 /// Who guesses more is shut out for so long.
 const LOCKED_FOR: Duration = Duration::from_mins(10);
@@ -91,7 +91,7 @@ pub fn link(
 ) -> Option<String> {
     Viewer::of(person, rules, settings)?;
     let token = Signer::new(settings.session_key.clone()).link(person, nonce, now);
-    Some(format!("{}/login?t={token}", settings.public_url.trim_end_matches('/')))
+    Some(format!("{}/login?t={token}", settings.public_url))
 }
 
 /// The board, bound to its address.

@@ -1,5 +1,7 @@
 //! What people read on the board.
 
+use domain::ladder::RungId;
+
 use super::asked::{Length, Sort};
 
 /// A title and what it means, with what to do.
@@ -118,6 +120,16 @@ pub fn state(state: Option<&str>) -> &'static str {
         Some("open") => "未回复",
         Some(ended) => report::ending(ended),
     }
+}
+
+/// "10 分钟内"
+pub fn threshold(threshold: RungId) -> String {
+    format!("{} 分钟内", threshold.0 / 60)
+}
+
+/// There are more waits than a file holds.
+pub fn only_the_longest(most: i64) -> String {
+    format!("只列出最长的 {most} 条：请缩短时间，或按人员、群聊、阶段筛选后再下载")
 }
 
 /// A standing, as a filter.

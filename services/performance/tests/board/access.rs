@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::support::{CUSTOMER, HR, LI, MANAGER, ROOM_NAME, Visitor, WANG, WORDS, World, encoded};
 
 /// Everything that belongs to somebody else than 王小售, tried by address.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 18] = [
     "/?person=李小后",
     "/today?person=",
     "/people/李小后",
@@ -21,6 +21,8 @@ const OTHERS: [&str; 16] = [
     "/rooms/webhook:r-2",
     "/rooms/webhook:nothing",
     "/export.csv?by=waits&person=李小后",
+    "/export.csv?by=room&person=李小后",
+    "/rooms?person=李小后",
     "/export.xlsx?by=person&person=李小后",
 ];
 

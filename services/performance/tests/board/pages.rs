@@ -143,6 +143,28 @@ async fn files_hold_what_the_page_shows_and_no_formula() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_file_that_does_not_hold_all_waits_says_so() -> Result<()> {
+    let world = World::start().await?;
+    let week = world.last_monday();
+    store::sqlx::query(
+        "insert into performance_waits (wait, room, kind, standing, day, hour, stage, opened_at, closed_at, ending, holding,
+                                        time_ms)
+         select 'webhook:w-' || n, 'webhook:r-1', 'request', 'counted', $1, 10, 'pre-sales', $2, $2, 'cancelled', false, n
+         from generate_series(1, 10001) n",
+    )
+    .bind(week)
+    .bind(world.at(week, 10, 0)?)
+    .execute(&world.stack.admin)
+    .await?;
+    let manager = world.visitor(MANAGER).await?;
+    let csv = manager.page(&format!("/export.csv?by=waits&day={week}")).await?;
+    assert_eq!(csv.lines().count(), 10_002, "the headings, as many waits as there may be, and a word");
+    let last = csv.lines().last().unwrap_or_default();
+    assert!(last.starts_with("只列出最长的 10000 条：请缩短时间"), "{last}");
+    world.stop().await
+}
+
+#[tokio::test]
 async fn names_are_never_markup() -> Result<()> {
     let world = World::start().await?;
     let hostile = "<script>alert(1)</script>";

@@ -1,6 +1,7 @@
 // Keeps the page of today up to date: fetched anew when the server says that something changed, and by the minute.
 const EVERY = 30_000;
 const AGAIN_AFTER = 5_000;
+const AGAIN_AT_MOST = 60_000;
 
 const place = document.querySelector("[data-live]");
 const status = document.getElementById("status");
@@ -48,10 +49,13 @@ async function refresh() {
   }
 }
 
+let pause = AGAIN_AFTER;
+
 function listen() {
   const events = new EventSource("/events");
   events.addEventListener("open", () => {
     place.dataset.connected = "true";
+    pause = AGAIN_AFTER;
     // What changed since the page was made was told to nobody.
     refresh();
   });
@@ -60,8 +64,9 @@ function listen() {
     delete place.dataset.connected;
     if (events.readyState === EventSource.CLOSED) {
       events.close();
-      refresh();
-      setTimeout(listen, AGAIN_AFTER);
+      // Until then the page is fetched by the clock alone: there may be too many to be told.
+      setTimeout(listen, pause);
+      pause = Math.min(pause * 2, AGAIN_AT_MOST);
     }
   });
 }

@@ -7,12 +7,12 @@ use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use store::performance::details::Detail;
 
-use super::allowed;
 use super::waits::LENGTH;
+use super::{allowed, allowed_rooms};
 use crate::board::asked::Asked;
 use crate::board::failure::Failure;
-use crate::board::{Board, Who};
-use report::{self, By, Query, Table};
+use crate::board::{Board, Who, wording};
+use report::{self, By, Cell, Query, Table};
 
 /// Waits in a file.
 const MOST: i64 = 10_000;
@@ -56,17 +56,25 @@ impl Board {
             "replier" => By::Replier,
             _ => By::Person,
         };
-        let own = if by == By::Room { who.viewer.rooms_of()? } else { who.viewer.only() };
-        let person = own.or(asked.person.as_deref());
+        let asked = if by == By::Room { allowed_rooms(&who.viewer, asked)? } else { asked };
+        let person = asked.person.as_deref();
         let query = Query { period, by, person, room: asked.room.as_deref(), stage: asked.stage };
         let mut connection = self.database().await?;
         let lines = report::read(&mut connection, query, rules, who.now).await?;
-        Ok((report::table(&lines, by, &rules.targets), name))
+        Ok((report::table(&lines, by, report::targets(period, &who.history, who.now)), name))
     }
 
     async fn waits_table(&self, who: &Who, asked: &Asked) -> Result<Table, Failure> {
-        let found = self.waits(who, asked, MOST, 0).await?;
+        let mut found = self.waits(who, asked, MOST + 1, 0).await?;
+        let is_cut = i64::try_from(found.len()).is_ok_and(|count| count > MOST);
+        found.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
         let sees_names = |of: &Detail| who.viewer.sees_names_of(&of.owner);
-        Ok(report::waits_table(&found, who.rules(), who.now, sees_names))
+        let mut table = report::waits_table(&found, who.rules(), who.now, sees_names);
+        if is_cut {
+            let mut row = vec![Cell::Text(wording::only_the_longest(MOST))];
+            row.resize(table.columns.len(), Cell::Empty);
+            table.rows.push(row);
+        }
+        Ok(table)
     }
 }

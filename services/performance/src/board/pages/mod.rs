@@ -61,6 +61,18 @@ fn allowed(viewer: &Viewer, asked: Asked) -> Result<Asked, Failure> {
     }
 }
 
+/// The same of rooms, by which customers are known.
+///
+/// # Errors
+/// If they see no rooms, or ask for somebody else's.
+fn allowed_rooms(viewer: &Viewer, asked: Asked) -> Result<Asked, Failure> {
+    match (viewer.rooms_of()?, asked.person.as_deref()) {
+        (Some(own), Some(person)) if own != person => Err(Failure::Forbidden),
+        (Some(own), None) => Ok(Asked { person: Some(own.to_owned()), ..asked }),
+        _ => Ok(asked),
+    }
+}
+
 impl Board {
     /// The figures of what is asked.
     async fn overview(
@@ -137,5 +149,12 @@ mod tests {
         assert_eq!(person(&hr, of(Some("李小后"), None, None)), Ok(Some("李小后".into())));
         assert_eq!(person(&hr, of(None, None, Some("r"))), Err(()));
         assert_eq!(person(&manager, of(None, None, Some("r"))), Ok(None));
+        let lists = |viewer: &Viewer, person: Option<&str>| {
+            allowed_rooms(viewer, of(person, None, None)).map(|asked| asked.person).map_err(drop)
+        };
+        assert_eq!(lists(&others, None), Ok(Some("王小售".into())));
+        assert_eq!(lists(&others, Some("李小后")), Err(()));
+        assert_eq!(lists(&hr, None), Err(()));
+        assert_eq!(lists(&manager, Some("李小后")), Ok(Some("李小后".into())));
     }
 }

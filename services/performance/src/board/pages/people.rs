@@ -79,9 +79,7 @@ pub async fn one(
     Path(name): Path<String>,
     asked: Asked,
 ) -> Result<Response, Failure> {
-    if !who.viewer.sees_figures_of(&name) {
-        return Err(Failure::Forbidden);
-    }
+    allowed(&who.viewer, Asked { person: Some(name.clone()), ..Asked::default() })?;
     let today = who.rules().day_of(who.now);
     let period = asked.period(LENGTH, today);
     let bar = Asked { length: asked.length, day: asked.day, ..Asked::default() };

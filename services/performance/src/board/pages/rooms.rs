@@ -6,8 +6,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 
-use super::allowed;
 use super::people::{order, sorts};
+use super::{allowed, allowed_rooms};
 use crate::board::asked::{Asked, Length, Sort, encoded};
 use crate::board::failure::Failure;
 use crate::board::figures::{Row, legend, table, tiles};
@@ -22,8 +22,7 @@ const LENGTH: Length = Length::Week;
 const ON_PAGE: usize = 100;
 
 pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Result<Response, Failure> {
-    let own = who.viewer.rooms_of()?.map(str::to_owned);
-    let asked = Asked { person: own.or(asked.person), room: None, replier: None, ..asked };
+    let asked = allowed_rooms(&who.viewer, Asked { room: None, replier: None, ..asked })?;
     let today = who.rules().day_of(who.now);
     let period = asked.period(LENGTH, today);
     let page = asked.page;

@@ -34,7 +34,7 @@ pub async fn one(
         // What is somebody else's is not even said to be there.
         return Err(if who.viewer.only().is_some() { Failure::Forbidden } else { Failure::NotFound });
     };
-    let said = if who.viewer.sees_lines_of(&wait.detail.owner) {
+    let said = if who.viewer.sees_names_of(&wait.detail.owner) {
         Some(said(&mut connection, &wait.detail, BEFORE, AFTER).await?)
     } else {
         None
