@@ -145,6 +145,7 @@ def rules(version):
                 ],
             }
         ],
+        "follow_up_after": {1: [1, 3], 2: [2, 4], 3: [2, 3]}[version],
         "excluded_rooms": {"names": ["*内部测试*"] + (["*已结项*"] if later else [])},
     }
 
@@ -585,6 +586,7 @@ def invent():
     for room in rooms.values():
         month.days(room, max(LIVE_CAPTURE, room.until), at(30, 0))
         at_the_end(month, room)
+    quiet(month)
     return month
 
 
@@ -727,6 +729,37 @@ def gaps(month, rooms):
     wish = {"confirm_answered": {"wait": key(asked), "through": key(asked)}}
     month.command(room, max(start, at(17, 9)) + timedelta(minutes=4), wish, by="赵五岭")
     month.answers(room, room.until + timedelta(minutes=50))
+
+
+def quiet(month):
+    """Rooms in which nobody says anything for days."""
+    # Before go-live; over a handover; and while somebody waits.
+    room = Room("r15", "晴空书店-售前群", ["钱同学", "郑同学"], "张一晨")
+    month.facts(room, at(2, 9), ["r15-c0", STAFF["张一晨"]], None)
+    month.asks(room, 0, at(2, 10))
+    month.answers(room, at(2, 10, 5), "张一晨")
+    month.answers(room, at(9, 9, 30), "张一晨")
+    month.assign(room, at(12, 17), "王三秋", "after-sales", True)
+    month.asks(room, 1, at(18, 16))
+    month.answers(room, at(24, 10), "王三秋")
+    # Of one whom nobody answers it is no silence until that is cancelled; then our account leaves.
+    room = Room("r16", "远山旅行-售前群", ["冯同学"], "陈四野")
+    month.facts(room, at(5, 10), ["r16-c0", STAFF["陈四野"]], None)
+    asked = month.asks(room, 0, at(6, 11))
+    month.cancel(room, at(11, 9, 30), asked, asked)
+    month.closes(room, 0, at(20, 9))
+    month.leaves(room, at(25, 12), None)
+    # Excluded by the rules of mid-month, and silent before and after.
+    room = Room("r17", "小石装修-已结项", ["褚同学"], "李二暮")
+    month.facts(room, at(9, 9), ["r17-c0", STAFF["李二暮"]], None)
+    month.asks(room, 0, at(10, 10))
+    month.answers(room, at(10, 10, 20), "李二暮")
+    month.answers(room, at(16, 10), "李二暮")
+    # Nobody owns it; and in the stage that works on Saturdays.
+    room = Room("r18", "无名茶社-咨询群", ["卫同学"], "赵五岭", facts=False)
+    month.closes(room, 0, at(5, 9, 30))
+    month.closes(room, 0, at(13, 18))
+    month.answers(room, at(19, 11), "赵五岭")
 
 
 def at_the_end(month, room):

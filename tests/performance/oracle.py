@@ -16,10 +16,12 @@ expected.json, all times in whole milliseconds:
                       {owner_at_opening, stage_at_opening, owner_at_end, stage_at_end}; `opened_at`, `closed_at`, `due` since 1970; `ending`
                       is null while it is open; the outcome's fields are null where there is none
     messages          {day, room, role, person, count}; `person` is null for customers
+    silences          {room, since, working_days, day, owner, team, stage}: days on which a room had been silent for so many
+                      working days, days to come too; `since` the last day on which anybody spoke
     figures           {by, who, period, start, statuses, ...}; `by` is owner, room, stage, team or replied (by whom), `who`
                       null where nobody is; `start` the first day of the day, week or month; `statuses` counts by status and
                       kind; a share is [part, whole], a quantile {time, at_least} or null; `working` is the working time of
-                      the period up to now by each stage's calendar
+                      the period up to now by each stage's calendar, `silences` how many reached such a day up to now
 """
 
 import argparse
@@ -58,6 +60,10 @@ def moment(text):
 
 def local(ms):
     return datetime.fromtimestamp(ms // 1000, ZONE)
+
+
+def midnight(day):
+    return round(datetime.combine(day, datetime.min.time(), ZONE).timestamp() * 1000)
 
 
 def day_of(ms):
@@ -183,10 +189,12 @@ class Fold:
         self.question = self.choice = False
         self.open, self.ended, self.ghost, self.reached = [], [], None, None
         self.messages = defaultdict(int)
+        self.owned = []
         for place, fact in self.ordered(facts):
             if self.ghost and self.ghost["recalled"] <= place:
                 self.withdraw()
             self.take(place, fact)
+            self.owned.append((place[0], self.owner, self.stage))
             self.reached = place[0]
         self.withdraw()
         self.waits = sorted(self.ended + self.open, key=lambda it: it["place"])
@@ -472,6 +480,36 @@ class Fold:
             wait |= {"held": False, "counted_at": end["closed_at"], **how, **end}
             self.ended.append(wait)
 
+    # When nobody says anything.
+
+    def owned_at(self, at):
+        """By whom, and in which stage, before a moment."""
+        return next(((owner, stage) for since, owner, stage in reversed(self.owned) if since < at), (None, "pre-sales"))
+
+    def silences(self, topic, live_since):
+        """Day after day from one on which somebody spoke until the next; beyond the last up to a year."""
+        spoken = sorted({date.fromisoformat(day) for day, _, _ in self.messages})
+        for since, until in zip(spoken, [*spoken[1:], spoken[-1] + timedelta(days=365)] if spoken else []):
+            passed, day = 0, since + timedelta(days=1)
+            while day < until:
+                begins, ends = midnight(day), midnight(day + timedelta(days=1))
+                rules = self.history.at(begins)
+                owner, stage = self.owned_at(ends)
+                if rules.parts(stage, day):
+                    passed += 1
+                    if passed in rules.body["follow_up_after"] and self.is_silence(begins, ends, rules, topic, live_since):
+                        found = {"room": self.room, "since": since.isoformat(), "working_days": passed, "day": day.isoformat()}
+                        yield found | {"owner": owner, "team": rules.team(owner), "stage": stage}
+                day += timedelta(days=1)
+
+    def is_silence(self, begins, ends, rules, topic, live_since):
+        if rules.excludes(self.room, topic) or live_since is None or begins < live_since:
+            return False
+        if any(wait["opened_at"] < ends and (wait["closed_at"] is None or wait["closed_at"] > begins) for wait in self.waits):
+            return False
+        left = [it["left"] for it in self.accounts.values() if it["left"] is not None and begins < it["left"] < ends]
+        return not any(self.is_unseen([], at) for at in (begins, *left))
+
     # What nobody saw.
 
     def is_unseen(self, gaps, at):
@@ -645,13 +683,16 @@ class Company:
             for (day, role, person), count in fold.messages.items()
         ]
         messages.sort(key=lambda it: (it["day"], it["room"], it["role"], it["person"] or ""))
+        silences = [it for room, fold in self.folds.items() for it in fold.silences(self.topics[room][1], self.live_since)]
+        silences.sort(key=lambda it: (it["day"], it["room"], it["working_days"]))
         return {
             "now": self.now,
             "commands": self.decisions,
             "pinned": [{"room": room, "until": until} for room, (until, _) in sorted(self.pinned.items())],
             "waits": waits,
             "messages": messages,
-            "figures": self.all_figures(waits),
+            "silences": silences,
+            "figures": self.all_figures(waits, silences),
         }
 
     # Figures.
@@ -666,7 +707,7 @@ class Company:
         ("replied", "month"),
     ]
 
-    def all_figures(self, waits):
+    def all_figures(self, waits, silences):
         rows = []
         for by, period in self.GROUPS:
             groups = defaultdict(list)
@@ -675,9 +716,14 @@ class Company:
                     continue
                 who = wait["ended_by"] if by == "replied" else wait[by]
                 groups[(first_day(period, wait["day"]), who)].append(wait)
-            for start, who in sorted(groups, key=lambda it: (it[0], it[1] or "")):
+            silent = defaultdict(set)
+            for silence in silences if by != "replied" else []:
+                if silence["day"] <= day_of(self.now).isoformat():
+                    of = (first_day(period, silence["day"]), silence[by])
+                    silent[of].add((silence["room"], silence["since"]))
+            for start, who in sorted({*groups, *silent}, key=lambda it: (it[0], it[1] or "")):
                 row = {"by": by, "who": who, "period": period, "start": start}
-                row |= figures(groups[(start, who)])
+                row |= figures(groups[(start, who)]) | {"silences": len(silent[(start, who)])}
                 rows.append(row | {"working": self.working(period, start)})
         return rows
 
@@ -842,6 +888,7 @@ CHANGES = {
     "rules in mid-month": lambda lines, rules: without(lines, event="rules", version=2),
     "rules put in force late": lambda lines, rules: rules["versions"][2].update(valid_from="2026-11-26T11:00:00+08:00"),
     "a team": lambda lines, rules: rules["versions"][1]["rules"]["roster"][2].update(team="pre_sales"),
+    "after how many silent days": lambda lines, rules: rules["versions"][2]["rules"].update(follow_up_after=[2, 5]),
     "excluded rooms": lambda lines, rules: rules["versions"][0]["rules"].pop("excluded_rooms"),
     "when it is looked at": lambda lines, rules: rules.update(now="2026-11-30T17:00:00+08:00"),
 }

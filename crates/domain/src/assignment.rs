@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
 use crate::id::{PersonKey, StaffName};
 use crate::rules::{NoSuchStaff, RosterEntry, Rules, Stage, Team};
 use crate::timeline::RoomFacts;
@@ -15,6 +16,18 @@ pub enum Origin {
     Auto,
     /// 人工: by a manager, never overridden by the rule.
     Manual,
+}
+
+/// Who owns a room from a moment on, and in which stage it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ownership {
+    /// From when on.
+    pub since: Timestamp,
+    /// The owner; `None`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<StaffName>,
+    /// The stage.
+    pub stage: Stage,
 }
 
 /// Somebody who could own the room.

@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::assignment::{Candidates, Origin};
+use crate::assignment::{Candidates, Origin, Ownership};
 use crate::closing::{Invitations, Verdict};
 use crate::fold::folder::Folder;
 use crate::id::{PersonKey, StaffName, WaitId};
@@ -25,6 +25,9 @@ use crate::timeline::{Entry, Position};
 use crate::turn::{Customer, Speakers};
 use crate::wait::{Supersession, Wait, WaitKind};
 
+/// Former owners of a room that are remembered: the state is written with every message.
+pub const MOST_OWNERSHIPS: usize = 32;
+
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoldState {
@@ -32,6 +35,9 @@ pub struct FoldState {
     pub owner: Option<StaffName>,
     /// The room's stage; pre-sales until something else is known.
     pub stage: Stage,
+    /// Who owned it when, in which stage, the present ones last: at most [`MOST_OWNERSHIPS`]. Empty: nobody ever did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ownerships: Vec<Ownership>,
     /// When it came into this stage from another; `None`: it was never in another.
     #[serde(default)]
     pub stage_since: Option<Timestamp>,

@@ -3,6 +3,8 @@
 //! `docs/performance.md` says it for people. A function of what is true now: whoever stores what it gives derives it again
 //! when anything of it changes.
 
+mod silence;
+
 use chrono::{NaiveDate, TimeDelta, Timelike as _};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString};
@@ -13,6 +15,8 @@ use crate::golive::GoLive;
 use crate::id::{RoomKey, StaffName};
 use crate::rules::{RulesHistory, Stage, Team};
 use crate::wait::Outcome;
+
+pub use silence::{LONGEST_SILENCE, Past, Silence, Waiting, silences};
 
 /// Whether a wait is in the figures, or why not. The first that fits, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, Serialize, Deserialize)]

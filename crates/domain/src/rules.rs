@@ -618,6 +618,18 @@ impl Rules {
         [Some(day.year()), next].into_iter().flatten().filter(|year| !is_known(*year)).collect()
     }
 
+    /// Whether other rules say the same of when a room is silent, and whose it is then.
+    pub fn judge_silences_as(&self, other: &Self) -> bool {
+        let teams = |rules: &Self| -> Vec<(StaffName, Team)> {
+            rules.roster.iter().map(|entry| (entry.name.clone(), entry.team)).collect()
+        };
+        self.time_zone == other.time_zone
+            && self.calendars == other.calendars
+            && self.follow_up_after == other.follow_up_after
+            && self.excluded_rooms == other.excluded_rooms
+            && teams(self) == teams(other)
+    }
+
     /// By what it is decided when the cards of a kind of wait in a room are due.
     pub fn deadlines(&self, kind: WaitKind, room: RoomView<'_>) -> Deadlines<'_> {
         Deadlines { ladder: self.ladder(kind, room), calendar: self.calendar(room.stage) }

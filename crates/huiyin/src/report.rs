@@ -23,8 +23,8 @@ use crate::wording;
 
 /// What it uses of the configuration.
 const USED: [&str; 4] = ["database.host", "database.port", "database.name", "database.passwords.reader"];
-/// Single waits that are listed, at most.
-const MOST_WAITS: i64 = 10_000;
+/// Single waits or rooms that are listed, at most.
+const MOST_LISTED: i64 = 10_000;
 
 /// What `report` is called with.
 #[derive(Debug, clap::Args)]
@@ -51,8 +51,11 @@ pub(crate) struct Args {
     #[arg(long)]
     stage: Option<Stage>,
     /// List the single waits instead, the longest first
-    #[arg(long)]
+    #[arg(long, group = "list")]
     waits: bool,
+    /// List the silent rooms instead, the longest silence first
+    #[arg(long, group = "list")]
+    silences: bool,
     /// Write a file of comma-separated values
     #[arg(long, value_name = "FILE", group = "file")]
     csv: Option<PathBuf>,
@@ -161,8 +164,14 @@ impl Args {
         let person = self.person.as_deref().map(str::trim);
         let query = Query { period, by, person, room: room.as_deref(), stage: self.stage };
         if self.waits {
-            let waits = report::waits(reader, query, MOST_WAITS, rules, now).await;
+            let waits = report::waits(reader, query, MOST_LISTED, rules, now).await;
             return Ok(waits.context("the waits could not be read")?);
+        }
+        if self.silences {
+            let found = report::silent_rooms(reader, query, MOST_LISTED, rules, now).await;
+            return Ok(report::silences_table(&found.context("the silent rooms could not be read")?, |_| {
+                true
+            }));
         }
         let lines = report::read(reader, query, rules, now).await.context("the figures could not be read")?;
         let targets = report::targets(period, history, now);
@@ -171,7 +180,8 @@ impl Args {
     }
 
     fn hand_over(&self, table: &Table, period: Period) -> failure::Result<()> {
-        if self.waits && i64::try_from(table.rows.len()) == Ok(MOST_WAITS) {
+        let is_list = self.waits || self.silences;
+        if is_list && i64::try_from(table.rows.len()) == Ok(MOST_LISTED) {
             println!("{}", wording::only_the_longest(table.rows.len()));
         }
         let (path, bytes) = match (&self.csv, &self.xlsx) {

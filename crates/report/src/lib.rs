@@ -4,6 +4,7 @@
 mod files;
 mod overview;
 mod period;
+mod silent_rooms;
 mod table;
 mod waits;
 
@@ -15,12 +16,13 @@ use domain::figures::{Figures, Tally};
 use domain::ladder::RungId;
 use domain::rules::{Rules, RulesHistory, Stage, Target, Team};
 use store::performance::days::{self, Filter, Grouping};
-use store::performance::{messages, rooms};
+use store::performance::{messages, rooms, silences};
 use store::sqlx::{self, PgConnection};
 
 pub use files::{FileError, csv, xlsx};
 pub use overview::{Overview, SPREAD, overview};
 pub use period::Period;
+pub use silent_rooms::{silences_table, silent_rooms};
 pub use table::{
     Cell, Table, ending, kind, left_out, met_in_words, sheet, stage, table, target_in_words, team,
 };
@@ -147,6 +149,8 @@ pub struct Line {
     pub messages: Option<ByRole>,
     /// In how many rooms a customer asked, or the person said something.
     pub rooms: usize,
+    /// How many silences reached one of the numbers of working days after which somebody is to follow up; not by who replied.
+    pub silences: usize,
     /// How much there was to do; where they are about a person or a team, and anybody worked.
     pub load: Option<Load>,
     /// How many asked in each hour of the day.
@@ -161,6 +165,7 @@ struct Group {
     said: u64,
     messages: ByRole,
     rooms: BTreeSet<String>,
+    silences: usize,
     hours: [u32; 24],
 }
 
@@ -209,6 +214,15 @@ async fn groups(
             asked.insert((open.day, open.room.clone()));
             let key = key(by, open.day, &open.owner, &open.team, &open.room, &open.stage);
             groups.entry(key).or_default().count_open(&open, rules, now);
+        }
+        for silent in
+            silences::count(connection, silences::so_far(filter, rules.day_of(now)), grouping).await?
+        {
+            let key = key(by, silent.day, &silent.owner, &silent.team, &silent.room, &silent.stage);
+            // A day of a room on which nothing was said is no line of its own.
+            if by != By::RoomDay || groups.contains_key(&key) {
+                groups.entry(key).or_default().count_silent(&silent);
+            }
         }
     }
     if by.is_of_people() {
@@ -340,6 +354,10 @@ impl Group {
         self.rooms.insert(open.room.clone());
     }
 
+    fn count_silent(&mut self, silent: &silences::Silences) {
+        self.silences += usize::try_from(silent.silences).unwrap_or_default();
+    }
+
     fn line(self, key: Key, topic: String, query: Query<'_>, rules: &Rules, now: Timestamp) -> Line {
         let is_of_person = query.by.is_of_people();
         let load = match query.by {
@@ -354,6 +372,7 @@ impl Group {
             said: ((is_of_person || query.by == By::RoomDay) && query.stage.is_none()).then_some(self.said),
             messages: has_messages.then_some(self.messages),
             rooms: self.rooms.len(),
+            silences: self.silences,
             load,
             hours: self.hours,
             tally: self.tally,

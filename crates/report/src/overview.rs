@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike as _, TimeDelta};
+use chrono::{Datelike as _, NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::rules::Rules;
 use store::performance::days::{self, Filter, Grouping};
-use store::performance::rooms;
+use store::performance::{rooms, silences};
 use store::sqlx::{self, PgConnection};
 
 use super::{By, Group, Key, Line, Query, count_messages, key};
@@ -56,6 +56,7 @@ pub async fn overview(
     for open in days::open(connection, filter).await? {
         groups.count_open(by, &open, rules, now);
     }
+    groups.count_silences(connection, filter, by, rules.day_of(now)).await?;
     if by == By::Person {
         for replies in days::replies(connection, filter, false).await? {
             let line = key(by, replies.day, &replies.person, "", "", "");
@@ -103,6 +104,25 @@ impl Groups {
         }
         self.all.count_open(open, rules, now);
         self.lines.entry(line).or_default().count_open(open, rules, now);
+    }
+
+    /// A silence that reached several numbers of days is one, of whatever there is more than one day of.
+    async fn count_silences(
+        &mut self,
+        connection: &mut PgConnection,
+        filter: Filter<'_>,
+        by: By,
+        today: NaiveDate,
+    ) -> Result<(), sqlx::Error> {
+        let filter = silences::so_far(filter, today);
+        for silent in silences::count(connection, filter, by.grouping()).await? {
+            let line = key(by, silent.day, &silent.owner, &silent.team, &silent.room, &silent.stage);
+            self.lines.entry(line).or_default().count_silent(&silent);
+        }
+        for silent in silences::count(connection, filter, Grouping::default()).await? {
+            self.all.count_silent(&silent);
+        }
+        Ok(())
     }
 
     fn overview(

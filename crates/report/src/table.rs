@@ -77,6 +77,9 @@ pub fn table(lines: &[Line], by: By, targets: &[Target]) -> Table {
         if !matches!(by, By::Room | By::RoomDay) {
             row.push(("群聊数", count(line.rooms)));
         }
+        if by != By::Replier {
+            row.push(("沉默群聊", count(line.silences)));
+        }
         if matches!(by, By::Person | By::PersonDay | By::Team) {
             let load = line.load;
             row.push(("每工作小时提问", number(load.map(|load| load.asked_per_hour))));

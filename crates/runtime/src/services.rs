@@ -163,6 +163,8 @@ pub const SERVICES: &[Service] = &[
                 path: "watchdog.",
                 files: &["watchdog_fallback_url", "watchdog_fallback_secret", "watchdog_heartbeat_url"],
             },
+            // Links into the board, for whoever asks on a card.
+            Secrets { path: "performance.board.", files: &["board_session_key"] },
         ],
         port: Some(8081),
         title: "提醒服务",

@@ -49,6 +49,8 @@ pub enum ActionKind {
     Assign,
     /// 不再跟进: a silence is to be told no more.
     StopFollowUp,
+    /// 登录看板: whoever presses is sent a link that logs them in to the board.
+    BoardLink,
 }
 
 impl ActionKind {
@@ -84,7 +86,8 @@ impl ActionKind {
             | Self::Back
             | Self::Waiting
             | Self::Assign
-            | Self::StopFollowUp => None,
+            | Self::StopFollowUp
+            | Self::BoardLink => None,
         }
     }
 }

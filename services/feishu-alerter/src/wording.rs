@@ -475,6 +475,14 @@ pub fn target_reached(target: &Target, reached: &Reached) -> String {
 
 /// The link to the board's page of the same figures.
 pub const OPEN_BOARD: &str = "打开看板";
+/// A button: whoever presses is sent a link.
+pub const BOARD_LINK: &str = "发我登录链接";
+pub const TOAST_LINK_SENT: &str = "登录链接已经私发给您，10 分钟内有效";
+pub const TOAST_LINK_NOT_SENT: &str = "链接没有发出去，请过一会儿再点一次";
+pub const TOAST_NOT_IN_ROSTER: &str = "名单里没有您的飞书账号，看板打不开。请让技术同事加上";
+/// The card with the link.
+pub const BOARD_LOGIN: &str = "看板登录链接";
+pub const LINK_IS_YOURS: &str = "只给您，请不要转发；10 分钟内有效，只能用一次";
 
 /// Until when figures count, how to read them, and where there is more.
 pub fn figures_note(at: &str, old_since: Option<&str>, board: bool) -> String {

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::gap::Gap;
 use domain::golive::{Change, GoLive};
+use domain::performance::LONGEST_SILENCE;
 use domain::rules::RulesHistory;
 use store::performance::inputs::{self, Inputs, Marks};
 use store::performance::rooms;
@@ -99,7 +100,10 @@ async fn mark(
     let judged_since = rules.changed_since(known.rules_version);
     let live_since = decided_since(&known.golive, &current.golive);
     if let Some(since) = judged_since.into_iter().chain(live_since).min() {
-        rooms::all_stale(connection, since).await?;
+        // A room that was silent before may have been so for other reasons than it is now.
+        let reaches_back = live_since.is_some() || rules.changes_silences_since(known.rules_version);
+        let spoken_since = if reaches_back { since - LONGEST_SILENCE } else { since };
+        rooms::all_stale(connection, since, spoken_since).await?;
     }
     for gap in differing(&known.gaps, &current.gaps) {
         rooms::stale_in(connection, gap.since, gap.until).await?;

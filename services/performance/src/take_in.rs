@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use domain::Timestamp;
 use domain::gap::CoverageGaps;
-use domain::performance::{Circumstances, assess};
+use domain::performance::{Circumstances, Past, assess};
 use domain::rules::RulesHistory;
 use domain::timeline::{Body, Entry, Position};
 use serde_json::Value;
 use store::performance::messages::Spoken;
 use store::performance::rooms::{Room, TakenIn};
 use store::performance::waits::CountedWait;
-use store::performance::{days, messages, rooms, waits};
+use store::performance::{days, messages, rooms, silences, waits};
 use store::rooms::timeline;
 use store::sqlx::{self, PgConnection};
 
@@ -56,7 +57,8 @@ pub async fn room(
     let counted: Vec<CountedWait> = counted.collect();
     let changed = waits::put(connection, &room.room, since, &counted).await?;
     days::derive(connection, &room.room, &changed).await?;
-    count_messages(connection, &room, &rules, since).await?;
+    let from = count_messages(connection, &room, &rules, since).await?;
+    note_silences(connection, &room, from, &circumstances).await?;
     rooms::note(connection, &room, &presence).await?;
     Ok(true)
 }
@@ -74,13 +76,13 @@ fn changed_since(room: &Room, presence: &Value) -> Option<Timestamp> {
     Some(stale_since.iter().chain(refolded_since).fold(folded_at, |earliest, at| earliest.min(*at)))
 }
 
-/// Counts the messages of whole days anew, from that of a moment on.
+/// Counts the messages of whole days anew, from that of a moment on. Returns the first of them.
 async fn count_messages(
     connection: &mut PgConnection,
     room: &Room,
     rules: &RulesHistory,
     since: Option<Timestamp>,
-) -> Result<(), sqlx::Error> {
+) -> Result<NaiveDate, sqlx::Error> {
     let from = since.map(|since| rules.at(since).day_of(since));
     let begins = since.zip(from).map(|(since, day)| rules.at(since).day_begins(day));
     let start = begins.map(Position::before);
@@ -92,7 +94,30 @@ async fn count_messages(
         }
     }
     let counts: Vec<(Spoken, i32)> = counts.into_iter().collect();
-    messages::put(connection, &room.room, from.unwrap_or_default(), &counts).await
+    let from = from.unwrap_or_default();
+    messages::put(connection, &room.room, from, &counts).await?;
+    Ok(from)
+}
+
+/// Works out the room's silences anew, from the one on that lasted before the first day on which something changed. Its
+/// waits and messages are counted.
+async fn note_silences(
+    connection: &mut PgConnection,
+    room: &Room,
+    changed: NaiveDate,
+    circumstances: &Circumstances<'_>,
+) -> Result<(), sqlx::Error> {
+    let spoken = silences::spoken(connection, &room.room, changed).await?;
+    let from = spoken.first().copied().unwrap_or(changed);
+    // However far a zone is off, the day has not begun by then.
+    let before = from.and_time(NaiveTime::MIN).and_utc() - TimeDelta::days(1);
+    let past = Past {
+        spoken: &spoken,
+        ownerships: &room.state.ownerships,
+        waiting: &silences::waiting(connection, &room.room, before).await?,
+        absences: &CoverageGaps::of(&room.room, &room.state.presence, &[]),
+    };
+    silences::put(connection, &room.room, from, &domain::performance::silences(&past, circumstances)).await
 }
 
 fn spoken(entry: &Entry, rules: &RulesHistory) -> Option<Spoken> {

@@ -1,26 +1,21 @@
 //! What it costs the alerter to decide a hundred cards when a thousand and when a million customers wait, and how late its
 //! cards are. `room-state` and the alerter are processes of their own; Feishu's simulator runs in this one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::TimeDelta;
-use huiyin::local::Local;
-use local_stack::Settings;
 use runtime::Clock;
 use runtime::bus::{Bus, Outgoing};
-use runtime::clock::Pace;
 use serde_json::{Value, json};
 use simulators::feishu;
-use store::sqlx::postgres::PgPoolOptions;
-use store::sqlx::{self, PgPool};
-use tempfile::TempDir;
+use store::sqlx;
 
 use crate::chaos::plan::STAFF;
 use crate::company::{self, Addresses, Speaker};
 use crate::copies::copy;
+use crate::private::{self, Private};
 use crate::service::Service;
-use local_stack::free_address;
 
 /// Rooms that are really talked in, each with a customer who waits; the others are copies of them.
 const MADE: usize = 1_000;
@@ -38,7 +33,6 @@ const AHEAD: TimeDelta = TimeDelta::seconds(2);
 /// The only rung: nothing is due by itself meanwhile.
 const RUNG: TimeDelta = TimeDelta::hours(10);
 const PATIENCE: Duration = Duration::from_mins(5);
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub async fn measure() -> Result<Value> {
     let mut stage = Stage::start().await?;
@@ -46,7 +40,7 @@ pub async fn measure() -> Result<Value> {
     for (n, open) in OPEN.into_iter().enumerate() {
         stage.grow_to(open).await?;
         eprintln!("· {open} customers wait");
-        stage.start_services()?;
+        private::start(&stage.services)?;
         stage.until_ready().await?;
         if n == 1 {
             report["lateness"] = stage.lateness().await?;
@@ -55,71 +49,51 @@ pub async fn measure() -> Result<Value> {
             report["tick_ms"][open.to_string()] = json!(stage.tick().await?);
             eprintln!("· {} ms", report["tick_ms"][open.to_string()]);
         }
-        stage.stop_services().await?;
+        private::stop(&stage.services).await?;
     }
     let ms = |open: usize| report["tick_ms"][open.to_string()].as_f64().unwrap_or(f64::NAN);
     report["ratio"] = json!((ms(OPEN[2]) / ms(OPEN[0]) * 100.0).round() / 100.0);
-    stage.stop().await?;
+    stage.stop().await;
     Ok(report)
 }
 
 struct Stage {
-    local: Local,
+    private: Private,
     bus: Bus,
-    /// As the superuser.
-    admin: PgPool,
     feishu: feishu::Running,
     services: Vec<Service>,
     open: usize,
-    _folder: TempDir,
 }
 
 impl Stage {
     async fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("huiyin-bench-").tempdir()?;
-        let home = folder.path().join("home");
-        std::fs::create_dir(&home)?;
-        let local = Local::start(&Settings::in_home(home), &|line| eprintln!("· {line}")).await?;
-        let admin = PgPoolOptions::new().max_connections(2).connect_with(local.admin_options()).await?;
-        let bus = Bus::connect(&local.bus_superuser(), "bench").await?;
-        let (clock, callback) = (Clock::system(), free_address()?);
-        let feishu = feishu::start(company::feishu_config(&local, &clock, callback)?).await?;
-        let addresses = Addresses {
-            ingest: free_address()?,
-            callback,
-            vika: "http://127.0.0.1:9".into(),
-            feishu: feishu.url.clone(),
-            sheets: json!({}),
-        };
-        let mut config = company::configuration(&local, &addresses)?;
+        let private = Private::start(2).await?;
+        let bus = Bus::connect(&private.local.bus_superuser(), "bench").await?;
+        let (clock, nowhere) = (Clock::system(), Addresses::nowhere()?);
+        let feishu = feishu::start(company::feishu_config(&private.local, &clock, nowhere.callback)?).await?;
+        let addresses = Addresses { feishu: feishu.url.clone(), ..nowhere };
+        let mut config = company::configuration(&private.local, &addresses)?;
         let ladder = json!({ "rungs": [{ "after": format!("{}h", RUNG.num_hours()), "colour": "red", "audience": ["owner"] }] });
         config["rules"]["ladders"]["pre_sales"] = ladder.clone();
         config["rules"]["ladders"]["after_sales"] = ladder;
         let now = clock.now();
-        local.apply_rules(&company::load(&config)?.rules, now - TimeDelta::days(30), now).await?;
-        local.go_live(now - TimeDelta::days(20)).await?;
-        let pace = Pace { began: now, epoch: now, rate: 1, leaps: Vec::new() };
-        let mut services = Vec::new();
-        for name in ["room-state", "feishu-alerter"] {
-            let service = Service::new(name, name.to_owned(), folder.path(), &pace)?;
-            std::fs::write(service.config(), config.to_string())?;
-            services.push(service);
-        }
-        let stage = Self { local, bus, admin, feishu, services, open: MADE, _folder: folder };
+        private.go_live(&config, now - TimeDelta::days(30), now - TimeDelta::days(20)).await?;
+        let services = private.services(&["room-state", "feishu-alerter"], &config, now)?;
+        let stage = Self { private, bus, feishu, services, open: MADE };
         stage.make().await?;
         Ok(stage)
     }
 
     /// A customer waits in each of the first rooms.
     async fn make(&self) -> Result<()> {
-        self.start_services()?;
+        private::start(&self.services)?;
         let said = (0..MADE).flat_map(|room| [said(room, true), said(room, false)]);
         for answer in self.bus.publish_all(&said.collect::<Result<Vec<_>>>()?).await {
             answer?;
         }
         let all = i64::try_from(MADE)?;
         self.until("every room is planned", "select count(*) from alert_schedule", all).await?;
-        self.stop_services().await
+        private::stop(&self.services).await
     }
 
     /// Copies until so many wait.
@@ -135,20 +109,24 @@ impl Stage {
                 ("alert_schedule", "wait,room"),
             ];
             for (table, renamed) in copied {
-                copy(&self.admin, table, renamed, i32::try_from(times)?).await?;
+                copy(&self.private.admin, table, renamed, i32::try_from(times)?).await?;
             }
             self.open = open;
         }
-        sqlx::query("vacuum (analyze, freeze)").execute(&self.admin).await?;
+        sqlx::query("vacuum (analyze, freeze)").execute(&self.private.admin).await?;
         Ok(())
     }
 
     /// Nobody was told of any wait yet: a copy of one whose card is due would be due itself.
     async fn forget_told(&self) -> Result<()> {
-        sqlx::query("delete from notifications where subject_kind <> 'alarm'").execute(&self.admin).await?;
-        sqlx::query("update waits set opened_at = now() - interval '1 hour'").execute(&self.admin).await?;
+        sqlx::query("delete from notifications where subject_kind <> 'alarm'")
+            .execute(&self.private.admin)
+            .await?;
+        sqlx::query("update waits set opened_at = now() - interval '1 hour'")
+            .execute(&self.private.admin)
+            .await?;
         sqlx::query("update alert_schedule set next_due_at = now() + interval '9 hours'")
-            .execute(&self.admin)
+            .execute(&self.private.admin)
             .await?;
         Ok(())
     }
@@ -163,8 +141,9 @@ impl Stage {
     async fn tick(&self) -> Result<f64> {
         let mut ticks = Vec::new();
         for _ in 0..TICKS {
-            let last: i64 =
-                sqlx::query_scalar("select max(id) from notifications").fetch_one(&self.admin).await?;
+            let last: i64 = sqlx::query_scalar("select max(id) from notifications")
+                .fetch_one(&self.private.admin)
+                .await?;
             self.make_due(DUE, TimeDelta::zero()).await?;
             self.until_sent().await?;
             let (made, ms): (i64, f64) = sqlx::query_as(
@@ -172,7 +151,7 @@ impl Stage {
                  from notifications where id > $1 and subject_kind = 'wait'",
             )
             .bind(last)
-            .fetch_one(&self.admin)
+            .fetch_one(&self.private.admin)
             .await?;
             ensure!(made == DUE, "{made} cards were made, not {DUE}");
             ticks.push(ms);
@@ -184,7 +163,7 @@ impl Stage {
     /// Milliseconds from the moment at which a card is due to that at which Feishu has it.
     async fn lateness(&self) -> Result<Value> {
         let last: i64 =
-            sqlx::query_scalar("select max(id) from notifications").fetch_one(&self.admin).await?;
+            sqlx::query_scalar("select max(id) from notifications").fetch_one(&self.private.admin).await?;
         self.make_due(LATE, SPREAD).await?;
         self.until_sent().await?;
         let (cards, p50, p99, worst): (i64, f64, f64, f64) = sqlx::query_as(
@@ -194,7 +173,7 @@ impl Stage {
                    from notifications where id > $1 and subject_kind = 'wait') as cards",
         )
         .bind(last)
-        .fetch_one(&self.admin)
+        .fetch_one(&self.private.admin)
         .await?;
         ensure!(cards == LATE, "{cards} cards were sent, not {LATE}");
         Ok(
@@ -217,7 +196,7 @@ impl Stage {
         .bind(spread.num_microseconds().unwrap_or_default() / count)
         .bind(count)
         .bind(RUNG.num_seconds())
-        .execute(&self.admin)
+        .execute(&self.private.admin)
         .await?;
         Ok(())
     }
@@ -231,35 +210,12 @@ impl Stage {
     }
 
     async fn until(&self, what: &str, count: &'static str, wanted: i64) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let found: i64 = sqlx::query_scalar(count).fetch_one(&self.admin).await?;
-            if found == wanted {
-                return Ok(());
-            }
-            ensure!(Instant::now() < end, "not in time: {what} ({found} of {wanted})");
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        self.private.until(what, count, wanted, PATIENCE).await
     }
 
-    fn start_services(&self) -> Result<()> {
-        self.services.iter().try_for_each(Service::start)
-    }
-
-    async fn stop_services(&self) -> Result<()> {
-        for service in &self.services {
-            service.restart_ended()?;
-            ensure!(service.ended_by_itself() == 0, "{} ended", service.replica);
-            service.stop().await?;
-        }
-        Ok(())
-    }
-
-    async fn stop(self) -> Result<()> {
-        self.admin.close().await;
-        self.local.stop().await;
+    async fn stop(self) {
+        self.private.stop().await;
         self.feishu.stop().await;
-        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use domain::message::MessageKind;
 use events::chat::{ChatMessage, RoomRef, SenderRef};
 use events::{encode, subject};
 use huiyin::local::Local;
+use local_stack::free_address;
 use runtime::bus::Outgoing;
 use runtime::{Clock, Config};
 use serde_json::{Value, json};
@@ -33,6 +34,15 @@ pub struct Addresses {
     pub vika: String,
     pub feishu: String,
     pub sheets: Value,
+}
+
+impl Addresses {
+    /// Of a run without Vika and Feishu, and without anybody who listens.
+    pub fn nowhere() -> Result<Self> {
+        let nowhere = || "http://127.0.0.1:9".to_owned();
+        let (ingest, callback) = (free_address()?, free_address()?);
+        Ok(Self { ingest, callback, vika: nowhere(), feishu: nowhere(), sheets: json!({}) })
+    }
 }
 
 /// Who says something: a contact of the source.

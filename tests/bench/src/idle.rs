@@ -2,28 +2,23 @@
 //! services are processes of their own, as in production; the simulators of Vika and Feishu run in this one and are not
 //! counted.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::TimeDelta;
 use events::chat::{ChatMessage, SenderRef};
-use huiyin::local::{Local, SERVICES};
-use local_stack::Settings;
+use huiyin::local::SERVICES;
 use runtime::Clock;
 use runtime::bus::{Bus, Outgoing};
-use runtime::clock::Pace;
 use serde_json::{Map, Value, json};
 use simulators::{feishu, vika};
-use store::sqlx::postgres::PgPoolOptions;
 use store::sqlx::{self, PgPool};
-use tempfile::TempDir;
 
 use crate::company::{self, Addresses, vika_token};
 use crate::copies::copy;
 use crate::load;
+use crate::private::{self, Private};
 use crate::service::Service;
-use local_stack::free_address;
 
 /// Rooms that are folded and mirrored; the others are copies of them.
 const MADE: usize = 500;
@@ -45,13 +40,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub async fn measure(rooms: usize, time: Duration) -> Result<Value> {
     let stage = Stage::start().await?;
     eprintln!("· {MADE} rooms are folded and mirrored");
-    stage.start_services()?;
+    private::start(&stage.services)?;
     stage.make().await?;
-    stage.stop_services().await?;
+    private::stop(&stage.services).await?;
     let times = rooms.div_ceil(MADE);
     eprintln!("· They become {}", MADE * times);
     stage.multiply(times).await?;
-    stage.start_services()?;
+    private::start(&stage.services)?;
     eprintln!("· Everything settles for {} s", SETTLES.as_secs());
     tokio::time::sleep(SETTLES).await;
     stage.check_quiet(MADE * times).await?;
@@ -84,59 +79,34 @@ fn report(rooms: usize, time: Duration, before: &Used, after: &Used) -> Value {
 
 /// Private servers, simulators, and the services as processes.
 struct Stage {
-    local: Local,
-    /// As the superuser.
-    admin: PgPool,
+    private: Private,
     vika: vika::Running,
     feishu: feishu::Running,
     addresses: Addresses,
     services: Vec<Service>,
-    /// Configurations, logs, data.
-    _folder: TempDir,
 }
 
 impl Stage {
     /// Services are not started yet.
     async fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("huiyin-bench-").tempdir()?;
-        let home = folder.path().join("home");
-        std::fs::create_dir(&home)?;
-        let local = Local::start(&Settings::in_home(home), &|line| eprintln!("· {line}")).await?;
-        let admin = PgPoolOptions::new().max_connections(2).connect_with(local.admin_options()).await?;
-        let clock = Clock::system();
-        let callback = free_address()?;
-        let vika = vika::start(company::vika_config(&local, &clock, 100)).await?;
-        let feishu = feishu::start(company::feishu_config(&local, &clock, callback)?).await?;
-        let sheets = company::create_sheets(&vika.url, &local, &clock).await?;
-        let addresses = Addresses {
-            ingest: free_address()?,
-            callback,
-            vika: vika.url.clone(),
-            feishu: feishu.url.clone(),
-            sheets,
-        };
-        let config = company::configuration(&local, &addresses)?;
+        let private = Private::start(2).await?;
+        let (clock, nowhere) = (Clock::system(), Addresses::nowhere()?);
+        let local = &private.local;
+        let vika = vika::start(company::vika_config(local, &clock, 100)).await?;
+        let feishu = feishu::start(company::feishu_config(local, &clock, nowhere.callback)?).await?;
+        let sheets = company::create_sheets(&vika.url, local, &clock).await?;
+        let addresses = Addresses { vika: vika.url.clone(), feishu: feishu.url.clone(), sheets, ..nowhere };
+        let config = company::configuration(local, &addresses)?;
         let now = clock.now();
-        local.apply_rules(&company::load(&config)?.rules, now - TimeDelta::days(30), now).await?;
-        local.go_live(now - TimeDelta::days(20)).await?;
-        let services = services(folder.path(), &config, &clock)?;
-        Ok(Self { local, admin, vika, feishu, addresses, services, _folder: folder })
-    }
-
-    fn start_services(&self) -> Result<()> {
-        self.services.iter().try_for_each(Service::start)
-    }
-
-    async fn stop_services(&self) -> Result<()> {
-        for service in &self.services {
-            service.stop().await?;
-        }
-        Ok(())
+        private.go_live(&config, now - TimeDelta::days(30), now - TimeDelta::days(20)).await?;
+        let names: Vec<&'static str> = SERVICES.iter().map(|(role, _)| role.service()).collect();
+        let services = private.services(&names, &config, now)?;
+        Ok(Self { private, vika, feishu, addresses, services })
     }
 
     /// Rooms are talked in, folded and mirrored.
     async fn make(&self) -> Result<()> {
-        let bus = Bus::connect(&self.local.bus_superuser(), "bench").await?;
+        let bus = Bus::connect(&self.private.local.bus_superuser(), "bench").await?;
         let outgoing = (0..MADE * SAID).map(said).collect::<Result<Vec<_>>>()?;
         for answer in bus.publish_all(&outgoing).await {
             answer?;
@@ -157,7 +127,7 @@ impl Stage {
                      where record is null or audited_at is not null),
                     (select count(*) from rooms join alert_rooms using (room, version))",
         )
-        .fetch_one(&self.admin)
+        .fetch_one(&self.private.admin)
         .await?;
         let made = i64::try_from(MADE)?;
         Ok((rooms, mirrored, observed) == (made, 2 * made, made))
@@ -174,7 +144,7 @@ impl Stage {
             ("vika_sync_rows", "room,record"),
         ];
         for (table, renamed) in copied {
-            copy(&self.admin, table, renamed, i32::try_from(times)?).await?;
+            copy(&self.private.admin, table, renamed, i32::try_from(times)?).await?;
         }
         let key = self.key_column(sheet).await?;
         sqlx::query(
@@ -182,10 +152,10 @@ impl Stage {
         )
         .bind(&key)
         .bind(sheet)
-        .execute(&self.admin)
+        .execute(&self.private.admin)
         .await?;
         self.create_rows(sheet).await?;
-        sqlx::query("vacuum (analyze, freeze)").execute(&self.admin).await?;
+        sqlx::query("vacuum (analyze, freeze)").execute(&self.private.admin).await?;
         Ok(())
     }
 
@@ -196,7 +166,7 @@ impl Stage {
              where mirror.sheet = $1 and cell.value = to_jsonb(split_part(mirror.room, '#', 1)) limit 1",
         )
         .bind(sheet)
-        .fetch_one(&self.admin)
+        .fetch_one(&self.private.admin)
         .await?)
     }
 
@@ -210,10 +180,10 @@ impl Stage {
             "select room, cells from vika_sync_rows where sheet = $1 and room like '%#%' order by room",
         )
         .bind(sheet)
-        .fetch_all(&self.admin)
+        .fetch_all(&self.private.admin)
         .await?;
         let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=id", self.vika.url);
-        let token = vika_token(&self.local, "sync");
+        let token = vika_token(&self.private.local, "sync");
         let (mut rooms, mut records) = (Vec::new(), Vec::new());
         for rows in missing.chunks(ROWS_AT_ONCE) {
             let fields: Vec<Value> = rows.iter().map(|(_, cells)| json!({ "fields": cells })).collect();
@@ -232,7 +202,7 @@ impl Stage {
         .bind(&rooms)
         .bind(&records)
         .bind(sheet)
-        .execute(&self.admin)
+        .execute(&self.private.admin)
         .await?;
         Ok(())
     }
@@ -245,7 +215,7 @@ impl Stage {
                     (select coalesce(string_agg(distinct concat_ws(' ', subject_kind, step, state), ', '), '')
                      from notifications where subject_kind <> 'alarm')",
         )
-        .fetch_one(&self.admin)
+        .fetch_one(&self.private.admin)
         .await?;
         let mirrored = usize::try_from(mirrored)?;
         ensure!(mirrored == 2 * rooms, "{mirrored} rows are up to date, of {} in both sheets", 2 * rooms);
@@ -253,11 +223,7 @@ impl Stage {
             drifted == 0 && cards.is_empty(),
             "{drifted} rows differ, and notifications were made: {cards}"
         );
-        for service in &self.services {
-            service.restart_ended()?;
-            ensure!(service.ended_by_itself() == 0, "{} ended", service.replica);
-        }
-        Ok(())
+        private::check(&self.services)
     }
 
     async fn used(&self) -> Result<Used> {
@@ -266,37 +232,24 @@ impl Stage {
             let used = service.pid().and_then(ticks_of).with_context(|| service.replica.clone())?;
             ticks.push((service.name, used));
         }
-        ticks.push(("postgres", postgres_ticks(&self.admin).await?));
-        let nats = self.local.stack().nats.pid().await.and_then(ticks_of).context("nats-server")?;
+        ticks.push(("postgres", postgres_ticks(&self.private.admin).await?));
+        let nats = self.private.local.stack().nats.pid().await.and_then(ticks_of).context("nats-server")?;
         ticks.push(("nats", nats));
         let rows = sqlx::query_scalar(
             "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_user_tables",
         )
-        .fetch_one(&self.admin)
+        .fetch_one(&self.private.admin)
         .await?;
         Ok(Used { ticks, rows })
     }
 
     async fn stop(self) -> Result<()> {
-        self.stop_services().await?;
-        self.admin.close().await;
-        self.local.stop().await;
+        private::stop(&self.services).await?;
+        self.private.stop().await;
         self.vika.stop().await;
         self.feishu.stop().await;
         Ok(())
     }
-}
-
-/// One replica of each.
-fn services(folder: &Path, config: &Value, clock: &Clock) -> Result<Vec<Service>> {
-    let now = clock.now();
-    let pace = Pace { began: now, epoch: now, rate: 1, leaps: Vec::new() };
-    let each = SERVICES.iter().map(|(role, _)| {
-        let service = Service::new(role.service(), role.service().to_owned(), folder, &pace)?;
-        std::fs::write(service.config(), config.to_string())?;
-        Ok(service)
-    });
-    each.collect()
 }
 
 /// A customer's question of three days ago, or its answer.

@@ -11,6 +11,7 @@ mod idle;
 mod latency;
 mod load;
 mod performance;
+mod private;
 mod raw;
 mod service;
 mod stack;

@@ -1,12 +1,12 @@
 //! The fold itself, one entry at a time. What changes with every entry is kept as a reference and copied only when a
 //! state is handed out, since a room folds far more messages than it opens waits.
 
-use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, PresenceChange};
+use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, MOST_OWNERSHIPS, PresenceChange};
 use crate::Timestamp;
-use crate::assignment::{Candidate, Origin};
+use crate::assignment::{Candidate, Origin, Ownership};
 use crate::closing::holding::Holding;
 use crate::closing::{Before, Class, Invitations, Verdict, judge};
-use crate::id::{PersonKey, WaitId};
+use crate::id::{PersonKey, StaffName, WaitId};
 use crate::message::MessageKind;
 use crate::nature::Ignored;
 use crate::presence::Absence;
@@ -82,8 +82,7 @@ impl<'e> Folder<'e> {
             // Recalls and undone cancels act where the entries stand that they name.
             Body::Recall { .. } | Body::Cancel(_) | Body::CancelUndone { .. } => {}
             Body::Assigned { owner, stage } => {
-                self.state.owner.clone_from(owner);
-                self.enter(*stage, position.at);
+                self.assign(owner.clone(), *stage, position.at);
                 self.state.origin = Origin::Manual;
             }
             Body::Facts(facts) => {
@@ -462,15 +461,22 @@ impl<'e> Folder<'e> {
         if self.state.origin == Origin::Auto {
             let best = self.state.candidates.best();
             let stage = best.and_then(|best| best.stage).unwrap_or_default();
-            self.state.owner = best.map(|best| best.name.clone());
-            self.enter(stage, at);
+            self.assign(best.map(|best| best.name.clone()), stage, at);
         }
     }
 
-    fn enter(&mut self, stage: Stage, at: Timestamp) {
-        if self.state.stage != stage {
-            self.state.stage = stage;
-            self.state.stage_since = Some(at);
+    fn assign(&mut self, owner: Option<StaffName>, stage: Stage, at: Timestamp) {
+        let now = &mut self.state;
+        if now.owner == owner && now.stage == stage {
+            return;
+        }
+        if now.stage != stage {
+            now.stage_since = Some(at);
+        }
+        now.ownerships.push(Ownership { since: at, owner: owner.clone(), stage });
+        (now.owner, now.stage) = (owner, stage);
+        if now.ownerships.len() > MOST_OWNERSHIPS {
+            now.ownerships.remove(0);
         }
     }
 

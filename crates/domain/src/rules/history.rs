@@ -122,6 +122,14 @@ impl RulesHistory {
         Some(if all { Timestamp::UNIX_EPOCH } else { from })
     }
 
+    /// Whether anything that was added after `version` may judge silences otherwise than the newest rules by then.
+    pub fn changes_silences_since(&self, version: i64) -> bool {
+        let (known, newer) =
+            self.versions.split_at(self.versions.partition_point(|held| held.version <= version));
+        let Some(known) = known.last() else { return true };
+        newer.iter().any(|newer| !newer.rules.judge_silences_as(&known.rules))
+    }
+
     /// The history as it was while `version` was the newest; `None`: there was none yet.
     pub fn known_at(&self, version: i64) -> Option<Self> {
         let known = self.versions.partition_point(|held| held.version <= version);

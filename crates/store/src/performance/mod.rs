@@ -8,4 +8,5 @@ pub mod inputs;
 pub mod links;
 pub mod messages;
 pub mod rooms;
+pub mod silences;
 pub mod waits;

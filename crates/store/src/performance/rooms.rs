@@ -132,16 +132,22 @@ pub async fn behind(
     .await
 }
 
-/// All rooms have to be looked at from a moment on, as far as anything happened in them since or somebody waits.
-pub async fn all_stale(connection: &mut PgConnection, since: Timestamp) -> Result<u64, sqlx::Error> {
+/// All rooms have to be looked at from a moment on, as far as anything happened in them since another one before it, or
+/// somebody waits.
+pub async fn all_stale(
+    connection: &mut PgConnection,
+    since: Timestamp,
+    spoken_since: Timestamp,
+) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         r#"
         update performance_rooms seen
         set stale_since = least(stale_since, $1)
-        where folded_at >= $1
+        where folded_at >= $2
            or exists (select from performance_waits waits where waits.room = seen.room and closed_at is null)
         "#,
         since,
+        spoken_since,
     )
     .execute(connection)
     .await?;

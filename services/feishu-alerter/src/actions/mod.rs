@@ -5,6 +5,7 @@
 //! Feishu gives, whatever else is slow.
 
 mod assign;
+mod board_link;
 mod follow_up;
 mod names;
 mod own;
@@ -64,6 +65,7 @@ pub struct ActionServer {
     ctx: Context,
     rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
+    feishu: Arc<FeishuClient>,
     names: Names,
     wake: Wake,
     listener: TcpListener,
@@ -73,6 +75,7 @@ struct Endpoint {
     ctx: Context,
     rules: Arc<RulesCache>,
     secrets: CallbackSecrets,
+    feishu: Arc<FeishuClient>,
     names: Names,
     wake: Wake,
 }
@@ -98,17 +101,18 @@ impl ActionServer {
             verification_token: feishu.verification_token.clone(),
             encrypt_key: Some(feishu.encrypt_key.clone()),
         };
-        Ok(Self { ctx, rules, secrets, names: Names::new(client), wake, listener })
+        let names = Names::new(client.clone());
+        Ok(Self { ctx, rules, secrets, feishu: client, names, wake, listener })
     }
 
     /// Serves until the shutdown is requested.
     pub async fn serve(self) {
-        let Self { ctx, rules, secrets, names, wake, listener } = self;
+        let Self { ctx, rules, secrets, feishu, names, wake, listener } = self;
         let shutdown = ctx.shutdown.clone();
         let server = Server::new("feishu_callback", LIMITS).behind(&ctx.config.http.trusted_proxies);
         let router = axum::Router::new()
             .route("/feishu/callback", post(callback))
-            .with_state(Arc::new(Endpoint { ctx, rules, secrets, names, wake }));
+            .with_state(Arc::new(Endpoint { ctx, rules, secrets, feishu, names, wake }));
         server.serve(listener, router, async move { shutdown.wait().await }).await;
     }
 }
@@ -165,9 +169,13 @@ impl Endpoint {
         let Some(button) = PressedButton::of(&action.value) else { return unknown() };
         let history = self.rules.get(&mut connection).await?;
         let rules = history.at(now);
-        if button.action == ActionKind::StopFollowUp {
+        if matches!(button.action, ActionKind::StopFollowUp | ActionKind::BoardLink) {
             drop(connection);
-            let (toast, text) = self.stop_follow_up(&button, action, rules, now).await?;
+            let (toast, text) = if button.action == ActionKind::BoardLink {
+                self.board_link(&button, action, rules, now).await?
+            } else {
+                self.stop_follow_up(&button, action, rules, now).await?
+            };
             return Ok(Some(answer_with_toast(toast, &text)));
         }
         let card = Pressed::read(&mut connection, &button.card, rules, now).await?;
@@ -203,8 +211,10 @@ impl Endpoint {
                 let assignment = Assignment { event: &action.event_id, to: option, presser: &presser, rules };
                 self.assign(&card, assignment, by, now).await?
             }
-            // Of a list, not of a room's card.
-            ActionKind::StopFollowUp => (Toast::Info, wording::TOAST_UNKNOWN.to_owned()),
+            // Of cards that are about no room.
+            ActionKind::StopFollowUp | ActionKind::BoardLink => {
+                (Toast::Info, wording::TOAST_UNKNOWN.to_owned())
+            }
         };
         Ok(Some(answer_with_toast(toast, &text)))
     }

@@ -63,5 +63,6 @@ fn who_may(action: ActionKind, rules: &Rules) -> &[Who] {
         ActionKind::Waiting => &buttons.waiting,
         ActionKind::Assign => &buttons.assign,
         ActionKind::StopFollowUp => &buttons.stop_follow_up,
+        ActionKind::BoardLink => &[Who::Roster],
     }
 }

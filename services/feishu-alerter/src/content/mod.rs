@@ -249,8 +249,12 @@ impl Content {
             Self::Figures(of) => {
                 // Where others read along, too, nobody is compared with anybody.
                 let names = context.book().is_of_manager(&notification.to);
-                let board = config.performance.board.as_ref().map(|board| board.public_url.as_str());
-                let reader = card::Reader { names, board };
+                let board = config.performance.board.as_ref();
+                let reader = card::Reader {
+                    names,
+                    board: board.map(|board| board.public_url.as_str()),
+                    link_wanted: board.is_some_and(|board| board.feishu_login.is_none()),
+                };
                 Some(card::figures(&of.figured, reader, notification.severity, rules, now))
             }
             Self::Alarm => {

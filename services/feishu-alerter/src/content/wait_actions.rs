@@ -97,6 +97,7 @@ fn said(recorded: &Recorded) -> Option<Said> {
         | ActionKind::Away
         | ActionKind::Back
         | ActionKind::Waiting
-        | ActionKind::StopFollowUp => return None,
+        | ActionKind::StopFollowUp
+        | ActionKind::BoardLink => return None,
     })
 }

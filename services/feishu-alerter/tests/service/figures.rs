@@ -1,6 +1,6 @@
 //! At six managers read how the day went, on Monday how the week did, and owners what is theirs, if the company wants it so.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono::{Datelike as _, TimeDelta};
 use domain::id::StaffName;
 use domain::rules::Target;
@@ -189,7 +189,7 @@ async fn figures_lead_to_their_page_of_the_board_for_whoever_may_see_it() -> Res
     // Whoever comes is asked who they are, and then sees what is theirs.
     let http = runtime::http::client()?;
     assert_eq!(http.get(&page).send().await?.status(), 401);
-    let signer = performance::board::session::Signer::new(board.session_key.clone());
+    let signer = board_session::Signer::new(board.session_key.clone());
     let cookie = format!("huiyin_board={}", signer.session("王小售", scene.now()));
     let seen = |url: String| http.get(url).header("cookie", cookie.clone()).send();
     let shown = seen(page).await?;
@@ -239,6 +239,58 @@ async fn the_week_says_of_each_team_whether_it_reached_its_target() -> Result<()
     ] {
         assert!(week.contains(words), "{words} in {week}");
     }
+    performance.stop().await?;
+    scene.stop(alerter).await
+}
+
+/// What a person was sent where nobody else reads.
+async fn sent_to(scene: &Scene, account: &str) -> Result<Vec<String>> {
+    let chats = scene.control("GET", "chats", &serde_json::json!({})).await?;
+    let chats = chats["chats"].as_array().context("chats")?;
+    let own = chats.iter().find(|chat| chat["p2p"] == account);
+    let Some(own) = own.and_then(|chat| chat["chat_id"].as_str()) else { return Ok(Vec::new()) };
+    Ok(scene.cards(own).await?.into_iter().map(|card| card.text).collect())
+}
+
+#[tokio::test]
+async fn whoever_presses_is_sent_a_link_of_their_own_where_nobody_else_reads() -> Result<()> {
+    const OU_WANG: &str = "ou_wang";
+    let mut scene = Scene::start().await?;
+    let board = with_board(&mut scene)?;
+    scene.set_chat("周经理", Some(TO_MANAGER)).await?;
+    scene.stack.config.rules.figure_cards.own = Some("18:00".parse()?);
+    scene.give_accounts(&[("王小售", OU_WANG)]).await?;
+    let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
+    scene.at(1, "10:00").await?;
+    let from = scene.now() - TimeDelta::hours(1);
+    scene.publish(&says("r1", WANG, from - TimeDelta::minutes(1), "您好")).await?;
+    scene.publish(&says("r1", CHEN, from, "在吗？")).await?;
+    scene.publish(&says("r1", WANG, from + TimeDelta::minutes(4), "在的")).await?;
+    scene.until_counted(1).await?;
+    scene.at(0, "18:00").await?;
+    let own = scene.until_figure_cards(TO_WANG, 1).await?.remove(0);
+    let press = async |person: &str| {
+        let click = serde_json::json!({ "message_id": own.message_id, "open_id": person });
+        let seen = scene.control("POST", "click", &click).await?;
+        anyhow::Ok(seen["toast"]["content"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(press(OU_WANG).await?, "登录链接已经私发给您，10 分钟内有效");
+    let sent = sent_to(&scene, OU_WANG).await?;
+    let [message] = sent.as_slice() else { anyhow::bail!("one message: {sent:?}") };
+    let token = message.split_once("/login?t=").context("a link")?.1;
+    let token = token.split_once(')').context("its end")?.0;
+    let signer = board_session::Signer::new(board.session_key.clone());
+    assert_eq!(signer.read_link(token, scene.now()).map(|link| link.person), Some("王小售".into()));
+    let login = runtime::http::client()?.post(format!("{}/login", board.public_url));
+    let login = login.header("origin", &board.public_url).body(format!("t={token}"));
+    assert_eq!(login.send().await?.status(), 303);
+    // The card says nothing of it, nor does the database.
+    assert!(!scene.figure_cards(TO_WANG).await?.remove(0).text.contains("/login"));
+    let stranger = serde_json::json!({ "open_id": "ou_stranger", "name": "路人" });
+    scene.control("POST", "people", &stranger).await?;
+    let refused = press("ou_stranger").await?;
+    assert!(refused.contains("名单里没有您的飞书账号"), "not in the roster: {refused}");
+    assert_eq!(sent_to(&scene, "ou_stranger").await?, Vec::<String>::new());
     performance.stop().await?;
     scene.stop(alerter).await
 }

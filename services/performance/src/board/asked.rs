@@ -136,7 +136,8 @@ pub struct Asked {
 }
 
 /// What files are put together by.
-pub const FILES_BY: [&str; 8] = ["person", "team", "room", "stage", "day", "person-day", "replier", "waits"];
+pub const FILES_BY: [&str; 9] =
+    ["person", "team", "room", "stage", "day", "person-day", "replier", "waits", "silences"];
 
 fn one_of(text: &str, all: &[&'static str]) -> Option<&'static str> {
     all.iter().find(|known| **known == text).copied()

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use board_session::LINK_LIFE;
 use domain::rules::Rules;
 use feishu::Credentials;
 use feishu::login::{authorization_url, logged_in};
@@ -23,8 +24,7 @@ use serde::Deserialize;
 
 use super::access::Viewer;
 use super::failure::Failure;
-use super::login::{cookie_of, is_https};
-use super::session::LINK_LIFE;
+use super::login::{cookie_of, is_https, kept};
 use super::{Board, html, wording};
 
 /// Where browsers come back to.
@@ -63,12 +63,6 @@ pub(super) fn router() -> Router<Arc<Board>> {
     Router::new().route("/login/feishu", get(leave)).route(BACK, get(come_back))
 }
 
-fn kept(settings: &Settings, nonce: &str, seconds: i64) -> String {
-    let secure = if is_https(settings) { "; Secure" } else { "" };
-    let name = cookie_name(settings);
-    format!("{name}={nonce}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
-}
-
 fn cookie_name(settings: &Settings) -> &'static str {
     if is_https(settings) { COOKIE } else { PLAIN_COOKIE }
 }
@@ -80,8 +74,9 @@ async fn leave(State(board): State<Arc<Board>>) -> Response {
     let state = board.signer.errand(nonce.clone(), board.ctx.clock.now());
     match authorization_url(&app.accounts, &app.app.app_id, &app.redirect_uri, &state) {
         Some(url) => {
-            let cookie = kept(&board.settings, &nonce, LINK_LIFE.num_seconds());
-            (StatusCode::SEE_OTHER, [(header::LOCATION, url), (header::SET_COOKIE, cookie)]).into_response()
+            let settings = &board.settings;
+            let cookie = kept(settings, cookie_name(settings), &nonce, LINK_LIFE.num_seconds());
+            (StatusCode::SEE_OTHER, [(header::LOCATION, url), cookie]).into_response()
         }
         None => failed(),
     }
@@ -112,7 +107,9 @@ async fn come_back(
         return board.refuse(client);
     }
     match logged_in(&app.http, &app.base, &app.app, &code, &app.redirect_uri).await {
-        Ok(account) => board.enter_as(account.as_str()).await.unwrap_or_else(Failure::into_response),
+        Ok(account) => {
+            board.enter_as(account.as_str(), &headers).await.unwrap_or_else(Failure::into_response)
+        }
         Err(error) => {
             tracing::warn!(error = chain(&error), "a login by Feishu failed");
             failed()
@@ -140,7 +137,7 @@ fn person<'r>(rules: &'r Rules, account: &str) -> Option<&'r str> {
 
 impl Board {
     /// Opens a session of whoever has this account.
-    async fn enter_as(&self, account: &str) -> Result<Response, Failure> {
+    async fn enter_as(&self, account: &str, headers: &HeaderMap) -> Result<Response, Failure> {
         let now = self.ctx.clock.now();
         let history = self.rules.get(&mut *self.database().await?).await?;
         let rules = history.at(now);
@@ -149,10 +146,7 @@ impl Board {
             let [title, text] = wording::NOT_IN_ROSTER;
             return Ok((StatusCode::FORBIDDEN, html::notice(title, text)).into_response());
         };
-        let mut response = self.session_of(person, now);
-        if let Ok(gone) = HeaderValue::from_str(&kept(&self.settings, "", 0)) {
-            response.headers_mut().append(header::SET_COOKIE, gone);
-        }
-        Ok(response)
+        let gone = kept(&self.settings, cookie_name(&self.settings), "", 0);
+        Ok((AppendHeaders([gone]), self.session_of(person, headers, now)).into_response())
     }
 }

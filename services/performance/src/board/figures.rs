@@ -1,10 +1,12 @@
 //! Figures as tables, every number of which leads to its waits.
 
-use domain::figures::Figures;
+use domain::figures::{Figures, Tally};
+use domain::rules::Target;
 use maud::{Markup, html};
 
 use super::asked::Asked;
 use super::html::{count, decimal, linked, quantile, scrolled, share};
+use super::pages::silences;
 use super::wording;
 use report::{By, Line, TEN_MINUTES, THRESHOLDS};
 
@@ -48,6 +50,7 @@ pub fn table(heading: &str, by: By, rows: &[Row<'_>]) -> Markup {
                     th.num scope="col" { "承诺" }
                     th.num scope="col" { "已取消" }
                     th.num scope="col" { "待核实" }
+                    th.num scope="col" { (wording::SILENCES) }
                 } }
                 tbody { @for row in rows { (line(row, of_people)) } }
             }
@@ -74,6 +77,7 @@ fn line(Row { line, head, asked }: &Row<'_>, of_people: bool) -> Markup {
             td.num {
                 (count(figures.left_out.unverified, &waits(&Asked { standing: Some("unverified"), ..asked.clone() })))
             }
+            td.num { (count(line.silences, &asked.link(silences::PATH))) }
         }
     }
 }
@@ -102,6 +106,34 @@ fn of_person(line: &Line, asked: &Asked, all: &str) -> Markup {
         td.num { (linked(quantile(replied.and_then(|replied| replied.median)), &given)) }
         td.num { @match line.said { Some(said) => (said), None => span.none { "–" } } }
     }
+}
+
+/// What teams are to reach, and whether they did.
+pub fn targets(lines: &[Line], targets: &[Target]) -> Markup {
+    let row = |target: &Target| {
+        let line = lines.iter().find(|line| line.key.team == target.team.name());
+        let reached = target.reached(line.map_or(&Tally::default(), |line| &line.tally));
+        let nothing_known = || "–".to_owned();
+        html! {
+            tr {
+                th scope="row" { (report::team(target.team.name())) }
+                td { (report::target_in_words(target)) }
+                td.num { (reached.share.and_then(share).unwrap_or_else(nothing_known)) }
+                td.num { (quantile(reached.median).unwrap_or_else(nothing_known)) }
+                td { (report::met_in_words(reached.met)) }
+            }
+        }
+    };
+    let table = html! {
+        table.figures {
+            thead { tr {
+                th scope="col" { "团队" } th scope="col" { (wording::TARGETS) } th.num scope="col" { "比例" }
+                th.num scope="col" { "中位" } th scope="col" { "是否达标" }
+            } }
+            tbody { @for target in targets { (row(target)) } }
+        }
+    };
+    html! { @if !targets.is_empty() { h2 { (wording::TARGETS) } (scrolled(wording::TARGETS, &table)) } }
 }
 
 /// The most important figures, large.

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
+use board_session::Session;
 use futures::Stream;
 use futures::stream;
 use runtime::telemetry::chain;
@@ -16,7 +17,6 @@ use tokio::sync::watch::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::Failure;
-use super::session::Session;
 use super::{Board, Who};
 
 /// What [`runtime::health`] knows the task by.

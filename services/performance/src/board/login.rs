@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use board_session::{LINK_LIFE, Link, SESSION_LIFE};
 use domain::Timestamp;
 use runtime::config::Board as Settings;
 use runtime::serve::{Client, too_many};
@@ -18,13 +19,16 @@ use store::performance::links;
 
 use super::access::Viewer;
 use super::failure::Failure;
-use super::session::{Link, SESSION_LIFE};
 use super::{Board, html, wording};
 
 /// The cookie over HTTPS: browsers then take it from this host alone, and for all of it.
 const COOKIE: &str = "__Host-huiyin_board";
 /// The cookie where there is no HTTPS, as on a machine of one's own.
 const PLAIN_COOKIE: &str = "huiyin_board";
+/// The page that somebody asked for before they were logged in.
+const PAGE_COOKIE: &str = "huiyin_board_page";
+/// An address of ours is no longer.
+const LONGEST_PAGE: usize = 1_000;
 
 pub(super) fn router() -> Router<Arc<Board>> {
     Router::new().route("/login", get(ask).post(enter)).route("/logout", post(leave))
@@ -55,13 +59,21 @@ pub(super) fn cookie_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h st
     pairs.find_map(|(key, value)| (key == name).then_some(value))
 }
 
-fn cookie(settings: &Settings, value: &str, seconds: i64) -> [(HeaderName, String); 1] {
+fn cookie(settings: &Settings, value: &str, seconds: i64) -> (HeaderName, String) {
+    kept(settings, cookie_name(settings), value, seconds)
+}
+
+/// What makes a browser keep a value under a name.
+pub(super) fn kept(settings: &Settings, name: &str, value: &str, seconds: i64) -> (HeaderName, String) {
     let secure = if is_https(settings) { "; Secure" } else { "" };
-    let name = cookie_name(settings);
-    [(
-        header::SET_COOKIE,
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"),
-    )]
+    (header::SET_COOKIE, format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
+}
+
+/// A page of this board, by its address, where a cookie can hold it: nothing leads elsewhere that could be taken for a host.
+fn page(address: &str) -> Option<&str> {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\,;".contains(&byte);
+    let is_ours = address.starts_with('/') && !address.starts_with("//") && address.len() <= LONGEST_PAGE;
+    (is_ours && address.bytes().all(is_plain)).then_some(address)
 }
 
 /// Shows for whom a link is, and a button that uses it up.
@@ -71,7 +83,7 @@ async fn ask(
     query: Result<Query<Token>, QueryRejection>,
 ) -> Response {
     let Some(token) = query.ok().and_then(|Query(query)| query.t) else {
-        return board.login_wanted();
+        return board.login_wanted(None);
     };
     match board.link(client, &token) {
         Ok(link) => html::bare(wording::LOGIN, &html::login_form(&link.person, &token)).into_response(),
@@ -91,7 +103,7 @@ async fn enter(
     // What a token is made of needs no encoding in a form.
     let token = body.strip_prefix("t=").unwrap_or_default();
     match board.link(client, token) {
-        Ok(link) => board.open(client, &link).await.unwrap_or_else(Failure::into_response),
+        Ok(link) => board.open(client, &link, &headers).await.unwrap_or_else(Failure::into_response),
         Err(refusal) => *refusal,
     }
 }
@@ -101,15 +113,26 @@ async fn leave(State(board): State<Arc<Board>>, headers: HeaderMap) -> Response 
         return Failure::Forbidden.into_response();
     }
     let [title, text] = wording::LOGGED_OUT;
-    (cookie(&board.settings, "", 0), html::notice(title, text)).into_response()
+    ([cookie(&board.settings, "", 0)], html::notice(title, text)).into_response()
 }
 
 impl Board {
-    /// The answer to whoever is not logged in: how to.
-    pub(super) fn login_wanted(&self) -> Response {
+    /// The answer to whoever is not logged in: how to. The page that they asked for is where they are led then.
+    pub(super) fn login_wanted(&self, request: Option<&Request>) -> Response {
         let [title, text] = wording::NOT_LOGGED_IN;
-        let page = html::bare(title, &html::login_ways(text, self.feishu.is_some()));
-        (StatusCode::UNAUTHORIZED, page).into_response()
+        let ways = html::bare(title, &html::login_ways(text, self.feishu.is_some()));
+        let shows_pages = |request: &&Request| {
+            let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+            accept.is_some_and(|accept| accept.contains("text/html"))
+        };
+        let address = request.filter(shows_pages).and_then(|request| request.uri().path_and_query());
+        match address.and_then(|address| page(address.as_str())) {
+            Some(page) => {
+                let page = kept(&self.settings, PAGE_COOKIE, page, LINK_LIFE.num_seconds());
+                (StatusCode::UNAUTHORIZED, [page], ways).into_response()
+            }
+            None => (StatusCode::UNAUTHORIZED, ways).into_response(),
+        }
     }
 
     /// Whether a form was sent from a page of this board.
@@ -137,7 +160,7 @@ impl Board {
     }
 
     /// Uses a link up, and opens a session.
-    async fn open(&self, client: Client, link: &Link) -> Result<Response, Failure> {
+    async fn open(&self, client: Client, link: &Link, headers: &HeaderMap) -> Result<Response, Failure> {
         let now = self.ctx.clock.now();
         let mut connection = self.database().await?;
         let history = self.rules.get(&mut connection).await?;
@@ -147,14 +170,43 @@ impl Board {
         if !links::take(&mut connection, &link.nonce, now).await? {
             return Ok(self.refuse(client));
         }
-        Ok(self.session_of(&link.person, now))
+        Ok(self.session_of(&link.person, headers, now))
     }
 
-    /// Opens a session of a person.
-    pub(super) fn session_of(&self, person: &str, now: Timestamp) -> Response {
+    /// Opens a session of a person, and leads them to the page that they asked for before.
+    pub(super) fn session_of(&self, person: &str, headers: &HeaderMap, now: Timestamp) -> Response {
         metrics::counter!("board_logins_total").increment(1);
         let session = self.signer.session(person, now);
-        let cookie = cookie(&self.settings, &session, SESSION_LIFE.num_seconds());
-        (StatusCode::SEE_OTHER, cookie, [(header::LOCATION, "/")]).into_response()
+        let session = cookie(&self.settings, &session, SESSION_LIFE.num_seconds());
+        let wanted = cookie_of(headers, PAGE_COOKIE).and_then(page).unwrap_or("/");
+        let led = kept(&self.settings, PAGE_COOKIE, "", 0);
+        let headers = AppendHeaders([session, led, (header::LOCATION, wanted.to_owned())]);
+        (StatusCode::SEE_OTHER, headers).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        for ours in ["/", "/people/%E7%8E%8B?period=week&day=2026-11-23", "/waits?over=600"] {
+            assert_eq!(page(ours), Some(ours));
+        }
+        let long = format!("/{}", "a".repeat(1_000));
+        for other in [
+            "",
+            "people",
+            "//elsewhere.example",
+            "/\\elsewhere.example",
+            "/a;b",
+            "/a b",
+            "/王",
+            "https://x",
+            &long,
+        ] {
+            assert_eq!(page(other), None, "{other:.40}");
+        }
     }
 }

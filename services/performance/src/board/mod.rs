@@ -17,7 +17,6 @@ mod html;
 mod live;
 mod login;
 mod pages;
-pub mod session;
 mod wording;
 
 use std::sync::Arc;
@@ -31,6 +30,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use board_session::{Session, Signer};
 use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::rules::{Rules, RulesHistory};
@@ -49,7 +49,6 @@ use self::assets::Assets;
 use self::failure::Failure;
 use self::feishu_login::FeishuApp;
 use self::live::Live;
-use self::session::{Session, Signer};
 
 /// A page asks for little, and no body is larger than a token. Open pages of today hold a connection each, and behind a TCP
 /// proxy all browsers are one client.
@@ -80,7 +79,7 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// An address that logs a person in, once, within [`session::LINK_LIFE`]. `nonce` is a secret of its own. `None`: they may
+/// An address that logs a person in, once, within [`board_session::LINK_LIFE`]. `nonce` is a secret of its own. `None`: they may
 /// see nothing by these rules.
 pub fn link(
     settings: &Settings,
@@ -90,8 +89,7 @@ pub fn link(
     now: Timestamp,
 ) -> Option<String> {
     Viewer::of(person, rules, settings)?;
-    let token = Signer::new(settings.session_key.clone()).link(person, nonce, now);
-    Some(format!("{}/login?t={token}", settings.public_url))
+    Some(Signer::new(settings.session_key.clone()).address(&settings.public_url, person, nonce, now))
 }
 
 /// The board, bound to its address.
@@ -209,7 +207,7 @@ async fn authenticate(State(board): State<Arc<Board>>, mut request: Request, nex
             request.extensions_mut().insert(who);
             next.run(request).await
         }
-        Ok(None) => board.login_wanted(),
+        Ok(None) => board.login_wanted(Some(&request)),
         Err(failure) => failure.into_response(),
     }
 }

@@ -31,6 +31,10 @@ pub const PEOPLE: &str = "人员";
 pub const ROOMS: &str = "群聊";
 pub const STAGES: &str = "阶段";
 pub const WAITS: &str = "等待";
+pub const TARGETS: &str = "目标";
+pub const SILENCES: &str = "沉默群聊";
+/// What a silent room is.
+pub const HOW_SILENT: &str = "沉默群聊：这段时间里，达到要跟进的天数（如 7、14、30 个工作日）没有任何人发言的群。有人在等回复的群不算。";
 
 pub const NOBODY: &str = "无负责人";
 pub const FEW: &str = "样本少";
@@ -40,7 +44,7 @@ pub const HIDDEN: &str = "不显示";
 /// Below every table of figures.
 pub const HOW_COUNTED: &str = "时间都是工作时间（按各阶段的上班时间算）。中位：一半的回复不超过这么久；90%：十分之九不超过。\
     还没回复的按已经等的时间算，显示「≥」。「几分钟内」只算已经知道结果的。已回复和未回复加起来不到 10 次的标「样本少」，不宜比较。\
-    待核实、上线前、导入的历史和被排除的群不计入任何数字。点任何一个数字可以看到它由哪些等待组成。";
+    「沉默群聊」是达到要跟进的天数没有任何人发言的群。待核实、上线前、导入的历史和被排除的群不计入任何数字。点任何一个数字可以看到它由哪些等待组成。";
 pub const LOAD: &str = "「每工作小时提问」和「平均同时等待」是工作量：问得多的人，回复慢一些是正常的。";
 
 pub const WEEKDAYS: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];

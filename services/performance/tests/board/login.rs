@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use domain::secret::Secret;
 use performance::board;
 use reqwest::StatusCode;
-use reqwest::header::SET_COOKIE;
+use reqwest::header::{ACCEPT, COOKIE, ORIGIN, SET_COOKIE};
 use runtime::config::Board;
 use std::time::Duration;
 
@@ -115,6 +115,7 @@ async fn nothing_is_shown_to_whoever_is_not_logged_in() -> Result<()> {
         "/rooms",
         "/rooms/x",
         "/stages",
+        "/silences",
         "/waits",
         "/waits/x",
         "/export.csv",
@@ -136,5 +137,42 @@ async fn nothing_is_shown_to_whoever_is_not_logged_in() -> Result<()> {
     assert_eq!(world.get("/assets/..%2Fmod.rs", None).await?.status(), StatusCode::NOT_FOUND);
     assert_eq!(world.get("/nothing", None).await?.status(), StatusCode::NOT_FOUND);
     assert!(world.visitor(HR).await.is_ok());
+    world.stop().await
+}
+
+/// What an answer makes a browser keep under a name; an empty text: that it is to forget it.
+fn kept<'a>(answer: &'a reqwest::Response, name: &str) -> Option<&'a str> {
+    let cookies = answer.headers().get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
+    let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()?.split_once('='));
+    pairs.find_map(|(found, value)| (found == name).then_some(value))
+}
+
+#[tokio::test]
+async fn whoever_logs_in_is_led_to_the_page_that_they_asked_for() -> Result<()> {
+    const PAGE: &str = "huiyin_board_page";
+    let world = World::start().await?;
+    let wanted = format!("/people/{}?period=week&day=2026-11-16", crate::support::encoded(WANG));
+    let browser = |path: &str| {
+        world
+            .http
+            .get(format!("{}{path}", world.url))
+            .header(ACCEPT, "text/html,application/xhtml+xml")
+            .send()
+    };
+    let refused = browser(&wanted).await?;
+    assert_eq!((refused.status(), kept(&refused, PAGE)), (StatusCode::UNAUTHORIZED, Some(wanted.as_str())));
+    assert_eq!(kept(&world.get("/events", None).await?, PAGE), None, "no page");
+    let enter = async |cookie: String| {
+        let link = world.link(WANG, &cookie)?;
+        let body = link.split_once('?').context("a token")?.1.to_owned();
+        let form = world.http.post(format!("{}/login", world.url)).header(ORIGIN, &world.url);
+        anyhow::Ok(form.header(COOKIE, format!("{PAGE}={cookie}")).body(body).send().await?)
+    };
+    let entered = enter(wanted.clone()).await?;
+    assert_eq!((location(&entered), kept(&entered, PAGE)), (Some(wanted.as_str()), Some("")));
+    for elsewhere in ["//elsewhere.example.com", "https://elsewhere.example.com", "/\\elsewhere.example.com"]
+    {
+        assert_eq!(location(&enter(elsewhere.to_owned()).await?), Some("/"), "{elsewhere}");
+    }
     world.stop().await
 }

@@ -1,6 +1,7 @@
 //! What stands on the pages.
 
 use anyhow::{Context as _, Result};
+use serde_json::json;
 
 use crate::support::{LI, MANAGER, ROOM_NAME, WANG, WORDS, Wait, World, encoded};
 
@@ -75,6 +76,52 @@ async fn every_number_is_made_of_the_waits_that_it_leads_to() -> Result<()> {
         cells.sum()
     };
     assert_eq!(hours, 17);
+    world.stop().await
+}
+
+#[tokio::test]
+async fn silent_rooms_are_counted_once_and_named_to_whoever_may_know_them() -> Result<()> {
+    let world = World::start().await?;
+    world.furnish().await?;
+    let manager = world.visitor(MANAGER).await?;
+    let week = world.last_monday();
+    let page = manager.page(&format!("/people?period=week&day={week}")).await?;
+    let link = format!("/silences?period=week&amp;day={week}&amp;person={}", encoded(WANG));
+    assert!(page.contains(&format!("<a href=\"{link}\">1</a>")), "{page}");
+    let silences = manager.page(&format!("/silences?period=week&day={week}")).await?;
+    let rows: Vec<String> =
+        silences.split("<tr>").skip(2).filter_map(|row| text_of(&format!("^{row}"), "^", "</tr>")).collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].starts_with("10") && rows[0].contains(ROOM_NAME) && rows[0].contains(WANG), "{rows:?}");
+    assert!(rows[1].starts_with('7') && rows[1].contains(LI), "{rows:?}");
+    let to_come = manager.page("/silences?period=week").await?;
+    assert!(!to_come.contains(LI), "what will be is nothing yet");
+    let own = world.visitor(WANG).await?.page(&format!("/silences?period=week&day={week}")).await?;
+    assert!(own.contains(ROOM_NAME) && !own.contains(LI));
+    let hr = world.visitor(crate::support::HR).await?;
+    let figures = hr.page(&format!("/silences?period=week&day={week}")).await?;
+    assert!(figures.contains(LI) && !figures.contains(ROOM_NAME), "{figures}");
+    let file = manager.page(&format!("/export.csv?period=week&day={week}&by=silences")).await?;
+    assert!(file.contains("静默工作日") && file.lines().count() == 3, "{file}");
+    world.stop().await
+}
+
+#[tokio::test]
+async fn managers_see_whether_teams_reach_their_targets() -> Result<()> {
+    let mut world = World::start().await?;
+    world.furnish().await?;
+    let target = json!({ "team": "pre_sales", "share": { "percent": 80, "within": "30m" }, "median": "5m" });
+    world.stack.config.rules.targets = vec![serde_json::from_value(target)?];
+    world.stack.apply_rules(chrono::TimeDelta::days(400)).await?;
+    let week = world.last_monday();
+    let page = world.visitor(MANAGER).await?.page(&format!("/people?period=week&day={week}")).await?;
+    let targets = text_of(&page, "<h2>目标</h2>", "</table>").context("targets")?;
+    assert!(
+        targets.contains("30 分钟内回复 ≥ 80%，中位 ≤ 5 分钟") && targets.contains("未达标"),
+        "{targets}"
+    );
+    let own = world.visitor(WANG).await?.page(&format!("/people?period=week&day={week}")).await?;
+    assert!(!own.contains("<h2>目标</h2>"), "of a team others are told nothing");
     world.stop().await
 }
 

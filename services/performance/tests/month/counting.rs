@@ -25,6 +25,10 @@ const WAITS: &str = "
     from performance_waits";
 const MESSAGES: &str = "
     select jsonb_build_array(concat_ws(' ', day, room, role, nullif(person, '')), messages) from performance_messages";
+const SILENCES: &str = "
+    select jsonb_build_array(concat_ws(' ', room, since, working_days), jsonb_build_object(
+        'day', day, 'owner', nullif(owner, ''), 'team', nullif(team, ''), 'stage', stage))
+    from performance_silences";
 const BEHIND: &str = "
     select count(*) from rooms left join performance_rooms seen using (room)
     where seen.version is distinct from rooms.version or seen.stale_since is not null";
@@ -84,6 +88,17 @@ fn expected_wait(wait: &Value) -> (String, Value) {
 fn expected_messages(of: &Value) -> (String, Value) {
     let parts = ["day", "room", "role", "person"].map(|part| of[part].as_str());
     (parts.into_iter().flatten().collect::<Vec<_>>().join(" "), of["count"].clone())
+}
+
+fn expected_silence(of: &Value) -> (String, Value) {
+    let name = format!(
+        "{} {} {}",
+        of["room"].as_str().unwrap_or_default(),
+        of["since"].as_str().unwrap_or_default(),
+        of["working_days"]
+    );
+    let fields = ["day", "owner", "team", "stage"].map(|field| (field.to_owned(), of[field].clone()));
+    (name, Value::Object(fields.into_iter().collect()))
 }
 
 /// Figures of everybody and everything in the periods that the oracle has, in its words.
@@ -169,7 +184,7 @@ fn shown(by: &str, line: &Line) -> Value {
             "kept": promised.kept.len(), "late": promised.late, "open": promised.open, "otherwise": promised.ended,
             "mean": { "sum": millis(&promised.kept), "count": promised.kept.len() },
         },
-        "waited": tally.time_waited().num_milliseconds(), "few": figures.is_few(),
+        "waited": tally.time_waited().num_milliseconds(), "few": figures.is_few(), "silences": line.silences,
     })
 }
 
@@ -206,6 +221,7 @@ fn expected_figures(of: &Value) -> (String, Value) {
             "promises",
             "waited",
             "few",
+            "silences",
         ]
     };
     let mut found: serde_json::Map<String, Value> =
@@ -228,6 +244,8 @@ async fn compare(stack: &Stack, expected: &Value) -> Result<()> {
     assert_same("waits", &waits, &counted);
     let messages: Named = list("messages")?.iter().map(expected_messages).collect();
     assert_same("messages", &messages, &pairs(stack, MESSAGES).await?);
+    let silences: Named = list("silences")?.iter().map(expected_silence).collect();
+    assert_same("silences", &silences, &pairs(stack, SILENCES).await?);
     let now =
         Timestamp::from_timestamp_millis(expected["now"].as_i64().context("now")?).context("a moment")?;
     let mut connection = stack.admin.acquire().await?;
@@ -252,7 +270,7 @@ async fn the_month_counts_as_the_oracle_says_while_it_happens_and_from_nothing()
     until_counted(&stack).await?;
     compare(&stack, &expected).await?;
     performance.stop().await?;
-    for table in ["rooms", "waits", "days", "replies", "messages", "inputs"] {
+    for table in ["rooms", "waits", "days", "replies", "messages", "silences", "inputs"] {
         let query = sqlx::AssertSqlSafe(format!("truncate performance_{table}"));
         sqlx::query(query).execute(&stack.admin).await?;
     }

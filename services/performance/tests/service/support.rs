@@ -14,12 +14,13 @@ use testkit::company::captured;
 use testkit::{Running, Stack, until};
 
 /// What `performance` has counted; all of it can be derived again.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "performance_rooms",
     "performance_waits",
     "performance_days",
     "performance_replies",
     "performance_messages",
+    "performance_silences",
 ];
 
 pub struct World {

@@ -11,16 +11,13 @@ use chrono::{DateTime, Utc};
 use events::room::RoomChanged;
 use events::{encode, subject};
 use huiyin::local::Local;
-use local_stack::{Settings, free_address};
 use runtime::Clock;
 use runtime::bus::{Bus, Outgoing};
-use runtime::clock::Pace;
 use serde_json::{Value, json};
-use store::sqlx::postgres::PgPoolOptions;
-use store::sqlx::{self, PgPool};
-use tempfile::TempDir;
+use store::sqlx;
 
 use crate::company::{self, Addresses};
+use crate::private::{self, Private};
 use crate::service::Service;
 
 /// Past waits of a room.
@@ -60,8 +57,8 @@ pub async fn run(waits: usize) -> Result<()> {
         changes.push(stage.changes(OF_A_ROOM, nth * CHANGED).await?);
     }
     changes.push(stage.changes(stage.of_a_long_room, LONG).await?);
-    check::counted(&stage.admin, stage.waits, stage.now).await?;
-    stage.stop().await?;
+    check::counted(&stage.private.admin, stage.waits, stage.now).await?;
+    stage.private.stop().await;
     report(&changes, &rebuilds)
 }
 
@@ -125,10 +122,8 @@ impl Cost {
 }
 
 struct Stage {
-    local: Local,
+    private: Private,
     bus: Bus,
-    /// As the superuser: one connection.
-    admin: PgPool,
     performance: Service,
     /// When it began.
     now: DateTime<Utc>,
@@ -138,44 +133,23 @@ struct Stage {
     waits: usize,
     /// Changes made so far.
     changed: usize,
-    _folder: TempDir,
 }
 
 impl Stage {
     async fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("huiyin-bench-").tempdir()?;
-        let home = folder.path().join("home");
-        std::fs::create_dir(&home)?;
-        let local = Local::start(&Settings::in_home(home), &|line| eprintln!("· {line}")).await?;
-        let admin = PgPoolOptions::new().max_connections(1).connect_with(local.admin_options()).await?;
-        let bus = Bus::connect(&local.bus_superuser(), "bench").await?;
-        let config = configuration(&local)?;
+        // What the database counts is complete when a connection has ended, or is flushed: by the only one.
+        let private = Private::start(1).await?;
+        let bus = Bus::connect(&private.local.bus_superuser(), "bench").await?;
+        let config = configuration(&private.local)?;
         let now = Clock::system().now();
         let beginning = made::beginning(now);
-        local.apply_rules(&company::load(&config)?.rules, beginning, beginning).await?;
-        local.go_live(beginning).await?;
-        let pace = Pace { began: now, epoch: now, rate: 1, leaps: Vec::new() };
-        let service = |name: &'static str| -> Result<Service> {
-            let service = Service::new(name, name.to_owned(), folder.path(), &pace)?;
-            std::fs::write(service.config(), config.to_string())?;
-            Ok(service)
-        };
-        let performance = service("performance")?;
+        private.go_live(&config, beginning, beginning).await?;
+        let mut services = private.services(&["performance", "room-state"], &config, now)?;
         eprintln!("· Conversations are folded");
-        made::fold(&admin, &bus, &service("room-state")?, now).await?;
+        made::fold(&private.admin, &bus, &services.remove(1), now).await?;
+        let performance = services.remove(0);
         let (rooms, of_a_long_room, waits, changed) = (0, 0, 0, 0);
-        Ok(Self {
-            local,
-            bus,
-            admin,
-            performance,
-            now,
-            rooms,
-            of_a_long_room,
-            waits,
-            changed,
-            _folder: folder,
-        })
+        Ok(Self { private, bus, performance, now, rooms, of_a_long_room, waits, changed })
     }
 
     /// More rooms until there are so many waits in all, among them rooms with a long history of their own.
@@ -185,11 +159,11 @@ impl Stage {
         self.of_a_long_room = of_a_long_room.min(most);
         if self.of_a_long_room > 0 {
             let long = LONG..LONG + LONG_ROOMS;
-            made::rooms(&self.admin, long, i64::try_from(self.of_a_long_room)?, self.now).await?;
+            made::rooms(&self.private.admin, long, i64::try_from(self.of_a_long_room)?, self.now).await?;
             self.waits += LONG_ROOMS * self.of_a_long_room;
         }
         let rooms = self.rooms + waits.saturating_sub(self.waits) / OF_A_ROOM;
-        made::rooms(&self.admin, self.rooms..rooms, i64::try_from(OF_A_ROOM)?, self.now).await?;
+        made::rooms(&self.private.admin, self.rooms..rooms, i64::try_from(OF_A_ROOM)?, self.now).await?;
         self.waits += (rooms - self.rooms) * OF_A_ROOM;
         self.rooms = rooms;
         self.settle().await
@@ -197,7 +171,7 @@ impl Stage {
 
     /// As the database does by itself in a while.
     async fn settle(&self) -> Result<()> {
-        sqlx::query("vacuum (analyze)").execute(&self.admin).await?;
+        sqlx::query("vacuum (analyze)").execute(&self.private.admin).await?;
         Ok(())
     }
 
@@ -205,9 +179,9 @@ impl Stage {
     async fn rebuild(&self) -> Result<Value> {
         sqlx::query(
             "truncate performance_inputs, performance_rooms, performance_waits, performance_days, performance_replies,
-                      performance_messages",
+                      performance_messages, performance_silences",
         )
-        .execute(&self.admin)
+        .execute(&self.private.admin)
         .await?;
         let (began, before) = (Instant::now(), self.rows().await?);
         self.performance.start()?;
@@ -216,7 +190,7 @@ impl Stage {
         let service = self.performance.pid().context("the service")?;
         let backends: Vec<i32> =
             sqlx::query_scalar("select pid from pg_stat_activity where usename = 'performance'")
-                .fetch_all(&self.admin)
+                .fetch_all(&self.private.admin)
                 .await?;
         let backends = backends.iter().filter_map(|pid| crate::peak_memory_mb(pid.cast_unsigned()).ok());
         let mut report = json!({
@@ -230,7 +204,7 @@ impl Stage {
         self.stop_service().await?;
         let rows = self.rows().await? - before;
         report["rows_read_of_a_wait"] = json!(round(per(rows, f64::from(u32::try_from(self.waits)?))));
-        check::counted(&self.admin, self.waits, self.now).await?;
+        check::counted(&self.private.admin, self.waits, self.now).await?;
         self.settle().await?;
         Ok(report)
     }
@@ -263,7 +237,7 @@ impl Stage {
 
     /// Until one more wait of a room is counted.
     async fn change(&mut self, number: usize) -> Result<Duration> {
-        let version = made::one_more(&self.admin, number, self.changed).await?;
+        let version = made::one_more(&self.private.admin, number, self.changed).await?;
         (self.changed, self.waits) = (self.changed + 1, self.waits + 1);
         let began = Instant::now();
         let room = made::room(number);
@@ -275,7 +249,8 @@ impl Stage {
         };
         self.bus.publish(&wake_up).await?;
         let seen = "select version from performance_rooms where room = $1";
-        while sqlx::query_scalar::<_, i64>(seen).bind(&room).fetch_one(&self.admin).await? != version {
+        while sqlx::query_scalar::<_, i64>(seen).bind(&room).fetch_one(&self.private.admin).await? != version
+        {
             ensure!(began.elapsed() < PATIENCE, "{room} was not counted within {} s", PATIENCE.as_secs());
             tokio::time::sleep(LOOK_CLOSELY).await;
         }
@@ -289,9 +264,9 @@ impl Stage {
             "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_user_tables
              where schemaname = 'public'
                and relname in ('waits', 'timeline', 'performance_waits', 'performance_days', 'performance_replies',
-                                   'performance_messages')",
+                                   'performance_messages', 'performance_silences')",
         )
-        .fetch_one(&self.admin)
+        .fetch_one(&self.private.admin)
         .await?;
         Ok(usize::try_from(rows)?)
     }
@@ -301,10 +276,9 @@ impl Stage {
         let before = Clock::system().now();
         let scanned = "select (select count(*) from performance_rooms) = (select count(*) from rooms)
                               and exists (select from performance_inputs where scanned_at >= $1)";
-        while !sqlx::query_scalar::<_, bool>(scanned).bind(before).fetch_one(&self.admin).await? {
+        while !sqlx::query_scalar::<_, bool>(scanned).bind(before).fetch_one(&self.private.admin).await? {
             ensure!(Instant::now() < end, "the rooms were not counted in time");
-            self.performance.restart_ended()?;
-            ensure!(self.performance.ended_by_itself() == 0, "performance ended");
+            private::check(std::slice::from_ref(&self.performance))?;
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
@@ -315,19 +289,13 @@ impl Stage {
         self.performance.stop().await?;
         let end = Instant::now() + PATIENCE;
         let connected = "select count(*) from pg_stat_activity where usename = 'performance'";
-        while sqlx::query_scalar::<_, i64>(connected).fetch_one(&self.admin).await? > 0 {
+        while sqlx::query_scalar::<_, i64>(connected).fetch_one(&self.private.admin).await? > 0 {
             ensure!(Instant::now() < end, "connections of performance did not end");
             tokio::time::sleep(LOOK_EVERY).await;
         }
         // Of this one too.
-        sqlx::query("select pg_stat_force_next_flush()").execute(&self.admin).await?;
-        sqlx::query("select").execute(&self.admin).await?;
-        Ok(())
-    }
-
-    async fn stop(self) -> Result<()> {
-        self.admin.close().await;
-        self.local.stop().await;
+        sqlx::query("select pg_stat_force_next_flush()").execute(&self.private.admin).await?;
+        sqlx::query("select").execute(&self.private.admin).await?;
         Ok(())
     }
 }
@@ -339,14 +307,7 @@ fn per(count: usize, of: f64) -> f64 {
 
 /// The sample company's, whose stages work at the hours in which everything is said.
 fn configuration(local: &Local) -> Result<Value> {
-    let addresses = Addresses {
-        ingest: free_address()?,
-        callback: free_address()?,
-        vika: "http://127.0.0.1:9".into(),
-        feishu: "http://127.0.0.1:9".into(),
-        sheets: json!({}),
-    };
-    let mut config = company::configuration(local, &addresses)?;
+    let mut config = company::configuration(local, &Addresses::nowhere()?)?;
     let hours =
         json!({ "hours": ["09:00-18:00"], "public_holidays": false, "days_off": [], "working_days": [] });
     config["rules"]["calendars"] = json!({ "pre_sales": hours, "after_sales": hours });

@@ -52,6 +52,7 @@ mod tests {
             (ActionKind::Waiting, "waiting"),
             (ActionKind::Assign, "assign"),
             (ActionKind::StopFollowUp, "stop_follow_up"),
+            (ActionKind::BoardLink, "board_link"),
         ] {
             let sent = json!({"k": card.as_str(), "act": name});
             assert_eq!(value(card.as_str(), action), sent, "cards of earlier releases carry it");

@@ -10,7 +10,8 @@ use report::{Line, Period, THRESHOLDS};
 use reqwest::Url;
 
 use super::lines::lines;
-use super::model::{Block, Card, Line as CardLine, Span};
+use super::model::{Block, Button, Card, Line as CardLine, Span};
+use crate::action::ActionKind;
 use crate::wording;
 
 /// Longest name, in characters.
@@ -48,6 +49,10 @@ pub fn figures(of: &Figured, reader: Reader<'_>, severity: Severity, rules: &Rul
     let page = reader.board.and_then(|board| page(board, of));
     let note = wording::figures_note(&time(now), of.old_since.map(time).as_deref(), page.is_some());
     let mut card = lines(title, Some(severity), shown(of, reader.names), note, Vec::new());
+    if page.is_some() && reader.link_wanted {
+        let (action, label) = (ActionKind::BoardLink, wording::BOARD_LINK);
+        card.buttons.push(Button { action, label, primary: false, question: None });
+    }
     let link = page.map(|url| Span::Link { label: wording::OPEN_BOARD.to_owned(), url });
     card.blocks.extend(link.map(|link| Block::main(vec![CardLine::Text(vec![link])])));
     card
@@ -60,6 +65,8 @@ pub struct Reader<'a> {
     pub names: bool,
     /// Where the board is, if there is one.
     pub board: Option<&'a str>,
+    /// It lets people in by links alone.
+    pub link_wanted: bool,
 }
 
 fn is_of_a_day(period: Period) -> bool {

@@ -48,6 +48,7 @@ impl Board {
         let name = format!("{by}-{}-{}", period.from, period.to);
         let by = match by {
             "waits" => return Ok((self.waits_table(who, &asked).await?, name)),
+            "silences" => return Ok((self.silences_table(who, &asked).await?, name)),
             "team" => By::Team,
             "room" => By::Room,
             "stage" => By::Stage,
@@ -65,16 +66,25 @@ impl Board {
     }
 
     async fn waits_table(&self, who: &Who, asked: &Asked) -> Result<Table, Failure> {
-        let mut found = self.waits(who, asked, MOST + 1, 0).await?;
-        let is_cut = i64::try_from(found.len()).is_ok_and(|count| count > MOST);
-        found.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
+        let found = self.waits(who, asked, MOST + 1, 0).await?;
         let sees_names = |of: &Detail| who.viewer.sees_names_of(&of.owner);
-        let mut table = report::waits_table(&found, who.rules(), who.now, sees_names);
-        if is_cut {
-            let mut row = vec![Cell::Text(wording::only_the_longest(MOST))];
-            row.resize(table.columns.len(), Cell::Empty);
-            table.rows.push(row);
-        }
-        Ok(table)
+        Ok(cut(report::waits_table(&found, who.rules(), who.now, sees_names)))
     }
+
+    async fn silences_table(&self, who: &Who, asked: &Asked) -> Result<Table, Failure> {
+        let found = self.silent_rooms(who, asked, MOST + 1).await?;
+        Ok(cut(report::silences_table(&found, |of| who.viewer.sees_names_of(&of.owner))))
+    }
+}
+
+/// Says below a list that it goes on.
+fn cut(mut table: Table) -> Table {
+    let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+    if table.rows.len() > most {
+        table.rows.truncate(most);
+        let mut row = vec![Cell::Text(wording::only_the_longest(MOST))];
+        row.resize(table.columns.len(), Cell::Empty);
+        table.rows.push(row);
+    }
+    table
 }

@@ -3,6 +3,7 @@
 mod export;
 mod people;
 mod rooms;
+pub mod silences;
 mod stages;
 mod today;
 mod wait;
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<Arc<Board>> {
         .route("/rooms", get(rooms::list))
         .route("/rooms/{key}", get(rooms::one))
         .route("/stages", get(stages::list))
+        .route(silences::PATH, get(silences::list))
         .route("/waits", get(waits::list))
         .route("/waits/{id}", get(wait::one))
         .route("/export.csv", get(export::csv))

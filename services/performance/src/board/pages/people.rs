@@ -10,10 +10,11 @@ use maud::{Markup, html};
 use super::allowed;
 use crate::board::asked::{Asked, Length, Sort, encoded};
 use crate::board::failure::Failure;
-use crate::board::figures::{Row, legend, table, tiles};
+use crate::board::figures::{self, Row, legend, table, tiles};
 use crate::board::html::{self, Part, person, person_link};
 use crate::board::{Board, Who, charts, wording};
-use report::{By, Line};
+use domain::rules::Target;
+use report::{By, Line, Period, Query};
 
 const PATH: &str = "/people";
 /// The period that nobody chose.
@@ -36,6 +37,9 @@ pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Re
     });
     let rows: Vec<Row<'_>> = rows.collect();
     let unsorted = Asked { sort: None, ..asked.clone() };
+    let targets = report::targets(period, &who.history, who.now);
+    // A team may be one person.
+    let targets = if who.viewer.only().is_some() { &[] } else { targets };
     let content = html! {
         h1 { (wording::PEOPLE) }
         (html::period_bar(PATH, &asked, period, LENGTH, today))
@@ -43,11 +47,23 @@ pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Re
         @if who.viewer.may_rank() { (sorts(PATH, &asked, sort)) }
         @if rows.is_empty() { (html::empty("这段时间没有记录。")) }
         @else { (table("人员", By::Person, &rows)) }
+        (figures::targets(&board.teams(&who, period, targets).await?, targets))
         (html::files(&asked, "person"))
         (charts::all(&overview, &unsorted))
         (legend())
     };
     Ok(html::page(&board, &who, Part::People, wording::PEOPLE, &content).into_response())
+}
+
+impl Board {
+    /// The figures by team, where they have targets.
+    async fn teams(&self, who: &Who, period: Period, targets: &[Target]) -> Result<Vec<Line>, Failure> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = Query { period, by: By::Team, person: None, room: None, stage: None };
+        Ok(report::read(&mut *self.database().await?, query, who.rules(), who.now).await?)
+    }
 }
 
 /// Lines come by name.

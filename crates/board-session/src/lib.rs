@@ -1,5 +1,5 @@
-//! Signed words: the links that open a session, and the cookie that is one. Nothing is kept here but a link's nonce once it
-//! was used, by whoever takes it.
+//! The web board's signed words: the links that open a session, and the cookie that is one. Nothing is kept here but a link's
+//! nonce once it was used, by whoever takes it. Whoever makes out links has the key of sessions, too.
 
 use chrono::TimeDelta;
 use data_encoding::BASE64URL_NOPAD;
@@ -77,6 +77,12 @@ impl Signer {
     /// The token of a new link for a person.
     pub fn link(&self, person: &str, nonce: String, now: Timestamp) -> String {
         self.sign(Purpose::Link, &Link { person: person.to_owned(), expires: now + LINK_LIFE, nonce })
+    }
+
+    /// The address, on the board at `public_url`, that logs a person in, once, within [`LINK_LIFE`]. `nonce` is a secret of
+    /// its own.
+    pub fn address(&self, public_url: &str, person: &str, nonce: String, now: Timestamp) -> String {
+        format!("{public_url}/login?t={}", self.link(person, nonce, now))
     }
 
     /// The link of a token that we signed and that can still be used, as far as time is concerned.
