@@ -27,7 +27,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DOCKER = shlex.split(os.environ.get("DOCKER", "docker"))
 COMPOSE = shlex.split(os.environ.get("COMPOSE", "docker compose"))
 PROJECT = "huiyin-test"
-PORTS = {"HUIYIN_WEBHOOK_PORT": "18080", "HUIYIN_CALLBACK_PORT": "18081", "HUIYIN_PAGE_PORT": "18400"}
+PORTS = {
+    "HUIYIN_WEBHOOK_PORT": "18080",
+    "HUIYIN_CALLBACK_PORT": "18081",
+    "HUIYIN_BOARD_PORT": "18082",
+    "HUIYIN_PAGE_PORT": "18400",
+}
 WEBHOOK = f"http://127.0.0.1:{PORTS['HUIYIN_WEBHOOK_PORT']}/v1/messages"
 PAGE = f"http://127.0.0.1:{PORTS['HUIYIN_PAGE_PORT']}"
 IMAGE = os.environ.get("HUIYIN_IMAGE", "huiyin:local")

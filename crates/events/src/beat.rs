@@ -169,6 +169,8 @@ pub enum OutsideFailure {
     Rows,
     /// Rows that nobody counts any more were left, since there were too many to be believed.
     Strays,
+    /// The calls that the configuration allows have been used up for long.
+    Allowance,
     /// Nothing could be done for minutes, for whatever reason.
     Stalled,
     /// A kind that only a newer release knows.

@@ -1,63 +1,58 @@
 //! `huiyin init-huoban`: finds the figures' tables in Huoban, checks their columns, and says what is to be made by hand:
 //! the API makes neither tables nor columns nor dashboards.
 
-use huoban::setup::Found;
-use huoban::{Columns, Table};
+use huoban::setup::NotFound;
+use huoban::{Error, Table};
 use serde_json::json;
+use sqlx::PgConnection;
 
-use crate::check::huoban_tables as tables;
+use crate::check::{Looked, Status, Tables, huoban_ledger, huoban_tables};
 use crate::failure::{Failure, Result};
 use crate::installation::Target;
 use crate::wording;
 
 /// What it uses of the configuration.
 const USED: [&str; 1] = ["huoban"];
+/// What else, where there is a database already.
+const LEDGER: [&str; 4] = ["database.host", "database.port", "database.name", "database.passwords.reader"];
 
 pub(crate) async fn run(target: &Target) -> Result<()> {
     let config = target.configured()?.config(&USED)?.huoban;
     if !config.enabled {
         return Err(Failure::Usage(wording::HUOBAN_IS_OFF.to_owned()));
     }
-    let http = runtime::http::client().map_err(anyhow::Error::from)?;
-    let client = performance::huoban::client(&config, http, tables::pacing());
-    let (mut ids, mut lacking) = (json!({}), 0);
-    for table in Table::ALL {
-        match tables::find(&client, &config, table).await {
-            Ok(found) => {
-                ids[table.name()] = json!(found.id.as_str());
-                lacking += tell_columns(table, &found);
-            }
-            Err(error) => {
-                if let Some(stop) = tables::refusal(&error) {
-                    return Err(Failure::Usage(tables::refused(stop)));
-                }
-                println!("✘ {}", tables::not_found(table, &error));
-                tell_all_columns(table);
-                lacking += 1;
-            }
+    let Tables { looked, refused, .. } = huoban_tables(&config, ledger(target).await).await;
+    if let Some(refused) = refused {
+        return Err(Failure::Usage(refused.to_string()));
+    }
+    let (mut ids, mut lacking) = (serde_json::Map::new(), 0);
+    for Looked { table, id, findings } in looked {
+        for finding in &findings {
+            println!("{}", finding.signed());
+        }
+        lacking += findings.iter().filter(|finding| finding.status == Status::Failed).count();
+        match id {
+            Ok(id) => drop(ids.insert(table.name().to_owned(), json!(id.as_str()))),
+            Err(NotFound::NoSuchName(_) | NotFound::Call(Error::Missing { .. })) => tell_all_columns(table),
+            Err(_) => {}
         }
     }
-    println!("\n{}\n\"tables\": {ids:#}", wording::HUOBAN_IDS);
+    if !ids.is_empty() {
+        println!("\n{}\n\"tables\": {:#}", wording::HUOBAN_IDS, json!(ids));
+    }
     println!("\n{}", wording::HUOBAN_CHARTS);
     if lacking == 0 { Ok(()) } else { Err(Failure::Partly(wording::huoban_lacks(lacking))) }
 }
 
-/// Gives how much of a table is to be put right.
-fn tell_columns(table: Table, found: &Found) -> usize {
-    let (_, problems) = Columns::find(table, &found.fields, &std::collections::BTreeMap::new());
-    if problems.is_empty() {
-        println!("✔ {}", wording::huoban_table_is_sound(table.title(), found.id.as_str()));
-    }
-    for problem in &problems {
-        let sign = if problem.leaves_it_out() { "✘" } else { "!" };
-        println!("{sign} {}", tables::column(table, problem));
-    }
-    problems.iter().filter(|problem| problem.leaves_it_out()).count()
+/// The database of an installation that has one.
+async fn ledger(target: &Target) -> Option<PgConnection> {
+    let config = target.running().ok()?.config(&LEDGER).ok()?;
+    huoban_ledger(&config.database).await
 }
 
 fn tell_all_columns(table: Table) {
     println!("  {}", wording::huoban_make_table(table.title()));
     for column in table.columns() {
-        println!("    {}  {}", column.name(), tables::kind(column.kind()));
+        println!("    {}  {}", column.name(), wording::huoban_kind(column.kind()));
     }
 }

@@ -6,6 +6,7 @@ use chrono::{NaiveDate, TimeDelta};
 use domain::rules::{Preset, Severity};
 use domain::wait::{Wait, WaitKind};
 use domain::wording;
+use huoban::Kind;
 
 /// The chat that everybody reads.
 pub(crate) const PUBLIC_CHAT: &str = "公共群";
@@ -25,8 +26,8 @@ pub(crate) const AS_IT_WAS: &str = "本来就是这样，没有改动";
 /// There is nothing to make sheets with.
 pub(crate) const VIKA_IS_OFF: &str =
     "vika.enabled 是 false：不用建表。要用维格表的话，先改成 true，再填 vika 一节";
-/// There is nothing to look for.
-pub(crate) const HUOBAN_IS_OFF: &str = "huoban.enabled 是 false：不用找表。要把绩效数据写进伙伴云的话，先改成 true，再填 huoban 一节（见 docs/zh/huoban.md）";
+/// Nothing is looked for in Huoban.
+pub(crate) const HUOBAN_IS_OFF: &str = "huoban.enabled 是 false：不写伙伴云。要把绩效数据写进去的话，先改成 true，再填 huoban 一节（见 docs/zh/huoban.md）";
 /// What stands before the ids of tables that were found.
 pub(crate) const HUOBAN_IDS: &str =
     "找到的表。把编号填进配置的 huoban.tables，表改名也不要紧（还没有的先手工建，再运行一次）：";
@@ -43,9 +44,15 @@ pub(crate) const LADDERS_ARE_OWN: &str =
 /// What stands before the ids of new sheets.
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
 
-/// A table that needs nothing.
-pub(crate) fn huoban_table_is_sound(title: &str, id: &str) -> String {
-    format!("表「{title}」（编号 {id}）：列都在，类型正确")
+/// A type of column as people choose it when they make one.
+pub(crate) fn huoban_kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "文本",
+        Kind::Number(0) => "数字（整数）",
+        Kind::Number(_) => "数字（保留 1 位小数）",
+        Kind::Share => "百分比，或数字（保留 4 位小数）",
+        Kind::Day => "日期（不带时间）",
+    }
 }
 
 /// A table that is to be made by hand.

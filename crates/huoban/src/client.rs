@@ -25,8 +25,6 @@ use crate::{
 const ROOT: &str = "openapi/v1";
 /// The header of the key. (documented)
 const KEY_HEADER: &str = "Open-Authorization";
-/// The pause that a caller is advised to make once the client's own retries are used up.
-const PAUSE_AFTER_RETRIES: Duration = Duration::from_mins(1);
 
 /// How the key is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +34,23 @@ pub enum KeyForm {
     Bearer,
     /// `KEY` alone, as some public code sends it.
     Bare,
+}
+
+/// What a client calls, as whom, and how fast.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the service is: `https://api.huoban.com`, with or without `/openapi/v1`.
+    pub base: String,
+    /// The key of the API.
+    pub key: Secret,
+    /// How it is sent.
+    pub form: KeyForm,
+    /// How calls are spaced and repeated.
+    pub pacing: Pacing,
+    /// What answers mean.
+    pub codes: Codes,
+    /// Rows of a page, up to [`MAX_PAGE_SIZE`].
+    pub page_size: usize,
 }
 
 /// A client for one key. Clones share its queue, its allowance and its counter.
@@ -81,32 +96,15 @@ impl Call {
 }
 
 impl Client {
-    /// A client of the service at `base`: `https://api.huoban.com`, with or without `/openapi/v1`.
-    pub fn new(http: reqwest::Client, base: &str, key: Secret, form: KeyForm) -> Self {
+    /// A client with settings of its own.
+    pub fn new(http: reqwest::Client, settings: Settings) -> Self {
+        let Settings { base, key, form, pacing, codes, page_size } = settings;
         let root = base.trim_end_matches('/').trim_end_matches(ROOT).trim_end_matches('/').to_owned();
         Self(Arc::new(Inner {
             http,
             root,
             key,
             form,
-            pacing: Pacing::default(),
-            codes: Codes::default(),
-            page_size: MAX_PAGE_SIZE,
-            queue: Queue::new(),
-            allowed: AtomicU64::new(u64::MAX),
-            made: AtomicU64::new(0),
-        }))
-    }
-
-    /// The same with another pace, other codes and smaller pages. To be called before it is cloned or used.
-    #[must_use]
-    pub fn with(self, pacing: Pacing, codes: Codes, page_size: usize) -> Self {
-        let Inner { http, root, key, form, .. } = &*self.0;
-        Self(Arc::new(Inner {
-            http: http.clone(),
-            root: root.clone(),
-            key: key.clone(),
-            form: *form,
             pacing,
             codes,
             page_size: page_size.clamp(1, MAX_PAGE_SIZE),
@@ -157,7 +155,7 @@ impl Client {
                 Outcome::Unsent(cause) | Outcome::Unknown(cause) => cause,
             };
             if failed >= pacing.attempts {
-                return Err(Error::Retry { after: PAUSE_AFTER_RETRIES, cause });
+                return Err(Error::Retry { cause });
             }
             tracing::debug!(path = call.path, %cause, failed, "a call of Huoban is tried again");
             sleep(pacing.backoff(failed)).await;

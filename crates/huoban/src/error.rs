@@ -1,7 +1,5 @@
 //! Why a call failed, by what the caller does about it.
 
-use std::time::Duration;
-
 /// A call that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -9,8 +7,6 @@ pub enum Error {
     /// done twice. The client's own retries are used up: try again later.
     #[error("Huoban is not usable now ({cause})")]
     Retry {
-        /// How long to pause.
-        after: Duration,
         /// The transport error or the answer that was received.
         cause: String,
     },

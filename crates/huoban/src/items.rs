@@ -1,9 +1,6 @@
 //! Rows: read page by page, created, changed and deleted one by one.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde::Deserialize;
@@ -17,9 +14,6 @@ use crate::{
 
 /// Pages that one reading may have: twenty thousand rows.
 const MAX_PAGES: usize = 400;
-
-/// Whoever edits the table now may be done by then.
-const PAUSE_AFTER_CHANGE: Duration = Duration::from_secs(10);
 
 /// What rows are asked for.
 #[derive(Debug, Clone)]
@@ -139,8 +133,7 @@ fn whole(found: Vec<Item>, filtered: Option<usize>) -> Result<Vec<Item>, Error> 
 }
 
 fn not_whole() -> Error {
-    let cause = "rows came or went while they were read".to_owned();
-    Error::Retry { after: PAUSE_AFTER_CHANGE, cause }
+    Error::Retry { cause: "rows came or went while they were read".to_owned() }
 }
 
 fn read_item(item: &Json) -> Option<Item> {

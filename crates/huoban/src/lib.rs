@@ -23,7 +23,7 @@ pub mod tables;
 mod value;
 
 pub use answer::Codes;
-pub use client::{Client, KeyForm};
+pub use client::{Client, KeyForm, Settings};
 pub use error::{Error, Stop};
 pub use ids::{FieldId, InvalidId, ItemId, SpaceId, TableId};
 pub use items::{Condition, Item, Query};

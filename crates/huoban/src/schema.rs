@@ -106,8 +106,6 @@ impl fmt::Display for ColumnProblem {
 /// The columns of a table that can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    /// Which table it is.
-    pub table: Table,
     ids: BTreeMap<Column, FieldId>,
 }
 
@@ -149,7 +147,7 @@ impl Columns {
                 }
             }
         }
-        (Self { table, ids }, problems)
+        (Self { ids }, problems)
     }
 
     /// A column's id, if it can be written.

@@ -7,6 +7,8 @@
 use std::fmt;
 
 use chrono::NaiveDate;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +116,7 @@ columns! {
     RoomName "群聊名" Kind::Text;
     Stage "群聊阶段" Kind::Text;
     Rooms "群聊数" Kind::Number(0);
+    SilentRooms "沉默群聊数" Kind::Number(0);
     Asked "提问顾客数" Kind::Number(0);
     Answered "已回复" Kind::Number(0);
     Unanswered "未回复" Kind::Number(0);
@@ -184,7 +187,7 @@ impl Table {
     pub const fn has(self, column: Column) -> bool {
         match self {
             Self::PersonDays => !matches!(column, Column::RoomName | Column::Stage | Column::OwnerReplies),
-            Self::RoomDays => !matches!(column, Column::Team | Column::Rooms),
+            Self::RoomDays => !matches!(column, Column::Team | Column::Rooms | Column::SilentRooms),
         }
     }
 
@@ -202,6 +205,10 @@ impl fmt::Display for Table {
 
 /// Longest id within a key, in characters.
 const MAX_ID: usize = 300;
+/// What of a longer one is kept, before the mark and the digest of the whole.
+const HEAD: usize = 200;
+const DIGEST_MARK: &str = "%~";
+const DIGEST_BYTES: usize = 20;
 
 /// What a row is about, and the text of its column 业务键: `sales:ID:2026-11-22`. A row is written anew under its key and
 /// never added to, so that counting a day again makes no second row.
@@ -214,29 +221,42 @@ pub struct BusinessKey {
 
 /// An id that cannot be part of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "an id within a key of a row is not empty, is no longer than {MAX_ID} characters and holds no blanks"
-)]
+#[error("an id within a key of a row is not empty")]
 pub struct InvalidKey;
 
-impl BusinessKey {
-    /// The row of something on a day. The id is kept for ever: never a display name, which changes. Equality of texts
-    /// with blanks is not known to be exact there, so that ids have none.
-    pub fn new(table: Table, id: impl fmt::Display, day: NaiveDate) -> Result<Self, InvalidKey> {
-        let id = id.to_string();
-        let is_sound = |c: char| !c.is_whitespace() && !c.is_control();
-        let length = id.chars().count();
-        if (1..=MAX_ID).contains(&length) && id.chars().all(is_sound) {
-            Ok(Self { table, day, id })
+/// An id as it stands in a key, another for each. Blanks, what cannot be seen, and `%` are percent-encoded: equality of texts
+/// with blanks is not known to be exact there. Of a long one the beginning is kept, and a digest of the whole follows it.
+fn encoded(id: &str) -> String {
+    let mut text = String::with_capacity(id.len());
+    for c in id.chars() {
+        if c == '%' || c.is_whitespace() || c.is_control() {
+            text.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")));
         } else {
-            Err(InvalidKey)
+            text.push(c);
         }
+    }
+    let Some((end, _)) = text.char_indices().nth(HEAD).filter(|_| text.chars().count() > MAX_ID) else {
+        return text;
+    };
+    let digest = HEXLOWER.encode(&Sha256::digest(&text)[..DIGEST_BYTES]);
+    format!("{}{DIGEST_MARK}{digest}", &text[..end])
+}
+
+fn is_encoded(id: &str) -> bool {
+    (1..=MAX_ID).contains(&id.chars().count()) && !id.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+impl BusinessKey {
+    /// The row of something on a day. The id is kept for ever: never a display name, which changes.
+    pub fn new(table: Table, id: &str, day: NaiveDate) -> Result<Self, InvalidKey> {
+        if id.is_empty() { Err(InvalidKey) } else { Ok(Self { table, day, id: encoded(id) }) }
     }
 
     /// A key of a table as it stands in a row; `None`: the row is not one of ours.
     pub fn read(table: Table, text: &str) -> Option<Self> {
         let (id, day) = text.strip_prefix(table.prefix())?.strip_prefix(':')?.rsplit_once(':')?;
-        Self::new(table, id, day.parse().ok()?).ok().filter(|key| key.to_string() == text)
+        let key = Self { table, day: day.parse().ok()?, id: id.to_owned() };
+        (is_encoded(id) && key.to_string() == text).then_some(key)
     }
 
     /// The table that the row belongs to.
@@ -284,8 +304,36 @@ mod tests {
         {
             assert_eq!(BusinessKey::read(Table::RoomDays, strange), None, "{strange}");
         }
-        for wrong in ["", "张 三", "a\u{0}", &"a".repeat(301)] {
-            assert_eq!(BusinessKey::new(Table::PersonDays, wrong, day), Err(InvalidKey));
+        assert_eq!(BusinessKey::new(Table::PersonDays, "", day), Err(InvalidKey));
+    }
+
+    #[test]
+    fn every_id_has_a_key_of_its_own_without_blanks() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 2).unwrap();
+        let key = |id: &str| BusinessKey::new(Table::PersonDays, id, day).unwrap();
+        assert_eq!(key("张 三").to_string(), "sales:张%20三:2026-11-02");
+        assert_eq!(key("张%20三").to_string(), "sales:张%2520三:2026-11-02");
+        let long = |last: &str| "长".repeat(300) + last;
+        let ids = [
+            "张 三",
+            "张_三",
+            "张三",
+            " 张三",
+            "张\u{3000}三",
+            "张%20三",
+            "a\u{0}",
+            &long(""),
+            &long("甲"),
+            &long("乙"),
+        ];
+        let keys: BTreeSet<String> = ids.iter().map(|id| key(id).to_string()).collect();
+        assert_eq!(keys.len(), ids.len(), "{keys:?}");
+        for text in keys {
+            assert!(
+                !text.contains(char::is_whitespace)
+                    && text.chars().count() <= MAX_ID + "sales::2026-11-02".len()
+            );
+            assert_eq!(BusinessKey::read(Table::PersonDays, &text).unwrap().to_string(), text);
         }
     }
 

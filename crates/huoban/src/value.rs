@@ -22,24 +22,6 @@ impl From<&str> for Value {
     }
 }
 
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<u32> for Value {
-    fn from(number: u32) -> Self {
-        Self::Number(number.into())
-    }
-}
-
-impl From<NaiveDate> for Value {
-    fn from(day: NaiveDate) -> Self {
-        Self::Day(day)
-    }
-}
-
 /// The form of a day, and what a date cell begins with.
 const DAY: &str = "%Y-%m-%d";
 const DAY_LEN: usize = "2026-11-22".len();

@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDate};
 use domain::secret::Secret;
 use huoban::{
     BusinessKey, Client, Codes, Column, Columns, Condition, Error, Item, KeyForm, Kind, Pacing, Query, Row,
-    Stop, Table, TableId, Value,
+    Settings, Stop, Table, TableId, Value,
     setup::{Found, NotFound, TableRef, look},
 };
 use serde_json::{Value as Json, json};
@@ -48,7 +48,8 @@ impl Kit {
 
     fn client(&self, key: &str, form: KeyForm, pacing: Pacing) -> Client {
         let codes = Codes { throttled: vec![77], used_up: vec![9_600_029], ..Codes::default() };
-        Client::new(self.http.clone(), &self.sim.url, Secret::new(key), form).with(pacing, codes, 50)
+        let (base, key) = (self.sim.url.clone(), Secret::new(key));
+        Client::new(self.http.clone(), Settings { base, key, form, pacing, codes, page_size: 50 })
     }
 
     fn hasty(&self) -> Client {
@@ -95,9 +96,9 @@ fn row(person: &str, asked: u32) -> Row {
     let day = NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
     let values = BTreeMap::from([
         (Column::Owner, Value::from("王小售")),
-        (Column::Asked, asked.into()),
-        (Column::MedianMinutes, 3.25.into()),
-        (Column::Within5, (2.0 / 3.0).into()),
+        (Column::Asked, Value::Number(asked.into())),
+        (Column::MedianMinutes, Value::Number(3.25)),
+        (Column::Within5, Value::Number(2.0 / 3.0)),
     ]);
     Row { key: BusinessKey::new(Table::PersonDays, person, day).unwrap(), values }
 }
@@ -263,6 +264,7 @@ async fn rows_that_go_while_they_are_read_are_no_reading() {
     let first = all(&client, &table, &columns).await[0].id.clone();
     kit.order("settings", json!({ "page_cap": 3 })).await;
     let slow = kit.client(KEY, KeyForm::Bearer, Pacing { spacing: Duration::from_millis(300), ..hasty() });
+    let before = kit.calls().await.len();
     let (reading, gone) = tokio::join!(
         async {
             let (key, day) = columns.needed().unwrap();
@@ -270,7 +272,9 @@ async fn rows_that_go_while_they_are_read_are_no_reading() {
             slow.items(&Query { table: &table, conditions: vec![day], order: key }).await
         },
         async {
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            while kit.calls().await.len() <= before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             client.delete(&first).await
         }
     );

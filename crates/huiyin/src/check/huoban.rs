@@ -1,54 +1,99 @@
 //! The key, both tables and their columns in Huoban.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use huoban::setup::{Found, NotFound, look};
-use huoban::{Client, ColumnProblem, Columns, Error, Kind, Pacing, Stop, Table};
+use huoban::{Column, ColumnProblem, Columns, Error, FieldId, Pacing, Table, TableId};
+use performance::huoban::known_fields;
 use runtime::config;
+use sqlx::PgConnection;
 
+use super::database::as_reader;
 use super::report::{Finding, Group};
-use super::within;
-use super::wording;
+use super::{within, wording};
+use crate::wording::HUOBAN_IS_OFF;
+
+pub(super) async fn check(config: &config::Huoban, database: &config::Database) -> Vec<Finding> {
+    if !config.enabled {
+        return vec![Group::Huoban.skipped(HUOBAN_IS_OFF)];
+    }
+    let Tables { looked, refused, calls } = tables(config, ledger(database).await).await;
+    let used = Group::Huoban.ok(wording::huoban_calls(calls));
+    looked.into_iter().flat_map(|looked| looked.findings).chain(refused).chain([used]).collect()
+}
+
+/// Where the service keeps what it knows of tables.
+pub(crate) async fn ledger(database: &config::Database) -> Option<PgConnection> {
+    as_reader(database).await.ok()
+}
+
+/// What was found of both tables.
+pub(crate) struct Tables {
+    pub(crate) looked: Vec<Looked>,
+    /// Why no call is let through, or can be made.
+    pub(crate) refused: Option<Finding>,
+    /// Calls that it took.
+    pub(crate) calls: u64,
+}
+
+/// What was found of a table.
+pub(crate) struct Looked {
+    pub(crate) table: Table,
+    pub(crate) id: Result<TableId, NotFound>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Looks for both tables and their columns. In the `ledger` columns stand that were seen before: without it one that was
+/// renamed is a missing one.
+pub(crate) async fn tables(config: &config::Huoban, mut ledger: Option<PgConnection>) -> Tables {
+    let mut tables = Tables { looked: Vec::new(), refused: None, calls: 0 };
+    let Ok(http) = runtime::http::client() else {
+        return Tables { refused: Some(Group::Huoban.failed(wording::no_http())), ..tables };
+    };
+    let client = performance::huoban::client(config, http, pacing());
+    let space = performance::huoban::space(config);
+    for table in Table::ALL {
+        let wanted = performance::huoban::table_ref(config, table);
+        let found = within(look(&client, space.as_ref(), &wanted)).await.unwrap_or_else(|| Err(too_slow()));
+        let (id, findings) = match found {
+            Ok(found) => {
+                let known = known(ledger.as_mut(), &found.id).await;
+                let findings = columns(table, &found, &known);
+                (Ok(found.id), findings)
+            }
+            Err(NotFound::Call(Error::Stop(stop))) => {
+                tables.refused = Some(Group::Huoban.failed(wording::huoban_refuses(&stop)));
+                break;
+            }
+            Err(error) => {
+                let finding = Group::Huoban.failed(wording::table_not_found(table, &error));
+                (Err(error), vec![finding])
+            }
+        };
+        tables.looked.push(Looked { table, id, findings });
+    }
+    tables.calls = client.take_made();
+    tables
+}
 
 /// As the service would, but with less patience.
-pub(crate) fn pacing() -> Pacing {
+fn pacing() -> Pacing {
     let (timeout, backoff) = (Duration::from_secs(8), Duration::from_millis(300));
     Pacing { timeout, attempts: 2, backoff, ..Pacing::default() }
 }
 
-pub(super) async fn check(config: &config::Huoban) -> Vec<Finding> {
-    if !config.enabled {
-        return vec![Group::Huoban.skipped(wording::HUOBAN_IS_OFF)];
-    }
-    let Ok(http) = runtime::http::client() else { return vec![Group::Huoban.failed(wording::no_http())] };
-    let client = performance::huoban::client(config, http, pacing());
-    let mut findings = Vec::new();
-    for table in Table::ALL {
-        match within(find(&client, config, table)).await.unwrap_or_else(|| Err(too_slow())) {
-            Ok(found) => findings.extend(columns(table, &found)),
-            Err(NotFound::Call(Error::Stop(stop))) => {
-                findings.push(Group::Huoban.failed(wording::huoban_refuses(&stop)));
-                break;
-            }
-            Err(error) => findings.push(Group::Huoban.failed(wording::table_not_found(table, &error))),
-        }
-    }
-    findings.push(Group::Huoban.ok(wording::huoban_calls(client.take_made())));
-    findings
-}
-
-/// Where a table is, as configured.
-pub(crate) async fn find(client: &Client, config: &config::Huoban, table: Table) -> Result<Found, NotFound> {
-    let (space, wanted) = (performance::huoban::space(config), performance::huoban::table_ref(config, table));
-    look(client, space.as_ref(), &wanted).await
-}
-
 fn too_slow() -> NotFound {
-    NotFound::Call(Error::Retry { after: Duration::ZERO, cause: String::new() })
+    NotFound::Call(Error::Retry { cause: String::new() })
 }
 
-fn columns(table: Table, found: &Found) -> Vec<Finding> {
-    let (_, problems) = Columns::find(table, &found.fields, &std::collections::BTreeMap::new());
+async fn known(ledger: Option<&mut PgConnection>, table: &TableId) -> BTreeMap<Column, FieldId> {
+    let Some(ledger) = ledger else { return BTreeMap::new() };
+    within(known_fields(ledger, table)).await.and_then(Result::ok).unwrap_or_default()
+}
+
+fn columns(table: Table, found: &Found, known: &BTreeMap<Column, FieldId>) -> Vec<Finding> {
+    let (_, problems) = Columns::find(table, &found.fields, known);
     if problems.is_empty() {
         return vec![Group::Huoban.ok(wording::table_is_sound(table, table.columns().count()))];
     }
@@ -57,40 +102,4 @@ fn columns(table: Table, found: &Found) -> Vec<Finding> {
         if problem.leaves_it_out() { Group::Huoban.failed(advice) } else { Group::Huoban.warning(advice) }
     };
     problems.iter().map(finding).collect()
-}
-
-/// What `init-huoban` does and says of tables in the same way.
-pub(crate) mod for_setup {
-    use super::super::wording::{self, Advice};
-    use super::{ColumnProblem, Error, Kind, NotFound, Stop, Table};
-
-    pub(crate) use super::{find, pacing};
-
-    pub(crate) fn kind(kind: Kind) -> &'static str {
-        wording::huoban_kind(kind)
-    }
-
-    /// Whether no call is let through at all.
-    pub(crate) fn refusal(error: &NotFound) -> Option<&Stop> {
-        match error {
-            NotFound::Call(Error::Stop(stop)) => Some(stop),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn refused(stop: &Stop) -> String {
-        told(&wording::huoban_refuses(stop))
-    }
-
-    pub(crate) fn not_found(table: Table, error: &NotFound) -> String {
-        told(&wording::table_not_found(table, error))
-    }
-
-    pub(crate) fn column(table: Table, problem: &ColumnProblem) -> String {
-        told(&wording::huoban_column(table, problem))
-    }
-
-    fn told(advice: &Advice) -> String {
-        format!("{}。{}{}", advice.what, wording::REMEDY, advice.remedy)
-    }
 }

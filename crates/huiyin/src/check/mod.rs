@@ -24,7 +24,7 @@ use runtime::{Clock, Config};
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, Target};
 pub(crate) use feishu::client as feishu_client;
-pub(crate) use huoban::for_setup as huoban_tables;
+pub(crate) use huoban::{Looked, Tables, ledger as huoban_ledger, tables as huoban_tables};
 pub use report::{Finding, Group, Report, Status};
 
 /// The secrets that are tried, besides those of database and bus.
@@ -94,7 +94,7 @@ async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> 
         bounded(Group::Gateway, Box::pin(gateway::check(config, clock))),
         bounded(Group::Vika, Box::pin(vika::check(&config.vika))),
         bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
-        bounded(Group::Huoban, Box::pin(huoban::check(&config.huoban))),
+        bounded(Group::Huoban, Box::pin(huoban::check(&config.huoban, &config.database))),
         bounded(Group::Clock, Box::pin(clocks::check(config, clock))),
     );
     let calendar = settings::calendar(&config.rules, config.rules.day_of(clock.now()));

@@ -59,6 +59,23 @@ pub struct Finding {
     pub remedy: String,
 }
 
+impl Finding {
+    /// The line with the sign before it that says how it stands.
+    pub(crate) fn signed(&self) -> String {
+        format!("{} {self}", wording::sign(self.status))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::text::on_one_line(&self.what))?;
+        if !self.remedy.is_empty() {
+            write!(f, "。{}{}", wording::REMEDY, crate::text::on_one_line(&self.remedy))?;
+        }
+        Ok(())
+    }
+}
+
 /// Everything that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -130,12 +147,7 @@ impl fmt::Display for Report {
         for group in Group::ALL {
             writeln!(f, "{}", wording::title(group))?;
             for finding in self.findings.iter().filter(|finding| finding.group == group) {
-                let what = crate::text::on_one_line(&finding.what);
-                write!(f, "  {} {what}", wording::sign(finding.status))?;
-                if !finding.remedy.is_empty() {
-                    write!(f, "。{}{}", wording::REMEDY, crate::text::on_one_line(&finding.remedy))?;
-                }
-                writeln!(f)?;
+                writeln!(f, "  {}", finding.signed())?;
             }
         }
         write!(f, "{}", wording::summary(self))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use huiyin::check::{Group, Status};
 use huoban::{Kind, Table};
 use serde_json::{Value, json};
@@ -31,6 +31,22 @@ impl Huoban {
         let url = format!("{}/_sim/{what}", self.sim.url);
         let answer = self.http.post(url).json(&body).send().await?.error_for_status()?;
         Ok(answer.json().await.unwrap_or_default())
+    }
+
+    /// Remembers the columns of a table by their ids, as the service does.
+    async fn remember(&self, site: &Installed, table: &str) -> Result<()> {
+        let tables: Value =
+            self.http.get(format!("{}/_sim/tables", self.sim.url)).send().await?.json().await?;
+        let found = tables.as_array().and_then(|tables| tables.iter().find(|found| found["id"] == table));
+        for field in found.and_then(|found| found["fields"].as_array()).context("columns")? {
+            sqlx::query("insert into performance_huoban_fields (table_id, name, field) values ($1, $2, $3)")
+                .bind(table)
+                .bind(field["name"].as_str())
+                .bind(field["id"].as_str())
+                .execute(&site.stack.admin)
+                .await?;
+        }
+        Ok(())
     }
 
     /// A table as a person makes it.
@@ -75,6 +91,7 @@ async fn what_is_to_be_made_by_hand_is_told_until_it_is_made() -> Result<()> {
     ] {
         assert!(nothing.out.contains(expected), "{expected} is not in: {}", nothing.out);
     }
+    assert!(!nothing.out.contains("\"tables\""), "{}", nothing.out);
     let people = huoban.make(Table::PersonDays).await?;
     huoban.make(Table::RoomDays).await?;
     let done = huoban.init(huoban.section()).await?;
@@ -147,5 +164,23 @@ async fn check_looks_at_the_key_the_tables_and_their_columns() -> Result<()> {
     failed(&site.check(&[section()]).await?, Group::Huoban, "不接受 huoban.api_key", "huoban.key_form");
     let bare = site.check(&[section(), ("/huoban/key_form", json!("bare"))]).await?;
     failed(&bare, Group::Huoban, "类型是 text", "");
+    Ok(())
+}
+
+/// The service knows it by its id, and writes it all the same.
+#[tokio::test]
+async fn a_column_that_was_renamed_is_not_called_missing_once_it_was_written() -> Result<()> {
+    let (site, huoban) = (Installed::start().await?, Huoban::start().await?);
+    let people = huoban.make(Table::PersonDays).await?;
+    huoban.make(Table::RoomDays).await?;
+    huoban.remember(&site, &people).await?;
+    let rename = json!({ "table": people, "action": "rename", "field": "团队", "to": "小组" });
+    huoban.order("fields", rename).await?;
+    let config = [("/huoban", huoban.section())];
+    let (what, remedy) = ("列「团队」被改名成了「小组」", "把列名改回「团队」");
+    stands(&site.check(&config).await?, Group::Huoban, Status::Warning, what, remedy);
+    let (_folder, file) = configured(&site.changed(&config)?)?;
+    let ran = huiyin(&["--config", &file, "init-huoban"]).await?;
+    assert!(ran.code == 0 && ran.out.contains(what), "{}{}", ran.out, ran.err);
     Ok(())
 }

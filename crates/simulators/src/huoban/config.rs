@@ -1,6 +1,6 @@
 //! What a simulator is started with, and the switches that a test may turn while it runs.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,22 +17,12 @@ pub struct HuobanConfig {
     pub key: String,
     /// The one space, digits.
     pub space: String,
-    /// Where to listen; port 0 takes a free one.
-    pub bind: SocketAddr,
-    /// Listen beyond loopback all the same: only in a container whose network is private.
-    pub beyond_loopback: bool,
 }
 
 impl HuobanConfig {
-    /// The space 4000000000000001 with the key `huoban-test-key`, on a free loopback port.
+    /// The space 4000000000000001 with the key `huoban-test-key`.
     pub fn sample(clock: Clock) -> Self {
-        Self {
-            clock,
-            key: "huoban-test-key".into(),
-            space: "4000000000000001".into(),
-            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
-            beyond_loopback: false,
-        }
+        Self { clock, key: "huoban-test-key".into(), space: "4000000000000001".into() }
     }
 }
 
@@ -70,16 +60,8 @@ pub(super) struct Settings {
     pub dates_with_time: bool,
     /// A percent column stores a hundred times what was sent.
     pub percent_times_100: bool,
-    /// Null is refused instead of emptying a cell.
-    pub refuse_null: bool,
     /// Equality of texts minds neither case nor blanks at their ends.
     pub loose_texts: bool,
-    /// A batch stores the first twenty rows alone and says ok.
-    pub first_20_only: bool,
-    /// How long a batch takes.
-    pub batch_delay_ms: u64,
-    /// Where the outcome of a batch is posted.
-    pub callback: Option<String>,
 }
 
 impl Default for Settings {
@@ -95,11 +77,7 @@ impl Default for Settings {
             numbers_as_text: false,
             dates_with_time: false,
             percent_times_100: false,
-            refuse_null: false,
             loose_texts: false,
-            first_20_only: false,
-            batch_delay_ms: 100,
-            callback: None,
         }
     }
 }
@@ -111,14 +89,12 @@ macro_rules! changes {
         pub(super) struct SettingsChange {
             $($name: Option<$kind>,)*
             throttle_code: Option<i64>,
-            callback: Option<String>,
         }
 
         impl Settings {
             pub fn apply(&mut self, change: SettingsChange) {
                 $(if let Some(value) = change.$name { self.$name = value; })*
                 self.throttle_code = change.throttle_code.or(self.throttle_code);
-                self.callback = change.callback.or(self.callback.take());
             }
         }
     };
@@ -126,6 +102,5 @@ macro_rules! changes {
 
 changes! {
     key_form: KeyForm, key_by_status: bool, nested_schema: bool, page_cap: usize, rate_limit: u32, numeric_ids: bool,
-    numbers_as_text: bool, dates_with_time: bool, percent_times_100: bool, refuse_null: bool, loose_texts: bool, first_20_only: bool,
-    batch_delay_ms: u64
+    numbers_as_text: bool, dates_with_time: bool, percent_times_100: bool, loose_texts: bool
 }

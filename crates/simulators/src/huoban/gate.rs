@@ -11,8 +11,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    Sim,
-    api::{self, Done},
+    Sim, api,
     config::KeyForm,
     faults::{Fault, FaultKind},
     world::{Call, KEY_REFUSED, Refusal, USED_UP, World, bad_call, refusal},
@@ -127,7 +126,7 @@ async fn answer(sim: &Arc<Sim>, incoming: &Incoming, fault: Option<Fault>) -> An
     }
 }
 
-fn run(sim: &Arc<Sim>, incoming: &Incoming, swallow: bool) -> Answer {
+fn run(sim: &Sim, incoming: &Incoming, swallow: bool) -> Answer {
     let now = sim.now();
     let mut world = sim.world();
     if let Err(answer) = admit(&mut world, incoming) {
@@ -144,11 +143,7 @@ fn run(sim: &Arc<Sim>, incoming: &Incoming, swallow: bool) -> Answer {
         world.tables = tables;
     }
     let data = match done {
-        Ok(Done::Data(data)) => data,
-        Ok(Done::Batch(data)) => {
-            start_batch(sim, &world, incoming.method == "PUT", body.clone(), data.clone());
-            data
-        }
+        Ok(data) => data,
         Err(refusal) => return Answer::Json(StatusCode::OK, refused_in(&mut world, &refusal)),
     };
     let meta = json!({ "trace_id": world.new_id(90) });
@@ -192,23 +187,6 @@ fn refused(sim: &Sim, refusal: &Refusal) -> Value {
 fn refused_in(world: &mut World, refusal: &Refusal) -> Value {
     let meta = json!({ "trace_id": world.new_id(90) });
     json!({ "code": refusal.code, "message": refusal.message, "data": null, "meta": meta })
-}
-
-/// Does an accepted batch after a while, and posts its outcome to whoever wants it.
-fn start_batch(sim: &Arc<Sim>, world: &World, is_update: bool, body: Value, task: Value) {
-    let (sim, delay) = (Arc::clone(sim), Duration::from_millis(world.settings.batch_delay_ms));
-    tokio::spawn(async move {
-        sim.wait(delay).await;
-        let now = sim.now();
-        let (mut outcome, callback) = {
-            let mut world = sim.world();
-            (api::run_batch(&mut world, is_update, &body, &now), world.settings.callback.clone())
-        };
-        outcome["task_id"] = task["task_id"].clone();
-        if let (Some(url), Ok(http)) = (callback, runtime::http::client()) {
-            drop(http.post(url).json(&outcome).send().await);
-        }
-    });
 }
 
 fn respond(sim: &Sim, connection: &Connection, answer: Answer, number: usize) -> Response {

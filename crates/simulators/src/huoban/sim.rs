@@ -1,5 +1,4 @@
-//! The simulator's own routes: the page, and under `/_sim` faults, switches, and what people do by hand. No key is asked
-//! for.
+//! The simulator's own routes under `/_sim`: faults, switches, and what people do by hand. No key is asked for.
 
 use std::sync::Arc;
 
@@ -7,7 +6,6 @@ use axum::{
     Json, Router,
     extract::{Path, State},
     http::StatusCode,
-    response::Html,
     routing::{delete, get, post},
 };
 use serde::Deserialize;
@@ -17,7 +15,6 @@ use super::{
     Sim,
     config::SettingsChange,
     faults::Fault,
-    page,
     values::FieldKind,
     world::{Field, Refusal, Table, World},
 };
@@ -28,7 +25,6 @@ type Ordered<T> = Result<Json<T>, (StatusCode, String)>;
 
 pub(super) fn router() -> Router<Arc<Sim>> {
     Router::new()
-        .route("/", get(show_page))
         .route("/_sim/faults", post(add_fault).delete(clear_faults))
         .route("/_sim/settings", get(show_settings).post(change_settings))
         .route("/_sim/calls", get(show_calls).delete(clear_calls))
@@ -37,10 +33,6 @@ pub(super) fn router() -> Router<Arc<Sim>> {
         .route("/_sim/fields", post(change_field))
         .route("/_sim/items", post(make_item))
         .route("/_sim/items/{id}", delete(delete_item).put(change_item))
-}
-
-async fn show_page(State(sim): Shared) -> Html<String> {
-    Html(page::render(&sim.world()))
 }
 
 fn refused(refusal: Refusal) -> (StatusCode, String) {

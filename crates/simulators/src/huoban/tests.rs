@@ -109,31 +109,6 @@ async fn rows_are_filtered_ordered_and_paged_no_larger_than_the_cap() {
 }
 
 #[tokio::test]
-async fn a_batch_happens_later_in_part_and_never_where_a_key_is_doubled() {
-    let kit = Kit::start().await;
-    let (table, fields) = kit.table().await;
-    let row =
-        |key: &str, number: u32| json!({ "fields": { fields[0].as_str(): key, fields[1].as_str(): number } });
-    for key in ["twice", "twice", "once"] {
-        kit.call("POST", "item", json!({ "table_id": table, "fields": row(key, 0)["fields"] })).await;
-    }
-    kit.order("settings", json!({ "first_20_only": true, "batch_delay_ms": 300 })).await;
-    let mut rows = vec![row("twice", 1), row("once", 1)];
-    rows.extend((0..30).map(|number| row(&format!("new{number:02}"), 1)));
-    let batch =
-        json!({ "table_id": table, "update_type": "upsert", "update_by_fields": [fields[0]], "items": rows });
-    assert_eq!(kit.call("PUT", "items", batch).await["code"], 0);
-    assert_eq!(kit.keys(&table, &fields[0]).await.len(), 3, "accepted is not done");
-    tokio::time::sleep(Duration::from_millis(800)).await;
-    let filter = |number: u32| json!({ "and": [{ "field": fields[1], "query": { "eq": number } }] });
-    let done = kit.call("POST", "item/list", json!({ "table_id": table, "filter": filter(1) })).await;
-    assert_eq!(
-        done["data"]["filtered"], 19,
-        "one of the first twenty is doubled, the other twelve are dropped"
-    );
-}
-
-#[tokio::test]
 async fn a_creation_whose_answer_is_lost_is_done_at_once_or_later() {
     let kit = Kit::start().await;
     let (table, fields) = kit.table().await;
@@ -141,7 +116,7 @@ async fn a_creation_whose_answer_is_lost_is_done_at_once_or_later() {
     for (fault, done) in [
         (json!({ "kind": "drop_before", "exactly": "item" }), 0),
         (json!({ "kind": "drop_after", "exactly": "item" }), 1),
-        (json!({ "kind": "late", "ms": 200, "exactly": "item" }), 1),
+        (json!({ "kind": "late", "ms": 500, "exactly": "item" }), 1),
         (json!({ "kind": "html", "exactly": "item" }), 1),
         (json!({ "kind": "garbage", "exactly": "item" }), 2),
     ] {
@@ -150,8 +125,12 @@ async fn a_creation_whose_answer_is_lost_is_done_at_once_or_later() {
         assert!(answer.is_err(), "{fault}: {answer:?}");
         assert_eq!(kit.keys(&table, &fields[0]).await.len(), done, "{fault}");
         if fault["kind"] == "late" {
-            tokio::time::sleep(Duration::from_millis(600)).await;
-            assert_eq!(kit.keys(&table, &fields[0]).await.len(), 2);
+            let come = async {
+                while kit.keys(&table, &fields[0]).await.len() < 2 {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), come).await.unwrap();
             let all = kit.call("POST", "item/list", json!({ "table_id": table })).await;
             let last = all["data"]["items"][0]["item_id"].as_str().unwrap().to_owned();
             kit.call("DELETE", &format!("item/{last}"), json!({})).await;
@@ -163,22 +142,22 @@ async fn a_creation_whose_answer_is_lost_is_done_at_once_or_later() {
 }
 
 #[tokio::test]
-async fn the_page_shows_what_is_stored_and_no_markup_of_it() {
-    let kit = Kit::start().await;
-    kit.table().await;
-    kit.order("items", json!({ "table": "表", "cells": { "键": "<b>甲</b>", "数": 12 } })).await;
-    let page = kit.http.get(&kit.sim.url).send().await.unwrap().text().await.unwrap();
-    assert!(page.contains("<td>&lt;b&gt;甲&lt;/b&gt;</td><td class=\"n\">12</td>"), "{page}");
-}
-
-#[tokio::test]
 async fn calls_that_come_too_fast_are_refused_by_status_or_by_code() {
     let kit = Kit::start().await;
     let (table, _) = kit.table().await;
-    kit.order("settings", json!({ "rate_limit": 1, "throttle_code": 7 })).await;
-    let mut codes = Vec::new();
-    for _ in 0..3 {
-        codes.push(kit.call("POST", "item/list", json!({ "table_id": table })).await["code"].clone());
+    kit.order("settings", json!({ "rate_limit": 1 })).await;
+    let mut refused = None;
+    while refused.is_none() {
+        let url = format!("{}/openapi/v1/item/list", kit.sim.url);
+        let call = kit.http.post(url).header("Open-Authorization", "Bearer huoban-test-key");
+        let answer = call.json(&json!({ "table_id": table })).send().await.unwrap();
+        refused = (answer.status() != 200).then_some(answer.status());
     }
-    assert!(codes.contains(&json!(7)), "{codes:?}");
+    assert_eq!(refused.unwrap(), 429);
+    kit.order("settings", json!({ "throttle_code": 7 })).await;
+    let mut code = json!(0);
+    while code == 0 {
+        code = kit.call("POST", "item/list", json!({ "table_id": table })).await["code"].clone();
+    }
+    assert_eq!(code, 7);
 }

@@ -44,7 +44,6 @@ impl FieldKind {
     /// What is stored for a value that was sent; `None` empties the cell.
     pub fn store(self, value: &Value, settings: &Settings) -> Result<Option<Value>, Wrong> {
         match (self, value) {
-            (_, Value::Null) if settings.refuse_null => Err(Wrong("值不能为空")),
             (_, Value::Null) => Ok(None),
             (Self::Percent, Value::Number(number)) if settings.percent_times_100 => {
                 Ok(number.as_f64().map(|fraction| json!(fraction * 100.0)))

@@ -143,6 +143,8 @@ pub enum AlarmKind {
     },
     /// So many rows in Huoban are counted no more that none of them was deleted.
     HuobanStrays,
+    /// The calls that the configuration allows have been used up for long, so that not all is written to Huoban.
+    HuobanAllowance,
     /// Nothing was written to Huoban for long, for another reason.
     HuobanStalled,
 }
@@ -179,6 +181,7 @@ impl AlarmKind {
             Self::HuobanColumns { table, .. } => format!("huoban_columns:{table}"),
             Self::HuobanRows { table, .. } => format!("huoban_rows:{table}"),
             Self::HuobanStrays => "huoban_strays".to_owned(),
+            Self::HuobanAllowance => "huoban_allowance".to_owned(),
             Self::HuobanStalled => "huoban_stalled".to_owned(),
         }
     }
@@ -209,7 +212,7 @@ impl AlarmKind {
             Self::HuobanQuota => "W22",
             Self::HuobanAccess { .. } => "W23",
             Self::HuobanColumns { .. } => "W24",
-            Self::HuobanStalled => "W25",
+            Self::HuobanStalled | Self::HuobanAllowance => "W25",
             Self::HuobanRows { .. } => "W26",
             Self::HuobanStrays => "W27",
         }

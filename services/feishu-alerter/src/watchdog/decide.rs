@@ -216,9 +216,10 @@ fn vika(facts: &Facts, now: Timestamp) -> Vec<Finding> {
             OutsideFailure::Rows => {
                 AlarmKind::VikaRows { sheet: sheet.unwrap_or_default(), rooms: problem.rows.clone() }
             }
-            OutsideFailure::Stalled | OutsideFailure::Strays | OutsideFailure::Unknown => {
-                AlarmKind::VikaStalled { service, sheet }
-            }
+            OutsideFailure::Stalled
+            | OutsideFailure::Strays
+            | OutsideFailure::Allowance
+            | OutsideFailure::Unknown => AlarmKind::VikaStalled { service, sheet },
         };
         lasting(kind, problem.since.min(now))
     };
@@ -242,6 +243,7 @@ fn huoban(facts: &Facts, now: Timestamp) -> Vec<Finding> {
                 AlarmKind::HuobanRows { table: table.unwrap_or_default(), rows: problem.rows.clone() }
             }
             OutsideFailure::Strays => AlarmKind::HuobanStrays,
+            OutsideFailure::Allowance => AlarmKind::HuobanAllowance,
             OutsideFailure::SheetFull | OutsideFailure::Stalled | OutsideFailure::Unknown => {
                 AlarmKind::HuobanStalled
             }

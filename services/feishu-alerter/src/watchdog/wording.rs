@@ -100,19 +100,21 @@ pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
         AlarmKind::CardsUndelivered { count } => cards_undelivered(*count, on),
         AlarmKind::BusLost => bus_lost(on),
         AlarmKind::HolidaysMissing { year } => holidays_missing(*year, on),
-        AlarmKind::VikaQuota
-        | AlarmKind::VikaFull { .. }
-        | AlarmKind::VikaAccess { .. }
-        | AlarmKind::VikaColumns { .. }
-        | AlarmKind::VikaRows { .. }
-        | AlarmKind::VikaStalled { .. } => vika::alarm_text(kind, on),
+        AlarmKind::VikaQuota => vika::quota(),
+        AlarmKind::VikaFull { sheet } => vika::full(sheet),
+        AlarmKind::VikaAccess { service, sheet } => vika::access(service, sheet.as_deref()),
+        AlarmKind::VikaColumns { sheet, columns } => vika::columns(sheet, columns, on),
+        AlarmKind::VikaRows { sheet, rooms } => vika::rows(sheet, rooms, on),
+        AlarmKind::VikaStalled { service, sheet } => vika::stalled(service, sheet.as_deref(), on),
         AlarmKind::RoomsUncounted { count, first } => rooms_uncounted(*count, first, on),
-        AlarmKind::HuobanQuota
-        | AlarmKind::HuobanAccess { .. }
-        | AlarmKind::HuobanColumns { .. }
-        | AlarmKind::HuobanRows { .. }
-        | AlarmKind::HuobanStrays
-        | AlarmKind::HuobanStalled => huoban::alarm_text(kind, on),
+        AlarmKind::HuobanQuota => huoban::quota(),
+        AlarmKind::HuobanAllowance => huoban::allowance(on),
+        AlarmKind::HuobanAccess { table: None } => huoban::key_refused(on),
+        AlarmKind::HuobanAccess { table: Some(table) } => huoban::not_found(table, on),
+        AlarmKind::HuobanColumns { table, columns } => huoban::columns(table, columns, on),
+        AlarmKind::HuobanRows { table, rows } => huoban::rows(table, rows, on),
+        AlarmKind::HuobanStrays => huoban::strays(on),
+        AlarmKind::HuobanStalled => huoban::stalled(on),
     }
 }
 
@@ -467,6 +469,10 @@ mod tests {
             AlarmKind::RoomsUncounted { count: 1, first: vec!["webhook:r1".into()] },
             AlarmKind::HuobanAccess { table: None },
             AlarmKind::HuobanAccess { table: Some("销售每日响应".into()) },
+            AlarmKind::HuobanRows { table: "销售每日响应".into(), rows: Vec::new() },
+            AlarmKind::HuobanColumns { table: "销售每日响应".into(), columns: Vec::new() },
+            AlarmKind::HuobanAllowance,
+            AlarmKind::HuobanStrays,
             AlarmKind::HuobanStalled,
         ] {
             let said = alarm_text(&kind, &on);
@@ -475,6 +481,33 @@ mod tests {
         }
         let letters = AlarmKind::DeadLetters { service: service(), count: 1, reasons: Vec::new() };
         assert!(alarm_text(&letters, &on).steps[0].contains(&format!("{huiyin} dead list，")));
+    }
+
+    #[test]
+    fn a_restart_for_huoban_is_asked_for_as_a_command_and_only_where_one_is_needed() {
+        let table = || Some("销售每日响应".to_owned());
+        let restart = "docker compose restart performance";
+        for kind in [
+            AlarmKind::HuobanAccess { table: None },
+            AlarmKind::HuobanAccess { table: table() },
+            AlarmKind::HuobanAllowance,
+            AlarmKind::HuobanStrays,
+            AlarmKind::HuobanStalled,
+        ] {
+            assert!(steps(&kind).contains(restart), "{kind:?}");
+        }
+        let said = alarm_text(&AlarmKind::HuobanAccess { table: table() }, &Operated::Containers).steps;
+        let without = |step: &&String| step.contains("不用重启") && !step.contains(restart);
+        assert_eq!(
+            said.iter().filter(without).count(),
+            2,
+            "renamed, and made anew where no id is configured"
+        );
+        assert!(!steps(&AlarmKind::HuobanQuota).contains(restart));
+        assert_ne!(
+            alarm_text(&AlarmKind::HuobanQuota, &Operated::Containers).title,
+            alarm_text(&AlarmKind::HuobanAllowance, &Operated::Containers).title
+        );
     }
 
     /// Sending people to a sheet that stands still would hide the customers who wait.

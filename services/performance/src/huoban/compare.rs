@@ -22,7 +22,8 @@ impl TableRun<'_> {
         last: NaiveDate,
         rows: Vec<Row>,
     ) -> Result<(), Failure> {
-        let standing = self.between(first, last).await?;
+        let days = first.iter_days().take_while(|day| *day <= last);
+        let standing = self.of_days(days).await?;
         let known = self.known(&rows).await?;
         self.delete_strays(&standing, &rows, first, last).await?;
         self.delete_doubles(&standing, &rows, &known).await?;

@@ -40,13 +40,6 @@ pub enum Stopped {
     Allowance,
 }
 
-impl Stopped {
-    /// Whether it is over only when somebody has done something about it.
-    pub const fn needs_people(&self) -> bool {
-        matches!(self, Self::KeyRefused { .. } | Self::PlanUsedUp { .. })
-    }
-}
-
 impl From<Failure> for Stopped {
     fn from(failure: Failure) -> Self {
         let told = |message: String, trace: &str| format!("{message} (trace {trace})");

@@ -12,11 +12,12 @@ use huoban::{BusinessKey, Column, Row, Table, Value};
 use report::{By, ByRole, Line, Period, Query, read, stage, team};
 use runtime::telemetry::chain;
 use runtime::{Context, http};
+use store::performance::rooms;
 use store::rules::{RulesCache, RulesError};
 use store::sqlx::{self, PgConnection};
 
 use super::problems::Problems;
-use super::{Engine, Report};
+use super::{Engine, Report, Stopped};
 
 /// What [`runtime::health`] knows the loop by.
 const PART: &str = "huoban";
@@ -26,6 +27,10 @@ const BEAT_EVERY: Duration = Duration::from_secs(5);
 const LONGEST_ROUND: Duration = Duration::from_hours(4);
 /// Days whose figures still change by themselves.
 const LIVE_DAYS: u64 = 2;
+/// A comparison that was not made is tried again after this: in between, its calls are left to the rows.
+const COMPARE_AGAIN: TimeDelta = TimeDelta::hours(1);
+/// While so many rooms are to be counted, no row is taken for one that nobody counts any more.
+const MANY_BEHIND: u8 = 20;
 
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
@@ -47,6 +52,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         engine,
         rules: RulesCache::default(),
         compared: None,
+        compare_again: None,
         problems: Problems::default(),
     };
     loop {
@@ -68,6 +74,8 @@ struct Feed<'c> {
     rules: RulesCache,
     /// The day on which all that is kept up was compared last.
     compared: Option<NaiveDate>,
+    /// When a comparison that was not made is tried again.
+    compare_again: Option<Timestamp>,
     problems: Problems,
 }
 
@@ -119,26 +127,59 @@ impl Feed<'_> {
         let history = self.rules.get(&mut connection).await?;
         let in_force = history.at(now);
         let today = in_force.day_of(now);
-        let settings = &self.ctx.config.huoban;
-        let at = settings.compare_at.on(today, in_force.time_zone);
-        let compared = self.compared != Some(today) && at.is_some_and(|at| at <= now);
-        let days = if compared { u64::from(settings.compare_days).max(LIVE_DAYS) } else { LIVE_DAYS };
+        let compares =
+            self.is_comparison_due(today, in_force, now) && !is_partly_counted(&mut connection).await?;
+        let compare_days = u64::from(self.ctx.config.huoban.compare_days);
+        let days = if compares { compare_days.max(LIVE_DAYS) } else { LIVE_DAYS };
         let first = today.checked_sub_days(Days::new(days.saturating_sub(1))).unwrap_or(today);
         let mut rows = Vec::new();
         for day in first.iter_days().take_while(|day| *day <= today) {
             rows.extend(rows_of(&mut connection, day, in_force, now).await?);
         }
         drop(connection);
-        let db = &self.ctx.db;
-        let report = if compared {
-            let report = self.engine.compare(db, first, today, rows).await?;
-            self.compared = report.stopped.is_none().then_some(today);
-            report
-        } else {
-            self.engine.sync(db, rows).await?
-        };
-        Ok(Done { report, first, compared })
+        if compares {
+            return Ok(self.compare(first, today, rows, now).await?);
+        }
+        let report = self.engine.sync(&self.ctx.db, rows).await?;
+        Ok(Done { report, first, compared: false })
     }
+
+    fn is_comparison_due(&self, today: NaiveDate, rules: &Rules, now: Timestamp) -> bool {
+        let at = self.ctx.config.huoban.compare_at.on(today, rules.time_zone);
+        let waits = self.compare_again.is_some_and(|again| now < again);
+        self.compared != Some(today) && at.is_some_and(|at| at <= now) && !waits
+    }
+
+    /// What keeps a comparison from its end need not keep rows from being written, unless it stops every call.
+    async fn compare(
+        &mut self,
+        first: NaiveDate,
+        today: NaiveDate,
+        rows: Vec<Row>,
+        now: Timestamp,
+    ) -> Result<Done, sqlx::Error> {
+        let report = self.engine.compare(&self.ctx.db, first, today, rows.clone()).await?;
+        let Some(stopped) = report.stopped.clone() else {
+            (self.compared, self.compare_again) = (Some(today), None);
+            return Ok(Done { report, first, compared: true });
+        };
+        self.compare_again = Some(now + COMPARE_AGAIN);
+        if !matches!(stopped, Stopped::Unusable { .. }) {
+            return Ok(Done { report, first, compared: true });
+        }
+        let written = self.engine.sync(&self.ctx.db, rows).await?;
+        Ok(Done { report: written, first, compared: false })
+    }
+}
+
+/// Whether so many rooms are not counted, as after a rebuild, that a row without figures may yet get some.
+async fn is_partly_counted(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let behind = rooms::behind(connection, "", MANY_BEHIND.into()).await?;
+    if behind.len() < usize::from(MANY_BEHIND) {
+        return Ok(false);
+    }
+    tracing::info!("what stands in Huoban is not compared yet: many rooms are still to be counted");
+    Ok(true)
 }
 
 /// All rows of a day.
@@ -154,18 +195,20 @@ async fn rows_of(
     let room_days = read(connection, of(By::RoomDay), rules, now).await?;
     let said = said_in_rooms_of(&room_days);
     let owners = owners(room_days);
+    // Without a name it is a line of nobody's rooms.
     let person = |line: &Line| {
-        let key = key(Table::PersonDays, &line.key.person, day)?;
+        let key = BusinessKey::new(Table::PersonDays, &line.key.person, day).ok()?;
         let entry = rules.roster.iter().find(|entry| entry.name.as_str() == line.key.person);
         let mut values = figures(line);
         values.insert(Column::Owner, line.key.person.as_str().into());
         values.insert(Column::Team, entry.map_or("", |entry| team(entry.team.name())).into());
         values.insert(Column::Rooms, count(line.rooms));
+        values.insert(Column::SilentRooms, count(line.silences));
         values.extend(messages(said.get(&line.key.person).copied().unwrap_or_default()));
         Some(Row { key, values })
     };
     let room = |line: &Line| {
-        let key = key(Table::RoomDays, &line.key.room, day)?;
+        let key = BusinessKey::new(Table::RoomDays, &line.key.room, day).ok()?;
         let owner = owners.get(&line.key.room);
         let mut values = figures(line);
         values.insert(Column::RoomName, line.topic.as_str().into());
@@ -176,7 +219,9 @@ async fn rows_of(
         values.extend(messages(line.messages.unwrap_or_default()));
         Some(Row { key, values })
     };
-    Ok(people.iter().filter_map(person).chain(rooms.iter().filter_map(room)).collect())
+    // That a room is silent is no day of its own.
+    let rooms = rooms.iter().filter(|line| line.silences == 0 || line.rooms > 0);
+    Ok(people.iter().filter_map(person).chain(rooms.filter_map(room)).collect())
 }
 
 fn messages(of: ByRole) -> [(Column, Value); 5] {
@@ -217,12 +262,6 @@ fn owners(lines: Vec<Line>) -> BTreeMap<String, Line> {
         owners.entry(line.key.room.clone()).or_insert(line);
     }
     owners
-}
-
-/// A label of the roster may hold blanks, which no key does. `None`: nobody's.
-fn key(table: Table, of: &str, day: NaiveDate) -> Option<BusinessKey> {
-    let id = of.split_whitespace().collect::<Vec<_>>().join("_");
-    BusinessKey::new(table, id, day).ok()
 }
 
 fn figures(line: &Line) -> BTreeMap<Column, Value> {

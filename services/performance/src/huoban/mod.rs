@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use chrono::{DurationRound as _, NaiveDate, TimeDelta};
 use domain::Timestamp;
 use huoban::setup::TableRef;
-use huoban::{Client, Codes, KeyForm, Pacing, Row, SpaceId, Table};
+use huoban::{Client, Codes, KeyForm, Pacing, Row, Settings, SpaceId, Table};
 use runtime::Clock;
 use runtime::config::{self, HuobanKeyForm};
 use runtime::fault::Faults;
@@ -31,6 +31,7 @@ use store::sqlx::{self, PgPool};
 pub use self::report::{Refused, Report, TableProblem};
 pub use failure::Stopped;
 pub use feed::run;
+pub use run::known_fields;
 
 use failure::Failure;
 use run::TableRun;
@@ -60,7 +61,8 @@ pub fn client(config: &config::Huoban, http: reqwest::Client, pacing: Pacing) ->
         used_up: config.codes.used_up.clone(),
     };
     let page_size = usize::try_from(config.page_size).unwrap_or(huoban::MAX_PAGE_SIZE);
-    Client::new(http, &config.base_url, config.api_key.clone(), form).with(pacing, codes, page_size)
+    let (base, key) = (config.base_url.clone(), config.api_key.clone());
+    Client::new(http, Settings { base, key, form, pacing, codes, page_size })
 }
 
 /// Where a table is looked for, as the configuration says.
@@ -172,8 +174,7 @@ impl Engine {
                 Ok(()) => {}
                 Err(Failure::Database(error)) => return Err(error),
                 // Another table may well be there.
-                Err(Failure::Call(huoban::Error::Missing { message, trace })) => {
-                    let error = huoban::Error::Missing { message, trace };
+                Err(Failure::Call(error @ huoban::Error::Missing { .. })) => {
                     report.looked_at.insert(table);
                     report.tables.push((table, TableProblem::NotFound(error.into())));
                 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
 use events::beat::{OutsideFailure, OutsideProblem};
-use huoban::{BusinessKey, Column, Table};
+use huoban::{BusinessKey, Table};
 
 use super::failure::Stopped;
 use super::report::{Report, TableProblem};
@@ -27,11 +27,16 @@ pub(super) struct Problems {
     refused: BTreeSet<BusinessKey>,
     /// The last comparison left rows that nobody counts any more.
     strays: bool,
-    /// What only people put right, and stops everything.
-    refusal: Option<OutsideFailure>,
-    /// Since when no run came to its end.
-    failing_since: Option<Timestamp>,
-    /// How long that may take.
+    /// What keeps runs from their end.
+    failing: Option<Failing>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failing {
+    what: OutsideFailure,
+    /// Since when no run came to its end, for whatever reason.
+    since: Timestamp,
+    /// How long that may take; none is left for what only people put right.
     patience: TimeDelta,
 }
 
@@ -44,11 +49,11 @@ impl Problems {
                 *self = Self::default();
                 return;
             }
-            Some(Stopped::KeyRefused { .. }) => self.fails(Some(OutsideFailure::Access), PATIENCE, now),
-            Some(Stopped::PlanUsedUp { .. }) => self.fails(Some(OutsideFailure::Quota), PATIENCE, now),
-            Some(Stopped::Unusable { .. }) => self.fails(None, PATIENCE, now),
-            Some(Stopped::Allowance) => self.fails(None, ALLOWANCE_PATIENCE, now),
-            None => (self.refusal, self.failing_since) = (None, None),
+            Some(Stopped::KeyRefused { .. }) => self.fails(OutsideFailure::Access, TimeDelta::zero(), now),
+            Some(Stopped::PlanUsedUp { .. }) => self.fails(OutsideFailure::Quota, TimeDelta::zero(), now),
+            Some(Stopped::Unusable { .. }) => self.fails(OutsideFailure::Stalled, PATIENCE, now),
+            Some(Stopped::Allowance) => self.fails(OutsideFailure::Allowance, ALLOWANCE_PATIENCE, now),
+            None => self.failing = None,
         }
         for table in &report.looked_at {
             self.tables.insert(*table, of_table(report, *table, now));
@@ -63,27 +68,25 @@ impl Problems {
 
     /// There were no rows to be had.
     pub fn note_failed(&mut self, now: Timestamp) {
-        self.fails(None, PATIENCE, now);
+        self.fails(OutsideFailure::Stalled, PATIENCE, now);
     }
 
-    fn fails(&mut self, refusal: Option<OutsideFailure>, patience: TimeDelta, now: Timestamp) {
-        self.refusal = refusal;
-        self.failing_since = self.failing_since.or(Some(now));
-        self.patience = patience;
+    fn fails(&mut self, what: OutsideFailure, patience: TimeDelta, now: Timestamp) {
+        let since = self.failing.map_or(now, |failing| failing.since);
+        self.failing = Some(Failing { what, since, patience });
     }
 
     /// What is told of it. While everything is refused that is all that needs to be known.
     pub fn told(&self, now: Timestamp) -> Vec<OutsideProblem> {
-        let problem = |what| OutsideProblem::new(what, None, self.failing_since.unwrap_or(now));
-        if let Some(what) = self.refusal {
-            return vec![problem(what)];
+        let failing = self.failing.filter(|failing| now - failing.since >= failing.patience);
+        let stopped = failing.map(|failing| OutsideProblem::new(failing.what, None, failing.since));
+        if failing.is_some_and(|failing| failing.patience.is_zero()) {
+            return stopped.into_iter().collect();
         }
-        let stalled = self.failing_since.is_some_and(|since| now - since >= self.patience);
         let tables = self.tables.values().flatten().cloned();
         let rows = Table::ALL.into_iter().filter_map(|table| self.rows_of(table, now));
         let strays = self.strays.then(|| OutsideProblem::new(OutsideFailure::Strays, None, now));
-        let stalled = stalled.then(|| problem(OutsideFailure::Stalled));
-        stalled.into_iter().chain(tables).chain(rows).chain(strays).collect()
+        stopped.into_iter().chain(tables).chain(rows).chain(strays).collect()
     }
 
     fn rows_of(&self, table: Table, now: Timestamp) -> Option<OutsideProblem> {
@@ -103,8 +106,40 @@ fn of_table(report: &Report, table: Table, now: Timestamp) -> Vec<OutsideProblem
     let left_out = report.columns.iter().filter(|(of, problem)| *of == table && problem.leaves_it_out());
     let mut columns: Vec<String> = left_out.map(|(_, problem)| problem.column().name().to_owned()).collect();
     if columns.is_empty() && wrong.is_some() {
-        columns = [Column::Key, Column::Day].map(|column| column.name().to_owned()).into();
+        let needed = table.columns().filter(|column| column.is_needed());
+        columns = needed.map(|column| column.name().to_owned()).collect();
     }
     let told = problem(OutsideFailure::Columns);
     if columns.is_empty() { Vec::new() } else { vec![OutsideProblem { columns, ..told }] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stopped(why: Option<Stopped>) -> Report {
+        Report { stopped: why, ..Report::default() }
+    }
+
+    #[test]
+    fn what_stops_runs_is_told_by_its_kind_once_it_lasts_too_long() {
+        let (began, day) = (Timestamp::UNIX_EPOCH, NaiveDate::default());
+        let key_refused = || Stopped::KeyRefused { message: String::new() };
+        let used_up = || Stopped::PlanUsedUp { message: String::new() };
+        let unusable = || Stopped::Unusable { cause: String::new() };
+        for (why, what, minutes) in [
+            (key_refused(), OutsideFailure::Access, 0),
+            (used_up(), OutsideFailure::Quota, 0),
+            (unusable(), OutsideFailure::Stalled, 30),
+            (Stopped::Allowance, OutsideFailure::Allowance, 120),
+        ] {
+            let mut problems = Problems::default();
+            problems.note(&stopped(Some(why)), day, false, began);
+            let told = |after| problems.told(began + TimeDelta::minutes(after));
+            assert_eq!(told(minutes), [OutsideProblem::new(what, None, began)]);
+            assert!(minutes == 0 || told(minutes - 1).is_empty(), "{what:?}");
+            problems.note(&stopped(None), day, false, began);
+            assert_eq!(problems.told(began + TimeDelta::days(1)), []);
+        }
+    }
 }

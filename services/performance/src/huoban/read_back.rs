@@ -68,7 +68,7 @@ impl TableRun<'_> {
     /// What stands of these rows of a day: asked for one by one, or the whole day, whichever takes fewer calls.
     async fn standing(&self, day: NaiveDate, rows: &[Row]) -> Result<ByKey, Failure> {
         if rows.len() > 2 {
-            return self.between(day, day).await;
+            return self.of_days([day]).await;
         }
         let mut standing = ByKey::new();
         for row in rows {
@@ -77,22 +77,19 @@ impl TableRun<'_> {
         Ok(standing)
     }
 
-    /// Everything that stands there of some days. What has no text for a key is left out: it is somebody's own.
-    pub async fn between(&self, first: NaiveDate, last: NaiveDate) -> Result<ByKey, Failure> {
+    /// Everything that stands there of some days, asked for day by day: a reading has a limit. What has no text for a key is
+    /// left out: it is somebody's own.
+    pub async fn of_days(&self, days: impl IntoIterator<Item = NaiveDate>) -> Result<ByKey, Failure> {
         let target = self.target()?;
         let Some((key, day)) = target.columns.needed() else { return Ok(ByKey::new()) };
-        let bound =
-            |operator, day_is: NaiveDate| Condition { field: day, operator, value: day_is.to_string() };
-        let conditions = if first == last {
-            vec![bound("eq", first)]
-        } else {
-            vec![bound("gte", first), bound("lte", last)]
-        };
-        let query = Query { table: &target.id, conditions, order: key };
         let mut standing = ByKey::new();
-        for item in self.client.items(&query).await? {
-            if let Some(text) = key_of(&item, key).map(str::to_owned) {
-                standing.entry(text).or_default().push(item);
+        for of in days {
+            let conditions = vec![Condition { field: day, operator: "eq", value: of.to_string() }];
+            let query = Query { table: &target.id, conditions, order: key };
+            for item in self.client.items(&query).await? {
+                if let Some(text) = key_of(&item, key).map(str::to_owned) {
+                    standing.entry(text).or_default().push(item);
+                }
             }
         }
         for items in standing.values_mut() {

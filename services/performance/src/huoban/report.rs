@@ -61,13 +61,6 @@ pub enum TableProblem {
 }
 
 impl Report {
-    /// Whether something is wrong that only people put right.
-    pub fn needs_people(&self) -> bool {
-        let stopped = self.stopped.as_ref().is_some_and(Stopped::needs_people);
-        let columns = self.columns.iter().any(|(_, problem)| problem.leaves_it_out());
-        stopped || columns || !self.tables.is_empty() || !self.refused.is_empty() || self.strays_left > 0
-    }
-
     /// Says it in metrics and, if anything is worth it, in the log.
     pub(super) fn count(&self) {
         let add = |name: &'static str, number: usize| {

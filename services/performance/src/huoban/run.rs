@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use huoban::setup::{self, NotFound, TableRef};
-use huoban::{Client, Column, Columns, Error, Row, SpaceId, Table, TableId};
+use huoban::{Client, Column, Columns, Error, FieldId, Row, SpaceId, Table, TableId};
 use runtime::Clock;
 use runtime::fault::Faults;
 use runtime::lease::Lease;
 use store::performance::huoban::{self as ledger, LedgerRow};
-use store::sqlx::{self, PgPool};
+use store::sqlx::{self, PgConnection, PgPool};
 
 use super::failure::Failure;
 use super::report::{Refused, Report, TableProblem};
@@ -57,7 +57,7 @@ impl TableRun<'_> {
             }
         };
         self.report.looked_at.insert(self.table);
-        let known = self.known_fields(&found.id).await?;
+        let known = known_fields(&mut *self.db.acquire().await?, &found.id).await?;
         let (columns, problems) = Columns::find(self.table, &found.fields, &known);
         self.report.columns.retain(|(table, _)| *table != self.table);
         self.report.columns.extend(problems.into_iter().map(|problem| (self.table, problem)));
@@ -68,15 +68,6 @@ impl TableRun<'_> {
         self.remember_fields(&found.id, &columns).await?;
         self.target = Some(Target { id: found.id, columns });
         Ok(true)
-    }
-
-    async fn known_fields(&self, table: &TableId) -> Result<BTreeMap<Column, huoban::FieldId>, sqlx::Error> {
-        let stored = ledger::fields(&mut *self.db.acquire().await?, table.as_str()).await?;
-        let read = |(name, field): (String, String)| {
-            let column = Column::ALL.iter().find(|column| column.name() == name)?;
-            Some((*column, field.parse().ok()?))
-        };
-        Ok(stored.into_iter().filter_map(read).collect())
     }
 
     async fn remember_fields(&self, table: &TableId, columns: &Columns) -> Result<(), sqlx::Error> {
@@ -192,6 +183,18 @@ impl TableRun<'_> {
         let rows = ledger::rows(&mut *self.db.acquire().await?, table.as_str(), &keys).await?;
         Ok(rows.into_iter().map(|row| (row.key.clone(), row)).collect())
     }
+}
+
+/// The columns of a table by the ids that they were seen with before.
+pub async fn known_fields(
+    connection: &mut PgConnection,
+    table: &TableId,
+) -> Result<BTreeMap<Column, FieldId>, sqlx::Error> {
+    let read = |(name, field): (String, String)| {
+        let column = Column::ALL.iter().find(|column| column.name() == name)?;
+        Some((*column, field.parse().ok()?))
+    };
+    Ok(ledger::fields(connection, table.as_str()).await?.into_iter().filter_map(read).collect())
 }
 
 /// Refused with this content a short while ago.

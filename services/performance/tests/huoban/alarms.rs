@@ -11,8 +11,8 @@ use huoban::Table;
 use runtime::beat::Beats;
 use serde_json::json;
 use store::role::Role;
-use testkit::Running;
 use testkit::company::{CHEN, WANG, captured, says};
+use testkit::{Running, until};
 
 use crate::support::Site;
 
@@ -29,17 +29,18 @@ async fn counting(site: &mut Site) -> Result<(Running, Running)> {
     site.stack.config.huoban = site.config.clone();
     site.stack.config.huoban.sync_every = Span::seconds(1);
     let room_state = site.stack.run(Role::RoomState, room_state::run).await?;
-    let at = |seconds| site.stack.started - TimeDelta::minutes(2) + TimeDelta::seconds(seconds);
-    for message in [says("r1", CHEN, at(0), "在吗？"), says("r1", WANG, at(60), "在的")] {
-        site.stack.bus.publish(&captured(&message)?).await?;
-    }
     let service = |ctx: runtime::Context| async move {
         let beats = tokio::spawn(Beats::new(Role::Performance.service(), &ctx).run());
         let ended = performance::run(ctx).await;
         beats.abort();
         ended
     };
-    Ok((room_state, site.stack.run(Role::Performance, service).await?))
+    let performance = site.stack.run(Role::Performance, service).await?;
+    let at = |seconds| site.stack.started - TimeDelta::minutes(2) + TimeDelta::seconds(seconds);
+    for message in [says("r1", CHEN, at(0), "在吗？"), says("r1", WANG, at(60), "在的")] {
+        site.stack.bus.publish(&captured(&message)?).await?;
+    }
+    Ok((room_state, performance))
 }
 
 /// Waits until the beats tell exactly this; the clock advances by `step` with each of them.
@@ -72,7 +73,11 @@ async fn whatever_stops_all_rows_is_told_and_so_is_its_end() -> Result<()> {
     for (fault, what, step) in [
         (json!({ "kind": "used_up", "times": 100_000 }), OutsideFailure::Quota, soon),
         // It is over by itself more often than not, so that it is told after half an hour.
-        (json!({ "kind": "html", "times": 100_000 }), OutsideFailure::Stalled, Duration::from_mins(5)),
+        (
+            json!({ "kind": "code", "code": 5, "times": 100_000 }),
+            OutsideFailure::Stalled,
+            Duration::from_mins(5),
+        ),
     ] {
         site.fault(fault).await?;
         let told = until_told(&site, &[(what, None)], step).await?;
@@ -110,10 +115,12 @@ async fn a_table_its_columns_and_rows_are_told_until_they_are_put_right() -> Res
     }
     let told = until_told(&site, &refused, soon).await?;
     assert!(told[0].rows[0].starts_with("sales:王小售:"), "{told:?}");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    let looked = site.calls("POST", "table/list").await?;
+    until("two more runs are over", || async { Ok(site.calls("POST", "table/list").await? > looked + 6) })
+        .await?;
     until_told(&site, &refused, soon).await?;
     site.order("DELETE", "faults", json!({})).await?;
-    until_told(&site, &[], Duration::from_mins(1)).await?;
+    until_told(&site, &[], Duration::from_mins(11)).await?;
 
     site.order("DELETE", &format!("tables/{}", site.tables[&Table::PersonDays]), json!({})).await?;
     until_told(&site, &[(OutsideFailure::Access, PEOPLE)], soon).await?;

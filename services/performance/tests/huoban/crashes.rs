@@ -7,6 +7,7 @@ use huoban::Table;
 use performance::huoban::{Report, Stopped, points};
 use runtime::fault::Faults;
 use serde_json::json;
+use testkit::until;
 
 use crate::support::{Site, person};
 
@@ -78,7 +79,7 @@ async fn a_creation_that_comes_late_is_waited_for() -> Result<()> {
     assert_eq!((report.written, report.deferred), (0, 1), "{report:?}");
     let soon = site.sync(&mut engine, &row).await?;
     assert_eq!((soon.written, soon.deferred), (0, 1), "{soon:?}");
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    until("it came", || async { Ok(site.rows(Table::PersonDays).await?.len() == 1) }).await?;
     let report = site.sync(&mut engine, &row).await?;
     assert_eq!((report.written, site.rows(Table::PersonDays).await?.len()), (1, 1), "{report:?}");
     // One that never comes is sent again, but not before it could not come any more.

@@ -22,7 +22,7 @@ async fn a_rate_limit_that_refuses_all_tries_ends_the_run_and_loses_nothing() ->
     let rows = people(6)?;
     let report = site.sync(&mut engine, &rows).await?;
     assert_eq!(report.written, 3, "{report:?}");
-    assert!(matches!(report.stopped, Some(Stopped::Unusable { .. })) && !report.needs_people());
+    assert!(matches!(report.stopped, Some(Stopped::Unusable { .. })));
     site.stack.clock.advance(Duration::from_mins(10));
     let report = site.sync(&mut engine, &rows).await?;
     assert_eq!((report.written, report.unchanged, report.stopped), (3, 3, None));
@@ -64,10 +64,7 @@ async fn what_only_people_can_put_right_ends_the_run_and_says_so() -> Result<()>
     let mut engine = site.engine();
     site.fault(json!({ "kind": "used_up", "exactly": "item" })).await?;
     let report = site.sync(&mut engine, &people(2)?).await?;
-    assert!(
-        matches!(report.stopped, Some(Stopped::PlanUsedUp { .. })) && report.needs_people(),
-        "{report:?}"
-    );
+    assert!(matches!(report.stopped, Some(Stopped::PlanUsedUp { .. })), "{report:?}");
     drop(engine);
     site.config.api_key = runtime::config::Secret::new("another");
     for by_status in [false, true] {
@@ -75,7 +72,7 @@ async fn what_only_people_can_put_right_ends_the_run_and_says_so() -> Result<()>
         let mut engine = site.next_engine(&Faults::default()).await?;
         let report = site.sync(&mut engine, &people(2)?).await?;
         let Some(Stopped::KeyRefused { message }) = &report.stopped else { panic!("{report:?}") };
-        assert!(message.contains("trace") && report.needs_people() && report.calls == 1);
+        assert!(message.contains("trace") && report.calls == 1);
     }
     Ok(())
 }
@@ -99,9 +96,7 @@ async fn a_table_that_is_missing_stops_no_other() -> Result<()> {
     let rows = [person("wang", 22, 3)?, room("r", 22, 1)?];
     let report = site.sync(&mut engine, &rows).await?;
     assert_eq!((report.written, report.tables.len()), (1, 1), "{report:?}");
-    assert!(
-        matches!(report.tables[0], (Table::PersonDays, TableProblem::NotFound(_))) && report.needs_people()
-    );
+    assert!(matches!(report.tables[0], (Table::PersonDays, TableProblem::NotFound(_))));
     // By an id that is none of its tables the service says so itself.
     drop(engine);
     site.config.tables.person_days = "2100000000099999".to_owned();

@@ -1,28 +1,16 @@
 //! What is said of the figures' tables in Huoban.
 
 use huoban::setup::NotFound;
-use huoban::{ColumnProblem, Error, Kind, Stop, Table};
+use huoban::{ColumnProblem, Error, Stop, Table};
 
 use super::{Advice, advice};
-
-pub(in crate::check) const HUOBAN_IS_OFF: &str = "huoban.enabled 是 false，未检查";
-
-/// A type of column as people choose it when they make one.
-pub(in crate::check) fn huoban_kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text => "文本",
-        Kind::Number(0) => "数字（整数）",
-        Kind::Number(_) => "数字（保留 1 位小数）",
-        Kind::Share => "百分比，或数字（保留 4 位小数）",
-        Kind::Day => "日期（不带时间）",
-    }
-}
+use crate::wording::huoban_kind;
 
 pub(in crate::check) fn huoban_refuses(stop: &Stop) -> Advice {
     match stop {
         Stop::KeyRefused { trace, .. } => advice(
             format!("伙伴云不接受 huoban.api_key（trace_id {trace}）"),
-            "在伙伴云管理后台重新复制 API Key；公开资料里有直接发送密钥的写法：仍不接受时把 huoban.key_form 改成 bare 再试",
+            "在伙伴云的企业后台重新复制 API 密钥；公开资料里有直接发送密钥的写法：仍不接受时把 huoban.key_form 改成 bare 再试",
         ),
         Stop::PlanUsedUp { trace, .. } => {
             advice(format!("伙伴云套餐的接口调用次数已用完（trace_id {trace}）"), "升级套餐，或等额度恢复")
@@ -36,7 +24,7 @@ pub(in crate::check) fn table_not_found(table: Table, error: &NotFound) -> Advic
     match error {
         NotFound::NoSuchName(name) => advice(
             format!("工作区里没有叫「{name}」的表（huoban.tables.{key}）"),
-            "运行 huiyin init-huoban，照它列出的列手工新建；表已经有了就核对名称，或在配置里填它的编号",
+            "手工新建，列名和类型照 huiyin init-huoban 列出的；表已经有了就核对名称，或在配置里填它的编号",
         ),
         NotFound::Several(name, count) => advice(
             format!("工作区里有 {count} 张表都叫「{name}」"),
@@ -46,8 +34,8 @@ pub(in crate::check) fn table_not_found(table: Table, error: &NotFound) -> Advic
             advice(format!("没有填工作区，不能按名称找「{name}」"), "填 huoban.space（工作区编号，一串数字）")
         }
         NotFound::Call(Error::Missing { trace, .. }) => advice(
-            format!("找不到表「{title}」，或这个 API Key 看不到它（huoban.tables.{key}，trace_id {trace}）"),
-            "核对编号；在伙伴云里确认这个 API Key 有这张表的权限",
+            format!("找不到表「{title}」，或这个 API 密钥 看不到它（huoban.tables.{key}，trace_id {trace}）"),
+            "核对编号；在伙伴云里确认这个 API 密钥 有这张表的权限",
         ),
         NotFound::Call(Error::Retry { .. } | Error::Ambiguous { .. }) => advice(
             format!("读不到表「{title}」：连不上伙伴云，或它没有正常回应"),

@@ -262,6 +262,7 @@ fn what_keeps_figures_from_huoban_and_rooms_from_being_counted_is_one_alarm_each
         problem(OutsideFailure::Columns, Some("群聊每日响应"), 60),
         problem(OutsideFailure::Rows, Some("群聊每日响应"), 60),
         problem(OutsideFailure::Strays, None, 60),
+        problem(OutsideFailure::Allowance, None, 60),
         problem(OutsideFailure::Stalled, None, 60),
         problem(OutsideFailure::Stalled, None, 90),
     ];
@@ -272,6 +273,7 @@ fn what_keeps_figures_from_huoban_and_rooms_from_being_counted_is_one_alarm_each
         [
             "huoban_access:",
             "huoban_access:销售每日响应",
+            "huoban_allowance",
             "huoban_columns:群聊每日响应",
             "huoban_columns:销售每日响应",
             "huoban_quota",

@@ -3,7 +3,6 @@
 use runtime::config::Operated;
 
 use super::{AlarmText, impact_of};
-use crate::watchdog::alarm_kind::AlarmKind;
 
 const BOTH: &str =
     "维格表停止更新，不要再照着它判断谁在等待；经理的修改和勾选恢复后会补上。提醒卡片照常发送。";
@@ -12,62 +11,74 @@ const COLUMNS: &str =
     "这些列不再更新；缺了「群ID」或经理的列时，整张表停止更新、修改不生效。提醒卡片照常发送。";
 const NO_RESTART: &str = "不用重启：改好后会自己恢复，这张卡片变为「已恢复」。";
 
-/// What a card says of an alarm about Vika.
-pub fn alarm_text(kind: &AlarmKind, on: &Operated) -> AlarmText {
-    let restored = format!("把列改回原来的名字和类型；删掉的列用 {} 补上。", on.huiyin("init-vika"));
-    let look = format!("看原因：{}", on.logs("vika-sync vika-reconcile", 100));
-    let look_for_row = format!("看原因：日志里找 Vika refuses a row（{}）", on.logs("vika-sync", 200));
-    let (title, what, impact, steps) = match kind {
-        AlarmKind::VikaFull { sheet } => (
-            format!("维格表行数已满：{sheet}"),
-            format!("「{sheet}」达到套餐的行数上限，不能再新建行。"),
-            ROWS,
-            vec!["在维格表里删除早已不用的群的行，或升级套餐。", "五分钟内会再试一次。", NO_RESTART],
-        ),
-        AlarmKind::VikaAccess { service, sheet } => (
-            format!("维格表拒绝访问：{service}"),
-            format!("维格表不接受 {service} 的令牌，或它的账号看不到{}。", named(sheet.as_deref())),
-            impact_of(service),
-            vec![
-                "检查令牌所属账号是否还在空间里、是否仍有「可编辑」权限，表是否被删除或移走。",
-                "令牌被重置过：把新令牌写进配置，再重新启动该服务。",
-                "权限改好后五分钟内会自己恢复。",
-            ],
-        ),
-        AlarmKind::VikaColumns { sheet, columns } => (
-            format!("维格表的列被改动：{sheet}"),
-            format!("「{sheet}」的列不见了、改了名或改了类型：{}。", columns.join("、")),
-            COLUMNS,
-            vec![&restored, NO_RESTART],
-        ),
-        AlarmKind::VikaRows { sheet, rooms } => (
-            format!("维格表不收个别行：{sheet}"),
-            format!("「{sheet}」拒绝写入这些群的行：{}。", rooms.join("、")),
-            "这些群在表里看不到或不再更新，负责人请直接看微信群；其他群和提醒卡片照常。",
-            vec![
-                &look_for_row,
-                "十分钟后会再试，以后越来越慢；群名里有特殊字符时，改掉群名通常就好。",
-                NO_RESTART,
-            ],
-        ),
-        AlarmKind::VikaStalled { service, sheet } => (
-            format!("维格表停滞：{service}"),
-            format!("{service} 已有五分钟以上没能读写{}。", named(sheet.as_deref())),
-            impact_of(service),
-            vec!["检查外网，和维格表网页是否打得开。", &look],
-        ),
-        _ => (
-            "维格表本月调用次数用完".to_owned(),
-            "空间本月的 API 调用次数已用完，维格表拒绝一切读写。".to_owned(),
-            BOTH,
-            vec![
-                "在维格表的「空间管理」里查看用量，升级套餐，或等到下月。",
-                "恢复后最迟一小时自己继续；急用可以重新启动 vika-sync 和 vika-reconcile。",
-            ],
-        ),
-    };
-    let steps = steps.into_iter().map(str::to_owned).collect();
+fn text(title: String, what: String, impact: &'static str, steps: &[&str]) -> AlarmText {
+    let steps = steps.iter().map(|step| (*step).to_owned()).collect();
     AlarmText { title, what, impact, steps, afterwards: None }
+}
+
+pub fn full(sheet: &str) -> AlarmText {
+    text(
+        format!("维格表行数已满：{sheet}"),
+        format!("「{sheet}」达到套餐的行数上限，不能再新建行。"),
+        ROWS,
+        &["在维格表里删除早已不用的群的行，或升级套餐。", "五分钟内会再试一次。", NO_RESTART],
+    )
+}
+
+pub fn access(service: &str, sheet: Option<&str>) -> AlarmText {
+    text(
+        format!("维格表拒绝访问：{service}"),
+        format!("维格表不接受 {service} 的令牌，或它的账号看不到{}。", named(sheet)),
+        impact_of(service),
+        &[
+            "检查令牌所属账号是否还在空间里、是否仍有「可编辑」权限，表是否被删除或移走。",
+            "令牌被重置过：把新令牌写进配置，再重新启动该服务。",
+            "权限改好后五分钟内会自己恢复。",
+        ],
+    )
+}
+
+pub fn columns(sheet: &str, columns: &[String], on: &Operated) -> AlarmText {
+    let restored = format!("把列改回原来的名字和类型；删掉的列用 {} 补上。", on.huiyin("init-vika"));
+    text(
+        format!("维格表的列被改动：{sheet}"),
+        format!("「{sheet}」的列不见了、改了名或改了类型：{}。", columns.join("、")),
+        COLUMNS,
+        &[&restored, NO_RESTART],
+    )
+}
+
+pub fn rows(sheet: &str, rooms: &[String], on: &Operated) -> AlarmText {
+    let look = format!("看原因：日志里找 Vika refuses a row（{}）", on.logs("vika-sync", 200));
+    let later = "十分钟后会再试，以后越来越慢；群名里有特殊字符时，改掉群名通常就好。";
+    text(
+        format!("维格表不收个别行：{sheet}"),
+        format!("「{sheet}」拒绝写入这些群的行：{}。", rooms.join("、")),
+        "这些群在表里看不到或不再更新，负责人请直接看微信群；其他群和提醒卡片照常。",
+        &[&look, later, NO_RESTART],
+    )
+}
+
+pub fn stalled(service: &str, sheet: Option<&str>, on: &Operated) -> AlarmText {
+    let look = format!("看原因：{}", on.logs("vika-sync vika-reconcile", 100));
+    text(
+        format!("维格表停滞：{service}"),
+        format!("{service} 已有五分钟以上没能读写{}。", named(sheet)),
+        impact_of(service),
+        &["检查外网，和维格表网页是否打得开。", &look],
+    )
+}
+
+pub fn quota() -> AlarmText {
+    text(
+        "维格表本月调用次数用完".to_owned(),
+        "空间本月的 API 调用次数已用完，维格表拒绝一切读写。".to_owned(),
+        BOTH,
+        &[
+            "在维格表的「空间管理」里查看用量，升级套餐，或等到下月。",
+            "恢复后最迟一小时自己继续；急用可以重新启动 vika-sync 和 vika-reconcile。",
+        ],
+    )
 }
 
 fn named(sheet: Option<&str>) -> String {
