@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// What the crates below the services may depend on.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("events", &["domain"]),
@@ -16,12 +16,23 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("feishu", &["domain"]),
     ("vika", &["domain"]),
     ("huoban", &["domain"]),
+    ("board-session", &["domain"]),
     ("local-stack", &["domain"]),
     ("runtime", &["config", "domain", "events", "store"]),
 ];
 /// The same for every service.
-const SERVICE: &[&str] =
-    &["config", "domain", "events", "feishu", "huoban", "report", "runtime", "store", "vika"];
+const SERVICE: &[&str] = &[
+    "board-session",
+    "config",
+    "domain",
+    "events",
+    "feishu",
+    "huoban",
+    "report",
+    "runtime",
+    "store",
+    "vika",
+];
 
 fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
