@@ -760,6 +760,18 @@ def quiet(month):
     month.closes(room, 0, at(5, 9, 30))
     month.closes(room, 0, at(13, 18))
     month.answers(room, at(19, 11), "赵五岭")
+    # Our account is away over the days on which it would have been silent for long enough, and comes back.
+    room = Room("r19", "归来民宿-售前群", ["蒋同学"], "张一晨")
+    month.facts(room, at(20, 9), ["r19-c0", STAFF["张一晨"]], None)
+    month.asks(room, 0, at(23, 10))
+    month.answers(room, at(23, 10, 9), "张一晨")
+    month.leaves(room, at(24, 12), None)
+    month.facts(room, at(27, 9), [], None)
+    # Told after three days by the first rules, after four by those of mid-month, and after three by the last ones again.
+    room = Room("r20", "换规则测试-售前群", ["沈同学"], "李二暮")
+    month.facts(room, at(11, 9), ["r20-c0", STAFF["李二暮"]], None)
+    month.closes(room, 0, at(12, 10))
+    month.closes(room, 0, at(25, 10))
 
 
 def at_the_end(month, room):

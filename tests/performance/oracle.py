@@ -21,7 +21,7 @@ expected.json, all times in whole milliseconds:
     figures           {by, who, period, start, statuses, ...}; `by` is owner, room, stage, team or replied (by whom), `who`
                       null where nobody is; `start` the first day of the day, week or month; `statuses` counts by status and
                       kind; a share is [part, whole], a quantile {time, at_least} or null; `working` is the working time of
-                      the period up to now by each stage's calendar, `silences` how many reached such a day up to now
+                      the period up to now by each stage's calendar, `silences` how many reached such a day that is over
 """
 
 import argparse
@@ -184,7 +184,7 @@ class Fold:
         self.room, self.history = room, history
         self.owner, self.stage, self.manual = None, "pre-sales", False
         self.candidates = dict.fromkeys(["inviter", "pre_sales", "after_sales", "speaker"])
-        self.accounts = {}
+        self.accounts, self.absent = {}, []
         self.spoke = {}
         self.question = self.choice = False
         self.open, self.ended, self.ghost, self.reached = [], [], None, None
@@ -278,6 +278,8 @@ class Fold:
     # Who is there.
 
     def is_here(self, account, at):
+        if self.accounts and all(it["left"] is not None for it in self.accounts.values()):
+            self.absent.append((max(it["left"] for it in self.accounts.values()), at))
         known = self.accounts.setdefault(account, {"since": at, "left": None})
         known["left"] = None
 
@@ -507,6 +509,8 @@ class Fold:
             return False
         if any(wait["opened_at"] < ends and (wait["closed_at"] is None or wait["closed_at"] > begins) for wait in self.waits):
             return False
+        if any(since < ends and until > begins for since, until in self.absent):
+            return False
         left = [it["left"] for it in self.accounts.values() if it["left"] is not None and begins < it["left"] < ends]
         return not any(self.is_unseen([], at) for at in (begins, *left))
 
@@ -718,7 +722,7 @@ class Company:
                 groups[(first_day(period, wait["day"]), who)].append(wait)
             silent = defaultdict(set)
             for silence in silences if by != "replied" else []:
-                if silence["day"] <= day_of(self.now).isoformat():
+                if silence["day"] < day_of(self.now).isoformat():
                     of = (first_day(period, silence["day"]), silence[by])
                     silent[of].add((silence["room"], silence["since"]))
             for start, who in sorted({*groups, *silent}, key=lambda it: (it[0], it[1] or "")):
@@ -888,6 +892,7 @@ CHANGES = {
     "rules in mid-month": lambda lines, rules: without(lines, event="rules", version=2),
     "rules put in force late": lambda lines, rules: rules["versions"][2].update(valid_from="2026-11-26T11:00:00+08:00"),
     "a team": lambda lines, rules: rules["versions"][1]["rules"]["roster"][2].update(team="pre_sales"),
+    "an absence": lambda lines, rules: [lines.remove(it) for it in list(lines) if it["event"] == "left" and it["room"]["id"] == "r19"],
     "after how many silent days": lambda lines, rules: rules["versions"][2]["rules"].update(follow_up_after=[2, 5]),
     "excluded rooms": lambda lines, rules: rules["versions"][0]["rules"].pop("excluded_rooms"),
     "when it is looked at": lambda lines, rules: rules.update(now="2026-11-30T17:00:00+08:00"),

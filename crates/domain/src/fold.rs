@@ -17,7 +17,7 @@ use crate::closing::{Invitations, Verdict};
 use crate::fold::folder::Folder;
 use crate::id::{PersonKey, StaffName, WaitId};
 use crate::nature::Ignored;
-use crate::presence::{Absence, Presence};
+use crate::presence::{Absence, PastAbsence, Presence};
 use crate::role::Role;
 use crate::rules::{RulesHistory, Stage};
 use crate::timeline::capture::CaptureProgress;
@@ -25,8 +25,8 @@ use crate::timeline::{Entry, Position};
 use crate::turn::{Customer, Speakers};
 use crate::wait::{Supersession, Wait, WaitKind};
 
-/// Former owners of a room that are remembered: the state is written with every message.
-pub const MOST_OWNERSHIPS: usize = 32;
+/// Owners of a room, and absences from it, that are remembered: the state is written with every message.
+pub const MOST_REMEMBERED: usize = 32;
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,8 @@ pub struct FoldState {
     pub owner: Option<StaffName>,
     /// The room's stage; pre-sales until something else is known.
     pub stage: Stage,
-    /// Who owned it when, in which stage, the present ones last: at most [`MOST_OWNERSHIPS`]. Empty: nobody ever did.
+    /// Who owned it when, in which stage, the present ones last: at most [`MOST_REMEMBERED`]. Empty: nobody
+    /// ever did, or it was folded last before owners were remembered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ownerships: Vec<Ownership>,
     /// When it came into this stage from another; `None`: it was never in another.
@@ -78,6 +79,9 @@ pub struct FoldState {
     /// Which of our accounts are in the room.
     #[serde(default)]
     pub presence: Presence,
+    /// When none of them was, as far as that is over: at most [`MOST_REMEMBERED`], the last ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absences: Vec<PastAbsence>,
     /// How far it was captured live.
     #[serde(default)]
     pub captured: CaptureProgress,

@@ -5,7 +5,7 @@
 
 use crate::Timestamp;
 use crate::id::RoomKey;
-use crate::presence::{Presence, Stay};
+use crate::presence::{PastAbsence, Presence, Stay};
 use crate::wait::Wait;
 
 /// A stretch of time in which a gateway may have lost messages.
@@ -41,6 +41,12 @@ impl CoverageGaps {
         let everybody = presence.stays().map(missed).reduce(|one, other| common(&one, &other));
         // Nobody is known to be in the room: any gap of its source may concern it.
         Self(everybody.unwrap_or_else(|| merged(gaps.iter().map(|gap| stretch(gap)).collect())))
+    }
+
+    /// When none of our accounts was in a room, now or before.
+    pub fn of_absences(room: &RoomKey, presence: &Presence, past: &[PastAbsence]) -> Self {
+        let now = Self::of(room, presence, &[]).0;
+        Self(merged(past.iter().map(|past| (past.from, past.to)).chain(now).collect()))
     }
 
     /// Whether something said between two moments may be missing.
@@ -100,6 +106,21 @@ mod tests {
             presence.seen(account, at(*since));
         }
         presence
+    }
+
+    #[test]
+    fn absences_that_are_over_are_absences() {
+        let mut presence = in_room(&[("a", 0)]);
+        let past = [PastAbsence { from: at(10), to: at(20) }];
+        let absences = CoverageGaps::of_absences(&room(), &presence, &past);
+        assert!(absences.overlaps(at(5), at(11)) && !absences.overlaps(at(20), at(99)));
+        presence.left("a", Absence { entry: EntryId("x".into()), at: at(30), by: None });
+        let absences = CoverageGaps::of_absences(&room(), &presence, &past);
+        assert!(
+            absences.overlaps(at(15), at(16))
+                && !absences.overlaps(at(20), at(30))
+                && absences.overlaps(at(20), at(31))
+        );
     }
 
     #[test]

@@ -38,6 +38,15 @@ pub struct Absence {
     pub by: Option<String>,
 }
 
+/// A stretch in which none of our accounts was in a room, and that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastAbsence {
+    /// When the last one left.
+    pub from: Timestamp,
+    /// When one captured something there again.
+    pub to: Timestamp,
+}
+
 impl Presence {
     /// An account captured something in the room. The absence that this ends, if nobody observed the room before.
     pub fn seen(&mut self, account: &str, at: Timestamp) -> Option<Absence> {

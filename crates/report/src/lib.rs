@@ -149,7 +149,8 @@ pub struct Line {
     pub messages: Option<ByRole>,
     /// In how many rooms a customer asked, or the person said something.
     pub rooms: usize,
-    /// How many silences reached one of the numbers of working days after which somebody is to follow up; not by who replied.
+    /// How many silences reached one of the numbers of working days after which somebody is to follow up, on days that are
+    /// over; not by who replied, nor by room and day.
     pub silences: usize,
     /// How much there was to do; where they are about a person or a team, and anybody worked.
     pub load: Option<Load>,
@@ -215,12 +216,10 @@ async fn groups(
             let key = key(by, open.day, &open.owner, &open.team, &open.room, &open.stage);
             groups.entry(key).or_default().count_open(&open, rules, now);
         }
-        for silent in
-            silences::count(connection, silences::so_far(filter, rules.day_of(now)), grouping).await?
-        {
-            let key = key(by, silent.day, &silent.owner, &silent.team, &silent.room, &silent.stage);
-            // A day of a room on which nothing was said is no line of its own.
-            if by != By::RoomDay || groups.contains_key(&key) {
+        if by != By::RoomDay {
+            let over = silences::over(filter, rules.day_of(now));
+            for silent in silences::count(connection, over, grouping).await? {
+                let key = key(by, silent.day, &silent.owner, &silent.team, &silent.room, &silent.stage);
                 groups.entry(key).or_default().count_silent(&silent);
             }
         }

@@ -114,7 +114,7 @@ impl Groups {
         by: By,
         today: NaiveDate,
     ) -> Result<(), sqlx::Error> {
-        let filter = silences::so_far(filter, today);
+        let filter = silences::over(filter, today);
         for silent in silences::count(connection, filter, by.grouping()).await? {
             let line = key(by, silent.day, &silent.owner, &silent.team, &silent.room, &silent.stage);
             self.lines.entry(line).or_default().count_silent(&silent);

@@ -9,7 +9,7 @@ use store::sqlx::{self, PgConnection};
 use crate::Query;
 use crate::table::{Cell, Table, stage, text};
 
-/// The silences of a period up to `now`, the longest first, at most `most`.
+/// The silences of a period, of days that are over at `now`, the longest first, at most `most`.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -23,7 +23,7 @@ pub async fn silent_rooms(
     let Query { period, person, room, stage, .. } = query;
     let stage = stage.map(|stage| stage.to_string());
     let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
-    silences::list(connection, silences::so_far(filter, rules.day_of(now)), most).await
+    silences::list(connection, silences::over(filter, rules.day_of(now)), most).await
 }
 
 /// The same as a table. Rooms stand only where a reader `sees_names`.

@@ -77,7 +77,7 @@ pub fn table(lines: &[Line], by: By, targets: &[Target]) -> Table {
         if !matches!(by, By::Room | By::RoomDay) {
             row.push(("群聊数", count(line.rooms)));
         }
-        if by != By::Replier {
+        if !matches!(by, By::Replier | By::RoomDay) {
             row.push(("沉默群聊", count(line.silences)));
         }
         if matches!(by, By::Person | By::PersonDay | By::Team) {

@@ -1,5 +1,5 @@
 -- The days on which a room reached a number of working days of silence: domain::performance::Silence. Days to come stand here
--- too, as they will be if nobody says anything: read those up to today.
+-- too, as they will be if nobody says anything: read those before today.
 create table performance_silences (
     room         text    not null,
     -- The last day on which anybody said anything.
@@ -15,8 +15,9 @@ create table performance_silences (
 );
 create index performance_silences_day on performance_silences (day);
 
--- Silences of rooms that were taken in before: everything is, anew.
-delete from performance_rooms;
+-- What was derived of a room when it was taken in; less than is derived now: it has to be taken in anew. Whoever does not know
+-- silences yet, as the release before, leaves 0.
+alter table performance_rooms add column derivation smallint not null default 0;
 
 grant select, insert, update, delete on performance_silences to performance;
 grant select on performance_silences to feishu_alerter, reader;

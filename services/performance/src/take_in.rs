@@ -115,7 +115,7 @@ async fn note_silences(
         spoken: &spoken,
         ownerships: &room.state.ownerships,
         waiting: &silences::waiting(connection, &room.room, before).await?,
-        absences: &CoverageGaps::of(&room.room, &room.state.presence, &[]),
+        absences: &CoverageGaps::of_absences(&room.room, &room.state.presence, &room.state.absences),
     };
     silences::put(connection, &room.room, from, &domain::performance::silences(&past, circumstances)).await
 }

@@ -1,7 +1,7 @@
 //! The fold itself, one entry at a time. What changes with every entry is kept as a reference and copied only when a
 //! state is handed out, since a room folds far more messages than it opens waits.
 
-use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, MOST_OWNERSHIPS, PresenceChange};
+use super::{Checkpoint, FoldState, Folded, FoldedWait, LastSpeaker, MOST_REMEMBERED, PresenceChange};
 use crate::Timestamp;
 use crate::assignment::{Candidate, Origin, Ownership};
 use crate::closing::holding::Holding;
@@ -9,7 +9,7 @@ use crate::closing::{Before, Class, Invitations, Verdict, judge};
 use crate::id::{PersonKey, StaffName, WaitId};
 use crate::message::MessageKind;
 use crate::nature::Ignored;
-use crate::presence::Absence;
+use crate::presence::{Absence, PastAbsence};
 use crate::role::{Role, identify};
 use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
 use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
@@ -427,6 +427,7 @@ impl<'e> Folder<'e> {
     /// An account of ours is in the room: it captured something there.
     fn seen_by(&mut self, account: &str, at: Timestamp) {
         if let Some(absence) = self.state.presence.seen(account, at) {
+            remember(&mut self.state.absences, PastAbsence { from: absence.at, to: at });
             self.presence_changes.push(PresenceChange { absence, back_at: Some(at) });
         }
     }
@@ -470,14 +471,16 @@ impl<'e> Folder<'e> {
         if now.owner == owner && now.stage == stage {
             return;
         }
+        let held = Ownership { since: now.first_at.unwrap_or(at), owner: now.owner.take(), stage: now.stage };
+        if now.ownerships.is_empty() && (held.owner.is_some() || held.stage != Stage::default()) {
+            // It was folded last before owners were remembered.
+            now.ownerships.push(held);
+        }
         if now.stage != stage {
             now.stage_since = Some(at);
         }
-        now.ownerships.push(Ownership { since: at, owner: owner.clone(), stage });
+        remember(&mut now.ownerships, Ownership { since: at, owner: owner.clone(), stage });
         (now.owner, now.stage) = (owner, stage);
-        if now.ownerships.len() > MOST_OWNERSHIPS {
-            now.ownerships.remove(0);
-        }
     }
 
     /// Counts a message and remembers who said it.
@@ -548,4 +551,12 @@ impl<'e> Folder<'e> {
 
 fn alarm_since(spoken: Spoken<'_>) -> Option<Timestamp> {
     (!spoken.message.history).then_some(spoken.position.at)
+}
+
+/// Adds what is the last of its kind, and forgets the first if there are too many.
+fn remember<T>(known: &mut Vec<T>, last: T) {
+    if known.len() >= MOST_REMEMBERED {
+        known.remove(0);
+    }
+    known.push(last);
 }

@@ -1,13 +1,14 @@
 //! On which days a room reached one of the numbers of working days of silence after which its owner is to follow up.
 //!
 //! Days to come are given too, as they will be if nobody says anything and the rules stay: whoever stores them needs no
-//! clock, and reads those up to today.
+//! clock, and reads those of days that are over.
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 
 use super::Circumstances;
 use crate::Timestamp;
 use crate::assignment::Ownership;
+use crate::fold::MOST_REMEMBERED;
 use crate::gap::CoverageGaps;
 use crate::id::StaffName;
 use crate::rules::{Stage, Team};
@@ -72,9 +73,14 @@ fn reached(
 ) -> Vec<(Silence, (Timestamp, Timestamp))> {
     let mut reached = Vec::new();
     let mut working_days = 0;
-    // Of a room that was folded before its owners were remembered the present one is known.
-    let otherwise = if ownerships.is_empty() { (of.owner, of.stage) } else { (None, Stage::default()) };
-    let newest = of.rules.newest().rules.follow_up_after.last();
+    let otherwise = match ownerships.first() {
+        // Of a room that was folded last before its owners were remembered the present one is known.
+        None => (of.owner, of.stage),
+        // Whoever came before was forgotten.
+        Some(first) if ownerships.len() >= MOST_REMEMBERED => (first.owner.as_ref(), first.stage),
+        Some(_) => (None, Stage::default()),
+    };
+    let most = of.rules.most_silent_days();
     let days = since.iter_days().skip(1).take_while(|day| until.is_none_or(|until| *day < until));
     for day in days.take_while(|day| *day - since <= LONGEST_SILENCE) {
         let begins = of.rules.at(noon(day)).day_begins(day);
@@ -89,7 +95,7 @@ fn reached(
                 reached.push((silence, (begins, ends)));
             }
         }
-        if rules.follow_up_after.last().max(newest).is_none_or(|last| working_days >= *last) {
+        if working_days >= most {
             break;
         }
     }
@@ -255,6 +261,26 @@ mod tests {
         assert_eq!(room.days(), days(&[("2026-11-10", 2), ("2026-11-11", 3)]));
         room.topic = "晨光已结项";
         assert_eq!(room.days(), days(&[("2026-11-10", 2)]));
+    }
+
+    #[test]
+    fn a_longer_number_of_days_between_two_shorter_ones_is_reached() {
+        let mut room = Room::new();
+        let longer = Rules { follow_up_after: vec![2, 5, 7], ..rules() };
+        // On Friday they had been silent for five.
+        room.versions.push(version(2, "2026-11-15T00:00:00Z", longer));
+        room.versions.push(version(3, "2026-11-18T00:00:00Z", rules()));
+        assert_eq!(room.days(), days(&[("2026-11-10", 2), ("2026-11-13", 5), ("2026-11-17", 7)]));
+    }
+
+    #[test]
+    fn whoever_was_forgotten_is_taken_for_the_first_who_is_remembered() {
+        let mut room = Room::new();
+        let since = |n: usize| format!("2026-11-12T{:02}:{:02}:00Z", n / 60, n % 60);
+        room.ownerships =
+            (0..MOST_REMEMBERED).map(|n| owned(&since(n), &format!("同事{n}"), Stage::PreSales)).collect();
+        let owners: Vec<_> = room.silences().into_iter().map(|it| it.owner.map(|name| name.0)).collect();
+        assert_eq!(owners, [Some("同事0".to_owned()), Some("同事31".to_owned())]);
     }
 
     #[test]

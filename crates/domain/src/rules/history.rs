@@ -122,12 +122,20 @@ impl RulesHistory {
         Some(if all { Timestamp::UNIX_EPOCH } else { from })
     }
 
-    /// Whether anything that was added after `version` may judge silences otherwise than the newest rules by then.
+    /// Whether anything that was added after `version` may judge silences otherwise than what it takes the place of.
     pub fn changes_silences_since(&self, version: i64) -> bool {
-        let (known, newer) =
-            self.versions.split_at(self.versions.partition_point(|held| held.version <= version));
-        let Some(known) = known.last() else { return true };
-        newer.iter().any(|newer| !newer.rules.judge_silences_as(&known.rules))
+        let Some(known) = self.known_at(version) else { return true };
+        let mut newer = self.versions.iter().filter(|held| held.version > version);
+        newer.any(|newer| {
+            let replaced = known.part(Some(newer.valid_from), None);
+            replaced.iter().any(|(_, place)| !newer.rules.judge_silences_as(&self.versions[*place].rules))
+        })
+    }
+
+    /// The most working days of silence after which anybody was ever to follow up.
+    pub fn most_silent_days(&self) -> u32 {
+        let most = self.versions.iter().filter_map(|version| version.rules.follow_up_after.last().copied());
+        most.max().unwrap_or_default()
     }
 
     /// The history as it was while `version` was the newest; `None`: there was none yet.
@@ -364,6 +372,27 @@ mod tests {
             Some(Timestamp::UNIX_EPOCH),
             "version 1 judged what was before"
         );
+    }
+
+    #[test]
+    fn silences_are_judged_otherwise_if_what_is_replaced_judged_them_otherwise() {
+        let told_after = |number, from, days: &[u32]| {
+            let mut version = version(number, from);
+            version.rules.follow_up_after = days.to_vec();
+            version
+        };
+        let history = |last: Option<RulesVersion>| {
+            let first = [told_after(1, 10, &[7]), told_after(2, 500, &[5])];
+            RulesHistory::new(first.into_iter().chain(last).collect()).unwrap()
+        };
+        assert!(!history(None).changes_silences_since(2));
+        assert!(history(None).changes_silences_since(1), "announced");
+        assert!(!history(Some(told_after(3, 600, &[5]))).changes_silences_since(2), "as the one before it");
+        assert!(
+            history(Some(told_after(3, 100, &[5]))).changes_silences_since(2),
+            "sooner than it was announced"
+        );
+        assert_eq!(history(Some(told_after(3, 100, &[5, 30]))).most_silent_days(), 30);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use sqlx::types::Json;
 use crate::json::from_text;
 use crate::rooms::parse;
 
+/// What is derived of a room now: 1, its silences too. A room of which less was derived is taken in anew.
+const DERIVATION: i16 = 1;
+
 /// A room as it is, and how far it was taken in.
 #[derive(Debug, Clone)]
 pub struct Room {
@@ -56,10 +59,11 @@ pub async fn get(connection: &mut PgConnection, room: &str) -> Result<Option<Roo
                seen.presence as "seen_presence?", seen.pinned as "seen_pinned: Json<PinnedRules>", seen.stale_since as "stale_since?",
                (select min(since) from room_refolds
                 where room_refolds.room = rooms.room and room_refolds.version > seen.version) as refolded_since
-        from rooms left join performance_rooms seen on seen.room = rooms.room
+        from rooms left join performance_rooms seen on seen.room = rooms.room and seen.derivation >= $2
         where rooms.room = $1
         "#,
         room,
+        DERIVATION,
     )
     .fetch_optional(connection)
     .await?;
@@ -93,10 +97,12 @@ pub async fn get(connection: &mut PgConnection, room: &str) -> Result<Option<Roo
 pub async fn note(connection: &mut PgConnection, room: &Room, presence: &Value) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into performance_rooms (room, version, folded_at, topic, presence, pinned) values ($1, $2, $3, $4, $5, $6)
+        insert into performance_rooms (room, version, folded_at, topic, presence, pinned, derivation)
+        values ($1, $2, $3, $4, $5, $6, $7)
         on conflict (room) do update
         set version = excluded.version, folded_at = excluded.folded_at, topic = excluded.topic,
-            presence = excluded.presence, pinned = excluded.pinned, stale_since = null
+            presence = excluded.presence, pinned = excluded.pinned, stale_since = null,
+            derivation = excluded.derivation
         "#,
         room.room.to_string(),
         room.version,
@@ -104,6 +110,7 @@ pub async fn note(connection: &mut PgConnection, room: &Room, presence: &Value) 
         room.topic,
         presence,
         room.pinned.as_ref().map(Json) as _,
+        DERIVATION,
     )
     .execute(connection)
     .await?;
@@ -121,12 +128,14 @@ pub async fn behind(
         r#"
         select rooms.room
         from rooms left join performance_rooms seen on seen.room = rooms.room
-        where rooms.room > $1 and (seen.version is distinct from rooms.version or seen.stale_since is not null)
+        where rooms.room > $1
+          and (seen.version is distinct from rooms.version or seen.stale_since is not null or seen.derivation < $3)
         order by rooms.room
         limit $2
         "#,
         after,
         most,
+        DERIVATION,
     )
     .fetch_all(connection)
     .await

@@ -47,7 +47,11 @@ impl Endpoint {
         drop(connection);
         let book = AddressBook::new(rules, &self.ctx.config.feishu, &availability);
         // By their account alone: a chat that is somebody's may have others in it.
-        let Some(person) = book.name(&action.operator) else {
+        let person = book.name(&action.operator);
+        // Whose name several have the board lets nowhere.
+        let person =
+            person.filter(|name| rules.staff_by_name(name.as_str()).is_ok_and(|entry| entry.name == **name));
+        let Some(person) = person else {
             metrics::counter!("feishu_actions_refused_total").increment(1);
             return Ok((Toast::Error, wording::TOAST_NOT_IN_ROSTER.to_owned()));
         };

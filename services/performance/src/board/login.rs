@@ -26,7 +26,8 @@ const COOKIE: &str = "__Host-huiyin_board";
 /// The cookie where there is no HTTPS, as on a machine of one's own.
 const PLAIN_COOKIE: &str = "huiyin_board";
 /// The page that somebody asked for before they were logged in.
-const PAGE_COOKIE: &str = "huiyin_board_page";
+const PAGE_COOKIE: &str = "__Host-huiyin_board_page";
+const PLAIN_PAGE_COOKIE: &str = "huiyin_board_page";
 /// An address of ours is no longer.
 const LONGEST_PAGE: usize = 1_000;
 
@@ -59,6 +60,10 @@ pub(super) fn cookie_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h st
     pairs.find_map(|(key, value)| (key == name).then_some(value))
 }
 
+fn page_cookie(settings: &Settings) -> &'static str {
+    if is_https(settings) { PAGE_COOKIE } else { PLAIN_PAGE_COOKIE }
+}
+
 fn cookie(settings: &Settings, value: &str, seconds: i64) -> (HeaderName, String) {
     kept(settings, cookie_name(settings), value, seconds)
 }
@@ -72,7 +77,8 @@ pub(super) fn kept(settings: &Settings, name: &str, value: &str, seconds: i64) -
 /// A page of this board, by its address, where a cookie can hold it: nothing leads elsewhere that could be taken for a host.
 fn page(address: &str) -> Option<&str> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\,;".contains(&byte);
-    let is_ours = address.starts_with('/') && !address.starts_with("//") && address.len() <= LONGEST_PAGE;
+    let is_ours = address.starts_with('/') && !address.starts_with("//") && !address.starts_with("/login");
+    let is_ours = is_ours && address.len() <= LONGEST_PAGE;
     (is_ours && address.bytes().all(is_plain)).then_some(address)
 }
 
@@ -128,7 +134,8 @@ impl Board {
         let address = request.filter(shows_pages).and_then(|request| request.uri().path_and_query());
         match address.and_then(|address| page(address.as_str())) {
             Some(page) => {
-                let page = kept(&self.settings, PAGE_COOKIE, page, LINK_LIFE.num_seconds());
+                let name = page_cookie(&self.settings);
+                let page = kept(&self.settings, name, page, LINK_LIFE.num_seconds());
                 (StatusCode::UNAUTHORIZED, [page], ways).into_response()
             }
             None => (StatusCode::UNAUTHORIZED, ways).into_response(),
@@ -178,8 +185,9 @@ impl Board {
         metrics::counter!("board_logins_total").increment(1);
         let session = self.signer.session(person, now);
         let session = cookie(&self.settings, &session, SESSION_LIFE.num_seconds());
-        let wanted = cookie_of(headers, PAGE_COOKIE).and_then(page).unwrap_or("/");
-        let led = kept(&self.settings, PAGE_COOKIE, "", 0);
+        let name = page_cookie(&self.settings);
+        let wanted = cookie_of(headers, name).and_then(page).unwrap_or("/");
+        let led = kept(&self.settings, name, "", 0);
         let headers = AppendHeaders([session, led, (header::LOCATION, wanted.to_owned())]);
         (StatusCode::SEE_OTHER, headers).into_response()
     }
@@ -204,6 +212,7 @@ mod tests {
             "/a b",
             "/王",
             "https://x",
+            "/login/feishu",
             &long,
         ] {
             assert_eq!(page(other), None, "{other:.40}");

@@ -27,7 +27,7 @@ const BEAT_EVERY: Duration = Duration::from_secs(5);
 const LONGEST_ROUND: Duration = Duration::from_hours(4);
 /// Days whose figures still change by themselves.
 const LIVE_DAYS: u64 = 2;
-/// A comparison that was not made is tried again after this: in between, its calls are left to the rows.
+/// A comparison that was not made is tried again after this: in between, calls are left to the rows.
 const COMPARE_AGAIN: TimeDelta = TimeDelta::hours(1);
 /// While so many rooms are to be counted, no row is taken for one that nobody counts any more.
 const MANY_BEHIND: u8 = 20;
@@ -161,12 +161,14 @@ impl Feed<'_> {
         let report = self.engine.compare(&self.ctx.db, first, today, rows.clone()).await?;
         let Some(stopped) = report.stopped.clone() else {
             (self.compared, self.compare_again) = (Some(today), None);
+            self.problems.note_comparison(true, now);
             return Ok(Done { report, first, compared: true });
         };
         self.compare_again = Some(now + COMPARE_AGAIN);
         if !matches!(stopped, Stopped::Unusable { .. }) {
             return Ok(Done { report, first, compared: true });
         }
+        self.problems.note_comparison(false, now);
         let written = self.engine.sync(&self.ctx.db, rows).await?;
         Ok(Done { report: written, first, compared: false })
     }

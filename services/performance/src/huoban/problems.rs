@@ -15,6 +15,8 @@ use super::report::{Report, TableProblem};
 const PATIENCE: TimeDelta = TimeDelta::minutes(30);
 /// The same while our own allowance is used up, which by design may take until the next hour.
 const ALLOWANCE_PATIENCE: TimeDelta = TimeDelta::hours(2);
+/// No comparison came to its end for so long: people are told on the second day.
+const COMPARISON_PATIENCE: TimeDelta = TimeDelta::hours(20);
 /// Rows named in one problem.
 const NAMED: usize = 5;
 
@@ -29,6 +31,8 @@ pub(super) struct Problems {
     strays: bool,
     /// What keeps runs from their end.
     failing: Option<Failing>,
+    /// Since when comparisons have not come to their end, though rows are written.
+    uncompared_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +70,12 @@ impl Problems {
         self.refused.extend(report.left_alone.iter().cloned());
     }
 
+    /// A comparison came to its end, or did not.
+    pub fn note_comparison(&mut self, is_complete: bool, now: Timestamp) {
+        let since = self.uncompared_since.unwrap_or(now);
+        self.uncompared_since = (!is_complete).then_some(since);
+    }
+
     /// There were no rows to be had.
     pub fn note_failed(&mut self, now: Timestamp) {
         self.fails(OutsideFailure::Stalled, PATIENCE, now);
@@ -78,7 +88,13 @@ impl Problems {
 
     /// What is told of it. While everything is refused that is all that needs to be known.
     pub fn told(&self, now: Timestamp) -> Vec<OutsideProblem> {
-        let failing = self.failing.filter(|failing| now - failing.since >= failing.patience);
+        let uncompared = self.uncompared_since.map(|since| Failing {
+            what: OutsideFailure::Stalled,
+            since,
+            patience: COMPARISON_PATIENCE,
+        });
+        let lasts = |failing: &Failing| now - failing.since >= failing.patience;
+        let failing = self.failing.filter(lasts).or_else(|| uncompared.filter(lasts));
         let stopped = failing.map(|failing| OutsideProblem::new(failing.what, None, failing.since));
         if failing.is_some_and(|failing| failing.patience.is_zero()) {
             return stopped.into_iter().collect();
@@ -141,5 +157,21 @@ mod tests {
             problems.note(&stopped(None), day, false, began);
             assert_eq!(problems.told(began + TimeDelta::days(1)), []);
         }
+    }
+
+    #[test]
+    fn a_comparison_that_never_comes_to_its_end_is_told_though_rows_are_written() {
+        let (began, day) = (Timestamp::UNIX_EPOCH, NaiveDate::default());
+        let mut problems = Problems::default();
+        for hour in 0..20 {
+            let now = began + TimeDelta::hours(hour);
+            problems.note_comparison(false, now);
+            problems.note(&stopped(None), day, false, now);
+            assert_eq!(problems.told(now), []);
+        }
+        let now = began + TimeDelta::hours(20);
+        assert_eq!(problems.told(now), [OutsideProblem::new(OutsideFailure::Stalled, None, began)]);
+        problems.note_comparison(true, now);
+        assert_eq!(problems.told(now), []);
     }
 }

@@ -17,8 +17,8 @@ const DAYS: i32 = 365;
 
 /// Rooms that are taken in as they are, so that the service leaves them alone.
 const TAKEN_IN: &str = "
-    insert into performance_rooms (room, version, topic, presence)
-    select 'webhook:s-' || r, 0, '', '{}' from generate_series(1, $1) r
+    insert into performance_rooms (room, version, topic, presence, derivation)
+    select 'webhook:s-' || r, 0, '', '{}', 99 from generate_series(1, $1) r
 ";
 
 const YEAR: &str = "

@@ -149,7 +149,8 @@ impl World {
         let local = wait.opened.with_timezone(&zone);
         // Taken in as it is, so that the service leaves it alone.
         sqlx::query(
-            "insert into performance_rooms (room, version, topic, presence) values ($1, 0, $2, '{}') on conflict do nothing",
+            "insert into performance_rooms (room, version, topic, presence, derivation) values ($1, 0, $2, '{}', 99)
+             on conflict do nothing",
         )
         .bind(wait.room)
         .bind(wait.topic)

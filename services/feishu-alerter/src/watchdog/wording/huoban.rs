@@ -112,7 +112,8 @@ pub fn strays(on: &Operated) -> AlarmText {
 pub fn stalled(on: &Operated) -> AlarmText {
     text(
         "伙伴云停滞".to_owned(),
-        "已有半小时以上没能把数字写进伙伴云：连不上，或它一直出错、限速。".to_owned(),
+        "已有半小时以上没能把数字写进伙伴云，或每天一次的核对从昨天起没有做完：连不上，或它一直出错、限速。"
+            .to_owned(),
         ALL,
         vec![
             "检查外网，和伙伴云网页是否打得开。".to_owned(),
