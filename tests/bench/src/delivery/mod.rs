@@ -28,8 +28,8 @@ use self::world::World;
 /// How long everything may take to become right after the last leap, in real time.
 const PATIENCE: Duration = Duration::from_mins(3);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Around a leap of the clock no call is in flight: in nature none lasts an hour.
-const LEAP_GUARD: Duration = Duration::from_millis(700);
+/// Around a leap of the clock no call is in flight: in nature none lasts an hour. On a busy machine one may take long.
+const LEAP_GUARD: Duration = Duration::from_millis(2_500);
 /// Before a leap answers get lost for so long, so that it is not known what stands in the chats.
 const ANSWERS_LOST: Duration = Duration::from_millis(600);
 const RESTART_EVERY: Duration = Duration::from_millis(100);
