@@ -119,18 +119,19 @@ impl Stage {
         Ok(())
     }
 
-    /// All rooms are in both mirrors and at rest: rows that stand in a sheet were read back.
+    /// All rooms are counted, in both mirrors, and at rest: rows that stand in a sheet were read back.
     async fn is_mirrored(&self) -> Result<bool> {
-        let (rooms, mirrored, observed): (i64, i64, i64) = sqlx::query_as(
+        let (rooms, mirrored, observed, counted): (i64, i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from rooms where version > 0),
                     (select count(*) from rooms join vika_sync_rows using (room, version)
                      where record is null or audited_at is not null),
-                    (select count(*) from rooms join alert_rooms using (room, version))",
+                    (select count(*) from rooms join alert_rooms using (room, version)),
+                    (select count(*) from rooms join performance_rooms using (room, version))",
         )
         .fetch_one(&self.private.admin)
         .await?;
         let made = i64::try_from(MADE)?;
-        Ok((rooms, mirrored, observed) == (made, 2 * made, made))
+        Ok((rooms, mirrored, observed, counted) == (made, 2 * made, made, made))
     }
 
     /// Copies of every room, with all that is known of it, so that there are so many of each.
@@ -142,6 +143,12 @@ impl Stage {
             ("waits", "wait,room"),
             ("alert_rooms", "room"),
             ("vika_sync_rows", "room,record"),
+            ("performance_rooms", "room"),
+            ("performance_waits", "wait,room"),
+            ("performance_days", "room"),
+            ("performance_replies", "room"),
+            ("performance_messages", "room"),
+            ("performance_silences", "room"),
         ];
         for (table, renamed) in copied {
             copy(&self.private.admin, table, renamed, i32::try_from(times)?).await?;
