@@ -487,12 +487,19 @@ impl Severity {
     }
 }
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Stage {
+    /// As users write it, and as it is stored.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::PreSales => "pre-sales",
             Self::AfterSales => "after-sales",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -588,6 +595,11 @@ impl Rules {
             .and_local_timezone(self.time_zone)
             .earliest()
             .map_or_else(|| midnight.and_utc(), |at| at.to_utc())
+    }
+
+    /// Whoever has an account on Feishu: no account is two people's.
+    pub fn staff_by_feishu_account(&self, account: &str) -> Option<&RosterEntry> {
+        self.roster.iter().find(|entry| entry.feishu_account() == Some(account))
     }
 
     /// Whether anybody works on a day.

@@ -86,6 +86,21 @@ pub struct Query<'a> {
     pub stage: Option<Stage>,
 }
 
+impl<'a> Query<'a> {
+    /// What the database is asked for.
+    fn filter(&self) -> Filter<'a> {
+        let Self { period, person, room, stage, .. } = *self;
+        Filter { from: period.from, to: period.to, owner: person, room, stage: stage.map(Stage::name) }
+    }
+
+    /// The same of days that are over: as long as one lasts, somebody may say something in a silent room.
+    fn filter_over(&self, rules: &Rules, now: Timestamp) -> Filter<'a> {
+        let last = rules.day_of(now).pred_opt().unwrap_or_default();
+        let filter = self.filter();
+        Filter { to: filter.to.min(last), ..filter }
+    }
+}
+
 /// What a line is about. What it is not put together by is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -197,9 +212,7 @@ async fn groups(
     rules: &Rules,
     now: Timestamp,
 ) -> Result<BTreeMap<Key, Group>, sqlx::Error> {
-    let stage = query.stage.map(|stage| stage.to_string());
-    let Query { period, by, person, room, .. } = query;
-    let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
+    let (by, person, filter) = (query.by, query.person, query.filter());
     let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
     let mut asked: BTreeSet<(NaiveDate, String)> = BTreeSet::new();
     let grouping = by.grouping();
@@ -217,8 +230,7 @@ async fn groups(
             groups.entry(key).or_default().count_open(&open, rules, now);
         }
         if by != By::RoomDay {
-            let over = silences::over(filter, rules.day_of(now));
-            for silent in silences::count(connection, over, grouping).await? {
+            for silent in silences::count(connection, query.filter_over(rules, now), grouping).await? {
                 let key = key(by, silent.day, &silent.owner, &silent.team, &silent.room, &silent.stage);
                 groups.entry(key).or_default().count_silent(&silent);
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike as _, NaiveDate, TimeDelta};
+use chrono::{Datelike as _, TimeDelta};
 use domain::Timestamp;
 use domain::rules::Rules;
 use store::performance::days::{self, Filter, Grouping};
@@ -40,9 +40,7 @@ pub async fn overview(
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Overview, sqlx::Error> {
-    let stage = query.stage.map(|stage| stage.to_string());
-    let Query { period, by, person, room, .. } = query;
-    let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
+    let (by, filter) = (query.by, query.filter());
     let mut groups = Groups::default();
     // Each room of each day would be many more rows than those of which a page is made.
     let by_day = by != By::Room;
@@ -56,7 +54,7 @@ pub async fn overview(
     for open in days::open(connection, filter).await? {
         groups.count_open(by, &open, rules, now);
     }
-    groups.count_silences(connection, filter, by, rules.day_of(now)).await?;
+    groups.count_silences(connection, query.filter_over(rules, now), by).await?;
     if by == By::Person {
         for replies in days::replies(connection, filter, false).await? {
             let line = key(by, replies.day, &replies.person, "", "", "");
@@ -112,9 +110,7 @@ impl Groups {
         connection: &mut PgConnection,
         filter: Filter<'_>,
         by: By,
-        today: NaiveDate,
     ) -> Result<(), sqlx::Error> {
-        let filter = silences::over(filter, today);
         for silent in silences::count(connection, filter, by.grouping()).await? {
             let line = key(by, silent.day, &silent.owner, &silent.team, &silent.room, &silent.stage);
             self.lines.entry(line).or_default().count_silent(&silent);

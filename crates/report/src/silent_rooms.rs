@@ -2,7 +2,6 @@
 
 use domain::Timestamp;
 use domain::rules::Rules;
-use store::performance::days::Filter;
 use store::performance::silences::{self, SilentRoom};
 use store::sqlx::{self, PgConnection};
 
@@ -20,10 +19,7 @@ pub async fn silent_rooms(
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Vec<SilentRoom>, sqlx::Error> {
-    let Query { period, person, room, stage, .. } = query;
-    let stage = stage.map(|stage| stage.to_string());
-    let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
-    silences::list(connection, silences::over(filter, rules.day_of(now)), most).await
+    silences::list(connection, query.filter_over(rules, now), most).await
 }
 
 /// The same as a table. Rooms stand only where a reader `sees_names`.

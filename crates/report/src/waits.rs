@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::figures::minutes;
 use domain::rules::Rules;
-use store::performance::days::Filter;
 use store::performance::details::{self, Detail, DetailFilter};
 use store::sqlx::{self, PgConnection};
 
@@ -22,10 +21,7 @@ pub async fn waits(
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Table, sqlx::Error> {
-    let Query { period, person, room, stage, .. } = query;
-    let stage = stage.map(|stage| stage.to_string());
-    let filter = Filter { from: period.from, to: period.to, owner: person, room, stage: stage.as_deref() };
-    let found = details::list(connection, DetailFilter::all(filter), most, 0).await?;
+    let found = details::list(connection, DetailFilter::all(query.filter()), most, 0).await?;
     Ok(waits_table(&found, rules, now, |_| true))
 }
 

@@ -151,8 +151,7 @@ impl<'a> AddressBook<'a> {
 
     /// Whose account this is.
     pub fn name(self, account: &OpenId) -> Option<&'a StaffName> {
-        let theirs = |entry: &&RosterEntry| entry.feishu_account() == Some(account.as_str());
-        self.rules.roster.iter().find(theirs).map(|entry| &entry.name)
+        self.rules.staff_by_feishu_account(account.as_str()).map(|entry| &entry.name)
     }
 
     fn entry(self, name: &StaffName) -> Option<&'a RosterEntry> {

@@ -116,11 +116,6 @@ pub struct Silences {
     pub silences: i64,
 }
 
-/// The same of days that are over: as long as one lasts, somebody may say something.
-pub fn over(filter: Filter<'_>, today: NaiveDate) -> Filter<'_> {
-    Filter { to: filter.to.min(today.pred_opt().unwrap_or(today)), ..filter }
-}
-
 /// Counts silences, by what of the grouping is asked for.
 pub async fn count(
     connection: &mut PgConnection,

@@ -4,6 +4,7 @@
 use board_session::Signer;
 use chrono::TimeDelta;
 use domain::Timestamp;
+use domain::id::StaffName;
 use domain::notification::Subject;
 use domain::rules::Rules;
 use feishu::callback::CardAction;
@@ -11,12 +12,9 @@ use feishu::card::{self, Toast};
 use feishu::{CardUuid, OutgoingMessage, Receiver};
 use runtime::random;
 use runtime::telemetry::chain;
-use store::alerts::{actions, notifications};
+use store::alerts::notifications::Notification;
 
-use super::{Endpoint, is_of};
-use crate::address_book::AddressBook;
-use crate::availability::Availability;
-use crate::channel::feishu::{NAME as FEISHU, PressedButton};
+use super::Endpoint;
 use crate::wording;
 
 /// The answer to the press has to come in time, too.
@@ -26,31 +24,22 @@ impl Endpoint {
     /// Sends a link to whoever pressed.
     pub(super) async fn board_link(
         &self,
-        button: &PressedButton,
+        card: &Notification,
         action: &CardAction,
         rules: &Rules,
         now: Timestamp,
     ) -> anyhow::Result<(Toast, String)> {
         let unknown = || Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
         let Some(board) = &self.ctx.config.performance.board else { return unknown() };
-        let mut connection = self.ctx.db.acquire().await?;
-        let id = actions::by_delivery_key(&mut connection, FEISHU, button.card.as_str()).await?;
-        let Some(id) = id else { return unknown() };
-        let Some(pressed) = notifications::get(&mut connection, id).await? else { return unknown() };
-        if !matches!(pressed.subject, Subject::Figures(_)) {
+        if !matches!(card.subject, Subject::Figures(_)) {
             return unknown();
         }
-        if !is_of(&pressed, action) {
-            return Ok((Toast::Error, wording::TOAST_UNKNOWN.to_owned()));
-        }
-        let availability = Availability::read(&mut connection, now).await?;
-        drop(connection);
-        let book = AddressBook::new(rules, &self.ctx.config.feishu, &availability);
         // By their account alone: a chat that is somebody's may have others in it.
-        let person = book.name(&action.operator);
-        // Whose name several have the board lets nowhere.
-        let person =
-            person.filter(|name| rules.staff_by_name(name.as_str()).is_ok_and(|entry| entry.name == **name));
+        let entry = rules.staff_by_feishu_account(action.operator.as_str());
+        // Whoever answers to the name of several the board lets nowhere.
+        let own =
+            |name: &StaffName| rules.staff_by_name(name.as_str()).is_ok_and(|entry| entry.name == *name);
+        let person = entry.map(|entry| &entry.name).filter(|name| own(name));
         let Some(person) = person else {
             metrics::counter!("feishu_actions_refused_total").increment(1);
             return Ok((Toast::Error, wording::TOAST_NOT_IN_ROSTER.to_owned()));

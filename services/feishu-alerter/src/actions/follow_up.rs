@@ -5,14 +5,14 @@ use domain::notification::Subject;
 use domain::rules::Rules;
 use feishu::callback::CardAction;
 use feishu::card::Toast;
-use store::alerts::{actions, follow_ups, notifications, schedule};
+use store::alerts::notifications::Notification;
+use store::alerts::{follow_ups, schedule};
 use store::sqlx::Connection as _;
 
+use super::Endpoint;
 use super::presser::Presser;
-use super::{Endpoint, is_of};
 use crate::address_book::AddressBook;
 use crate::availability::Availability;
-use crate::channel::feishu::{NAME as FEISHU, PressedButton};
 use crate::content::card::Silence;
 use crate::content::follow_ups::FollowUpList;
 use crate::wording;
@@ -21,20 +21,16 @@ impl Endpoint {
     /// Notes that a silence which was chosen on its list is to be told no more.
     pub(super) async fn stop_follow_up(
         &self,
-        button: &PressedButton,
+        card: &Notification,
         action: &CardAction,
         rules: &Rules,
         now: Timestamp,
     ) -> anyhow::Result<(Toast, String)> {
         let unknown = || Ok((Toast::Info, wording::TOAST_UNKNOWN.to_owned()));
-        let mut connection = self.ctx.db.acquire().await?;
-        let id = actions::by_delivery_key(&mut connection, FEISHU, button.card.as_str()).await?;
-        let (Some(id), Some(key)) = (id, action.option.as_deref()) else { return unknown() };
-        let Some(card) = notifications::get(&mut connection, id).await? else { return unknown() };
+        let Some(key) = action.option.as_deref() else { return unknown() };
         let Subject::FollowUps(owner) = &card.subject else { return unknown() };
-        if !is_of(&card, action) {
-            return Ok((Toast::Error, wording::TOAST_UNKNOWN.to_owned()));
-        }
+        let id = card.id;
+        let mut connection = self.ctx.db.acquire().await?;
         let availability = Availability::read(&mut connection, now).await?;
         let book = AddressBook::new(rules, &self.ctx.config.feishu, &availability);
         let presser = Presser::of(&action.operator, &card.to, book);

@@ -169,24 +169,25 @@ impl Endpoint {
         let Some(button) = PressedButton::of(&action.value) else { return unknown() };
         let history = self.rules.get(&mut connection).await?;
         let rules = history.at(now);
-        if matches!(button.action, ActionKind::StopFollowUp | ActionKind::BoardLink) {
-            drop(connection);
-            let (toast, text) = if button.action == ActionKind::BoardLink {
-                self.board_link(&button, action, rules, now).await?
-            } else {
-                self.stop_follow_up(&button, action, rules, now).await?
-            };
-            return Ok(Some(answer_with_toast(toast, &text)));
-        }
-        let card = Pressed::read(&mut connection, &button.card, rules, now).await?;
-        let Some(card) = card else { return unknown() };
-        let availability = Availability::read(&mut connection, now).await?;
-        drop(connection);
-        if !is_of(&card.notification, action) {
-            tracing::warn!(address = %card.notification.to, "an action names another message or chat than its card's");
+        let notification = notification_of(&mut connection, &button.card).await?;
+        let Some(notification) = notification else { return unknown() };
+        if !is_of(&notification, action) {
+            tracing::warn!(address = %notification.to, "an action names another message or chat than its card's");
             metrics::counter!("feishu_actions_misplaced_total").increment(1);
             return Ok(Some(answer_with_toast(Toast::Error, wording::TOAST_UNKNOWN)));
         }
+        let of_no_room = match button.action {
+            ActionKind::StopFollowUp => Some(self.stop_follow_up(&notification, action, rules, now).await?),
+            ActionKind::BoardLink => Some(self.board_link(&notification, action, rules, now).await?),
+            _ => None,
+        };
+        if let Some((toast, text)) = of_no_room {
+            return Ok(Some(answer_with_toast(toast, &text)));
+        }
+        let card = Pressed::read(&mut connection, &button.card, notification, rules, now).await?;
+        let Some(card) = card else { return unknown() };
+        let availability = Availability::read(&mut connection, now).await?;
+        drop(connection);
         let book = AddressBook::new(rules, &self.ctx.config.feishu, &availability);
         let presser = Presser::of(&action.operator, &card.notification.to, book);
         if let Some(refusal) = presser.refusal(button.action, &card.subject, (rules, book)) {
@@ -291,6 +292,16 @@ impl Endpoint {
     }
 }
 
+/// What was sent as the card of this key. `None`: it is not there any more.
+async fn notification_of(
+    connection: &mut PgConnection,
+    key: &CardUuid,
+) -> anyhow::Result<Option<Notification>> {
+    let id = actions::by_delivery_key(connection, FEISHU, key.as_str()).await?;
+    let Some(id) = id else { return Ok(None) };
+    Ok(notifications::get(connection, id).await?)
+}
+
 /// The card whose button was pressed.
 struct Pressed {
     key: CardUuid,
@@ -301,20 +312,17 @@ struct Pressed {
 }
 
 impl Pressed {
-    /// Reads it. `None`: it is not there, or is about no room.
+    /// Reads what it is about. `None`: no room.
     async fn read(
         connection: &mut PgConnection,
         key: &CardUuid,
+        notification: Notification,
         rules: &Rules,
         now: Timestamp,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(id) = actions::by_delivery_key(connection, FEISHU, key.as_str()).await? else {
-            return Ok(None);
-        };
-        let Some(notification) = notifications::get(connection, id).await? else { return Ok(None) };
         let subject = Subject::read(connection, &notification, rules, now).await?;
         let Some(subject) = subject else { return Ok(None) };
-        let done = Done(actions::of(connection, &[id]).await?);
+        let done = Done(actions::of(connection, &[notification.id]).await?);
         Ok(Some(Self { key: key.clone(), notification, subject, done }))
     }
 }

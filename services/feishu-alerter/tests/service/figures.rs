@@ -32,6 +32,17 @@ impl Scene {
         .await
     }
 
+    /// On the next day 王小售 answers a question within four minutes, and then it is six.
+    async fn answered_until_six(&self) -> Result<()> {
+        self.at(1, "10:00").await?;
+        let from = self.now() - TimeDelta::hours(1);
+        self.publish(&says("r1", WANG, from - TimeDelta::minutes(1), "您好")).await?;
+        self.publish(&says("r1", CHEN, from, "在吗？")).await?;
+        self.publish(&says("r1", WANG, from + TimeDelta::minutes(4), "在的")).await?;
+        self.until_counted(1).await?;
+        self.at(0, "18:00").await
+    }
+
     /// In how many days it is the Tuesday of next week, in the company's zone.
     fn days_to_tuesday(&self) -> i64 {
         let today = self.stack.config.rules.day_of(self.now());
@@ -169,13 +180,7 @@ async fn figures_lead_to_their_page_of_the_board_for_whoever_may_see_it() -> Res
     scene.stack.config.rules.figure_cards.own = Some("18:00".parse()?);
     scene.stack.apply_rules(TimeDelta::zero()).await?;
     let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
-    scene.at(1, "10:00").await?;
-    let from = scene.now() - TimeDelta::hours(1);
-    scene.publish(&says("r1", WANG, from - TimeDelta::minutes(1), "您好")).await?;
-    scene.publish(&says("r1", CHEN, from, "在吗？")).await?;
-    scene.publish(&says("r1", WANG, from + TimeDelta::minutes(4), "在的")).await?;
-    scene.until_counted(1).await?;
-    scene.at(0, "18:00").await?;
+    scene.answered_until_six().await?;
     let day = scene.stack.config.rules.day_of(scene.now());
     let of_all = scene.until_figure_cards(TO_MANAGER, 1).await?.remove(0);
     let people = format!("{}/people?period=day&day={day}", board.public_url);
@@ -261,13 +266,7 @@ async fn whoever_presses_is_sent_a_link_of_their_own_where_nobody_else_reads() -
     scene.stack.config.rules.figure_cards.own = Some("18:00".parse()?);
     scene.give_accounts(&[("王小售", OU_WANG)]).await?;
     let (alerter, performance) = (scene.alerter().await?, scene.performance().await?);
-    scene.at(1, "10:00").await?;
-    let from = scene.now() - TimeDelta::hours(1);
-    scene.publish(&says("r1", WANG, from - TimeDelta::minutes(1), "您好")).await?;
-    scene.publish(&says("r1", CHEN, from, "在吗？")).await?;
-    scene.publish(&says("r1", WANG, from + TimeDelta::minutes(4), "在的")).await?;
-    scene.until_counted(1).await?;
-    scene.at(0, "18:00").await?;
+    scene.answered_until_six().await?;
     let own = scene.until_figure_cards(TO_WANG, 1).await?.remove(0);
     let press = async |person: &str| {
         let click = serde_json::json!({ "message_id": own.message_id, "open_id": person });

@@ -101,7 +101,7 @@ struct Raw {
 /// What a page is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
-    /// How long the period is; `None`: as the page has it.
+    /// How long the period is; `None`: nobody chose.
     pub length: Option<Length>,
     /// A day of the period; `None`: today.
     pub day: Option<NaiveDate>,
@@ -178,14 +178,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 }
 
 impl Asked {
-    /// The period, of which `today` lies in the one that nobody chose.
-    pub fn period(&self, otherwise: Length, today: NaiveDate) -> Period {
+    /// How long the period is: a week where nobody chose.
+    pub fn length(&self) -> Length {
+        self.length.unwrap_or(Length::Week)
+    }
+
+    /// The period: the one that `today` lies in where nobody chose a day.
+    pub fn period(&self, today: NaiveDate) -> Period {
         let day = self.day.unwrap_or(today);
-        match self.length.unwrap_or(otherwise) {
+        match self.length() {
             Length::Day => Period::day(day),
             Length::Week => Period::week(day),
             Length::Month => Period::month(day),
         }
+    }
+
+    /// The same with its period written out, which links then lead to on any day; and on the first page.
+    #[must_use]
+    pub fn settled(&self, today: NaiveDate) -> Self {
+        self.of(self.length(), self.period(today).from)
     }
 
     /// The same of another period.

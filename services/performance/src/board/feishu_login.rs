@@ -13,7 +13,6 @@ use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use board_session::LINK_LIFE;
-use domain::rules::Rules;
 use feishu::Credentials;
 use feishu::login::{authorization_url, logged_in};
 use runtime::config::Board as Settings;
@@ -24,14 +23,13 @@ use serde::Deserialize;
 
 use super::access::Viewer;
 use super::failure::Failure;
-use super::login::{cookie_of, is_https, kept};
+use super::login::{cookie_of, kept};
 use super::{Board, html, wording};
 
 /// Where browsers come back to.
 const BACK: &str = "/login/feishu/back";
-/// What a browser keeps meanwhile; over HTTPS no other host of the domain can give it one.
-const COOKIE: &str = "__Host-huiyin_board_login";
-const PLAIN_COOKIE: &str = "huiyin_board_login";
+/// What a browser keeps meanwhile.
+const ERRAND: &str = "huiyin_board_login";
 
 /// The app by which people log in.
 pub struct FeishuApp {
@@ -63,10 +61,6 @@ pub(super) fn router() -> Router<Arc<Board>> {
     Router::new().route("/login/feishu", get(leave)).route(BACK, get(come_back))
 }
 
-fn cookie_name(settings: &Settings) -> &'static str {
-    if is_https(settings) { COOKIE } else { PLAIN_COOKIE }
-}
-
 /// Sends a browser to Feishu.
 async fn leave(State(board): State<Arc<Board>>) -> Response {
     let Some(app) = &board.feishu else { return Failure::NotFound.into_response() };
@@ -75,7 +69,7 @@ async fn leave(State(board): State<Arc<Board>>) -> Response {
     match authorization_url(&app.accounts, &app.app.app_id, &app.redirect_uri, &state) {
         Some(url) => {
             let settings = &board.settings;
-            let cookie = kept(settings, cookie_name(settings), &nonce, LINK_LIFE.num_seconds());
+            let cookie = kept(settings, ERRAND, &nonce, LINK_LIFE.num_seconds());
             (StatusCode::SEE_OTHER, [(header::LOCATION, url), cookie]).into_response()
         }
         None => failed(),
@@ -101,8 +95,7 @@ async fn come_back(
     }
     let Ok(Query(Brought { code: Some(code), state: Some(state) })) = query else { return failed() };
     let errand = board.signer.read_errand(&state, board.ctx.clock.now());
-    if errand
-        .is_none_or(|errand| cookie_of(&headers, cookie_name(&board.settings)) != Some(errand.nonce.as_str()))
+    if errand.is_none_or(|errand| cookie_of(&headers, &board.settings, ERRAND) != Some(errand.nonce.as_str()))
     {
         return board.refuse(client);
     }
@@ -122,31 +115,18 @@ fn failed() -> Response {
     (StatusCode::BAD_GATEWAY, html::notice(title, text)).into_response()
 }
 
-/// The one person of the roster with this account.
-fn person<'r>(rules: &'r Rules, account: &str) -> Option<&'r str> {
-    let has = |entry: &&domain::rules::RosterEntry| {
-        let feishu = entry.addresses.feishu.as_ref();
-        feishu.and_then(|feishu| feishu.open_id.as_ref()).is_some_and(|own| own.as_str() == account)
-    };
-    let mut found = rules.roster.iter().filter(has);
-    match (found.next(), found.next()) {
-        (Some(entry), None) => Some(entry.name.as_str()),
-        _ => None,
-    }
-}
-
 impl Board {
     /// Opens a session of whoever has this account.
     async fn enter_as(&self, account: &str, headers: &HeaderMap) -> Result<Response, Failure> {
         let now = self.ctx.clock.now();
         let history = self.rules.get(&mut *self.database().await?).await?;
         let rules = history.at(now);
-        let person = person(rules, account);
+        let person = rules.staff_by_feishu_account(account).map(|entry| entry.name.as_str());
         let Some(person) = person.filter(|person| Viewer::of(person, rules, &self.settings).is_some()) else {
             let [title, text] = wording::NOT_IN_ROSTER;
             return Ok((StatusCode::FORBIDDEN, html::notice(title, text)).into_response());
         };
-        let gone = kept(&self.settings, cookie_name(&self.settings), "", 0);
+        let gone = kept(&self.settings, ERRAND, "", 0);
         Ok((AppendHeaders([gone]), self.session_of(person, headers, now)).into_response())
     }
 }

@@ -188,10 +188,10 @@ pub fn scrolled(label: &str, table: &Markup) -> Markup {
 }
 
 /// Where to go in time, with what else is asked kept.
-pub fn period_bar(path: &str, asked: &Asked, period: Period, otherwise: Length, today: NaiveDate) -> Markup {
-    let length = asked.length.unwrap_or(otherwise);
+pub fn period_bar(path: &str, asked: &Asked, period: Period, today: NaiveDate) -> Markup {
+    let length = asked.length();
     let [present, last, back, forward] = wording::periods(length);
-    let begins = |day: NaiveDate| asked.of(length, day).period(length, today).from;
+    let begins = |day: NaiveDate| asked.of(length, day).period(today).from;
     let now = begins(today);
     let before = beside(length, now, false);
     let day = if (period.from..=period.to).contains(&today) { today } else { period.from };

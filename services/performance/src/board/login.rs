@@ -21,13 +21,10 @@ use super::access::Viewer;
 use super::failure::Failure;
 use super::{Board, html, wording};
 
-/// The cookie over HTTPS: browsers then take it from this host alone, and for all of it.
-const COOKIE: &str = "__Host-huiyin_board";
-/// The cookie where there is no HTTPS, as on a machine of one's own.
-const PLAIN_COOKIE: &str = "huiyin_board";
+/// The cookie that holds a session.
+const SESSION: &str = "huiyin_board";
 /// The page that somebody asked for before they were logged in.
-const PAGE_COOKIE: &str = "__Host-huiyin_board_page";
-const PLAIN_PAGE_COOKIE: &str = "huiyin_board_page";
+const PAGE: &str = "huiyin_board_page";
 /// An address of ours is no longer.
 const LONGEST_PAGE: usize = 1_000;
 
@@ -40,32 +37,26 @@ struct Token {
     t: Option<String>,
 }
 
-pub(super) fn is_https(settings: &Settings) -> bool {
+fn is_https(settings: &Settings) -> bool {
     settings.public_url.starts_with("https://")
 }
 
-fn cookie_name(settings: &Settings) -> &'static str {
-    if is_https(settings) { COOKIE } else { PLAIN_COOKIE }
+/// The name of a cookie: over HTTPS browsers take one of this name from this host alone, and for all of it.
+fn named(settings: &Settings, name: &str) -> String {
+    format!("{}{name}", if is_https(settings) { "__Host-" } else { "" })
 }
 
-/// What a browser's cookie holds.
+/// The session that a browser has.
 pub(super) fn token<'h>(headers: &'h HeaderMap, settings: &Settings) -> Option<&'h str> {
-    cookie_of(headers, cookie_name(settings))
+    cookie_of(headers, settings, SESSION)
 }
 
-/// What a browser's cookie of a name holds.
-pub(super) fn cookie_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+/// What a browser keeps under a name.
+pub(super) fn cookie_of<'h>(headers: &'h HeaderMap, settings: &Settings, name: &str) -> Option<&'h str> {
+    let name = named(settings, name);
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find_map(|(key, value)| (key == name).then_some(value))
-}
-
-fn page_cookie(settings: &Settings) -> &'static str {
-    if is_https(settings) { PAGE_COOKIE } else { PLAIN_PAGE_COOKIE }
-}
-
-fn cookie(settings: &Settings, value: &str, seconds: i64) -> (HeaderName, String) {
-    kept(settings, cookie_name(settings), value, seconds)
 }
 
 /// What makes a browser keep a value under a name.
@@ -119,7 +110,7 @@ async fn leave(State(board): State<Arc<Board>>, headers: HeaderMap) -> Response 
         return Failure::Forbidden.into_response();
     }
     let [title, text] = wording::LOGGED_OUT;
-    ([cookie(&board.settings, "", 0)], html::notice(title, text)).into_response()
+    ([kept(&board.settings, SESSION, "", 0)], html::notice(title, text)).into_response()
 }
 
 impl Board {
@@ -134,8 +125,7 @@ impl Board {
         let address = request.filter(shows_pages).and_then(|request| request.uri().path_and_query());
         match address.and_then(|address| page(address.as_str())) {
             Some(page) => {
-                let name = page_cookie(&self.settings);
-                let page = kept(&self.settings, name, page, LINK_LIFE.num_seconds());
+                let page = kept(&self.settings, PAGE, page, LINK_LIFE.num_seconds());
                 (StatusCode::UNAUTHORIZED, [page], ways).into_response()
             }
             None => (StatusCode::UNAUTHORIZED, ways).into_response(),
@@ -184,10 +174,9 @@ impl Board {
     pub(super) fn session_of(&self, person: &str, headers: &HeaderMap, now: Timestamp) -> Response {
         metrics::counter!("board_logins_total").increment(1);
         let session = self.signer.session(person, now);
-        let session = cookie(&self.settings, &session, SESSION_LIFE.num_seconds());
-        let name = page_cookie(&self.settings);
-        let wanted = cookie_of(headers, name).and_then(page).unwrap_or("/");
-        let led = kept(&self.settings, name, "", 0);
+        let session = kept(&self.settings, SESSION, &session, SESSION_LIFE.num_seconds());
+        let wanted = cookie_of(headers, &self.settings, PAGE).and_then(page).unwrap_or("/");
+        let led = kept(&self.settings, PAGE, "", 0);
         let headers = AppendHeaders([session, led, (header::LOCATION, wanted.to_owned())]);
         (StatusCode::SEE_OTHER, headers).into_response()
     }

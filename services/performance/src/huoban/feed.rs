@@ -17,7 +17,7 @@ use store::rules::{RulesCache, RulesError};
 use store::sqlx::{self, PgConnection};
 
 use super::problems::Problems;
-use super::{Engine, Report, Stopped};
+use super::{Engine, Report};
 
 /// What [`runtime::health`] knows the loop by.
 const PART: &str = "huoban";
@@ -150,7 +150,7 @@ impl Feed<'_> {
         self.compared != Some(today) && at.is_some_and(|at| at <= now) && !waits
     }
 
-    /// What keeps a comparison from its end need not keep rows from being written, unless it stops every call.
+    /// What keeps a comparison from its end need not keep rows from being written: the rounds that follow write them.
     async fn compare(
         &mut self,
         first: NaiveDate,
@@ -158,19 +158,12 @@ impl Feed<'_> {
         rows: Vec<Row>,
         now: Timestamp,
     ) -> Result<Done, sqlx::Error> {
-        let report = self.engine.compare(&self.ctx.db, first, today, rows.clone()).await?;
-        let Some(stopped) = report.stopped.clone() else {
-            (self.compared, self.compare_again) = (Some(today), None);
-            self.problems.note_comparison(true, now);
-            return Ok(Done { report, first, compared: true });
-        };
-        self.compare_again = Some(now + COMPARE_AGAIN);
-        if !matches!(stopped, Stopped::Unusable { .. }) {
-            return Ok(Done { report, first, compared: true });
-        }
-        self.problems.note_comparison(false, now);
-        let written = self.engine.sync(&self.ctx.db, rows).await?;
-        Ok(Done { report: written, first, compared: false })
+        let report = self.engine.compare(&self.ctx.db, first, today, rows).await?;
+        let is_complete = report.stopped.is_none();
+        (self.compared, self.compare_again) =
+            if is_complete { (Some(today), None) } else { (self.compared, Some(now + COMPARE_AGAIN)) };
+        self.problems.note_comparison(is_complete, now);
+        Ok(Done { report, first, compared: true })
     }
 }
 

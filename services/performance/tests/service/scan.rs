@@ -13,6 +13,31 @@ use crate::support::World;
 /// Besides the one that is talked in.
 const ROOMS: i64 = 1_000;
 
+/// As the release before left it, which knew no silences.
+#[tokio::test]
+async fn a_room_of_which_less_was_derived_is_taken_in_anew() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, performance) = (world.room_state().await?, world.performance().await?);
+    world
+        .publish(&[says("r1", CHEN, world.past(0), "在吗？"), says("r1", WANG, world.past(60), "在的")])
+        .await?;
+    world.settled(2, 0).await?;
+    performance.stop().await?;
+    let silences = async || {
+        let count = "select count(*) from performance_silences";
+        anyhow::Ok(sqlx::query_scalar::<_, i64>(count).fetch_one(&world.stack.admin).await?)
+    };
+    let before = silences().await?;
+    assert!(before > 0, "days to come");
+    sqlx::raw_sql("delete from performance_silences; update performance_rooms set derivation = 0")
+        .execute(&world.stack.admin)
+        .await?;
+    let performance = world.performance().await?;
+    until("they are there again", || async { Ok(silences().await? == before) }).await?;
+    performance.stop().await?;
+    room_state.stop().await
+}
+
 #[tokio::test]
 async fn a_room_that_is_named_does_not_wait_for_all_that_are_behind() -> Result<()> {
     let world = World::start().await?;

@@ -7,12 +7,11 @@ use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use store::performance::details::Detail;
 
-use super::waits::LENGTH;
-use super::{allowed, allowed_rooms};
+use super::{allowed, allowed_rooms, query};
 use crate::board::asked::Asked;
 use crate::board::failure::Failure;
 use crate::board::{Board, Who, wording};
-use report::{self, By, Cell, Query, Table};
+use report::{self, By, Cell, Table};
 
 /// Waits in a file.
 const MOST: i64 = 10_000;
@@ -44,7 +43,7 @@ impl Board {
         let replier = asked.replier.filter(|_| by == "waits");
         let asked = allowed(&who.viewer, Asked { replier, ..asked })?;
         let rules = who.rules();
-        let period = asked.period(LENGTH, rules.day_of(who.now));
+        let period = asked.period(rules.day_of(who.now));
         let name = format!("{by}-{}-{}", period.from, period.to);
         let by = match by {
             "waits" => return Ok((self.waits_table(who, &asked).await?, name)),
@@ -58,8 +57,7 @@ impl Board {
             _ => By::Person,
         };
         let asked = if by == By::Room { allowed_rooms(&who.viewer, asked)? } else { asked };
-        let person = asked.person.as_deref();
-        let query = Query { period, by, person, room: asked.room.as_deref(), stage: asked.stage };
+        let query = query(who, &asked, by);
         let mut connection = self.database().await?;
         let lines = report::read(&mut connection, query, rules, who.now).await?;
         Ok((report::table(&lines, by, report::targets(period, &who.history, who.now)), name))

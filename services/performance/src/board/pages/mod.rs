@@ -15,7 +15,7 @@ use axum::Router;
 use axum::routing::get;
 
 use super::access::Viewer;
-use super::asked::{Asked, Length};
+use super::asked::Asked;
 use super::failure::Failure;
 use super::{Board, Who};
 use report::{By, Overview, Query, overview};
@@ -75,24 +75,22 @@ fn allowed_rooms(viewer: &Viewer, asked: Asked) -> Result<Asked, Failure> {
     }
 }
 
+/// What is asked, of a reading of figures.
+fn query<'a>(who: &Who, asked: &'a Asked, by: By) -> Query<'a> {
+    Query {
+        period: asked.period(who.rules().day_of(who.now)),
+        by,
+        person: asked.person.as_deref(),
+        room: asked.room.as_deref(),
+        stage: asked.stage,
+    }
+}
+
 impl Board {
     /// The figures of what is asked.
-    async fn overview(
-        &self,
-        who: &Who,
-        asked: &Asked,
-        otherwise: Length,
-        by: By,
-    ) -> Result<Overview, Failure> {
-        let rules = who.rules();
-        let query = Query {
-            period: asked.period(otherwise, rules.day_of(who.now)),
-            by,
-            person: asked.person.as_deref(),
-            room: asked.room.as_deref(),
-            stage: asked.stage,
-        };
-        Ok(overview(&mut *self.database().await?, query, rules, who.now).await?)
+    async fn overview(&self, who: &Who, asked: &Asked, by: By) -> Result<Overview, Failure> {
+        let query = query(who, asked, by);
+        Ok(overview(&mut *self.database().await?, query, who.rules(), who.now).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 
 use super::allowed;
-use crate::board::asked::{Asked, Length, Sort, encoded};
+use crate::board::asked::{Asked, Sort, encoded};
 use crate::board::failure::Failure;
 use crate::board::figures::{self, Row, legend, table, tiles};
 use crate::board::html::{self, Part, person, person_link};
@@ -17,15 +17,13 @@ use domain::rules::Target;
 use report::{By, Line, Period, Query};
 
 const PATH: &str = "/people";
-/// The period that nobody chose.
-const LENGTH: Length = Length::Week;
 
 pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Result<Response, Failure> {
     let asked = allowed(&who.viewer, Asked { person: None, replier: None, room: None, ..asked })?;
     let today = who.rules().day_of(who.now);
-    let period = asked.period(LENGTH, today);
-    let asked = asked.of(asked.length.unwrap_or(LENGTH), period.from);
-    let overview = board.overview(&who, &asked, LENGTH, By::Person).await?;
+    let period = asked.period(today);
+    let asked = asked.settled(today);
+    let overview = board.overview(&who, &asked, By::Person).await?;
     let mut lines: Vec<&Line> = overview.lines.iter().collect();
     lines.retain(|line| who.viewer.sees_figures_of(&line.key.person));
     let sort = asked.sort.filter(|_| who.viewer.may_rank()).unwrap_or_default();
@@ -42,7 +40,7 @@ pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Re
     let targets = if who.viewer.only().is_some() { &[] } else { targets };
     let content = html! {
         h1 { (wording::PEOPLE) }
-        (html::period_bar(PATH, &asked, period, LENGTH, today))
+        (html::period_bar(PATH, &asked, period, today))
         (tiles(&overview.all.figures, &unsorted))
         @if who.viewer.may_rank() { (sorts(PATH, &asked, sort)) }
         @if rows.is_empty() { (html::empty("这段时间没有记录。")) }
@@ -97,10 +95,10 @@ pub async fn one(
 ) -> Result<Response, Failure> {
     allowed(&who.viewer, Asked { person: Some(name.clone()), ..Asked::default() })?;
     let today = who.rules().day_of(who.now);
-    let period = asked.period(LENGTH, today);
+    let period = asked.period(today);
     let bar = Asked { length: asked.length, day: asked.day, ..Asked::default() };
-    let asked = Asked { person: Some(name.clone()), ..bar.of(asked.length.unwrap_or(LENGTH), period.from) };
-    let overview = board.overview(&who, &asked, LENGTH, By::Person).await?;
+    let asked = Asked { person: Some(name.clone()), ..bar.settled(today) };
+    let overview = board.overview(&who, &asked, By::Person).await?;
     let line = overview.lines.iter().find(|line| line.key.person == name);
     if line.is_none() && who.rules().staff_by_name(&name).is_err() {
         return Err(Failure::NotFound);
@@ -113,7 +111,7 @@ pub async fn one(
     let content = html! {
         p.crumbs { a href=(bar.link(PATH)) { (wording::PEOPLE) } " › " (name) }
         h1 { (name) }
-        (html::period_bar(&format!("{PATH}/{}", encoded(&name)), &bar, period, LENGTH, today))
+        (html::period_bar(&format!("{PATH}/{}", encoded(&name)), &bar, period, today))
         (tiles(&overview.all.figures, &asked))
         p.ways {
             a href=(asked.that("answered").link("/waits")) { "最慢的回复" }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::people::{order, sorts};
 use super::{allowed, allowed_rooms};
-use crate::board::asked::{Asked, Length, Sort, encoded};
+use crate::board::asked::{Asked, Sort, encoded};
 use crate::board::failure::Failure;
 use crate::board::figures::{Row, legend, table, tiles};
 use crate::board::html::{self, Part, room_link};
@@ -16,18 +16,16 @@ use crate::board::{Board, Who, charts, wording};
 use report::{By, Line};
 
 const PATH: &str = "/rooms";
-/// The period that nobody chose.
-const LENGTH: Length = Length::Week;
 /// Rooms on a page.
 const ON_PAGE: usize = 100;
 
 pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Result<Response, Failure> {
     let asked = allowed_rooms(&who.viewer, Asked { room: None, replier: None, ..asked })?;
     let today = who.rules().day_of(who.now);
-    let period = asked.period(LENGTH, today);
+    let period = asked.period(today);
     let page = asked.page;
-    let asked = asked.of(asked.length.unwrap_or(LENGTH), period.from);
-    let overview = board.overview(&who, &asked, LENGTH, By::Room).await?;
+    let asked = asked.settled(today);
+    let overview = board.overview(&who, &asked, By::Room).await?;
     let mut lines: Vec<&Line> = overview.lines.iter().collect();
     lines.sort_by(|one, other| one.topic.cmp(&other.topic));
     let sort = asked.sort.unwrap_or(Sort::Asked);
@@ -42,7 +40,7 @@ pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Re
     let unsorted = Asked { sort: None, ..asked.clone() };
     let content = html! {
         h1 { (wording::ROOMS) @if let Some(person) = &asked.person { small { " " (html::person(person)) } } }
-        (html::period_bar(PATH, &asked, period, LENGTH, today))
+        (html::period_bar(PATH, &asked, period, today))
         (tiles(&overview.all.figures, &unsorted))
         (sorts(PATH, &asked, sort))
         @if rows.is_empty() { (html::empty("这段时间没有记录。")) }
@@ -76,10 +74,10 @@ pub async fn one(
     let bar = Asked { length: asked.length, day: asked.day, ..Asked::default() };
     let asked = allowed(&who.viewer, Asked { room: Some(key.clone()), ..bar.clone() })?;
     let today = who.rules().day_of(who.now);
-    let period = asked.period(LENGTH, today);
-    let asked = asked.of(asked.length.unwrap_or(LENGTH), period.from);
+    let period = asked.period(today);
+    let asked = asked.settled(today);
     let topic = board.room_name(&who, &key).await?;
-    let overview = board.overview(&who, &asked, LENGTH, By::Person).await?;
+    let overview = board.overview(&who, &asked, By::Person).await?;
     let mut lines: Vec<&Line> = overview.lines.iter().collect();
     lines.retain(|line| who.viewer.sees_names_of(&line.key.person));
     let rows = lines.into_iter().map(|line| {
@@ -95,7 +93,7 @@ pub async fn one(
     let content = html! {
         p.crumbs { a href=(bar.link(PATH)) { (wording::ROOMS) } " › " (topic) }
         h1 { (topic) }
-        (html::period_bar(&format!("{PATH}/{}", encoded(&key)), &bar, period, LENGTH, today))
+        (html::period_bar(&format!("{PATH}/{}", encoded(&key)), &bar, period, today))
         (tiles(&overview.all.figures, &asked))
         p.ways { a href=(asked.that("answered").link("/waits")) { "最慢的回复" } }
         @if rows.is_empty() { (html::empty("这段时间没有记录。")) }

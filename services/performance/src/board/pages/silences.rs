@@ -5,30 +5,28 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
-use report::silent_rooms;
+use report::{By, silent_rooms};
 use store::performance::silences::SilentRoom;
 
-use super::allowed;
-use crate::board::asked::{Asked, Length};
+use super::{allowed, query};
+use crate::board::asked::Asked;
 use crate::board::failure::Failure;
 use crate::board::html::{self, Part, person, person_link, room_link, scrolled};
 use crate::board::{Board, Who, wording};
 
 pub const PATH: &str = "/silences";
-/// The period that nobody chose.
-const LENGTH: Length = Length::Week;
 /// Rooms on the page.
 const MOST: i64 = 500;
 
 pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Result<Response, Failure> {
     let asked = allowed(&who.viewer, Asked { replier: None, ..asked })?;
     let today = who.rules().day_of(who.now);
-    let period = asked.period(LENGTH, today);
-    let asked = asked.of(asked.length.unwrap_or(LENGTH), period.from);
+    let period = asked.period(today);
+    let asked = asked.settled(today);
     let found = board.silent_rooms(&who, &asked, MOST).await?;
     let content = html! {
         h1 { (wording::SILENCES) @if let Some(name) = &asked.person { small { " " (person(name)) } } }
-        (html::period_bar(PATH, &asked, period, LENGTH, today))
+        (html::period_bar(PATH, &asked, period, today))
         p.hint { (wording::HOW_SILENT) }
         @if found.is_empty() { (html::empty("这段时间没有群聊沉默到要跟进的天数。")) }
         @else { (table(&found, &who, &asked)) }
@@ -46,13 +44,7 @@ impl Board {
         asked: &Asked,
         most: i64,
     ) -> Result<Vec<SilentRoom>, Failure> {
-        let query = report::Query {
-            period: asked.period(LENGTH, who.rules().day_of(who.now)),
-            by: report::By::Room,
-            person: asked.person.as_deref(),
-            room: asked.room.as_deref(),
-            stage: asked.stage,
-        };
+        let query = query(who, asked, By::Room);
         Ok(silent_rooms(&mut *self.database().await?, query, most, who.rules(), who.now).await?)
     }
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use maud::html;
 
 use super::allowed;
-use crate::board::asked::{Asked, Length};
+use crate::board::asked::Asked;
 use crate::board::failure::Failure;
 use crate::board::figures::{Row, legend, table, tiles};
 use crate::board::html::{self, Part};
@@ -15,15 +15,13 @@ use crate::board::{Board, Who, charts, wording};
 use report::By;
 
 const PATH: &str = "/stages";
-/// The period that nobody chose.
-const LENGTH: Length = Length::Week;
 
 pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Result<Response, Failure> {
     let asked = allowed(&who.viewer, Asked { person: None, replier: None, room: None, sort: None, ..asked })?;
     let today = who.rules().day_of(who.now);
-    let period = asked.period(LENGTH, today);
-    let asked = asked.of(asked.length.unwrap_or(LENGTH), period.from);
-    let overview = board.overview(&who, &asked, LENGTH, By::Stage).await?;
+    let period = asked.period(today);
+    let asked = asked.settled(today);
+    let overview = board.overview(&who, &asked, By::Stage).await?;
     let rows = overview.lines.iter().map(|line| {
         let stage = &line.key.stage;
         let of = Asked { stage: stage.parse().ok(), ..asked.clone() };
@@ -33,7 +31,7 @@ pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Re
     let both = Asked { stage: None, ..asked.clone() };
     let content = html! {
         h1 { (wording::STAGES) }
-        (html::period_bar(PATH, &asked, period, LENGTH, today))
+        (html::period_bar(PATH, &asked, period, today))
         @if let Some(stage) = asked.stage {
             p.filters {
                 span.chip { (report::stage(&stage.to_string())) a href=(both.link(PATH)) aria-label="两个阶段都看" { "×" } }

@@ -62,7 +62,7 @@ fn others<'a>(who: &Who, asked: &'a Asked) -> Option<&'a str> {
 async fn now(board: &Board, who: &Who, asked: &Asked) -> Result<Markup, Failure> {
     let rules = who.rules();
     let asked = asked.of(Length::Day, rules.day_of(who.now));
-    let today = board.overview(who, &asked, Length::Day, By::Stage).await?;
+    let today = board.overview(who, &asked, By::Stage).await?;
     let open = details::open(&mut *board.database().await?, asked.person.as_deref(), MOST).await?;
     let mut open: Vec<Open> =
         open.into_iter().map(|of| Open { time: lasted(&of, rules, who.now), of }).collect();

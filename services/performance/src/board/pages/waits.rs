@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chrono::TimeDelta;
+use domain::rules::Stage;
 use domain::wording::{duration, name};
 use maud::{Markup, html};
 use store::performance::days::Filter;
@@ -12,15 +13,13 @@ use store::performance::details::{self, Detail, DetailFilter};
 
 use super::allowed;
 use super::rooms::pages;
-use crate::board::asked::{Asked, ENDINGS, KINDS, Length, STANDINGS, encoded};
+use crate::board::asked::{Asked, ENDINGS, KINDS, STANDINGS, encoded};
 use crate::board::failure::Failure;
 use crate::board::html::{self, Part, person, person_link, room_link, scrolled, short};
 use crate::board::{Board, Who, wording};
 use report::{ending, kind, lasted};
 
 const PATH: &str = "/waits";
-/// The period that nobody chose.
-pub const LENGTH: Length = Length::Week;
 /// Waits on a page.
 const ON_PAGE: u32 = 50;
 /// What a request has to be to be in the figures.
@@ -30,14 +29,14 @@ const REQUEST: &str = "request";
 pub async fn list(State(board): State<Arc<Board>>, who: Who, asked: Asked) -> Result<Response, Failure> {
     let asked = allowed(&who.viewer, asked)?;
     let today = who.rules().day_of(who.now);
-    let (period, page) = (asked.period(LENGTH, today), asked.page);
-    let asked = asked.of(asked.length.unwrap_or(LENGTH), period.from);
+    let (period, page) = (asked.period(today), asked.page);
+    let asked = asked.settled(today);
     let mut found = board.waits(&who, &asked, i64::from(ON_PAGE) + 1, i64::from(page * ON_PAGE)).await?;
     let more = found.len() > ON_PAGE as usize;
     found.truncate(ON_PAGE as usize);
     let content = html! {
         h1 { (wording::WAITS) }
-        (html::period_bar(PATH, &asked, period, LENGTH, today))
+        (html::period_bar(PATH, &asked, period, today))
         (filters(&who, &asked))
         @if found.is_empty() { (html::empty("没有这样的等待。")) }
         @else { (table(&found, &who, &asked)) }
@@ -56,15 +55,14 @@ impl Board {
         most: i64,
         skip: i64,
     ) -> Result<Vec<Detail>, Failure> {
-        let period = asked.period(LENGTH, who.rules().day_of(who.now));
-        let stage = asked.stage.map(|stage| stage.to_string());
+        let period = asked.period(who.rules().day_of(who.now));
         let milliseconds = |seconds: u32| i64::from(seconds) * 1_000;
         let of = Filter {
             from: period.from,
             to: period.to,
             owner: asked.person.as_deref(),
             room: asked.room.as_deref(),
-            stage: stage.as_deref(),
+            stage: asked.stage.map(Stage::name),
         };
         let standing = asked.standing.unwrap_or(COUNTED);
         let filter = DetailFilter {
