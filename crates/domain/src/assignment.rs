@@ -96,8 +96,8 @@ pub struct Request<'a> {
     pub owner: &'a str,
     /// 群聊阶段 as written.
     pub stage: &'a str,
-    /// 核准进入售后阶段 is ticked.
-    pub approved: bool,
+    /// Who approved the way into after-sales with it, as people read their name; `None`: nobody did.
+    pub approved_by: Option<&'a str>,
     /// It was asked for before go-live: no approval is needed.
     pub rehearsal: bool,
 }
@@ -134,8 +134,10 @@ pub enum Decision {
 pub enum Acceptance {
     /// A stage of pre-sales needs no approval.
     PreSales,
-    /// After-sales was approved.
+    /// The way into after-sales was approved.
     AfterSales,
+    /// The room is in after-sales already: the approval is for the way into it.
+    WithinAfterSales,
     /// After-sales needed no approval before go-live.
     AfterSalesInRehearsal,
 }
@@ -156,6 +158,10 @@ pub enum Refusal {
     NotOfTeam(Stage),
     /// After-sales lacks the tick of approval.
     AwaitsApproval,
+    /// Whoever approved may not.
+    NoApprover,
+    /// Somebody approved while nothing was to be approved.
+    NothingToApprove,
 }
 
 /// Decides an edit. `current` is `None` for a room that is not known.
@@ -179,9 +185,13 @@ pub fn decide(current: Option<&Current<'_>>, request: &Request<'_>, rules: &Rule
     }
     let acceptance = match stage {
         Stage::PreSales => Acceptance::PreSales,
-        Stage::AfterSales if request.approved => Acceptance::AfterSales,
-        Stage::AfterSales if request.rehearsal => Acceptance::AfterSalesInRehearsal,
-        Stage::AfterSales => return Decision::Refused(Refusal::AwaitsApproval),
+        Stage::AfterSales if current.stage == Stage::AfterSales => Acceptance::WithinAfterSales,
+        Stage::AfterSales => match request.approved_by {
+            Some(name) if rules.may_approve(name) => Acceptance::AfterSales,
+            _ if request.rehearsal => Acceptance::AfterSalesInRehearsal,
+            Some(_) => return Decision::Refused(Refusal::NoApprover),
+            None => return Decision::Refused(Refusal::AwaitsApproval),
+        },
     };
     Decision::Applied { owner: owner.clone(), stage, acceptance }
 }
@@ -227,24 +237,24 @@ mod tests {
         let mut ambiguous = rules.clone();
         ambiguous.roster.push(twin);
         let table = [
-            ("吴小售", "pre-sales", false, true, "合法"),
-            (" 吴小售 ", "pre-sales", true, true, "合法"),
-            ("王小售", "pre-sales", false, false, "–"),
-            ("李小后", "pre-sales", false, false, "负责人非售前"),
-            ("赵小助", "pre-sales", false, false, "负责人非售前"),
-            ("没有这个人", "pre-sales", false, false, "负责人非售前"),
-            ("", "pre-sales", false, false, "负责人非售前"),
-            ("李小后", "after-sales", true, true, "已成功更新至售后阶段"),
-            ("李小后", "after-sales", false, false, "等待管理员核准"),
-            ("王小售", "after-sales", true, false, "负责人非售后"),
-            ("", "after-sales", true, false, "负责人非售后"),
-            ("李小后", "签约", true, false, "群聊阶段不存在"),
-            ("没有这个人", "", true, false, "群聊阶段不存在"),
+            ("吴小售", "pre-sales", None, true, "合法"),
+            (" 吴小售 ", "pre-sales", Some("王经理"), true, "合法"),
+            ("王小售", "pre-sales", None, false, "–"),
+            ("李小后", "pre-sales", None, false, "负责人非售前"),
+            ("赵小助", "pre-sales", None, false, "负责人非售前"),
+            ("没有这个人", "pre-sales", None, false, "负责人非售前"),
+            ("", "pre-sales", None, false, "负责人非售前"),
+            ("李小后", "after-sales", Some("王经理"), true, "已成功更新至售后阶段"),
+            ("李小后", "after-sales", None, false, "等待管理员核准"),
+            ("王小售", "after-sales", Some("王经理"), false, "负责人非售后"),
+            ("", "after-sales", Some("王经理"), false, "负责人非售后"),
+            ("李小后", "签约", Some("王经理"), false, "群聊阶段不存在"),
+            ("没有这个人", "", Some("王经理"), false, "群聊阶段不存在"),
         ];
-        for (owner, stage, approved, applied, message) in table {
-            let request = Request { owner, stage, approved, rehearsal: false };
+        for (owner, stage, approved_by, applied, message) in table {
+            let request = Request { owner, stage, approved_by, rehearsal: false };
             let decided = outcome(decide(Some(&current), &request, &rules));
-            assert_eq!(decided, (applied, message.to_owned()), "{owner} {stage} {approved}");
+            assert_eq!(decided, (applied, message.to_owned()), "{owner} {stage} {approved_by:?}");
             // Before go-live the approval alone is not asked for.
             let rehearsed = outcome(decide(Some(&current), &Request { rehearsal: true, ..request }, &rules));
             let expected = match message {
@@ -254,13 +264,49 @@ mod tests {
             assert_eq!(
                 rehearsed,
                 (expected.0, expected.1.to_owned()),
-                "{owner} {stage} {approved}, rehearsed"
+                "{owner} {stage} {approved_by:?}, rehearsed"
             );
         }
-        let request = Request { owner: "李小后", stage: "after-sales", approved: true, rehearsal: false };
+        let request =
+            Request {
+                owner: "李小后", stage: "after-sales", approved_by: Some("王经理"), rehearsal: false
+            };
         assert_eq!(outcome(decide(None, &request, &rules)), (false, "房间不存在".to_owned()));
         let (applied, message) = outcome(decide(Some(&current), &request, &ambiguous));
         assert!(!applied && message.contains("李小后") && message.contains("多位"), "{message}");
+    }
+
+    #[test]
+    fn only_approvers_approve_and_only_the_way_into_after_sales() {
+        let (wang, li) = (StaffName("王小售".into()), StaffName("李小后".into()));
+        let mut rules = rules();
+        let mut second = rules.roster[1].clone();
+        assert_eq!(second.name, li);
+        second.name = StaffName("孙小后".into());
+        second.contacts.clear();
+        rules.roster.push(second);
+        let before = Current { owner: Some(&wang), stage: Stage::PreSales };
+        let within = Current { owner: Some(&li), stage: Stage::AfterSales };
+        let decided = |current: &Current<'_>, approved_by, rehearsal, rules: &Rules| {
+            let request = Request { owner: "孙小后", stage: "after-sales", approved_by, rehearsal };
+            outcome(decide(Some(current), &request, rules)).1
+        };
+        assert_eq!(decided(&within, None, false, &rules), "已更换售后负责人");
+        rules.approvers = vec!["王经理".into(), "赵小助".into()];
+        for (name, expected) in [
+            (Some("王经理"), "已成功更新至售后阶段"),
+            (Some(" 赵小助 "), "已成功更新至售后阶段"),
+            (Some("王小售"), "无权核准"),
+            (Some(""), "无权核准"),
+            (None, "等待管理员核准"),
+        ] {
+            assert_eq!(decided(&before, name, false, &rules), expected, "{name:?}");
+        }
+        assert_eq!(
+            decided(&before, Some("王小售"), true, &rules),
+            "已成功更新至售后阶段（演练期间无需核准）",
+            "before go-live nobody's approval is needed"
+        );
     }
 
     #[test]

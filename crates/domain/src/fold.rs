@@ -16,6 +16,7 @@ use crate::assignment::{Candidates, Origin, Ownership};
 use crate::closing::{Invitations, Verdict};
 use crate::fold::folder::Folder;
 use crate::id::{PersonKey, StaffName, WaitId};
+use crate::marks::{FollowUpStop, Marks};
 use crate::nature::Ignored;
 use crate::presence::{Absence, PastAbsence, Presence};
 use crate::role::Role;
@@ -25,7 +26,7 @@ use crate::timeline::{Entry, Position};
 use crate::turn::{Customer, Speakers};
 use crate::wait::{Supersession, Wait, WaitKind};
 
-/// Owners of a room, and absences from it, that are remembered: the state is written with every message.
+/// Owners of a room, absences from it and stops of follow-ups that are remembered: the state is written with every message.
 pub const MOST_REMEMBERED: usize = 32;
 
 /// A room as it stands after a prefix of its timeline. Small, and holds nothing that anybody said.
@@ -47,6 +48,16 @@ pub struct FoldState {
     pub first_at: Option<Timestamp>,
     /// Where both come from.
     pub origin: Origin,
+    /// What managers noted of it.
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    pub marks: Marks,
+    /// When it was marked as not to be followed up: at most [`MOST_REMEMBERED`], the last ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow_up_stops: Vec<FollowUpStop>,
+    /// The members of staff who are in it, as far as known: those of the last list of its members who are on the roster, and
+    /// whoever of the roster has spoken since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staff: Vec<StaffName>,
     /// Who could own the room by rule.
     pub candidates: Candidates,
     /// The waits that are open, in order of opening.

@@ -19,6 +19,7 @@ pub mod id;
 pub mod ladder;
 pub mod lists;
 pub mod login;
+pub mod marks;
 pub mod message;
 pub mod nature;
 pub mod notification;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::closing::{Before, Class, Invitations, Manner, Verdict, judge};
 use crate::id::{EntryId, PersonKey, StaffName, WaitId};
+use crate::marks::Marking;
 use crate::message::MessageKind;
 use crate::nature::Nature;
 use crate::role::{Role, role_of};
@@ -240,7 +241,7 @@ impl<'a> Oracle<'a> {
         known.unwrap_or_else(|| {
             let among = self.is_among_customers(i);
             let judged = || judge(&message.features, message.kind, self.before(i)).wait();
-            let kind = if among { None } else { judged() };
+            let kind = if among || self.not_timed(i) { None } else { judged() };
             self.known.borrow_mut().kinds.insert(i, kind);
             kind
         })
@@ -258,6 +259,7 @@ impl<'a> Oracle<'a> {
             let closes = match &self.entries[i].body {
                 Body::Cancel(_) => true,
                 Body::AccountLeft(_) => !self.observed(i + 1),
+                Body::Marked(_) => self.not_timed(i + 1) && !self.not_timed(i),
                 _ => self.speaks_to_customers(i) && self.counts_as_reply(i),
             };
             self.known.borrow_mut().closes.insert(i, closes);
@@ -277,12 +279,21 @@ impl<'a> Oracle<'a> {
             Body::Cancel(cancel) => {
                 cancel.about.as_ref().is_none_or(|about| *about == About::Turn(self.sender(k).clone()))
             }
-            Body::AccountLeft(_) => true,
+            Body::AccountLeft(_) | Body::Marked(_) => true,
             _ => {
                 let to = self.customers_addressed(i);
                 to.is_empty() || to.contains(self.sender(k))
             }
         }
+    }
+
+    /// Whether the room has no clock after the first `count` entries.
+    fn not_timed(&self, count: usize) -> bool {
+        let marks = self.entries[..count].iter().rev().find_map(|entry| match &entry.body {
+            Body::Marked(marking) => Some(&marking.marks),
+            _ => None,
+        });
+        marks.is_some_and(|marks| marks.not_timed)
     }
 
     /// Whether one of our accounts is in the room after the first `count` entries: of what is known of it last, it
@@ -528,6 +539,10 @@ impl<'a> Oracle<'a> {
                 (c.at.max(wait.opened.at), how)
             }
             Body::AccountLeft(_) => (self.entries[j].position.at, Ending::Unobserved),
+            Body::Marked(Marking { by, command, .. }) => {
+                let (by, reason, command) = (by.clone(), "不计时".to_owned(), command.clone());
+                (self.entries[j].position.at, Ending::Cancelled { by, reason, command })
+            }
             _ if self.customer(j) => (self.entries[j].position.at, Ending::BecameRequest),
             _ => {
                 let sender = &self.message(j).unwrap().sender;

@@ -21,6 +21,9 @@ pub struct PriorityRule {
     pub reason: String,
     /// How much it weighs, 1 to 100; the points of all rules that hold are added up.
     pub points: u32,
+    /// Its customers have one of these grades (客户等级).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grades: Vec<String>,
     /// The room is in this stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
@@ -44,8 +47,9 @@ impl PriorityRule {
 
     /// Whether it names no condition, so that it would hold for everybody.
     pub fn is_unconditional(&self) -> bool {
-        let Self { stage, words, waited, newer_than, older_than, .. } = self;
-        stage.is_none()
+        let Self { grades, stage, words, waited, newer_than, older_than, .. } = self;
+        grades.is_empty()
+            && stage.is_none()
             && words.is_empty()
             && waited.is_none()
             && newer_than.is_none()
@@ -54,7 +58,8 @@ impl PriorityRule {
 
     fn holds(&self, room: &Situation<'_>) -> bool {
         let within = |span: Span, time: TimeDelta| time >= as_delta(span);
-        self.stage.is_none_or(|stage| stage == room.stage)
+        (self.grades.is_empty() || self.grades.iter().any(|grade| room.is_graded(grade)))
+            && self.stage.is_none_or(|stage| stage == room.stage)
             && (self.words.is_empty() || self.words.iter().any(|word| room.says(word)))
             && self.waited.is_none_or(|least| room.waited.is_some_and(|waited| within(least, waited)))
             && self.newer_than.is_none_or(|most| room.age <= as_delta(most))
@@ -73,6 +78,7 @@ pub fn shipped_priority() -> Vec<PriorityRule> {
     let rule = |reason: &str, points| PriorityRule {
         reason: reason.to_owned(),
         points,
+        grades: Vec::new(),
         stage: None,
         words: Vec::new(),
         waited: None,
@@ -92,12 +98,15 @@ pub fn shipped_priority() -> Vec<PriorityRule> {
         PriorityRule { waited: Some(Span::seconds(40 * MINUTES)), ..rule("已等 40 分钟以上", 20) },
         PriorityRule { stage: Some(Stage::PreSales), ..rule("售前客户", 10) },
         PriorityRule { newer_than: Some(Span::seconds(7 * DAYS)), ..rule("新客户（7 天内）", 10) },
+        PriorityRule { grades: words(&["A", "S", "VIP", "重点"]), ..rule("重点客户", 20) },
     ]
 }
 
 /// What is known of a room when its priority is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
+    /// Its 客户等级; empty: not graded.
+    pub grade: &'a str,
     /// Its stage.
     pub stage: Stage,
     /// What its customers said last.
@@ -110,14 +119,20 @@ pub struct Situation<'a> {
 
 impl<'a> Situation<'a> {
     /// That of a room in this state, of whose customers these are the last lines.
-    pub fn of(state: &FoldState, lines: &'a [&'a str], rules: &Rules, now: Timestamp) -> Self {
+    pub fn of(state: &'a FoldState, lines: &'a [&'a str], rules: &Rules, now: Timestamp) -> Self {
         let calendar = rules.calendar(state.stage);
         Self {
+            grade: &state.marks.grade,
             stage: state.stage,
             lines,
             waited: waits_since(state).map(|since| calendar.working_time(since, now)),
             age: in_stage_since(state).map_or(TimeDelta::zero(), |since| now - since),
         }
+    }
+
+    fn is_graded(&self, grade: &str) -> bool {
+        let grade = plain_phrase(grade.trim());
+        !grade.is_empty() && grade == plain_phrase(self.grade.trim())
     }
 
     fn says(&self, word: &str) -> bool {
@@ -182,8 +197,13 @@ pub fn next_change(state: &FoldState, rules: &Rules, now: Timestamp) -> Option<T
 mod tests {
     use super::*;
 
-    const QUIET: Situation<'_> =
-        Situation { stage: Stage::AfterSales, lines: &[], waited: None, age: TimeDelta::days(100) };
+    const QUIET: Situation<'_> = Situation {
+        grade: "",
+        stage: Stage::AfterSales,
+        lines: &[],
+        waited: None,
+        age: TimeDelta::days(100),
+    };
 
     fn of(room: &Situation<'_>) -> (u32, String) {
         let rules = shipped_priority();
@@ -197,6 +217,9 @@ mod tests {
         assert_eq!(of(&Situation { stage: Stage::PreSales, ..QUIET }), (10, "售前客户 +10".into()));
         let asks = Situation { lines: &["你好", "这个多少钱"], ..QUIET };
         assert_eq!(of(&asks), (30, "谈到价格、合同或付款 +30".into()));
+        for (grade, points) in [("A", 20), (" ａ ", 20), ("vip", 20), ("AA", 0), ("B", 0), (" ", 0)] {
+            assert_eq!(of(&Situation { grade, ..QUIET }).0, points, "{grade}");
+        }
         let all = Situation {
             stage: Stage::PreSales,
             waited: Some(TimeDelta::minutes(40)),

@@ -103,6 +103,10 @@ pub struct Rules {
     #[serde(default = "half_past_five", skip_serializing_if = "is_half_past_five")]
     #[schemars(with = "String")]
     pub approvals_at: TimeOfDay,
+    /// Who may approve a room's way into after-sales: names as the managers' tables show them, or of the roster. Nobody
+    /// named: whoever can tick the box.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
     /// What the replies of teams are to reach; a team without a target is held to none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
@@ -666,6 +670,11 @@ impl Rules {
             (Some(entry), None) => Ok(entry),
             (Some(_), Some(_)) => Err(NoSuchStaff::Ambiguous),
         }
+    }
+
+    /// Whether somebody of this name may approve a room's way into after-sales.
+    pub fn may_approve(&self, name: &str) -> bool {
+        self.approvers.is_empty() || self.approvers.iter().any(|approver| approver.trim() == name.trim())
     }
 
     /// Whether a corporation is the company itself. An unknown (empty) one never is.

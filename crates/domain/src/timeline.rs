@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::closing::Features;
 use crate::id::{CommandId, EntryId, MessageKey, PersonKey, StaffName, WaitId};
+use crate::marks::Marking;
 use crate::message::{MessageKind, Sender};
 use crate::nature::Nature;
 use crate::rules::Stage;
@@ -106,6 +107,8 @@ pub enum Body {
         /// The new stage.
         stage: Stage,
     },
+    /// A manager marked the room (already decided: refusals leave no entry).
+    Marked(Marking),
     /// What the source says about the room's people, for the first owner.
     Facts(RoomFacts),
     /// One of our accounts left the room or was removed.

@@ -264,6 +264,7 @@ pub const fn accepted(acceptance: Acceptance) -> &'static str {
     match acceptance {
         Acceptance::PreSales => "合法",
         Acceptance::AfterSales => "已成功更新至售后阶段",
+        Acceptance::WithinAfterSales => "已更换售后负责人",
         Acceptance::AfterSalesInRehearsal => "已成功更新至售后阶段（演练期间无需核准）",
     }
 }
@@ -277,6 +278,8 @@ pub fn refused(refusal: &Refusal) -> String {
         Refusal::NotOfTeam(Stage::PreSales) => "负责人非售前".to_owned(),
         Refusal::NotOfTeam(Stage::AfterSales) => "负责人非售后".to_owned(),
         Refusal::AwaitsApproval => "等待管理员核准".to_owned(),
+        Refusal::NoApprover => "无权核准".to_owned(),
+        Refusal::NothingToApprove => "没有等待核准的更改，核准的勾已去掉".to_owned(),
     }
 }
 
@@ -285,7 +288,7 @@ pub fn differs(owner: &str, stage: &str, current: &Current<'_>) -> String {
     let or_none = |text: &str| if text.trim().is_empty() { "空" } else { text.trim() }.to_owned();
     let (written, in_force) = (or_none(owner), or_none(current.owner.map_or("", |owner| owner.as_str())));
     format!(
-        "数据曾重建，请确认：表中是「{written} / {}」，现按「{in_force} / {}」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选（取消的，等这里变了再勾上）；否则请把表中改回",
+        "数据曾重建，请确认：表中是「{written} / {}」，现按「{in_force} / {}」执行。要用表中的，请勾选「核准进入售后阶段」；否则请把表中改回",
         or_none(stage),
         current.stage
     )

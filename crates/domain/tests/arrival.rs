@@ -7,7 +7,8 @@ mod common;
 
 use common::ledger::Ledger;
 use common::{
-    about, cancel, captured_by, command, confirm, history, left, message, person, recall, rules, sender, undo,
+    about, cancel, captured_by, command, confirm, history, left, marked, message, person, recall, rules,
+    sender, undo,
 };
 use domain::fold::{Checkpoint, FoldState, fold};
 use domain::id::{PersonKey, StaffName, WaitId};
@@ -83,6 +84,9 @@ enum Act {
     Assign {
         after_sales: bool,
     },
+    Mark {
+        not_timed: bool,
+    },
     Facts {
         inviter: bool,
         owner: bool,
@@ -117,6 +121,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(seen_up_to, delay, answered, about)| Act::Cancel { seen_up_to, delay, answered, about }),
         1 => any::<Index>().prop_map(|of| Act::Undo { of }),
         1 => any::<bool>().prop_map(|after_sales| Act::Assign { after_sales }),
+        1 => any::<bool>().prop_map(|not_timed| Act::Mark { not_timed }),
         1 => (any::<[bool; 3]>(), account())
             .prop_map(|([inviter, owner, members], account)| Act::Facts { inviter, owner, members, account }),
         2 => account().prop_map(|account| Act::Left { account }),
@@ -201,6 +206,7 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
                 };
                 command(&id, now, seq, Body::Assigned { owner: Some(StaffName(owner.into())), stage })
             }
+            Act::Mark { not_timed } => command(&id, now, seq, marked(&id, *not_timed)),
             Act::Facts { inviter, owner, members, account } => {
                 let facts = RoomFacts {
                     account: Some(ACCOUNTS[*account].into()),

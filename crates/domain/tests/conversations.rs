@@ -1,5 +1,5 @@
 //! Worked examples: a conversation, and the waits it makes. Time, speaker and words in each line; what is no message is
-//! written with its verb (撤回, 消除, 确认, 恢复, 指派, 离群); `@` and a name before the verb or the words stand for what
+//! written with its verb (撤回, 消除, 确认, 恢复, 指派, 不计时, 恢复计时, 离群); `@` and a name before the verb or the words stand for what
 //! another of our accounts captured.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -9,7 +9,7 @@ mod common;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use common::{cancel, captured_by, command, confirm, history, left, message, recall, undo};
+use common::{cancel, captured_by, command, confirm, history, left, marked, message, recall, undo};
 use domain::fold::{FoldState, Folded, fold};
 use domain::id::StaffName;
 use domain::nature::Ignored;
@@ -54,6 +54,8 @@ fn timeline(table: &str, backwards: bool) -> Timeline {
                 let owner = Some(StaffName(rest[0].into()));
                 command(&id, now, seq, Body::Assigned { owner, stage: rest[1].parse().unwrap() })
             }
+            "不计时" => command(&id, now, seq, marked(&id, true)),
+            "恢复计时" => command(&id, now, seq, marked(&id, false)),
             "确认至" => confirm(&id, now, &said[rest[0]]),
             "离群" => left(&id, now, seq, rest.first().unwrap_or(&"main")),
             "@second" => captured_by("second", message(&id, now, seq, who, rest[0])),
@@ -267,6 +269,31 @@ fn what_is_taken_back_of_a_soft_wait_or_inside_one() {
         "09:00 王小售 可以吗？\n09:01 客户林 几点到\n09:02 客户林 撤回 09:01\n09:03 客户林 好的",
         &["09:01 客户林 1条 已撤回 09:02", "09:03 客户林 1条 软等待"],
     );
+}
+
+#[test]
+fn nobody_waits_in_a_room_without_a_clock() {
+    any_staff(
+        "09:00 客户林 在吗
+         09:02 客户陈 报价多少
+         09:03 王小售 @客户陈 稍等
+         09:10 王经理 不计时
+         09:11 客户林 还在吗
+         09:12 客户陈 [图片]
+         09:13 客户陈 撤回 09:12
+         09:20 王小售 稍等，我查一下
+         09:30 王经理 恢复计时
+         09:31 客户林 [表情]
+         09:32 客户林 有人吗",
+        &[
+            "09:00 客户林 2条 已取消 09:10 王经理",
+            "09:02 客户陈 1条 已回复 09:03 王小售（售前）",
+            "09:03 客户陈 0条 已取消 09:10 王经理",
+            "09:32 客户林 1条 等待中",
+        ],
+    );
+    any_staff("09:00 王经理 不计时\n09:01 客户林 在吗\n09:02 王经理 不计时\n09:03 客户林 在吗？", &[]);
+    any_staff("09:00 客户林 在吗\n09:05 王经理 恢复计时", &["09:00 客户林 1条 等待中"]);
 }
 
 #[test]

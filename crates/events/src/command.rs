@@ -87,6 +87,18 @@ pub enum CommandKind {
         stage: String,
         /// 核准进入售后阶段.
         approved: bool,
+        /// Who approves, where they have another name than the author of the command.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
+    /// Sets all marks of a room as the manager's row has them.
+    Mark {
+        /// 客户等级, as written.
+        grade: String,
+        /// 不计时.
+        not_timed: bool,
+        /// 不再跟进.
+        not_followed_up: bool,
     },
     /// Compares owner and stage of a row that was in the sheet before `vika-sync` knew of it, as after the loss of the
     /// database, with what is in force. Where they differ managers are asked to confirm; nothing is assigned.
@@ -136,7 +148,11 @@ mod tests {
                 "confirm_answered",
             ),
             (CommandKind::UndoCancel { cancel: CommandId(String::new()) }, "undo_cancel"),
-            (CommandKind::Assign { owner: owner(), stage: stage(), approved: false }, "assign"),
+            (
+                CommandKind::Assign { owner: owner(), stage: stage(), approved: false, approved_by: None },
+                "assign",
+            ),
+            (CommandKind::Mark { grade: String::new(), not_timed: false, not_followed_up: false }, "mark"),
             (CommandKind::Compare { owner: owner(), stage: stage() }, "assign"),
             (CommandKind::Recompute { from: DateTime::UNIX_EPOCH, to: None }, "recompute"),
         ];

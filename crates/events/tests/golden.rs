@@ -28,6 +28,8 @@ golden!(command_compare, Command, "command_compare.v1.json");
 golden!(command_confirm_answered, Command, "command_confirm_answered.v1.json");
 golden!(command_undo_cancel, Command, "command_undo_cancel.v1.json");
 golden!(command_assign, Command, "command_assign.v1.json");
+golden!(command_assign_approved, Command, "command_assign_approved.v1.json");
+golden!(command_mark, Command, "command_mark.v1.json");
 golden!(command_recompute, Command, "command_recompute.v1.json");
 golden!(beat, Beat, "beat.v1.json");
 golden!(beat_verification, Beat, "beat_verification.v1.json");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::Timestamp;
 use domain::id::RoomKey;
+use domain::marks::Marks;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -243,15 +244,15 @@ pub async fn close_comparison(
     Ok(())
 }
 
-/// The manager cells of a row of 群聊总表 that Huiyin acts on.
+/// The manager cells of a row of 群聊总表 that say how the room is to be, as long as they stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagerCells {
     /// 负责人.
     pub owner: String,
     /// 群聊阶段.
     pub stage: String,
-    /// 核准进入售后阶段.
-    pub approved: bool,
+    /// 客户等级, 不计时 and 不再跟进.
+    pub marks: Marks,
 }
 
 /// The manager cells of a row as last read.
@@ -260,14 +261,22 @@ pub async fn manager_cells(
     sheet: &str,
     record: &str,
 ) -> Result<Option<ManagerCells>, sqlx::Error> {
-    sqlx::query_as!(
-        ManagerCells,
-        "select owner, stage, approved from vika_reconcile_snapshots where sheet = $1 and record = $2",
+    let row = sqlx::query!(
+        r#"
+        select owner, stage, grade, not_timed, not_followed_up
+        from vika_reconcile_snapshots
+        where sheet = $1 and record = $2
+        "#,
         sheet,
         record,
     )
     .fetch_optional(connection)
-    .await
+    .await?;
+    Ok(row.map(|row| {
+        let marks =
+            Marks { grade: row.grade, not_timed: row.not_timed, not_followed_up: row.not_followed_up };
+        ManagerCells { owner: row.owner, stage: row.stage, marks }
+    }))
 }
 
 /// Stores the manager cells of a row as read.
@@ -279,15 +288,19 @@ pub async fn save_manager_cells(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"
-        insert into vika_reconcile_snapshots (sheet, record, owner, stage, approved) values ($1, $2, $3, $4, $5)
+        insert into vika_reconcile_snapshots (sheet, record, owner, stage, grade, not_timed, not_followed_up)
+        values ($1, $2, $3, $4, $5, $6, $7)
         on conflict (sheet, record) do update
-        set owner = excluded.owner, stage = excluded.stage, approved = excluded.approved
+        set owner = excluded.owner, stage = excluded.stage, grade = excluded.grade, not_timed = excluded.not_timed,
+            not_followed_up = excluded.not_followed_up
         "#,
         sheet,
         record,
         cells.owner,
         cells.stage,
-        cells.approved,
+        cells.marks.grade,
+        cells.marks.not_timed,
+        cells.marks.not_followed_up,
     )
     .execute(connection)
     .await?;

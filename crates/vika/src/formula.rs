@@ -41,10 +41,15 @@ pub fn all(conditions: &[String]) -> String {
     format!("AND({})", conditions.join(","))
 }
 
+/// One of the conditions holds.
+pub fn any(conditions: &[String]) -> String {
+    format!("OR({})", conditions.join(","))
+}
+
 /// The column has one of these texts. No value gives a condition that never holds.
 pub fn one_of<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> String {
     let conditions: Vec<String> = values.into_iter().map(|value| equals(name, value)).collect();
-    if conditions.is_empty() { "1=2".to_owned() } else { format!("OR({})", conditions.join(",")) }
+    if conditions.is_empty() { "1=2".to_owned() } else { any(&conditions) }
 }
 
 fn escape(text: &str, end: char) -> String {

@@ -28,7 +28,7 @@ mod usable_columns;
 pub use batches::Batches;
 pub use cell::{Cell, Fields};
 pub use client::{CallDone, Client, Token};
-pub use edit::EditId;
+pub use edit::{EditId, EditPart};
 pub use error::{Error, Pause};
 pub use guard::SchemaGuard;
 pub use ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId};

@@ -107,8 +107,10 @@ pub const PRE_SALES: &str = "pre-sales";
 /// The option of 群聊阶段 after a deal.
 pub const AFTER_SALES: &str = "after-sales";
 
-const MANAGED_IN_ALL_ROOMS: &[&str] =
-    &["负责人", "群聊阶段", "核准进入售后阶段", "客户等级", "不计时", "不再跟进"];
+// What each pair of edit stamps in 群聊总表 watches: a later edit of another group must not hide who made this one.
+const ASSIGNMENT: &[&str] = &["负责人", "群聊阶段"];
+const APPROVAL: &[&str] = &["核准进入售后阶段"];
+const MARKS: &[&str] = &["客户等级", "不计时", "不再跟进"];
 const MANAGED_IN_TODAY: &[&str] = &["消除未回覆记录"];
 
 table! {
@@ -119,7 +121,7 @@ table! {
         FullTopic "完整群聊名" Line, Huiyin;
         Owner "负责人" Line, Managers;
         Stage "群聊阶段" Select(&[PRE_SALES, AFTER_SALES]), Managers;
-        Approved "核准进入售后阶段" Tick, Managers;
+        Approved "核准进入售后阶段" Tick, Command;
         EffectiveOwner "生效负责人" Line, Huiyin;
         EffectiveStage "生效阶段" Line, Huiyin;
         OwnerSource "负责人来源" Line, Huiyin;
@@ -131,10 +133,14 @@ table! {
         LastActiveAt "最后活跃时间" Time, Huiyin;
         CustomerGrade "客户等级" Line, Managers;
         NotTimed "不计时" Tick, Managers;
-        Abandoned "不再跟进" Tick, Managers;
+        NotFollowedUp "不再跟进" Tick, Managers;
         Number "自增" AutoNumber, Vika;
-        ManagerEditedAt "经理修改时间" ModifiedTime(MANAGED_IN_ALL_ROOMS), Vika;
-        ManagerEditedBy "经理修改人" ModifiedBy(MANAGED_IN_ALL_ROOMS), Vika;
+        AssignedAt "负责人修改时间" ModifiedTime(ASSIGNMENT), Vika;
+        AssignedBy "负责人修改人" ModifiedBy(ASSIGNMENT), Vika;
+        ApprovedAt "核准修改时间" ModifiedTime(APPROVAL), Vika;
+        ApprovedBy "核准修改人" ModifiedBy(APPROVAL), Vika;
+        ManagerEditedAt "经理修改时间" ModifiedTime(MARKS), Vika;
+        ManagerEditedBy "经理修改人" ModifiedBy(MARKS), Vika;
     }
 }
 
@@ -279,14 +285,26 @@ mod tests {
         check::<SystemLog>();
     }
 
+    /// The columns that stamps of a kind watch, each as often as it is watched.
+    fn watched<T: Table>(is_of_kind: impl Fn(ColumnKind) -> bool) -> Vec<&'static str> {
+        let kinds = T::ALL.iter().map(|c| c.column().kind).filter(|kind| is_of_kind(*kind));
+        let mut names: Vec<&str> = kinds.flat_map(ColumnKind::watches).copied().collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn check_stamps<T: Table>() {
+        let managed = T::ALL.iter().map(|c| c.column());
+        let managed = managed.filter(|c| matches!(c.writer, Writer::Managers | Writer::Command));
+        let mut managed: Vec<&str> = managed.map(|c| c.name).collect();
+        managed.sort_unstable();
+        assert_eq!(watched::<T>(|kind| matches!(kind, ModifiedTime(_))), managed, "{}", T::TITLE);
+        assert_eq!(watched::<T>(|kind| matches!(kind, ModifiedBy(_))), managed, "{}", T::TITLE);
+    }
+
     #[test]
-    fn an_edit_stamp_watches_exactly_what_managers_write() {
-        let managed: Vec<&str> = AllRooms::ALL
-            .iter()
-            .filter(|c| c.column().writer == Writer::Managers)
-            .map(|c| c.name())
-            .collect();
-        assert_eq!(AllRooms::ManagerEditedAt.column().kind.watches(), managed);
-        assert_eq!(Today::ManagerEditedBy.column().kind.watches(), [Today::Cancel.name()]);
+    fn every_column_that_managers_write_is_watched_by_one_pair_of_stamps() {
+        check_stamps::<AllRooms>();
+        check_stamps::<Today>();
     }
 }

@@ -42,6 +42,16 @@ pub const PROMISED: &str = "承诺待兑现";
 pub const PROMISE_DUE: &str = "约定时间已到，承诺待兑现";
 /// A customer who had only assented asked for something.
 pub const BECAME_REQUEST: &str = "➡️ 客户已提出要求";
+/// Title for whoever owns a room from now on.
+pub const ASSIGNED: &str = "📌 新负责人";
+/// Of a handover: who owned the room before.
+pub const OWNER_BEFORE: &str = "原负责人";
+/// Of a handover: who decided it.
+pub const ASSIGNED_BY: &str = "指定人";
+/// Of a handover: when.
+pub const ASSIGNED_AT: &str = "时间";
+/// Of a handover: what follows from it.
+pub const ASSIGNED_NOTE: &str = "这个群从现在起由负责人跟进，之后的提醒都发给负责人。";
 /// Title when our account left a room.
 pub const ACCOUNT_LEFT: &str = "助手账号已被移出群";
 /// Title when it is back.
@@ -68,6 +78,8 @@ pub const MARKER: &str = "编号";
 
 /// In the place of a missing owner.
 pub const NO_OWNER: &str = "还没有";
+/// Whom a room was handed to that nobody owns now.
+pub const WITHOUT_OWNER: &str = "（暂无负责人）";
 /// What to do about it.
 pub const ASSIGN_ONE: &str = "请在「群聊总表」里为这个群填写负责人，之后的提醒会直接发给 TA。";
 /// After the owner's name when the @ was refused and left out.
@@ -320,6 +332,11 @@ pub fn follow_up_ended(room: &str) -> String {
 /// The same of one that is to be told no more.
 pub fn follow_up_stopped(room: &str, by: &str) -> String {
     format!("☑️ {room}：不再跟进 · {by}")
+}
+
+/// The same of one that the managers' table says nobody follows up.
+pub fn not_followed_up(room: &str) -> String {
+    format!("☑️ {room}：群聊总表已勾「不再跟进」")
 }
 
 /// What the list of silent rooms is.

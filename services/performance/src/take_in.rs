@@ -116,6 +116,7 @@ async fn note_silences(
         ownerships: &room.state.ownerships,
         waiting: &silences::waiting(connection, &room.room, before).await?,
         absences: &CoverageGaps::of_absences(&room.room, &room.state.presence, &room.state.absences),
+        stops: &room.state.follow_up_stops,
     };
     silences::put(connection, &room.room, from, &domain::performance::silences(&past, circumstances)).await
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::assignment::{Current, Decision, Request, decide};
+use domain::assignment::{Current, Decision, Refusal, Request, decide};
 use domain::gap::CoverageGaps;
 use domain::id::{CommandId, EntryId, RoomKey, WaitId};
+use domain::marks::{Marking, Marks};
 use domain::rules::RulesHistory;
 use domain::timeline::{About, Body, Cancel, CancelKind, Entry, Position};
 use domain::wait::{Ending, Wait};
 use domain::wording;
-use events::command::{Command, CommandKind};
+use events::command::{Command, CommandKind, Via};
 use events::decode;
 use runtime::Context;
 use runtime::bus::{Consumer, DeadLetterReason, Delivery, Handler, Outcome};
@@ -35,6 +36,8 @@ use crate::recompute::{self, Window, preview};
 use crate::stages::Stages;
 use crate::wording as words;
 
+/// The kind of the commands that mark rooms, as it is stored.
+const MARK: &str = "mark";
 /// So often a wait may have been replaced since somebody looked at it.
 const SUCCESSIONS: usize = 20;
 /// How often is looked at the start whether commands can be decided.
@@ -263,6 +266,9 @@ async fn plan(
             if timeline::find(connection, &command.room, &EntryId::from(cancel)).await?.is_none() {
                 return Ok(Plan::refused(words::NO_SUCH_CANCEL));
             }
+            if commands::kind(connection, cancel).await?.as_deref() == Some(MARK) {
+                return Ok(Plan::refused(words::ENDED_BY_MARK));
+            }
             let body = Body::CancelUndone { target: cancel.clone() };
             Plan {
                 decided: Decided::Applied,
@@ -270,11 +276,12 @@ async fn plan(
                 body: Some((here, body)),
             }
         }
-        CommandKind::Assign { owner, stage, approved } => {
+        CommandKind::Assign { owner, stage, approved, approved_by } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
             // By the time of asking: whatever has happened since, asked again it would be decided alike.
             let rehearsal = !golive::history(connection).await?.at(command.at).live;
-            let request = Request { owner, stage, approved: *approved, rehearsal };
+            let approved_by = approved.then(|| approved_by.as_ref().unwrap_or(&command.by).as_str());
+            let request = Request { owner, stage, approved_by, rehearsal };
             match decide(Some(&current), &request, &rules.newest().rules) {
                 Decision::Applied { owner, stage, acceptance } => Plan {
                     decided: Decided::Applied,
@@ -282,10 +289,18 @@ async fn plan(
                     body: Some((here, Body::Assigned { owner: Some(owner), stage })),
                 },
                 Decision::Refused(refusal) => Plan::refused(&wording::refused(&refusal)),
+                // Whoever ticks a box reads what became of it.
+                Decision::Unchanged if *approved && command.via == Via::Vika => {
+                    Plan::refused(&wording::refused(&Refusal::NothingToApprove))
+                }
                 Decision::Unchanged => {
                     Plan { decided: Decided::Unchanged, message: String::new(), body: None }
                 }
             }
+        }
+        CommandKind::Mark { grade, not_timed, not_followed_up } => {
+            let wanted = Wanted { grade, not_timed: *not_timed, not_followed_up: *not_followed_up };
+            mark(command, &wanted, &locked.state.marks, here)
         }
         CommandKind::Compare { owner, stage } => {
             let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
@@ -298,6 +313,33 @@ async fn plan(
         // Decided before it gets here: it writes no entry.
         CommandKind::Recompute { .. } => Plan::refused(words::NOTHING_TO_RECOMPUTE),
     })
+}
+
+/// Marks as a manager's row has them.
+struct Wanted<'a> {
+    grade: &'a str,
+    not_timed: bool,
+    not_followed_up: bool,
+}
+
+/// A grade that is none leaves the one that stands, and keeps no other mark back.
+fn mark(command: &Command, wanted: &Wanted<'_>, held: &Marks, here: Position) -> Plan {
+    let Wanted { grade, not_timed, not_followed_up } = *wanted;
+    let grade = Marks::read_grade(grade);
+    let marks =
+        Marks { grade: grade.clone().unwrap_or_else(|| held.grade.clone()), not_timed, not_followed_up };
+    let refused = grade.is_none().then_some(words::NO_GRADE);
+    if marks == *held {
+        let unchanged = Plan { decided: Decided::Unchanged, message: String::new(), body: None };
+        return refused.map_or(unchanged, Plan::refused);
+    }
+    let message = words::marked(held, &marks).into_iter().chain(refused.map(str::to_owned));
+    let marking = Marking { command: command.id.clone(), by: command.by.clone(), marks };
+    Plan {
+        decided: Decided::Applied,
+        message: message.collect::<Vec<_>>().join("；"),
+        body: Some((here, Body::Marked(marking))),
+    }
 }
 
 /// What the author of a command was looking at, if that is known: of several customers who wait the others go on waiting.

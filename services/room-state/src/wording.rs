@@ -1,5 +1,7 @@
 //! What only `room-state` writes into 系统信息. Decisions about owner and stage have their words in `domain::wording`.
 
+use domain::marks::Marks;
+
 /// A cancel found nobody waiting.
 pub const NOBODY_WAITS: &str = "当前没有等待中的客户";
 /// A tick of which nobody knows what its author saw.
@@ -24,6 +26,33 @@ pub const LEFT: &str = "助手账号已被移出群，无法继续计时";
 pub const BACK: &str = "助手账号已回到群里，恢复计时";
 /// In the place of whoever removed it, when that is not known.
 pub const NOBODY: &str = "系统";
+
+/// An undo of what ended with the clock of its room.
+pub const ENDED_BY_MARK: &str = "这次等待是因为「不计时」结束的，请在群聊总表里取消「不计时」";
+/// 客户等级 that cannot be one.
+pub const NO_GRADE: &str = "客户等级未采用：最多 20 个字，写在一行";
+
+/// What has changed about a room's marks, one sentence each.
+pub fn marked(before: &Marks, after: &Marks) -> Vec<String> {
+    let mut told = Vec::new();
+    match (before.not_timed, after.not_timed) {
+        (false, true) => told.push("已设为不计时，不再提醒".to_owned()),
+        (true, false) => told.push("已恢复计时，从客户的下一条消息算起".to_owned()),
+        _ => {}
+    }
+    match (before.not_followed_up, after.not_followed_up) {
+        (false, true) => told.push("已设为不再跟进，不再列入沉默名单".to_owned()),
+        (true, false) => told.push("已恢复跟进".to_owned()),
+        _ => {}
+    }
+    if before.grade != after.grade {
+        told.push(match after.grade.as_str() {
+            "" => "已清除客户等级".to_owned(),
+            grade => format!("客户等级改为「{grade}」"),
+        });
+    }
+    told
+}
 
 /// After a recomputation.
 pub fn recomputed(waits: usize) -> String {

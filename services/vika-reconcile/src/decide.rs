@@ -2,42 +2,140 @@
 
 use chrono::DateTime;
 use domain::id::{CommandId, EntryId};
+use domain::marks::Marks;
 use events::command::{Command, CommandKind, Via};
 use store::vika_reconcile::{KnownRow, ManagerCells};
 use store::vika_sync::{MAX_SEEN, Seen};
 use vika::tables::{AllRooms, Table, Today};
-use vika::{Cell, EditId, UsableColumns};
+use vika::{Cell, EditId, EditPart, UsableColumns};
 
-/// An edit of a row by somebody who is not one of our users.
+use crate::sheet::{APPROVAL, ASSIGNMENT, MARKS};
+
+/// A row that somebody has edited who is not one of our users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit<A> {
-    /// Sheet, row and stamp.
+    /// Sheet, row and the newest of its new stamps.
     pub id: EditId,
-    /// Display name of its author.
-    pub by: String,
+    /// Who changed which group of columns last; none of our users.
+    pub stamps: Vec<Stamp>,
     /// 群ID as the row has it, to recognise a row that is being created.
     pub room: String,
     /// What the manager cells of the row say now.
     pub request: A,
 }
 
+/// Who changed a group of columns last, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// Which group of its sheet.
+    pub group: usize,
+    /// In milliseconds of the service's clock.
+    pub at_ms: i64,
+    /// Display name.
+    pub by: String,
+    /// It was not read before.
+    pub is_new: bool,
+}
+
+impl<A> Edit<A> {
+    /// The stamps that were not read before.
+    pub fn new_stamps(&self) -> impl Iterator<Item = &Stamp> {
+        self.stamps.iter().filter(|stamp| stamp.is_new)
+    }
+
+    fn stamp(&self, group: usize) -> Option<&Stamp> {
+        self.stamps.iter().find(|stamp| stamp.group == group)
+    }
+
+    /// The newest of these stamps, or of all if there are none.
+    fn newest_of(&self, groups: &[usize]) -> Option<&Stamp> {
+        let of = self.stamps.iter().filter(|stamp| groups.contains(&stamp.group));
+        let any = self.stamps.iter().max_by_key(|stamp| stamp.at_ms);
+        of.max_by_key(|stamp| stamp.at_ms).or(any)
+    }
+
+    fn command(&self, known: &KnownRow, stamp: &Stamp, part: EditPart, kind: CommandKind) -> Command {
+        let id = EditId { stamp_ms: stamp.at_ms, part, ..self.id.clone() };
+        Command {
+            id: CommandId(id.to_string()),
+            room: known.room.clone(),
+            at: DateTime::from_timestamp_millis(stamp.at_ms).unwrap_or_default(),
+            by: stamp.by.clone(),
+            via: Via::Vika,
+            kind,
+        }
+    }
+}
+
+/// What a row of 群聊总表 asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomRequest {
+    /// 负责人; `None`: the sheet has no such column.
+    pub owner: Option<String>,
+    /// 群聊阶段, likewise.
+    pub stage: Option<String>,
+    /// 核准进入售后阶段 is ticked.
+    pub is_approved: bool,
+    /// The marks.
+    pub marks: MarkCells,
+}
+
+/// The cells of the marks; `None`: the sheet has no such column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MarkCells {
+    /// 客户等级.
+    pub grade: Option<String>,
+    /// 不计时.
+    pub not_timed: Option<bool>,
+    /// 不再跟进.
+    pub not_followed_up: Option<bool>,
+}
+
+impl RoomRequest {
+    /// The cells that stand, with those that stood before in the place of columns that are not there.
+    pub fn cells(&self, before: &ManagerCells) -> ManagerCells {
+        let MarkCells { grade, not_timed, not_followed_up } = self.marks.clone();
+        ManagerCells {
+            owner: self.owner.clone().unwrap_or_else(|| before.owner.clone()),
+            stage: self.stage.clone().unwrap_or_else(|| before.stage.clone()),
+            marks: Marks {
+                grade: grade.unwrap_or_else(|| before.marks.grade.clone()),
+                not_timed: not_timed.unwrap_or(before.marks.not_timed),
+                not_followed_up: not_followed_up.unwrap_or(before.marks.not_followed_up),
+            },
+        }
+    }
+}
+
 /// What an edit leads to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// A command for `room-state`.
-    Send(Command),
-    /// Nothing: no cell that we act on was changed.
-    Nothing,
+    /// Commands for `room-state`; none: no cell that we act on was changed.
+    Send(Vec<Command>),
     /// Nothing: the row is not one of ours.
     UnknownRow,
+}
+
+impl Verdict {
+    /// The commands that it leads to.
+    pub fn commands(&self) -> &[Command] {
+        match self {
+            Self::Send(commands) => commands,
+            Self::UnknownRow => &[],
+        }
+    }
 }
 
 /// A tick in 今日群聊, which is about what the row showed when the box was ticked.
 pub fn decide_tick(edit: &Edit<Option<Today>>, known: Option<&KnownRow>) -> Verdict {
     let Some(known) = known else { return Verdict::UnknownRow };
-    let Some(ticked) = edit.request else { return Verdict::Nothing };
-    let seen = seen_at(known, edit.id.stamp_ms).map(|entry| EntryId(entry.to_owned()));
-    tick_command(ticked, seen).map_or(Verdict::Nothing, |kind| Verdict::Send(command(edit, known, kind)))
+    let (Some(ticked), Some(stamp)) = (edit.request, edit.newest_of(&[])) else {
+        return Verdict::Send(Vec::new());
+    };
+    let seen = seen_at(known, stamp.at_ms).map(|entry| EntryId(entry.to_owned()));
+    let kind = tick_command(ticked, seen);
+    let command = kind.map(|kind| edit.command(known, stamp, EditPart::Main, kind));
+    Verdict::Send(command.into_iter().collect())
 }
 
 /// What a tick of this box asks for, by somebody who had seen the room up to there. `None`: it is no box of ours to act on.
@@ -50,37 +148,71 @@ fn tick_command(ticked: Today, seen_up_to: Option<EntryId>) -> Option<CommandKin
     }
 }
 
-/// An edit of 群聊总表: assigns owner, stage and approval if any of them differs from `before`. While managers have `to_confirm`
-/// what was found in the row, an edit that leaves these cells as they are makes us ask once more.
-pub fn decide_assignment(
-    edit: &Edit<ManagerCells>,
-    known: Option<&KnownRow>,
+/// An edit of 群聊总表: assigns owner and stage if any of them differs from `before` or they were approved, and marks the room
+/// if a mark differs. While managers have `to_confirm` what was found in the row, an edit that leaves owner and stage as
+/// they are makes us ask once more.
+pub fn decide_room(
+    edit: &Edit<RoomRequest>,
+    known: &KnownRow,
     before: &ManagerCells,
     to_confirm: bool,
 ) -> Verdict {
-    let Some(known) = known else { return Verdict::UnknownRow };
-    if edit.request == *before {
-        return if to_confirm { ask_to_confirm(edit, known) } else { Verdict::Nothing };
-    }
-    let ManagerCells { owner, stage, approved } = edit.request.clone();
-    Verdict::Send(command(edit, known, CommandKind::Assign { owner, stage, approved }))
+    let cells = edit.request.cells(before);
+    let is_assigned = (&cells.owner, &cells.stage) != (&before.owner, &before.stage);
+    let approval = edit.stamp(APPROVAL).filter(|stamp| stamp.is_new && edit.request.is_approved);
+    let touched = edit.new_stamps().any(|stamp| stamp.group != MARKS);
+    let assignment = if is_assigned || approval.is_some() {
+        assign(edit, known, &cells, approval)
+    } else if to_confirm && touched {
+        ask_to_confirm(edit, known, &cells)
+    } else {
+        None
+    };
+    let marks = (cells.marks != before.marks).then(|| mark(edit, known, &cells.marks)).flatten();
+    // Of several messages the last is read in the room's row: whether it has the owner asked for weighs most.
+    Verdict::Send(marks.into_iter().chain(assignment).collect())
 }
 
-/// Asks managers about what was found in a row of 群聊总表, where it differs from what is in force.
-pub fn ask_to_confirm(edit: &Edit<ManagerCells>, known: &KnownRow) -> Verdict {
-    let ManagerCells { owner, stage, .. } = edit.request.clone();
-    Verdict::Send(command(edit, known, CommandKind::Compare { owner, stage }))
+/// What was found in a row of 群聊总表: managers are asked about an owner and a stage that differ from those in force. Marks are
+/// nobody's but theirs.
+pub fn decide_found_room(
+    columns: &UsableColumns<AllRooms>,
+    edit: &Edit<RoomRequest>,
+    known: &KnownRow,
+) -> Verdict {
+    let cells = edit.request.cells(&initial_cells(known, columns));
+    let differs = differs_from_effective(&cells, known, columns);
+    let question = differs.then(|| ask_to_confirm(edit, known, &cells)).flatten();
+    let marks = (!cells.marks.is_empty()).then(|| mark(edit, known, &cells.marks)).flatten();
+    Verdict::Send(marks.into_iter().chain(question).collect())
 }
 
-fn command<A>(edit: &Edit<A>, known: &KnownRow, kind: CommandKind) -> Command {
-    Command {
-        id: CommandId(edit.id.to_string()),
-        room: known.room.clone(),
-        at: DateTime::from_timestamp_millis(edit.id.stamp_ms).unwrap_or_default(),
-        by: edit.by.clone(),
-        via: Via::Vika,
-        kind,
-    }
+/// Whoever approves is whose decision it is; else whoever changed owner or stage.
+fn assign(
+    edit: &Edit<RoomRequest>,
+    known: &KnownRow,
+    cells: &ManagerCells,
+    approval: Option<&Stamp>,
+) -> Option<Command> {
+    let author = approval.or_else(|| edit.newest_of(&[ASSIGNMENT]))?;
+    // Not older than either: the tick is taken back if nobody has ticked again since.
+    let newest = edit.newest_of(&[ASSIGNMENT, APPROVAL]).map_or(author.at_ms, |stamp| stamp.at_ms);
+    let stamp = Stamp { at_ms: newest.max(author.at_ms), ..author.clone() };
+    let (owner, stage) = (cells.owner.clone(), cells.stage.clone());
+    let kind = CommandKind::Assign { owner, stage, approved: approval.is_some(), approved_by: None };
+    Some(edit.command(known, &stamp, EditPart::Main, kind))
+}
+
+fn ask_to_confirm(edit: &Edit<RoomRequest>, known: &KnownRow, cells: &ManagerCells) -> Option<Command> {
+    let stamp = edit.newest_of(&[ASSIGNMENT, APPROVAL])?;
+    let kind = CommandKind::Compare { owner: cells.owner.clone(), stage: cells.stage.clone() };
+    Some(edit.command(known, stamp, EditPart::Main, kind))
+}
+
+fn mark(edit: &Edit<RoomRequest>, known: &KnownRow, marks: &Marks) -> Option<Command> {
+    let Marks { grade, not_timed, not_followed_up } = marks.clone();
+    let kind = CommandKind::Mark { grade, not_timed, not_followed_up };
+    Some(edit.command(known, edit.newest_of(&[MARKS])?, EditPart::Marks, kind))
 }
 
 /// The last entry that the row showed at a moment; the author has not seen what was written later. The clocks of Vika and
@@ -95,23 +227,19 @@ fn seen_at(known: &KnownRow, stamp_ms: i64) -> Option<&str> {
 
 /// The manager cells that the row was created with: what its first edit is compared with.
 pub fn initial_cells(known: &KnownRow, columns: &UsableColumns<AllRooms>) -> ManagerCells {
-    let cell = |column| cell(known, columns, column);
-    ManagerCells {
-        owner: cell(AllRooms::Owner).as_text().to_owned(),
-        stage: cell(AllRooms::Stage).as_text().to_owned(),
-        approved: cell(AllRooms::Approved).is_ticked(),
-    }
+    let text = |column| cell(known, columns, column).as_text().to_owned();
+    ManagerCells { owner: text(AllRooms::Owner), stage: text(AllRooms::Stage), marks: Marks::default() }
 }
 
 /// Whether owner or stage differ from the effective ones in the same row.
 pub fn differs_from_effective(
-    request: &ManagerCells,
+    cells: &ManagerCells,
     known: &KnownRow,
     columns: &UsableColumns<AllRooms>,
 ) -> bool {
     let in_force = |column| cell(known, columns, column).as_text().to_owned();
-    request.owner.trim() != in_force(AllRooms::EffectiveOwner)
-        || request.stage != in_force(AllRooms::EffectiveStage)
+    cells.owner.trim() != in_force(AllRooms::EffectiveOwner)
+        || cells.stage != in_force(AllRooms::EffectiveStage)
 }
 
 fn cell(known: &KnownRow, columns: &UsableColumns<AllRooms>, column: AllRooms) -> Cell {
@@ -133,9 +261,17 @@ mod tests {
         entries.iter().map(seen).collect()
     }
 
-    fn edit<A>(request: A) -> Edit<A> {
+    fn stamp(group: usize, at_ms: i64, by: &str, is_new: bool) -> Stamp {
+        Stamp { group, at_ms, by: by.into(), is_new }
+    }
+
+    fn edit<A>(request: A, stamps: Vec<Stamp>) -> Edit<A> {
         let id = "vika:dstA:recA:1000".parse().unwrap();
-        Edit { id, by: "王经理".into(), room: "webhook:r1".into(), request }
+        Edit { id, stamps, room: "webhook:r1".into(), request }
+    }
+
+    fn ticked(request: Option<Today>) -> Edit<Option<Today>> {
+        edit(request, vec![stamp(0, 1_000, "王经理", true)])
     }
 
     fn known(seen: Vec<Seen>) -> KnownRow {
@@ -143,27 +279,41 @@ mod tests {
         KnownRow { room, seen, cells: store::vika_sync::Cells::new(), found: false, to_confirm: false }
     }
 
+    fn request(owner: &str, stage: &str, is_approved: bool) -> RoomRequest {
+        let (owner, stage) = (Some(owner.into()), Some(stage.into()));
+        RoomRequest { owner, stage, is_approved, marks: MarkCells::default() }
+    }
+
+    fn cells(owner: &str, stage: &str) -> ManagerCells {
+        ManagerCells { owner: owner.into(), stage: stage.into(), marks: Marks::default() }
+    }
+
+    fn sent(verdict: Verdict) -> Vec<Command> {
+        match verdict {
+            Verdict::Send(commands) => commands,
+            Verdict::UnknownRow => panic!("a row of ours"),
+        }
+    }
+
     fn is_unseen(row: &KnownRow) -> bool {
-        matches!(
-            decide_tick(&edit(Some(Today::Cancel)), Some(row)),
-            Verdict::Send(Command { kind: CommandKind::CancelUnseen { .. }, .. })
-        )
+        let commands = sent(decide_tick(&ticked(Some(Today::Cancel)), Some(row)));
+        matches!(&*commands, [Command { kind: CommandKind::CancelUnseen { .. }, .. }])
     }
 
     #[test]
     fn a_tick_cancels_what_its_author_could_see() {
-        let cancelled = |entries: &[(&str, i64)]| match decide_tick(
-            &edit(Some(Today::Cancel)),
+        let cancelled = |entries: &[(&str, i64)]| match &*sent(decide_tick(
+            &ticked(Some(Today::Cancel)),
             Some(&known(seen(entries))),
-        ) {
-            Verdict::Send(Command { kind: CommandKind::Cancel { seen_up_to, .. }, .. }) => seen_up_to.0,
+        )) {
+            [Command { kind: CommandKind::Cancel { seen_up_to, .. }, .. }] => seen_up_to.0.clone(),
             other => panic!("{other:?}"),
         };
         assert_eq!(cancelled(&[("a", 10), ("b", 1_000), ("c", 1_001)]), "b");
         assert_eq!(cancelled(&[("c", 1_001), ("d", 1_002)]), "c", "clocks apart: the earliest known");
         assert!(is_unseen(&known(Vec::new())));
-        assert_eq!(decide_tick(&edit(None), Some(&known(seen(&[("a", 10)])))), Verdict::Nothing);
-        assert_eq!(decide_tick(&edit(Some(Today::Cancel)), None), Verdict::UnknownRow);
+        assert!(sent(decide_tick(&ticked(None), Some(&known(seen(&[("a", 10)]))))).is_empty());
+        assert_eq!(decide_tick(&ticked(Some(Today::Cancel)), None), Verdict::UnknownRow);
     }
 
     #[test]
@@ -180,28 +330,95 @@ mod tests {
         assert!(!is_unseen(&found(&[("b", 1_000)])));
     }
 
+    /// What an edit of a row asks for, by whom, and with which id.
+    fn told(edit: &Edit<RoomRequest>, before: &ManagerCells, to_confirm: bool) -> Vec<String> {
+        let commands = sent(decide_room(edit, &known(Vec::new()), before, to_confirm));
+        let tell = |command: Command| {
+            let asked = match command.kind {
+                CommandKind::Assign { owner, stage, approved, .. } => format!("{owner} {stage} {approved}"),
+                CommandKind::Compare { .. } => "?".to_owned(),
+                CommandKind::Mark { grade, not_timed, not_followed_up } => {
+                    format!("[{grade}] {not_timed} {not_followed_up}")
+                }
+                other => panic!("{other:?}"),
+            };
+            let id = command.id.0.trim_start_matches("vika:dstA:recA:").to_owned();
+            format!("{id} {} {asked}", command.by)
+        };
+        commands.into_iter().map(tell).collect()
+    }
+
     #[test]
     fn an_edit_that_confirms_nothing_is_asked_about_again() {
-        let stands = ManagerCells { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
-        let row = known(Vec::new());
-        let again = decide_assignment(&edit(stands.clone()), Some(&row), &stands, true);
-        assert!(
-            matches!(again, Verdict::Send(Command { kind: CommandKind::Compare { .. }, .. })),
-            "{again:?}"
-        );
-        assert_eq!(decide_assignment(&edit(stands.clone()), Some(&row), &stands, false), Verdict::Nothing);
+        let stands = request("李小后", "after-sales", false);
+        let unticked = edit(stands.clone(), vec![stamp(APPROVAL, 1_000, "王经理", true)]);
+        let before = cells("李小后", "after-sales");
+        assert_eq!(told(&unticked, &before, true), ["1000 王经理 ?"]);
+        assert!(told(&unticked, &before, false).is_empty());
+        let marked = edit(stands, vec![stamp(MARKS, 1_000, "王经理", true)]);
+        assert!(told(&marked, &before, true).is_empty(), "an edit of other columns is no answer");
     }
 
     #[test]
     fn an_edit_of_another_column_assigns_nobody() {
-        let cells =
-            |owner: &str| ManagerCells { owner: owner.into(), stage: "pre-sales".into(), approved: false };
-        let row = known(Vec::new());
-        let verdict =
-            |owner: &str| decide_assignment(&edit(cells(owner)), Some(&row), &cells("王小售"), false);
-        assert_eq!(verdict("王小售"), Verdict::Nothing);
-        let Verdict::Send(command) = verdict("李小后") else { panic!("a new owner") };
-        assert_eq!((command.id.as_str(), command.by.as_str()), ("vika:dstA:recA:1000", "王经理"));
-        assert_eq!(command.at.timestamp_millis(), 1_000);
+        let stamps = || vec![stamp(ASSIGNMENT, 1_000, "王经理", true)];
+        let to = |owner: &str| edit(request(owner, "pre-sales", false), stamps());
+        let before = cells("王小售", "pre-sales");
+        assert!(told(&to("王小售"), &before, false).is_empty());
+        assert_eq!(told(&to("李小后"), &before, false), ["1000 王经理 李小后 pre-sales false"]);
+        let verdict = decide_room(&to("李小后"), &known(Vec::new()), &before, false);
+        assert_eq!(sent(verdict)[0].at.timestamp_millis(), 1_000);
+    }
+
+    #[test]
+    fn a_tick_approves_once_and_in_the_name_of_whoever_ticked() {
+        let before = cells("王小售", "pre-sales");
+        let stamps = |approved_at, is_new| {
+            vec![stamp(ASSIGNMENT, 1_000, "王小售", true), stamp(APPROVAL, approved_at, "王经理", is_new)]
+        };
+        let asked = || request("李小后", "after-sales", true);
+        for (stamps, expected) in [
+            (stamps(900, true), "1000 王经理 李小后 after-sales true"),
+            (stamps(1_100, true), "1100 王经理 李小后 after-sales true"),
+            // Left over from an approval that was acted on.
+            (stamps(900, false), "1000 王小售 李小后 after-sales false"),
+        ] {
+            assert_eq!(told(&edit(asked(), stamps), &before, false), [expected]);
+        }
+        let alone = edit(asked(), vec![stamp(APPROVAL, 1_100, "王经理", true)]);
+        let stands = cells("李小后", "after-sales");
+        assert_eq!(told(&alone, &stands, false), ["1100 王经理 李小后 after-sales true"]);
+        let taken_back = edit(request("李小后", "after-sales", false), alone.stamps);
+        assert!(told(&taken_back, &stands, false).is_empty());
+    }
+
+    #[test]
+    fn marks_are_asked_for_by_themselves() {
+        let marks = |grade: Option<&str>, not_timed| MarkCells {
+            grade: grade.map(Into::into),
+            not_timed,
+            not_followed_up: Some(false),
+        };
+        let stamps = vec![stamp(ASSIGNMENT, 1_000, "王小售", true), stamp(MARKS, 1_000, "王经理", true)];
+        let row =
+            |marks| edit(RoomRequest { marks, ..request("李小后", "pre-sales", false) }, stamps.clone());
+        let before = cells("王小售", "pre-sales");
+        assert_eq!(
+            told(&row(marks(Some("A"), Some(true))), &before, false),
+            ["1000:marks 王经理 [A] true false", "1000 王小售 李小后 pre-sales false"],
+            "one save of both"
+        );
+        let graded = ManagerCells {
+            marks: Marks { grade: "A".into(), not_timed: true, not_followed_up: false },
+            ..cells("李小后", "pre-sales")
+        };
+        assert!(
+            told(&row(marks(None, None)), &graded, false).is_empty(),
+            "a column that is gone says nothing"
+        );
+        assert_eq!(
+            told(&row(marks(None, Some(false))), &graded, false),
+            ["1000:marks 王经理 [A] false false"]
+        );
     }
 }

@@ -7,18 +7,18 @@
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::{OutsideFailure, OutsideProblem};
-use events::command::{Command, CommandKind};
+use events::command::CommandKind;
 use events::{encode, subject};
 use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
 use store::sqlx::PgConnection;
-use store::vika_reconcile::{self as stored, EditResult, ManagerCells};
+use store::vika_reconcile::{self as stored, EditResult, KnownRow, ManagerCells};
 use tracing::{Instrument as _, info_span};
 use vika::tables::{AllRooms, Table, Today};
-use vika::{Client, EditId, Refusal, Session, SheetId, SheetIds};
+use vika::{Client, Refusal, Session, SheetId, SheetIds};
 
-use crate::decide::{Verdict, decide_assignment, decide_tick, differs_from_effective, initial_cells};
+use crate::decide::{Edit, Verdict, decide_room, decide_tick, differs_from_effective, initial_cells};
 use crate::point;
 use crate::read::{LOOK_BACK_MS, PollError, found_rows, new_edits};
 use crate::sheet::{ManagedSheet, Sheet};
@@ -26,8 +26,22 @@ use crate::sheet::{ManagedSheet, Sheet};
 /// How often found rows are queried, of which there are none on most days.
 const COMPARE_EVERY: TimeDelta = TimeDelta::seconds(20);
 
-/// An edit, what it leads to, and the cells that later edits of its row are compared with.
-type DecidedEdit<'e> = (&'e EditId, Verdict, Option<&'e ManagerCells>);
+/// An edited row, and what that leads to.
+struct DecidedEdit {
+    record: String,
+    /// The new stamps, in milliseconds.
+    stamps: Vec<i64>,
+    verdict: Verdict,
+    /// The cells that later edits of the row are compared with.
+    cells: Option<ManagerCells>,
+}
+
+impl DecidedEdit {
+    fn new<A>(edit: &Edit<A>, verdict: Verdict, cells: Option<ManagerCells>) -> Self {
+        let stamps = edit.new_stamps().map(|stamp| stamp.at_ms).collect();
+        Self { record: edit.id.record.to_string(), stamps, verdict, cells }
+    }
+}
 
 struct Poller {
     ctx: Context,
@@ -82,11 +96,11 @@ impl Poller {
         let found = new_edits(&self.ctx, self.session.client(), &mut self.today, now).await?;
         compare_found_rows(&self.ctx, self.session.client(), &mut self.today, now).await?;
         let Some(found) = found else { return Ok(()) };
-        let decided = found
-            .edits
-            .iter()
-            .map(|edit| (&edit.id, decide_tick(edit, found.known.get(edit.id.record.as_str())), None))
-            .collect();
+        let decide = |edit: &Edit<Option<Today>>| {
+            let known = found.known.get(edit.id.record.as_str());
+            DecidedEdit::new(edit, decide_tick(edit, known), None)
+        };
+        let decided = found.edits.iter().map(decide).collect();
         self.publish_and_record(self.today.state.id(), decided, found.watermark_ms, Today::TITLE, now).await
     }
 
@@ -95,26 +109,21 @@ impl Poller {
         compare_found_rows(&self.ctx, self.session.client(), &mut self.all_rooms, now).await?;
         let Some(found) = found else { return Ok(()) };
         let sheet = self.all_rooms.state.id();
+        let Some(columns) = self.all_rooms.state.columns(now) else { return Ok(()) };
         let mut decided = Vec::new();
         for edit in &found.edits {
-            let known = found.known.get(edit.id.record.as_str());
-            let (before, to_confirm) = match (self.all_rooms.state.columns(now), known) {
-                (Some(columns), Some(known)) => {
-                    let mut connection = self.ctx.db.acquire().await?;
-                    let stored =
-                        stored::manager_cells(&mut connection, sheet.as_str(), edit.id.record.as_str())
-                            .await?;
-                    let to_confirm =
-                        known.to_confirm && differs_from_effective(&edit.request, known, columns);
-                    (stored.unwrap_or_else(|| initial_cells(known, columns)), to_confirm)
-                }
-                _ => (edit.request.clone(), false),
+            let record = edit.id.record.as_str();
+            let Some(known) = found.known.get(record) else {
+                decided.push(DecidedEdit::new(edit, Verdict::UnknownRow, None));
+                continue;
             };
-            decided.push((
-                &edit.id,
-                decide_assignment(edit, known, &before, to_confirm),
-                Some(&edit.request),
-            ));
+            let stored =
+                stored::manager_cells(&mut *self.ctx.db.acquire().await?, sheet.as_str(), record).await?;
+            let before = stored.unwrap_or_else(|| initial_cells(known, columns));
+            let cells = edit.request.cells(&before);
+            let to_confirm = known.to_confirm && differs_from_effective(&cells, known, columns);
+            let verdict = decide_room(edit, known, &before, to_confirm);
+            decided.push(DecidedEdit::new(edit, verdict, Some(cells)));
         }
         self.publish_and_record(sheet, decided, found.watermark_ms, AllRooms::TITLE, now).await
     }
@@ -123,7 +132,7 @@ impl Poller {
     async fn publish_and_record(
         &self,
         sheet: &SheetId,
-        decided: Vec<DecidedEdit<'_>>,
+        decided: Vec<DecidedEdit>,
         watermark_ms: i64,
         title: &'static str,
         now: Timestamp,
@@ -184,16 +193,15 @@ async fn compare_found_rows<T: ManagedSheet>(
         return Ok(());
     }
     let Some(columns) = sheet.state.columns(now) else { return Ok(()) };
-    let decided: Vec<DecidedEdit<'_>> = found
-        .iter()
-        .map(|(edit, known)| {
-            (&edit.id, T::decide_found(columns, edit, known), T::manager_cells(&edit.request))
-        })
-        .collect();
+    let decide = |(edit, known): &(Edit<T::Request>, KnownRow)| {
+        let cells = T::found_cells(columns, &edit.request, known);
+        DecidedEdit::new(edit, T::decide_found(columns, edit, known), cells)
+    };
+    let decided: Vec<DecidedEdit> = found.iter().map(decide).collect();
     publish(ctx, &decided).await?;
-    let is_question = |(_, verdict, _): &&DecidedEdit<'_>| result_of(verdict) == EditResult::Compared;
+    let is_question = |decided: &&DecidedEdit| result_of(&decided.verdict) == EditResult::Compared;
     let to_confirm: Vec<String> =
-        decided.iter().filter(is_question).map(|(id, ..)| id.record.to_string()).collect();
+        decided.iter().filter(is_question).map(|decided| decided.record.clone()).collect();
     let id = sheet.state.id();
     let mut tx = ctx.db.begin().await?;
     record(&mut tx, id, decided, T::TITLE, now).await?;
@@ -201,9 +209,9 @@ async fn compare_found_rows<T: ManagedSheet>(
     Ok(tx.commit().await?)
 }
 
-async fn publish(ctx: &Context, decided: &[DecidedEdit<'_>]) -> Result<(), PollError> {
-    for (_, verdict, _) in decided {
-        if let Verdict::Send(command) = verdict {
+async fn publish(ctx: &Context, decided: &[DecidedEdit]) -> Result<(), PollError> {
+    for decided in decided {
+        for command in decided.verdict.commands() {
             let outgoing = Outgoing {
                 subject: subject::command(command.kind.name(), &command.room),
                 id: command.id.to_string(),
@@ -226,39 +234,39 @@ async fn publish(ctx: &Context, decided: &[DecidedEdit<'_>]) -> Result<(), PollE
 async fn record(
     connection: &mut PgConnection,
     sheet: &SheetId,
-    decided: Vec<DecidedEdit<'_>>,
+    decided: Vec<DecidedEdit>,
     title: &'static str,
     now: Timestamp,
 ) -> Result<(), PollError> {
-    for (id, verdict, cells) in decided {
+    for DecidedEdit { record, stamps, verdict, cells } in decided {
         let result = result_of(&verdict);
-        let edit = (id.record.as_str(), id.stamp_ms);
-        stored::record_edit(connection, sheet.as_str(), edit, result, now).await?;
-        if result == EditResult::Sent {
-            stored::close_comparison(connection, sheet.as_str(), edit.0).await?;
+        for stamp in stamps {
+            stored::record_edit(connection, sheet.as_str(), (&record, stamp), result, now).await?;
         }
-        if let Some(cells) = cells.filter(|_| result != EditResult::UnknownRow) {
-            stored::save_manager_cells(connection, sheet.as_str(), edit.0, cells).await?;
+        if verdict.commands().iter().any(|command| matches!(command.kind, CommandKind::Assign { .. })) {
+            stored::close_comparison(connection, sheet.as_str(), &record).await?;
+        }
+        if let Some(cells) = cells {
+            stored::save_manager_cells(connection, sheet.as_str(), &record, &cells).await?;
         }
         metrics::counter!("vika_edits_total", "sheet" => title, "became" => result.as_str()).increment(1);
         if matches!(result, EditResult::UnknownRow | EditResult::Unseen) {
-            tracing::warn!(
-                sheet = title,
-                record = edit.0,
-                result = result.as_str(),
-                "an edit is not acted on"
-            );
+            tracing::warn!(sheet = title, record, result = result.as_str(), "an edit is not acted on");
         }
     }
     Ok(())
 }
 
 fn result_of(verdict: &Verdict) -> EditResult {
+    let commands = verdict.commands();
+    let any = |is: fn(&CommandKind) -> bool| commands.iter().any(|command| is(&command.kind));
     match verdict {
-        Verdict::Send(Command { kind: CommandKind::CancelUnseen { .. }, .. }) => EditResult::Unseen,
-        Verdict::Send(Command { kind: CommandKind::Compare { .. }, .. }) => EditResult::Compared,
-        Verdict::Send(_) => EditResult::Sent,
-        Verdict::Nothing => EditResult::Nothing,
         Verdict::UnknownRow => EditResult::UnknownRow,
+        Verdict::Send(commands) if commands.is_empty() => EditResult::Nothing,
+        Verdict::Send(_) if any(|kind| matches!(kind, CommandKind::CancelUnseen { .. })) => {
+            EditResult::Unseen
+        }
+        Verdict::Send(_) if any(|kind| matches!(kind, CommandKind::Compare { .. })) => EditResult::Compared,
+        Verdict::Send(_) => EditResult::Sent,
     }
 }

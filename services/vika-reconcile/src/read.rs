@@ -7,10 +7,10 @@ use runtime::Context;
 use runtime::bus::BusError;
 use store::sqlx;
 use store::vika_reconcile::{self as stored, KnownRow};
-use vika::{Client, EditId, Record, RecordId, RecordQuery, SheetId, UsableColumns, formula};
+use vika::{Client, EditId, EditPart, Record, RecordId, RecordQuery, SheetId, UsableColumns, formula};
 
-use crate::decide::Edit;
-use crate::sheet::{ManagedSheet, Sheet};
+use crate::decide::{Edit, Stamp};
+use crate::sheet::{Group, ManagedSheet, Sheet};
 
 /// How far a poll looks back behind the largest stamp seen: edits become visible a little out of order.
 pub const LOOK_BACK_MS: i64 = 10_000;
@@ -50,11 +50,16 @@ pub async fn new_edits<T: ManagedSheet>(
     now: Timestamp,
 ) -> Result<Option<NewEdits<T::Request>>, PollError> {
     sheet.state.check_columns(client, now).await?;
-    let Some(columns) = sheet.state.columns(now) else { return Ok(None) };
+    let Some(columns) = sheet.state.columns(now).cloned() else { return Ok(None) };
+    let groups = Sheet::readable(&columns);
+    if groups.is_empty() {
+        return Ok(None);
+    }
     let id = sheet.state.id().clone();
     let watermark = stored::watermark(&mut *ctx.db.acquire().await?, id.as_str()).await?;
+    let bots = &ctx.config.vika.bot_names;
     let query = RecordQuery {
-        formula: Some(edited_since::<T>(watermark.unwrap_or(0), &ctx.config.vika.bot_names)),
+        formula: Some(edited_since(&groups, watermark, bots)),
         fields: columns.ids(T::READ),
         ..RecordQuery::default()
     };
@@ -69,10 +74,9 @@ pub async fn new_edits<T: ManagedSheet>(
         }
         read => read?,
     };
-    let mut edits: Vec<Edit<T::Request>> =
-        records.iter().filter_map(|record| edit(columns, &id, record, &ctx.config.vika.bot_names)).collect();
-    edits.sort_by(|a, b| (a.id.stamp_ms, &a.id.record).cmp(&(b.id.stamp_ms, &b.id.record)));
-    unprocessed(ctx, &id, edits, watermark).await
+    let edits: Vec<Edit<T::Request>> =
+        records.iter().filter_map(|record| edit(&columns, &groups, &id, record, bots)).collect();
+    unprocessed(ctx, sheet, edits, watermark, now).await
 }
 
 /// Found rows that were not compared yet, with their records.
@@ -95,7 +99,9 @@ pub async fn found_rows<T: ManagedSheet>(
     let ids = records.iter().filter_map(|record| RecordId::try_from(record.clone()).ok()).collect();
     let query = RecordQuery { record_ids: Some(ids), fields: columns.ids(T::READ), ..RecordQuery::default() };
     let read = client.records(id, &query).await?;
-    let edits = read.iter().filter_map(|record| edit(columns, id, record, &ctx.config.vika.bot_names));
+    let groups = Sheet::readable(columns);
+    let bots = &ctx.config.vika.bot_names;
+    let edits = read.iter().filter_map(|record| edit(columns, &groups, id, record, bots));
     let rows = edits.filter_map(|edit| {
         let known = known.remove(edit.id.record.as_str())?;
         Some((edit, known))
@@ -104,59 +110,103 @@ pub async fn found_rows<T: ManagedSheet>(
 }
 
 /// Drops edits that were processed already, and those of rows that are not to be read yet: the next poll reads them again.
-async fn unprocessed<A>(
+async fn unprocessed<T: ManagedSheet>(
     ctx: &Context,
-    sheet: &SheetId,
-    mut edits: Vec<Edit<A>>,
+    sheet: &mut Sheet<T>,
+    mut edits: Vec<Edit<T::Request>>,
     watermark: Option<i64>,
-) -> Result<Option<NewEdits<A>>, PollError> {
+    now: Timestamp,
+) -> Result<Option<NewEdits<T::Request>>, PollError> {
+    let id = sheet.state.id().clone();
     let mut connection = ctx.db.acquire().await?;
-    let mut watermark_ms = edits.iter().map(|edit| edit.id.stamp_ms).chain(watermark).max().unwrap_or(0);
-    let ids: Vec<(String, i64)> =
-        edits.iter().map(|edit| (edit.id.record.to_string(), edit.id.stamp_ms)).collect();
+    let stamps = |edits: &[Edit<T::Request>]| -> Vec<(String, i64)> {
+        let of = |edit: &Edit<T::Request>| {
+            let record = edit.id.record.to_string();
+            edit.stamps.iter().map(|stamp| (record.clone(), stamp.at_ms)).collect::<Vec<_>>()
+        };
+        edits.iter().flat_map(of).collect()
+    };
+    let all = stamps(&edits);
+    let mut watermark_ms = all.iter().map(|(_, stamp)| *stamp).chain(watermark).max().unwrap_or(0);
     let done: BTreeSet<(String, i64)> =
-        stored::processed(&mut connection, sheet.as_str(), &ids).await?.into_iter().collect();
-    edits.retain(|edit| !done.contains(&(edit.id.record.to_string(), edit.id.stamp_ms)));
+        stored::processed(&mut connection, id.as_str(), &all).await?.into_iter().collect();
+    for edit in &mut edits {
+        let record = edit.id.record.to_string();
+        for stamp in &mut edit.stamps {
+            let is_old = stamp.at_ms <= from(watermark) || done.contains(&(record.clone(), stamp.at_ms));
+            stamp.is_new = !is_old;
+        }
+        if let Some(newest) = edit.new_stamps().map(|stamp| stamp.at_ms).max() {
+            edit.id.stamp_ms = newest;
+        }
+    }
+    edits.retain(|edit| edit.new_stamps().next().is_some());
+    let records: Vec<RecordId> = edits.iter().map(|edit| edit.id.record.clone()).collect();
+    sheet.keep_settling(&records);
     if edits.is_empty() {
         return Ok(None);
     }
+    edits.sort_by(|a, b| (a.id.stamp_ms, &a.id.record).cmp(&(b.id.stamp_ms, &b.id.record)));
     // First the rows being created, then the known ones: a row that is confirmed in between is found by the second query. In
     // the other order it would be found by neither, and the edit dropped as one of an unknown row.
     let rooms: Vec<String> = edits.iter().map(|edit| edit.room.clone()).collect();
-    let not_ready = stored::not_ready(&mut connection, sheet.as_str(), &rooms).await?;
-    let records: Vec<String> = edits.iter().map(|edit| edit.id.record.to_string()).collect();
-    let known = stored::known_rows(&mut connection, sheet.as_str(), &records).await?;
-    let is_early = |edit: &Edit<A>| not_ready.contains(&edit.room);
-    if let Some(first) = edits.iter().filter(|edit| is_early(edit)).map(|edit| edit.id.stamp_ms).min() {
-        watermark_ms = watermark_ms.min(first - 1);
-    }
-    edits.retain(|edit| !is_early(edit));
+    let not_ready = stored::not_ready(&mut connection, id.as_str(), &rooms).await?;
+    let records: Vec<String> = records.iter().map(ToString::to_string).collect();
+    let known = stored::known_rows(&mut connection, id.as_str(), &records).await?;
+    edits.retain(|edit| {
+        let is_early = not_ready.contains(&edit.room) || !sheet.is_settled(&edit.id, now);
+        if is_early {
+            let first = edit.new_stamps().map(|stamp| stamp.at_ms).min().unwrap_or(edit.id.stamp_ms);
+            watermark_ms = watermark_ms.min(first - 1);
+        }
+        !is_early
+    });
     Ok(Some(NewEdits { edits, known, watermark_ms }))
 }
 
-/// The condition: edited since, and not by one of our users.
-fn edited_since<T: ManagedSheet>(watermark_ms: i64, bots: &[String]) -> String {
-    let from = (watermark_ms - LOOK_BACK_MS).max(0);
-    let mut conditions = vec![formula::greater(T::EDITED_AT.name(), from)];
-    // Names that no formula can express are left out by `edit`.
-    let bots = bots.iter().filter(|bot| formula::is_expressible(bot));
-    conditions.extend(bots.map(|bot| formula::differs(T::EDITED_BY.name(), bot)));
-    formula::all(&conditions)
+/// The stamp after which edits are read, a little behind the watermark.
+fn from(watermark: Option<i64>) -> i64 {
+    (watermark.unwrap_or(0) - LOOK_BACK_MS).max(0)
 }
 
-/// A record as an edit; `None` for one without a stamp, or of our own.
+/// The condition: some group of columns was edited since, and not by one of our users.
+fn edited_since<T: ManagedSheet>(
+    groups: &[(usize, &Group<T>)],
+    watermark: Option<i64>,
+    bots: &[String],
+) -> String {
+    // Names that no formula can express are left out by `edit`.
+    let bots: Vec<&String> = bots.iter().filter(|bot| formula::is_expressible(bot)).collect();
+    let edited = |(_, group): &(usize, &Group<T>)| {
+        let mut conditions = vec![formula::greater(group.at.name(), from(watermark))];
+        conditions.extend(bots.iter().map(|bot| formula::differs(group.by.name(), bot)));
+        formula::all(&conditions)
+    };
+    let edited: Vec<String> = groups.iter().map(edited).collect();
+    formula::any(&edited)
+}
+
+/// A record as an edit; `None` for one without a stamp but our own.
 fn edit<T: ManagedSheet>(
     columns: &UsableColumns<T>,
+    groups: &[(usize, &Group<T>)],
     sheet: &SheetId,
     record: &Record,
     bots: &[String],
 ) -> Option<Edit<T::Request>> {
-    let stamp = columns.cell(record, T::EDITED_AT).as_time()?;
-    let author = columns.cell(record, T::EDITED_BY).people().first().map(|person| person.name.clone());
-    let by = author.unwrap_or_else(|| UNKNOWN_AUTHOR.to_owned());
-    (!bots.contains(&by)).then(|| Edit {
-        id: EditId { sheet: sheet.clone(), record: record.id.clone(), stamp_ms: stamp.timestamp_millis() },
-        by,
+    let stamp = |(index, group): &(usize, &Group<T>)| {
+        let at = columns.cell(record, group.at).as_time()?;
+        let author = columns.cell(record, group.by).people().first().map(|person| person.name.clone());
+        let by = author.unwrap_or_else(|| UNKNOWN_AUTHOR.to_owned());
+        let stamp = Stamp { group: *index, at_ms: at.timestamp_millis(), by, is_new: true };
+        (!bots.contains(&stamp.by)).then_some(stamp)
+    };
+    let stamps: Vec<Stamp> = groups.iter().filter_map(stamp).collect();
+    let stamp_ms = stamps.iter().map(|stamp| stamp.at_ms).max()?;
+    let (sheet, record_id, part) = (sheet.clone(), record.id.clone(), EditPart::Main);
+    Some(Edit {
+        id: EditId { sheet, record: record_id, stamp_ms, part },
+        stamps,
         room: columns.cell(record, T::ROOM).as_text().to_owned(),
         request: T::request(columns, record),
     })

@@ -12,8 +12,10 @@ use events::command::Via;
 use store::rooms::commands::Decided;
 use store::rooms::{self, Room};
 use store::vika_sync::{self as mirror, PendingOutcome, Step};
-use vika::tables::{SystemLog, Table, Today, Writer};
-use vika::{Batches, Cell, EditId, Error, Fields, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
+use vika::tables::{AllRooms, SystemLog, Table, Today, Writer};
+use vika::{
+    Batches, Cell, EditId, EditPart, Error, Fields, MAX_RECORDS, RecordId, RecordQuery, UsableColumns,
+};
 
 use crate::context::SyncContext;
 use crate::point;
@@ -44,24 +46,38 @@ fn is_late(outcome: &PendingOutcome) -> bool {
     outcome.command.decided_at - outcome.command.at > LATE
 }
 
-/// The edit whose tick has to be cleared. All that managers edit in 今日群聊 are ticks.
-fn tick(outcome: &PendingOutcome, today: &Sheet<Today>) -> Option<EditId> {
+/// A sheet with boxes that managers tick and we clear.
+pub trait TickedSheet: Table {
+    /// When a box was ticked or cleared last.
+    const TICKED_AT: Self;
+}
+
+impl TickedSheet for Today {
+    const TICKED_AT: Self = Self::ManagerEditedAt;
+}
+
+impl TickedSheet for AllRooms {
+    const TICKED_AT: Self = Self::ApprovedAt;
+}
+
+/// The edit of a row of this sheet that asked for a command, if it may have been a tick.
+fn tick<T: TickedSheet>(outcome: &PendingOutcome, sheet: &Sheet<T>) -> Option<EditId> {
     let edit: EditId = outcome.command.id.as_str().parse().ok()?;
-    let from_vika = outcome.command.via == Via::Vika.as_str();
-    (from_vika && edit.sheet == *today.state.id()).then_some(edit)
+    let from_vika = outcome.command.via == Via::Vika.as_str() && edit.part == EditPart::Main;
+    (from_vika && edit.sheet == *sheet.state.id()).then_some(edit)
 }
 
 /// A row with boxes that are ticked still.
 #[derive(Debug, Clone)]
-struct Ticked {
+struct Ticked<T> {
     record: RecordId,
-    boxes: Vec<Today>,
+    boxes: Vec<T>,
 }
 
 /// The boxes that managers tick and we clear.
-fn boxes(columns: &UsableColumns<Today>) -> Vec<Today> {
-    let is_box = |column: &Today| column.column().writer == Writer::Command && columns.has_all(&[*column]);
-    Today::ALL.iter().copied().filter(is_box).collect()
+fn boxes<T: Table>(columns: &UsableColumns<T>) -> Vec<T> {
+    let is_box = |column: &T| column.column().writer == Writer::Command && columns.has_all(&[*column]);
+    T::ALL.iter().copied().filter(is_box).collect()
 }
 
 async fn record(
@@ -199,19 +215,32 @@ fn cells(
     ])
 }
 
-/// Clears ticks that were acted on. A row with a newer stamp was edited again and is left to `vika-reconcile`.
-pub async fn untick(
+/// Records of outcomes without a tick in any of the sheets that none is left.
+pub async fn skip_unticked(
+    cx: &SyncContext,
+    today: &Sheet<Today>,
+    all_rooms: &Sheet<AllRooms>,
+    outcomes: &[PendingOutcome],
+) -> Result<(), SyncError> {
+    let without_tick: Vec<&PendingOutcome> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.unticked)
+        .filter(|outcome| tick(outcome, today).is_none() && tick(outcome, all_rooms).is_none())
+        .collect();
+    record(cx, &without_tick, Step::Unticked, cx.now()).await
+}
+
+/// Clears ticks that were acted on. A row that was ticked again since is left to `vika-reconcile`.
+pub async fn untick<T: TickedSheet>(
     cx: &mut SyncContext,
-    sheet: &mut Sheet<Today>,
+    sheet: &mut Sheet<T>,
     outcomes: &[PendingOutcome],
 ) -> Result<(), SyncError> {
     let now = cx.now();
-    let open: Vec<&PendingOutcome> = outcomes.iter().filter(|outcome| !outcome.unticked).collect();
-    let (ticked, without_tick): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|outcome| tick(outcome, sheet).is_some());
-    record(cx, &without_tick, Step::Unticked, now).await?;
+    let ticked: Vec<&PendingOutcome> =
+        outcomes.iter().filter(|outcome| !outcome.unticked && tick(outcome, sheet).is_some()).collect();
     let Some(columns) = sheet.state.columns(now).cloned() else { return Ok(()) };
-    if ticked.is_empty() || boxes(&columns).is_empty() || !columns.has_all(&[Today::ManagerEditedAt]) {
+    if ticked.is_empty() || boxes(&columns).is_empty() || !columns.has_all(&[T::TICKED_AT]) {
         return Ok(());
     }
     cx.ready().await?;
@@ -219,7 +248,7 @@ pub async fn untick(
     let edits: Vec<EditId> = ticked.iter().filter_map(|outcome| tick(outcome, sheet)).collect();
     let stuck = still_ticked(cx, sheet, &columns, &edits).await?;
     let refused = clear_ticks(cx, sheet, &columns, &stuck).await?;
-    let is_of = |rows: &[Ticked], outcome: &PendingOutcome| {
+    let is_of = |rows: &[Ticked<T>], outcome: &PendingOutcome| {
         tick(outcome, sheet).is_some_and(|edit| rows.iter().any(|row| row.record == edit.record))
     };
     let gone: Vec<&PendingOutcome> =
@@ -235,13 +264,13 @@ pub async fn untick(
 }
 
 /// Clears ticks, halving refused batches, and returns the rows that refuse it alone.
-async fn clear_ticks(
+async fn clear_ticks<T: TickedSheet>(
     cx: &SyncContext,
-    sheet: &Sheet<Today>,
-    columns: &UsableColumns<Today>,
-    stuck: &[Ticked],
-) -> Result<Vec<Ticked>, SyncError> {
-    let off = |row: &Ticked| {
+    sheet: &Sheet<T>,
+    columns: &UsableColumns<T>,
+    stuck: &[Ticked<T>],
+) -> Result<Vec<Ticked<T>>, SyncError> {
+    let off = |row: &Ticked<T>| {
         let cells = row.boxes.iter().map(|column| (*column, Cell::Tick(false)));
         (row.record.clone(), columns.fields(cells))
     };
@@ -254,7 +283,7 @@ async fn clear_ticks(
             return Err(error.into());
         }
         if let Some(row) = batches.split(batch) {
-            tracing::error!(sheet = Today::TITLE, record = %row.record, %error, "a tick cannot be cleared");
+            tracing::error!(sheet = T::TITLE, record = %row.record, %error, "a tick cannot be cleared");
             metrics::counter!("vika_ticks_stuck_total").increment(1);
             refused.push(row);
         }
@@ -263,10 +292,10 @@ async fn clear_ticks(
 }
 
 /// Whether a call failed because of its rows: it was refused, or the service answers other calls.
-async fn is_caused_by_rows(
+async fn is_caused_by_rows<T: Table>(
     cx: &SyncContext,
-    sheet: &Sheet<Today>,
-    columns: &UsableColumns<Today>,
+    sheet: &Sheet<T>,
+    columns: &UsableColumns<T>,
     error: &Error,
 ) -> bool {
     match error {
@@ -279,24 +308,24 @@ async fn is_caused_by_rows(
 }
 
 /// The rows that still hold the ticks that were acted on.
-async fn still_ticked(
+async fn still_ticked<T: TickedSheet>(
     cx: &SyncContext,
-    sheet: &Sheet<Today>,
-    columns: &UsableColumns<Today>,
+    sheet: &Sheet<T>,
+    columns: &UsableColumns<T>,
     edits: &[EditId],
-) -> Result<Vec<Ticked>, SyncError> {
+) -> Result<Vec<Ticked<T>>, SyncError> {
     let boxes = boxes(columns);
     let query = RecordQuery {
         record_ids: Some(edits.iter().map(|edit| edit.record.clone()).collect()),
-        fields: columns.ids(&[boxes.as_slice(), &[Today::ManagerEditedAt]].concat()),
+        fields: columns.ids(&[boxes.as_slice(), &[T::TICKED_AT]].concat()),
         ..RecordQuery::default()
     };
     let read = cx.client().records(sheet.state.id(), &query).await?;
     let ticked = |record: vika::Record| {
-        let stamp = columns.cell(&record, Today::ManagerEditedAt).as_time().map(|at| at.timestamp_millis());
-        let acted_on = edits.iter().any(|edit| edit.record == record.id && Some(edit.stamp_ms) == stamp);
+        let stamp = columns.cell(&record, T::TICKED_AT).as_time()?.timestamp_millis();
+        let acted_on = edits.iter().any(|edit| edit.record == record.id && stamp <= edit.stamp_ms);
         let boxes = boxes.iter().copied().filter(|column| columns.cell(&record, *column).is_ticked());
-        let boxes: Vec<Today> = boxes.collect();
+        let boxes: Vec<T> = boxes.collect();
         (acted_on && !boxes.is_empty()).then_some(Ticked { record: record.id, boxes })
     };
     Ok(read.into_iter().filter_map(ticked).collect())

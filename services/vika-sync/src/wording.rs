@@ -9,6 +9,8 @@ use domain::wording;
 pub const CAPTURED: &str = "正常";
 /// 系统信息 of a room that the rules exclude.
 pub const EXCLUDED: &str = "已排除：不统计、不提醒";
+/// 判定原因 in a room without a clock.
+pub const NOT_TIMED: &str = "群聊总表里勾了「不计时」：不计时、不提醒";
 /// 系统信息 of a day's row while there is nothing else to say and the system is not live.
 pub const REHEARSAL: &str = "演练中：尚未上线，不发提醒";
 /// 最后说话者 of a customer.

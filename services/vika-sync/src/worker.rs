@@ -268,8 +268,11 @@ impl Worker {
         if outcomes.is_empty() {
             return Ok(());
         }
+        outcome::skip_unticked(&self.cx, &self.today, &self.all_rooms, outcomes).await?;
         let unticked = outcome::untick(&mut self.cx, &mut self.today, outcomes).await;
         handle(&mut self.cx, &mut self.today, unticked)?;
+        let unticked = outcome::untick(&mut self.cx, &mut self.all_rooms, outcomes).await;
+        handle(&mut self.cx, &mut self.all_rooms, unticked)?;
         let logged = outcome::log(&mut self.cx, &mut self.log, outcomes).await;
         handle(&mut self.cx, &mut self.log, logged)?;
         outcome::close(&self.cx, outcomes, rows_written).await

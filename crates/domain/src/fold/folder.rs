@@ -7,12 +7,13 @@ use crate::assignment::{Candidate, Origin, Ownership};
 use crate::closing::holding::Holding;
 use crate::closing::{Before, Class, Invitations, Verdict, judge};
 use crate::id::{PersonKey, StaffName, WaitId};
+use crate::marks::{FollowUpStop, Marking, NOT_TIMED};
 use crate::message::MessageKind;
 use crate::nature::Ignored;
 use crate::presence::{Absence, PastAbsence};
 use crate::role::{Role, identify};
 use crate::rules::{AnsweredBy, RosterEntry, Rules, RulesHistory, Stage};
-use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position};
+use crate::timeline::{Body, Cancel, CancelKind, Departure, Entry, Message, Position, RoomFacts};
 use crate::turn::{self, Addressees, Audience, Customer};
 use crate::wait::{Ending, Outcome, Wait, WaitKind};
 
@@ -85,11 +86,12 @@ impl<'e> Folder<'e> {
                 self.assign(owner.clone(), *stage, position.at);
                 self.state.origin = Origin::Manual;
             }
+            Body::Marked(marking) => self.mark(marking, position),
             Body::Facts(facts) => {
                 if let Some(account) = &facts.account {
                     self.seen_by(account, position.at);
                 }
-                self.state.candidates.learn(facts, self.rules.at(position.at));
+                self.learn(facts, self.rules.at(position.at));
                 self.assign_by_rule(position.at);
             }
             Body::AccountLeft(departure) => self.left(departure, entry),
@@ -204,7 +206,7 @@ impl<'e> Folder<'e> {
     fn judged_while_quiet(&mut self, spoken: Spoken<'e>) -> bool {
         let verdict = self.judged(spoken);
         self.join(spoken);
-        if verdict.opens() {
+        if verdict.opens() && !self.state.marks.not_timed {
             let beginning = self.beginning();
             let wait = self.begin(spoken, verdict.clone(), beginning);
             self.open.push(wait);
@@ -264,7 +266,7 @@ impl<'e> Folder<'e> {
         let verdict = self.judged(spoken);
         // Inside a wait that lasts at least as long, it was never an opening.
         let covered = self.turn().is_some() || self.pending.as_ref().is_some_and(|p| recall <= p.recall);
-        if covered || !verdict.opens() {
+        if covered || !verdict.opens() || self.state.marks.not_timed {
             return;
         }
         let beginning = self.beginning();
@@ -276,6 +278,9 @@ impl<'e> Folder<'e> {
         if let (None, Some(entry)) = (&self.state.candidates.speaker, spoken.staff) {
             self.state.candidates.speaker = Some(Candidate::from(entry));
             self.assign_by_rule(spoken.position.at);
+        }
+        if let Some(entry) = spoken.staff.filter(|entry| !self.state.staff.contains(&entry.name)) {
+            self.state.staff.push(entry.name.clone());
         }
         let to = self.addressees(spoken);
         self.heard(spoken);
@@ -422,6 +427,39 @@ impl<'e> Folder<'e> {
             let ends = |wait: &Wait| cancel.about.as_ref().is_none_or(|about| about.is(wait));
             self.close(ends, cancel.at, &ending, position);
         }
+    }
+
+    /// What the source says of who is in the room.
+    fn learn(&mut self, facts: &RoomFacts, rules: &Rules) {
+        self.state.candidates.learn(facts, rules);
+        if !facts.members.is_empty() {
+            let is_there =
+                |entry: &&RosterEntry| entry.contacts.iter().any(|key| facts.members.contains(key));
+            self.state.staff = rules.roster.iter().filter(is_there).map(|entry| entry.name.clone()).collect();
+        }
+    }
+
+    /// Where the clock is taken from a room, nobody waits there any more; when follow-ups stop and go on is remembered.
+    fn mark(&mut self, marking: &Marking, position: &Position) {
+        if marking.marks.not_timed && !self.state.marks.not_timed {
+            self.withdraw();
+            let Marking { by, command, .. } = marking.clone();
+            let ending = Ending::Cancelled { by, reason: NOT_TIMED.to_owned(), command };
+            self.close(|_| true, position.at, &ending, position);
+        }
+        match (self.state.marks.not_followed_up, marking.marks.not_followed_up) {
+            (false, true) => {
+                let stop = FollowUpStop { from: position.at, until: None };
+                remember(&mut self.state.follow_up_stops, stop);
+            }
+            (true, false) => {
+                if let Some(stop) = self.state.follow_up_stops.last_mut() {
+                    stop.until = Some(position.at);
+                }
+            }
+            _ => {}
+        }
+        self.state.marks = marking.marks.clone();
     }
 
     /// An account of ours is in the room: it captured something there.

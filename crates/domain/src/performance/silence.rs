@@ -11,6 +11,7 @@ use crate::assignment::Ownership;
 use crate::fold::MOST_REMEMBERED;
 use crate::gap::CoverageGaps;
 use crate::id::StaffName;
+use crate::marks::FollowUpStop;
 use crate::rules::{Stage, Team};
 
 /// No silence is looked at for longer, however few of its days are worked.
@@ -47,10 +48,12 @@ pub struct Past<'a> {
     pub waiting: &'a [Waiting],
     /// When none of our accounts was in it. Capture gaps make no difference: they are short, and a silence is not.
     pub absences: &'a CoverageGaps,
+    /// When nobody was to follow up.
+    pub stops: &'a [FollowUpStop],
 }
 
 /// The silences of a room. A day on which somebody waited, nobody observed the room, the rules excluded it or the system was
-/// not live passes, and is not named.
+/// not live passes, and is not named, nor is one at whose end nobody was to follow up.
 pub fn silences(past: &Past<'_>, of: &Circumstances<'_>) -> Vec<Silence> {
     let until = past.spoken.iter().skip(1).copied().map(Some).chain([None]);
     let of_each =
@@ -58,7 +61,12 @@ pub fn silences(past: &Past<'_>, of: &Circumstances<'_>) -> Vec<Silence> {
     let counts = |(begins, ends): (Timestamp, Timestamp)| {
         let is_waited = past.waiting.iter().any(|(from, to)| *from < ends && to.is_none_or(|to| to > begins));
         let is_excluded = of.rules.at(begins).excluded_rooms.cover(of.room, of.topic);
-        !is_waited && !is_excluded && !past.absences.overlaps(begins, ends) && of.golive.at(begins).live
+        let is_stopped = past.stops.iter().any(|stop| stop.covers(ends));
+        !is_waited
+            && !is_excluded
+            && !is_stopped
+            && !past.absences.overlaps(begins, ends)
+            && of.golive.at(begins).live
     };
     of_each.flatten().filter(|(_, day)| counts(*day)).map(|(silence, _)| silence).collect()
 }
@@ -155,6 +163,7 @@ mod tests {
         ownerships: Vec<Ownership>,
         waiting: Vec<Waiting>,
         absences: CoverageGaps,
+        stops: Vec<FollowUpStop>,
         versions: Vec<RulesVersion>,
         golive: GoLive,
         topic: &'static str,
@@ -172,6 +181,7 @@ mod tests {
                 ownerships: vec![owned("2026-11-06T01:00:00Z", "张一", Stage::PreSales)],
                 waiting: Vec::new(),
                 absences: CoverageGaps::default(),
+                stops: Vec::new(),
                 versions: vec![version(1, "2026-10-01T00:00:00Z", rules())],
                 golive: GoLive::new(vec![live]),
                 topic: "晨光",
@@ -186,6 +196,7 @@ mod tests {
                 ownerships: &self.ownerships,
                 waiting: &self.waiting,
                 absences: &self.absences,
+                stops: &self.stops,
             };
             let of = Circumstances {
                 room: &room,
@@ -235,6 +246,22 @@ mod tests {
             Change { since: at("2026-11-11T00:00:00Z"), live: true, noted_at: at("2026-11-11T00:00:00Z") };
         let late = Room { golive: GoLive::new(vec![rehearsal]), ..Room::new() };
         assert_eq!(late.days(), days(&[("2026-11-13", 5)]));
+    }
+
+    #[test]
+    fn a_room_that_nobody_is_to_follow_up_is_not_named() {
+        let mut room = Room::new();
+        let stop = |from: &str, until: Option<&str>| FollowUpStop { from: at(from), until: until.map(at) };
+        for (stops, expected) in [
+            (stop("2026-11-10T15:59:59Z", None), days(&[])),
+            (stop("2026-11-10T16:00:00Z", None), days(&[("2026-11-10", 2)])),
+            (stop("2026-11-09T00:00:00Z", Some("2026-11-10T15:59:59Z")), room.days()),
+            (stop("2026-11-09T00:00:00Z", Some("2026-11-10T16:00:00Z")), days(&[("2026-11-13", 5)])),
+        ] {
+            room.stops = vec![stops];
+            assert_eq!(room.days(), expected, "{stops:?}");
+            room.stops.clear();
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Buttons {
     pub away: Vec<Who>,
     /// 我的待回复, of oneself.
     pub waiting: Vec<Who>,
-    /// 转交. That a manager does it approves a room's way into after-sales.
+    /// 转交. That a manager does it, or one of the `approvers` where there are any, approves a room's way into after-sales.
     pub assign: Vec<Who>,
     /// 不再跟进, of a silent room.
     pub stop_follow_up: Vec<Who>,
@@ -67,6 +67,11 @@ impl Rules {
     /// Whether somebody manages.
     pub fn is_manager(&self, person: &StaffName) -> bool {
         self.managers.contains(person)
+    }
+
+    /// Whether a room's way into after-sales is approved by that somebody hands it over with a button.
+    pub fn approves_by_button(&self, person: &StaffName) -> bool {
+        if self.approvers.is_empty() { self.is_manager(person) } else { self.may_approve(person.as_str()) }
     }
 
     /// Whether somebody is among these. `person`: by their name in the roster, `None`: they are not in it; `owner`: that of

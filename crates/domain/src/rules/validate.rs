@@ -45,6 +45,7 @@ impl Rules {
         self.check_contacts(&mut problems);
         self.check_addresses(&mut problems);
         self.check_managers(&mut problems);
+        self.check_approvers(&mut problems);
         self.check_focus(&mut problems);
         self.check_phrases(&mut problems);
         self.check_auto_replies(&mut problems);
@@ -262,6 +263,17 @@ impl Rules {
         }
     }
 
+    fn check_approvers(&self, problems: &mut Problems) {
+        for (index, name) in self.approvers.iter().enumerate() {
+            let path = format!("approvers[{index}]");
+            if name.trim().is_empty() {
+                problems.add(path, "an empty name", "a name as the managers' tables show it");
+            } else if self.approvers[..index].iter().any(|other| other.trim() == name.trim()) {
+                problems.add(path, format!("`{name}` once more"), "each approver once");
+            }
+        }
+    }
+
     fn check_follow_ups(&self, problems: &mut Problems) {
         let mut last = 0;
         for (index, days) in self.follow_up_after.iter().enumerate() {
@@ -291,6 +303,9 @@ impl Rules {
             }
             for (at, word) in rule.words.iter().enumerate().filter(|(_, word)| word.trim().is_empty()) {
                 problems.add(path(&format!("words[{at}]")), format!("`{word}`"), "a word");
+            }
+            for (at, grade) in rule.grades.iter().enumerate().filter(|(_, grade)| grade.trim().is_empty()) {
+                problems.add(path(&format!("grades[{at}]")), format!("`{grade}`"), "a grade (客户等级)");
             }
             let spans =
                 [("waited", rule.waited), ("newer_than", rule.newer_than), ("older_than", rule.older_than)];
@@ -515,6 +530,7 @@ mod tests {
             addresses: Addresses::default(),
         };
         wrong.roster.extend([other(" "), other(" 甲")]);
+        wrong.approvers = ["赵小助", " ", " 赵小助"].map(Into::into).to_vec();
         wrong.managers = ["赵小助", "没有这个人", "赵小助"].map(|name| StaffName(name.into())).to_vec();
         wrong.bots.push(wrong.roster[1].contacts[0].clone());
         wrong.phrases.version = 0;
@@ -529,7 +545,12 @@ mod tests {
         let room = || RoomKey { source: "test".into(), id: "r1".into() };
         wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
         wrong.excluded_rooms.rooms = vec![room(), room()];
-        let rule = PriorityRule { points: 0, words: vec![" ".into()], ..wrong.priority[0].clone() };
+        let rule = PriorityRule {
+            points: 0,
+            words: vec![" ".into()],
+            grades: vec!["A".into(), String::new()],
+            ..wrong.priority[0].clone()
+        };
         let every_room =
             PriorityRule { reason: " ".into(), words: Vec::new(), points: 101, ..wrong.priority[0].clone() };
         wrong.priority.extend([rule, every_room]);
@@ -546,6 +567,8 @@ mod tests {
             "roster[3].addresses.feishu.open_id",
             "managers[1]",
             "managers[2]",
+            "approvers[1]",
+            "approvers[2]",
             "phrases.version",
             "phrases.closing[10]",
             "phrases.closing[11]",
@@ -558,12 +581,13 @@ mod tests {
             "ladders.after_sales.repeat.until",
             "ladders.soft.rungs[0].after",
             "ladders.promise.rungs[1].after",
-            "priority[5].reason",
-            "priority[5].points",
-            "priority[5].words[0]",
             "priority[6].reason",
             "priority[6].points",
-            "priority[6]",
+            "priority[6].words[0]",
+            "priority[6].grades[1]",
+            "priority[7].reason",
+            "priority[7].points",
+            "priority[7]",
             "excluded_rooms.names[1]",
             "excluded_rooms.names[2]",
             "excluded_rooms.names[4]",

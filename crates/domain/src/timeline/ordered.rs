@@ -110,7 +110,7 @@ impl Timeline {
                 self.undos.entry(target.clone()).or_default().push(own);
                 self.mark_undone(target, true)
             }
-            Body::Assigned { .. } | Body::Facts(_) | Body::AccountLeft(_) => None,
+            Body::Assigned { .. } | Body::Marked(_) | Body::Facts(_) | Body::AccountLeft(_) => None,
         };
         let position = entry.position.clone();
         let moved = self.put(entry);

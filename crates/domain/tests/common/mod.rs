@@ -9,6 +9,7 @@ pub mod ledger;
 use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey};
+use domain::marks::{Marking, Marks};
 use domain::message::{MessageKind, Sender};
 use domain::nature::Nature;
 use domain::rules::{AnsweredBy, Rules, RulesHistory, RulesVersion};
@@ -170,6 +171,12 @@ pub fn undo(id: &str, seconds: i64, seq: i64, target: &str) -> Entry {
         position: position(seconds, seq, id),
         body: Body::CancelUndone { target: CommandId(target.into()) },
     }
+}
+
+/// A manager takes the clock from a room, or gives it back.
+pub fn marked(id: &str, not_timed: bool) -> Body {
+    let marks = Marks { not_timed, ..Marks::default() };
+    Body::Marked(Marking { command: CommandId(id.into()), by: "王经理".into(), marks })
 }
 
 pub fn command(id: &str, seconds: i64, seq: i64, body: Body) -> Entry {

@@ -108,7 +108,7 @@ async fn bot_names(
     columns: &UsableColumns<AllRooms>,
     names: &[String],
 ) -> Finding {
-    let Some(author) = columns.id(AllRooms::ManagerEditedBy) else {
+    let Some(author) = columns.id(AllRooms::AssignedBy) else {
         return Group::Vika.skipped(wording::NAMES_NOT_READ);
     };
     let query = RecordQuery {

@@ -38,8 +38,11 @@ struct Assignment {
     stage: String,
 }
 
-/// The rooms whose last assignment was refused with these words, whoever asked first in front.
-pub async fn asked(connection: &mut PgConnection, refused_with: &str) -> Result<Vec<Asked>, sqlx::Error> {
+/// The rooms whose last assignment was refused with one of these words, whoever asked first in front.
+pub async fn asked(
+    connection: &mut PgConnection,
+    refused_with: &[String],
+) -> Result<Vec<Asked>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
         select last.room as "room!", rooms.topic, rooms.state as "state!", last.wish as "wish!",
@@ -49,7 +52,7 @@ pub async fn asked(connection: &mut PgConnection, refused_with: &str) -> Result<
               where kind = 'assign'
               order by room, decided_at desc, at desc) as last
              join rooms on rooms.room = last.room
-        where last.decision = 'refused' and last.message = $1
+        where last.decision = 'refused' and last.message = any ($1)
               and rooms.excluded_since is null and rooms.state is not null
         order by last.at, last.room
         "#,

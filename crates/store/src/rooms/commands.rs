@@ -36,7 +36,7 @@ pub struct StoredCommand {
     pub id: CommandId,
     /// Its room.
     pub room: RoomKey,
-    /// `cancel`, `confirm_answered`, `undo_cancel` or `assign`; `account_left` or `account_back` for what happened.
+    /// `cancel`, `confirm_answered`, `undo_cancel`, `assign` or `mark`; `account_left` or `account_back` for what happened.
     pub kind: String,
     /// When it was expressed.
     pub at: Timestamp,
@@ -62,6 +62,13 @@ pub async fn is_decided(connection: &mut PgConnection, id: &CommandId) -> Result
     )
     .fetch_one(connection)
     .await
+}
+
+/// The kind of a command that was decided.
+pub async fn kind(connection: &mut PgConnection, id: &CommandId) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!("select kind from commands where command = $1", id.as_str())
+        .fetch_optional(connection)
+        .await
 }
 
 /// Records a decision. `false`: the command was decided meanwhile, by another replica to which it was delivered too.

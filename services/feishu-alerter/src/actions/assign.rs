@@ -5,7 +5,8 @@
 
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Request, decide};
-use domain::rules::{Rules, Stage};
+use domain::id::StaffName;
+use domain::rules::Rules;
 use domain::wording as words;
 use events::command::CommandKind;
 use feishu::card::Toast;
@@ -46,13 +47,12 @@ impl Endpoint {
         let room = &card.subject.room;
         let team = rules.staff_by_name(to).ok().and_then(|entry| entry.team.stage());
         let stage = team.unwrap_or(room.state.stage).to_string();
-        // The approval is for the way into after-sales, not for one within it.
-        let approved = room.state.stage == Stage::AfterSales
-            || presser.staff.is_some_and(|staff| rules.is_manager(staff));
+        let approved_by = presser.staff.filter(|staff| rules.approves_by_button(staff));
         let mut tx = self.ctx.db.begin().await?;
         let rehearsal = !golive::history(&mut tx).await?.at(now).live;
         let current = Current { owner: room.state.owner.as_ref(), stage: room.state.stage };
-        let request = Request { owner: to, stage: &stage, approved, rehearsal };
+        let approved_by = approved_by.map(StaffName::as_str);
+        let request = Request { owner: to, stage: &stage, approved_by, rehearsal };
         match decide(Some(&current), &request, rules) {
             Decision::Refused(refusal) => return Ok((Toast::Error, words::refused(&refusal))),
             Decision::Unchanged => return Ok((Toast::Info, wording::toast_owner_already(to))),
@@ -68,7 +68,12 @@ impl Endpoint {
         };
         self.keep(&mut tx, new, &key, now).await?;
         // Before the commit: what nobody asked for is not said either.
-        let kind = CommandKind::Assign { owner: to.to_owned(), stage, approved };
+        let kind = CommandKind::Assign {
+            owner: to.to_owned(),
+            stage,
+            approved: approved_by.is_some(),
+            approved_by: approved_by.map(str::to_owned),
+        };
         self.ask(action::assign(event), &card.subject, &by, kind).await?;
         tx.commit().await?;
         self.wake.look_at(key);

@@ -44,7 +44,7 @@ impl Endpoint {
         match &room.silence {
             Silence::Lasts => {}
             Silence::Stopped { by } => return Ok((Toast::Info, wording::toast_handled_by(by))),
-            Silence::Ended | Silence::Excluded => {
+            Silence::Ended | Silence::NotFollowedUp | Silence::Excluded => {
                 return Ok((Toast::Info, wording::TOAST_NOT_SILENT.to_owned()));
             }
         }

@@ -37,14 +37,16 @@ impl ApprovalList {
 
 /// The rooms whose last assignment awaits approval, and would still.
 pub async fn pending(connection: &mut PgConnection, rules: &Rules) -> Result<Vec<Pending>, sqlx::Error> {
-    let asked = approvals::asked(connection, &wording::refused(&Refusal::AwaitsApproval)).await?;
+    // Somebody who may not approve has decided nothing.
+    let pending = [Refusal::AwaitsApproval, Refusal::NoApprover].map(|refusal| wording::refused(&refusal));
+    let asked = approvals::asked(connection, &pending).await?;
     Ok(asked.into_iter().filter(|asked| awaits(asked, rules)).map(named).collect())
 }
 
 /// Rules and room may have changed since.
 fn awaits(asked: &Asked, rules: &Rules) -> bool {
     let current = Current { owner: asked.state.owner.as_ref(), stage: asked.state.stage };
-    let request = Request { owner: &asked.owner, stage: &asked.stage, approved: false, rehearsal: false };
+    let request = Request { owner: &asked.owner, stage: &asked.stage, approved_by: None, rehearsal: false };
     decide(Some(&current), &request, rules) == Decision::Refused(Refusal::AwaitsApproval)
 }
 

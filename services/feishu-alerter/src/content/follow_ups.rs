@@ -58,6 +58,7 @@ fn silent(of: Listed, rules: &Rules, now: Timestamp) -> (u32, SilentRoom) {
         _ if of.excluded => Silence::Excluded,
         _ if of.spoken => Silence::Ended,
         Some(by) => Silence::Stopped { by },
+        None if of.state.marks.not_followed_up => Silence::NotFollowedUp,
         None => Silence::Lasts,
     };
     let topic = if of.topic.trim().is_empty() { of.room.clone() } else { of.topic };

@@ -89,7 +89,9 @@ async fn due(
     let from = now - TimeDelta::days(i64::from(*last) * 2 * DAYS_OF_A_WORKING_DAY);
     let to = now - TimeDelta::days(i64::from(*first) - 1);
     for room in follow_ups::silent_rooms(connection, (from, to), today).await? {
-        let Some(owner) = room.state.owner.clone() else { continue };
+        let Some(owner) = room.state.owner.clone().filter(|_| !room.state.marks.not_followed_up) else {
+            continue;
+        };
         // Where our account is not, nobody knows who is silent; and nobody follows up on a day off.
         let calendar = rules.calendar(room.state.stage);
         if room.state.presence.unobserved().is_some() || !calendar.is_working_day(rules.day_of(today)) {

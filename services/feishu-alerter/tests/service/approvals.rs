@@ -18,7 +18,8 @@ impl Scene {
         (owner, stage): (&str, &str),
         approved: bool,
     ) -> Result<()> {
-        let kind = CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved };
+        let kind =
+            CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved, approved_by: None };
         self.command(id, room(room_id), kind).await?;
         testkit::until(&format!("{id} is decided"), || async move {
             let found: i64 = sqlx::query_scalar("select count(*) from commands where command = $1")

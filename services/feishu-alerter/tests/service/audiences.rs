@@ -83,7 +83,12 @@ async fn without_owner_the_others_are_told_and_one_is_asked_for() -> Result<()> 
     assert!(ask.title.contains("请指定负责人"), "{}", ask.title);
     scene.advance(5);
     scene.until_colours(TO_MANAGER, &["orange"]).await?;
-    let assign = CommandKind::Assign { owner: WANG.name.into(), stage: "pre-sales".into(), approved: false };
+    let assign = CommandKind::Assign {
+        owner: WANG.name.into(),
+        stage: "pre-sales".into(),
+        approved: false,
+        approved_by: None,
+    };
     scene.command("c1", room("r1"), assign).await?;
     let own = scene.until_colours(TO_WANG, &["yellow"]).await?.remove(0);
     assert!(own.title.contains("5分钟"), "of the highest step that is the owner's: {}", own.title);

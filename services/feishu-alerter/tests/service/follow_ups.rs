@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc, Weekday};
 use chrono_tz::Asia::Shanghai;
 use domain::calendar::{Calendar, TimeOfDay};
+use events::command::CommandKind;
 use feishu_alerter::point;
 use serde_json::{Value, json};
 use testkit::company::{CHEN, LI, Person, WANG, account_left, says};
@@ -144,6 +145,33 @@ async fn a_message_of_either_side_or_a_press_ends_it_on_the_list() -> Result<()>
     scene.until_count("select count(*) from rooms where last_lines like '%好的%'", 2).await?;
     scene.morning(7, 5).await?;
     scene.until_says_of_list(TO_WANG, "示例公司-r3：").await?;
+    scene.stop(alerter).await
+}
+
+/// As managers say in their table, for as long as it says so.
+#[tokio::test]
+async fn a_room_that_nobody_is_to_follow_up_is_on_no_list() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.morning(1, 0).await?;
+    for id in ["r1", "r2", "r3"] {
+        scene.falls_silent(id, WANG, "发票开好了吗？").await?;
+    }
+    let mark =
+        |not_followed_up| CommandKind::Mark { grade: String::new(), not_timed: false, not_followed_up };
+    scene.command("m1", room("r1"), mark(true)).await?;
+    scene.until_count("select count(*) from commands where decision = 'applied'", 1).await?;
+    scene.morning(7, 5).await?;
+    let list = scene.until_says_of_list(TO_WANG, "2 个群很久没有人说话了").await?;
+    assert!(!list.text.contains("示例公司-r1"), "{}", list.text);
+    // Marked while it stands on the list.
+    scene.command("m2", room("r2"), mark(true)).await?;
+    scene.until_says_of_list(TO_WANG, "☑️ 示例公司-r2：群聊总表已勾「不再跟进」").await?;
+    scene.command("m3", room("r1"), mark(false)).await?;
+    scene.until_count("select count(*) from commands where decision = 'applied'", 3).await?;
+    scene.morning(7, 5).await?;
+    let list = scene.until_says_of_list(TO_WANG, "满 14 个工作日").await?;
+    assert!(list.text.contains("示例公司-r1") && !list.text.contains("示例公司-r2"), "{}", list.text);
     scene.stop(alerter).await
 }
 

@@ -216,8 +216,12 @@ async fn a_room_that_is_handed_over_climbs_the_other_ladder_from_then_on() -> Re
     scene.advance(5);
     scene.until_colours(TO_WANG, &["turquoise"]).await?;
     scene.advance(3);
-    let assign =
-        CommandKind::Assign { owner: "李小后".into(), stage: "after-sales".into(), approved: true };
+    let assign = CommandKind::Assign {
+        owner: "李小后".into(),
+        stage: "after-sales".into(),
+        approved: true,
+        approved_by: None,
+    };
     scene.command("a1", room("r1"), assign).await?;
     scene.until_rungs("skipped", &["420 handed_over"]).await?;
     // At once what was sent before; what the other ladder would have sent before is not sent.

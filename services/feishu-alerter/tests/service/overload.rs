@@ -167,6 +167,7 @@ async fn whoever_goes_first_stands_on_top() -> Result<()> {
     scene.stack.config.rules.priority = vec![domain::priority::PriorityRule {
         reason: "谈到价格".into(),
         points: 30,
+        grades: Vec::new(),
         stage: Some(Stage::PreSales),
         words: vec!["多少钱".into()],
         waited: None,

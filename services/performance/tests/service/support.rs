@@ -120,5 +120,5 @@ pub fn cancel(seen_up_to: &ChatMessage) -> CommandKind {
 }
 
 pub fn assign(owner: &str, stage: &str) -> CommandKind {
-    CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved: true }
+    CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved: true, approved_by: None }
 }

@@ -182,7 +182,7 @@ async fn a_command_delivered_to_two_replicas_is_decided_once() -> Result<()> {
 }
 
 fn assign(owner: &str, stage: &str, approved: bool) -> CommandKind {
-    CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved }
+    CommandKind::Assign { owner: owner.into(), stage: stage.into(), approved, approved_by: None }
 }
 
 /// Delivered to two replicas at once.

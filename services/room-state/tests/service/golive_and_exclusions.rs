@@ -14,7 +14,12 @@ use crate::commands::{ask, ask_at};
 use crate::support::{live, past, publish, room, start, until_entries};
 
 fn hand_over() -> CommandKind {
-    CommandKind::Assign { owner: "李小后".into(), stage: "after-sales".into(), approved: false }
+    CommandKind::Assign {
+        owner: "李小后".into(),
+        stage: "after-sales".into(),
+        approved: false,
+        approved_by: None,
+    }
 }
 
 async fn stored(stack: &Stack, key: &RoomKey) -> Result<Room> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::id::StaffName;
 use domain::wording;
 use vika::Cell;
 use vika::tables::AllRooms;
@@ -37,9 +38,13 @@ pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
     Desired { cells, initial, create: !room.excluded, due_at: None }
 }
 
-/// The staff that the fold has met in the room, in the order in which they would own it. Membership itself is not
-/// ours to read.
+/// The members of staff who are in the room, as far as known; of a room that was folded last before they were remembered
+/// those who could own it.
 fn known_staff(facts: &Facts<'_>) -> String {
+    let staff: Vec<&str> = facts.room.state.staff.iter().map(StaffName::as_str).collect();
+    if !staff.is_empty() {
+        return staff.join(words::NAME_SEPARATOR);
+    }
     let candidates = &facts.room.state.candidates;
     let slots = [
         &candidates.inviter,

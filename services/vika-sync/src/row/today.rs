@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 use domain::figures::{Figures, Sample, figures, minutes};
 use domain::ladder::{RungId, WaitView, current_level, steps};
+use domain::marks::NOT_TIMED;
 use domain::priority::{self, Situation, priority};
 use domain::rules::Deadlines;
 use domain::wait::{Wait, WaitKind};
@@ -40,7 +41,7 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
         (Today::Topic, text(short_topic(room)), Steady),
         (Today::FullTopic, text(room.topic.clone()), Steady),
         (Today::Stage, text(state.stage.to_string()), Steady),
-        (Today::Verdict, text(wording::reason(state, facts.waits.iter().map(|stored| &stored.wait))), Steady),
+        (Today::Verdict, text(verdict(facts)), Steady),
         (Today::CaptureState, text(capture_state(facts, day)), Steady),
         (Today::SystemInfo, Cell::text(info), Steady),
         (Today::UpdatedAt, Cell::Time(facts.now), Along),
@@ -53,6 +54,15 @@ pub fn today(facts: &Facts<'_>) -> Option<Desired<Today>> {
         next_change(facts, open).into_iter().chain(priority).min()
     });
     Some(Desired { cells, initial: Vec::new(), create: day == today, due_at })
+}
+
+/// 判定原因.
+fn verdict(facts: &Facts<'_>) -> String {
+    let state = &facts.room.state;
+    if state.marks.not_timed {
+        return words::NOT_TIMED.to_owned();
+    }
+    wording::reason(state, facts.waits.iter().map(|stored| &stored.wait))
 }
 
 type Cells = Vec<(Today, Cell, Refresh)>;
@@ -79,6 +89,8 @@ fn waiting(facts: &Facts<'_>) -> Cells {
     let open = facts.room.state.gravest();
     let last = last_wait(facts);
     let unverified = last.is_some_and(|wait| facts.unseen.affects(wait, facts.now));
+    let not_timed = facts.room.state.marks.not_timed;
+    let state = if not_timed { NOT_TIMED } else { wording::wait_state(last, unverified) };
     let level = open.and_then(|open| {
         let Deadlines { ladder, .. } = deadlines(facts, open);
         let (rung, severity) = current_level(ladder, elapsed(facts, open))?;
@@ -94,7 +106,7 @@ fn waiting(facts: &Facts<'_>) -> Cells {
     vec![
         (Today::Priority, Cell::count(first.points), Refresh::Steady),
         (Today::PriorityReason, Cell::Text(first.reasons()), Refresh::Steady),
-        (Today::WaitState, Cell::text(wording::wait_state(last, unverified)), Refresh::Steady),
+        (Today::WaitState, Cell::text(state), Refresh::Steady),
         (Today::Level, Cell::Text(level.unwrap_or_default()), Refresh::Steady),
         (Today::WaitingSince, open.map_or(Cell::Empty, |open| Cell::Time(open.opened.at)), Refresh::Steady),
         (Today::UnansweredMinutes, number(minutes), Refresh::Minutes),

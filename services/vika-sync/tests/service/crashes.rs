@@ -167,17 +167,14 @@ async fn until_known(world: &World, rows: i64) -> Result<()> {
     .await
 }
 
-/// How many edits became what, as far as they are remembered, and how many commands came of any.
-async fn until_edits(world: &World, became: &str, edits: i64, commands: i64) -> Result<()> {
-    until(&format!("{edits} edits became {became}, with {commands} commands"), || async {
-        let read: i64 =
-            store::sqlx::query_scalar("select count(*) from vika_reconcile_edits where became = $1")
-                .bind(became)
+/// Waits until so many commands came of edits, and so many of them assign somebody.
+async fn until_commands(world: &World, commands: i64, assignments: i64) -> Result<()> {
+    until(&format!("{commands} commands, {assignments} of them assignments"), || async {
+        let found: (i64, i64) =
+            store::sqlx::query_as("select count(*), count(*) filter (where kind = 'assign') from commands")
                 .fetch_one(&world.stack.admin)
                 .await?;
-        let decided: i64 =
-            store::sqlx::query_scalar("select count(*) from commands").fetch_one(&world.stack.admin).await?;
-        Ok((read, decided) == (edits, commands))
+        Ok(found == (commands, assignments))
     })
     .await
 }
@@ -200,10 +197,10 @@ async fn killed_between_creating_a_row_and_confirming_it_no_tick_becomes_an_assi
     world.edit(all, &row[""], [(AllRooms::Owner, Cell::text("没有这个人"))]).await?;
     let (sync, reconcile) = (world.sync().await?, world.reconcile().await?);
     until_known(&world, 1).await?;
-    until_edits(&world, "sent", 1, 1).await?;
+    until_commands(&world, 1, 1).await?;
     world.stack.clock.advance(std::time::Duration::from_mins(1));
     world.edit(all, &row[""], [(AllRooms::NotTimed, Cell::Tick(true))]).await?;
-    until_edits(&world, "nothing", 1, 1).await?;
+    until_commands(&world, 2, 1).await?;
     for service in [reconcile, sync, room_state] {
         service.stop().await?;
     }
@@ -246,7 +243,7 @@ async fn after_a_restore_no_tick_becomes_an_assignment_and_all_of_our_columns_ar
     for row in &rows {
         world.edit(all, &row[""], [(AllRooms::NotTimed, Cell::Tick(true))]).await?;
     }
-    until_edits(&world, "nothing", 2, 0).await?;
+    until_commands(&world, 2, 0).await?;
     for service in [reconcile, sync, room_state] {
         service.stop().await?;
     }

@@ -109,6 +109,8 @@ async fn every_outcome_of_an_assignment_is_shown() -> Result<()> {
         ("李小后", "after-sales", true, "已成功更新至售后阶段"),
         ("李小后", "签约", true, "群聊阶段不存在"),
         ("王小售", "pre-sales", true, "合法"),
+        ("李小后", "after-sales", false, "等待管理员核准"),
+        ("王小售", "pre-sales", true, "没有等待核准的更改，核准的勾已去掉"),
     ];
     for (n, (owner, stage, approved, message)) in edits.into_iter().enumerate() {
         world.stack.clock.advance(std::time::Duration::from_mins(1));
@@ -124,14 +126,10 @@ async fn every_outcome_of_an_assignment_is_shown() -> Result<()> {
             .until_shows(all, "r1", &[("系统信息", message), ("负责人", owner), ("群聊阶段", stage)])
             .await?;
         world.until_shows(&world.sheets.today, "r1", &[("系统信息", message)]).await?;
+        world.until_shows(all, "r1", &[("核准进入售后阶段", "")]).await?;
     }
     let manual = [("生效负责人", "王小售"), ("生效阶段", "pre-sales"), ("负责人来源", "人工")];
     world.until_shows(all, "r1", &manual).await?;
-
-    // An edit that takes everything back to what stands says nothing any more.
-    world.stack.clock.advance(std::time::Duration::from_mins(1));
-    world.edit(all, &row[""], [(AllRooms::Approved, Cell::Tick(false))]).await?;
-    world.until_shows(all, "r1", &[("系统信息", "")]).await?;
 
     // A command about a room that nobody knows.
     let command = Command {
@@ -140,7 +138,12 @@ async fn every_outcome_of_an_assignment_is_shown() -> Result<()> {
         at: world.stack.clock.now(),
         by: "运维".into(),
         via: Via::Cli,
-        kind: CommandKind::Assign { owner: "王小售".into(), stage: "pre-sales".into(), approved: false },
+        kind: CommandKind::Assign {
+            owner: "王小售".into(),
+            stage: "pre-sales".into(),
+            approved: false,
+            approved_by: None,
+        },
     };
     let outgoing = Outgoing {
         subject: events::subject::command("assign", &command.room),
@@ -180,6 +183,7 @@ async fn what_managers_own_is_never_overwritten() -> Result<()> {
         )
         .await?;
     world.until_shows(all, "r1", &[("系统信息", "负责人非售前")]).await?;
+    world.until_logged(2).await?;
     world.forget_calls().await?;
     let renamed = {
         let mut message = says("r1", CHEN, world.past(20), "还在吗？");
@@ -195,9 +199,10 @@ async fn what_managers_own_is_never_overwritten() -> Result<()> {
         assert!(!manager_columns.contains(&column.as_str()), "{column} = {value}");
     }
 
-    // An edit of another manager column is processed and sends no command.
+    // An edit that changes nothing in the end is processed and sends no command.
     world.stack.clock.advance(std::time::Duration::from_mins(1));
-    world.edit(all, &row[""], [(AllRooms::NotTimed, Cell::Tick(true))]).await?;
+    world.edit(all, &row[""], [(AllRooms::CustomerGrade, Cell::text("A "))]).await?;
+    world.edit(all, &row[""], [(AllRooms::CustomerGrade, Cell::text("A"))]).await?;
     until_some("the edit was read", || async {
         let nothing: i64 =
             store::sqlx::query_scalar("select count(*) from vika_reconcile_edits where became = 'nothing'")
@@ -208,7 +213,7 @@ async fn what_managers_own_is_never_overwritten() -> Result<()> {
     .await?;
     let commands: i64 =
         store::sqlx::query_scalar("select count(*) from commands").fetch_one(&world.stack.admin).await?;
-    assert_eq!(commands, 1);
+    assert_eq!(commands, 2);
     for service in [reconcile, sync, room_state] {
         service.stop().await?;
     }
@@ -267,9 +272,10 @@ async fn after_a_lost_database_managers_are_asked_to_confirm_what_is_in_the_shee
         (AllRooms::Stage, Cell::text("after-sales")),
         (AllRooms::Approved, Cell::Tick(true)),
     ];
-    world.edit(all, &rows[0].0[""], owner).await?;
-    world.edit(all, &rows[1].0[""], [(AllRooms::CustomerGrade, Cell::text("A"))]).await?;
-    world.edit(today, &rows[2].1[""], [(Today::Cancel, Cell::Tick(true))]).await?;
+    // Shortly after one another: all of them are remembered when they were met.
+    world.edit_as(MANAGER, all, &rows[0].0[""], owner).await?;
+    world.edit_as(MANAGER, all, &rows[1].0[""], [(AllRooms::CustomerGrade, Cell::text("A"))]).await?;
+    world.edit_as(MANAGER, today, &rows[2].1[""], [(Today::Cancel, Cell::Tick(true))]).await?;
     lose_the_database(&world).await?;
 
     world.stack.clock.advance(std::time::Duration::from_hours(1));
@@ -277,7 +283,7 @@ async fn after_a_lost_database_managers_are_asked_to_confirm_what_is_in_the_shee
     let (room_state, sync, reconcile) =
         (world.room_state().await?, world.sync().await?, world.reconcile().await?);
     until("the edits were met", || async {
-        let met: i64 = store::sqlx::query_scalar("select count(*) from vika_reconcile_edits")
+        let met: i64 = store::sqlx::query_scalar("select count(distinct record) from vika_reconcile_edits")
             .fetch_one(&world.stack.admin)
             .await?;
         Ok(met == 3)
@@ -289,9 +295,10 @@ async fn after_a_lost_database_managers_are_asked_to_confirm_what_is_in_the_shee
     let asked = world
         .until_shows(all, "differs", &[("生效负责人", ""), ("负责人", "李小后"), ("群聊阶段", "after-sales")])
         .await?;
-    let question = "数据曾重建，请确认：表中是「李小后 / after-sales」，现按「空 / pre-sales」执行。要用表中的，请改动一次「核准进入售后阶段」的勾选（取消的，等这里变了再勾上）；否则请把表中改回";
+    let question = "数据曾重建，请确认：表中是「李小后 / after-sales」，现按「空 / pre-sales」执行。要用表中的，请勾选「核准进入售后阶段」；否则请把表中改回";
     world.until_shows(all, "differs", &[("系统信息", question)]).await?;
-    world.until_shows(today, "same", &[("系统信息", ""), ("等待状态", "等待中")]).await?;
+    // What nobody but managers says stands as it is in the sheet.
+    world.until_shows(today, "same", &[("系统信息", "客户等级改为「A」"), ("等待状态", "等待中")]).await?;
     let message = "无法确定勾选时看到的消息，没有消除；仍不用回复的话，请再勾选一次";
     world
         .until_shows(
@@ -300,16 +307,19 @@ async fn after_a_lost_database_managers_are_asked_to_confirm_what_is_in_the_shee
             &[("系统信息", message), ("等待状态", "等待中"), ("消除未回覆记录", "")],
         )
         .await?;
-    world.until_logged(2).await?;
+    world.until_logged(3).await?;
 
-    // The manager answers: the tick that was standing is taken back and set again.
-    for (ticked, owner) in [(false, ""), (true, "李小后")] {
-        world.stack.clock.advance(std::time::Duration::from_mins(1));
-        world.edit(all, &asked[""], [(AllRooms::Approved, Cell::Tick(ticked))]).await?;
-        world.until_shows(all, "differs", &[("生效负责人", owner), ("负责人", "李小后")]).await?;
-        let said = if ticked { "已成功更新至售后阶段" } else { "等待管理员核准" };
-        world.until_shows(all, "differs", &[("系统信息", said)]).await?;
-    }
+    // The manager answers. The tick that was standing was taken back with the question.
+    world.until_shows(all, "differs", &[("核准进入售后阶段", "")]).await?;
+    world.stack.clock.advance(std::time::Duration::from_mins(1));
+    world.edit(all, &asked[""], [(AllRooms::Approved, Cell::Tick(true))]).await?;
+    let confirmed = [
+        ("生效负责人", "李小后"),
+        ("负责人", "李小后"),
+        ("系统信息", "已成功更新至售后阶段"),
+        ("核准进入售后阶段", ""),
+    ];
+    world.until_shows(all, "differs", &confirmed).await?;
     let row = world.row(today, "ticked").await?.expect("its row");
     world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
     world.until_shows(today, "ticked", &[("系统信息", "已消除未回覆记录"), ("等待状态", "已取消")]).await?;

@@ -6,6 +6,7 @@ mod crashes;
 mod edits;
 mod faults;
 mod gaps;
+mod managers;
 mod phases;
 mod replicas;
 mod rows;

@@ -14,7 +14,7 @@ use store::role::Role;
 use testkit::company::captured;
 use testkit::{Running, Stack, until, until_some};
 use vika::setup::init;
-use vika::tables::Table;
+use vika::tables::{AllRooms, Table};
 use vika::{Cell, Client, ColumnIds, KnownSheets, Pacing, RecordId, SheetId, SheetIds, SpaceId, Token};
 
 const SPACE: &str = "spcTest";
@@ -24,6 +24,8 @@ pub const OTHER_TOKEN: &str = "uskSyncToo";
 pub const BOT: &str = "机器人";
 /// The manager's display name.
 pub const MANAGER: &str = "王经理";
+/// Another manager's.
+pub const OTHER: &str = "赵经理";
 
 /// A row as people see it: texts by column.
 pub type Shown = BTreeMap<String, String>;
@@ -53,11 +55,12 @@ impl World {
                 token("uskRead", BOT),
                 token(OTHER_TOKEN, BOT),
                 token("uskManager", MANAGER),
+                token("uskOther", OTHER),
             ],
             spaces: vec![VikaSpace {
                 id: SPACE.into(),
                 name: "示例公司".into(),
-                members: vec![VikaMember::named(BOT), VikaMember::named(MANAGER)],
+                members: vec![VikaMember::named(BOT), VikaMember::named(MANAGER), VikaMember::named(OTHER)],
             }],
             rate_limit: None,
             bind: ([127, 0, 0, 1], 0).into(),
@@ -108,14 +111,29 @@ impl World {
         client(&self.sim.url, "uskManager")
     }
 
-    /// A manager writes cells of a row.
+    /// A manager writes cells of a row, and leaves it alone for long enough to be understood.
     pub async fn edit<T: Table>(
         &self,
         sheet: &SheetId,
         record: &str,
         cells: impl IntoIterator<Item = (T, Cell)>,
     ) -> Result<()> {
-        let manager = self.manager()?;
+        self.edit_as(MANAGER, sheet, record, cells).await?;
+        if T::TITLE == AllRooms::TITLE {
+            self.stack.clock.advance(Duration::from_secs(11));
+        }
+        Ok(())
+    }
+
+    /// Somebody writes cells of a row.
+    pub async fn edit_as<T: Table>(
+        &self,
+        who: &str,
+        sheet: &SheetId,
+        record: &str,
+        cells: impl IntoIterator<Item = (T, Cell)>,
+    ) -> Result<()> {
+        let manager = client(&self.sim.url, if who == OTHER { "uskOther" } else { "uskManager" })?;
         let columns = ColumnIds::<T>::resolve(&manager.fields(sheet).await?)?;
         let change = (RecordId::try_from(record.to_owned())?, columns.fields(cells));
         manager.update(sheet, &[change]).await?;

@@ -9,7 +9,7 @@ use super::{Advice, advice};
 
 pub(in crate::check) const VIKA_IS_OFF: &str = "vika.enabled 是 false，未检查";
 pub(in crate::check) const SHEETS_NOT_READ: &str = "写表的 API Token 不能用，三张表未检查";
-pub(in crate::check) const NAMES_NOT_READ: &str = "表格账号的显示名未检查：读不到 群聊总表 的 经理修改人";
+pub(in crate::check) const NAMES_NOT_READ: &str = "表格账号的显示名未检查：读不到 群聊总表 的 负责人修改人";
 pub(in crate::check) const NO_ROWS_YET: &str =
     "表格账号的显示名未检查：群聊总表 还没有行，写入第一批群后再查";
 

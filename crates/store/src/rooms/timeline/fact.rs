@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use domain::Timestamp;
 use domain::closing::Features;
 use domain::id::{CommandId, StaffName};
+use domain::marks::{Marking, Marks};
 use domain::message::ContactType;
 use domain::nature::Nature;
 use domain::rules::Stage;
@@ -63,6 +64,15 @@ pub(super) struct AssignedFact<'a> {
     pub stage: Stage,
 }
 
+/// Of a marking.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct MarkedFact<'a> {
+    pub command: Cow<'a, CommandId>,
+    /// Display name of who marked.
+    pub by: Cow<'a, str>,
+    pub marks: Cow<'a, Marks>,
+}
+
 /// Of a departure.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct DepartureFact<'a> {
@@ -102,6 +112,11 @@ pub(super) fn of(body: &Body) -> Result<Option<String>, sqlx::Error> {
         Body::Assigned { owner, stage } => {
             to_text(&AssignedFact { owner: owner.as_ref().map(Cow::Borrowed), stage: *stage })?
         }
+        Body::Marked(Marking { command, by, marks }) => to_text(&MarkedFact {
+            command: Cow::Borrowed(command),
+            by: by.into(),
+            marks: Cow::Borrowed(marks),
+        })?,
         Body::Facts(people) => to_text(people)?,
         Body::AccountLeft(Departure { account, by }) => {
             to_text(&DepartureFact { account: account.into(), by: by.as_ref().map(Into::into) })?

@@ -66,6 +66,7 @@ fn kind(body: &Body) -> &'static str {
         Body::Cancel(_) => "cancel",
         Body::CancelUndone { .. } => "cancel_undone",
         Body::Assigned { .. } => "assigned",
+        Body::Marked(_) => "marked",
         Body::Facts(_) => "facts",
         Body::AccountLeft(_) => "account_left",
     }

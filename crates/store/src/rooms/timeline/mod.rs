@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use domain::Timestamp;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
+use domain::marks::Marking;
 use domain::message::{MessageKind, Sender};
 use domain::timeline::{Body, Cancel, Departure, Entry, Message, Position, RoomFacts, SourceTime};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use self::fact::{AssignedFact, CancelFact, DepartureFact, MessageFact};
+use self::fact::{AssignedFact, CancelFact, DepartureFact, MarkedFact, MessageFact};
 use super::parse;
 
 mod fact;
@@ -289,6 +290,11 @@ impl Row {
             "assigned" => {
                 let AssignedFact { owner, stage } = fact::read(fact)?;
                 Body::Assigned { owner: owner.map(Cow::into_owned), stage }
+            }
+            "marked" => {
+                let MarkedFact { command, by, marks } = fact::read(fact)?;
+                let (command, by, marks) = (command.into_owned(), by.into_owned(), marks.into_owned());
+                Body::Marked(Marking { command, by, marks })
             }
             "facts" => Body::Facts(fact::read::<RoomFacts>(fact)?),
             "account_left" => {

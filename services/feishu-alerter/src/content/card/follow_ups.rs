@@ -26,6 +26,8 @@ pub enum Silence {
     Ended,
     /// Somebody said that it is to be told no more.
     Stopped { by: String },
+    /// The managers' table says that nobody follows the room up.
+    NotFollowedUp,
     /// The rules exclude the room.
     Excluded,
 }
@@ -74,6 +76,7 @@ fn line(room: &SilentRoom, rules: &Rules) -> Option<String> {
         }
         Silence::Ended => wording::follow_up_ended(&name(room)),
         Silence::Stopped { by } => wording::follow_up_stopped(&name(room), &display::plain(by, NAME_CHARS)),
+        Silence::NotFollowedUp => wording::not_followed_up(&name(room)),
         Silence::Excluded => return None,
     })
 }
