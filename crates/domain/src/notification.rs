@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use strum::{Display, EnumString};
 
 use crate::Timestamp;
-use crate::id::{EntryId, StaffName, WaitId};
+use crate::id::{CommandId, EntryId, StaffName, WaitId};
 use crate::ladder::RungId;
 
 /// What kind of thing a notification is about.
@@ -19,6 +19,8 @@ pub enum SubjectKind {
     Wait,
     /// Our account left a room.
     Departure,
+    /// Somebody was made the owner of a room.
+    Handover,
     /// Those who wait although every notification about them has gone out.
     Unanswered,
     /// What was not told to somebody one by one.
@@ -42,6 +44,8 @@ pub enum Subject {
     Wait(WaitId),
     /// The entry that says that our account left.
     Departure(EntryId),
+    /// The command that made somebody the owner of a room.
+    Handover(CommandId),
     /// The list of those who still wait: of its step and its address says of which.
     Unanswered,
     /// Those who wait for one person, told together; by roster label.
@@ -85,6 +89,7 @@ impl Subject {
         match self {
             Self::Wait(_) => SubjectKind::Wait,
             Self::Departure(_) => SubjectKind::Departure,
+            Self::Handover(_) => SubjectKind::Handover,
             Self::Unanswered => SubjectKind::Unanswered,
             Self::Digest(_) => SubjectKind::Digest,
             Self::FollowUps(_) => SubjectKind::FollowUps,
@@ -100,6 +105,7 @@ impl Subject {
         match kind {
             SubjectKind::Wait => Some(Self::Wait(WaitId(text.to_owned()))),
             SubjectKind::Departure => Some(Self::Departure(EntryId(text.to_owned()))),
+            SubjectKind::Handover => Some(Self::Handover(CommandId(text.to_owned()))),
             SubjectKind::Unanswered => (text == UNANSWERED).then_some(Self::Unanswered),
             SubjectKind::Digest => {
                 text.strip_prefix(DIGEST).map(|name| Self::Digest(StaffName(name.to_owned())))
@@ -126,6 +132,7 @@ impl Subject {
         match self {
             Self::Wait(wait) => Some(wait),
             Self::Departure(_)
+            | Self::Handover(_)
             | Self::Unanswered
             | Self::Digest(_)
             | Self::FollowUps(_)
@@ -148,6 +155,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Wait(wait) => wait.fmt(f),
             Self::Departure(entry) => entry.fmt(f),
+            Self::Handover(command) => command.fmt(f),
             Self::Unanswered => f.write_str(UNANSWERED),
             Self::Digest(person) => write!(f, "{DIGEST}{person}"),
             Self::FollowUps(owner) => write!(f, "{FOLLOW_UPS}{owner}"),
@@ -169,6 +177,8 @@ pub enum Step {
     OwnerMissing(NaiveDate),
     /// Of a departure: the only one. `left`
     Left,
+    /// Of a handover: the only one. `assigned`
+    Assigned,
     /// Of a list: its local day, of that of the morning. `2026-11-23`
     Day(NaiveDate),
     /// Of figures: the week that begins with this Monday. `week-2026-11-23`
@@ -185,6 +195,8 @@ const OWNER: &str = "owner-";
 const WEEK: &str = "week-";
 /// The only step of a departure.
 const LEFT: &str = "left";
+/// The only step of a handover.
+const ASSIGNED: &str = "assigned";
 
 impl Step {
     /// From its subject's kind and its text. `None`: there is no such step.
@@ -197,6 +209,7 @@ impl Step {
                 None => text.parse().ok().map(Self::Rung),
             },
             SubjectKind::Departure => (text == LEFT).then_some(Self::Left),
+            SubjectKind::Handover => (text == ASSIGNED).then_some(Self::Assigned),
             SubjectKind::Digest => moment(text).map(Self::At),
             SubjectKind::Unanswered => day(text).map(Self::Day).or_else(|| moment(text).map(Self::At)),
             SubjectKind::FollowUps | SubjectKind::Opening | SubjectKind::Approvals => {
@@ -216,6 +229,7 @@ impl Step {
             Self::Rung(rung) => Some(rung),
             Self::OwnerMissing(_)
             | Self::Left
+            | Self::Assigned
             | Self::Day(_)
             | Self::Week(_)
             | Self::At(_)
@@ -230,6 +244,7 @@ impl fmt::Display for Step {
             Self::Rung(rung) => rung.fmt(f),
             Self::OwnerMissing(day) => write!(f, "{OWNER}{day}"),
             Self::Left => f.write_str(LEFT),
+            Self::Assigned => f.write_str(ASSIGNED),
             Self::Day(day) => day.fmt(f),
             Self::Week(monday) => write!(f, "{WEEK}{monday}"),
             Self::At(at) => at.timestamp_millis().fmt(f),
@@ -249,6 +264,7 @@ mod tests {
         let subjects = [
             (Subject::Wait(WaitId("webhook:m@1".into())), "wait", "webhook:m@1"),
             (Subject::Departure(EntryId("webhook:n".into())), "departure", "webhook:n"),
+            (Subject::Handover(CommandId("vika:dst1:rec1:1".into())), "handover", "vika:dst1:rec1:1"),
             (Subject::Unanswered, "unanswered", "list:unanswered"),
             (Subject::Digest(StaffName("王小售".into())), "digest", "digest:王小售"),
             (Subject::FollowUps(StaffName("甲:乙".into())), "follow_ups", "list:follow_ups:甲:乙"),
@@ -272,6 +288,7 @@ mod tests {
             (SubjectKind::Wait, Step::Rung(RungId(1_200)), "1200"),
             (SubjectKind::Wait, Step::OwnerMissing(day), "owner-2026-11-23"),
             (SubjectKind::Departure, Step::Left, "left"),
+            (SubjectKind::Handover, Step::Assigned, "assigned"),
             (SubjectKind::Unanswered, Step::Day(day), "2026-11-23"),
             (SubjectKind::Digest, Step::At(raised_at), "1795052800123"),
             (SubjectKind::FollowUps, Step::Day(day), "2026-11-23"),
@@ -294,6 +311,7 @@ mod tests {
             (SubjectKind::Wait, "left"),
             (SubjectKind::Wait, "owner-today"),
             (SubjectKind::Departure, "300"),
+            (SubjectKind::Handover, "left"),
             (SubjectKind::Unanswered, "owner-2026-11-23"),
             (SubjectKind::Digest, "2026-11-23"),
             (SubjectKind::Alarm, "2026-11-23"),

@@ -14,7 +14,7 @@ pub struct Made {
     pub id: i64,
     /// Its room, in text form.
     pub room: String,
-    /// The wait or the departure that it was made for.
+    /// The wait, the departure or the handover that it was made for.
     pub subject: Subject,
     pub to: Address,
     /// Where it stands among the cards of its wait in its chat.
@@ -45,7 +45,7 @@ pub async fn cards_of(
         select id, room as "room!", subject_kind, subject, channel, address, threshold_seconds, of_a_rung,
                state = 'sent' and form <> 'plain_text' as "stands!", ask_day is not null as "asks!"
         from notifications
-        where room = any ($1) and created_at >= $2 and subject_kind in ('wait', 'departure')
+        where room = any ($1) and created_at >= $2 and subject_kind in ('wait', 'departure', 'handover')
         order by id
         "#,
         rooms,

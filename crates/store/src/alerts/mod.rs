@@ -9,6 +9,7 @@ pub mod claims;
 pub mod digest;
 pub mod follow_ups;
 pub mod freshness;
+pub mod handovers;
 pub mod held;
 pub mod lists;
 pub mod notifications;

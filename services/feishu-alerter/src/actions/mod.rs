@@ -339,7 +339,7 @@ fn open_wait(subject: &Subject, now: Timestamp) -> Result<(&StoredWait, &Calenda
             Ok((stored, calendar))
         }
         SubjectDetail::Wait { .. } => Err(wording::TOAST_ALREADY),
-        SubjectDetail::Departure(_) => Err(wording::TOAST_UNKNOWN),
+        SubjectDetail::Departure(_) | SubjectDetail::Handover { .. } => Err(wording::TOAST_UNKNOWN),
     }
 }
 

@@ -39,7 +39,7 @@ use crate::watchdog::card::{Setting, Shown};
 
 /// What a notification is about.
 pub enum Content {
-    /// A wait in a room, or that our account left it.
+    /// A wait in a room, that our account left it, or that it has another owner.
     Room(Box<Subject>),
     /// An alarm: everything that it shows is in the card's own row.
     Alarm,
@@ -119,7 +119,9 @@ impl Content {
                 let of = (owner.as_ref(), notification.step);
                 Some(Self::Figures(Box::new(FiguresOf::read(connection, of, history, now).await?)))
             }
-            notification::Subject::Wait(_) | notification::Subject::Departure(_) => {
+            notification::Subject::Wait(_)
+            | notification::Subject::Departure(_)
+            | notification::Subject::Handover(_) => {
                 let subject = Subject::read(connection, notification, rules, now).await?;
                 subject.map(|subject| Self::Room(Box::new(subject)))
             }

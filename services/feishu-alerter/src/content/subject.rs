@@ -1,4 +1,4 @@
-//! A room and the wait or departure that a card of it is about: from what is stored to what the card shows.
+//! A room and the wait, departure or handover that a card of it is about: from what is stored to what the card shows.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use domain::presence::Absence;
 use domain::rules::Rules;
 use domain::wait::{Wait, WaitKind};
 use domain::wording;
+use store::alerts::handovers::{self, Handover};
 use store::alerts::notifications::{Address, Notification};
 use store::ingest::{self, gaps};
 use store::rooms::waits::StoredWait;
@@ -23,6 +24,8 @@ use crate::availability::Availability;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::content::status::{Readers, Successions, card_state, status_at};
 use crate::content::wait_actions::WaitActions;
+use crate::planner::handover;
+use crate::wording::WITHOUT_OWNER;
 
 /// What a card of a room is made from.
 pub struct Subject {
@@ -49,6 +52,12 @@ pub enum SubjectDetail {
     },
     /// That our account left the room; `None`: it is back.
     Departure(Option<Absence>),
+    /// That somebody owns the room from now on.
+    Handover {
+        handover: Handover,
+        /// Who owned it before.
+        from: Option<StaffName>,
+    },
 }
 
 impl Subject {
@@ -65,6 +74,14 @@ impl Subject {
             (notification::Subject::Departure(entry), Some(room)) => {
                 let Some(room) = rooms::get(connection, room).await? else { return Ok(None) };
                 let detail = SubjectDetail::Departure(absence(&room, entry).cloned());
+                return Ok(Some(Self { detail, room, availability }));
+            }
+            (notification::Subject::Handover(command), Some(room)) => {
+                let Some(room) = rooms::get(connection, room).await? else { return Ok(None) };
+                let found = handovers::list(connection, &[command.to_string()]).await?.pop();
+                let Some(handover) = found else { return Ok(None) };
+                let from = handover::owner_before(&room.state.ownerships, &handover).cloned();
+                let detail = SubjectDetail::Handover { handover, from };
                 return Ok(Some(Self { detail, room, availability }));
             }
             _ => return Ok(None),
@@ -91,7 +108,7 @@ impl Subject {
                     .beside(self.room.state.beside(&stored.wait))
                     .with(actions.said(), actions.snoozes(&card.to))
             }
-            SubjectDetail::Departure(_) => self.state(now),
+            SubjectDetail::Departure(_) | SubjectDetail::Handover { .. } => self.state(now),
         }
     }
 
@@ -114,6 +131,7 @@ impl Subject {
                 card_state(stored, self.room.excluded, *unverified, calendar, now)
             }
             SubjectDetail::Departure(absence) => departure_state(&self.room, absence.as_ref()),
+            SubjectDetail::Handover { handover, .. } => handover_state(&self.room, &handover.owner),
         }
     }
 
@@ -149,7 +167,7 @@ impl Subject {
                 (CardState::Waiting { unverified, .. }, _) | (_, SubjectDetail::Wait { unverified, .. }) => {
                     *unverified
                 }
-                (_, SubjectDetail::Departure(_)) => false,
+                (_, SubjectDetail::Departure(_) | SubjectDetail::Handover { .. }) => false,
             },
             state,
             templates: rules.cards.clone(),
@@ -189,13 +207,17 @@ impl Subject {
                 let by = absence.as_ref().and_then(|absence| absence.by.clone());
                 (CardKind::AccountLeft { by }, String::new(), card.due_at)
             }
+            SubjectDetail::Handover { handover, from } => {
+                let (by, from) = (handover.by.clone(), from.as_ref().map(ToString::to_string));
+                (CardKind::Assigned { by, from }, String::new(), card.due_at)
+            }
         }
     }
 
     fn corporation(&self) -> &str {
         match &self.detail {
             SubjectDetail::Wait { corporation, .. } => corporation,
-            SubjectDetail::Departure(_) => "",
+            SubjectDetail::Departure(_) | SubjectDetail::Handover { .. } => "",
         }
     }
 
@@ -241,6 +263,18 @@ pub const fn departure_state(room: &Room, absence: Option<&Absence>) -> CardStat
         Some(_) if room.excluded => CardState::Excluded,
         Some(_) => CardState::WAITING,
         None => CardState::Returned,
+    }
+}
+
+/// What the card of a handover shows: whether the room is still theirs to whom it was given.
+pub fn handover_state(room: &Room, owner: &StaffName) -> CardState {
+    match room.state.owner.as_ref() {
+        _ if room.excluded => CardState::Excluded,
+        Some(current) if current == owner => CardState::WAITING,
+        owner => {
+            let to = owner.map_or(WITHOUT_OWNER, |owner| owner.as_str()).to_owned();
+            CardState::HandedOver { to }
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use domain::rules::{RoomView, Rules};
 use runtime::telemetry::chain;
 use runtime::{Changes, Context};
 use store::alerts::changes::{self, Made, Wanted};
-use store::alerts::digest;
 use store::alerts::schedule::{self, Planned};
+use store::alerts::{digest, handovers};
 use store::ingest::gaps;
 use store::rooms::waits::{self, Which};
 use store::rooms::{self, Room};
@@ -24,13 +24,13 @@ use store::sqlx::PgConnection;
 use crate::address_book::AddressBook;
 use crate::content::card::CardState;
 use crate::content::status::{HighestCards, Readers, Successions, card_state, status_at};
-use crate::content::subject::{absence, departure_state};
+use crate::content::subject::{absence, departure_state, handover_state};
 use crate::content::wait_actions::WaitActions;
 use crate::failure::Failure;
 use crate::planner::alert_context::AlertContext;
 use crate::planner::climb::climbs;
 use crate::planner::release::refresh;
-use crate::planner::{Causes, departure, lists};
+use crate::planner::{Causes, departure, handover, lists};
 
 /// Rooms taken in with one transaction.
 const BATCH: usize = 200;
@@ -142,7 +142,8 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
         refresh(&mut tx, digest, &to, (context.rules(), book), now).await?;
     }
     lists::refresh(&mut tx, context.rules(), &locked, now - CHANGED_FOR, now).await?;
-    let planned = planned(&mut tx, book, context, &rooms, &locked).await?;
+    let (planned, told) = planned(&mut tx, book, context, &rooms, &locked).await?;
+    handover::insert_cards(&mut tx, book, rooms.values(), &told, context.phase, now).await?;
     schedule::plan(&mut tx, &locked, &planned, context.version()).await?;
     let versions: Vec<_> = rooms.into_values().map(|room| (room.room, room.version)).collect();
     schedule::mark_observed(&mut tx, &versions, gap).await?;
@@ -150,18 +151,20 @@ async fn batch(ctx: &Context, context: &AlertContext, changed: &[String]) -> Res
     Ok(locked)
 }
 
-/// The open waits of rooms that are not excluded, with when each needs a look.
+/// The open waits of rooms that are not excluded, with when each needs a look; and the rooms of one of which a card is to be
+/// made at once, which tells a new owner too.
 async fn planned(
     connection: &mut PgConnection,
     book: AddressBook<'_>,
     context: &AlertContext,
     rooms: &BTreeMap<RoomKey, Room>,
     keys: &[String],
-) -> Result<Vec<Planned>, Failure> {
+) -> Result<(Vec<Planned>, BTreeSet<RoomKey>), Failure> {
     let now = context.now;
     let open = waits::list(connection, Which::Open(keys)).await?;
     let ids: Vec<WaitId> = open.iter().map(|stored| stored.wait.id.clone()).collect();
     let mut climbs = climbs(connection, &ids).await?;
+    let mut told = BTreeSet::new();
     let planned = open.into_iter().filter_map(|stored| {
         let room = rooms.get(&stored.room).filter(|room| !room.excluded)?;
         let climb = climbs.remove(&stored.wait.id).unwrap_or_default();
@@ -169,11 +172,15 @@ async fn planned(
         let next = next_due(deadlines, view, climb.dealt_with());
         // Whoever owns the room since does not wait for the next rung, which may never come.
         let handed_over = climb.handover(room, deadlines.ladder, context, book).map(|_| now);
+        if handed_over.is_some() || next.is_some_and(|next| next <= now) {
+            told.insert(stored.room.clone());
+        }
         let next_due_at = handed_over.into_iter().chain(next).min();
         let next_due_at = next_due_at.max(next_due_at.and(context.turn_from(&stored.wait, room)));
         Some(Planned { next_due_at, room: stored.room, wait: stored.wait.id })
     });
-    Ok(planned.collect())
+    let planned = planned.collect();
+    Ok((planned, told))
 }
 
 async fn wanted(
@@ -212,13 +219,24 @@ async fn wanted(
         };
         Some((card.id, stored.wait.id.clone(), state))
     });
-    let departures = cards.iter().filter_map(|card| {
-        let Subject::Departure(entry) = &card.subject else { return None };
+    let commands = cards.iter().filter_map(|card| match &card.subject {
+        Subject::Handover(command) => Some(command.to_string()),
+        _ => None,
+    });
+    let handovers = handovers::list(connection, &commands.collect::<Vec<_>>()).await?;
+    let others = cards.iter().filter_map(|card| {
         let room = rooms.values().find(|room| room.room.to_string() == card.room)?;
-        Some((card.id, WaitId(entry.0.clone()), departure_state(room, absence(room, entry))))
+        let state = match &card.subject {
+            Subject::Departure(entry) => departure_state(room, absence(room, entry)),
+            Subject::Handover(command) => {
+                handover_state(room, &handovers.iter().find(|handover| handover.command == *command)?.owner)
+            }
+            _ => return None,
+        };
+        Some((card.id, WaitId(card.subject.to_string()), state))
     });
     shown
-        .chain(departures)
+        .chain(others)
         .map(|(id, follows, state)| {
             let wanted = serde_json::to_value(state).map_err(|error| Failure::Json("card state", error))?;
             Ok(Wanted { id, follows, wanted })

@@ -14,7 +14,12 @@ impl Scene {
     /// A manager gives a room to somebody, which is in force when this returns.
     async fn hand_over(&self, id: &str, to: Person) -> Result<()> {
         let stage = if to.id == LI.id { "after-sales" } else { "pre-sales" };
-        let kind = CommandKind::Assign { owner: to.name.into(), stage: stage.into(), approved: true };
+        let kind = CommandKind::Assign {
+            owner: to.name.into(),
+            stage: stage.into(),
+            approved: true,
+            approved_by: None,
+        };
         let decided = self.count("select count(*) from commands").await?;
         self.command(&format!("assign-{decided}"), room(id), kind).await?;
         self.until_count("select count(*) from commands", decided + 1).await
@@ -214,7 +219,8 @@ async fn a_handover_presses_nobody_for_a_time_before_go_live_or_in_an_excluded_r
     scene.until_count("select count(*) from rooms where excluded_since is not null", 0).await?;
     scene.until_looked().await?;
     assert!(scene.cards(TO_LI).await?.is_empty());
-    assert_eq!(scene.count("select count(*) from notifications where address = 'oc_li'").await?, 0);
+    let made = "select count(*) from notifications where address = 'oc_li' and state <> 'rehearsed'";
+    assert_eq!(scene.count(made).await?, 0);
     scene.stop(alerter).await
 }
 
@@ -233,12 +239,15 @@ async fn a_handover_waits_while_folding_is_behind() -> Result<()> {
     scene.advance(1);
     let alerter = scene.alerter().await?;
     scene.until_looked().await?;
-    assert_eq!(scene.count("select count(*) from notifications where address = 'oc_li'").await?, 0);
+    let waits = "select count(*) from notifications where address = 'oc_li' and subject_kind = 'wait'";
+    assert_eq!(scene.count(waits).await?, 0);
     scene.rooms = Some(scene.stack.run(Role::RoomState, room_state::run).await?);
-    let told = scene.until_colours(TO_LI, &["grey"]).await?.remove(0);
-    assert!(told.title.contains("示例公司-r2"), "{}", told.title);
+    testkit::until("both cards", || async { Ok(scene.cards(TO_LI).await?.len() == 2) }).await?;
     scene.until_looked().await?;
-    assert_eq!(scene.cards(TO_LI).await?.len(), 1, "the other was answered");
+    let told: Vec<String> = scene.cards(TO_LI).await?.into_iter().map(|card| card.title).collect();
+    let is = |title: &String, what: &str, room: &str| title.contains(what) && title.contains(room);
+    assert!(told.iter().any(|title| is(title, "1小时10分钟", "示例公司-r2")), "{told:?}");
+    assert!(told.iter().any(|title| is(title, "新负责人", "示例公司-r1")), "nobody waits there: {told:?}");
     scene.stop(alerter).await
 }
 
@@ -255,5 +264,55 @@ async fn a_card_that_asked_for_an_owner_says_who_it_is() -> Result<()> {
     let found = scene.until_colours(TO_ALL, &[CLOSED]).await?.remove(0);
     says_whose(&found, "已指定负责人", "王小售");
     assert!(!found.has_button && !found.text.contains("群聊总表"), "{}", found.text);
+    scene.stop(alerter).await
+}
+
+#[tokio::test]
+async fn whoever_is_made_an_owner_is_told_once_with_what_was_said() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "合同发您了")).await?;
+    scene.until_count("select count(*) from rooms where state is not null", 1).await?;
+    scene.until_looked().await?;
+    assert!(scene.cards(TO_WANG).await?.is_empty(), "an owner by rule is told nothing");
+    scene.hand_over("r1", LI).await?;
+    let told = scene.until_colours(TO_LI, &["blue"]).await?.remove(0);
+    assert_eq!(told.title, "📌 新负责人：示例公司-r1");
+    for words in
+        ["合同发您了", "负责人 李小后（售后）", "原负责人", "王小售", "周经理", "之后的提醒都发给负责人"]
+    {
+        assert!(told.text.contains(words), "{words} in {}", told.text);
+    }
+    assert!(!told.has_button, "{}", told.text);
+    // Somebody waits later: that is another card, and this one stays.
+    scene.publish(&says("r1", CHEN, scene.now(), "在吗？")).await?;
+    scene.until_waits("r1", 1).await?;
+    scene.advance(5);
+    scene.until_colours(TO_LI, &["blue", "turquoise"]).await?;
+    scene.hand_over("r1", WANG).await?;
+    scene.until_colours(TO_LI, &[CLOSED, CLOSED]).await?;
+    let former = scene.cards(TO_LI).await?.remove(0);
+    says_whose(&former, "已转交", "已转交给 王小售");
+    scene.until_looked().await?;
+    assert_eq!(scene.cards(TO_WANG).await?.len(), 1, "told by the card of the wait");
+    scene.stop(alerter).await
+}
+
+#[tokio::test]
+async fn whoever_takes_a_room_themselves_is_not_told() -> Result<()> {
+    let mut scene = Scene::start().await?;
+    let alerter = scene.alerter().await?;
+    scene.publish(&says("r1", WANG, scene.now(), "合同发您了")).await?;
+    scene.until_count("select count(*) from rooms where state is not null", 1).await?;
+    let kind = CommandKind::Assign {
+        owner: LI.name.into(),
+        stage: "after-sales".into(),
+        approved: true,
+        approved_by: None,
+    };
+    scene.command_by(LI.name, "taken", room("r1"), kind).await?;
+    scene.until_count("select count(*) from commands where decision = 'applied'", 1).await?;
+    scene.until_looked().await?;
+    assert!(scene.cards(TO_LI).await?.is_empty());
     scene.stop(alerter).await
 }

@@ -269,14 +269,13 @@ impl Scene {
 
     /// Asks `room-state` for something, as a manager would.
     pub async fn command(&self, id: &str, room: RoomKey, kind: CommandKind) -> Result<()> {
-        let command = Command {
-            id: CommandId(id.into()),
-            room,
-            at: self.now(),
-            by: "周经理".into(),
-            via: Via::Vika,
-            kind,
-        };
+        self.command_by("周经理", id, room, kind).await
+    }
+
+    /// Somebody edits a table.
+    pub async fn command_by(&self, by: &str, id: &str, room: RoomKey, kind: CommandKind) -> Result<()> {
+        let command =
+            Command { id: CommandId(id.into()), room, at: self.now(), by: by.into(), via: Via::Vika, kind };
         let outgoing = Outgoing {
             subject: events::subject::command(command.kind.name(), &command.room),
             id: id.into(),

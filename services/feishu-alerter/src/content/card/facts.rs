@@ -22,7 +22,7 @@ pub struct CardFacts {
     pub room: String,
     /// The owner, if there is one.
     pub owner: Option<Owner>,
-    /// When the wait opened, or our account left.
+    /// When the wait opened, our account left, or the room was handed over.
     pub waiting_since: DateTime<Utc>,
     /// The wait's clock stood still since then, outside of working hours: its lengths are not those that a reader counts.
     pub paused: bool,
@@ -47,7 +47,7 @@ pub struct CardFacts {
 impl CardFacts {
     /// Whether somebody is to answer a customer.
     pub fn awaits_reply(&self) -> bool {
-        self.state.is_open() && !matches!(self.kind, CardKind::AccountLeft { .. })
+        self.state.is_open() && self.kind.is_of_customer()
     }
 }
 
@@ -70,6 +70,20 @@ pub enum CardKind {
         /// Display name of who removed it, if that is known.
         by: Option<String>,
     },
+    /// The owner was made so by somebody.
+    Assigned {
+        /// Display name of who did.
+        by: String,
+        /// Who owned the room before, by roster label.
+        from: Option<String>,
+    },
+}
+
+impl CardKind {
+    /// Whether it is about a customer.
+    pub const fn is_of_customer(&self) -> bool {
+        !matches!(self, Self::AccountLeft { .. } | Self::Assigned { .. })
+    }
 }
 
 /// The person answerable for the room.

@@ -1,4 +1,4 @@
-//! The card of a room: that a customer waits, how that ended, or that our account left.
+//! The card of a room: that a customer waits, how that ended, that our account left, or that it has another owner.
 
 use chrono::{DateTime, Datelike as _, Utc};
 use chrono_tz::Tz;
@@ -26,10 +26,12 @@ pub fn room(facts: &CardFacts) -> Card {
         return pointer(facts);
     }
     let mut blocks = vec![Block::main(outcome_and_customer(facts))];
-    if facts.awaits_reply() && !facts.last_lines.is_empty() {
+    let shows_lines = facts.awaits_reply()
+        || facts.state.is_open() && facts.private && matches!(facts.kind, CardKind::Assigned { .. });
+    if shows_lines && !facts.last_lines.is_empty() {
         blocks.push(Block::Transcript(last_lines(facts)));
     }
-    blocks.push(Block::main(owner_and_departure(facts)));
+    blocks.push(Block::main(owner_and_details(facts)));
     blocks.extend(notes(facts).map(|note| Block::detail(vec![Span::Words(note.to_owned())])));
     blocks.extend(said(facts));
     let (title, summary) = (Some(header(facts)), summary(facts));
@@ -80,6 +82,7 @@ fn waiting_title(facts: &CardFacts) -> String {
     let room = name(&facts.room);
     let what = match facts.kind {
         CardKind::AccountLeft { .. } => return wording::in_room(wording::ACCOUNT_LEFT, &room),
+        CardKind::Assigned { .. } => return wording::in_room(wording::ASSIGNED, &room),
         CardKind::OwnerWanted => wording::in_room(wording::OWNER_WANTED, &room),
         CardKind::Assented => wording::in_room(wording::ASSENTED, &room),
         CardKind::Promised { due: None } => wording::in_room(wording::PROMISED, &room),
@@ -128,7 +131,7 @@ pub(super) fn outcome(state: &CardState, unverified: bool) -> Option<String> {
 /// What the list of chats shows.
 fn summary(facts: &CardFacts) -> String {
     match facts.kind {
-        CardKind::AccountLeft { .. } => title(facts),
+        CardKind::AccountLeft { .. } | CardKind::Assigned { .. } => title(facts),
         _ if facts.state == CardState::Escalated => title(facts),
         _ => format!("{} {}", title(facts), name(&facts.customer)),
     }
@@ -138,8 +141,7 @@ fn summary(facts: &CardFacts) -> String {
 fn outcome_and_customer(facts: &CardFacts) -> Vec<Line> {
     let outcome = outcome(&facts.state, facts.unverified)
         .map(|words| Line::Text(vec![Span::Strong(display::plain(&words, 2 * NAME_CHARS))]));
-    let is_of_customer = !matches!(facts.kind, CardKind::AccountLeft { .. });
-    outcome.into_iter().chain(is_of_customer.then(|| customer(facts))).collect()
+    outcome.into_iter().chain(facts.kind.is_of_customer().then(|| customer(facts))).collect()
 }
 
 fn customer(facts: &CardFacts) -> Line {
@@ -205,15 +207,23 @@ fn text_of(span: &Span) -> &str {
     }
 }
 
-/// Who is to answer; and when and by whom our account was removed, where the card is about that.
-fn owner_and_departure(facts: &CardFacts) -> Vec<Line> {
+/// Who is to answer; and when and by whom our account was removed or the room was handed over, where the card is about that.
+fn owner_and_details(facts: &CardFacts) -> Vec<Line> {
+    let at = |label| Line::Field { label, value: vec![Span::Words(time(facts, facts.waiting_since))] };
+    let person = |label, who: &str| Line::Field { label, value: vec![Span::Stranger(name(who))] };
     let owner = Line::Text(owner(facts));
-    let CardKind::AccountLeft { by } = &facts.kind else { return vec![owner] };
-    let at = vec![Span::Words(time(facts, facts.waiting_since))];
-    let at = Line::Field { label: wording::LEFT_AT, value: at };
-    let by =
-        by.iter().map(|by| Line::Field { label: wording::LEFT_BY, value: vec![Span::Stranger(name(by))] });
-    [owner, at].into_iter().chain(by).collect()
+    match &facts.kind {
+        CardKind::AccountLeft { by } => {
+            let by = by.iter().map(|by| person(wording::LEFT_BY, by));
+            [owner, at(wording::LEFT_AT)].into_iter().chain(by).collect()
+        }
+        CardKind::Assigned { by, from } => {
+            let from = from.iter().map(|from| person(wording::OWNER_BEFORE, from));
+            let details = [person(wording::ASSIGNED_BY, by), at(wording::ASSIGNED_AT)];
+            [owner].into_iter().chain(from).chain(details).collect()
+        }
+        _ => vec![owner],
+    }
 }
 
 fn owner(facts: &CardFacts) -> Vec<Span> {
@@ -236,7 +246,12 @@ fn notes(facts: &CardFacts) -> impl Iterator<Item = &'static str> {
     let assign = wants_owner.then_some(wording::ASSIGN_ONE);
     let verify = (facts.awaits_reply() && facts.unverified).then_some(wording::UNVERIFIED_NOTE);
     let away = facts.state.is_open() && matches!(facts.kind, CardKind::AccountLeft { .. });
-    assign.into_iter().chain(verify).chain(away.then_some(wording::LEFT_NOTE))
+    let assigned = facts.state.is_open() && matches!(facts.kind, CardKind::Assigned { .. });
+    assign
+        .into_iter()
+        .chain(verify)
+        .chain(away.then_some(wording::LEFT_NOTE))
+        .chain(assigned.then_some(wording::ASSIGNED_NOTE))
 }
 
 fn last_lines(facts: &CardFacts) -> Vec<String> {
