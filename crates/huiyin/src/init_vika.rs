@@ -3,11 +3,12 @@
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
 use vika::setup::{KnownSheets, SheetIds, init};
+use vika::tables::{AllRooms, Today};
 use vika::{SheetId, SpaceId};
 
 use crate::failure::{Failure, Result};
 use crate::installation::Target;
-use crate::wording;
+use crate::{vika_views, wording};
 
 /// What it uses of the configuration.
 const USED: [&str; 5] = ["vika.enabled", "vika.base_url", "vika.space", "vika.sync_token", "vika.sheets"];
@@ -31,6 +32,10 @@ pub(crate) async fn run(target: &Target) -> Result<()> {
         "system_log": sheets.system_log.as_str(),
     });
     println!("\"sheets\": {ids:#}");
+    println!("{}", wording::VIEWS_TO_MAKE);
+    for line in vika_views::lines::<AllRooms>().into_iter().chain(vika_views::lines::<Today>()) {
+        println!("  {line}");
+    }
     Ok(())
 }
 

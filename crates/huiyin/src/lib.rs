@@ -34,6 +34,7 @@ mod simulate;
 mod tcp_proxy;
 mod text;
 pub mod up;
+mod vika_views;
 mod waiting;
 mod wording;
 

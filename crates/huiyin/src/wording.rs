@@ -42,7 +42,10 @@ pub(crate) const HUOBAN_CHARTS: &str =
 pub(crate) const LADDERS_ARE_OWN: &str =
     "配置里的 rules.ladders 全是公司自己的规则，没有可选的：请改配置，再运行 huiyin apply";
 /// What stands before the ids of new sheets.
-pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节，再请经理建视图：";
+pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节：";
+/// What nobody can make by the API.
+pub(crate) const VIEWS_TO_MAKE: &str =
+    "再请经理建这些视图（接口建不了；表 · 视图名：筛选条件）。建好后用 huiyin check 核对：";
 
 /// A type of column as people choose it when they make one.
 pub(crate) fn huoban_kind(kind: Kind) -> &'static str {

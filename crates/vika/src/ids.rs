@@ -69,6 +69,10 @@ id!(
     SheetId, "dst"
 );
 id!(
+    /// A view of a sheet, `viw…`.
+    ViewId, "viw"
+);
+id!(
     /// A column, `fld…`. It survives a rename.
     FieldId, "fld"
 );

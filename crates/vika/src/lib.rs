@@ -24,6 +24,7 @@ pub mod setup;
 mod sheets;
 pub mod tables;
 mod usable_columns;
+pub mod views;
 
 pub use batches::Batches;
 pub use cell::{Cell, Fields};
@@ -31,14 +32,14 @@ pub use client::{CallDone, Client, Token};
 pub use edit::{EditId, EditPart};
 pub use error::{Error, Pause};
 pub use guard::SchemaGuard;
-pub use ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId};
+pub use ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId, ViewId};
 pub use ledger::CallCount;
 pub use pacing::Pacing;
 pub use records::{Key, Record, RecordQuery};
 pub use schema::{ColumnIds, SchemaProblem};
 pub use session::{Refusal, Session, SheetProblem, SheetState};
 pub use setup::{KnownSheets, SheetIds};
-pub use sheets::{FieldInfo, NewField, NewSheet, Node};
+pub use sheets::{FieldInfo, NamedView, NewField, NewSheet, Node};
 pub use usable_columns::UsableColumns;
 
 /// What the client makes of an answer, without a server: for fuzzing only.

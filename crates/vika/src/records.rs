@@ -15,7 +15,7 @@ use crate::{
     client::{Call, Client, QueueScope},
     error::Error,
     formula,
-    ids::{FieldId, RecordId, SheetId},
+    ids::{FieldId, RecordId, SheetId, ViewId},
 };
 
 /// Record ids in one address, so that it stays well below the limit.
@@ -43,7 +43,7 @@ impl Record {
     }
 }
 
-/// Which rows and cells to read. Never through a view: managers change those, and a view hides columns.
+/// Which rows and cells to read.
 #[derive(Debug, Clone, Default)]
 pub struct RecordQuery {
     /// A condition, see [`crate::formula`].
@@ -58,6 +58,8 @@ pub struct RecordQuery {
     pub sort: Option<FieldId>,
     /// The first page only.
     pub first_page_only: bool,
+    /// Only what this view keeps. To look at the view itself: managers change them, and one hides columns.
+    pub view: Option<ViewId>,
 }
 
 /// The column that tells rows apart, by which the effect of a creation is looked up.
@@ -337,6 +339,7 @@ fn read_call(sheet: &SheetId, query: &RecordQuery, ids: &[RecordId], size: usize
         pairs.push(("sort[0][field]", field.to_string()));
         pairs.push(("sort[0][order]", "asc".to_owned()));
     }
+    pairs.extend(query.view.iter().map(|view| ("viewId", view.to_string())));
     pairs.extend(query.fields.iter().map(|field| ("fields", field.to_string())));
     pairs.extend(ids.iter().map(|id| ("recordIds", id.to_string())));
     Call {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Call, Client, QueueScope},
     error::Error,
-    ids::{FieldId, SheetId, SpaceId},
+    ids::{FieldId, SheetId, SpaceId, ViewId},
     records::decode,
 };
 
@@ -74,6 +74,20 @@ struct WireField {
     property: Value,
 }
 
+/// A view as the service lists it. Names are not unique.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct NamedView {
+    /// Its id.
+    pub id: ViewId,
+    /// Its name.
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+struct Views {
+    views: Vec<NamedView>,
+}
+
 #[derive(Deserialize)]
 struct NewFieldId {
     id: FieldId,
@@ -92,6 +106,13 @@ impl Client {
     pub async fn nodes(&self, space: &SpaceId) -> Result<Vec<Node>, Error> {
         let path = format!("fusion/v1/spaces/{space}/nodes");
         nodes(self.call(get(QueueScope::Space(space.clone()), path)).await?)
+    }
+
+    /// The views of a sheet, in order.
+    pub async fn views(&self, sheet: &SheetId) -> Result<Vec<NamedView>, Error> {
+        let path = format!("fusion/v1/datasheets/{sheet}/views");
+        let views: Views = decode(self.call(get(QueueScope::Sheet(sheet.clone()), path)).await?)?;
+        Ok(views.views)
     }
 
     /// The columns of a sheet, in order.

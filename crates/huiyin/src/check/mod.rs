@@ -18,6 +18,8 @@ mod wording;
 use std::future::Future;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use runtime::config::ConfigError;
 use runtime::{Clock, Config};
 
@@ -86,18 +88,21 @@ pub async fn examine(installation: &Installation, nats_monitor: Option<&str>, cl
 
 /// All groups at once: none waits for another's deadline.
 async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> Vec<Finding> {
+    let today = config.rules.day_of(clock.now());
+    let begins = |day| config.rules.day_begins(day);
+    let day = begins(today)..today.succ_opt().map_or(DateTime::<Utc>::MAX_UTC, begins);
     // On the heap: together these futures are larger than what a thread's stack should be asked for.
     let (database, alarms, bus, gateway, vika, feishu, huoban, clocks) = tokio::join!(
         bounded(Group::Database, Box::pin(database::check(&config.database))),
         bounded(Group::Alarms, Box::pin(alarms::check(config))),
         bounded(Group::Bus, Box::pin(bus::check(&config.bus, nats_monitor))),
         bounded(Group::Gateway, Box::pin(gateway::check(config, clock))),
-        bounded(Group::Vika, Box::pin(vika::check(&config.vika))),
+        bounded(Group::Vika, Box::pin(vika::check(&config.vika, &day))),
         bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
         bounded(Group::Huoban, Box::pin(huoban::check(&config.huoban, &config.database))),
         bounded(Group::Clock, Box::pin(clocks::check(config, clock))),
     );
-    let calendar = settings::calendar(&config.rules, config.rules.day_of(clock.now()));
+    let calendar = settings::calendar(&config.rules, today);
     [database, alarms, bus, gateway, vika, feishu, huoban, clocks, calendar].concat()
 }
 

@@ -1,11 +1,17 @@
 //! Both tokens, the space, every column of the three sheets, and the names of our own users.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use runtime::config;
 use vika::tables::{AllRooms, SystemLog, Table, Today};
-use vika::{Cell, Client, Error, Pacing, RecordQuery, SheetId, SpaceId, Token, UsableColumns};
+use vika::views::{View, Viewed};
+use vika::{
+    Cell, Client, Error, FieldId, MAX_PAGE_SIZE, Pacing, Record, RecordId, RecordQuery, SheetId, SpaceId,
+    Token, UsableColumns, ViewId,
+};
 
 use super::report::{Finding, Group};
 use super::within;
@@ -20,7 +26,8 @@ fn pacing() -> Pacing {
     Pacing { timeout, attempts: 2, backoff, ..Pacing::default() }
 }
 
-pub(super) async fn check(config: &config::Vika) -> Vec<Finding> {
+/// `day`: from when to when today is.
+pub(super) async fn check(config: &config::Vika, day: &Range<DateTime<Utc>>) -> Vec<Finding> {
     if !config.enabled {
         return vec![Group::Vika.skipped(wording::VIKA_IS_OFF)];
     }
@@ -34,7 +41,7 @@ pub(super) async fn check(config: &config::Vika) -> Vec<Finding> {
     let usable = writes.status == super::Status::Ok;
     let mut findings = vec![writes, reads];
     if usable {
-        findings.extend(sheets(&sync, config).await);
+        findings.extend(sheets(&sync, config, day).await);
     } else {
         findings.push(Group::Vika.skipped(wording::SHEETS_NOT_READ));
     }
@@ -58,7 +65,7 @@ fn too_slow() -> Error {
     Error::Retry { after: Duration::ZERO, cause: String::new() }
 }
 
-async fn sheets(client: &Client, config: &config::Vika) -> Vec<Finding> {
+async fn sheets(client: &Client, config: &config::Vika, day: &Range<DateTime<Utc>>) -> Vec<Finding> {
     let ids = &config.sheets;
     let today = sheet::<Today>(client, "today", &ids.today).await;
     let all_rooms = sheet::<AllRooms>(client, "all_rooms", &ids.all_rooms).await;
@@ -67,7 +74,66 @@ async fn sheets(client: &Client, config: &config::Vika) -> Vec<Finding> {
         Some((sheet, columns)) => bot_names(client, sheet, columns, &config.bot_names).await,
         None => Group::Vika.skipped(wording::NAMES_NOT_READ),
     };
-    [today.0, all_rooms.0, log.0, vec![names]].concat()
+    let of_today = views(client, &today.1, day).await;
+    let of_all = views(client, &all_rooms.1, day).await;
+    [today.0, all_rooms.0, log.0, vec![names], of_today, of_all].concat()
+}
+
+/// The views that managers made keep the rows that they should: read through each, and compared with the rows themselves.
+async fn views<T: Viewed>(client: &Client, found: &Found<T>, today: &Range<DateTime<Utc>>) -> Vec<Finding> {
+    let Some((sheet, columns)) = found else { return Vec::new() };
+    let conditions: Vec<T> = T::VIEWS.iter().flat_map(View::columns).collect();
+    let query = first_page(columns.ids(&conditions), None);
+    let (Some(Ok(made)), Some(Ok(rows))) =
+        (within(client.views(sheet)).await, within(client.records(sheet, &query)).await)
+    else {
+        return vec![Group::Vika.skipped(wording::views_not_read(T::TITLE))];
+    };
+    let mut findings = Vec::new();
+    for view in T::VIEWS {
+        findings.push(match made.iter().find(|made| made.name == view.title) {
+            None => Group::Vika.warning(wording::view_missing(T::TITLE, view)),
+            Some(made) => {
+                let kept = rows.iter().filter(|row| view.keeps(columns, row, today));
+                let wanted: BTreeSet<&RecordId> = kept.map(|row| &row.id).collect();
+                through(client, sheet, view, &made.id, (&rows, &wanted)).await
+            }
+        });
+    }
+    findings
+}
+
+/// Reads through a view; of a long sheet only its first page is compared.
+async fn through<T: Viewed>(
+    client: &Client,
+    sheet: &SheetId,
+    view: &View<T>,
+    id: &ViewId,
+    (rows, wanted): (&[Record], &BTreeSet<&RecordId>),
+) -> Finding {
+    let Some(Ok(seen)) = within(client.records(sheet, &first_page(Vec::new(), Some(id.clone())))).await
+    else {
+        return Group::Vika.skipped(wording::views_not_read(T::TITLE));
+    };
+    let seen: BTreeSet<&RecordId> = seen.iter().map(|row| &row.id).collect();
+    let compared = rows.iter().map(|row| &row.id);
+    let (mut missing, mut surplus) = (0, 0);
+    for row in compared {
+        match (wanted.contains(row), seen.contains(row)) {
+            (true, false) if seen.len() < MAX_PAGE_SIZE => missing += 1,
+            (false, true) => surplus += 1,
+            _ => {}
+        }
+    }
+    if (missing, surplus) == (0, 0) {
+        Group::Vika.ok(wording::view_is_right(T::TITLE, view.title, wanted.len()))
+    } else {
+        Group::Vika.warning(wording::view_differs(T::TITLE, view, missing, surplus))
+    }
+}
+
+fn first_page(fields: Vec<FieldId>, view: Option<ViewId>) -> RecordQuery {
+    RecordQuery { fields, view, first_page_only: true, ..RecordQuery::default() }
 }
 
 type Found<T> = Option<(SheetId, UsableColumns<T>)>;

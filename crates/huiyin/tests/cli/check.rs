@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store::sqlx;
 
 use crate::command::{configured, huiyin};
-use crate::installed::{BOT, Installed, MANAGER, chat, failed, lines, person, stands};
+use crate::installed::{BOT, Installed, MANAGER, chat, failed, includes, lines, person, stands};
 
 /// As `tests/gateway` of ingest does: the packages are shared, and a machine without Node skips.
 const TOKEN: &str = "check_0123456789";
@@ -313,7 +313,7 @@ async fn vika_is_looked_at_column_by_column() -> Result<()> {
     stands(&site.check(&[]).await?, Group::Vika, Status::Skipped, "还没有行", "");
     site.write_row().await?;
     let report = site.check(&[("/vika/bot_names", json!(["别人"]))]).await?;
-    stands(&report, Group::Vika, Status::Warning, &format!("修改人是「{BOT}」"), "vika.bot_names");
+    includes(&report, Group::Vika, Status::Warning, &format!("修改人是「{BOT}」"), "vika.bot_names");
 
     let column = async |column: &str, mut order: Value| {
         order["sheet"] = json!(site.sheets.today.as_str());
@@ -330,6 +330,39 @@ async fn vika_is_looked_at_column_by_column() -> Result<()> {
     assert_eq!(told.len(), 2, "{report}");
     assert!(has("缺少列「最后一句话」", "把「老板看这里」改回「最后一句话」"), "{report}");
     assert!(has("列「总回复数」类型是 SingleText", "改回 Number"), "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_managers_views_are_read_through() -> Result<()> {
+    let site = Installed::start().await?;
+    site.write_row().await?;
+    let report = site.check(&[]).await?;
+    for (view, filter) in [
+        ("待核准列表", "「群聊阶段」等于 after-sales，并且「生效阶段」不等于 after-sales"),
+        ("无负责人群聊列表", "「生效负责人」为空"),
+        ("需跟进列表", "「静默工作日」大于等于 7"),
+        ("今日", "「日期」等于今天"),
+        ("正在等待", "「等待中」或「待核实」"),
+    ] {
+        includes(&report, Group::Vika, Status::Warning, &format!("还没有视图「{view}」"), filter);
+    }
+    let all = site.sheets.all_rooms.as_str();
+    let view = async |name: &str, filter: &str| {
+        let view = json!({ "sheet": all, "name": name, "filter": filter });
+        site.order(&site.vika.url, "POST", "views", view).await
+    };
+    // The row is of a room without an owner in force.
+    view("待核准列表", "{群聊阶段}=\"after-sales\"").await?;
+    view("无负责人群聊列表", "{生效负责人}=\"王小售\"").await?;
+    view("需跟进列表", "{群ID}!=\"\"").await?;
+    let report = site.check(&[]).await?;
+    includes(&report, Group::Vika, Status::Ok, "视图「待核准列表」筛选正确（现有 0 行）", "");
+    let differs = |view: &str, how: &str| format!("视图「{view}」筛选不对：{how}");
+    let fewer = differs("无负责人群聊列表", "少了 1 行，多了 0 行");
+    includes(&report, Group::Vika, Status::Warning, &fewer, "「生效负责人」为空");
+    let more = differs("需跟进列表", "少了 0 行，多了 1 行");
+    includes(&report, Group::Vika, Status::Warning, &more, "「不再跟进」未勾选");
     Ok(())
 }
 

@@ -178,6 +178,14 @@ pub fn failed(report: &Report, group: Group, what: &str, remedy: &str) {
     stands(report, group, Status::Failed, what, remedy);
 }
 
+/// A line of the group stands so, among others.
+#[track_caller]
+pub fn includes(report: &Report, group: Group, status: Status, what: &str, remedy: &str) {
+    let fits = |line: &&Finding| line.what.contains(what) && line.remedy.contains(remedy);
+    let found = lines(report, group, status).iter().any(fits);
+    assert!(found, "expected a line `{what}` with `{remedy}` in:\n{report}");
+}
+
 #[track_caller]
 pub fn stands(report: &Report, group: Group, status: Status, what: &str, remedy: &str) {
     let lines = lines(report, group, status);

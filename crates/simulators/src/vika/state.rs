@@ -42,6 +42,15 @@ impl Row {
     }
 }
 
+/// A view with a filter, as a manager makes it by hand.
+#[derive(Debug, Clone)]
+pub(super) struct FilteredView {
+    pub id: String,
+    pub name: String,
+    /// As in `filterByFormula`.
+    pub filter: String,
+}
+
 /// A sheet (维格表).
 #[derive(Debug, Clone)]
 pub(super) struct Sheet {
@@ -51,7 +60,9 @@ pub(super) struct Sheet {
     pub view: String,
     pub fields: Vec<Field>,
     pub rows: Vec<Row>,
-    /// Columns that the one view hides.
+    /// Further views, which hide nothing.
+    pub views: Vec<FilteredView>,
+    /// Columns that the first view hides.
     pub hidden: BTreeSet<String>,
     pub deleted: Vec<String>,
 }

@@ -102,6 +102,13 @@ pub async fn action(world: Arc<World>, performed: Arc<Performed>, action: Person
                 edit(&world, &performed, &world.config.vika.sheets.all_rooms, row, fields).await?;
             }
         }
+        PersonAction::Mark { row, not_timed, grade } => {
+            let rows = sheet(&world, &world.config.vika.sheets.all_rooms).await?;
+            if let Some(row) = rows.get(row % rows.len().max(1)) {
+                let fields = json!({ "不计时": not_timed, "客户等级": grade });
+                edit(&world, &performed, &world.config.vika.sheets.all_rooms, row, fields).await?;
+            }
+        }
         PersonAction::Press { card, person, replica } => {
             press(&world, &performed, card, person, replica).await?;
         }

@@ -78,7 +78,9 @@ impl ScriptedMessage {
 pub enum PersonAction {
     /// A manager ticks 消除未回覆记录 of a row that waits; the number chooses.
     Tick(usize),
-    /// A manager edits a row of 群聊总表.
+    /// A manager marks a room in its row of 群聊总表.
+    Mark { row: usize, not_timed: bool, grade: &'static str },
+    /// A manager hands a room over there.
     Assign { row: usize, owner: &'static str, stage: &'static str, approved: bool },
     /// Somebody presses the button of a card; the numbers choose card, person and replica.
     Press { card: usize, person: usize, replica: usize },
@@ -292,7 +294,7 @@ fn line(
 }
 
 fn action(dice: &mut StdRng) -> PersonAction {
-    match dice.random_range(0..10_u8) {
+    match dice.random_range(0..11_u8) {
         0..4 => PersonAction::Tick(dice.random_range(0..1_000)),
         4..7 => {
             let (owner, stage, approved) = *[
@@ -307,6 +309,11 @@ fn action(dice: &mut StdRng) -> PersonAction {
             .unwrap_or(&("林小样", "pre-sales", false));
             PersonAction::Assign { row: dice.random_range(0..1_000), owner, stage, approved }
         }
+        7 => PersonAction::Mark {
+            row: dice.random_range(0..1_000),
+            not_timed: dice.random_bool(0.5),
+            grade: ["A", "B", ""].choose(dice).unwrap_or(&""),
+        },
         _ => PersonAction::Press {
             card: dice.random_range(0..1_000),
             person: dice.random_range(0..STAFF.len()),

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use vika::Error as VikaError;
 use vika::schema::ColumnProblem;
 
+use vika::views::{View, Viewed};
+
 use super::{Advice, advice};
+use crate::vika_views;
 
 pub(in crate::check) const VIKA_IS_OFF: &str = "vika.enabled 是 false，未检查";
 pub(in crate::check) const SHEETS_NOT_READ: &str = "写表的 API Token 不能用，三张表未检查";
@@ -120,6 +123,33 @@ pub(in crate::check) fn bot_names_unseen(seen: &BTreeSet<&str>, names: &[String]
             names.join("、")
         ),
         "若其中有表格账号自己的名字，把它写进 vika.bot_names，否则它的改动会被当成经理的改动；若全是经理，可以不管",
+    )
+}
+
+pub(in crate::check) fn views_not_read(title: &str) -> String {
+    format!("表「{title}」的视图未检查：读不到")
+}
+
+pub(in crate::check) fn view_missing<T: Viewed>(title: &str, view: &View<T>) -> Advice {
+    advice(
+        format!("表「{title}」还没有视图「{}」", view.title),
+        format!("请经理在这张表里建它，筛选条件：{}", vika_views::filter(view)),
+    )
+}
+
+pub(in crate::check) fn view_is_right(title: &str, view: &str, rows: usize) -> String {
+    format!("表「{title}」的视图「{view}」筛选正确（现有 {rows} 行）")
+}
+
+pub(in crate::check) fn view_differs<T: Viewed>(
+    title: &str,
+    view: &View<T>,
+    missing: usize,
+    surplus: usize,
+) -> Advice {
+    advice(
+        format!("表「{title}」的视图「{}」筛选不对：少了 {missing} 行，多了 {surplus} 行", view.title),
+        format!("请经理把筛选条件改成：{}", vika_views::filter(view)),
     )
 }
 

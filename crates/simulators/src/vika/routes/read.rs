@@ -95,6 +95,7 @@ fn shown_fields<'a>(sheet: &'a Sheet, query: &Query, by_id: bool) -> Result<Vec<
     let through_view = match query.get("viewId").filter(|v| !v.is_empty()) {
         None => false,
         Some(view) if view == sheet.view => true,
+        Some(view) if sheet.views.iter().any(|other| other.id == view) => false,
         Some(_) => return Err(messages::node_missing()),
     };
     let wanted = query.list("fields");
@@ -115,7 +116,9 @@ fn select<'a>(scene: &Scene<'a>, query: &Query, formula_ids: bool) -> Result<Vec
     } else {
         sheet.rows.iter().filter(|row| ids.contains(&row.id)).collect()
     };
-    if let Some(source) = query.get("filterByFormula").filter(|f| !f.is_empty()) {
+    let view = query.get("viewId").and_then(|id| sheet.views.iter().find(|view| view.id == id));
+    let filters = [view.map(|view| view.filter.as_str()), query.get("filterByFormula")];
+    for source in filters.into_iter().flatten().filter(|f| !f.is_empty()) {
         let resolve = |key: &str| {
             let field = sheet.find(key, false).or_else(|| sheet.find(key, true).filter(|_| formula_ids));
             field.map(|f| f.id.clone())

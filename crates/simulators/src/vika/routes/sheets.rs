@@ -28,7 +28,10 @@ pub(super) fn fields(world: &World, dst: &str, query: &Query) -> Result<Value, A
 
 pub(super) fn views(world: &World, dst: &str) -> Result<Value, ApiError> {
     let sheet = sheet(world, dst)?;
-    Ok(json!({"views": [{"id": sheet.view, "name": "维格视图", "type": "Grid"}]}))
+    let first = json!({"id": sheet.view, "name": "维格视图", "type": "Grid"});
+    let others = sheet.views.iter().map(|view| json!({"id": view.id, "name": view.name, "type": "Grid"}));
+    let views: Vec<Value> = [first].into_iter().chain(others).collect();
+    Ok(json!({"views": views}))
 }
 
 pub(super) fn create(world: &mut World, spc: &str, body: &Value, caller: &Caller) -> Result<Value, ApiError> {
@@ -54,6 +57,7 @@ pub(super) fn create(world: &mut World, spc: &str, body: &Value, caller: &Caller
         space: spc.to_owned(),
         name,
         view: world.ids.next("viw", 10),
+        views: Vec::new(),
         fields,
         rows: Vec::new(),
         hidden: std::collections::BTreeSet::new(),

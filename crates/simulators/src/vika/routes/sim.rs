@@ -18,7 +18,7 @@ use crate::vika::{
     field::{Field, Kind},
     limits,
     render::Scene,
-    state::{Sheet, World},
+    state::{FilteredView, Sheet, World},
 };
 
 type Shared = State<Arc<Sim>>;
@@ -30,6 +30,7 @@ pub(in super::super) fn router() -> Router<Arc<Sim>> {
         .route("/_sim/settings", get(show_settings).post(change_settings))
         .route("/_sim/usage", post(set_usage))
         .route("/_sim/columns", post(change_column))
+        .route("/_sim/views", post(add_view))
         .route("/_sim/calls", get(show_calls).delete(clear_calls))
         .route("/_sim/sheets", get(show_sheets))
         .route("/_sim/sheets/{id}", delete(delete_sheet))
@@ -142,6 +143,23 @@ async fn change_column(State(sim): Shared, Json(change): Json<ColumnChange>) -> 
         Some(()) => (StatusCode::NO_CONTENT, String::new()),
         None => (StatusCode::NOT_FOUND, "no such sheet or column".to_owned()),
     }
+}
+
+/// A manager makes a view.
+#[derive(Deserialize)]
+struct NewView {
+    sheet: String,
+    name: String,
+    /// As in `filterByFormula`.
+    filter: String,
+}
+
+async fn add_view(State(sim): Shared, Json(view): Json<NewView>) -> StatusCode {
+    let mut world = sim.world();
+    let id = world.ids.next("viw", 10);
+    let Some(sheet) = world.sheet_mut(&view.sheet) else { return StatusCode::NOT_FOUND };
+    sheet.views.push(FilteredView { id, name: view.name, filter: view.filter });
+    StatusCode::NO_CONTENT
 }
 
 fn apply_column(world: &mut World, change: ColumnChange, now_ms: i64) -> Option<()> {

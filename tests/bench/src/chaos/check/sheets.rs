@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use chrono::NaiveDate;
 use domain::ladder::{WaitView, steps};
+use domain::marks::NOT_TIMED;
 use domain::wording;
 use serde_json::Value;
 use store::rooms::Room;
@@ -13,6 +14,8 @@ use store::sqlx;
 use super::super::people::sheet;
 use super::Scene;
 
+/// The manager who edits both sheets.
+const MANAGER: &str = "顾样山";
 /// Differences of one sheet that are shown.
 const SHOWN: usize = 4;
 
@@ -57,9 +60,24 @@ pub async fn all_rooms(scene: &Scene<'_>) -> Result<Vec<String>> {
             ("负责人来源", wording::origin(state.origin).to_owned()),
         ];
         compare("群聊总表", room, row, &wanted, &mut problems);
+        compare("群聊总表", room, row, &as_managers_left_it(room, row), &mut problems);
     }
     problems.truncate(SHOWN);
     Ok(problems)
+}
+
+/// What stands in cells that managers write: marks are in force, and no tick is left.
+fn as_managers_left_it(room: &Room, row: &Value) -> Vec<(&'static str, String)> {
+    let marks = &room.state.marks;
+    let ticked = |is: bool| if is { "1" } else { "" }.to_owned();
+    let mut wanted = Vec::new();
+    if text(row, "核准修改人") == MANAGER {
+        wanted.push(("核准进入售后阶段", String::new()));
+    }
+    if text(row, "经理修改人") == MANAGER {
+        wanted.extend([("不计时", ticked(marks.not_timed)), ("客户等级", marks.grade.clone())]);
+    }
+    wanted
 }
 
 /// Every decision was shown, with one row of 系统信息 for each edit that was applied or refused; every edit was read.
@@ -87,7 +105,7 @@ pub async fn outcomes(scene: &Scene<'_>) -> Result<Vec<String>> {
     for row in sheet(world, &world.config.vika.sheets.all_rooms).await? {
         let record = row["recordId"].as_str().unwrap_or_default().to_owned();
         let as_it_stands = (record, text(&row, "负责人").to_owned(), text(&row, "群聊阶段").to_owned());
-        if text(&row, "经理修改人") == "顾样山" && !read.contains(&as_it_stands) {
+        if text(&row, "负责人修改人") == MANAGER && !read.contains(&as_it_stands) {
             problems.push(format!("群聊总表: the last edit of {} was never read", text(&row, "群ID")));
         }
     }
@@ -132,7 +150,11 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
     let lines: Vec<String> =
         room.last_lines.iter().map(|line| format!("{}：{}", line.name, line.text)).collect();
     let last = state.gravest().or_else(|| live.last().copied());
-    let reason = wording::reason(state, live.iter().copied());
+    let (wait_state, reason) = if state.marks.not_timed {
+        (NOT_TIMED.to_owned(), "群聊总表里勾了「不计时」：不计时、不提醒".to_owned())
+    } else {
+        (wording::wait_state(last, false).to_owned(), wording::reason(state, live.iter().copied()))
+    };
     let level = state.gravest().and_then(|open| {
         let deadlines = scene.world.config.rules.deadlines(open.kind, room.view());
         let ladder = deadlines.ladder;
@@ -147,7 +169,7 @@ fn wanted_today(scene: &Scene<'_>, room: &Room) -> Vec<(&'static str, String)> {
         ("完整群聊名", room.topic.clone()),
         ("负责人", owner),
         ("群聊阶段", state.stage.to_string()),
-        ("等待状态", wording::wait_state(last, false).to_owned()),
+        ("等待状态", wait_state),
         ("当前级别", level.unwrap_or_default()),
         ("最后一句话", room.last_lines.last().map(|line| line.text.clone()).unwrap_or_default()),
         ("最近三句", lines.join("\n")),
