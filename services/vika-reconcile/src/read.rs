@@ -119,26 +119,11 @@ async fn unprocessed<T: ManagedSheet>(
 ) -> Result<Option<NewEdits<T::Request>>, PollError> {
     let id = sheet.state.id().clone();
     let mut connection = ctx.db.acquire().await?;
-    let stamps = |edits: &[Edit<T::Request>]| -> Vec<(String, i64)> {
-        let of = |edit: &Edit<T::Request>| {
-            let record = edit.id.record.to_string();
-            edit.stamps.iter().map(|stamp| (record.clone(), stamp.at_ms)).collect::<Vec<_>>()
-        };
-        edits.iter().flat_map(of).collect()
-    };
-    let all = stamps(&edits);
+    let all: Vec<(String, i64)> = edits.iter().flat_map(stamps).collect();
     let mut watermark_ms = all.iter().map(|(_, stamp)| *stamp).chain(watermark).max().unwrap_or(0);
-    let done: BTreeSet<(String, i64)> =
-        stored::processed(&mut connection, id.as_str(), &all).await?.into_iter().collect();
+    let done = stored::processed(&mut connection, id.as_str(), &all).await?.into_iter().collect();
     for edit in &mut edits {
-        let record = edit.id.record.to_string();
-        for stamp in &mut edit.stamps {
-            let is_old = stamp.at_ms <= from(watermark) || done.contains(&(record.clone(), stamp.at_ms));
-            stamp.is_new = !is_old;
-        }
-        if let Some(newest) = edit.new_stamps().map(|stamp| stamp.at_ms).max() {
-            edit.id.stamp_ms = newest;
-        }
+        mark_new(edit, from(watermark), &done);
     }
     edits.retain(|edit| edit.new_stamps().next().is_some());
     let records: Vec<RecordId> = edits.iter().map(|edit| edit.id.record.clone()).collect();
@@ -162,6 +147,23 @@ async fn unprocessed<T: ManagedSheet>(
         !is_early
     });
     Ok(Some(NewEdits { edits, known, watermark_ms }))
+}
+
+/// The stamps of an edit, each with its record.
+fn stamps<A>(edit: &Edit<A>) -> Vec<(String, i64)> {
+    let record = edit.id.record.to_string();
+    edit.stamps.iter().map(|stamp| (record.clone(), stamp.at_ms)).collect()
+}
+
+/// Tells the stamps that are to be processed, the newest of which the edit is named by.
+fn mark_new<A>(edit: &mut Edit<A>, from: i64, done: &BTreeSet<(String, i64)>) {
+    let record = edit.id.record.to_string();
+    for stamp in &mut edit.stamps {
+        stamp.is_new = stamp.at_ms > from && !done.contains(&(record.clone(), stamp.at_ms));
+    }
+    if let Some(newest) = edit.new_stamps().map(|stamp| stamp.at_ms).max() {
+        edit.id.stamp_ms = newest;
+    }
 }
 
 /// The stamp after which edits are read, a little behind the watermark.
