@@ -274,18 +274,10 @@ impl Company {
         Ok(())
     }
 
-    /// Waits until so many edits were read since a moment that ask for nothing of ours.
-    pub async fn until_nothing_asked(&self, edits: i64, since: DateTime<Utc>) -> Result<()> {
-        until("the edits were read, and ask for nothing", || async move {
-            let read: i64 = sqlx::query_scalar(
-                "select count(*) from vika_reconcile_edits where became = 'nothing' and at >= $1",
-            )
-            .bind(since)
-            .fetch_one(&self.stack.admin)
-            .await?;
-            Ok(read == edits)
-        })
-        .await
+    /// Decided commands of a kind.
+    pub async fn commands(&self, kind: &'static str) -> Result<i64> {
+        let count = sqlx::query_scalar("select count(*) from commands where kind = $1").bind(kind);
+        Ok(count.fetch_one(&self.stack.admin).await?)
     }
 
     pub async fn waits(&self) -> Result<Vec<(RoomKey, Wait)>> {
