@@ -156,6 +156,12 @@ fn about_one(what: Option<(usize, bool)>, seen_up_to: &Entry, cancel: Entry) -> 
     }
 }
 
+fn assigned(after_sales: bool) -> Body {
+    let (owner, stage) =
+        if after_sales { ("李小后", Stage::AfterSales) } else { ("王小售", Stage::PreSales) };
+    Body::Assigned { owner: Some(StaffName(owner.into())), stage }
+}
+
 /// Turns drawn facts into entries. Sequences leave room for copies, and do not follow the sent times.
 fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
     let mut made: Vec<Entry> = Vec::new();
@@ -198,14 +204,7 @@ fn entries(acts: &[(Act, i64)]) -> Vec<Entry> {
                 about_one(*what, seen_up_to, ended)
             }
             Act::Undo { of } if !cancels.is_empty() => undo(&id, now, seq, of.get::<String>(&cancels)),
-            Act::Assign { after_sales } => {
-                let (owner, stage) = if *after_sales {
-                    ("李小后", Stage::AfterSales)
-                } else {
-                    ("王小售", Stage::PreSales)
-                };
-                command(&id, now, seq, Body::Assigned { owner: Some(StaffName(owner.into())), stage })
-            }
+            Act::Assign { after_sales } => command(&id, now, seq, assigned(*after_sales)),
             Act::Mark { not_timed } => command(&id, now, seq, marked(&id, *not_timed)),
             Act::Facts { inviter, owner, members, account } => {
                 let facts = RoomFacts {

@@ -97,7 +97,7 @@ impl Viewed for Today {
 impl<T: Table> View<T> {
     /// The columns that its conditions look at.
     pub fn columns(&self) -> Vec<T> {
-        self.conditions.iter().map(|condition| condition.column()).collect()
+        self.conditions.iter().map(Condition::column).collect()
     }
 
     /// Whether it keeps a row. `today`: from when to when today is.

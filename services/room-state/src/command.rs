@@ -9,7 +9,7 @@ use domain::assignment::{Current, Decision, Refusal, Request, decide};
 use domain::gap::CoverageGaps;
 use domain::id::{CommandId, EntryId, RoomKey, WaitId};
 use domain::marks::{Marking, Marks};
-use domain::rules::RulesHistory;
+use domain::rules::{Rules, RulesHistory};
 use domain::timeline::{About, Body, Cancel, CancelKind, Entry, Position};
 use domain::wait::{Ending, Wait};
 use domain::wording;
@@ -277,26 +277,11 @@ async fn plan(
             }
         }
         CommandKind::Assign { owner, stage, approved, approved_by } => {
-            let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
             // By the time of asking: whatever has happened since, asked again it would be decided alike.
             let rehearsal = !golive::history(connection).await?.at(command.at).live;
             let approved_by = approved.then(|| approved_by.as_ref().unwrap_or(&command.by).as_str());
             let request = Request { owner, stage, approved_by, rehearsal };
-            match decide(Some(&current), &request, &rules.newest().rules) {
-                Decision::Applied { owner, stage, acceptance } => Plan {
-                    decided: Decided::Applied,
-                    message: wording::accepted(acceptance).to_owned(),
-                    body: Some((here, Body::Assigned { owner: Some(owner), stage })),
-                },
-                Decision::Refused(refusal) => Plan::refused(&wording::refused(&refusal)),
-                // Whoever ticks a box reads what became of it.
-                Decision::Unchanged if *approved && command.via == Via::Vika => {
-                    Plan::refused(&wording::refused(&Refusal::NothingToApprove))
-                }
-                Decision::Unchanged => {
-                    Plan { decided: Decided::Unchanged, message: String::new(), body: None }
-                }
-            }
+            assign(command, &request, locked, &rules.newest().rules, here)
         }
         CommandKind::Mark { grade, not_timed, not_followed_up } => {
             let wanted = Wanted { grade, not_timed: *not_timed, not_followed_up: *not_followed_up };
@@ -313,6 +298,29 @@ async fn plan(
         // Decided before it gets here: it writes no entry.
         CommandKind::Recompute { .. } => Plan::refused(words::NOTHING_TO_RECOMPUTE),
     })
+}
+
+fn assign(
+    command: &Command,
+    request: &Request<'_>,
+    locked: &LockedRoom,
+    rules: &Rules,
+    here: Position,
+) -> Plan {
+    let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
+    match decide(Some(&current), request, rules) {
+        Decision::Applied { owner, stage, acceptance } => Plan {
+            decided: Decided::Applied,
+            message: wording::accepted(acceptance).to_owned(),
+            body: Some((here, Body::Assigned { owner: Some(owner), stage })),
+        },
+        Decision::Refused(refusal) => Plan::refused(&wording::refused(&refusal)),
+        // Whoever ticks a box reads what became of it.
+        Decision::Unchanged if request.approved_by.is_some() && command.via == Via::Vika => {
+            Plan::refused(&wording::refused(&Refusal::NothingToApprove))
+        }
+        Decision::Unchanged => Plan { decided: Decided::Unchanged, message: String::new(), body: None },
+    }
 }
 
 /// Marks as a manager's row has them.

@@ -530,7 +530,6 @@ mod tests {
             addresses: Addresses::default(),
         };
         wrong.roster.extend([other(" "), other(" 甲")]);
-        wrong.approvers = ["赵小助", " ", " 赵小助"].map(Into::into).to_vec();
         wrong.managers = ["赵小助", "没有这个人", "赵小助"].map(|name| StaffName(name.into())).to_vec();
         wrong.bots.push(wrong.roster[1].contacts[0].clone());
         wrong.phrases.version = 0;
@@ -545,12 +544,7 @@ mod tests {
         let room = || RoomKey { source: "test".into(), id: "r1".into() };
         wrong.excluded_rooms.names = ["*内部*", " ", "*?", "Test*", "test*"].map(Into::into).to_vec();
         wrong.excluded_rooms.rooms = vec![room(), room()];
-        let rule = PriorityRule {
-            points: 0,
-            words: vec![" ".into()],
-            grades: vec!["A".into(), String::new()],
-            ..wrong.priority[0].clone()
-        };
+        let rule = PriorityRule { points: 0, words: vec![" ".into()], ..wrong.priority[0].clone() };
         let every_room =
             PriorityRule { reason: " ".into(), words: Vec::new(), points: 101, ..wrong.priority[0].clone() };
         wrong.priority.extend([rule, every_room]);
@@ -567,8 +561,6 @@ mod tests {
             "roster[3].addresses.feishu.open_id",
             "managers[1]",
             "managers[2]",
-            "approvers[1]",
-            "approvers[2]",
             "phrases.version",
             "phrases.closing[10]",
             "phrases.closing[11]",
@@ -584,7 +576,6 @@ mod tests {
             "priority[6].reason",
             "priority[6].points",
             "priority[6].words[0]",
-            "priority[6].grades[1]",
             "priority[7].reason",
             "priority[7].points",
             "priority[7]",
@@ -594,6 +585,15 @@ mod tests {
             "excluded_rooms.rooms[1]",
         ];
         assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn approvers_and_grades_have_names() {
+        let mut wrong = rules();
+        wrong.approvers = ["赵小助", " ", " 赵小助"].map(Into::into).to_vec();
+        wrong.priority[0].grades = vec!["A".into(), String::new()];
+        let paths: Vec<String> = wrong.validate().into_iter().map(|problem| problem.path).collect();
+        assert_eq!(paths, ["approvers[1]", "approvers[2]", "priority[0].grades[1]"]);
     }
 
     /// Whoever a rung is for has to be there, and to be reached.

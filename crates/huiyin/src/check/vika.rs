@@ -74,13 +74,17 @@ async fn sheets(client: &Client, config: &config::Vika, day: &Range<DateTime<Utc
         Some((sheet, columns)) => bot_names(client, sheet, columns, &config.bot_names).await,
         None => Group::Vika.skipped(wording::NAMES_NOT_READ),
     };
-    let of_today = views(client, &today.1, day).await;
-    let of_all = views(client, &all_rooms.1, day).await;
+    let of_today = views(client, today.1.as_ref(), day).await;
+    let of_all = views(client, all_rooms.1.as_ref(), day).await;
     [today.0, all_rooms.0, log.0, vec![names], of_today, of_all].concat()
 }
 
 /// The views that managers made keep the rows that they should: read through each, and compared with the rows themselves.
-async fn views<T: Viewed>(client: &Client, found: &Found<T>, today: &Range<DateTime<Utc>>) -> Vec<Finding> {
+async fn views<T: Viewed>(
+    client: &Client,
+    found: Option<&(SheetId, UsableColumns<T>)>,
+    today: &Range<DateTime<Utc>>,
+) -> Vec<Finding> {
     let Some((sheet, columns)) = found else { return Vec::new() };
     let conditions: Vec<T> = T::VIEWS.iter().flat_map(View::columns).collect();
     let query = first_page(columns.ids(&conditions), None);
