@@ -157,7 +157,7 @@ impl Browser {
             "var pressed = find({selector}, {text}); pressed?.scrollIntoView({{ block: 'nearest', inline: 'nearest' }}); \
              var box = pressed?.getBoundingClientRect(); \
              var place = box && [box.x + box.width / 2, box.y + box.height / 2]; \
-             place && pressed.contains(document.elementFromPoint(...place))"
+             place && pressed.contains(document.elementFromPoint(...place)) && document.readyState === 'complete'"
         );
         self.until(&format!("{selector} {text} can be pressed"), &place).await?;
         let place = self.value("place").await?;

@@ -30,6 +30,13 @@ pub struct Ownership {
     pub stage: Stage,
 }
 
+/// Who owned a room before an assignment of that moment, to the millisecond; `None`: nobody, or nobody knows any more.
+pub fn owner_before(ownerships: &[Ownership], assigned_at: Timestamp) -> Option<&StaffName> {
+    let at = assigned_at.timestamp_millis();
+    let began = ownerships.iter().rposition(|held| held.since.timestamp_millis() == at)?;
+    ownerships.get(began.checked_sub(1)?)?.owner.as_ref()
+}
+
 /// Somebody who could own the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -210,7 +217,7 @@ pub fn differs(current: &Current<'_>, owner: &str, stage: &str, rules: &Rules) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::rules;
+    use crate::testing::{self, rules};
     use crate::wording;
 
     fn outcome(decision: Decision) -> (bool, String) {
@@ -307,6 +314,20 @@ mod tests {
             "已成功更新至售后阶段（演练期间无需核准）",
             "before go-live nobody's approval is needed"
         );
+    }
+
+    #[test]
+    fn the_owner_before_an_assignment_is_known() {
+        let held = |seconds: i64, owner: Option<&str>| Ownership {
+            since: testing::at(seconds),
+            owner: owner.map(|name| StaffName(name.into())),
+            stage: Stage::PreSales,
+        };
+        let ownerships = [held(0, Some("王小售")), held(10, None), held(20, Some("李小后"))];
+        for (at, before) in [(0, None), (10, Some("王小售")), (20, None), (15, None)] {
+            let found = owner_before(&ownerships, testing::at(at)).map(StaffName::as_str);
+            assert_eq!(found, before, "{at}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::assignment::owner_before;
 use domain::calendar::Calendar;
 use domain::gap::CoverageGaps;
 use domain::id::{EntryId, StaffName};
@@ -24,7 +25,6 @@ use crate::availability::Availability;
 use crate::content::card::{CardFacts, CardKind, CardState, LastLine, Owner};
 use crate::content::status::{Readers, Successions, card_state, status_at};
 use crate::content::wait_actions::WaitActions;
-use crate::planner::handover;
 use crate::wording::WITHOUT_OWNER;
 
 /// What a card of a room is made from.
@@ -80,7 +80,7 @@ impl Subject {
                 let Some(room) = rooms::get(connection, room).await? else { return Ok(None) };
                 let found = handovers::list(connection, &[command.to_string()]).await?.pop();
                 let Some(handover) = found else { return Ok(None) };
-                let from = handover::owner_before(&room.state.ownerships, &handover).cloned();
+                let from = owner_before(&room.state.ownerships, handover.at).cloned();
                 let detail = SubjectDetail::Handover { handover, from };
                 return Ok(Some(Self { detail, room, availability }));
             }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::assignment::Ownership;
+use domain::assignment::owner_before;
 use domain::golive::Phase;
-use domain::id::{RoomKey, StaffName};
+use domain::id::RoomKey;
 use domain::notification::{Step, Subject};
 use domain::rules::Severity;
 use store::alerts::handovers::{self, Handover};
@@ -62,17 +62,6 @@ pub async fn insert_cards(
 fn has_new_owner(room: &Room, handover: &Handover) -> bool {
     let Handover { owner, by, .. } = handover;
     room.state.owner.as_ref() == Some(owner)
-        && owner_before(&room.state.ownerships, handover) != Some(owner)
+        && owner_before(&room.state.ownerships, handover.at) != Some(owner)
         && by.trim() != owner.as_str()
-}
-
-/// Who owned the room before it; `None`: nobody, or nobody knows any more.
-pub fn owner_before<'o>(ownerships: &'o [Ownership], handover: &Handover) -> Option<&'o StaffName> {
-    let before = began_with(ownerships, handover)?.checked_sub(1)?;
-    ownerships.get(before)?.owner.as_ref()
-}
-
-/// The ownership that began with it.
-fn began_with(ownerships: &[Ownership], handover: &Handover) -> Option<usize> {
-    ownerships.iter().rposition(|held| held.since.timestamp_millis() == handover.at.timestamp_millis())
 }

@@ -7,7 +7,7 @@ mod decide;
 mod departure;
 mod figures;
 mod follow_ups;
-pub mod handover;
+mod handover;
 mod lists;
 pub mod load;
 mod observe;

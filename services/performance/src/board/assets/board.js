@@ -16,6 +16,22 @@ function focused() {
   return link?.getAttribute("href");
 }
 
+// A click wants the same link from the press to the release: nothing is replaced between.
+const LONGEST_PRESS = 5_000;
+let pressed = null;
+document.addEventListener("pointerdown", () => {
+  pressed = Promise.race([
+    new Promise((released) => {
+      // The click itself comes right after.
+      for (const end of ["pointerup", "pointercancel"]) {
+        document.addEventListener(end, () => setTimeout(released), { once: true });
+      }
+    }),
+    new Promise((late) => setTimeout(late, LONGEST_PRESS)),
+  ]);
+});
+
+let shown = null;
 let under_way = false;
 let wanted = false;
 
@@ -32,10 +48,15 @@ async function refresh() {
       return;
     }
     if (!answer.ok) throw new Error(String(answer.status));
-    const href = focused();
-    // The server escapes every text in it.
-    place.innerHTML = await answer.text();
-    if (href) [...place.querySelectorAll("a")].find((link) => link.getAttribute("href") === href)?.focus();
+    const text = await answer.text();
+    if (text !== shown) {
+      await pressed;
+      const href = focused();
+      // The server escapes every text in it.
+      place.innerHTML = text;
+      if (href) [...place.querySelectorAll("a")].find((link) => link.getAttribute("href") === href)?.focus();
+      shown = text;
+    }
     place.dataset.updated = new Date().toISOString();
     tell("");
   } catch {
