@@ -228,6 +228,10 @@ async fn recompute(
 }
 
 impl Plan {
+    fn unchanged() -> Self {
+        Self { decided: Decided::Unchanged, message: String::new(), body: None }
+    }
+
     fn refused(message: &str) -> Self {
         Self { decided: Decided::Refused, message: message.to_owned(), body: None }
     }
@@ -292,7 +296,7 @@ async fn plan(
             if domain::assignment::differs(&current, owner, stage, &rules.newest().rules) {
                 Plan::refused(&wording::differs(owner, stage, &current))
             } else {
-                Plan { decided: Decided::Unchanged, message: String::new(), body: None }
+                Plan::unchanged()
             }
         }
         // Decided before it gets here: it writes no entry.
@@ -319,7 +323,7 @@ fn assign(
         Decision::Unchanged if request.approved_by.is_some() && command.via == Via::Vika => {
             Plan::refused(&wording::refused(&Refusal::NothingToApprove))
         }
-        Decision::Unchanged => Plan { decided: Decided::Unchanged, message: String::new(), body: None },
+        Decision::Unchanged => Plan::unchanged(),
     }
 }
 
@@ -338,8 +342,7 @@ fn mark(command: &Command, wanted: &Wanted<'_>, held: &Marks, here: Position) ->
         Marks { grade: grade.clone().unwrap_or_else(|| held.grade.clone()), not_timed, not_followed_up };
     let refused = grade.is_none().then_some(words::NO_GRADE);
     if marks == *held {
-        let unchanged = Plan { decided: Decided::Unchanged, message: String::new(), body: None };
-        return refused.map_or(unchanged, Plan::refused);
+        return refused.map_or_else(Plan::unchanged, Plan::refused);
     }
     let message = words::marked(held, &marks).into_iter().chain(refused.map(str::to_owned));
     let marking = Marking { command: command.id.clone(), by: command.by.clone(), marks };

@@ -33,6 +33,17 @@ async fn at_work(world: &World) -> Result<(Shown, [Running; 3])> {
     Ok((row, services))
 }
 
+/// Waits until both sheets were read for edits once more, from beginning to end.
+async fn until_polled(world: &World) -> Result<()> {
+    world.forget_calls().await?;
+    until("edits are looked for", || async {
+        let calls = world.calls().await?;
+        let reads = calls.iter().filter(|call| call["token"] == "uskRead" && call["route"] == "records");
+        Ok(reads.count() >= 4)
+    })
+    .await
+}
+
 async fn stop(services: [Running; 3]) -> Result<()> {
     for service in services {
         service.stop().await?;
@@ -94,11 +105,11 @@ async fn cells_that_are_changed_shortly_after_one_another_are_one_edit() -> Resu
     let [owner, stage] = owned("李小后", "after-sales");
     // By two people.
     world.edit_as(OTHER, all, &row[""], [owner]).await?;
-    clock.advance(Duration::from_secs(4));
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    clock.advance(Duration::from_secs(3));
+    until_polled(&world).await?;
     world.edit_as(MANAGER, all, &row[""], [stage]).await?;
-    clock.advance(Duration::from_secs(4));
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    clock.advance(Duration::from_secs(3));
+    until_polled(&world).await?;
     assert_eq!(world.row(all, "r1").await?.expect("its row")["系统信息"], "", "still being edited");
     world.edit(all, &row[""], tick(AllRooms::Approved)).await?;
     world.until_shows(all, "r1", &[("系统信息", APPROVED), ("生效负责人", "李小后")]).await?;
