@@ -15,6 +15,9 @@ pub struct SyncContext {
     pub session: Session,
     /// The right to write: one process for each set of sheets has it.
     pub lease: Lease,
+    /// Since when this process writes. Nobody restores the database while services run, so what it does not know of is
+    /// older.
+    pub since: Timestamp,
 }
 
 impl SyncContext {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::command::Via;
-use store::rooms::commands::Decided;
+use store::rooms::commands::{Decided, StoredCommand};
 use store::rooms::{self, Room};
 use store::vika_sync::{self as mirror, PendingOutcome, Step};
 use vika::tables::{AllRooms, SystemLog, Table, Today, Writer};
@@ -31,7 +31,7 @@ pub const MAX_OUTCOMES: i64 = 50;
 /// Least and longest time until an outcome that is not shown is tried again; in between, when it is twice as old.
 const RETRY_AFTER: (TimeDelta, TimeDelta) = (TimeDelta::seconds(30), TimeDelta::hours(1));
 
-/// A decision usually takes less than this.
+/// A decision usually takes less than this, and clocks differ by less.
 const LATE: TimeDelta = TimeDelta::minutes(1);
 
 /// Whether it gets a row in 系统信息.
@@ -40,10 +40,11 @@ fn is_logged(outcome: &PendingOutcome) -> bool {
     decision == Decided::Applied.as_str() || decision == Decided::Refused.as_str()
 }
 
-/// Whether it was decided long after the command was sent. After a restore of the database, commands look like this that
-/// had been decided and shown before.
-fn is_late(outcome: &PendingOutcome) -> bool {
-    outcome.command.decided_at - outcome.command.at > LATE
+/// Whether its row may be there already although nobody recorded that it was sent: the database may have been restored to
+/// a state from before that. Then the command is from before `since`, when we began to write, or was decided once more,
+/// long after it was sent.
+fn may_be_forgotten(command: &StoredCommand, since: Timestamp) -> bool {
+    command.at < since + LATE || command.decided_at - command.at > LATE
 }
 
 /// A sheet with boxes that managers tick and we clear.
@@ -133,7 +134,7 @@ async fn missing<'o>(
 ) -> Result<Vec<&'o PendingOutcome>, SyncError> {
     let sent: Vec<&str> = batch
         .iter()
-        .filter(|outcome| outcome.attempted_at.is_some() || is_late(outcome))
+        .filter(|outcome| outcome.attempted_at.is_some() || may_be_forgotten(&outcome.command, cx.since))
         .map(|outcome| outcome.command.id.as_str())
         .collect();
     let existing = match columns.key(SystemLog::EventId) {

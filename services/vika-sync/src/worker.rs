@@ -49,7 +49,8 @@ pub async fn run(ctx: Context, session: Session, sheets: SheetIds) {
             return;
         };
         tracing::info!(lease = name, "writing to Vika");
-        let cx = SyncContext { service: ctx.clone(), session: session.clone(), lease };
+        let since = ctx.clock.now();
+        let cx = SyncContext { service: ctx.clone(), session: session.clone(), lease, since };
         Box::pin(lead(&ctx, cx, &sheets)).await;
     }
 }

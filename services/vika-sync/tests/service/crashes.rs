@@ -249,3 +249,30 @@ async fn after_a_restore_no_tick_becomes_an_assignment_and_all_of_our_columns_ar
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn an_outcome_of_which_a_restored_database_does_not_know_that_it_was_shown_is_shown_once() -> Result<()>
+{
+    let world = World::start().await?;
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    let today = &world.sheets.today;
+    world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
+    let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
+    world.until_settled(1).await?;
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    // The backup was taken between the decision and its row.
+    for forgotten in
+        ["update commands set decided_at = at + interval '1 second'", "delete from vika_sync_outcomes"]
+    {
+        store::sqlx::query(forgotten).execute(&world.stack.admin).await?;
+    }
+    store::restored::put_right(&mut *world.stack.admin.acquire().await?).await?;
+    let sync = world.sync().await?;
+    world.until_settled(1).await?;
+    assert_eq!(world.rows(&world.sheets.system_log).await?.len(), 1);
+    sync.stop().await
+}
