@@ -126,7 +126,9 @@ impl Company {
         let section = &mut stack.config.vika;
         section.base_url.clone_from(&vika.url);
         section.calls_per_second = 50;
-        (section.sync_every, section.poll_every) = (Span::seconds(1), Span::seconds(1));
+        section.sync_every = Span::seconds(1);
+        (section.poll_every, section.poll_all_rooms_every) = (Span::seconds(1), Span::seconds(1));
+        section.calls_per_month = 0;
         section.sheets.today = sheets.today.to_string();
         section.sheets.all_rooms = sheets.all_rooms.to_string();
         section.sheets.system_log = sheets.system_log.to_string();

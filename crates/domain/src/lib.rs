@@ -8,6 +8,7 @@
 pub mod address;
 pub mod assignment;
 pub mod calendar;
+pub mod call_budget;
 pub mod closing;
 pub mod display;
 pub mod figures;

@@ -14,6 +14,7 @@ pub mod performance;
 pub mod restored;
 pub mod rooms;
 pub mod rules;
+pub mod vika_calls;
 pub mod vika_reconcile;
 pub mod vika_sync;
 

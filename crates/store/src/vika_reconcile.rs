@@ -1,4 +1,4 @@
-//! Tables of `vika-reconcile`: watermarks, processed edits, manager cells as last read, and the ledger of calls.
+//! Tables of `vika-reconcile`: watermarks, processed edits, and manager cells as last read.
 
 use std::collections::BTreeMap;
 
@@ -305,19 +305,4 @@ pub async fn save_manager_cells(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// Adds calls to a month (`2026-11`) and gives the month's sum.
-pub async fn add_calls(connection: &mut PgConnection, month: &str, counted: i64) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"
-        insert into vika_reconcile_calls as ledger (month, counted) values ($1, $2)
-        on conflict (month) do update set counted = ledger.counted + excluded.counted
-        returning counted
-        "#,
-        month,
-        counted,
-    )
-    .fetch_one(connection)
-    .await
 }

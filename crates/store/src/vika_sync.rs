@@ -1,5 +1,4 @@
-//! Tables of `vika-sync`: the mirror of the sheets' rows as last confirmed, the outcomes shown in them, and the ledger of
-//! calls.
+//! Tables of `vika-sync`: the mirror of the sheets' rows as last confirmed, and the outcomes shown in them.
 
 mod outcomes;
 
@@ -87,17 +86,17 @@ pub async fn rooms_behind(
 }
 
 /// The same of these rooms alone, and of those whose row asks for it by itself: a cell changes with time, or what was
-/// written does not stand. It reads these and no others.
+/// written does not stand. It reads these and no others. Each with since when it is behind.
 pub async fn named_behind(
     connection: &mut PgConnection,
     sheet: &str,
     named: &[String],
     creates: bool,
     now: Timestamp,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<Vec<(String, Timestamp)>, sqlx::Error> {
+    let rows = sqlx::query!(
         r#"
-        select rooms.room
+        select rooms.room, least(mirror.due_at, $3) as "since!"
         from (
             select room from unnest($2::text[]) as named (room)
             union
@@ -110,7 +109,6 @@ pub async fn named_behind(
         where (mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $3)
           and (mirror.retry_at is null or mirror.retry_at <= $3)
           and ($4 or mirror.record is not null)
-        order by rooms.room
         "#,
         sheet,
         named,
@@ -118,7 +116,8 @@ pub async fn named_behind(
         creates,
     )
     .fetch_all(connection)
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.room, row.since)).collect())
 }
 
 /// Those of these rooms (in text form) that have a row in a sheet.
@@ -481,21 +480,6 @@ pub async fn newest_messages(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| (row.room, row.message)).collect())
-}
-
-/// Adds calls to a month (`2026-11`) and gives the month's sum.
-pub async fn add_calls(connection: &mut PgConnection, month: &str, counted: i64) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"
-        insert into vika_sync_calls as ledger (month, counted) values ($1, $2)
-        on conflict (month) do update set counted = ledger.counted + excluded.counted
-        returning counted
-        "#,
-        month,
-        counted,
-    )
-    .fetch_one(connection)
-    .await
 }
 
 /// Blanks the mirrored cells of at most `most` rows of sheets that are not in use any more, of rooms without a message

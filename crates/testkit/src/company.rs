@@ -52,7 +52,7 @@ pub fn config(bus_url: &str) -> Result<Config> {
         "vika": {
             "base_url": "http://127.0.0.1:9", "space": "spcTest", "sync_token": "uskSync", "reconcile_token": "uskRead",
             "bot_names": ["机器人"], "sheets": { "today": "", "all_rooms": "", "system_log": "" },
-            "sync_every": "1s", "poll_every": "1s"
+            "sync_every": "1s", "poll_every": "1s", "poll_all_rooms_every": "1s", "calls_per_month": 0
         },
         "feishu": {
             "base_url": "http://127.0.0.1:9", "app_id": "cli_test", "app_secret": "secret", "encrypt_key": "key",

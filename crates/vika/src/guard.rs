@@ -8,10 +8,12 @@ use crate::{
     usable_columns::UsableColumns,
 };
 
-/// How often columns are checked while nothing is wrong.
-const CHECK_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How often while something is wrong, so that a repair shows within a minute.
+/// How often columns are checked while nothing is wrong, where calls need not be saved.
+pub const CHECK_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// How often while something is wrong, so that a repair shows within a minute. Where calls are saved a check is as much
+/// more frequent than usual as [`OFTEN`] says.
 const CHECK_AGAIN: TimeDelta = TimeDelta::seconds(30);
+const OFTEN: i32 = 5;
 /// A refused call triggers a check, but no more often than this.
 const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(1);
 
@@ -44,12 +46,19 @@ impl<T: Table> SchemaGuard<T> {
         &self.problems
     }
 
-    /// Checks the columns if it is time to. `true`: other columns can be used than before.
-    pub async fn check_if_due(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
+    /// Checks the columns if it is time to; while nothing is wrong every `pause`. `true`: other columns can be used than
+    /// before.
+    pub async fn check_if_due(
+        &mut self,
+        client: &Client,
+        pause: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
         let every = match (self.problems.is_empty(), self.is_suspect) {
+            (false, _) if pause > CHECK_EVERY => pause / OFTEN,
             (false, _) => CHECK_AGAIN,
             (true, true) => AFTER_REFUSAL,
-            (true, false) => CHECK_EVERY,
+            (true, false) => pause,
         };
         self.check_unless_checked_within(client, now, every).await
     }

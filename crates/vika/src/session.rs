@@ -3,17 +3,17 @@
 //! Some failures concern one sheet, others everything that the token is used for. What is paused, for how long and what
 //! operators are told follows from the error alone, and is the same for every service.
 
-use std::fmt::Display;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     client::{Client, Token},
     error::{Error, Pause},
     guard::SchemaGuard,
     ids::SheetId,
-    ledger::{CallCount, month},
+    ledger::{CallCount, Purpose},
     pacing::Pacing,
     schema::ColumnProblem,
     tables::Table,
@@ -106,32 +106,25 @@ impl Session {
         }
     }
 
-    /// Enters the calls since the last time into the month's ledger. `enter` takes the month (`2026-11`) and the number of
-    /// calls, and gives the month's sum; if it fails the calls are kept for the next time. `token` labels the gauge.
-    pub async fn record_calls<Z, F, E>(
-        &self,
-        token: &'static str,
-        now: &DateTime<Z>,
-        enter: impl FnOnce(String, i64) -> F,
-    ) -> Result<(), E>
+    /// What calls are made for from now on. Whoever shares the client makes one call after another.
+    pub fn spend_on(&self, purpose: Purpose) {
+        self.calls.set_purpose(purpose);
+    }
+
+    /// Enters the calls since the last time into a ledger; if that fails they are kept for the next time.
+    pub async fn record_calls<F, E>(&self, enter: impl FnOnce(BTreeMap<Purpose, i64>) -> F) -> Result<(), E>
     where
-        Z: TimeZone<Offset: Display>,
-        F: Future<Output = Result<i64, E>>,
+        F: Future<Output = Result<(), E>>,
     {
         let calls = self.calls.take();
-        if calls == 0 {
+        if calls.is_empty() {
             return Ok(());
         }
-        let entered = enter(month(now), calls).await;
-        match entered {
-            #[expect(clippy::cast_precision_loss, reason = "a month's calls are far below 2^52")]
-            Ok(sum) => metrics::gauge!("vika_calls_this_month", "token" => token).set(sum as f64),
-            Err(error) => {
-                self.calls.put_back(calls);
-                return Err(error);
-            }
+        let entered = enter(calls.clone()).await;
+        if entered.is_err() {
+            self.calls.put_back(calls);
         }
-        Ok(())
+        entered
     }
 }
 
@@ -190,13 +183,19 @@ impl<T: Table> SheetState<T> {
         self.full_until.is_none_or(|until| now >= until)
     }
 
-    /// Checks the columns if that is due and calls are not paused. `true`: other columns can be used than before.
-    pub async fn check_columns(&mut self, client: &Client, now: DateTime<Utc>) -> Result<bool, Error> {
+    /// Checks the columns if that is due and calls are not paused; while nothing is wrong every `pause`. `true`: other
+    /// columns can be used than before.
+    pub async fn check_columns(
+        &mut self,
+        client: &Client,
+        pause: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
         if self.is_paused(now) {
             return Ok(false);
         }
         let before = client.counted_calls();
-        let changed = self.guard.check_if_due(client, now).await?;
+        let changed = self.guard.check_if_due(client, pause, now).await?;
         if client.counted_calls() > before {
             self.inaccessible = false;
         }

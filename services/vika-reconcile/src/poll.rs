@@ -1,22 +1,30 @@
-//! Polls the sheets for edits: one call a sheet and cycle.
+//! Polls the sheets for edits: one call a sheet and poll. How far apart polls are follows from the configuration and from
+//! the calls that the plan still has ([`CallBudget`]).
 //!
 //! The watermark is the largest edit stamp seen in the data, never our clock; a poll looks back a little behind it and skips
 //! edits that were processed. Commands are published before their edits are recorded, so that a crash in between sends the
 //! same commands again, with the same ids.
 
-use chrono::TimeDelta;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
+use domain::call_budget::CallBudget;
 use events::beat::{OutsideFailure, OutsideProblem};
 use events::command::CommandKind;
 use events::{encode, subject};
 use runtime::Context;
 use runtime::bus::Outgoing;
 use runtime::telemetry::chain;
+use store::rules::RulesCache;
 use store::sqlx::PgConnection;
+use store::vika_calls::{self, Ledger};
 use store::vika_reconcile::{self as stored, EditResult, KnownRow, ManagerCells};
 use tracing::{Instrument as _, info_span};
+use vika::ledger::report_month;
 use vika::tables::{AllRooms, Table, Today};
-use vika::{Client, Refusal, Session, SheetId, SheetIds};
+use vika::{CHECK_EVERY, Client, Purpose, Refusal, Session, SheetId, SheetIds};
 
 use crate::decide::{Edit, Verdict, decide_room, decide_tick, differs_from_effective, initial_cells};
 use crate::point;
@@ -43,40 +51,74 @@ impl DecidedEdit {
     }
 }
 
+/// How often it is seen whether a poll is due, at most, in time of the company's clock.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// The sheets whose columns are read again and again.
+const SHEETS: u64 = 2;
+
 struct Poller {
     ctx: Context,
     session: Session,
+    rules: RulesCache,
     today: Sheet<Today>,
     all_rooms: Sheet<AllRooms>,
 }
 
 /// Runs until the shutdown is requested.
 pub async fn run(ctx: Context, session: Session, sheets: SheetIds) {
-    let every = ctx.config.vika.poll_every.as_duration();
+    let polling = ctx.config.vika.polling();
+    let look_every = LOOK_EVERY.min(polling.today).min(polling.all_rooms);
     let (today, all_rooms) = (Sheet::new(sheets.today), Sheet::new(sheets.all_rooms));
-    let mut poller = Poller { ctx, session, today, all_rooms };
+    let mut poller = Poller { ctx, session, rules: RulesCache::default(), today, all_rooms };
     let shutdown = poller.ctx.shutdown.clone();
     loop {
-        if shutdown.cut(poller.cycle()).await.is_none() || !shutdown.sleep(every).await {
+        if shutdown.cut(poller.look()).await.is_none() || !shutdown.sleep(look_every).await {
             return;
         }
     }
 }
 
 impl Poller {
-    async fn cycle(&mut self) {
+    /// Polls the sheets for which it is time.
+    async fn look(&mut self) {
         self.ctx.health.beat("poll");
         let now = self.ctx.clock.now();
-        if !self.session.is_paused(now) {
-            let polled = self.poll_today(now).await;
-            handle(&mut self.session, &mut self.today, polled, now);
-        }
-        if !self.session.is_paused(now) {
-            let polled = self.poll_all_rooms(now).await;
-            handle(&mut self.session, &mut self.all_rooms, polled, now);
+        match self.budget(now).await {
+            Ok(budget) => self.poll(budget, now).await,
+            Err(error) => tracing::warn!(error = chain(&error), "what calls may be made for cannot be read"),
         }
         self.report(now);
         self.record_calls(now).await;
+    }
+
+    async fn poll(&mut self, budget: CallBudget, now: Timestamp) {
+        let polling = self.ctx.config.vika.polling();
+        let [today_every, all_rooms_every] =
+            [polling.today, polling.all_rooms].map(|every| self.ctx.clock.real(budget.poll_every(every)));
+        let columns_every = budget.upkeep_every(CHECK_EVERY, SHEETS);
+        if !self.session.is_paused(now) && self.today.begin_poll_if_due(today_every) {
+            let polled = self.poll_today(columns_every, now).await;
+            handle(&mut self.session, &mut self.today, polled, now);
+        }
+        if !self.session.is_paused(now) && self.all_rooms.begin_poll_if_due(all_rooms_every) {
+            let polled = self.poll_all_rooms(columns_every, now).await;
+            handle(&mut self.session, &mut self.all_rooms, polled, now);
+        }
+    }
+
+    /// What the plan allows now.
+    async fn budget(&self, now: Timestamp) -> Result<CallBudget, PollError> {
+        let vika = &self.ctx.config.vika;
+        let mut connection = self.ctx.db.acquire().await?;
+        let calls = vika_calls::of_month(&mut connection, self.day(now)).await?;
+        report_month("reconcile", vika_calls::of_ledger(&calls, Ledger::Reconcile));
+        let history = self.rules.get(&mut connection).await?;
+        let (rules, spent) = (&history.version_at(now).rules, vika_calls::spent(&calls));
+        Ok(CallBudget::at(rules, vika.calls_per_month, vika.polling(), spent, now))
+    }
+
+    fn day(&self, now: Timestamp) -> NaiveDate {
+        now.with_timezone(&self.ctx.config.rules.time_zone).date_naive()
     }
 
     /// Reports to operators what keeps us from reading Vika.
@@ -92,7 +134,10 @@ impl Poller {
         self.ctx.health.report_vika(problems);
     }
 
-    async fn poll_today(&mut self, now: Timestamp) -> Result<(), PollError> {
+    async fn poll_today(&mut self, columns_every: TimeDelta, now: Timestamp) -> Result<(), PollError> {
+        self.session.spend_on(Purpose::Columns);
+        self.today.state.check_columns(self.session.client(), columns_every, now).await?;
+        self.session.spend_on(Purpose::Edits);
         let found = new_edits(&self.ctx, self.session.client(), &mut self.today, now).await?;
         compare_found_rows(&self.ctx, self.session.client(), &mut self.today, now).await?;
         let Some(found) = found else { return Ok(()) };
@@ -104,7 +149,10 @@ impl Poller {
         self.publish_and_record(self.today.state.id(), decided, found.watermark_ms, Today::TITLE, now).await
     }
 
-    async fn poll_all_rooms(&mut self, now: Timestamp) -> Result<(), PollError> {
+    async fn poll_all_rooms(&mut self, columns_every: TimeDelta, now: Timestamp) -> Result<(), PollError> {
+        self.session.spend_on(Purpose::Columns);
+        self.all_rooms.state.check_columns(self.session.client(), columns_every, now).await?;
+        self.session.spend_on(Purpose::Edits);
         let found = new_edits(&self.ctx, self.session.client(), &mut self.all_rooms, now).await?;
         compare_found_rows(&self.ctx, self.session.client(), &mut self.all_rooms, now).await?;
         let Some(found) = found else { return Ok(()) };
@@ -145,14 +193,15 @@ impl Poller {
         Ok(tx.commit().await?)
     }
 
-    /// Adds calls to the monthly ledger.
+    /// Adds calls to the ledger.
     async fn record_calls(&self, now: Timestamp) {
-        let db = &self.ctx.db;
-        let enter = |month: String, calls| async move {
-            stored::add_calls(&mut *db.acquire().await?, &month, calls).await
+        let (db, day) = (&self.ctx.db, self.day(now));
+        let enter = |calls: BTreeMap<Purpose, i64>| async move {
+            let calls: Vec<(&str, i64)> =
+                calls.iter().map(|(purpose, calls)| (purpose.as_str(), *calls)).collect();
+            vika_calls::add(&mut *db.acquire().await?, Ledger::Reconcile, day, &calls).await
         };
-        let local = now.with_timezone(&self.ctx.config.rules.time_zone);
-        if let Err(error) = self.session.record_calls("reconcile", &local, enter).await {
+        if let Err(error) = self.session.record_calls(enter).await {
             tracing::warn!(error = chain(&error), "calls could not be entered into the ledger");
         }
     }

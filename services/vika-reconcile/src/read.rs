@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::Timestamp;
 use runtime::Context;
 use runtime::bus::BusError;
+use store::rules::RulesError;
 use store::sqlx;
 use store::vika_reconcile::{self as stored, KnownRow};
 use vika::{Client, EditId, EditPart, Record, RecordId, RecordQuery, SheetId, UsableColumns, formula};
@@ -26,6 +27,8 @@ pub enum PollError {
     Vika(#[from] vika::Error),
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
+    #[error("the rules could not be read")]
+    Rules(#[from] RulesError),
     #[error("the bus failed")]
     Bus(#[from] BusError),
     #[error("a command cannot be encoded")]
@@ -49,7 +52,6 @@ pub async fn new_edits<T: ManagedSheet>(
     sheet: &mut Sheet<T>,
     now: Timestamp,
 ) -> Result<Option<NewEdits<T::Request>>, PollError> {
-    sheet.state.check_columns(client, now).await?;
     let Some(columns) = sheet.state.columns(now).cloned() else { return Ok(None) };
     let groups = Sheet::readable(&columns);
     if groups.is_empty() {

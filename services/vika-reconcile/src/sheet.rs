@@ -1,11 +1,13 @@
 //! The two sheets with manager columns, and the state of polling each.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
 use events::beat::{OutsideFailure, OutsideProblem};
 use store::vika_reconcile::{KnownRow, ManagerCells};
+use tokio::time::Instant;
 use vika::tables::{AllRooms, Table, Today, Writer};
 use vika::{EditId, Record, RecordId, SheetId, SheetProblem, SheetState, UsableColumns};
 
@@ -162,6 +164,7 @@ pub struct Sheet<T: 'static> {
     /// When last no found row was waiting to be compared.
     pub compared_at: Option<Timestamp>,
     settling: BTreeMap<RecordId, Settling>,
+    polled: Option<Instant>,
 }
 
 impl<T: ManagedSheet> Sheet<T> {
@@ -169,7 +172,21 @@ impl<T: ManagedSheet> Sheet<T> {
     pub fn new(id: SheetId) -> Self {
         // Its rows are known by their rooms; what managers write is read group by group.
         const { assert!(!T::READ.is_empty()) };
-        Self { state: SheetState::new(id, &T::READ[..1]), compared_at: None, settling: BTreeMap::new() }
+        Self {
+            state: SheetState::new(id, &T::READ[..1]),
+            compared_at: None,
+            settling: BTreeMap::new(),
+            polled: None,
+        }
+    }
+
+    /// Whether it is to be polled now; if so, the next poll is due after `every`. Rows that settle are looked at again soon.
+    pub fn begin_poll_if_due(&mut self, every: Duration) -> bool {
+        let is_due = self.polled.is_none_or(|at| at.elapsed() >= every) || !self.settling.is_empty();
+        if is_due {
+            self.polled = Some(Instant::now());
+        }
+        is_due
     }
 
     /// The groups whose columns are all there.

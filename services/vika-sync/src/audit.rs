@@ -18,7 +18,8 @@ use crate::sheet::Sheet;
 use crate::wording;
 use crate::write::set_cell;
 
-/// How often keys are listed, for each thousand rows, so that the number of calls does not depend on the size of the sheet.
+/// How often keys are listed, for each thousand rows, so that the number of calls does not depend on the size of the sheet;
+/// less often where calls are saved.
 const LIST_EVERY: TimeDelta = TimeDelta::minutes(2);
 /// Rows in a page.
 const PAGE: usize = 1_000;
@@ -94,8 +95,9 @@ pub async fn list_if_due<T: Table>(cx: &mut SyncContext, sheet: &mut Sheet<T>) -
     let read: Vec<T> = [Some(sheet.key), info, number].into_iter().flatten().collect();
     let query = RecordQuery { fields: columns.ids(&read), ..RecordQuery::default() };
     let listed = cx.client().records(sheet.state.id(), &query).await?;
-    let pages = i32::try_from(listed.len() / PAGE + 1).unwrap_or(i32::MAX);
-    sheet.list_at = Some(now + LIST_EVERY * pages);
+    let pages = u32::try_from(listed.len() / PAGE + 1).unwrap_or(u32::MAX);
+    let least = LIST_EVERY * i32::try_from(pages).unwrap_or(i32::MAX);
+    sheet.list_at = Some(now + cx.budget.upkeep_every(least, pages.into()));
     let known = mirror::records(&mut *cx.service.db.acquire().await?, sheet.id()).await?;
     let listed_by_id: BTreeMap<&str, &Record> =
         listed.iter().map(|record| (record.id.as_str(), record)).collect();

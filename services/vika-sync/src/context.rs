@@ -1,6 +1,7 @@
 //! What every part of a round needs.
 
 use domain::Timestamp;
+use domain::call_budget::CallBudget;
 use runtime::Context;
 use runtime::lease::Lease;
 use vika::{Client, Session};
@@ -18,6 +19,8 @@ pub struct SyncContext {
     /// Since when this process writes. Nobody restores the database while services run, so what it does not know of is
     /// older.
     pub since: Timestamp,
+    /// What calls may be made for now.
+    pub budget: CallBudget,
 }
 
 impl SyncContext {

@@ -17,6 +17,69 @@ pub enum Compare {
     All,
 }
 
+/// Rooms whose row has to be compared, each once, and in which order. A room that a wake-up named or whose row asked for it
+/// goes before those that a scan found; of either kind, whichever is behind for the longest time.
+#[derive(Debug, Default)]
+pub struct Pending {
+    places: BTreeMap<String, Place>,
+    order: BTreeSet<(Place, String)>,
+}
+
+/// A scan found it; since when it is behind.
+type Place = (bool, Timestamp);
+
+impl Pending {
+    /// Adds rooms that were named, with since when each is behind.
+    pub fn add_named(&mut self, rooms: impl IntoIterator<Item = (String, Timestamp)>) {
+        rooms.into_iter().for_each(|(room, since)| self.add(room, (false, since)));
+    }
+
+    /// Adds rooms that a scan found.
+    pub fn add_scanned(&mut self, rooms: impl IntoIterator<Item = String>, now: Timestamp) {
+        rooms.into_iter().for_each(|room| self.add(room, (true, now)));
+    }
+
+    fn add(&mut self, room: String, place: Place) {
+        if self.places.get(&room).is_some_and(|held| *held <= place) {
+            return;
+        }
+        if let Some(held) = self.places.insert(room.clone(), place) {
+            self.order.remove(&(held, room.clone()));
+        }
+        self.order.insert((place, room));
+    }
+
+    /// The first of them.
+    pub fn first(&self, most: usize) -> impl Iterator<Item = &String> {
+        self.order.iter().take(most).map(|(_, room)| room)
+    }
+
+    /// Takes rooms out.
+    pub fn remove<'r>(&mut self, rooms: impl IntoIterator<Item = &'r String>) {
+        for room in rooms {
+            if let Some(place) = self.places.remove(room) {
+                self.order.remove(&(place, room.clone()));
+            }
+        }
+    }
+
+    /// Takes all rooms out but these.
+    pub fn keep(&mut self, rooms: &BTreeSet<String>) {
+        self.places.retain(|room, _| rooms.contains(room));
+        self.order.retain(|(_, room)| rooms.contains(room));
+    }
+
+    /// All of them, in no order.
+    pub fn rooms(&self) -> impl Iterator<Item = &String> {
+        self.places.keys()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+}
+
 /// The working state of a sheet.
 #[derive(Debug)]
 pub struct Sheet<T: 'static> {
@@ -29,7 +92,7 @@ pub struct Sheet<T: 'static> {
     /// While it was full rooms without a row were passed over.
     pub lacks_rows: bool,
     /// Rooms whose row has to be compared.
-    pub pending: BTreeSet<String>,
+    pub pending: Pending,
     /// When its rows are to be listed.
     pub list_at: Option<Timestamp>,
     /// Rows written in one call. Reduced after a call at which the service failed, to find the row that it fails at.
@@ -50,7 +113,7 @@ impl<T: Table> Sheet<T> {
             key,
             compare: Compare::All,
             lacks_rows: false,
-            pending: BTreeSet::new(),
+            pending: Pending::default(),
             list_at: None,
             batch_size: MAX_RECORDS,
             failures: BTreeMap::new(),
@@ -79,5 +142,31 @@ impl<T: Table> Sheet<T> {
         self.state.mark_success();
         self.batch_size = MAX_RECORDS;
         self.failures.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn the_most_overdue_goes_first_and_a_scan_never_holds_up_what_was_named() {
+        let at = |seconds| Timestamp::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let mut pending = Pending::default();
+        pending.add_scanned(["a", "b", "c"].map(String::from), at(10));
+        pending.add_named([("d".into(), at(30)), ("c".into(), at(20))]);
+        let order = |pending: &Pending| pending.first(9).cloned().collect::<Vec<_>>().concat();
+        assert_eq!(order(&pending), "cdab");
+        pending.add_named([("d".into(), at(40)), ("b".into(), at(25))]);
+        assert_eq!(order(&pending), "cbda", "behind since 30 all the same");
+        pending.add_scanned(["c".into()], at(5));
+        assert_eq!(order(&pending), "cbda");
+        pending.remove(&["b".to_owned(), "x".to_owned()]);
+        pending.keep(&["a", "d"].map(String::from).into());
+        assert_eq!((order(&pending), pending.rooms().count()), ("da".into(), 2));
+        pending.remove(&["a".to_owned(), "d".to_owned()]);
+        assert!(pending.is_empty() && pending.first(1).next().is_none());
     }
 }

@@ -1,11 +1,12 @@
 //! The loop: waits for the lease; woken or by the clock it brings the sheets up to date.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
+use domain::call_budget::CallBudget;
 use domain::gap::Gap;
 use events::beat::{OutsideFailure, OutsideProblem};
 use runtime::bus::{Consumer, note_room_changes};
@@ -13,17 +14,19 @@ use runtime::lease::Lease;
 use runtime::telemetry::chain;
 use runtime::{Changes, Context};
 use store::rules::RulesCache;
+use store::vika_calls::{self, Ledger};
 use store::vika_sync::{self as mirror, PendingOutcome};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use vika::ledger::report_month;
 use vika::tables::{AllRooms, SystemLog, Table, Today};
-use vika::{Refusal, Session, SheetIds};
+use vika::{CHECK_EVERY, Purpose, Refusal, Session, SheetIds};
 
 use crate::context::SyncContext;
 use crate::point;
 use crate::problems::{self, SyncError};
 use crate::row::{Desired, Facts, all_rooms, today};
-use crate::sheet::{Compare, Sheet};
+use crate::sheet::{Compare, Pending, Sheet};
 use crate::snapshot::Snapshot;
 use crate::write::write_rows;
 use crate::{audit, outcome};
@@ -34,6 +37,10 @@ const POLL_OUTCOMES_EVERY: Duration = Duration::from_millis(500);
 const ROOMS_AT_ONCE: usize = 100;
 /// The pause after a round that failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// The sheets whose columns are read again and again.
+const SHEETS: u64 = 3;
+/// Rows that wait so long for calls, while people work, are a case for whoever bought the plan.
+const SHORT_OF_CALLS_AFTER: TimeDelta = TimeDelta::minutes(30);
 
 /// One process writes each set of sheets.
 fn lease_name(sheets: &SheetIds) -> String {
@@ -50,7 +57,8 @@ pub async fn run(ctx: Context, session: Session, sheets: SheetIds) {
         };
         tracing::info!(lease = name, "writing to Vika");
         let since = ctx.clock.now();
-        let cx = SyncContext { service: ctx.clone(), session: session.clone(), lease, since };
+        let budget = CallBudget::default();
+        let cx = SyncContext { service: ctx.clone(), session: session.clone(), lease, since, budget };
         Box::pin(lead(&ctx, cx, &sheets)).await;
     }
 }
@@ -80,6 +88,17 @@ struct GlobalInputs {
     day: NaiveDate,
 }
 
+/// How a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// There is more to do at once.
+    More,
+    /// Rows are up to date, or nothing can be done for now.
+    Done,
+    /// Rows were not looked at.
+    OutcomesAlone,
+}
+
 struct Worker {
     cx: SyncContext,
     zone: chrono_tz::Tz,
@@ -91,6 +110,10 @@ struct Worker {
     changes: Arc<Changes<()>>,
     /// Since when a change is not written.
     behind_since: Option<Timestamp>,
+    /// Rounds wait for calls.
+    is_short_of_calls: bool,
+    /// What the last round of writing took.
+    calls_of_round: u64,
 }
 
 impl Worker {
@@ -106,6 +129,8 @@ impl Worker {
             rules: RulesCache::default(),
             changes,
             behind_since: None,
+            is_short_of_calls: false,
+            calls_of_round: 1,
         }
     }
 
@@ -115,14 +140,17 @@ impl Worker {
         let (shutdown, clock) = (self.cx.service.shutdown.clone(), self.cx.service.clock.clone());
         let every = clock.real(every);
         let (mut compared, mut wrote): (Option<Instant>, Option<Instant>) = (None, None);
+        let mut without_calls: Option<Instant> = None;
         let (mut woken, mut more) = (false, false);
         while !shutdown.requested() {
             let past = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= every);
-            let due = more || past(compared) || (woken && past(wrote));
+            let due = (more || past(compared) || (woken && past(wrote))) && past(without_calls);
             let before = self.cx.client().counted_calls();
             let Some(stepped) = shutdown.cut(self.step(due)).await else { return };
             match stepped {
-                Ok(left) => more = left,
+                Ok(Step::More) => more = true,
+                Ok(Step::Done) => more = false,
+                Ok(Step::OutcomesAlone) => {}
                 Err(SyncError::Lease(error)) => {
                     return tracing::warn!(error = chain(&error), "not writing to Vika any more");
                 }
@@ -134,13 +162,17 @@ impl Worker {
             }
             self.measure_lag();
             self.report();
-            if due {
+            let calls = self.cx.client().counted_calls() - before;
+            if due && self.is_short_of_calls {
+                without_calls = Some(Instant::now());
+            } else if due {
                 (compared, woken) = (Some(Instant::now()), false);
+                self.calls_of_round = calls.max(1);
             }
-            if self.cx.client().counted_calls() > before {
+            if calls > 0 {
                 wrote = Some(Instant::now());
             }
-            let pause = if more { Duration::ZERO } else { POLL_OUTCOMES_EVERY };
+            let pause = if more && !self.is_short_of_calls { Duration::ZERO } else { POLL_OUTCOMES_EVERY };
             tokio::select! {
                 () = shutdown.wait() => return,
                 () = wake.notified() => woken = true,
@@ -153,10 +185,12 @@ impl Worker {
     fn measure_lag(&mut self) {
         let now = self.cx.now();
         let is_paused = self.cx.session.is_paused(now);
-        let is_behind = is_paused || !self.today.pending.is_empty() || !self.all_rooms.pending.is_empty();
+        let is_pending = !self.today.pending.is_empty() || !self.all_rooms.pending.is_empty();
+        let is_behind = is_paused || self.is_short_of_calls || is_pending;
         self.behind_since = is_behind.then(|| self.behind_since.unwrap_or(now));
         let behind = self.behind_since.map_or(0.0, |since| (now - since).as_seconds_f64());
         metrics::gauge!("vika_behind_seconds").set(behind);
+        metrics::gauge!("vika_short_of_calls").set(f64::from(u8::from(self.is_short_of_calls)));
     }
 
     /// Reports to operators what keeps us from writing Vika.
@@ -169,6 +203,10 @@ impl Worker {
         let general = refusal.map(|what| OutsideProblem::new(what, None, now));
         let mut problems: Vec<OutsideProblem> = general.into_iter().collect();
         if problems.is_empty() {
+            let is_late = self.behind_since.is_some_and(|since| now - since >= SHORT_OF_CALLS_AFTER);
+            if self.is_short_of_calls && is_late && self.cx.budget.is_working_time() {
+                problems.push(OutsideProblem::new(OutsideFailure::Allowance, None, now));
+            }
             problems.extend(problems::of_sheet(&self.today, now));
             problems.extend(problems::of_sheet(&self.all_rooms, now));
             problems.extend(problems::of_sheet(&self.log, now));
@@ -176,13 +214,13 @@ impl Worker {
         self.cx.service.health.report_vika(problems);
     }
 
-    /// One round: shows new outcomes, and if it is `due` brings rows up to date. `true`: there is more to do at once.
-    async fn step(&mut self, due: bool) -> Result<bool, SyncError> {
+    /// One round: shows new outcomes, and if it is `due` and the plan has calls for it brings rows up to date.
+    async fn step(&mut self, due: bool) -> Result<Step, SyncError> {
         self.cx.ready().await?;
         self.record_calls().await?;
         let now = self.cx.now();
         if self.cx.session.is_paused(now) {
-            return Ok(false);
+            return Ok(Step::Done);
         }
         let outcomes = {
             let mut connection = self.cx.service.db.acquire().await?;
@@ -190,30 +228,56 @@ impl Worker {
                 .await?
         };
         if !due && outcomes.is_empty() {
-            return Ok(false);
+            return Ok(Step::OutcomesAlone);
+        }
+        let snapshot = Snapshot::read(&self.cx.service, &self.rules).await?;
+        self.cx.budget = self.budget(&snapshot).await?;
+        let writes = due && self.cx.budget.allows_writing(self.calls_of_round);
+        self.is_short_of_calls = if due { !writes } else { self.is_short_of_calls };
+        if !writes && outcomes.is_empty() {
+            return Ok(Step::OutcomesAlone);
         }
         self.check_columns(now).await?;
-        let snapshot = Snapshot::read(&self.cx.service, &self.rules).await?;
         self.verify_written().await?;
-        if due {
+        if writes {
             self.collect(&snapshot).await?;
         }
         let rooms: BTreeSet<String> = outcomes.iter().map(|o| o.command.room.to_string()).collect();
-        let shown = sync(&mut self.cx, &mut self.today, &snapshot, &rooms, today).await;
+        let most = if writes { ROOMS_AT_ONCE } else { 0 };
+        self.cx.session.spend_on(Purpose::Rows);
+        let shown = sync(&mut self.cx, &mut self.today, &snapshot, (&rooms, most), today).await;
         let shown = handle(&mut self.cx, &mut self.today, shown)?;
-        let also = sync(&mut self.cx, &mut self.all_rooms, &snapshot, &rooms, |f| Some(all_rooms(f))).await;
+        let also =
+            sync(&mut self.cx, &mut self.all_rooms, &snapshot, (&rooms, most), |f| Some(all_rooms(f))).await;
         let also = handle(&mut self.cx, &mut self.all_rooms, also)?;
         self.show_outcomes(&outcomes, shown && also).await?;
+        if !writes {
+            return Ok(Step::OutcomesAlone);
+        }
         self.list_rows().await?;
         let now = self.cx.now();
-        let is_paused = self.cx.session.is_paused(now);
-        let left = |ready: bool, pending: &BTreeSet<String>| ready && !pending.is_empty();
-        Ok(!is_paused
+        let left = |ready: bool, pending: &Pending| ready && !pending.is_empty();
+        let is_more = !self.cx.session.is_paused(now)
             && (left(self.today.is_ready(now), &self.today.pending)
-                || left(self.all_rooms.is_ready(now), &self.all_rooms.pending)))
+                || left(self.all_rooms.is_ready(now), &self.all_rooms.pending));
+        Ok(if is_more { Step::More } else { Step::Done })
+    }
+
+    /// What the plan allows now.
+    async fn budget(&self, snapshot: &Snapshot) -> Result<CallBudget, SyncError> {
+        let vika = &self.cx.service.config.vika;
+        let calls = vika_calls::of_month(&mut *self.cx.service.db.acquire().await?, self.today_is()).await?;
+        report_month("sync", vika_calls::of_ledger(&calls, Ledger::Sync));
+        let spent = vika_calls::spent(&calls);
+        Ok(CallBudget::at(&snapshot.rules, vika.calls_per_month, vika.polling(), spent, snapshot.now))
+    }
+
+    fn today_is(&self) -> NaiveDate {
+        self.cx.now().with_timezone(&self.zone).date_naive()
     }
 
     async fn check_columns(&mut self, now: Timestamp) -> Result<(), SyncError> {
+        self.cx.session.spend_on(Purpose::Columns);
         let checked = check(&self.cx, &mut self.today, now).await;
         handle(&mut self.cx, &mut self.today, checked)?;
         let checked = check(&self.cx, &mut self.all_rooms, now).await;
@@ -269,6 +333,7 @@ impl Worker {
         if outcomes.is_empty() {
             return Ok(());
         }
+        self.cx.session.spend_on(Purpose::Outcomes);
         outcome::skip_unticked(&self.cx, &self.today, &self.all_rooms, outcomes).await?;
         let unticked = outcome::untick(&mut self.cx, &mut self.today, outcomes).await;
         handle(&mut self.cx, &mut self.today, unticked)?;
@@ -281,6 +346,7 @@ impl Worker {
 
     /// Verifies what was written before, so that this round writes again what is missing.
     async fn verify_written(&mut self) -> Result<(), SyncError> {
+        self.cx.session.spend_on(Purpose::ReadBack);
         let verified = audit::verify_written(&self.cx, &self.today).await;
         handle(&mut self.cx, &mut self.today, verified)?;
         let verified = audit::verify_written(&self.cx, &self.all_rooms).await;
@@ -289,6 +355,7 @@ impl Worker {
     }
 
     async fn list_rows(&mut self) -> Result<(), SyncError> {
+        self.cx.session.spend_on(Purpose::Listing);
         let listed = audit::list_if_due(&mut self.cx, &mut self.today).await;
         handle(&mut self.cx, &mut self.today, listed)?;
         let listed = audit::list_if_due(&mut self.cx, &mut self.all_rooms).await;
@@ -296,13 +363,15 @@ impl Worker {
         Ok(())
     }
 
-    /// Adds calls to the monthly ledger.
+    /// Adds calls to the ledger.
     async fn record_calls(&self) -> Result<(), SyncError> {
-        let db = &self.cx.service.db;
-        let enter = |month: String, calls| async move {
-            mirror::add_calls(&mut *db.acquire().await?, &month, calls).await
+        let (db, day) = (&self.cx.service.db, self.today_is());
+        let enter = |calls: BTreeMap<Purpose, i64>| async move {
+            let calls: Vec<(&str, i64)> =
+                calls.iter().map(|(purpose, calls)| (purpose.as_str(), *calls)).collect();
+            vika_calls::add(&mut *db.acquire().await?, Ledger::Sync, day, &calls).await
         };
-        Ok(self.cx.session.record_calls("sync", &self.cx.now().with_timezone(&self.zone), enter).await?)
+        Ok(self.cx.session.record_calls(enter).await?)
     }
 }
 
@@ -329,7 +398,7 @@ fn handle<T: Table>(
 }
 
 async fn check<T: Table>(cx: &SyncContext, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), SyncError> {
-    if sheet.state.check_columns(cx.client(), now).await? {
+    if sheet.state.check_columns(cx.client(), cx.budget.upkeep_every(CHECK_EVERY, SHEETS), now).await? {
         sheet.compare(Compare::All);
     }
     Ok(())
@@ -359,31 +428,32 @@ async fn collect_pending<T: Table>(
         metrics::counter!("vika_scans_total", "sheet" => T::TITLE).increment(1);
     }
     let mut connection = cx.service.db.acquire().await?;
-    let id = sheet.id();
-    let found = match sheet.compare {
-        Compare::Named => mirror::named_behind(&mut connection, id, named, creates, now).await?,
-        all => mirror::rooms_behind(&mut connection, id, all == Compare::All, creates, now).await?,
-    };
-    sheet.pending.extend(found);
+    let asked = mirror::named_behind(&mut connection, sheet.id(), named, creates, now).await?;
+    sheet.pending.add_named(asked);
+    if sheet.compare != Compare::Named {
+        let is_all = sheet.compare == Compare::All;
+        let found = mirror::rooms_behind(&mut connection, sheet.id(), is_all, creates, now).await?;
+        sheet.pending.add_scanned(found, now);
+    }
     sheet.compare = Compare::Named;
     sheet.lacks_rows = !creates;
     sheet.refused = mirror::refused_rooms(&mut connection, sheet.id()).await?.into_iter().collect();
     Ok(())
 }
 
-/// Brings up to date the rows of `rooms` and of some pending ones.
+/// Brings up to date the rows of `rooms` and of at most so many pending ones.
 async fn sync<T: Table>(
     cx: &mut SyncContext,
     sheet: &mut Sheet<T>,
     snapshot: &Snapshot,
-    rooms: &BTreeSet<String>,
+    (rooms, most): (&BTreeSet<String>, usize),
     make: impl Fn(&Facts<'_>) -> Option<Desired<T>>,
 ) -> Result<(), SyncError> {
     if !sheet.is_ready(snapshot.now) {
         // Outcomes that wait for these rows are shown in a later round.
         return if rooms.is_empty() { Ok(()) } else { Err(SyncError::NotReady) };
     }
-    let mut taken: BTreeSet<String> = sheet.pending.iter().take(ROOMS_AT_ONCE).cloned().collect();
+    let mut taken: BTreeSet<String> = sheet.pending.first(most).cloned().collect();
     taken.extend(rooms.iter().cloned());
     if taken.is_empty() {
         return Ok(());
@@ -392,6 +462,6 @@ async fn sync<T: Table>(
     let rows = snapshot.rows(&cx.service, sheet.id(), &keys, make).await?;
     write_rows(cx, sheet, rows).await?;
     sheet.record_success();
-    sheet.pending.retain(|room| !taken.contains(room));
+    sheet.pending.remove(&taken);
     Ok(())
 }

@@ -270,9 +270,9 @@ async fn pause_creation<T: Table>(
     sheet.lacks_rows = true;
     metrics::counter!("vika_sheet_full_total", "sheet" => T::TITLE).increment(1);
     tracing::error!(sheet = T::TITLE, sheet.id = sheet.id(), %error, "the sheet is full: no rows are created for now");
-    let pending: Vec<String> = sheet.pending.iter().cloned().collect();
+    let pending: Vec<String> = sheet.pending.rooms().cloned().collect();
     let with_row = mirror::with_row(&mut *cx.service.db.acquire().await?, sheet.id(), &pending).await?;
-    sheet.pending = with_row.into_iter().collect();
+    sheet.pending.keep(&with_row.into_iter().collect());
     Ok(())
 }
 

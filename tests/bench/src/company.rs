@@ -204,7 +204,9 @@ pub fn configuration(local: &Local, addresses: &Addresses) -> Result<Value> {
             "reconcile_token": vika_token(local, "reconcile"),
             "sheets": addresses.sheets,
             "sync_every": "10s",
-            "poll_every": "15s"
+            "poll_every": "15s",
+            "poll_all_rooms_every": "15s",
+            "calls_per_month": 0
         },
         "feishu": {
             "base_url": addresses.feishu,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::call_budget::Polling;
 use domain::secret::Secret;
 use domain::span::Span;
 use schemars::JsonSchema;
@@ -34,8 +35,13 @@ pub struct Vika {
     pub sheets: VikaSheets,
     /// How often changed rows are written.
     pub sync_every: Span,
-    /// How often managers' edits are looked for.
+    /// How often managers' edits are looked for in 今日群聊.
     pub poll_every: Span,
+    /// How often managers' edits are looked for in 群聊总表.
+    pub poll_all_rooms_every: Span,
+    /// Calls a month that the space's plan allows; 0: as many as one likes. They are spread over the month's working time:
+    /// rows are written and edits looked for as often as they allow, and outside working hours seldom.
+    pub calls_per_month: u64,
     /// Calls a second and sheet that the space's plan allows us; one less than the plan's figure is prudent.
     #[serde(default = "default_calls_per_second")]
     #[schemars(range(min = 1, max = 50))]
@@ -59,6 +65,11 @@ const fn default_calls_per_second() -> u32 {
 }
 
 impl Vika {
+    /// How often edits are to be looked for.
+    pub const fn polling(&self) -> Polling {
+        Polling { today: self.poll_every.as_duration(), all_rooms: self.poll_all_rooms_every.as_duration() }
+    }
+
     pub(crate) fn check(&self, problems: &mut Problems) {
         checks::address("vika.base_url", &self.base_url, problems);
         if self.bot_names.is_empty() {
@@ -69,6 +80,7 @@ impl Vika {
         }
         checks::period("vika.sync_every", self.sync_every, problems);
         checks::period("vika.poll_every", self.poll_every, problems);
+        checks::period("vika.poll_all_rooms_every", self.poll_all_rooms_every, problems);
         self.sheets.check(problems);
     }
 }

@@ -13,6 +13,7 @@ mod huoban;
 mod report;
 mod settings;
 mod vika;
+mod vika_plan;
 mod wording;
 
 use std::future::Future;
@@ -92,18 +93,19 @@ async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> 
     let begins = |day| config.rules.day_begins(day);
     let day = begins(today)..today.succ_opt().map_or(DateTime::<Utc>::MAX_UTC, begins);
     // On the heap: together these futures are larger than what a thread's stack should be asked for.
-    let (database, alarms, bus, gateway, vika, feishu, huoban, clocks) = tokio::join!(
+    let (database, alarms, bus, gateway, vika, plan, feishu, huoban, clocks) = tokio::join!(
         bounded(Group::Database, Box::pin(database::check(&config.database))),
         bounded(Group::Alarms, Box::pin(alarms::check(config))),
         bounded(Group::Bus, Box::pin(bus::check(&config.bus, nats_monitor))),
         bounded(Group::Gateway, Box::pin(gateway::check(config, clock))),
         bounded(Group::Vika, Box::pin(vika::check(&config.vika, &day))),
+        bounded(Group::Vika, Box::pin(vika_plan::check(config, today))),
         bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
         bounded(Group::Huoban, Box::pin(huoban::check(&config.huoban, &config.database))),
         bounded(Group::Clock, Box::pin(clocks::check(config, clock))),
     );
     let calendar = settings::calendar(&config.rules, today);
-    [database, alarms, bus, gateway, vika, feishu, huoban, clocks, calendar].concat()
+    [database, alarms, bus, gateway, vika, plan, feishu, huoban, clocks, calendar].concat()
 }
 
 async fn bounded(group: Group, probes: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {

@@ -26,8 +26,8 @@ async fn a_company_that_is_set_up_rightly_passes() -> Result<()> {
     for (group, expected) in [
         (Group::Database, 10),
         (Group::Bus, 10),
-        // Two tokens, three sheets, one name, and the calls used.
-        (Group::Vika, 7),
+        // Two tokens, three sheets, one name, the calls used, and that there is no limit of them.
+        (Group::Vika, 8),
         // The app, three chats, one person.
         (Group::Feishu, 5),
         (Group::Clock, 4),
@@ -37,6 +37,65 @@ async fn a_company_that_is_set_up_rightly_passes() -> Result<()> {
     stands(&report, Group::Bus, Status::Warning, "不是每次写入都落盘", "sync_interval: always");
     stands(&report, Group::Gateway, Status::Skipped, "没有配置网关", "");
     stands(&report, Group::Calendar, Status::Skipped, "日历不按法定节假日计算", "");
+    Ok(())
+}
+
+/// What a plan carries is told from the rooms that there are; polls that it cannot pay are refused.
+#[tokio::test]
+async fn the_plan_of_vika_is_held_against_polls_and_rooms() -> Result<()> {
+    let site = Installed::start().await?;
+    let plan = async |calls: u64, today: &str, all_rooms: &str| {
+        let changes = [
+            ("/rules/calendars", json!({})),
+            ("/vika/calls_per_month", json!(calls)),
+            ("/vika/poll_every", json!(today)),
+            ("/vika/poll_all_rooms_every", json!(all_rooms)),
+        ];
+        site.check(&changes).await
+    };
+    let report = plan(100_000, "1m", "5m").await?;
+    includes(&report, Group::Vika, Status::Ok, "每月 100000 次 API 调用：读经理的改动约", "");
+    includes(
+        &report,
+        Group::Vika,
+        Status::Ok,
+        "本月已用 0 次 API 调用（读改动 0，写表 0），套餐 100000 次",
+        "",
+    );
+    assert_eq!(report.count(Status::Failed), 0, "{report}");
+
+    let report = plan(100_000, "15s", "15s").await?;
+    includes(
+        &report,
+        Group::Vika,
+        Status::Failed,
+        "vika.poll_every 15s、vika.poll_all_rooms_every 15s 太密",
+        "至少 ",
+    );
+    let report = plan(10_000, "1m", "5m").await?;
+    includes(&report, Group::Vika, Status::Failed, "每月 10000 次里最多三分之一", "套餐其实更大");
+
+    sqlx::query(
+        "insert into rooms (room, source, created_at, updated_at)
+         select 'webhook:r' || n, 'webhook', $1, $1 from generate_series(1, 60) as n",
+    )
+    .bind(site.stack.clock.now())
+    .execute(&site.stack.admin)
+    .await?;
+    store::vika_calls::add(
+        &mut *site.stack.admin.acquire().await?,
+        store::vika_calls::Ledger::Sync,
+        site.stack.clock.now().with_timezone(&chrono_tz::Asia::Shanghai).date_naive(),
+        &[("rows", 70), ("columns", 7)],
+    )
+    .await?;
+    let report = plan(10_000, "5m", "25m").await?;
+    let told = lines(&report, Group::Vika, Status::Warning);
+    assert!(
+        told.iter().any(|line| line.what.contains("现有 60 个：忙的时候表格会晚到 2 分钟左右")),
+        "{report}"
+    );
+    includes(&report, Group::Vika, Status::Ok, "本月已用 77 次 API 调用（读改动 0，写表 77）", "");
     Ok(())
 }
 

@@ -442,3 +442,10 @@ pub async fn names(connection: &mut PgConnection) -> Result<Vec<Named>, sqlx::Er
         .map(|row| Ok(Named { room: parse(&row.room, "room")?, topic: row.topic, excluded: row.excluded }))
         .collect()
 }
+
+/// How many rooms there are that count.
+pub async fn count(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from rooms where excluded_since is null"#)
+        .fetch_one(connection)
+        .await
+}

@@ -109,6 +109,8 @@ pub enum AlarmKind {
         /// The rooms (群ID) of the first of them.
         rooms: Vec<String>,
     },
+    /// The plan has too few calls for all the rows that change.
+    VikaAllowance,
     /// Nothing can be done with a sheet, for another reason.
     VikaStalled {
         service: String,
@@ -172,6 +174,7 @@ impl AlarmKind {
             Self::VikaAccess { service, .. } => format!("vika_access:{service}"),
             Self::VikaColumns { sheet, .. } => format!("vika_columns:{sheet}"),
             Self::VikaRows { sheet, .. } => format!("vika_rows:{sheet}"),
+            Self::VikaAllowance => "vika_allowance".to_owned(),
             Self::VikaStalled { service, .. } => format!("vika_stalled:{service}"),
             Self::RoomsUncounted { .. } => "rooms_uncounted".to_owned(),
             Self::HuobanQuota => "huoban_quota".to_owned(),
@@ -215,6 +218,7 @@ impl AlarmKind {
             Self::HuobanStalled | Self::HuobanAllowance => "W25",
             Self::HuobanRows { .. } => "W26",
             Self::HuobanStrays => "W27",
+            Self::VikaAllowance => "W28",
         }
     }
 

@@ -216,10 +216,10 @@ fn vika(facts: &Facts, now: Timestamp) -> Vec<Finding> {
             OutsideFailure::Rows => {
                 AlarmKind::VikaRows { sheet: sheet.unwrap_or_default(), rooms: problem.rows.clone() }
             }
-            OutsideFailure::Stalled
-            | OutsideFailure::Strays
-            | OutsideFailure::Allowance
-            | OutsideFailure::Unknown => AlarmKind::VikaStalled { service, sheet },
+            OutsideFailure::Allowance => AlarmKind::VikaAllowance,
+            OutsideFailure::Stalled | OutsideFailure::Strays | OutsideFailure::Unknown => {
+                AlarmKind::VikaStalled { service, sheet }
+            }
         };
         lasting(kind, problem.since.min(now))
     };

@@ -1,6 +1,6 @@
 //! A row of 今日群聊.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DurationRound as _, NaiveDate, TimeDelta};
 use domain::figures::{Figures, Sample, figures, minutes};
 use domain::ladder::{RungId, WaitView, current_level, steps};
 use domain::marks::NOT_TIMED;
@@ -148,14 +148,20 @@ fn figures_of(facts: &Facts<'_>, day: NaiveDate) -> Figures {
     figures(samples, &[], facts.now)
 }
 
-/// When the minutes or the level of an open wait change next.
+/// When the level of an open wait changes next, or its minutes are to be written.
 fn next_change(facts: &Facts<'_>, open: &Wait) -> Option<Timestamp> {
     let (deadlines, view) = (deadlines(facts, open), WaitView::from(open));
     let elapsed = elapsed(facts, open);
     let step = next_step(whole_minutes(elapsed)).checked_mul(60).filter(|_| open.kind == WaitKind::Request);
     let passed = u64::try_from(elapsed.num_seconds()).ok()?;
     let level = steps(deadlines.ladder).map(|step| step.rung.0).find(|rung| *rung > passed);
-    Some(deadlines.of(&view, RungId(level.into_iter().chain(step).min()?)))
+    let at = |passed| deadlines.of(&view, RungId(passed));
+    level.map(at).into_iter().chain(step.map(|step| on_the_minute(at(step)))).min()
+}
+
+/// The next full minute of the clock. All rows have their minutes written then, so that they share calls.
+fn on_the_minute(at: Timestamp) -> Timestamp {
+    at.duration_round_up(TimeDelta::minutes(1)).unwrap_or(at)
 }
 
 fn deadlines<'a>(facts: &Facts<'a>, open: &Wait) -> Deadlines<'a> {

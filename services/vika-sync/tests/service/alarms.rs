@@ -13,7 +13,7 @@ use testkit::{Running, until};
 
 use crate::support::World;
 
-async fn beating(world: &World, role: Role) -> Result<Running> {
+pub async fn beating(world: &World, role: Role) -> Result<Running> {
     let service = move |ctx: runtime::Context| async move {
         let beats = tokio::spawn(Beats::new(role.service(), &ctx).run());
         let ended = match role {
@@ -27,7 +27,7 @@ async fn beating(world: &World, role: Role) -> Result<Running> {
 }
 
 /// Waits until a service's beats report exactly these problems; the clock advances by `step` with each beat.
-async fn until_reported(
+pub async fn until_reported(
     world: &World,
     role: Role,
     wanted: &[(OutsideFailure, Option<&str>)],

@@ -2,6 +2,7 @@
 //! `nats-server` and the simulator of Vika.
 
 mod alarms;
+mod budget;
 mod crashes;
 mod edits;
 mod faults;

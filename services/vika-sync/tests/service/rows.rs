@@ -92,10 +92,12 @@ async fn messages_become_rows_in_both_sheets() -> Result<()> {
     world.until_shows(all, "r3", &quiet).await?;
     assert_eq!(world.row(today, "r3").await?, None, "a room that never spoke is not on today's page");
     until("calls are in the ledger", || async {
-        let counted: Option<i64> = store::sqlx::query_scalar("select counted from vika_sync_calls")
-            .fetch_optional(&world.stack.admin)
-            .await?;
-        Ok(counted.is_some_and(|counted| counted > 5))
+        let purposes: Vec<String> = store::sqlx::query_scalar(
+            "select purpose from vika_sync_daily_calls where calls > 0 order by purpose",
+        )
+        .fetch_all(&world.stack.admin)
+        .await?;
+        Ok(purposes == ["columns", "read_back", "rows"])
     })
     .await?;
     sync.stop().await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::span::Span;
 use events::chat::ChatMessage;
 use serde_json::Value;
@@ -46,6 +46,7 @@ impl World {
 
     async fn start_all() -> Result<Self> {
         let mut stack = Stack::start().await?;
+        begin_at_ten(&mut stack)?;
         let clock = stack.clock.clone();
         let token = |token: &str, user: &str| VikaToken { token: token.into(), user: user.into() };
         let sim = simulators::vika::start(VikaConfig {
@@ -73,7 +74,8 @@ impl World {
         vika.base_url.clone_from(&sim.url);
         vika.calls_per_second = 50;
         vika.sync_every = Span::seconds(1);
-        vika.poll_every = Span::seconds(1);
+        (vika.poll_every, vika.poll_all_rooms_every) = (Span::seconds(1), Span::seconds(1));
+        vika.calls_per_month = 0;
         vika.sheets.today = sheets.today.to_string();
         vika.sheets.all_rooms = sheets.all_rooms.to_string();
         vika.sheets.system_log = sheets.system_log.to_string();
@@ -250,6 +252,16 @@ impl World {
         })
         .await
     }
+}
+
+/// Moves the clock on to half a minute past ten in the morning, so that whatever tests add to it is the same day.
+fn begin_at_ten(stack: &mut Stack) -> Result<()> {
+    let now = stack.clock.now().with_timezone(&chrono_tz::Asia::Shanghai);
+    let ten = NaiveTime::from_hms_opt(10, 0, 30).context("a time")?;
+    let ten = (now + TimeDelta::days(1)).with_time(ten).single().context("ten o'clock")?;
+    stack.clock.advance((ten - now).to_std()?);
+    stack.started = stack.clock.now();
+    Ok(())
 }
 
 /// A client without pauses.

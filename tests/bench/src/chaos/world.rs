@@ -187,6 +187,7 @@ fn configuration(local: &Local, addresses: &Addresses) -> Result<Value> {
     let mut config = company::configuration(local, addresses)?;
     config["vika"]["sync_every"] = json!("6s");
     config["vika"]["poll_every"] = json!("6s");
+    config["vika"]["poll_all_rooms_every"] = json!("6s");
     // Whoever presses whichever card.
     config["rules"]["buttons"] = json!({ "no_reply_needed": ["anyone"] });
     config["logs"] = json!({ "filter": LOG_FILTER });

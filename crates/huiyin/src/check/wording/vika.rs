@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use domain::span::Span;
+use runtime::config::Vika;
 use vika::Error as VikaError;
 use vika::schema::ColumnProblem;
 
@@ -155,4 +157,61 @@ pub(in crate::check) fn view_differs<T: Viewed>(
 
 pub(in crate::check) fn vika_calls(calls: u64) -> String {
     format!("本次检查用去 {calls} 次 API 调用（计入当月额度）")
+}
+
+pub(in crate::check) const NO_LIMIT: &str =
+    "vika.calls_per_month 是 0：不限 API 调用次数（自建的维格表才是这样）";
+
+/// What a month's calls are enough for.
+pub(in crate::check) struct Carried {
+    /// Calls that look for edits.
+    pub reading: f64,
+    /// Calls that write.
+    pub writing: f64,
+    /// Rows written in a minute of working time.
+    pub rows: f64,
+    /// Rooms of which one in ten changes each minute.
+    pub rooms: f64,
+}
+
+pub(in crate::check) fn polls_too_often(vika: &Vika, wanted: f64, [today, all_rooms]: [Span; 2]) -> Advice {
+    advice(
+        format!(
+            "vika.poll_every {}、vika.poll_all_rooms_every {} 太密：一个月要 {wanted:.0} 次调用，而每月 {} 次里最多三分之一用来\
+             读经理的改动；回音会自动放慢",
+            vika.poll_every, vika.poll_all_rooms_every, vika.calls_per_month
+        ),
+        format!("把它们调到至少 {today} 和 {all_rooms}；套餐其实更大时改正 vika.calls_per_month"),
+    )
+}
+
+fn plan(calls: u64, carried: &Carried) -> String {
+    let Carried { reading, writing, rows, rooms } = carried;
+    format!(
+        "每月 {calls} 次 API 调用：读经理的改动约 {reading:.0} 次，写表约 {writing:.0} 次，上班时间每分钟约可更新 {rows:.0} 行，\
+         若每分钟有十分之一的群有变化，够 {rooms:.0} 个群用"
+    )
+}
+
+pub(in crate::check) fn carried(calls: u64, carried: &Carried) -> String {
+    plan(calls, carried)
+}
+
+pub(in crate::check) fn carried_with(calls: u64, carried: &Carried, rooms: f64) -> String {
+    format!("{}（现有 {rooms:.0} 个）", plan(calls, carried))
+}
+
+pub(in crate::check) fn too_many_rooms(calls: u64, carried: &Carried, rooms: f64) -> Advice {
+    let minutes = (rooms / carried.rooms.max(1.0)).ceil();
+    advice(
+        format!(
+            "{}，现有 {rooms:.0} 个：忙的时候表格会晚到 {minutes:.0} 分钟左右，等得最久的先写",
+            plan(calls, carried)
+        ),
+        "可以接受就不用管；否则升级空间站的套餐并改 vika.calls_per_month，或把不必看的群排除",
+    )
+}
+
+pub(in crate::check) fn used([reading, writing]: [i64; 2], calls: u64) -> String {
+    format!("本月已用 {} 次 API 调用（读改动 {reading}，写表 {writing}），套餐 {calls} 次", reading + writing)
 }

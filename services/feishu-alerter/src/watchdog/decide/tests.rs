@@ -228,6 +228,7 @@ fn what_keeps_services_from_vika_is_one_alarm_each() {
             problem(OutsideFailure::Columns, Some("今日群聊"), 60),
             problem(OutsideFailure::SheetFull, Some("今日群聊"), 60),
             problem(OutsideFailure::Rows, Some("今日群聊"), 60),
+            problem(OutsideFailure::Allowance, None, 60),
             problem(OutsideFailure::Stalled, Some("今日群聊"), 60),
         ] {
             facts.vika.push((service.into(), told));
@@ -239,6 +240,7 @@ fn what_keeps_services_from_vika_is_one_alarm_each() {
         [
             "vika_access:vika-reconcile",
             "vika_access:vika-sync",
+            "vika_allowance",
             "vika_columns:今日群聊",
             "vika_full:今日群聊",
             "vika_quota",

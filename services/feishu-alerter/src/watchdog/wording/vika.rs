@@ -81,6 +81,20 @@ pub fn quota() -> AlarmText {
     )
 }
 
+pub fn allowance(on: &Operated) -> AlarmText {
+    let check = format!("看套餐够多少个群、本月用了多少次：{}", on.huiyin("check"));
+    let raise = format!(
+        "套餐其实更大：改正 vika.calls_per_month，再重新启动：{}",
+        on.restart("vika-sync vika-reconcile")
+    );
+    text(
+        "维格表的调用次数不够".to_owned(),
+        "上班时间里，表格已有半小时以上没能赶上：今天可用的 API 调用次数写不完变化的行。".to_owned(),
+        "表格会晚到，等得最久的先写；经理的修改和勾选照常生效，提醒卡片照常发送。",
+        &[&check, "升级维格表空间的套餐，或把不必看的群排除。", &raise],
+    )
+}
+
 fn named(sheet: Option<&str>) -> String {
     sheet.map_or_else(|| "维格表".to_owned(), |sheet| format!("「{sheet}」"))
 }
