@@ -21,7 +21,7 @@ use store::role::Role;
 use crate::chaos::plan::STAFF;
 
 /// The space in the sample configuration.
-const SPACE: &str = "spcDemo000001";
+pub const SPACE: &str = "spcDemo000001";
 /// Users of the Vika space: the name of the token's secret and the user's name.
 pub const VIKA_USERS: [(&str, &str); 3] =
     [("sync", "回音写表"), ("reconcile", "回音读表"), ("manager", "顾样山")];

@@ -10,6 +10,7 @@ mod fold;
 mod idle;
 mod latency;
 mod load;
+mod month;
 mod performance;
 mod private;
 mod raw;
@@ -69,6 +70,8 @@ enum Command {
         #[arg(long, default_value_t = 1_000_000)]
         waits: usize,
     },
+    /// A month with so many calls of Vika: what they go to, and how late rows and managers' edits are.
+    Vika(month::Arguments),
     /// A service as a process of its own.
     #[command(hide = true)]
     Service {
@@ -102,6 +105,7 @@ async fn command(arguments: &Arguments) -> ExitCode {
         Some(Command::Idle { rooms, seconds }) => {
             idle(*rooms, *seconds).await.map(|report| println!("{report:#}"))
         }
+        Some(Command::Vika(month)) => month::run(month).await,
         Some(Command::Performance { waits }) => performance::run(*waits).await,
         _ => run(arguments).await.map(|report| println!("{report:#}")),
     };

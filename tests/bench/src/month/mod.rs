@@ -1,0 +1,77 @@
+//! `bench vika`: a month of a company whose space of Vika sells so many calls. What the calls go to, how late rows and
+//! managers' edits are, and whether the last day is served as the others are.
+
+mod plan;
+mod report;
+mod world;
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use self::plan::Plan;
+use self::report::Samples;
+use self::world::World;
+
+/// What the command is called with.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Calls a month.
+    #[arg(long, default_value_t = 100_000)]
+    plan: u64,
+    /// Rooms.
+    #[arg(long, default_value_t = 300)]
+    rooms: usize,
+    /// How often the customer of a room asks on a working day.
+    #[arg(long, default_value_t = 4)]
+    asks: usize,
+    /// Days of the month from which on it is run; the earlier ones are left out, and their part of the calls is gone.
+    #[arg(long, default_value_t = 1)]
+    from: u32,
+    /// How many times as quick as the real one the clock is.
+    #[arg(long, default_value_t = 1_500)]
+    rate: u32,
+    /// Decides who says what and when.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The services know of no limit, as if calls were free: the plan has to be used up before its month is over.
+    #[arg(long)]
+    prove: bool,
+}
+
+/// How often it is looked at how late rows are, in time of the company's clock.
+const SAMPLE_EVERY: Duration = Duration::from_mins(5);
+
+/// Runs the month and prints what it took.
+pub async fn run(arguments: &Arguments) -> Result<()> {
+    let plan = Plan::of(arguments.seed, arguments.rooms, arguments.asks, arguments.from);
+    let world = World::start(arguments, &plan).await?;
+    let lived = live(&world, &plan).await;
+    let reported = match &lived {
+        Ok(samples) => report::of(&world, &plan, samples).await,
+        Err(error) => Err(anyhow::anyhow!("{error:#}")),
+    };
+    let well = reported.as_ref().is_ok_and(|report| arguments.prove == is_used_up(report));
+    world.stop(well).await?;
+    let report = reported?;
+    println!("{report:#}");
+    let told =
+        if arguments.prove { "without a budget the calls lasted all the same" } else { "calls were refused" };
+    ensure!(well, "{told}");
+    Ok(())
+}
+
+fn is_used_up(report: &Value) -> bool {
+    report["refused"].as_u64().is_some_and(|refused| refused > 0)
+}
+
+/// Lets everybody talk and managers edit until the month is over.
+async fn live(world: &World, plan: &Plan) -> Result<Samples> {
+    for service in &world.services {
+        service.start()?;
+    }
+    let (said, edited, sampled) =
+        tokio::join!(world.publish(&plan.said), world.edit(&plan.edits), world.sample(plan, SAMPLE_EVERY));
+    said.and(edited).and(sampled)
+}
