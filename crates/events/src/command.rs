@@ -79,6 +79,9 @@ pub enum CommandKind {
         /// The cancel's command id.
         cancel: CommandId,
     },
+    /// Take back the last cancel of the room, of a day ago at most, whoever made it.
+    #[strum(serialize = "undo_cancel")]
+    UndoLastCancel,
     /// Assigns owner and stage as the manager's row has them.
     Assign {
         /// 负责人, as written.
@@ -148,6 +151,7 @@ mod tests {
                 "confirm_answered",
             ),
             (CommandKind::UndoCancel { cancel: CommandId(String::new()) }, "undo_cancel"),
+            (CommandKind::UndoLastCancel, "undo_cancel"),
             (
                 CommandKind::Assign { owner: owner(), stage: stage(), approved: false, approved_by: None },
                 "assign",

@@ -27,6 +27,7 @@ golden!(command_cancel_unseen, Command, "command_cancel_unseen.v1.json");
 golden!(command_compare, Command, "command_compare.v1.json");
 golden!(command_confirm_answered, Command, "command_confirm_answered.v1.json");
 golden!(command_undo_cancel, Command, "command_undo_cancel.v1.json");
+golden!(command_undo_last_cancel, Command, "command_undo_last_cancel.v1.json");
 golden!(command_assign, Command, "command_assign.v1.json");
 golden!(command_assign_approved, Command, "command_assign_approved.v1.json");
 golden!(command_mark, Command, "command_mark.v1.json");

@@ -4,6 +4,7 @@
 //! replays dead letters. Every failure is one clear line, and the exit code says of what kind it is.
 
 pub mod apply;
+mod asked;
 mod away;
 mod backup;
 mod board_link;

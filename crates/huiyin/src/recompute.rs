@@ -3,18 +3,14 @@
 //! It looks for itself what would change, with the right to read alone. Changing it is asked of `room-state`, by one
 //! command a room, and recorded there.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use domain::id::RoomKey;
 use domain::rules::RulesHistory;
 use domain::wait::{Ending, Wait};
 use events::command::{Command, CommandKind, Via};
-use events::{encode, subject};
 use room_state::recompute::{Difference, Window, preview};
-use runtime::bus::{Bus, Login, Outgoing, User};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::{Connection as _, PgConnection};
@@ -23,6 +19,7 @@ use store::rooms;
 use store::rooms::recompute::PinnedRoom;
 
 use crate::apply::{When, connect};
+use crate::asked::{self, LOOK_EVERY, PATIENCE};
 use crate::failure::{self, Failure};
 use crate::installation::Target;
 use crate::text::on_one_line;
@@ -37,11 +34,6 @@ const USED: [&str; 7] = [
     "bus.url",
     "bus.passwords.operator",
 ];
-
-/// How long `room-state` may take before this gives up waiting for it; what was asked stays asked.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// How often is looked meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What `recompute` is called with.
 #[derive(Debug, clap::Args)]
@@ -173,8 +165,6 @@ async fn carry_out(
     rules: &RulesHistory,
     changes: &[Change],
 ) -> failure::Result<()> {
-    let login = Login::of(&config.bus, User::Role(Role::Operator)).map_err(anyhow::Error::from)?;
-    let bus = Bus::connect(&login, "huiyin-recompute").await.map_err(anyhow::Error::from)?;
     let now = Clock::system().now();
     let commands: Vec<Command> = changes
         .iter()
@@ -187,27 +177,14 @@ async fn carry_out(
             kind: CommandKind::Recompute { from: window.from, to: window.to },
         })
         .collect();
-    for command in &commands {
-        let payload = encode(command).context("a command cannot be encoded")?;
-        let subject = subject::command(command.kind.name(), &command.room);
-        let outgoing = Outgoing { subject, id: command.id.to_string(), payload };
-        bus.publish(&outgoing).await.map_err(anyhow::Error::from)?;
+    let decided = asked::carry_out(reader, config, &commands).await?;
+    if decided.len() < commands.len() {
+        return Err(Failure::Partly(format!(
+            "{} of {} rooms are recomputed; the others are asked for and follow when room-state runs",
+            decided.len(),
+            commands.len()
+        )));
     }
-    let ids: Vec<_> = commands.into_iter().map(|command| command.id).collect();
-    let end = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let decided = rooms::recompute::decided(reader, &ids).await.map_err(anyhow::Error::from)?;
-        if decided.len() == ids.len() {
-            println!("recomputed: {} rooms", decided.len());
-            return Ok(());
-        }
-        if tokio::time::Instant::now() >= end {
-            return Err(Failure::Partly(format!(
-                "{} of {} rooms are recomputed; the others are asked for and follow when room-state runs",
-                decided.len(),
-                ids.len()
-            )));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    println!("recomputed: {} rooms", decided.len());
+    Ok(())
 }

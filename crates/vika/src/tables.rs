@@ -111,7 +111,7 @@ pub const AFTER_SALES: &str = "after-sales";
 const ASSIGNMENT: &[&str] = &["负责人", "群聊阶段"];
 const APPROVAL: &[&str] = &["核准进入售后阶段"];
 const MARKS: &[&str] = &["客户等级", "不计时", "不再跟进"];
-const MANAGED_IN_TODAY: &[&str] = &["消除未回覆记录"];
+const MANAGED_IN_TODAY: &[&str] = &["消除未回覆记录", "撤销消除"];
 
 table! {
     /// 群聊总表: one row for each room known, also before it speaks.
@@ -176,6 +176,7 @@ table! {
         SystemInfo "系统信息" Lines, Huiyin;
         UpdatedAt "上次更新时间" Time, Huiyin;
         Cancel "消除未回覆记录" Tick, Command;
+        UndoCancel "撤销消除" Tick, Command;
         Number "自增" AutoNumber, Vika;
         ManagerEditedAt "经理修改时间" ModifiedTime(MANAGED_IN_TODAY), Vika;
         ManagerEditedBy "经理修改人" ModifiedBy(MANAGED_IN_TODAY), Vika;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::assignment::{Current, Decision, Refusal, Request, decide};
 use domain::gap::CoverageGaps;
@@ -11,7 +12,7 @@ use domain::id::{CommandId, EntryId, RoomKey, WaitId};
 use domain::marks::{Marking, Marks};
 use domain::rules::{Rules, RulesHistory};
 use domain::timeline::{About, Body, Cancel, CancelKind, Entry, Position};
-use domain::wait::{Ending, Wait};
+use domain::wait::{Ending, Wait, WaitKind};
 use domain::wording;
 use events::command::{Command, CommandKind, Via};
 use events::decode;
@@ -55,7 +56,12 @@ struct Plan {
     decided: Decided,
     message: String,
     body: Option<(Position, Body)>,
+    /// The cancel that it takes back.
+    undoes: Option<CommandId>,
 }
+
+/// A cancel of longer ago is not taken back by whoever does not name it.
+const UNDONE_WITHIN: TimeDelta = TimeDelta::days(1);
 
 impl Handler for CommandHandler {
     async fn handle(&mut self, batch: &[Delivery]) -> Vec<Outcome> {
@@ -174,9 +180,9 @@ impl CommandHandler {
             received_at: now,
             text: None,
         });
-        let ended = match &command.kind {
-            CommandKind::UndoCancel { cancel } => ended_by(&mut tx, &command.room, cancel).await?,
-            _ => Vec::new(),
+        let ended = match &plan.undoes {
+            Some(cancel) => ended_by(&mut tx, &command.room, cancel).await?,
+            None => Vec::new(),
         };
         let work = RoomWork { entries: entries.into_iter().collect(), ..RoomWork::of(locked) };
         let changed = apply(&mut tx, vec![work], &rules, now, &mut Stages::start()).await?.changed;
@@ -184,13 +190,20 @@ impl CommandHandler {
             && plan.decided == Decided::Applied
             && !cancelled(&changed, &command.id)
         {
-            plan = Plan { decided: Decided::Unchanged, message: words::NOBODY_WAITS.to_owned(), body: None };
+            plan = Plan { message: words::NOBODY_WAITS.to_owned(), ..Plan::unchanged() };
         }
-        if let CommandKind::UndoCancel { cancel } = &command.kind
-            && plan.decided == Decided::Applied
+        if let Some(cancel) = &plan.undoes
             && let Some(place) = timeline::find(&mut tx, &command.room, &EntryId::from(cancel)).await?
         {
             plan.message = undone(&changed, &place, &ended).to_owned();
+        }
+        if matches!(command.kind, CommandKind::Cancel { .. })
+            && plan.decided == Decided::Applied
+            && let Some(asked_at) = asked_since(&changed, &command.id)
+        {
+            let zone = rules.newest().rules.time_zone;
+            plan.message =
+                words::cancelled_and_asked_since(asked_at.with_timezone(&zone), now.with_timezone(&zone));
         }
         // Decided meanwhile without the lock, since another replica knew of no such room: all of this is undone.
         if !commands::insert(&mut tx, &record(command, &plan, now)).await? {
@@ -216,24 +229,32 @@ async fn recompute(
     now: Timestamp,
 ) -> Result<(Plan, Vec<Changed>), Failure> {
     let Some((pinned, rejudge)) = recompute::rejudge(connection, &locked, window, rules).await? else {
-        let plan =
-            Plan { decided: Decided::Unchanged, message: words::NOTHING_TO_RECOMPUTE.to_owned(), body: None };
+        let plan = Plan { message: words::NOTHING_TO_RECOMPUTE.to_owned(), ..Plan::unchanged() };
         return Ok((plan, Vec::new()));
     };
     let differences = preview(connection, &locked.room, &pinned, window, rules).await?;
     let work = RoomWork { rejudge: Some(rejudge), ..RoomWork::of(locked) };
     let changed = apply(connection, vec![work], rules, now, &mut Stages::start()).await?.changed;
-    let plan = Plan { decided: Decided::Applied, message: words::recomputed(differences.len()), body: None };
+    let plan = Plan {
+        decided: Decided::Applied,
+        message: words::recomputed(differences.len()),
+        ..Plan::unchanged()
+    };
     Ok((plan, changed))
 }
 
 impl Plan {
     fn unchanged() -> Self {
-        Self { decided: Decided::Unchanged, message: String::new(), body: None }
+        Self { decided: Decided::Unchanged, message: String::new(), body: None, undoes: None }
+    }
+
+    fn applied(message: impl Into<String>, position: Position, body: Body) -> Self {
+        let (decided, message) = (Decided::Applied, message.into());
+        Self { decided, message, body: Some((position, body)), undoes: None }
     }
 
     fn refused(message: &str) -> Self {
-        Self { decided: Decided::Refused, message: message.to_owned(), body: None }
+        Self { decided: Decided::Refused, message: message.to_owned(), body: None, undoes: None }
     }
 }
 
@@ -266,18 +287,12 @@ async fn plan(
             let cancel = cancel(command, "", CancelKind::Answered, about);
             end(connection, command, seen_up_to, cancel, wording::CONFIRMED).await?
         }
-        CommandKind::UndoCancel { cancel } => {
-            if timeline::find(connection, &command.room, &EntryId::from(cancel)).await?.is_none() {
-                return Ok(Plan::refused(words::NO_SUCH_CANCEL));
-            }
-            if commands::kind(connection, cancel).await?.as_deref() == Some(MARK) {
-                return Ok(Plan::refused(words::ENDED_BY_MARK));
-            }
-            let body = Body::CancelUndone { target: cancel.clone() };
-            Plan {
-                decided: Decided::Applied,
-                message: words::CANCEL_UNDONE.to_owned(),
-                body: Some((here, body)),
+        CommandKind::UndoCancel { cancel } => undo(connection, command, cancel, here).await?,
+        CommandKind::UndoLastCancel => {
+            let asked = (command.at - UNDONE_WITHIN, command.at);
+            match commands::last_cancel(connection, &command.room, asked).await? {
+                Some(cancel) => undo(connection, command, &cancel, here).await?,
+                None => Plan::refused(words::NO_SUCH_CANCEL),
             }
         }
         CommandKind::Assign { owner, stage, approved, approved_by } => {
@@ -313,11 +328,10 @@ fn assign(
 ) -> Plan {
     let current = Current { owner: locked.state.owner.as_ref(), stage: locked.state.stage };
     match decide(Some(&current), request, rules) {
-        Decision::Applied { owner, stage, acceptance } => Plan {
-            decided: Decided::Applied,
-            message: wording::accepted(acceptance).to_owned(),
-            body: Some((here, Body::Assigned { owner: Some(owner), stage })),
-        },
+        Decision::Applied { owner, stage, acceptance } => {
+            let body = Body::Assigned { owner: Some(owner), stage };
+            Plan::applied(wording::accepted(acceptance), here, body)
+        }
         Decision::Refused(refusal) => Plan::refused(&wording::refused(&refusal)),
         // Whoever ticks a box reads what became of it.
         Decision::Unchanged if request.approved_by.is_some() && command.via == Via::Vika => {
@@ -346,11 +360,7 @@ fn mark(command: &Command, wanted: &Wanted<'_>, held: &Marks, here: Position) ->
     }
     let message = words::marked(held, &marks).into_iter().chain(refused.map(str::to_owned));
     let marking = Marking { command: command.id.clone(), by: command.by.clone(), marks };
-    Plan {
-        decided: Decided::Applied,
-        message: message.collect::<Vec<_>>().join("；"),
-        body: Some((here, Body::Marked(marking))),
-    }
+    Plan::applied(message.collect::<Vec<_>>().join("；"), here, Body::Marked(marking))
 }
 
 /// What the author of a command was looking at, if that is known: of several customers who wait the others go on waiting.
@@ -383,6 +393,23 @@ fn cancel(command: &Command, reason: &str, kind: CancelKind, about: Option<About
     }
 }
 
+/// Takes a cancel back.
+async fn undo(
+    connection: &mut PgConnection,
+    command: &Command,
+    cancel: &CommandId,
+    here: Position,
+) -> Result<Plan, Failure> {
+    if timeline::find(connection, &command.room, &EntryId::from(cancel)).await?.is_none() {
+        return Ok(Plan::refused(words::NO_SUCH_CANCEL));
+    }
+    if commands::kind(connection, cancel).await?.as_deref() == Some(MARK) {
+        return Ok(Plan::refused(words::ENDED_BY_MARK));
+    }
+    let body = Body::CancelUndone { target: cancel.clone() };
+    Ok(Plan { undoes: Some(cancel.clone()), ..Plan::applied(words::CANCEL_UNDONE, here, body) })
+}
+
 /// Ends what was said up to the last entry that the command's author saw.
 async fn end(
     connection: &mut PgConnection,
@@ -395,8 +422,7 @@ async fn end(
         return Ok(Plan::refused(words::NOT_IN_ROOM));
     };
     let position = Position { after: Some(EntryId::from(&command.id)), ..seen };
-    let body = Some((position, Body::Cancel(cancel)));
-    Ok(Plan { decided: Decided::Applied, message: message.to_owned(), body })
+    Ok(Plan::applied(message, position, Body::Cancel(cancel)))
 }
 
 /// Whether the wait overlaps a capture gap of its room, so that somebody may have answered it unseen.
@@ -420,6 +446,19 @@ fn cancelled(changed: &[Changed], id: &CommandId) -> bool {
 fn is_ended_by(wait: &Wait, id: &CommandId) -> bool {
     matches!(wait.outcome.as_ref().map(|outcome| &outcome.how),
         Some(Ending::Cancelled { command, .. } | Ending::Confirmed { command, .. }) if command == id)
+}
+
+/// Since when the customer waits again whose wait a cancel has ended: they have asked since its author looked.
+fn asked_since(changed: &[Changed], cancel: &CommandId) -> Option<Timestamp> {
+    let waits = || changed.iter().flat_map(|room| &room.waits).map(|folded| &folded.wait);
+    let ended = waits().filter(|wait| is_ended_by(wait, cancel)).max_by(|a, b| a.opened.cmp(&b.opened))?;
+    let again = |wait: &&Wait| {
+        wait.outcome.is_none()
+            && wait.kind == WaitKind::Request
+            && wait.opened > ended.opened
+            && wait.customer == ended.customer
+    };
+    waits().filter(again).map(|wait| wait.opened.at).min()
 }
 
 /// The waits that a cancel has ended.

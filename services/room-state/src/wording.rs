@@ -1,6 +1,10 @@
 //! What only `room-state` writes into 系统信息. Decisions about owner and stage have their words in `domain::wording`.
 
+use std::fmt::Display;
+
+use chrono::{DateTime, TimeZone};
 use domain::marks::Marks;
+use domain::wording;
 
 /// A cancel found nobody waiting.
 pub const NOBODY_WAITS: &str = "当前没有等待中的客户";
@@ -52,6 +56,19 @@ pub fn marked(before: &Marks, after: &Marks) -> Vec<String> {
         });
     }
     told
+}
+
+/// A cancel ended what its author had seen, and the customer has asked again since.
+pub fn cancelled_and_asked_since<Z: TimeZone<Offset: Display>>(
+    asked_at: DateTime<Z>,
+    now: DateTime<Z>,
+) -> String {
+    let asked = if asked_at.date_naive() == now.date_naive() {
+        asked_at.format("%H:%M")
+    } else {
+        asked_at.format("%-m 月 %-d 日 %H:%M")
+    };
+    format!("{}；客户 {asked} 又发来消息，从那时起继续计时", wording::CANCELLED)
 }
 
 /// After a recomputation.

@@ -144,6 +144,7 @@ fn tick_command(ticked: Today, seen_up_to: Option<EntryId>) -> Option<CommandKin
     match (ticked, seen_up_to) {
         (Today::Cancel, Some(seen_up_to)) => Some(CommandKind::Cancel { wait: None, seen_up_to, reason }),
         (Today::Cancel, None) => Some(CommandKind::CancelUnseen { reason }),
+        (Today::UndoCancel, _) => Some(CommandKind::UndoLastCancel),
         _ => None,
     }
 }

@@ -75,7 +75,8 @@ pub trait ManagedSheet: Table {
 impl ManagedSheet for Today {
     const GROUPS: &'static [Group<Self>] = TODAY;
     const ROOM: Self = Self::RoomId;
-    const READ: &'static [Self] = &[Self::RoomId, Self::Cancel, Self::ManagerEditedAt, Self::ManagerEditedBy];
+    const READ: &'static [Self] =
+        &[Self::RoomId, Self::Cancel, Self::UndoCancel, Self::ManagerEditedAt, Self::ManagerEditedBy];
     const SETTLES: TimeDelta = TimeDelta::zero();
     /// The box that is ticked; of several the first.
     type Request = Option<Self>;

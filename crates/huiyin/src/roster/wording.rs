@@ -1,5 +1,10 @@
 //! Every word that `huiyin roster` says, for whoever sets the system up.
 
+use domain::rules::{Problem, RosterEntry, Team};
+use store::rooms::Room;
+
+use crate::text::on_one_line;
+
 pub(super) const SAME_NAME: &str = "　← 名单里有同名的人：若是同一个人，把这个账号加进他的 contacts";
 pub(super) const ACCOUNTS: &str = "\n飞书账号：";
 pub(super) const CHATS: &str = "\n\n飞书机器人所在的群（卡片可以发到这些群，编号填入 rules.roster 里的 addresses.feishu.chat，或 feishu.public_chat）：";
@@ -56,4 +61,111 @@ pub(super) fn feishu_refused(code: Option<i64>) -> String {
         Some(code) => format!("飞书没有接受（代码 {code}）：运行 huiyin check 看详情"),
         None => "连不上飞书：检查 feishu.base_url 和网络".to_owned(),
     }
+}
+
+pub(super) const SAME_ROSTER: &str = "配置里的名单和正在生效的一样";
+
+fn team(team: Team) -> &'static str {
+    match team {
+        Team::PreSales => "售前",
+        Team::AfterSales => "售后",
+        Team::Other => "其他",
+    }
+}
+
+/// Where somebody is reached, and by which accounts they are known.
+fn reached(entry: &RosterEntry) -> String {
+    let chat = if entry.feishu_chat().is_some() { "有提醒群" } else { "没有提醒群" };
+    let account = if entry.feishu_account().is_some() { "有飞书账号" } else { "没有飞书账号" };
+    format!("{chat}、{account}、{} 个微信账号", entry.contacts.len())
+}
+
+pub(super) fn people(count: usize) -> String {
+    format!("正在生效的名单：{count} 人")
+}
+
+pub(super) fn person(entry: &RosterEntry, pre_sales: usize, after_sales: usize) -> String {
+    let (name, team) = (entry.name.as_str(), team(entry.team));
+    format!("  {name}（{team}）　售前 {pre_sales} 个群、售后 {after_sales} 个群　{}", reached(entry))
+}
+
+pub(super) fn not_in_force(owner: &str, rooms: usize) -> String {
+    format!(
+        "不在名单里的负责人「{owner}」：{rooms} 个群，提醒只发到公共群；转给别人：huiyin roster handover {owner} 接手的人"
+    )
+}
+
+pub(super) fn nobodys(rooms: usize) -> String {
+    format!("无负责人：{rooms} 个群")
+}
+
+pub(super) fn room(room: &Room) -> String {
+    let topic = if room.topic.is_empty() { "（没有群名）".into() } else { on_one_line(&room.topic) };
+    format!("    {topic}　{}　{}", room.state.stage, room.room)
+}
+
+pub(super) fn added(entry: &RosterEntry) -> String {
+    format!("+ {}（{}）　{}", entry.name.as_str(), team(entry.team), reached(entry))
+}
+
+pub(super) fn removed(entry: &RosterEntry, rooms: usize) -> String {
+    let name = entry.name.as_str();
+    let handover = format!("；先转给别人：huiyin roster handover {name} 接手的人");
+    format!(
+        "- {name}（{}）　名下 {rooms} 个群{}",
+        team(entry.team),
+        if rooms > 0 { handover.as_str() } else { "" }
+    )
+}
+
+pub(super) fn changed(before: &RosterEntry, after: &RosterEntry) -> String {
+    let mut what = Vec::new();
+    if before.team != after.team {
+        what.push(format!("{} → {}", team(before.team), team(after.team)));
+    }
+    if before.contacts != after.contacts {
+        what.push(format!("微信账号 {} 个 → {} 个", before.contacts.len(), after.contacts.len()));
+    }
+    if before.addresses != after.addresses {
+        what.push("飞书的提醒群或账号改了".to_owned());
+    }
+    format!("~ {}　{}", after.name.as_str(), what.join("、"))
+}
+
+pub(super) fn unfit(problems: &[Problem]) -> String {
+    let told: Vec<String> = problems.iter().map(|problem| problem.to_string()).collect();
+    format!("名单和正在生效的其他规则对不上，没有生效：{}", told.join("；"))
+}
+
+pub(super) fn applied(version: Option<i64>) -> String {
+    match version {
+        Some(version) => {
+            format!("名单已生效（规则第 {version} 版），服务不用重启；配置里的其他改动用 huiyin apply")
+        }
+        None => "没有改动，规则不变".to_owned(),
+    }
+}
+
+pub(super) fn no_such_person(name: &str) -> String {
+    format!("正在生效的名单里没有「{name}」，或有同名的人：先用 huiyin roster show 看一看")
+}
+
+pub(super) fn handed_over(from: &str, to: &str, rooms: usize) -> String {
+    format!("「{from}」转给「{to}」：{rooms} 个群")
+}
+
+pub(super) fn not_handed_over(to: &str, rooms: usize) -> String {
+    format!("阶段和「{to}」的团队不符，不能转给他：{rooms} 个群")
+}
+
+pub(super) fn done(rooms: usize) -> String {
+    format!("已转交 {rooms} 个群，新负责人会收到卡片")
+}
+
+pub(super) fn not_done(refused: usize, undecided: usize) -> String {
+    format!("{refused} 个群被拒绝，{undecided} 个群还没有结果（room-state 恢复后会处理）")
+}
+
+pub(super) fn some_stay(from: &str, rooms: usize) -> String {
+    format!("{rooms} 个群仍归「{from}」，请转给对应团队的人")
 }

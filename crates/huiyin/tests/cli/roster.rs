@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use store::ingest::{Contact, remember_contacts};
 use store::sqlx;
+use testkit::company::{LI, WANG};
 use testkit::until;
 
 use crate::command::{configured, huiyin};
@@ -131,4 +132,60 @@ async fn accounts_are_matched_by_number_or_address_and_shown_masked() -> Result<
     let nothing = huiyin(&["--config", &file, "roster", "discover", "--people", "none.csv"]).await?;
     assert_eq!((nothing.code, nothing.err.trim()), (2, "huiyin: there is no file none.csv"));
     Ok(())
+}
+
+/// A colleague comes, takes over somebody's rooms, and that one leaves; nothing is restarted.
+#[tokio::test]
+async fn a_roster_is_put_in_force_by_itself_and_rooms_change_hands() -> Result<()> {
+    let site = Installed::start().await?;
+    let room_state = site.stack.run(store::role::Role::RoomState, room_state::run).await?;
+    for (room, who) in [("r1", WANG), ("r2", WANG), ("r3", LI)] {
+        let said = testkit::company::says(room, who, site.stack.started, "大家好");
+        site.stack.bus.publish(&testkit::company::captured(&said)?).await?;
+    }
+    until("the rooms have owners", || async {
+        let owned: i64 = sqlx::query_scalar("select count(*) from rooms where state like '%\"owner\":\"%'")
+            .fetch_one(&site.stack.admin)
+            .await?;
+        Ok(owned == 3)
+    })
+    .await?;
+    let roster = site.config["rules"]["roster"].as_array().cloned().unwrap_or_default();
+    let zhao = json!({ "name": "赵小前", "team": "pre_sales", "contacts": ["webhook:zhao"], "addresses": { "feishu": { "chat": "oc_zhao" } } });
+    let with_zhao: Vec<_> = roster.iter().cloned().chain([zhao]).collect();
+    let without_wang: Vec<_> = with_zhao.iter().filter(|entry| entry["name"] != "王小售").cloned().collect();
+    let (_first, came) = configured(&site.changed(&[("/rules/roster", json!(with_zhao))])?)?;
+    let (_second, left) = configured(&site.changed(&[("/rules/roster", json!(without_wang))])?)?;
+    let roster = async |file: &str, words: &[&str]| {
+        let done = huiyin(&[&["--config", file, "roster"], words].concat()).await?;
+        anyhow::Ok((done.code, format!("{}{}", done.out, done.err)))
+    };
+
+    let early = roster(&came, &["handover", "王小售", "赵小前"]).await?;
+    assert!(early.0 == 2 && early.1.contains("正在生效的名单里没有「赵小前」"), "{early:?}");
+    let (code, told) = roster(&came, &["diff"]).await?;
+    assert!(code == 0 && told.contains("+ 赵小前（售前）") && !told.contains("- "), "{told}");
+    let (code, told) = roster(&came, &["apply"]).await?;
+    assert!(code == 0 && told.contains("名单已生效（规则第 2 版）"), "{told}");
+    assert_eq!(roster(&came, &["diff"]).await?.1.trim(), "配置里的名单和正在生效的一样");
+    let (_, told) = roster(&left, &["diff"]).await?;
+    assert!(
+        told.contains("- 王小售（售前）　名下 2 个群；先转给别人") && told.contains("webhook:r2"),
+        "{told}"
+    );
+
+    let (_, told) = roster(&came, &["handover", "王小售", "赵小前", "--dry-run"]).await?;
+    assert!(told.contains("「王小售」转给「赵小前」：2 个群") && !told.contains("已转交"), "{told}");
+    let (code, told) = roster(&came, &["handover", "王小售", "赵小前"]).await?;
+    assert!(code == 0 && told.contains("已转交 2 个群"), "{told}");
+    let (_, told) = roster(&came, &["show"]).await?;
+    assert!(told.contains("王小售（售前）　售前 0 个群、售后 0 个群"), "{told}");
+    assert!(told.contains("赵小前（售前）　售前 2 个群、售后 0 个群"), "{told}");
+    let (code, told) = roster(&came, &["handover", "李小后", "赵小前"]).await?;
+    assert!(code == 3 && told.contains("阶段和「赵小前」的团队不符，不能转给他：1 个群"), "{told}");
+
+    assert!(roster(&left, &["apply"]).await?.1.contains("规则第 3 版"));
+    let (code, told) = roster(&left, &["handover", "赵小前", "王小售"]).await?;
+    assert!(code == 2 && told.contains("没有「王小售」"), "{told}");
+    room_state.stop().await
 }

@@ -71,6 +71,29 @@ pub async fn kind(connection: &mut PgConnection, id: &CommandId) -> Result<Optio
         .await
 }
 
+/// The last cancel of a room that was asked for after `since` and up to `until`; `None`: there is none, or it was taken back.
+pub async fn last_cancel(
+    connection: &mut PgConnection,
+    room: &RoomKey,
+    (since, until): (Timestamp, Timestamp),
+) -> Result<Option<CommandId>, sqlx::Error> {
+    let last = sqlx::query!(
+        r#"
+        select command, (select undone from timeline where entry = 'command:' || command and kind = 'cancel') as undone
+        from commands
+        where room = $1 and kind = 'cancel' and decision = 'applied' and at > $2 and at <= $3
+        order by at desc, command desc
+        limit 1
+        "#,
+        room.to_string(),
+        since,
+        until,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(last.filter(|last| last.undone == Some(false)).map(|last| CommandId(last.command)))
+}
+
 /// Records a decision. `false`: the command was decided meanwhile, by another replica to which it was delivered too.
 pub async fn insert(connection: &mut PgConnection, command: &StoredCommand) -> Result<bool, sqlx::Error> {
     let inserted = sqlx::query!(

@@ -40,14 +40,35 @@ pub async fn pinned_rooms(
         .collect()
 }
 
-/// Which of some commands are decided, with what became of them: (command, decision).
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Which.
+    pub command: CommandId,
+    /// Of which room.
+    pub room: RoomKey,
+    /// `applied`, `unchanged` or `refused`.
+    pub decision: String,
+    /// What people are told.
+    pub message: String,
+}
+
+/// Which of some commands are decided.
 pub async fn decided(
     connection: &mut PgConnection,
     commands: &[CommandId],
-) -> Result<Vec<(CommandId, String)>, sqlx::Error> {
+) -> Result<Vec<Decided>, sqlx::Error> {
     let ids: Vec<&str> = commands.iter().map(CommandId::as_str).collect();
-    let rows = sqlx::query!("select command, decision from commands where command = any ($1)", &ids as _)
-        .fetch_all(connection)
-        .await?;
-    Ok(rows.into_iter().map(|row| (CommandId(row.command), row.decision)).collect())
+    let rows = sqlx::query!(
+        "select command, room, decision, message from commands where command = any ($1) order by room",
+        &ids as _
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let (command, room) = (CommandId(row.command), parse(&row.room, "room")?);
+            Ok(Decided { command, room, decision: row.decision, message: row.message })
+        })
+        .collect()
 }

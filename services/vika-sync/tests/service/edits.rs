@@ -12,7 +12,7 @@ use testkit::{until, until_some};
 use vika::tables::{AllRooms, Today};
 use vika::{Cell, NewField, SpaceId};
 
-use crate::support::{MANAGER, World};
+use crate::support::{MANAGER, OTHER, World};
 
 async fn waits(world: &World, room: &str) -> Result<Vec<StoredWait>> {
     let keys = [format!("webhook:{room}")];
@@ -60,6 +60,46 @@ async fn a_tick_cancels_is_taken_back_and_answered() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_cancel_is_taken_back_by_a_tick_once() -> Result<()> {
+    let world = World::start().await?;
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    let today = &world.sheets.today;
+    let undo = |row: &str| {
+        let row = row.to_owned();
+        let world = &world;
+        async move { world.edit_as(OTHER, today, &row, [(Today::UndoCancel, Cell::Tick(true))]).await }
+    };
+    world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
+    let row = world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    undo(&row[""]).await?;
+    let nothing = [("系统信息", "没有可撤销的「消除未回覆记录」"), ("撤销消除", "")];
+    world.until_shows(today, "r1", &nothing).await?;
+
+    world.edit(today, &row[""], [(Today::Cancel, Cell::Tick(true))]).await?;
+    world.until_shows(today, "r1", &[("等待状态", "已取消"), ("消除未回覆记录", "")]).await?;
+    undo(&row[""]).await?;
+    let undone = [("系统信息", "已撤销消除，继续计时"), ("等待状态", "等待中"), ("撤销消除", "")];
+    world.until_shows(today, "r1", &undone).await?;
+    let logged = world.until_logged(3).await?;
+    assert_eq!(
+        (logged[2]["系统信息"].as_str(), logged[2]["操作人"].as_str()),
+        ("已撤销消除，继续计时", OTHER)
+    );
+    let waits = waits(&world, "r1").await?;
+    assert!(waits.len() == 1 && waits[0].wait.outcome.is_none(), "{waits:?}");
+    world.until_settled(3).await?;
+
+    // The cancel before it is not what this tick means.
+    undo(&row[""]).await?;
+    world.until_shows(today, "r1", &nothing).await?;
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_came_between_tick_and_poll_is_not_cancelled() -> Result<()> {
     let world = World::start().await?;
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
@@ -81,7 +121,8 @@ async fn what_came_between_tick_and_poll_is_not_cancelled() -> Result<()> {
     world.publish(std::slice::from_ref(&later)).await?;
     world.until_shows(today, "r1", &[("最后一句话", "等等，发票怎么开？")]).await?;
     let reconcile = world.reconcile().await?;
-    world.until_shows(today, "r1", &[("系统信息", "已消除未回覆记录"), ("等待状态", "等待中")]).await?;
+    let told = "已消除未回覆记录；客户 10:00 又发来消息，从那时起继续计时";
+    world.until_shows(today, "r1", &[("系统信息", told), ("等待状态", "等待中")]).await?;
     let waits = waits(&world, "r1").await?;
     assert_eq!(waits.len(), 2, "{waits:?}");
     assert!(matches!(waits[0].wait.outcome.as_ref().unwrap().how, Ending::Cancelled { .. }));

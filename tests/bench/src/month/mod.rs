@@ -2,6 +2,7 @@
 //! managers' edits are, and whether the last day is served as the others are.
 
 mod plan;
+mod refresh;
 mod report;
 mod world;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use self::plan::Plan;
 use self::report::Samples;
-use self::world::World;
+use self::world::{Setting, World};
 
 /// What the command is called with.
 #[derive(clap::Args)]
@@ -38,15 +39,31 @@ pub struct Arguments {
     /// The services know of no limit, as if calls were free: the plan has to be used up before its month is over.
     #[arg(long)]
     prove: bool,
+    /// Instead of a month: what a refresh of 100, 1,000 and 10,000 rows takes.
+    #[arg(long)]
+    refresh: bool,
 }
 
+/// As the default has it.
+const CALLS_PER_SECOND: u32 = 4;
 /// How often it is looked at how late rows are, in time of the company's clock.
 const SAMPLE_EVERY: Duration = Duration::from_mins(5);
 
-/// Runs the month and prints what it took.
+/// Runs it and prints what it took.
 pub async fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.refresh { refresh::run().await } else { month(arguments).await }
+}
+
+async fn month(arguments: &Arguments) -> Result<()> {
     let plan = Plan::of(arguments.seed, arguments.rooms, arguments.asks, arguments.from);
-    let world = World::start(arguments, &plan).await?;
+    let world = World::start(&Setting {
+        begin: plan.begin,
+        rate: arguments.rate,
+        calls_per_month: if arguments.prove { 0 } else { arguments.plan },
+        calls_per_second: CALLS_PER_SECOND,
+    })
+    .await?;
+    world.begin_month(arguments.plan, &plan).await?;
     let lived = live(&world, &plan).await;
     let reported = match &lived {
         Ok(samples) => report::of(&world, &plan, samples).await,

@@ -17,7 +17,6 @@ use tempfile::TempDir;
 use vika::tables::{AllRooms, Today};
 use vika::{Cell, Client, ColumnIds, Pacing, RecordId, SheetId, Token};
 
-use super::Arguments;
 use super::plan::{Edit, Plan, Said, is_working_day};
 use super::report::{Calls, Samples};
 use crate::chaos::plan::STAFF;
@@ -32,6 +31,17 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 /// Services start meanwhile, by the real clock.
 const LEAD: Duration = Duration::from_secs(3);
 
+/// What a run begins with.
+pub struct Setting {
+    /// What the company's clock shows when the services are there.
+    pub begin: DateTime<Utc>,
+    /// How many times as quick as the real one it is.
+    pub rate: u32,
+    /// What the services believe the plan allows.
+    pub calls_per_month: u64,
+    pub calls_per_second: u32,
+}
+
 pub struct World {
     pub clock: Clock,
     local: Local,
@@ -42,33 +52,33 @@ pub struct World {
     pub services: Vec<Service>,
     manager: Client,
     pub today: SheetId,
-    all_rooms: SheetId,
+    pub all_rooms: SheetId,
     http: reqwest::Client,
     folder: TempDir,
 }
 
 impl World {
     /// Services are not started yet.
-    pub async fn start(arguments: &Arguments, plan: &Plan) -> Result<Self> {
+    pub async fn start(setting: &Setting) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("hyv-").tempdir()?;
         let home = folder.path().join("home");
         std::fs::create_dir(&home)?;
         let local = Local::start(&local_stack::testing::settings(home)?, &local_stack::silent).await?;
         let admin = PgPoolOptions::new().max_connections(2).connect_with(local.admin_options()).await?;
         let bus = Bus::connect(&local.bus_superuser(), "bench").await?;
-        shorten_ack_wait(&bus, arguments.rate).await?;
+        shorten_ack_wait(&bus, setting.rate).await?;
         // The first day begins when the services are there.
-        let lead = TimeDelta::from_std(LEAD * arguments.rate)?;
+        let lead = TimeDelta::from_std(LEAD * setting.rate)?;
         let pace = Pace {
             began: Clock::system().now(),
-            epoch: plan.begin - lead,
-            rate: arguments.rate,
+            epoch: setting.begin - lead,
+            rate: setting.rate,
             leaps: Vec::new(),
         };
         let clock = Clock::paced(pace.clone());
-        let simulator = simulator::start(company::vika_config(&local, &clock, arguments.rate)).await?;
+        let simulator = simulator::start(company::vika_config(&local, &clock, setting.rate)).await?;
         let sheets = company::create_sheets(&simulator.url, &local, &clock).await?;
-        let config = configuration(&local, &simulator.url, &sheets, arguments)?;
+        let config = configuration(&local, &simulator.url, &sheets, setting)?;
         let now = clock.now();
         let loaded = company::load(&config)?;
         local.apply_rules(&loaded.rules, now - TimeDelta::days(60), now).await?;
@@ -85,7 +95,7 @@ impl World {
         let id = |key: &str| -> Result<SheetId> {
             Ok(SheetId::try_from(sheets[key].as_str().unwrap_or_default().to_owned())?)
         };
-        let world = Self {
+        Ok(Self {
             today: id("today")?,
             all_rooms: id("all_rooms")?,
             services: services.into_iter().collect::<Result<_>>()?,
@@ -97,16 +107,14 @@ impl World {
             manager,
             http,
             folder,
-        };
-        world.begin_month(arguments, plan).await?;
-        Ok(world)
+        })
     }
 
     /// The quota holds from now on, and the part of the days that are left out is gone.
-    async fn begin_month(&self, arguments: &Arguments, plan: &Plan) -> Result<()> {
+    pub async fn begin_month(&self, quota: u64, plan: &Plan) -> Result<()> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let gone = (arguments.plan as f64 * (1.0 - plan.part)) as u64;
-        self.control("settings", &json!({ "monthly_quota": arguments.plan })).await?;
+        let gone = (quota as f64 * (1.0 - plan.part)) as u64;
+        self.control("settings", &json!({ "monthly_quota": quota })).await?;
         self.control("usage", &json!({ "space": SPACE, "used": gone })).await?;
         let first = plan.begin.with_timezone(&Shanghai).date_naive().with_day(1).context("a month")?;
         if gone > 0 {
@@ -211,7 +219,7 @@ impl World {
     }
 
     /// For how many seconds the row of 今日群聊 that is behind for the longest time is so.
-    async fn seconds_behind(&self) -> Result<f64> {
+    pub async fn seconds_behind(&self) -> Result<f64> {
         let oldest: Option<DateTime<Utc>> = store::sqlx::query_scalar(
             "select min(rooms.updated_at) from rooms
              left join vika_sync_rows mirror on mirror.sheet = $1 and mirror.room = rooms.room
@@ -249,7 +257,7 @@ impl World {
     }
 
     /// Waits until the company's clock shows a moment.
-    async fn until(&self, at: DateTime<Utc>) {
+    pub async fn until(&self, at: DateTime<Utc>) {
         while let Ok(left) = (at - self.clock.now()).to_std()
             && !left.is_zero()
         {
@@ -257,7 +265,7 @@ impl World {
         }
     }
 
-    async fn control(&self, route: &str, body: &Value) -> Result<()> {
+    pub async fn control(&self, route: &str, body: &Value) -> Result<()> {
         let url = format!("{}/_sim/{route}", self.simulator.url);
         self.http.post(url).json(body).send().await?.error_for_status()?;
         Ok(())
@@ -284,7 +292,7 @@ pub fn day_of(at: DateTime<Utc>) -> NaiveDate {
     at.with_timezone(&Shanghai).date_naive()
 }
 
-fn configuration(local: &Local, url: &str, sheets: &Value, arguments: &Arguments) -> Result<Value> {
+fn configuration(local: &Local, url: &str, sheets: &Value, setting: &Setting) -> Result<Value> {
     let nowhere = free_address()?;
     let addresses = Addresses {
         ingest: nowhere,
@@ -297,7 +305,8 @@ fn configuration(local: &Local, url: &str, sheets: &Value, arguments: &Arguments
     let vika = config["vika"].as_object_mut().context("vika")?;
     vika.insert("poll_every".into(), json!("1m"));
     vika.insert("poll_all_rooms_every".into(), json!("5m"));
-    vika.insert("calls_per_month".into(), json!(if arguments.prove { 0 } else { arguments.plan }));
+    vika.insert("calls_per_month".into(), json!(setting.calls_per_month));
+    vika.insert("calls_per_second".into(), json!(setting.calls_per_second));
     let hours = json!({ "public_holidays": false });
     config["rules"]["calendars"] = json!({ "pre_sales": hours, "after_sales": hours });
     Ok(config)

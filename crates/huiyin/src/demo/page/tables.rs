@@ -41,6 +41,7 @@ const TODAY: Sheet<Today> = Sheet {
         Today::Priority,
         Today::PriorityReason,
         Today::Cancel,
+        Today::UndoCancel,
         Today::Owner,
         Today::LastLine,
         Today::Verdict,
