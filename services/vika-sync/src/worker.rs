@@ -39,6 +39,8 @@ const ROOMS_AT_ONCE: usize = 100;
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// The sheets whose columns are read again and again.
 const SHEETS: u64 = 3;
+/// A round waits until there are as many calls as the last one took, but for no more than these: the next one may need few.
+const MOST_AWAITED: u64 = 6;
 /// Rows that wait so long for calls, while people work, are a case for whoever bought the plan.
 const SHORT_OF_CALLS_AFTER: TimeDelta = TimeDelta::minutes(30);
 
@@ -232,7 +234,7 @@ impl Worker {
         }
         let snapshot = Snapshot::read(&self.cx.service, &self.rules).await?;
         self.cx.budget = self.budget(&snapshot).await?;
-        let writes = due && self.cx.budget.allows_writing(self.calls_of_round);
+        let writes = due && self.cx.budget.allows_writing(self.calls_of_round.min(MOST_AWAITED));
         self.is_short_of_calls = if due { !writes } else { self.is_short_of_calls };
         if !writes && outcomes.is_empty() {
             return Ok(Step::OutcomesAlone);
