@@ -7,6 +7,7 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use serde_json::Value;
 
 const SHANGHAI_OFFSET_S: i32 = 8 * 3600;
+const MAX_MS: f64 = 8.64e15;
 
 /// How a column shows its times, as given when it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,11 @@ fn in_shanghai(local: NaiveDateTime) -> Option<i64> {
     zone.from_local_datetime(&local).single().map(|t| t.timestamp_millis())
 }
 
+/// Whether a number of milliseconds is beyond the times that the service's language knows.
+pub(super) fn is_beyond(value: &Value) -> bool {
+    value.as_f64().is_some_and(|ms| ms.abs() > MAX_MS)
+}
+
 /// Milliseconds that the service stores for a written value; `None` when it refuses the value.
 pub(super) fn accept(value: &Value) -> Option<i64> {
     match value {
@@ -64,9 +70,8 @@ pub(super) fn accept(value: &Value) -> Option<i64> {
 }
 
 fn whole(number: f64) -> Option<i64> {
-    let limit = 9.0e15;
     #[expect(clippy::cast_possible_truncation, reason = "bounded just before; the service cuts fractions")]
-    (number.abs() < limit).then_some(number as i64)
+    (number.abs() <= MAX_MS).then_some(number as i64)
 }
 
 /// Reads a date text as the service does, wrong zones included.

@@ -161,8 +161,9 @@ impl Field {
         let users = || space.members.iter().map(|m| json!({"id": m.unit_id, "name": m.name, "avatar": ""}));
         Some(match &self.kind {
             // The Python SDK cannot read a column of these types without its property.
-            Kind::SingleText => json!({"defaultValue": ""}),
-            Kind::CreatedBy | Kind::LastModifiedBy(_) => json!({"options": users().collect::<Vec<_>>()}),
+            Kind::SingleText => json!({}),
+            Kind::CreatedBy => json!({"options": users().collect::<Vec<_>>()}),
+            Kind::LastModifiedBy(_) => json!({"options": []}),
             Kind::SingleSelect(options) | Kind::MultiSelect(options) => {
                 let show = |o: &SelectOption| json!({"id": o.id, "name": o.name, "color": {"name": "deepPurple_0", "value": "#E5E1FC"}});
                 json!({"options": options.iter().map(show).collect::<Vec<_>>()})

@@ -185,6 +185,15 @@ pub(super) fn sheet_without_name() -> ApiError {
     bad("[datasheet]必须包含name字段")
 }
 
+/// A column or a sheet without a name, or with one that is no text.
+pub(super) fn nameless() -> ApiError {
+    ApiError::new(500, 500, json!(["name must be a string"]))
+}
+
+pub(super) fn not_unique(property: &str) -> ApiError {
+    bad(format!("[{property}]必须唯一"))
+}
+
 pub(super) fn bad_folder() -> ApiError {
     bad("[folderId]的值不正确")
 }

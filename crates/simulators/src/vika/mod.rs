@@ -4,7 +4,8 @@
 //! success that stored nothing, columns ignored because somebody renamed them, a rate window that punishes bursts,
 //! parameter checks that never answer. It must never be kinder than that, and it shares no code with the client.
 //!
-//! Not simulated: attachments, links between sheets, permissions per column, grouping and sorting of views, automations.
+//! Not simulated: attachments, links between sheets, links to embed, members and their roles, permissions per column,
+//! grouping and sorting of views, automations.
 //!
 //! Besides the API, `/_sim/…` takes faults and switches and shows calls and sheets; see the routes in `routes/sim.rs`.
 

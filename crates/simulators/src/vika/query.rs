@@ -33,15 +33,22 @@ impl Query {
         values.filter(|v| !v.is_empty()).map(str::to_owned).collect()
     }
 
-    /// The sort conditions. A JSON array is taken for an object without a field, as on the real service.
+    /// The sort conditions. A JSON array is taken for an object without a field, as on the real service; and conditions
+    /// without numbers, as the JavaScript SDK sends them, for a single one, by a column with all their names.
     pub fn sorts(&self) -> Vec<Sort> {
         let mut sorts: Vec<Sort> = Vec::new();
+        let mut unnumbered = None;
         for (key, value) in &self.0 {
             if key == "sort" {
                 let json: Value = serde_json::from_str(value).unwrap_or_default();
                 let field = json["field"].as_str().unwrap_or("undefined").to_owned();
                 sorts.push(Sort { field, descending: json["order"] == "desc" });
+            } else if key == "sort[][field]"
+                && let Some(sort) = unnumbered.and_then(|at: usize| sorts.get_mut(at))
+            {
+                sort.field = format!("{},{value}", sort.field);
             } else if key.starts_with("sort[") && key.ends_with("[field]") {
+                unnumbered = unnumbered.or((key == "sort[][field]").then_some(sorts.len()));
                 sorts.push(Sort { field: value.clone(), descending: false });
             } else if key.starts_with("sort[")
                 && key.ends_with("[order]")
@@ -82,5 +89,14 @@ mod tests {
             assert_eq!(Query::parse(raw).sorts(), wanted, "{raw}");
         }
         assert_eq!(Query::parse("sort=[{\"field\":\"a\"}]").sorts()[0].field, "undefined");
+
+        let fields =
+            |raw: &str| Query::parse(raw).sorts().into_iter().map(|sort| sort.field).collect::<Vec<_>>();
+        assert_eq!(
+            fields("sort[0][field]=a&sort[0][order]=asc&sort[1][field]=b&sort[1][order]=asc"),
+            ["a", "b"]
+        );
+        assert_eq!(fields("sort={\"field\":\"a\"}&sort={\"field\":\"b\"}"), ["a", "b"]);
+        assert_eq!(fields("sort[][field]=a&sort[][order]=asc&sort[][field]=b&sort[][order]=asc"), ["a,b"]);
     }
 }

@@ -46,6 +46,7 @@ impl Scene<'_> {
                 Value::Array(members.collect())
             }
             Kind::Url => json!({"title": stored["title"], "text": stored["text"], "favicon": ""}),
+            Kind::Checkbox if *stored == json!(false) => return None,
             _ => stored.clone(),
         })
     }
@@ -60,7 +61,7 @@ impl Scene<'_> {
         Some(json!({"id": unit_id, "unitId": unit_id, "type": "Member", "name": name, "avatar": ""}))
     }
 
-    /// The cell as `cellFormat=string` and the page show it.
+    /// The cell as people see it.
     pub fn text(&self, row: &Row, field: &Field) -> Option<String> {
         match &field.kind {
             Kind::CreatedTime(format) => Some(format.show(row.created.at)),
@@ -96,9 +97,11 @@ impl Scene<'_> {
                 parsed.map_or(Operand::Null, |expr| formula::evaluate(&expr, self, row, depth + 1))
             }
             Kind::Formula { .. } => Operand::Null,
-            kind => {
-                row.cells.get(&field.id).map_or(Operand::Null, |stored| self.stored_operand(kind, stored))
-            }
+            kind => match row.cells.get(&field.id) {
+                Some(stored) => self.stored_operand(kind, stored),
+                None if matches!(kind, Kind::Checkbox) => Operand::Bool(false),
+                None => Operand::Null,
+            },
         }
     }
 
@@ -121,6 +124,12 @@ impl Scene<'_> {
         }
     }
 
+    /// The cell as `cellFormat=string` gives it: a box that was ticked before, or written unticked, is no empty cell.
+    fn api_text(&self, row: &Row, field: &Field) -> Option<String> {
+        let unticked = || matches!(field.kind, Kind::Checkbox) && row.cells.contains_key(&field.id);
+        self.text(row, field).or_else(|| unticked().then(|| "0".to_owned()))
+    }
+
     /// `fields` of a record: the given columns, empty cells left out.
     pub fn fields<'f>(
         &self,
@@ -131,7 +140,7 @@ impl Scene<'_> {
     ) -> Map<String, Value> {
         let cell = |field: &'f Field| {
             let value =
-                if as_text { self.text(row, field).map(Value::String) } else { self.json(row, field) }?;
+                if as_text { self.api_text(row, field).map(Value::String) } else { self.json(row, field) }?;
             Some((if by_id { field.id.clone() } else { field.name.clone() }, value))
         };
         shown.filter_map(cell).collect()
@@ -149,6 +158,16 @@ fn person(name: &str) -> Value {
     json!({"id": format!("{sum:032x}"), "name": name, "avatar": ""})
 }
 
+/// A number with so many digits behind the point. What lies just between two of them is rounded away from zero, not to
+/// the even one.
 fn fixed(number: &Value, factor: f64, precision: usize) -> String {
-    format!("{:.precision$}", number.as_f64().unwrap_or_default() * factor)
+    /// More digits than a double of this size can fill.
+    const EXACT: usize = 30;
+    let number = number.as_f64().unwrap_or_default() * factor;
+    let digits = format!("{:.*}", precision + EXACT, number.abs());
+    let rest = &digits[digits.len() - EXACT..];
+    let between = rest.strip_prefix('5').is_some_and(|more| more.bytes().all(|digit| digit == b'0'));
+    let places = i32::try_from(precision).unwrap_or_default();
+    let number = if between { number + 0.5_f64.copysign(number) * 10_f64.powi(-places) } else { number };
+    format!("{number:.precision$}")
 }

@@ -8,6 +8,7 @@ use super::{
     config::VikaSpace,
     dates,
     field::{Field, Kind, SelectOption},
+    formula,
     messages::{self, ApiError},
     state::IdSource,
 };
@@ -62,13 +63,14 @@ impl Judge<'_> {
                 Some(stars) if stars <= *max => Ok(Fate::Store(value.clone())),
                 _ => refuse("评分字段的值必须是数字"),
             },
+            // A number that is no time of the service's language is taken, and becomes nothing.
+            Kind::DateTime(_) if dates::is_beyond(value) => Ok(Fate::Clear),
             Kind::DateTime(_) => match dates::accept(value) {
                 Some(ms) => Ok(Fate::Store(json!(ms))),
                 None => refuse("日期字段必须是 UTC 时间或者时间戳"),
             },
             Kind::Checkbox => match value.as_bool() {
-                Some(true) => Ok(Fate::Store(json!(true))),
-                Some(false) => Ok(Fate::Clear),
+                Some(ticked) => Ok(Fate::Store(json!(ticked))),
                 None => refuse("勾选字段必须是布尔值"),
             },
             Kind::SingleSelect(options) => match value.as_str() {
@@ -166,7 +168,12 @@ fn text(name: &str, value: &Value, reason: &str) -> Result<Fate, ApiError> {
 }
 
 fn number(name: &str, value: &Value, reason: &str) -> Result<Fate, ApiError> {
-    if value.is_number() { Ok(Fate::Store(value.clone())) } else { Err(messages::bad_cell(name, reason)) }
+    match value.as_f64() {
+        // The service knows one kind of number: 5.0 is 5, and so is -0.0 just 0.
+        Some(float) if value.is_f64() => Ok(Fate::Store(formula::number_json(float))),
+        Some(_) => Ok(Fate::Store(value.clone())),
+        None => Err(messages::bad_cell(name, reason)),
+    }
 }
 
 /// A link: a text, or an object. One with an empty `favicon`, exactly what a read returns, is dropped silently.

@@ -72,6 +72,7 @@ impl Operand {
     fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
+            (Self::Null, Self::Bool(truth)) | (Self::Bool(truth), Self::Null) => !truth,
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Null | Self::Text(_), _) | (_, Self::Null | Self::Text(_)) => false,
             (a, b) => a.number().zip(b.number()).is_some_and(|(a, b)| a.total_cmp(&b) == Ordering::Equal),
@@ -87,7 +88,8 @@ impl Operand {
     }
 }
 
-fn number_json(number: f64) -> Value {
+/// A number as the service writes one: without a fraction if it has none.
+pub(in super::super) fn number_json(number: f64) -> Value {
     #[expect(clippy::cast_possible_truncation, reason = "only whole numbers that fit are cast")]
     if number.fract() == 0.0 && number.abs() < 9.0e15 { json!(number as i64) } else { json!(number) }
 }
@@ -147,6 +149,7 @@ fn call(function: Function, arguments: &[Expr], scene: &Scene<'_>, row: &Row, de
         Function::Find => find(&value(0), &value(1)),
         Function::Blank => Operand::Null,
         Function::True => Operand::Bool(true),
+        Function::False => Operand::Bool(false),
         Function::RecordId => Operand::Text(row.id.clone()),
         Function::CreatedTime => Operand::from_ms(row.created.at),
         Function::LastModifiedTime => last_modified(arguments, row),

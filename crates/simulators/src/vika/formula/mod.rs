@@ -6,7 +6,7 @@ mod eval;
 mod lex;
 mod parse;
 
-pub(super) use eval::{Operand, evaluate};
+pub(super) use eval::{Operand, evaluate, number_json};
 pub(super) use parse::parse;
 
 /// A formula is wrong: unknown field or function, wrong number of arguments, bad syntax. The service says no more.
@@ -47,6 +47,7 @@ pub(super) enum Function {
     Find,
     Blank,
     True,
+    False,
     RecordId,
     CreatedTime,
     LastModifiedTime,
@@ -65,6 +66,7 @@ impl Function {
             "FIND" => Self::Find,
             "BLANK" => Self::Blank,
             "TRUE" => Self::True,
+            "FALSE" => Self::False,
             "RECORD_ID" => Self::RecordId,
             "CREATED_TIME" => Self::CreatedTime,
             "LAST_MODIFIED_TIME" => Self::LastModifiedTime,
@@ -84,7 +86,13 @@ impl Function {
             Self::Find | Self::DatetimeDiff => (2, 3),
             Self::IsAfter => (2, 2),
             Self::LastModifiedTime => (0, usize::MAX),
-            Self::Blank | Self::True | Self::RecordId | Self::CreatedTime | Self::Now | Self::Today => (0, 0),
+            Self::Blank
+            | Self::True
+            | Self::False
+            | Self::RecordId
+            | Self::CreatedTime
+            | Self::Now
+            | Self::Today => (0, 0),
         }
     }
 }

@@ -14,6 +14,9 @@ const MAX_FIELDS: usize = 200;
 const MAX_NAME_CHARS: usize = 100;
 /// Rows that the template of a new sheet brings; making columns does not remove them.
 const BLANK_ROWS: usize = 3;
+const NODE_TYPE: &str = "Datasheet";
+/// The permission to manage a node; 3 would be to read it only.
+const MANAGER: u8 = 0;
 
 pub(super) fn fields(world: &World, dst: &str, query: &Query) -> Result<Value, ApiError> {
     keyed_by_id(query.get("fieldKey"))?;
@@ -35,8 +38,10 @@ pub(super) fn views(world: &World, dst: &str) -> Result<Value, ApiError> {
 }
 
 pub(super) fn create(world: &mut World, spc: &str, body: &Value, caller: &Caller) -> Result<Value, ApiError> {
-    let name = body["name"].as_str().filter(|n| !n.is_empty() && n.chars().count() <= MAX_NAME_CHARS);
-    let name = name.ok_or_else(messages::sheet_without_name)?.to_owned();
+    let name = body["name"].as_str().ok_or_else(messages::nameless)?.to_owned();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
+        return Err(messages::sheet_without_name());
+    }
     // There are no folders here; the Python SDK sends empty texts.
     if !matches!(body["folderId"].as_str(), None | Some("")) {
         return Err(messages::bad_folder());
@@ -47,9 +52,15 @@ pub(super) fn create(world: &mut World, spc: &str, body: &Value, caller: &Caller
     if descriptions.len() > MAX_FIELDS {
         return Err(messages::bad("[fields]的值不正确"));
     }
-    let mut fields = Vec::with_capacity(descriptions.len());
+    let mut fields: Vec<Field> = Vec::with_capacity(descriptions.len());
+    let mut unique = true;
     for (index, description) in descriptions.iter().enumerate() {
-        fields.push(Field::create(description, index == 0, &mut world.ids)?);
+        let field = Field::create(description, index == 0, &mut world.ids)?;
+        unique &= fields.iter().all(|other| other.name != field.name);
+        fields.push(field);
+    }
+    if !unique {
+        return Err(messages::not_unique("field.name"));
     }
     let created = Edit { at: world.stamp(caller.now_ms), by: caller.user.clone() };
     let mut sheet = Sheet {
@@ -74,6 +85,9 @@ pub(super) fn create(world: &mut World, spc: &str, body: &Value, caller: &Caller
 }
 
 pub(super) fn add_field(world: &mut World, dst: &str, body: &Value) -> Result<Value, ApiError> {
+    if !body["name"].is_string() {
+        return Err(messages::nameless());
+    }
     let mut ids = std::mem::take(&mut world.ids);
     let made = Field::create(body, false, &mut ids);
     world.ids = ids;
@@ -81,6 +95,9 @@ pub(super) fn add_field(world: &mut World, dst: &str, body: &Value) -> Result<Va
     let sheet = sheet_mut(world, dst)?;
     if sheet.fields.len() >= MAX_FIELDS {
         return Err(messages::bad("[fields]的值不正确"));
+    }
+    if sheet.find(&field.name, false).is_some() {
+        return Err(messages::not_unique("name"));
     }
     let answer = json!({"id": field.id, "name": field.name});
     sheet.push_field(field);
@@ -105,10 +122,20 @@ pub(super) fn spaces(world: &World, user: &str) -> Value {
     json!({"spaces": spaces})
 }
 
-/// The sheets of a space, those with `part` in their name.
-pub(super) fn nodes(world: &World, spc: &str, part: Option<&str>) -> Value {
-    let fits = |s: &&Sheet| s.space == spc && part.is_none_or(|part| s.name.contains(part));
-    json!({"nodes": world.sheets.iter().filter(fits).map(node_json).collect::<Vec<_>>()})
+/// The sheets of a space.
+pub(super) fn nodes(world: &World, spc: &str) -> Value {
+    json!({"nodes": world.sheets.iter().filter(|s| s.space == spc).map(node_json).collect::<Vec<_>>()})
+}
+
+/// Those nodes of a space that are of a type, that the caller has one of some permissions on, and that have a text in
+/// their name. There are sheets only, and everybody manages them.
+pub(super) fn search_nodes(world: &World, spc: &str, query: &Query) -> Value {
+    let permissions = query.list("permissions");
+    let any = query.get("type").is_none_or(|kind| kind == NODE_TYPE)
+        && (permissions.is_empty() || permissions.iter().any(|p| p.parse() == Ok(MANAGER)));
+    let named = |s: &&Sheet| query.get("query").is_none_or(|part| s.name.contains(part));
+    let found = world.sheets.iter().filter(|s| any && s.space == spc).filter(named);
+    json!({"nodes": found.map(node_json).collect::<Vec<_>>()})
 }
 
 pub(super) fn node(world: &World, id: &str) -> Result<Value, ApiError> {
@@ -117,7 +144,7 @@ pub(super) fn node(world: &World, id: &str) -> Result<Value, ApiError> {
 
 fn node_json(sheet: &Sheet) -> Value {
     json!({
-        "id": sheet.id, "name": sheet.name, "type": "Datasheet", "icon": "", "isFav": false, "permission": 0,
+        "id": sheet.id, "name": sheet.name, "type": NODE_TYPE, "icon": "", "isFav": false, "permission": MANAGER,
     })
 }
 

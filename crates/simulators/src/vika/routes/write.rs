@@ -148,14 +148,16 @@ fn write_row(sheet: &mut Sheet, id: &str, planned: &PlannedRecord, edit: &Edit) 
     let fields = sheet.fields.clone();
     let row = sheet.row_mut(id)?;
     let stale = row.updated_at;
+    // An unticked box is as empty as one that was never written.
+    let not_unticked = |value: &&Value| **value != json!(false);
     for (field_id, fate, _) in &planned.cells {
         let Some(field) = fields.iter().find(|f| f.id == *field_id) else { continue };
         let changed = match fate {
-            Fate::Store(value) => {
-                let value = existing_options(field, value);
-                value.is_some_and(|v| row.cells.insert(field_id.clone(), v.clone()) != Some(v))
-            }
-            Fate::Clear => row.cells.remove(field_id).is_some(),
+            Fate::Store(value) => existing_options(field, value).is_some_and(|value| {
+                let before = row.cells.insert(field_id.clone(), value.clone());
+                before.as_ref().filter(not_unticked) != Some(&value).filter(not_unticked)
+            }),
+            Fate::Clear => row.cells.remove(field_id).as_ref().filter(not_unticked).is_some(),
             Fate::Drop(_) => false,
         };
         if changed {

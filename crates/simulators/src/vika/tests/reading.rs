@@ -104,19 +104,27 @@ async fn display_texts_and_columns_are_shown_as_the_service_shows_them() {
         json!({"name": "倍", "type": "Formula", "property": {"expression": expression}}),
         json!({"name": "错", "type": "Formula", "property": {"expression": "{数}*2"}}),
         json!({"name": "金额", "type": "Currency", "property": {"precision": 2, "symbol": "¥"}}),
+        json!({"name": "均值", "type": "Number", "property": {"precision": 1}}),
     ] {
         assert_eq!(kit.bot(Method::POST, &path, field).await.0, 201);
     }
     let when = 1_700_000_000_000_i64;
-    kit.row(&sheet, json!({"数": 3, "时间": when, "核准": true, "标签": ["A", "新标签"], "金额": 12.345}))
-        .await;
+    let row =
+        json!({"数": 3, "时间": when, "核准": true, "标签": ["A", "新标签"], "金额": 12.345, "均值": 1.25});
+    kit.row(&sheet, row).await;
+    kit.row(&sheet, json!({"群ID": "未勾", "核准": false, "均值": -0.25, "数": -0.0})).await;
     let shown = kit.read(&sheet, "cellFormat=string").await["records"][0]["fields"].clone();
     for (name, text) in
         [("数", "3"), ("时间", "2023-11-15 06:13"), ("核准", "1"), ("标签", "A, 新标签"), ("倍", "6")]
     {
         assert_eq!(shown[name], text, "{shown}");
     }
+    assert_eq!((&shown["均值"], &shown["金额"]), (&json!("1.3"), &json!("¥12.35")));
     assert!(shown["错"].is_null(), "names in a formula column are an error");
+    let unticked = kit.read(&sheet, "cellFormat=string").await["records"][1]["fields"].clone();
+    let texts = ["核准", "均值", "数"].map(|name| unticked[name].clone());
+    assert_eq!(texts, ["0", "-0.3", "0"]);
+    assert!(kit.read(&sheet, "").await["records"][1]["fields"]["核准"].is_null());
     assert_eq!(
         kit.read(&sheet, "").await["records"][0]["fields"]["金额"],
         12.345,
@@ -158,8 +166,21 @@ async fn a_new_sheet_has_blank_rows_and_wrong_columns_are_refused() {
         let (_, refused) = kit.bot(Method::POST, &path, make(fields)).await;
         assert_eq!(refused["message"], message);
     }
-    let (_, nameless) = kit.bot(Method::POST, &path, json!({"fields": []})).await;
-    assert_eq!(nameless["message"], "[datasheet]必须包含name字段");
+    for (body, status, message) in [
+        (json!({"fields": []}), 500, json!(["name must be a string"])),
+        (json!({"name": ""}), 200, json!("[datasheet]必须包含name字段")),
+        (make(json!([text, text])), 200, json!("[field.name]必须唯一")),
+    ] {
+        let (found, refused) = kit.bot(Method::POST, &path, body).await;
+        assert_eq!((found, &refused["message"]), (status, &message));
+    }
+    for (field, status, message) in [
+        (json!({"type": "Text"}), 500, json!(["name must be a string"])),
+        (text.clone(), 200, json!("[name]必须唯一")),
+    ] {
+        let (found, refused) = kit.bot(Method::POST, &format!("{path}/{sheet}/fields"), field).await;
+        assert_eq!((found, &refused["message"]), (status, &message));
+    }
     let primary = created["data"]["fields"][0]["id"].as_str().unwrap();
     let (_, refused) =
         kit.bot(Method::DELETE, &format!("{path}/{sheet}/fields/{primary}"), Value::Null).await;
