@@ -203,7 +203,7 @@ impl CommandHandler {
         {
             let zone = rules.newest().rules.time_zone;
             plan.message =
-                words::cancelled_and_asked_since(asked_at.with_timezone(&zone), now.with_timezone(&zone));
+                words::cancelled_and_asked_since(&asked_at.with_timezone(&zone), &now.with_timezone(&zone));
         }
         // Decided meanwhile without the lock, since another replica knew of no such room: all of this is undone.
         if !commands::insert(&mut tx, &record(command, &plan, now)).await? {

@@ -60,8 +60,8 @@ pub fn marked(before: &Marks, after: &Marks) -> Vec<String> {
 
 /// A cancel ended what its author had seen, and the customer has asked again since.
 pub fn cancelled_and_asked_since<Z: TimeZone<Offset: Display>>(
-    asked_at: DateTime<Z>,
-    now: DateTime<Z>,
+    asked_at: &DateTime<Z>,
+    now: &DateTime<Z>,
 ) -> String {
     let asked = if asked_at.date_naive() == now.date_naive() {
         asked_at.format("%H:%M")

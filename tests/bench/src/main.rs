@@ -105,7 +105,7 @@ async fn command(arguments: &Arguments) -> ExitCode {
         Some(Command::Idle { rooms, seconds }) => {
             idle(*rooms, *seconds).await.map(|report| println!("{report:#}"))
         }
-        Some(Command::Vika(month)) => month::run(month).await,
+        Some(Command::Vika(month)) => Box::pin(month::run(month)).await,
         Some(Command::Performance { waits }) => performance::run(*waits).await,
         _ => run(arguments).await.map(|report| println!("{report:#}")),
     };

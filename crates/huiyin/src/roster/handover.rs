@@ -38,11 +38,9 @@ pub(super) async fn run(args: &Args, config: &Config) -> Result<()> {
     let rooms = owners.of(from);
     let (possible, refused): (Vec<&Room>, Vec<&Room>) =
         rooms.iter().partition(|room| !is_refused(room, to, &owners));
-    println!("{}", wording::handed_over(from, to, possible.len()));
-    possible.iter().for_each(|room| println!("{}", wording::room(room)));
+    print(wording::handed_over(from, to, possible.len()), &possible);
     if !refused.is_empty() {
-        println!("{}", wording::not_handed_over(to, refused.len()));
-        refused.iter().for_each(|room| println!("{}", wording::room(room)));
+        print(wording::not_handed_over(to, refused.len()), &refused);
     }
     if !args.dry_run && !possible.is_empty() {
         let commands: Vec<Command> = possible.iter().map(|room| assignment(room, to, &args.by)).collect();
@@ -53,6 +51,11 @@ pub(super) async fn run(args: &Args, config: &Config) -> Result<()> {
     }
     reader.close().await.ok();
     if refused.is_empty() { Ok(()) } else { Err(Failure::Partly(wording::some_stay(from, refused.len()))) }
+}
+
+fn print(what: String, rooms: &[&Room]) {
+    let lines = std::iter::once(what).chain(rooms.iter().map(|room| wording::room(room)));
+    println!("{}", lines.collect::<Vec<_>>().join("\n"));
 }
 
 /// A room changes its owner and not its stage, so that nobody has to approve anything.
@@ -81,9 +84,11 @@ fn assignment(room: &Room, to: &str, by: &str) -> Command {
 }
 
 fn report(decided: &[store::rooms::recompute::Decided], asked: usize) -> Result<()> {
-    let refused = decided.iter().filter(|decided| decided.decision == "refused");
-    refused.clone().for_each(|decided| println!("  ✘ {}　{}", decided.room, decided.message));
-    let (done, refused) = (decided.len() - refused.clone().count(), refused.count());
+    let refused: Vec<_> = decided.iter().filter(|decided| decided.decision == "refused").collect();
+    for decided in &refused {
+        println!("  ✘ {}　{}", decided.room, decided.message);
+    }
+    let (done, refused) = (decided.len() - refused.len(), refused.len());
     println!("{}", wording::done(done));
     if refused > 0 || decided.len() < asked {
         return Err(Failure::Partly(wording::not_done(refused, asked - decided.len())));

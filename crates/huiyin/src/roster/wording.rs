@@ -133,7 +133,7 @@ pub(super) fn changed(before: &RosterEntry, after: &RosterEntry) -> String {
 }
 
 pub(super) fn unfit(problems: &[Problem]) -> String {
-    let told: Vec<String> = problems.iter().map(|problem| problem.to_string()).collect();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     format!("名单和正在生效的其他规则对不上，没有生效：{}", told.join("；"))
 }
 

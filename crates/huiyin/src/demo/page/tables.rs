@@ -213,7 +213,7 @@ mod tests {
             let columns = tables[sheet]["columns"].as_array().into_iter().flatten();
             columns.filter(|column| column["editable"] == true).filter_map(|c| c["name"].as_str()).collect()
         };
-        assert_eq!(editable(0), ["消除未回覆记录"]);
+        assert_eq!(editable(0), ["消除未回覆记录", "撤销消除"]);
         assert_eq!(editable(1), ["负责人", "群聊阶段", "核准进入售后阶段", "客户等级", "不计时", "不再跟进"]);
         assert_eq!(editable(2), editable(1), "a view of the same sheet");
         assert!(editable(4).is_empty());

@@ -157,7 +157,7 @@ fn write_row(sheet: &mut Sheet, id: &str, planned: &PlannedRecord, edit: &Edit) 
                 let before = row.cells.insert(field_id.clone(), value.clone());
                 before.as_ref().filter(not_unticked) != Some(&value).filter(not_unticked)
             }),
-            Fate::Clear => row.cells.remove(field_id).as_ref().filter(not_unticked).is_some(),
+            Fate::Clear => row.cells.remove(field_id).is_some_and(|cell| not_unticked(&&cell)),
             Fate::Drop(_) => false,
         };
         if changed {
