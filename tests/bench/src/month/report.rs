@@ -97,10 +97,12 @@ async fn ledger(world: &World) -> Result<BTreeMap<String, i64>> {
     Ok(rows.into_iter().collect())
 }
 
-/// How many there are, and their quantiles.
+/// How many there are, their mean and their quantiles.
 fn quantiles(mut of: Vec<f64>) -> Value {
     of.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let at = |part: f64| of.get(((of.len() as f64 - 1.0) * part).round() as usize).map(|value| value.round());
-    json!({ "count": of.len(), "p50": at(0.5), "p95": at(0.95), "max": at(1.0) })
+    #[expect(clippy::cast_precision_loss, reason = "there are few")]
+    let mean = (!of.is_empty()).then(|| (of.iter().sum::<f64>() / of.len() as f64).round());
+    json!({ "count": of.len(), "mean": mean, "p50": at(0.5), "p95": at(0.95), "max": at(1.0) })
 }
