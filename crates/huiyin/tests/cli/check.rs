@@ -91,10 +91,7 @@ async fn the_plan_of_vika_is_held_against_polls_and_rooms() -> Result<()> {
     .await?;
     let report = plan(10_000, "5m", "25m").await?;
     let told = lines(&report, Group::Vika, Status::Warning);
-    assert!(
-        told.iter().any(|line| line.what.contains("现有 600 个：忙的时候表格会晚到")),
-        "{report}"
-    );
+    assert!(told.iter().any(|line| line.what.contains("现有 600 个：忙的时候表格会晚到")), "{report}");
     includes(&report, Group::Vika, Status::Ok, "本月已用 77 次 API 调用（读改动 0，写表 77）", "");
     Ok(())
 }
