@@ -308,6 +308,9 @@ fn configuration(local: &Local, url: &str, sheets: &Value, setting: &Setting) ->
     vika.insert("calls_per_month".into(), json!(setting.calls_per_month));
     vika.insert("calls_per_second".into(), json!(setting.calls_per_second));
     let hours = json!({ "public_holidays": false });
-    config["rules"]["calendars"] = json!({ "pre_sales": hours, "after_sales": hours });
+    let rules = config["rules"].as_object_mut().context("rules")?;
+    rules.insert("calendars".into(), json!({ "pre_sales": hours, "after_sales": hours }));
+    // The standard ones: the demo's take seconds.
+    rules.remove("ladders");
     Ok(config)
 }
