@@ -65,7 +65,15 @@ async fn a_cancel_ends_what_its_author_saw_and_nothing_later() -> Result<()> {
     publish(&stack, &[seen.clone(), unseen.clone()]).await?;
     until_entries(&stack, 2).await?;
     let decided = ask(&stack, "c1", room("r1"), cancel(&seen.key().to_string())).await?;
-    assert_eq!((decided.decision.as_str(), decided.message.as_str()), ("applied", "已消除未回覆记录"));
+    let asked_at = unseen.sent_at.with_timezone(&stack.config.rules.time_zone).format("%H:%M");
+    let told = format!("{asked_at} 又发来消息，从那时起继续计时");
+    assert!(
+        decided.decision == "applied"
+            && decided.message.starts_with("已消除未回覆记录；客户 ")
+            && decided.message.ends_with(&told),
+        "{}",
+        decided.message
+    );
     let waits = live(&stack, &room("r1")).await?;
     assert_eq!(waits.len(), 2, "{waits:?}");
     assert!(
