@@ -33,7 +33,7 @@ const PASSWORD_FILE: &str = "password";
 /// Where a member of a cluster tells others to find it: nowhere, so that the given routes are the only ones.
 const NOWHERE: u16 = 9;
 /// From start to a good `/healthz`; recovery of a large store may take a while.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_mins(1);
 /// One look at `/healthz`.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 const STOP_GRACE: Duration = Duration::from_secs(10);
