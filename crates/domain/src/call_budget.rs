@@ -8,10 +8,9 @@ use std::time::Duration;
 use chrono::{Datelike as _, Days, NaiveDate, TimeDelta};
 
 use crate::Timestamp;
-use crate::rules::{Rules, Stage};
+use crate::rules::Rules;
 
-/// The stages, each with its part in what is working time: where one works alone, calls are half as many.
-const STAGES: [Stage; 2] = [Stage::PreSales, Stage::AfterSales];
+/// The part of each of the two calendars in what is working time: where one stage works alone, calls are half as many.
 const PART: f64 = 0.5;
 /// A minute in which nobody works gets this part of what a working minute gets.
 const OFF_PART: f64 = 1.0 / 60.0;
@@ -109,7 +108,7 @@ impl CallBudget {
         if per_month == 0 {
             return Self(None);
         }
-        let today = now.with_timezone(&rules.time_zone).date_naive();
+        let today = rules.day_of(now);
         let (begin, over) = (rules.day_begins(today), rules.day_begins(today + Days::new(1)));
         let month_end = rules.day_begins(next_month(today));
         let left = planned(per_month).saturating_sub(spent.earlier);
@@ -173,15 +172,16 @@ fn at_rest(every: Duration) -> f64 {
 
 /// Which part of the stages work at a moment.
 fn presence(rules: &Rules, at: Timestamp) -> f64 {
-    let at_work = STAGES.map(|stage| if rules.calendar(stage).is_working_time(at) { 1.0 } else { 0.0 });
-    at_work.iter().sum::<f64>() * PART
+    let at_work = rules.calendars.all().map(|calendar| if calendar.is_working_time(at) { PART } else { 0.0 });
+    at_work.iter().sum()
 }
 
 /// Minutes of working time, those of each stage by its part, and of other time.
 fn minutes(rules: &Rules, from: Timestamp, to: Timestamp) -> (f64, f64) {
     let all = (to - from).as_seconds_f64() / 60.0;
-    let worked = STAGES.map(|stage| rules.calendar(stage).working_time(from, to).as_seconds_f64() / 60.0);
-    let worked = worked.iter().sum::<f64>() * PART;
+    let of_each =
+        rules.calendars.all().map(|calendar| calendar.working_time(from, to).as_seconds_f64() / 60.0);
+    let worked = of_each.iter().sum::<f64>() * PART;
     (worked, (all - worked).max(0.0))
 }
 
@@ -236,7 +236,7 @@ mod tests {
         let [mut today, mut all_rooms, mut upkeep] = [Timestamp::UNIX_EPOCH; 3];
         let mut now = rules.day_begins(day(first));
         while now < rules.day_begins(next_month(day(1))) {
-            let date = now.with_timezone(&rules.time_zone).date_naive();
+            let date = rules.day_of(now);
             let before: u64 = days.range(..date).map(|(_, day)| day.reading + day.writing).sum();
             let spent_on = days.entry(date).or_default();
             let spent = Spent { earlier: gone + before, writing: spent_on.writing };

@@ -10,7 +10,7 @@ use runtime::Config;
 use runtime::bus::{Bus, Login, Outgoing, User};
 use sqlx::PgConnection;
 use store::role::Role;
-use store::rooms::recompute::{Decided, decided};
+use store::rooms::commands::{StoredCommand, decided};
 
 /// How long `room-state` may take before this gives up waiting for it; what was asked stays asked.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -25,7 +25,7 @@ pub(crate) async fn carry_out(
     reader: &mut PgConnection,
     config: &Config,
     commands: &[Command],
-) -> Result<Vec<Decided>> {
+) -> Result<Vec<StoredCommand>> {
     let login = Login::of(&config.bus, User::Role(Role::Operator))?;
     let bus = Bus::connect(&login, "huiyin-command").await?;
     for command in commands {

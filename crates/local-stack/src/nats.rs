@@ -33,7 +33,9 @@ const PASSWORD_FILE: &str = "password";
 /// Where a member of a cluster tells others to find it: nowhere, so that the given routes are the only ones.
 const NOWHERE: u16 = 9;
 /// From start to a good `/healthz`; recovery of a large store may take a while.
-const READY_LIMIT: Duration = Duration::from_mins(1);
+const READY_LIMIT: Duration = Duration::from_secs(30);
+/// The same of a server of a cluster: streams and consumers that had lost most of their servers elect leaders first.
+const MEMBER_READY_LIMIT: Duration = Duration::from_mins(1);
 /// One look at `/healthz`.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -213,7 +215,8 @@ impl PrivateNats {
     }
 
     async fn until_ready(&self, process: &mut Process) -> Result<(), Error> {
-        let deadline = Instant::now() + READY_LIMIT;
+        let limit = if self.member.is_some() { MEMBER_READY_LIMIT } else { READY_LIMIT };
+        let deadline = Instant::now() + limit;
         loop {
             process.still_alive()?;
             let probe = tokio::time::timeout(PROBE_LIMIT, healthy(self.ports.monitor)).await;
@@ -221,7 +224,7 @@ impl PrivateNats {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(process.failure(format!("was not healthy within {} s", READY_LIMIT.as_secs())));
+                return Err(process.failure(format!("was not healthy within {} s", limit.as_secs())));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }

@@ -1,7 +1,9 @@
 //! The ledgers of the calls of Vika that count against the space's month: one of each service that makes any.
 
 use chrono::{Datelike as _, NaiveDate};
-use domain::call_budget::Spent;
+use domain::Timestamp;
+use domain::call_budget::{CallBudget, Polling, Spent};
+use domain::rules::Rules;
 use sqlx::PgConnection;
 
 /// Whose calls.
@@ -97,10 +99,22 @@ pub fn of_ledger(calls: &[MonthCalls], ledger: Ledger) -> impl Iterator<Item = (
 }
 
 /// What was spent of the month's calls.
-pub fn spent(calls: &[MonthCalls]) -> Spent {
-    let sum = |calls: &mut dyn Iterator<Item = i64>| u64::try_from(calls.sum::<i64>()).unwrap_or_default();
+fn spent(calls: &[MonthCalls]) -> Spent {
+    let whole = |calls: i64| u64::try_from(calls).unwrap_or_default();
+    let writing = calls.iter().filter(|calls| calls.ledger == Ledger::Sync);
     Spent {
-        earlier: sum(&mut calls.iter().map(|calls| calls.earlier)),
-        writing: sum(&mut calls.iter().filter(|calls| calls.ledger == Ledger::Sync).map(|calls| calls.today)),
+        earlier: whole(calls.iter().map(|calls| calls.earlier).sum()),
+        writing: whole(writing.map(|calls| calls.today).sum()),
     }
+}
+
+/// What calls may be made for at a moment, and the month's calls until then.
+pub async fn budget(
+    connection: &mut PgConnection,
+    rules: &Rules,
+    (per_month, polling): (u64, Polling),
+    now: Timestamp,
+) -> Result<(CallBudget, Vec<MonthCalls>), sqlx::Error> {
+    let calls = of_month(connection, rules.day_of(now)).await?;
+    Ok((CallBudget::at(rules, per_month, polling, spent(&calls), now), calls))
 }

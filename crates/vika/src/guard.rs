@@ -10,10 +10,10 @@ use crate::{
 
 /// How often columns are checked while nothing is wrong, where calls need not be saved.
 pub const CHECK_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How often while something is wrong, so that a repair shows within a minute. Where calls are saved a check is as much
-/// more frequent than usual as [`OFTEN`] says.
+/// How often while something is wrong, so that a repair shows within a minute.
 const CHECK_AGAIN: TimeDelta = TimeDelta::seconds(30);
-const OFTEN: i32 = 5;
+/// Where calls are saved: so many times as often as while nothing is wrong.
+const CHECKS_WHILE_WRONG: i32 = 5;
 /// A refused call triggers a check, but no more often than this.
 const AFTER_REFUSAL: TimeDelta = TimeDelta::minutes(1);
 
@@ -55,7 +55,7 @@ impl<T: Table> SchemaGuard<T> {
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let every = match (self.problems.is_empty(), self.is_suspect) {
-            (false, _) if pause > CHECK_EVERY => pause / OFTEN,
+            (false, _) if pause > CHECK_EVERY => pause / CHECKS_WHILE_WRONG,
             (false, _) => CHECK_AGAIN,
             (true, true) => AFTER_REFUSAL,
             (true, false) => pause,

@@ -3,7 +3,6 @@
 //! Some failures concern one sheet, others everything that the token is used for. What is paused, for how long and what
 //! operators are told follows from the error alone, and is the same for every service.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -111,8 +110,8 @@ impl Session {
         self.calls.set_purpose(purpose);
     }
 
-    /// Enters the calls since the last time into a ledger; if that fails they are kept for the next time.
-    pub async fn record_calls<F, E>(&self, enter: impl FnOnce(BTreeMap<Purpose, i64>) -> F) -> Result<(), E>
+    /// Enters the calls since the last time into a ledger, by purpose; if that fails they are kept for the next time.
+    pub async fn record_calls<F, E>(&self, enter: impl FnOnce(Vec<(&'static str, i64)>) -> F) -> Result<(), E>
     where
         F: Future<Output = Result<(), E>>,
     {
@@ -120,7 +119,7 @@ impl Session {
         if calls.is_empty() {
             return Ok(());
         }
-        let entered = enter(calls.clone()).await;
+        let entered = enter(calls.iter().map(|(purpose, calls)| (purpose.as_str(), *calls)).collect()).await;
         if entered.is_err() {
             self.calls.put_back(calls);
         }

@@ -5,10 +5,9 @@
 //! edits that were processed. Commands are published before their edits are recorded, so that a crash in between sends the
 //! same commands again, with the same ids.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::call_budget::CallBudget;
 use events::beat::{OutsideFailure, OutsideProblem};
@@ -108,17 +107,12 @@ impl Poller {
 
     /// What the plan allows now.
     async fn budget(&self, now: Timestamp) -> Result<CallBudget, PollError> {
-        let vika = &self.ctx.config.vika;
-        let mut connection = self.ctx.db.acquire().await?;
-        let calls = vika_calls::of_month(&mut connection, self.day(now)).await?;
-        report_month("reconcile", vika_calls::of_ledger(&calls, Ledger::Reconcile));
+        let (vika, mut connection) = (&self.ctx.config.vika, self.ctx.db.acquire().await?);
         let history = self.rules.get(&mut connection).await?;
-        let (rules, spent) = (&history.version_at(now).rules, vika_calls::spent(&calls));
-        Ok(CallBudget::at(rules, vika.calls_per_month, vika.polling(), spent, now))
-    }
-
-    fn day(&self, now: Timestamp) -> NaiveDate {
-        now.with_timezone(&self.ctx.config.rules.time_zone).date_naive()
+        let (rules, plan) = (&history.version_at(now).rules, (vika.calls_per_month, vika.polling()));
+        let (budget, calls) = vika_calls::budget(&mut connection, rules, plan, now).await?;
+        report_month("reconcile", vika_calls::of_ledger(&calls, Ledger::Reconcile));
+        Ok(budget)
     }
 
     /// Reports to operators what keeps us from reading Vika.
@@ -195,10 +189,8 @@ impl Poller {
 
     /// Adds calls to the ledger.
     async fn record_calls(&self, now: Timestamp) {
-        let (db, day) = (&self.ctx.db, self.day(now));
-        let enter = |calls: BTreeMap<Purpose, i64>| async move {
-            let calls: Vec<(&str, i64)> =
-                calls.iter().map(|(purpose, calls)| (purpose.as_str(), *calls)).collect();
+        let (db, day) = (&self.ctx.db, self.ctx.config.rules.day_of(now));
+        let enter = |calls: Vec<(&'static str, i64)>| async move {
             vika_calls::add(&mut *db.acquire().await?, Ledger::Reconcile, day, &calls).await
         };
         if let Err(error) = self.session.record_calls(enter).await {

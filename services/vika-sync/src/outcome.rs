@@ -43,7 +43,7 @@ fn is_logged(outcome: &PendingOutcome) -> bool {
 /// Whether its row may be there already although nobody recorded that it was sent: the database may have been restored to
 /// a state from before that. Then the command is from before `since`, when we began to write, or was decided once more,
 /// long after it was sent.
-fn may_be_forgotten(command: &StoredCommand, since: Timestamp) -> bool {
+fn may_be_logged(command: &StoredCommand, since: Timestamp) -> bool {
     command.at < since + LATE || command.decided_at - command.at > LATE
 }
 
@@ -134,7 +134,7 @@ async fn missing<'o>(
 ) -> Result<Vec<&'o PendingOutcome>, SyncError> {
     let sent: Vec<&str> = batch
         .iter()
-        .filter(|outcome| outcome.attempted_at.is_some() || may_be_forgotten(&outcome.command, cx.since))
+        .filter(|outcome| outcome.attempted_at.is_some() || may_be_logged(&outcome.command, cx.since))
         .map(|outcome| outcome.command.id.as_str())
         .collect();
     let existing = match columns.key(SystemLog::EventId) {

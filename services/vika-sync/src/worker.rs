@@ -1,6 +1,6 @@
 //! The loop: waits for the lease; woken or by the clock it brings the sheets up to date.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use vika::{CHECK_EVERY, Purpose, Refusal, Session, SheetIds};
 use crate::context::SyncContext;
 use crate::point;
 use crate::problems::{self, SyncError};
-use crate::row::{Desired, Facts, all_rooms, today};
+use crate::row::{Desired, Facts, all_rooms, today, today_is};
 use crate::sheet::{Compare, Pending, Sheet};
 use crate::snapshot::Snapshot;
 use crate::write::write_rows;
@@ -97,8 +97,10 @@ enum Step {
     More,
     /// Rows are up to date, or nothing can be done for now.
     Done,
-    /// Rows were not looked at.
-    OutcomesAlone,
+    /// Rows wait for calls.
+    ShortOfCalls,
+    /// It was not time to look at rows.
+    NotDue,
 }
 
 struct Worker {
@@ -150,9 +152,12 @@ impl Worker {
             let before = self.cx.client().counted_calls();
             let Some(stepped) = shutdown.cut(self.step(due)).await else { return };
             match stepped {
-                Ok(Step::More) => more = true,
-                Ok(Step::Done) => more = false,
-                Ok(Step::OutcomesAlone) => {}
+                Ok(Step::More) => (more, self.is_short_of_calls) = (true, false),
+                Ok(Step::Done) => (more, self.is_short_of_calls) = (false, false),
+                Ok(Step::ShortOfCalls) => {
+                    (without_calls, self.is_short_of_calls) = (Some(Instant::now()), true);
+                }
+                Ok(Step::NotDue) => {}
                 Err(SyncError::Lease(error)) => {
                     return tracing::warn!(error = chain(&error), "not writing to Vika any more");
                 }
@@ -165,9 +170,7 @@ impl Worker {
             self.measure_lag();
             self.report();
             let calls = self.cx.client().counted_calls() - before;
-            if due && self.is_short_of_calls {
-                without_calls = Some(Instant::now());
-            } else if due {
+            if due && !self.is_short_of_calls {
                 (compared, woken) = (Some(Instant::now()), false);
                 self.calls_of_round = calls.max(1);
             }
@@ -230,14 +233,14 @@ impl Worker {
                 .await?
         };
         if !due && outcomes.is_empty() {
-            return Ok(Step::OutcomesAlone);
+            return Ok(Step::NotDue);
         }
         let snapshot = Snapshot::read(&self.cx.service, &self.rules).await?;
         self.cx.budget = self.budget(&snapshot).await?;
         let writes = due && self.cx.budget.allows_writing(self.calls_of_round.min(MOST_AWAITED));
-        self.is_short_of_calls = if due { !writes } else { self.is_short_of_calls };
+        let without_rows = if due { Step::ShortOfCalls } else { Step::NotDue };
         if !writes && outcomes.is_empty() {
-            return Ok(Step::OutcomesAlone);
+            return Ok(without_rows);
         }
         self.check_columns(now).await?;
         self.verify_written().await?;
@@ -254,7 +257,7 @@ impl Worker {
         let also = handle(&mut self.cx, &mut self.all_rooms, also)?;
         self.show_outcomes(&outcomes, shown && also).await?;
         if !writes {
-            return Ok(Step::OutcomesAlone);
+            return Ok(without_rows);
         }
         self.list_rows().await?;
         let now = self.cx.now();
@@ -267,15 +270,12 @@ impl Worker {
 
     /// What the plan allows now.
     async fn budget(&self, snapshot: &Snapshot) -> Result<CallBudget, SyncError> {
-        let vika = &self.cx.service.config.vika;
-        let calls = vika_calls::of_month(&mut *self.cx.service.db.acquire().await?, self.today_is()).await?;
+        let (vika, mut connection) = (&self.cx.service.config.vika, self.cx.service.db.acquire().await?);
+        let plan = (vika.calls_per_month, vika.polling());
+        let (budget, calls) =
+            vika_calls::budget(&mut connection, &snapshot.rules, plan, snapshot.now).await?;
         report_month("sync", vika_calls::of_ledger(&calls, Ledger::Sync));
-        let spent = vika_calls::spent(&calls);
-        Ok(CallBudget::at(&snapshot.rules, vika.calls_per_month, vika.polling(), spent, snapshot.now))
-    }
-
-    fn today_is(&self) -> NaiveDate {
-        self.cx.now().with_timezone(&self.zone).date_naive()
+        Ok(budget)
     }
 
     async fn check_columns(&mut self, now: Timestamp) -> Result<(), SyncError> {
@@ -367,10 +367,8 @@ impl Worker {
 
     /// Adds calls to the ledger.
     async fn record_calls(&self) -> Result<(), SyncError> {
-        let (db, day) = (&self.cx.service.db, self.today_is());
-        let enter = |calls: BTreeMap<Purpose, i64>| async move {
-            let calls: Vec<(&str, i64)> =
-                calls.iter().map(|(purpose, calls)| (purpose.as_str(), *calls)).collect();
+        let (db, day) = (&self.cx.service.db, today_is(self.zone, self.cx.now()));
+        let enter = |calls: Vec<(&'static str, i64)>| async move {
             vika_calls::add(&mut *db.acquire().await?, Ledger::Sync, day, &calls).await
         };
         Ok(self.cx.session.record_calls(enter).await?)

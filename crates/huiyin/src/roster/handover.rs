@@ -7,6 +7,7 @@ use events::command::{Command, CommandKind, Via};
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
 use store::rooms::Room;
+use store::rooms::commands::{Decided, StoredCommand};
 
 use super::owners::{self, Owners};
 use super::wording;
@@ -34,6 +35,9 @@ pub(super) async fn run(args: &Args, config: &Config) -> Result<()> {
     let (from, to) = (args.from.trim(), args.to.trim());
     if owners.rules.staff_by_name(to).is_err() {
         return Err(Failure::Usage(wording::no_such_person(to)));
+    }
+    if from == to {
+        return Err(Failure::Usage(wording::same_person(to)));
     }
     let rooms = owners.of(from);
     let (possible, refused): (Vec<&Room>, Vec<&Room>) =
@@ -83,8 +87,9 @@ fn assignment(room: &Room, to: &str, by: &str) -> Command {
     }
 }
 
-fn report(decided: &[store::rooms::recompute::Decided], asked: usize) -> Result<()> {
-    let refused: Vec<_> = decided.iter().filter(|decided| decided.decision == "refused").collect();
+fn report(decided: &[StoredCommand], asked: usize) -> Result<()> {
+    let refused: Vec<_> =
+        decided.iter().filter(|decided| decided.decision == Decided::Refused.as_str()).collect();
     for decided in &refused {
         println!("  ✘ {}　{}", decided.room, decided.message);
     }

@@ -150,6 +150,10 @@ pub(super) fn no_such_person(name: &str) -> String {
     format!("正在生效的名单里没有「{name}」，或有同名的人：先用 huiyin roster show 看一看")
 }
 
+pub(super) fn same_person(name: &str) -> String {
+    format!("「{name}」不能转给自己：第二个名字写接手的人")
+}
+
 pub(super) fn handed_over(from: &str, to: &str, rooms: usize) -> String {
     format!("「{from}」转给「{to}」：{rooms} 个群")
 }

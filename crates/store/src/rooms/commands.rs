@@ -130,7 +130,8 @@ pub async fn decided_since(
     since: Timestamp,
     most: i64,
 ) -> Result<Vec<StoredCommand>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        CommandRow,
         r#"
         select command, room, kind, at, by_name, via, wish, decision, message, decided_at
         from commands
@@ -143,20 +144,58 @@ pub async fn decided_since(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(StoredCommand {
-                id: CommandId(row.command),
-                room: parse(&row.room, "room")?,
-                kind: row.kind,
-                at: row.at,
-                by: row.by_name,
-                via: row.via,
-                arguments: row.wish,
-                decision: row.decision,
-                message: row.message,
-                decided_at: row.decided_at,
-            })
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Those of some commands that are decided, by room.
+pub async fn decided(
+    connection: &mut PgConnection,
+    commands: &[CommandId],
+) -> Result<Vec<StoredCommand>, sqlx::Error> {
+    let ids: Vec<&str> = commands.iter().map(CommandId::as_str).collect();
+    let rows = sqlx::query_as!(
+        CommandRow,
+        r#"
+        select command, room, kind, at, by_name, via, wish, decision, message, decided_at
+        from commands
+        where command = any ($1)
+        order by room, command
+        "#,
+        &ids as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+struct CommandRow {
+    command: String,
+    room: String,
+    kind: String,
+    at: Timestamp,
+    by_name: String,
+    via: String,
+    wish: Value,
+    decision: String,
+    message: String,
+    decided_at: Timestamp,
+}
+
+impl TryFrom<CommandRow> for StoredCommand {
+    type Error = sqlx::Error;
+
+    fn try_from(row: CommandRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: CommandId(row.command),
+            room: parse(&row.room, "room")?,
+            kind: row.kind,
+            at: row.at,
+            by: row.by_name,
+            via: row.via,
+            arguments: row.wish,
+            decision: row.decision,
+            message: row.message,
+            decided_at: row.decided_at,
         })
-        .collect()
+    }
 }

@@ -1,7 +1,7 @@
 //! Rooms whose figures are judged by older rules than the history says, because they were counted before.
 
 use domain::Timestamp;
-use domain::id::{CommandId, RoomKey};
+use domain::id::RoomKey;
 use domain::rules::PinnedRules;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -37,38 +37,5 @@ pub async fn pinned_rooms(
     .await?;
     rows.into_iter()
         .map(|row| Ok(PinnedRoom { room: parse(&row.room, "room")?, topic: row.topic, pinned: row.pinned.0 }))
-        .collect()
-}
-
-/// What became of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// Which.
-    pub command: CommandId,
-    /// Of which room.
-    pub room: RoomKey,
-    /// `applied`, `unchanged` or `refused`.
-    pub decision: String,
-    /// What people are told.
-    pub message: String,
-}
-
-/// Which of some commands are decided.
-pub async fn decided(
-    connection: &mut PgConnection,
-    commands: &[CommandId],
-) -> Result<Vec<Decided>, sqlx::Error> {
-    let ids: Vec<&str> = commands.iter().map(CommandId::as_str).collect();
-    let rows = sqlx::query!(
-        "select command, room, decision, message from commands where command = any ($1) order by room",
-        &ids as _
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let (command, room) = (CommandId(row.command), parse(&row.room, "room")?);
-            Ok(Decided { command, room, decision: row.decision, message: row.message })
-        })
         .collect()
 }

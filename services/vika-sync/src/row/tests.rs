@@ -166,6 +166,23 @@ fn a_waiting_room_says_who_waits_since_when_and_how_badly() {
     assert_eq!(waiting(4).today().due_at, Some(morning() + TimeDelta::minutes(5)));
 }
 
+/// A level changes when it does; minutes of all rows are written together, on the full minute of the clock.
+#[test]
+fn minutes_are_due_on_the_full_minute_and_levels_when_they_change() {
+    let opened = morning() + TimeDelta::seconds(20);
+    let due_at = |now| {
+        let mut world = waiting(0);
+        let open = wait(opened, None);
+        world.room.state.open = vec![open.wait.clone()];
+        world.waits = vec![open];
+        world.now = now;
+        world.today().due_at.map(|due| due - morning())
+    };
+    let minutes = |minutes| opened + TimeDelta::minutes(minutes);
+    assert_eq!(due_at(minutes(6)), Some(TimeDelta::minutes(8)), "the seventh is over at 7:20");
+    assert_eq!(due_at(minutes(4)), Some(TimeDelta::seconds(320)), "the level of five minutes");
+}
+
 #[test]
 fn whoever_waits_has_a_priority_and_its_reasons() {
     let mut world = waiting(12);

@@ -254,19 +254,9 @@ async fn a_paste_over_five_hundred_rows_hands_all_of_them_over() -> Result<()> {
         manager.update(all, &batch.iter().map(change).collect::<Result<Vec<_>>>()?).await?;
     }
     world.stack.clock.advance(Duration::from_secs(11));
-    until("every edit is decided", || async {
-        let decided: i64 =
-            store::sqlx::query_scalar("select count(*) from commands").fetch_one(&world.stack.admin).await?;
-        Ok(usize::try_from(decided)? >= ROOMS)
-    })
-    .await?;
-    until("every room has its owner", || async {
-        // A look at all rows is dear.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let rows = world.rows(all).await?;
-        Ok(rows.iter().all(|row| row["生效负责人"] == "王小售" && row["系统信息"] == "合法"))
-    })
-    .await?;
+    world.until_settled(i64::try_from(ROOMS)?).await?;
+    let rows = world.rows(all).await?;
+    assert!(rows.iter().all(|row| row["生效负责人"] == "王小售" && row["系统信息"] == "合法"), "{rows:?}");
     let logged: i64 = store::sqlx::query_scalar("select count(*) from commands where decision = 'applied'")
         .fetch_one(&world.stack.admin)
         .await?;

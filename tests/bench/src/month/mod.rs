@@ -18,9 +18,9 @@ use self::world::{Setting, World};
 /// What the command is called with.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Calls a month.
+    /// Calls that the space's plan allows in the month.
     #[arg(long, default_value_t = 100_000)]
-    plan: u64,
+    calls: u64,
     /// Rooms.
     #[arg(long, default_value_t = 300)]
     rooms: usize,
@@ -59,28 +59,25 @@ async fn month(arguments: &Arguments) -> Result<()> {
     let world = World::start(&Setting {
         begin: plan.begin,
         rate: arguments.rate,
-        calls_per_month: if arguments.prove { 0 } else { arguments.plan },
+        calls_per_month: if arguments.prove { 0 } else { arguments.calls },
         calls_per_second: CALLS_PER_SECOND,
     })
     .await?;
-    world.begin_month(arguments.plan, &plan).await?;
-    let lived = live(&world, &plan).await;
-    let reported = match &lived {
-        Ok(samples) => report::of(&world, &plan, samples).await,
-        Err(error) => Err(anyhow::anyhow!("{error:#}")),
-    };
-    let well = reported.as_ref().is_ok_and(|report| arguments.prove == is_used_up(report));
+    world.begin_month(arguments.calls, &plan).await?;
+    let lived = live_and_report(&world, &plan).await;
+    let well = lived.as_ref().is_ok_and(|(refused, _)| arguments.prove == (*refused > 0));
     world.stop(well).await?;
-    let report = reported?;
-    println!("{report:#}");
+    println!("{:#}", lived?.1);
     let told =
         if arguments.prove { "without a budget the calls lasted all the same" } else { "calls were refused" };
     ensure!(well, "{told}");
     Ok(())
 }
 
-fn is_used_up(report: &Value) -> bool {
-    report["refused"].as_u64().is_some_and(|refused| refused > 0)
+/// How many calls were refused, and the figures.
+async fn live_and_report(world: &World, plan: &Plan) -> Result<(u64, Value)> {
+    let samples = live(world, plan).await?;
+    Ok((samples.sum(|calls| calls.refused), report::of(world, plan, &samples).await?))
 }
 
 /// Lets everybody talk and managers edit until the month is over.

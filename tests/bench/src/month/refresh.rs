@@ -21,8 +21,6 @@ const REFRESHED_AT: TimeDelta = TimeDelta::minutes(20);
 /// From a little before it until everything stands again, which has to be before minutes are written the next time.
 const BEFORE: TimeDelta = TimeDelta::seconds(5);
 const AFTER: TimeDelta = TimeDelta::minutes(9);
-/// Rows in a page of a list.
-const PAGE: usize = 1_000;
 /// Of a row's call, one in ten is for reading it back.
 const MOST_CALLS_PER_BATCH: f64 = 1.1;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -75,15 +73,12 @@ async fn refresh(world: &World, rooms: usize, begin: DateTime<Utc>) -> Result<Va
         of(&after) - of(&before)
     };
     let sync = world.services.iter().find(|service| service.name == "vika-sync").context("vika-sync")?;
-    // Each list asks for some rows to be read back that were written long ago.
-    let lists = calls(&["listing"]) / i64::try_from(rooms / PAGE + 1)?;
     #[expect(clippy::cast_precision_loss, reason = "rooms are few")]
-    let most_calls = rooms.div_ceil(::vika::MAX_RECORDS) as f64 * MOST_CALLS_PER_BATCH + lists as f64;
+    let most_calls = rooms.div_ceil(::vika::MAX_RECORDS) as f64 * MOST_CALLS_PER_BATCH;
     Ok(json!({
         "rooms": rooms,
         "calls": calls(&["rows", "read_back"]),
         "most_calls": most_calls,
-        "lists": lists,
         "of_upkeep": calls(&["columns", "listing"]),
         "filled_within_s": filled.as_secs(),
         "peak_memory_mb": peak_memory_mb(sync.pid().context("it runs")?)?,

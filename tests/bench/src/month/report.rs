@@ -27,9 +27,15 @@ pub struct Samples {
     pub calls: BTreeMap<NaiveDate, Calls>,
 }
 
+impl Samples {
+    /// Over all days.
+    pub fn sum(&self, of: fn(&Calls) -> u64) -> u64 {
+        self.calls.values().map(of).sum()
+    }
+}
+
 /// The figures, as JSON; times in seconds of the company's clock.
 pub async fn of(world: &World, plan: &Plan, samples: &Samples) -> Result<Value> {
-    let sum = |of: fn(&Calls) -> u64| samples.calls.values().map(of).sum::<u64>();
     let mut by_user: BTreeMap<&str, u64> = BTreeMap::new();
     for (user, calls) in samples.calls.values().flat_map(|calls| &calls.by_user) {
         *by_user.entry(user).or_default() += calls;
@@ -51,12 +57,12 @@ pub async fn of(world: &World, plan: &Plan, samples: &Samples) -> Result<Value> 
     };
     Ok(json!({
         "messages": plan.said.len(),
-        "calls": sum(|calls| calls.counted),
-        "refused": sum(|calls| calls.refused),
+        "calls": samples.sum(|calls| calls.counted),
+        "refused": samples.sum(|calls| calls.refused),
         "refused_since": refused_on,
         "calls_by_user": by_user,
         "ledger": ledger(world).await?,
-        "rows_sent": sum(|calls| calls.rows_sent),
+        "rows_sent": samples.sum(|calls| calls.rows_sent),
         "edits_meant": plan.edits.len(),
         "ticks_acted_on_after": acted("cancel", false),
         "ticks_of_the_last_day": acted("cancel", true),
