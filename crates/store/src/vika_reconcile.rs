@@ -127,6 +127,8 @@ pub struct KnownRow {
     pub cells: Cells,
     /// It was in the sheet before `vika-sync` knew of it.
     pub found: bool,
+    /// It bore its room's name and no 群ID until then.
+    pub claimed_at: Option<Timestamp>,
     /// Managers were asked to confirm what was found in it, and have not changed it since.
     pub to_confirm: bool,
 }
@@ -139,7 +141,7 @@ pub async fn known_rows(
 ) -> Result<BTreeMap<String, KnownRow>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select record as "record!", room, seen as "seen: Json<Vec<Seen>>", cells as "cells: Json<Cells>", found,
+        select record as "record!", room, seen as "seen: Json<Vec<Seen>>", cells as "cells: Json<Cells>", found, claimed_at,
                coalesce((select asked from vika_reconcile_compared compared
                          where compared.sheet = mirror.sheet and compared.record = mirror.record), false) as "asked!"
         from vika_sync_rows mirror
@@ -153,8 +155,14 @@ pub async fn known_rows(
     rows.into_iter()
         .map(|row| {
             let room = parse(&row.room, "room")?;
-            let (found, to_confirm) = (row.found, row.asked);
-            let known = KnownRow { room, seen: row.seen.0, cells: row.cells.0, found, to_confirm };
+            let known = KnownRow {
+                room,
+                seen: row.seen.0,
+                cells: row.cells.0,
+                found: row.found,
+                claimed_at: row.claimed_at,
+                to_confirm: row.asked,
+            };
             Ok((row.record, known))
         })
         .collect()
@@ -192,6 +200,8 @@ pub async fn uncompared(
         r#"
         select record as "record!" from vika_sync_rows mirror
         where sheet = $1 and found and record is not null
+          -- What a claimed row says is compared with what is in force, which stands in it once it was written.
+          and (claimed_at is null or version >= 0)
           and not exists (select from vika_reconcile_compared compared
                           where compared.sheet = mirror.sheet and compared.record = mirror.record)
         order by record

@@ -1,5 +1,8 @@
 //! Tables of `vika-sync`: the mirror of the sheets' rows as last confirmed, and the outcomes shown in them.
 
+mod claims;
+mod columns;
+mod limit;
 mod outcomes;
 
 use std::collections::BTreeMap;
@@ -10,6 +13,9 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
+pub use claims::{mirrored, unique_topics};
+pub use columns::{known_columns, remember_columns};
+pub use limit::{QuietRow, latest_active, leave, quietest_rows, without_row};
 pub use outcomes::{PendingOutcome, Step, close_outcomes, pending_outcomes, postpone_outcomes, record_step};
 
 /// Confirmed cells in canonical form, by column id.
@@ -59,7 +65,8 @@ pub struct MirrorRow {
 
 /// Rooms (in text form) whose row in a sheet may be out of date: the room has a newer version, a cell changes with time, or
 /// there is no row yet; or all rooms. Without those that are deferred, and unless the sheet takes new rows (`creates`)
-/// without those that have none. It reads all rooms: not for every round.
+/// without those that have none. A room that has none because the sheet was full asks for one when somebody speaks there, and
+/// once a day. It reads all rooms: not for every round.
 pub async fn rooms_behind(
     connection: &mut PgConnection,
     sheet: &str,
@@ -74,6 +81,8 @@ pub async fn rooms_behind(
         where ($2 or mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $3)
           and (mirror.retry_at is null or mirror.retry_at <= $3)
           and ($4 or mirror.record is not null)
+          and (mirror.record is not null or mirror.left_at is null or rooms.last_active_at > mirror.left_at
+               or mirror.left_at < $3::timestamptz - interval '1 day')
         order by rooms.room
         "#,
         sheet,
@@ -109,6 +118,8 @@ pub async fn named_behind(
         where (mirror.room is null or mirror.version <> rooms.version or mirror.due_at <= $3)
           and (mirror.retry_at is null or mirror.retry_at <= $3)
           and ($4 or mirror.record is not null)
+          and (mirror.record is not null or mirror.left_at is null or rooms.last_active_at > mirror.left_at
+               or mirror.left_at < $3::timestamptz - interval '1 day')
         "#,
         sheet,
         named,
@@ -201,6 +212,7 @@ pub async fn confirm(
         on conflict (sheet, room) do update
         set record = excluded.record, cells = excluded.cells, seen = excluded.seen, version = excluded.version,
             due_at = excluded.due_at, attempted_at = null, refused = null, retry_at = null,
+            left_at = case when excluded.record is null then vika_sync_rows.left_at end,
             audited_at = case when $8 then null else vika_sync_rows.audited_at end
         "#,
         sheet,
@@ -259,7 +271,7 @@ pub async fn record_creation(
         insert into vika_sync_rows (sheet, room, cells, version, attempted_at)
         select $1, room, cells, -1, $4 from unnest($2::text[], $3::jsonb[]) as new (room, cells)
         on conflict (sheet, room) do update
-        set cells = excluded.cells, version = -1, attempted_at = excluded.attempted_at, found = false
+        set cells = excluded.cells, version = -1, attempted_at = excluded.attempted_at, found = false, claimed_at = null
         "#,
         sheet,
         &rooms as _,
@@ -272,23 +284,26 @@ pub async fn record_creation(
 }
 
 /// Marks the rows of some rooms (with their records) as found: they were in the sheet before we knew of them, so that
-/// managers may have set their columns already.
+/// managers may have set their columns already. With `claimed_at`: each bore the name of its room and no 群ID until then.
 pub async fn mark_found(
     connection: &mut PgConnection,
     sheet: &str,
     rows: &[(String, String)],
+    claimed_at: Option<Timestamp>,
 ) -> Result<(), sqlx::Error> {
     let (rooms, records): (Vec<&str>, Vec<&str>) =
         rows.iter().map(|(room, record)| (room.as_str(), record.as_str())).unzip();
     sqlx::query!(
         r#"
-        insert into vika_sync_rows (sheet, room, record, version, found)
-        select $1, room, record, -1, true from unnest($2::text[], $3::text[]) as new (room, record)
-        on conflict (sheet, room) do update set record = excluded.record, found = true
+        insert into vika_sync_rows (sheet, room, record, version, found, claimed_at)
+        select $1, room, record, -1, true, $4 from unnest($2::text[], $3::text[]) as new (room, record)
+        on conflict (sheet, room) do update
+        set record = excluded.record, found = true, version = -1, claimed_at = excluded.claimed_at, left_at = null
         "#,
         sheet,
         &rooms as _,
         &records as _,
+        claimed_at,
     )
     .execute(connection)
     .await?;

@@ -20,6 +20,11 @@ impl<T> Batches<T> {
         self.waiting.pop()
     }
 
+    /// Puts a batch in front of the others.
+    pub fn put_back(&mut self, batch: Vec<T>) {
+        self.waiting.push(batch);
+    }
+
     /// Puts the halves of a refused batch in front of the others. An item that was refused alone is the culprit and is
     /// returned instead.
     pub fn split(&mut self, mut batch: Vec<T>) -> Option<T> {

@@ -4,8 +4,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    client::Client, error::Error, ids::SheetId, schema::ColumnProblem, tables::Table,
-    usable_columns::UsableColumns,
+    client::Client,
+    error::Error,
+    ids::SheetId,
+    schema::ColumnProblem,
+    tables::Table,
+    usable_columns::{KnownColumns, UsableColumns},
 };
 
 /// How often columns are checked while nothing is wrong, where calls need not be saved.
@@ -25,6 +29,8 @@ pub struct SchemaGuard<T: 'static> {
     /// The columns without which the sheet cannot be used at all.
     needed: &'static [T],
     columns: Option<UsableColumns<T>>,
+    /// The ids of columns as they were once found.
+    known: KnownColumns,
     problems: Vec<ColumnProblem>,
     checked_at: Option<DateTime<Utc>>,
     is_suspect: bool,
@@ -33,7 +39,18 @@ pub struct SchemaGuard<T: 'static> {
 impl<T: Table> SchemaGuard<T> {
     /// A sheet that was not checked yet and cannot be used without the `needed` columns.
     pub fn new(sheet: SheetId, needed: &'static [T]) -> Self {
-        Self { sheet, needed, columns: None, problems: Vec::new(), checked_at: None, is_suspect: false }
+        let (known, problems) = (KnownColumns::new(), Vec::new());
+        Self { sheet, needed, columns: None, known, problems, checked_at: None, is_suspect: false }
+    }
+
+    /// These ids were found before: such a column is followed when it is renamed.
+    pub fn remember(&mut self, known: KnownColumns) {
+        self.known.extend(known);
+    }
+
+    /// The ids of columns as they were once found.
+    pub fn known(&self) -> &KnownColumns {
+        &self.known
     }
 
     /// The columns, if the sheet can be used at all.
@@ -83,7 +100,8 @@ impl<T: Table> SchemaGuard<T> {
             return Ok(false);
         }
         let fields = client.fields(&self.sheet).await?;
-        let (columns, problems) = UsableColumns::find(&fields, self.columns.as_ref());
+        let (columns, problems) = UsableColumns::find(&fields, &self.known);
+        self.known.extend(columns.known());
         self.checked_at = Some(now);
         self.is_suspect = false;
         self.log_changes(&problems, &columns);
@@ -94,6 +112,10 @@ impl<T: Table> SchemaGuard<T> {
     }
 
     fn log_changes(&self, problems: &[ColumnProblem], columns: &UsableColumns<T>) {
+        let before = self.columns.as_ref().map(UsableColumns::renamed).unwrap_or_default();
+        for (column, now) in columns.renamed().iter().filter(|renamed| !before.contains(renamed)) {
+            tracing::info!(sheet = T::TITLE, column, now, "a Vika column was renamed; it is followed");
+        }
         for solved in self.problems.iter().filter(|old| problems.iter().all(|p| p.column() != old.column())) {
             gauge::<T>(solved, 0.0);
             tracing::info!(sheet = T::TITLE, column = solved.column(), "a Vika column can be used again");

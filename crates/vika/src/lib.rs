@@ -23,6 +23,7 @@ pub mod session;
 pub mod setup;
 mod sheets;
 pub mod tables;
+mod unclaimed;
 mod usable_columns;
 pub mod views;
 
@@ -38,9 +39,10 @@ pub use pacing::Pacing;
 pub use records::{Key, Record, RecordQuery};
 pub use schema::{ColumnIds, SchemaProblem};
 pub use session::{Refusal, Session, SheetProblem, SheetState};
-pub use setup::{KnownSheets, SheetIds};
+pub use setup::{KnownSheets, Prepared, SheetIds};
 pub use sheets::{FieldInfo, NamedView, NewField, NewSheet, Node};
-pub use usable_columns::UsableColumns;
+pub use unclaimed::{ROOM_NAMES, UnclaimedRow, unclaimed_rows};
+pub use usable_columns::{KnownColumns, UsableColumns, known_columns};
 
 /// What the client makes of an answer, without a server: for fuzzing only.
 #[doc(hidden)]
@@ -51,7 +53,7 @@ pub mod fuzzing {
     pub fn read_as_every_answer(data: &serde_json::Value) -> Vec<crate::Record> {
         drop(crate::sheets::nodes(data.clone()));
         drop(crate::sheets::columns(data.clone()).map(|fields| {
-            crate::UsableColumns::<crate::tables::Today>::find(&fields, None);
+            crate::UsableColumns::<crate::tables::Today>::find(&fields, &crate::KnownColumns::new());
         }));
         crate::records::read_rows(data.clone()).unwrap_or_default()
     }

@@ -1,9 +1,8 @@
-//! Resolves columns to ids once, and notices what managers do to columns later.
+//! Resolves columns to ids, and says what is wrong with them.
 //!
-//! A renamed column makes writes by name vanish without an error, so everything goes by id, and the names are checked
-//! at start and every so often.
+//! A renamed column makes writes by name vanish without an error, so everything goes by id.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::{collections::BTreeSet, fmt, marker::PhantomData};
 
 use crate::{
     cell::{Cell, Fields},
@@ -30,8 +29,8 @@ pub enum ColumnProblem {
         /// A column of a fitting type that nobody declared: perhaps it was renamed to this.
         candidate: Option<String>,
     },
-    /// It is there under another name.
-    Renamed {
+    /// It was renamed to something that no formula can say.
+    Unsayable {
         /// The declared name.
         column: &'static str,
         /// Its name now.
@@ -81,7 +80,7 @@ impl ColumnProblem {
     pub const fn column(&self) -> &'static str {
         match self {
             Self::Missing { column, .. }
-            | Self::Renamed { column, .. }
+            | Self::Unsayable { column, .. }
             | Self::Retyped { column, .. }
             | Self::Duplicate { column }
             | Self::OptionMissing { column, .. } => column,
@@ -101,7 +100,9 @@ impl fmt::Display for ColumnProblem {
             Self::Missing { column, candidate: None } => {
                 write!(f, "{column} is missing: run init-vika to add it")
             }
-            Self::Renamed { column, now } => write!(f, "{column} is now called {now}: rename it back"),
+            Self::Unsayable { column, now } => {
+                write!(f, "{column} is now called {now:?}, which no formula can say: rename it")
+            }
             Self::Retyped { column, wanted, found } => {
                 write!(f, "{column} is a {found} column: change its type back to {wanted}")
             }
@@ -123,7 +124,7 @@ impl<T: Table> ColumnIds<T> {
         for column in T::ALL.iter().map(|c| c.column()) {
             let named: Vec<&FieldInfo> = fields.iter().filter(|f| f.name == column.name).collect();
             match named.as_slice() {
-                [] => problems.push(missing::<T>(&column, fields)),
+                [] => problems.push(missing::<T>(&column, fields, &BTreeSet::new())),
                 [field] => {
                     problems.extend(misfits(&column, field));
                     ids.push(field.id.clone());
@@ -132,25 +133,6 @@ impl<T: Table> ColumnIds<T> {
             }
         }
         found::<T>(problems).map(|()| Self { ids, table: PhantomData })
-    }
-
-    /// Looks at the columns again: by id, so that a rename is told from a deletion.
-    pub fn check(&self, fields: &[FieldInfo]) -> Result<(), SchemaProblem> {
-        let by_id: BTreeMap<&FieldId, &FieldInfo> = fields.iter().map(|f| (&f.id, f)).collect();
-        let mut problems = Vec::new();
-        for (column, id) in T::ALL.iter().map(|c| c.column()).zip(&self.ids) {
-            match by_id.get(id) {
-                None => problems.push(ColumnProblem::Missing { column: column.name, candidate: None }),
-                Some(field) => {
-                    if field.name != column.name {
-                        problems
-                            .push(ColumnProblem::Renamed { column: column.name, now: field.name.clone() });
-                    }
-                    problems.extend(misfits(&column, field));
-                }
-            }
-        }
-        found::<T>(problems)
     }
 
     /// A column's id.
@@ -183,8 +165,13 @@ fn found<T: Table>(problems: Vec<ColumnProblem>) -> Result<(), SchemaProblem> {
     if problems.is_empty() { Ok(()) } else { Err(SchemaProblem { sheet: T::TITLE, problems }) }
 }
 
-pub(crate) fn missing<T: Table>(column: &Column, fields: &[FieldInfo]) -> ColumnProblem {
-    let undeclared = |f: &&FieldInfo| T::ALL.iter().all(|c| c.name() != f.name);
+/// `taken`: columns that are known for others.
+pub(crate) fn missing<T: Table>(
+    column: &Column,
+    fields: &[FieldInfo],
+    taken: &BTreeSet<&FieldId>,
+) -> ColumnProblem {
+    let undeclared = |f: &&FieldInfo| T::ALL.iter().all(|c| c.name() != f.name) && !taken.contains(&f.id);
     let candidate =
         fields.iter().filter(undeclared).find(|f| column.kind.accepts(&f.kind)).map(|f| f.name.clone());
     ColumnProblem::Missing { column: column.name, candidate }

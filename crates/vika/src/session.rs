@@ -16,7 +16,7 @@ use crate::{
     pacing::Pacing,
     schema::ColumnProblem,
     tables::Table,
-    usable_columns::UsableColumns,
+    usable_columns::{KnownColumns, UsableColumns},
 };
 
 /// Calls that fail for this long are a standstill.
@@ -165,6 +165,16 @@ impl<T: Table> SheetState<T> {
     /// The id of the sheet.
     pub fn id(&self) -> &SheetId {
         &self.guard.sheet
+    }
+
+    /// These ids of columns were found before.
+    pub fn remember(&mut self, known: KnownColumns) {
+        self.guard.remember(known);
+    }
+
+    /// The ids of columns as they were once found.
+    pub fn known(&self) -> &KnownColumns {
+        self.guard.known()
     }
 
     /// Whether calls about it are paused.

@@ -3,6 +3,8 @@
 //! Everything is looked up before it is created, so that a second run finds what the first one created: names of sheets and
 //! columns are not unique on the service, and a doubled one would be accepted.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,9 +13,11 @@ use crate::{
     error::Error,
     ids::{FieldId, InvalidId, RecordId, SheetId, SpaceId},
     records::RecordQuery,
-    schema::{ColumnIds, SchemaProblem},
+    schema::{ColumnProblem, SchemaProblem},
     sheets::{FieldInfo, NewField},
     tables::{AllRooms, Column, SystemLog, Table, Today},
+    unclaimed::{ROOM_NAMES, UnclaimedRow, unclaimed_rows},
+    usable_columns::{KnownColumns, UsableColumns, find_column},
 };
 
 /// The ids of the three sheets.
@@ -47,15 +51,29 @@ impl SheetIds {
     }
 }
 
-/// Ids that are configured already; a sheet without one is looked up by name, then created.
+/// What is known already.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSheets {
-    /// 今日群聊
+    /// The id of 今日群聊, as it is configured. A sheet without one is looked up by name, then created.
     pub today: Option<SheetId>,
-    /// 群聊总表
+    /// That of 群聊总表.
     pub all_rooms: Option<SheetId>,
-    /// 系统信息
+    /// That of 系统信息.
     pub system_log: Option<SheetId>,
+    /// The columns of sheets as they were once found: one of them is not added again because it was renamed.
+    pub columns: BTreeMap<SheetId, KnownColumns>,
+}
+
+/// The sheets once everything that can be made was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// Their ids.
+    pub sheets: SheetIds,
+    /// Columns that were there and do not fit, sheet by sheet. Nothing was changed about them, and what depends on them does
+    /// not work.
+    pub problems: Vec<SchemaProblem>,
+    /// Rows of 群聊总表 without 群ID.
+    pub unclaimed: Vec<UnclaimedRow>,
 }
 
 /// Why the set-up failed.
@@ -83,33 +101,50 @@ pub enum SetupError {
     },
 }
 
-/// Makes sure that the three sheets exist with all their columns and without blank rows, and gives their ids.
-/// May be run again at any time; columns that nobody declared are left alone.
+/// Like [`prepare`], for whoever cannot do with less than all columns.
 pub async fn init(client: &Client, space: &SpaceId, known: KnownSheets) -> Result<SheetIds, SetupError> {
-    Ok(SheetIds {
-        today: prepare::<Today>(client, space, known.today).await?,
-        all_rooms: prepare::<AllRooms>(client, space, known.all_rooms).await?,
-        system_log: prepare::<SystemLog>(client, space, known.system_log).await?,
-    })
+    let prepared = prepare(client, space, &known).await?;
+    prepared.problems.into_iter().next().map_or(Ok(prepared.sheets), |problem| Err(problem.into()))
 }
 
-async fn prepare<T: Table>(
+/// Makes sure that the three sheets exist with all their columns and without the blank rows of a template. May be run again
+/// at any time, also for sheets that were there before; columns that nobody declared are left alone.
+pub async fn prepare(client: &Client, space: &SpaceId, known: &KnownSheets) -> Result<Prepared, SetupError> {
+    let mut problems = Vec::new();
+    let mut keep = |problem: Option<SchemaProblem>| problems.extend(problem);
+    let (today, _, problem) = prepare_sheet::<Today>(client, space, known, known.today.as_ref()).await?;
+    keep(problem);
+    let (all_rooms, columns, problem) =
+        prepare_sheet::<AllRooms>(client, space, known, known.all_rooms.as_ref()).await?;
+    keep(problem);
+    let (system_log, _, problem) =
+        prepare_sheet::<SystemLog>(client, space, known, known.system_log.as_ref()).await?;
+    keep(problem);
+    let unclaimed = unclaimed_rows(client, &all_rooms, &columns, AllRooms::RoomId, ROOM_NAMES).await;
+    let unclaimed = unclaimed.map_err(|source| SetupError::Call { sheet: AllRooms::TITLE, source })?;
+    Ok(Prepared { sheets: SheetIds { today, all_rooms, system_log }, problems, unclaimed })
+}
+
+async fn prepare_sheet<T: Table>(
     client: &Client,
     space: &SpaceId,
-    known: Option<SheetId>,
-) -> Result<SheetId, SetupError> {
+    known: &KnownSheets,
+    configured: Option<&SheetId>,
+) -> Result<(SheetId, UsableColumns<T>, Option<SchemaProblem>), SetupError> {
     let call = |source| SetupError::Call { sheet: T::TITLE, source };
-    let sheet = match known {
-        Some(id) => id,
+    let sheet = match configured {
+        Some(id) => id.clone(),
         None => match find::<T>(client, space).await? {
             Some(id) => id,
             None => create::<T>(client, space).await?,
         },
     };
-    complete::<T>(client, space, &sheet).await.map_err(call)?;
-    let columns = ColumnIds::<T>::resolve(&client.fields(&sheet).await.map_err(call)?)?;
-    delete_blank_rows(client, &sheet, &columns).await.map_err(call)?;
-    Ok(sheet)
+    let known = known.columns.get(&sheet).cloned().unwrap_or_default();
+    let fields = complete::<T>(client, space, &sheet, &known).await.map_err(call)?;
+    delete_blank_rows::<T>(client, &sheet, &fields).await.map_err(call)?;
+    let (columns, problems) = UsableColumns::<T>::find(&fields, &known);
+    let problem = (!problems.is_empty()).then_some(SchemaProblem { sheet: T::TITLE, problems });
+    Ok((sheet, columns, problem))
 }
 
 /// The one sheet of this name.
@@ -141,49 +176,62 @@ async fn create<T: Table>(client: &Client, space: &SpaceId) -> Result<SheetId, S
     }
 }
 
-/// Adds the declared columns that are missing, edit stamps last.
-async fn complete<T: Table>(client: &Client, space: &SpaceId, sheet: &SheetId) -> Result<(), Error> {
+/// Adds the declared columns that are missing, edit stamps last, and gives the columns that are there then.
+async fn complete<T: Table>(
+    client: &Client,
+    space: &SpaceId,
+    sheet: &SheetId,
+    known: &KnownColumns,
+) -> Result<Vec<FieldInfo>, Error> {
     let mut fields = client.fields(sheet).await?;
     let mut declared: Vec<Column> = T::ALL.iter().map(|c| c.column()).collect();
     declared.sort_by_key(|column| !column.kind.watches().is_empty());
     for column in declared {
-        if fields.iter().any(|field| field.name == column.name) {
+        let is_missing = |fields: &[FieldInfo]| {
+            matches!(find_column::<T>(&column, fields, known), Err(ColumnProblem::Missing { .. }))
+        };
+        if !is_missing(&fields) {
             continue;
         }
-        let watched: Vec<FieldId> =
-            column.kind.watches().iter().filter_map(|name| id_of(&fields, name)).collect();
-        match client.add_field(space, sheet, &column.new_field(&watched)).await {
-            Ok(_) => {}
+        let watched = T::ALL.iter().map(|c| c.column()).filter(|c| column.kind.watches().contains(&c.name));
+        let watched = watched.filter_map(|c| Some(find_column::<T>(&c, &fields, known).ok()?.id.clone()));
+        let new = column.new_field(&watched.collect::<Vec<FieldId>>());
+        match client.add_field(space, sheet, &new).await {
+            Ok(_) => fields = client.fields(sheet).await?,
             Err(error @ Error::Ambiguous { .. }) => {
                 tokio::time::sleep(client.pacing().settle).await;
-                if client.fields(sheet).await?.iter().all(|field| field.name != column.name) {
+                fields = client.fields(sheet).await?;
+                if is_missing(&fields) {
                     return Err(error);
                 }
             }
             Err(error) => return Err(error),
         }
-        fields = client.fields(sheet).await?;
     }
-    Ok(())
+    Ok(fields)
 }
 
-fn id_of(fields: &[FieldInfo], name: &str) -> Option<FieldId> {
-    fields.iter().find(|field| field.name == name).map(|field| field.id.clone())
-}
+/// Types of columns whose cells fill themselves.
+const COMPUTED: &[&str] = &[
+    "AutoNumber",
+    "CreatedTime",
+    "CreatedBy",
+    "LastModifiedTime",
+    "LastModifiedBy",
+    "Formula",
+    "MagicLookUp",
+];
 
 /// Deletes the blank rows of the template, while the sheet has no other rows: later, an empty row is somebody's.
 async fn delete_blank_rows<T: Table>(
     client: &Client,
     sheet: &SheetId,
-    columns: &ColumnIds<T>,
+    fields: &[FieldInfo],
 ) -> Result<(), Error> {
-    let written: Vec<FieldId> = T::ALL
-        .iter()
-        .filter(|c| c.column().writer != crate::tables::Writer::Vika)
-        .map(|c| columns.id(*c).clone())
-        .collect();
+    // Also of columns that nobody declared: a row with something in one of them is somebody's.
+    let written = fields.iter().filter(|field| !COMPUTED.contains(&field.kind.as_str()));
     let query = RecordQuery {
-        fields: written,
+        fields: written.map(|field| field.id.clone()).collect(),
         page_size: Some(MAX_RECORDS),
         first_page_only: true,
         ..RecordQuery::default()

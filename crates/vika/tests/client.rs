@@ -10,7 +10,8 @@ use std::{
 use kit::{Kit, hasty, rooms, space};
 use serde_json::{Value, json};
 use vika::{
-    Cell, ColumnIds, Error, Fields, Key, KnownSheets, Pacing, RecordQuery, SheetId, cell, formula, setup,
+    Cell, ColumnIds, Error, Fields, Key, KnownColumns, KnownSheets, NewField, Pacing, RecordQuery, SheetId,
+    UnclaimedRow, UsableColumns, cell, formula, setup,
     tables::{AllRooms, SystemLog, Table, Today},
 };
 
@@ -51,7 +52,7 @@ async fn what_was_written_is_read_back_in_canonical_form() {
 }
 
 #[tokio::test]
-async fn a_rename_does_not_lose_writes_and_is_noticed() {
+async fn a_rename_loses_no_writes_and_is_followed() {
     let kit = Kit::start().await;
     let (sheet, columns) = rooms(&kit).await;
     let bot = kit.bot();
@@ -62,11 +63,12 @@ async fn a_rename_does_not_lose_writes_and_is_noticed() {
     bot.create(&sheet, &[cells]).await.unwrap();
     assert_eq!(kit.shown("群聊总表").await["rows"][0]["values"]["老板"], "张三");
 
-    let problem = columns.check(&bot.fields(&sheet).await.unwrap()).unwrap_err();
-    assert_eq!(
-        problem.to_string(),
-        "the Vika sheet 群聊总表 does not have the columns it should: 生效负责人 is now called 老板: rename it back;"
-    );
+    let fields = bot.fields(&sheet).await.unwrap();
+    let known = AllRooms::ALL.iter().map(|column| (column.name().to_owned(), columns.id(*column).clone()));
+    let (usable, problems) = UsableColumns::<AllRooms>::find(&fields, &known.collect());
+    assert_eq!((problems, usable.renamed()), (Vec::new(), vec![("生效负责人", "老板")]));
+    let owner = usable.key(AllRooms::EffectiveOwner).unwrap();
+    assert_eq!(bot.ids_by_key(&sheet, owner, &["张三"]).await.unwrap().len(), 1, "formulas say the new name");
     let problem = ColumnIds::<AllRooms>::resolve(&bot.fields(&sheet).await.unwrap()).unwrap_err();
     assert!(problem.to_string().contains("生效负责人 is missing, perhaps renamed to 老板"), "{problem}");
 }
@@ -74,7 +76,7 @@ async fn a_rename_does_not_lose_writes_and_is_noticed() {
 #[tokio::test]
 async fn missing_retyped_and_optionless_columns_are_named() {
     let kit = Kit::start().await;
-    let (sheet, columns) = rooms(&kit).await;
+    let (sheet, _) = rooms(&kit).await;
     let bot = kit.bot();
     for (column, action) in [
         ("静默工作日", json!({"action": "retype", "to": "Text"})),
@@ -85,7 +87,7 @@ async fn missing_retyped_and_optionless_columns_are_named() {
         change.as_object_mut().unwrap().extend(action.as_object().unwrap().clone());
         kit.order("columns", change).await;
     }
-    let problem = columns.check(&bot.fields(&sheet).await.unwrap()).unwrap_err().to_string();
+    let problem = ColumnIds::<AllRooms>::resolve(&bot.fields(&sheet).await.unwrap()).unwrap_err().to_string();
     for words in [
         "静默工作日 is a Text column: change its type back to Number",
         "系统信息 is missing: run init-vika to add it",
@@ -403,4 +405,64 @@ async fn setting_up_survives_an_end_at_any_call() {
             assert_eq!(kit.shown("今日群聊").await["rows"], json!([]), "{fault} {end}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_sheet_that_is_there_is_completed_and_nothing_of_it_is_lost() {
+    let kit = Kit::start().await;
+    let bot = kit.bot();
+    // As managers may have made it: columns of theirs, some of ours, one of another type.
+    let column = |name: &str, kind| NewField { name: name.into(), kind, property: None };
+    let theirs = [
+        column("备注", "Text"),
+        column("群聊名", "Text"),
+        column("完整群聊名", "Text"),
+        column("负责人", "Text"),
+        column("静默工作日", "Text"),
+    ];
+    let sheet = bot.create_datasheet(&space(), "群聊总表", &theirs).await.unwrap().id;
+    let blank = bot.records(&sheet, &everything()).await.unwrap();
+    let fields = bot.fields(&sheet).await.unwrap();
+    let id = |name: &str| fields.iter().find(|field| field.name == name).unwrap().id.clone();
+    // One note alone is somebody's, and so is a row that names a room.
+    bot.update(&sheet, &[(blank[0].id.clone(), Fields::from([(id("备注"), Cell::text("别删"))]))])
+        .await
+        .unwrap();
+    let first = setup::prepare(&bot, &space(), &KnownSheets::default()).await.unwrap();
+    assert_eq!(first.sheets.all_rooms, sheet);
+    assert_eq!(kit.shown("群聊总表").await["rows"].as_array().unwrap().len(), blank.len());
+    let wrong: Vec<String> = first.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        wrong,
+        [
+            "the Vika sheet 群聊总表 does not have the columns it should: 静默工作日 is a Text column: change its type back to Number;"
+        ]
+    );
+    let named = |row: &vika::Record, name: &str| {
+        (
+            row.id.clone(),
+            Fields::from([(id("完整群聊名"), Cell::text(name)), (id("群聊名"), Cell::text("短"))]),
+        )
+    };
+    bot.update(&sheet, &[named(&blank[1], "示例-甲群")]).await.unwrap();
+    let again = setup::prepare(&bot, &space(), &KnownSheets::default()).await.unwrap();
+    let unclaimed = UnclaimedRow { record: blank[1].id.clone(), name: "示例-甲群".into() };
+    assert_eq!((again.sheets, again.unclaimed), (first.sheets, vec![unclaimed]));
+}
+
+#[tokio::test]
+async fn a_known_column_is_not_added_again_because_it_was_renamed() {
+    let kit = Kit::start().await;
+    let bot = kit.bot();
+    let sheets = setup::init(&bot, &space(), KnownSheets::default()).await.unwrap();
+    let sheet = sheets.today.clone();
+    let columns = UsableColumns::<Today>::find(&bot.fields(&sheet).await.unwrap(), &KnownColumns::new()).0;
+    for (column, to) in [("判定原因", "为什么"), ("消除未回覆记录", "不用管")] {
+        let rename = json!({"sheet": sheet, "column": column, "action": "rename", "to": to});
+        kit.order("columns", rename).await;
+    }
+    let known = KnownSheets { columns: [(sheet.clone(), columns.known())].into(), ..KnownSheets::default() };
+    let prepared = setup::prepare(&bot, &space(), &known).await.unwrap();
+    assert_eq!((prepared.sheets, prepared.problems), (sheets, Vec::new()));
+    assert_eq!(bot.fields(&sheet).await.unwrap().len(), Today::ALL.len());
 }

@@ -175,12 +175,18 @@ pub fn decide_room(
 }
 
 /// What was found in a row of 群聊总表: managers are asked about an owner and a stage that differ from those in force. Marks are
-/// nobody's but theirs.
+/// nobody's but theirs. What stands in a row that was claimed they have set themselves.
 pub fn decide_found_room(
     columns: &UsableColumns<AllRooms>,
     edit: &Edit<RoomRequest>,
     known: &KnownRow,
 ) -> Verdict {
+    if known.claimed_at.is_some() {
+        let said = |cell: &Option<String>| cell.clone().filter(|text| !text.trim().is_empty());
+        let (owner, stage) = (said(&edit.request.owner), said(&edit.request.stage));
+        let edit = Edit { request: RoomRequest { owner, stage, ..edit.request.clone() }, ..edit.clone() };
+        return decide_room(&edit, known, &effective_cells(known, columns), false);
+    }
     let cells = edit.request.cells(&initial_cells(known, columns));
     let differs = differs_from_effective(&cells, known, columns);
     let question = differs.then(|| ask_to_confirm(edit, known, &cells)).flatten();
@@ -229,7 +235,20 @@ fn seen_at(known: &KnownRow, stamp_ms: i64) -> Option<&str> {
 /// The manager cells that the row was created with: what its first edit is compared with.
 pub fn initial_cells(known: &KnownRow, columns: &UsableColumns<AllRooms>) -> ManagerCells {
     let text = |column| cell(known, columns, column).as_text().to_owned();
-    ManagerCells { owner: text(AllRooms::Owner), stage: text(AllRooms::Stage), marks: Marks::default() }
+    let is_ticked = |column| cell(known, columns, column).is_ticked();
+    let marks = Marks {
+        grade: text(AllRooms::CustomerGrade),
+        not_timed: is_ticked(AllRooms::NotTimed),
+        not_followed_up: is_ticked(AllRooms::NotFollowedUp),
+    };
+    ManagerCells { owner: text(AllRooms::Owner), stage: text(AllRooms::Stage), marks }
+}
+
+/// What is in force, as the same row says, of a room without marks.
+fn effective_cells(known: &KnownRow, columns: &UsableColumns<AllRooms>) -> ManagerCells {
+    let text = |column| cell(known, columns, column).as_text().to_owned();
+    let (owner, stage) = (text(AllRooms::EffectiveOwner), text(AllRooms::EffectiveStage));
+    ManagerCells { owner, stage, marks: Marks::default() }
 }
 
 /// Whether owner or stage differ from the effective ones in the same row.
@@ -238,9 +257,8 @@ pub fn differs_from_effective(
     known: &KnownRow,
     columns: &UsableColumns<AllRooms>,
 ) -> bool {
-    let in_force = |column| cell(known, columns, column).as_text().to_owned();
-    cells.owner.trim() != in_force(AllRooms::EffectiveOwner)
-        || cells.stage != in_force(AllRooms::EffectiveStage)
+    let in_force = effective_cells(known, columns);
+    (cells.owner.trim(), &cells.stage) != (in_force.owner.as_str(), &in_force.stage)
 }
 
 fn cell(known: &KnownRow, columns: &UsableColumns<AllRooms>, column: AllRooms) -> Cell {
@@ -277,7 +295,14 @@ mod tests {
 
     fn known(seen: Vec<Seen>) -> KnownRow {
         let room = RoomKey { source: "webhook".into(), id: "r1".into() };
-        KnownRow { room, seen, cells: store::vika_sync::Cells::new(), found: false, to_confirm: false }
+        KnownRow {
+            room,
+            seen,
+            cells: store::vika_sync::Cells::new(),
+            found: false,
+            claimed_at: None,
+            to_confirm: false,
+        }
     }
 
     fn request(owner: &str, stage: &str, is_approved: bool) -> RoomRequest {

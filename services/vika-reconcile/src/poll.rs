@@ -20,10 +20,11 @@ use store::rules::RulesCache;
 use store::sqlx::PgConnection;
 use store::vika_calls::{self, Ledger};
 use store::vika_reconcile::{self as stored, EditResult, KnownRow, ManagerCells};
+use store::vika_sync;
 use tracing::{Instrument as _, info_span};
 use vika::ledger::report_month;
 use vika::tables::{AllRooms, Table, Today};
-use vika::{CHECK_EVERY, Client, Purpose, Refusal, Session, SheetId, SheetIds};
+use vika::{CHECK_EVERY, Client, Purpose, Refusal, Session, SheetId, SheetIds, known_columns};
 
 use crate::decide::{Edit, Verdict, decide_room, decide_tick, differs_from_effective, initial_cells};
 use crate::point;
@@ -130,6 +131,7 @@ impl Poller {
 
     async fn poll_today(&mut self, columns_every: TimeDelta, now: Timestamp) -> Result<(), PollError> {
         self.session.spend_on(Purpose::Columns);
+        read_known_columns(&self.ctx, &mut self.today).await?;
         self.today.state.check_columns(self.session.client(), columns_every, now).await?;
         self.session.spend_on(Purpose::Edits);
         let found = new_edits(&self.ctx, self.session.client(), &mut self.today, now).await?;
@@ -145,6 +147,7 @@ impl Poller {
 
     async fn poll_all_rooms(&mut self, columns_every: TimeDelta, now: Timestamp) -> Result<(), PollError> {
         self.session.spend_on(Purpose::Columns);
+        read_known_columns(&self.ctx, &mut self.all_rooms).await?;
         self.all_rooms.state.check_columns(self.session.client(), columns_every, now).await?;
         self.session.spend_on(Purpose::Edits);
         let found = new_edits(&self.ctx, self.session.client(), &mut self.all_rooms, now).await?;
@@ -197,6 +200,17 @@ impl Poller {
             tracing::warn!(error = chain(&error), "calls could not be entered into the ledger");
         }
     }
+}
+
+/// Reads, once, the ids of the columns as `vika-sync` found them: one that was renamed since is followed.
+async fn read_known_columns<T: ManagedSheet>(ctx: &Context, sheet: &mut Sheet<T>) -> Result<(), PollError> {
+    if !sheet.knows_columns {
+        let mut connection = ctx.db.acquire().await?;
+        let stored = vika_sync::known_columns(&mut connection, sheet.state.id().as_str()).await?;
+        sheet.state.remember(known_columns(stored));
+        sheet.knows_columns = true;
+    }
+    Ok(())
 }
 
 /// Pauses what a failed call says to pause; the next poll reads the same edits again.

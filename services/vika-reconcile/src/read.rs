@@ -61,7 +61,7 @@ pub async fn new_edits<T: ManagedSheet>(
     let watermark = stored::watermark(&mut *ctx.db.acquire().await?, id.as_str()).await?;
     let bots = &ctx.config.vika.bot_names;
     let query = RecordQuery {
-        formula: Some(edited_since(&groups, watermark, bots)),
+        formula: Some(edited_since(&columns, &groups, watermark, bots)),
         fields: columns.ids(T::READ),
         ..RecordQuery::default()
     };
@@ -103,12 +103,37 @@ pub async fn found_rows<T: ManagedSheet>(
     let read = client.records(id, &query).await?;
     let groups = Sheet::readable(columns);
     let bots = &ctx.config.vika.bot_names;
-    let edits = read.iter().filter_map(|record| edit(columns, &groups, id, record, bots));
-    let rows = edits.filter_map(|edit| {
-        let known = known.remove(edit.id.record.as_str())?;
-        Some((edit, known))
+    let rows = read.iter().filter_map(|record| {
+        let known = known.remove(record.id.as_str())?;
+        let edit = edit(columns, &groups, id, record, bots);
+        let edit = match known.claimed_at {
+            Some(at) => Some(claimed(columns, id, record, edit, at)),
+            None => edit,
+        };
+        Some((edit?, known))
     });
     Ok((records, rows.collect()))
+}
+
+/// A claimed row as an edit of all its groups at the moment of the claim: what stands there was never read, and stamps may be
+/// younger than the cells.
+fn claimed<T: ManagedSheet>(
+    columns: &UsableColumns<T>,
+    sheet: &SheetId,
+    record: &Record,
+    edit: Option<Edit<T::Request>>,
+    at: Timestamp,
+) -> Edit<T::Request> {
+    let at_ms = at.timestamp_millis();
+    let author = edit.and_then(|edit| edit.stamps.into_iter().max_by_key(|stamp| stamp.at_ms));
+    let by = author.map_or_else(|| UNKNOWN_AUTHOR.to_owned(), |stamp| stamp.by);
+    let stamp = |group| Stamp { group, at_ms, by: by.clone(), is_new: true };
+    Edit {
+        id: EditId { sheet: sheet.clone(), record: record.id.clone(), stamp_ms: at_ms, part: EditPart::Main },
+        stamps: (0..T::GROUPS.len()).map(stamp).collect(),
+        room: columns.cell(record, T::ROOM).as_text().to_owned(),
+        request: T::request(columns, record),
+    }
 }
 
 /// Drops edits that were processed already, and those of rows that are not to be read yet: the next poll reads them again.
@@ -175,6 +200,7 @@ fn from(watermark: Option<i64>) -> i64 {
 
 /// The condition: some group of columns was edited since, and not by one of our users.
 fn edited_since<T: ManagedSheet>(
+    columns: &UsableColumns<T>,
     groups: &[(usize, &Group<T>)],
     watermark: Option<i64>,
     bots: &[String],
@@ -182,11 +208,12 @@ fn edited_since<T: ManagedSheet>(
     // Names that no formula can express are left out by `edit`.
     let bots: Vec<&String> = bots.iter().filter(|bot| formula::is_expressible(bot)).collect();
     let edited = |(_, group): &(usize, &Group<T>)| {
-        let mut conditions = vec![formula::greater(group.at.name(), from(watermark))];
-        conditions.extend(bots.iter().map(|bot| formula::differs(group.by.name(), bot)));
-        formula::all(&conditions)
+        let (at, by) = (columns.key(group.at)?.name, columns.key(group.by)?.name);
+        let mut conditions = vec![formula::greater(at, from(watermark))];
+        conditions.extend(bots.iter().map(|bot| formula::differs(by, bot)));
+        Some(formula::all(&conditions))
     };
-    let edited: Vec<String> = groups.iter().map(edited).collect();
+    let edited: Vec<String> = groups.iter().filter_map(edited).collect();
     formula::any(&edited)
 }
 

@@ -162,6 +162,8 @@ const LONGEST_SETTLING: TimeDelta = TimeDelta::minutes(1);
 pub struct Sheet<T: 'static> {
     /// Its columns and pauses.
     pub state: SheetState<T>,
+    /// The ids of columns that `vika-sync` once found were read.
+    pub knows_columns: bool,
     /// When last no found row was waiting to be compared.
     pub compared_at: Option<Timestamp>,
     settling: BTreeMap<RecordId, Settling>,
@@ -175,6 +177,7 @@ impl<T: ManagedSheet> Sheet<T> {
         const { assert!(!T::READ.is_empty()) };
         Self {
             state: SheetState::new(id, &T::READ[..1]),
+            knows_columns: false,
             compared_at: None,
             settling: BTreeMap::new(),
             polled: None,
@@ -192,8 +195,9 @@ impl<T: ManagedSheet> Sheet<T> {
 
     /// The groups whose columns are all there.
     pub fn readable(columns: &UsableColumns<T>) -> Vec<(usize, &'static Group<T>)> {
-        let is_there =
-            |group: &Group<T>| columns.has_all(&[group.at, group.by]) && columns.has_all(group.needed);
+        let can_ask =
+            |group: &Group<T>| [group.at, group.by].iter().all(|stamp| columns.key(*stamp).is_some());
+        let is_there = |group: &Group<T>| can_ask(group) && columns.has_all(group.needed);
         T::GROUPS.iter().enumerate().filter(|(_, group)| is_there(group)).collect()
     }
 

@@ -6,11 +6,13 @@
 //! created, and it decides nothing about rooms.
 
 mod audit;
+mod claim;
 mod context;
 mod outcome;
 mod problems;
 mod retention;
 mod row;
+mod row_limit;
 mod seen;
 mod sheet;
 mod snapshot;
@@ -27,6 +29,8 @@ pub mod point {
     pub const CREATED: &str = "vika-sync.created";
     /// Cells are changed in the sheet, and not confirmed in the mirror yet.
     pub const CHANGED: &str = "vika-sync.changed";
+    /// Rows have left a full sheet, which is not recorded yet.
+    pub const LEFT: &str = "vika-sync.left";
     /// Rows of 系统信息 are created, and not recorded yet.
     pub const LOGGED: &str = "vika-sync.logged";
     /// All rooms are about to be read for those that nobody named.

@@ -14,7 +14,7 @@ use store::rooms::{self, Room};
 use store::vika_sync::{self as mirror, PendingOutcome, Step};
 use vika::tables::{AllRooms, SystemLog, Table, Today, Writer};
 use vika::{
-    Batches, Cell, EditId, EditPart, Error, Fields, MAX_RECORDS, RecordId, RecordQuery, UsableColumns,
+    Batches, Cell, EditId, EditPart, Error, Fields, MAX_RECORDS, Record, RecordId, RecordQuery, UsableColumns,
 };
 
 use crate::context::SyncContext;
@@ -179,10 +179,44 @@ async fn append(
                 }
                 report_refused(sheet, batch[0], &error);
             }
+            Err(Error::RowLimit { .. }) if delete_oldest(cx, sheet, columns).await? => {
+                batches.put_back(batch)
+            }
             Err(other) => return Err(other.into()),
         }
     }
     Ok(())
+}
+
+/// Makes room in a full sheet: deletes its oldest rows, of outcomes that are not looked for any more. `false`: there are none.
+async fn delete_oldest(
+    cx: &mut SyncContext,
+    sheet: &Sheet<SystemLog>,
+    columns: &UsableColumns<SystemLog>,
+) -> Result<bool, SyncError> {
+    let Some(number) = columns.id(SystemLog::Number) else { return Ok(false) };
+    let query = RecordQuery {
+        fields: columns.ids(&[SystemLog::At]),
+        sort: Some(number.clone()),
+        page_size: Some(MAX_RECORDS),
+        first_page_only: true,
+        ..RecordQuery::default()
+    };
+    let rows = cx.client().records(sheet.state.id(), &query).await?;
+    let expired = cx.now() - HORIZON;
+    let is_old = |row: &Record| columns.cell(row, SystemLog::At).as_time().is_some_and(|at| at < expired);
+    let old: Vec<RecordId> = rows.iter().filter(|row| is_old(row)).map(|row| row.id.clone()).collect();
+    if old.is_empty() {
+        return Ok(false);
+    }
+    cx.ready().await?;
+    cx.client().delete(sheet.state.id(), &old).await?;
+    tracing::warn!(
+        sheet = SystemLog::TITLE,
+        rows = old.len(),
+        "the sheet is full: its oldest rows are deleted"
+    );
+    Ok(true)
 }
 
 /// The outcome is tried again with the others that could not be shown.

@@ -54,7 +54,11 @@ pub fn of_sheet<T: Table>(sheet: &Sheet<T>, now: Timestamp) -> Vec<OutsideProble
         SheetProblem::Full => OutsideProblem::new(OutsideFailure::SheetFull, title, now),
         SheetProblem::Stalled => OutsideProblem::new(OutsideFailure::Stalled, title, now),
     };
-    let mut found: Vec<OutsideProblem> = sheet.state.problems(now).into_iter().map(reported).collect();
+    let mut problems = sheet.state.problems(now);
+    if sheet.without_row > 0 && !problems.contains(&SheetProblem::Full) {
+        problems.push(SheetProblem::Full);
+    }
+    let mut found: Vec<OutsideProblem> = problems.into_iter().map(reported).collect();
     let unshown = sheet.unshown.iter().filter(|(_, decided_at)| now - **decided_at < HORIZON);
     let rooms: BTreeSet<&String> = sheet.refused.iter().chain(unshown.map(|(room, _)| room)).collect();
     let rooms: Vec<String> = rooms.into_iter().take(NAMED).cloned().collect();

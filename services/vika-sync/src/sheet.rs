@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 use vika::tables::Table;
-use vika::{MAX_RECORDS, SheetId, SheetState};
+use vika::{KnownColumns, MAX_RECORDS, SheetId, SheetState};
 
 /// Which rooms are to be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,12 +85,18 @@ impl Pending {
 pub struct Sheet<T: 'static> {
     /// Its columns and pauses.
     pub state: SheetState<T>,
+    /// The ids of its columns as the database has them; `None`: not read yet.
+    pub stored_columns: Option<KnownColumns>,
     /// The column that identifies its rows.
     pub key: T,
+    /// The columns that name a room, where a row that bears its name and no key may become its row.
+    pub names: Option<[T; 2]>,
     /// Which rooms the next round looks for.
     pub compare: Compare,
     /// While it was full rooms without a row were passed over.
     pub lacks_rows: bool,
+    /// So many rooms have no row because it is full.
+    pub without_row: u32,
     /// Rooms whose row has to be compared.
     pub pending: Pending,
     /// When its rows are to be listed.
@@ -110,9 +116,12 @@ impl<T: Table> Sheet<T> {
     pub fn new(id: SheetId, key: T, needed: &'static [T]) -> Self {
         Self {
             state: SheetState::new(id, needed),
+            stored_columns: None,
             key,
+            names: None,
             compare: Compare::All,
             lacks_rows: false,
+            without_row: 0,
             pending: Pending::default(),
             list_at: None,
             batch_size: MAX_RECORDS,

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use vika::ledger::report_month;
 use vika::tables::{AllRooms, SystemLog, Table, Today};
-use vika::{CHECK_EVERY, Purpose, Refusal, Session, SheetIds};
+use vika::{CHECK_EVERY, Purpose, ROOM_NAMES, Refusal, Session, SheetIds, known_columns};
 
 use crate::context::SyncContext;
 use crate::point;
@@ -123,11 +123,12 @@ struct Worker {
 impl Worker {
     fn new(cx: SyncContext, sheets: &SheetIds, changes: Arc<Changes<()>>) -> Self {
         let SheetIds { today, all_rooms, system_log } = sheets.clone();
+        let all_rooms = Sheet::new(all_rooms, AllRooms::RoomId, &[AllRooms::RoomId]);
         Self {
             zone: cx.service.config.rules.time_zone,
             cx,
             today: Sheet::new(today, Today::RoomId, &[Today::RoomId]),
-            all_rooms: Sheet::new(all_rooms, AllRooms::RoomId, &[AllRooms::RoomId]),
+            all_rooms: Sheet { names: Some(ROOM_NAMES), ..all_rooms },
             log: Sheet::new(system_log, SystemLog::EventId, &[SystemLog::EventId]),
             inputs: None,
             rules: RulesCache::default(),
@@ -398,8 +399,26 @@ fn handle<T: Table>(
 }
 
 async fn check<T: Table>(cx: &SyncContext, sheet: &mut Sheet<T>, now: Timestamp) -> Result<(), SyncError> {
-    if sheet.state.check_columns(cx.client(), cx.budget.upkeep_every(CHECK_EVERY, SHEETS), now).await? {
+    if sheet.stored_columns.is_none() {
+        let mut connection = cx.service.db.acquire().await?;
+        let stored = known_columns(mirror::known_columns(&mut connection, sheet.id()).await?);
+        sheet.state.remember(stored.clone());
+        sheet.stored_columns = Some(stored);
+    }
+    let every = cx.budget.upkeep_every(CHECK_EVERY, SHEETS);
+    if sheet.state.check_columns(cx.client(), every, now).await? {
         sheet.compare(Compare::All);
+    }
+    store_columns(cx, sheet).await
+}
+
+/// Stores the ids of the columns once others were found, after this check or after a refused call.
+async fn store_columns<T: Table>(cx: &SyncContext, sheet: &mut Sheet<T>) -> Result<(), SyncError> {
+    let known = sheet.state.known();
+    if sheet.stored_columns.as_ref() != Some(known) {
+        let columns = known.iter().map(|(declared, id)| (declared.as_str(), id.as_str()));
+        mirror::remember_columns(&mut *cx.service.db.acquire().await?, sheet.id(), columns).await?;
+        sheet.stored_columns = Some(known.clone());
     }
     Ok(())
 }
@@ -438,6 +457,8 @@ async fn collect_pending<T: Table>(
     sheet.compare = Compare::Named;
     sheet.lacks_rows = !creates;
     sheet.refused = mirror::refused_rooms(&mut connection, sheet.id()).await?.into_iter().collect();
+    sheet.without_row = mirror::without_row(&mut connection, sheet.id()).await?;
+    metrics::gauge!("vika_rooms_without_row", "sheet" => T::TITLE).set(f64::from(sheet.without_row));
     Ok(())
 }
 

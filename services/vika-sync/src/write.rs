@@ -1,6 +1,8 @@
 //! Writes rows: creates missing ones once and changes what differs, ten rows a call. A row that the service refuses is
 //! found by halving its batch and deferred, so that the others go on.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use domain::Timestamp;
 use serde_json::Value;
@@ -9,10 +11,12 @@ use tracing::{Instrument as _, Span, info_span};
 use vika::tables::Table;
 use vika::{Batches, Error, FieldId, Fields, Key, MAX_RECORDS, RecordId, RecordQuery, UsableColumns};
 
+use crate::claim::claims;
 use crate::context::SyncContext;
 use crate::point;
 use crate::problems::SyncError;
 use crate::row::Desired;
+use crate::row_limit::make_room;
 use crate::seen;
 use crate::sheet::Sheet;
 
@@ -94,10 +98,14 @@ pub async fn write_rows<T: Table>(
         }
     }
     confirm_unchanged(cx, sheet, &unchanged).await?;
+    let mut claimed = BTreeSet::new();
     if sheet.state.accepts_rows(cx.now()) {
-        changes.extend(create(cx, sheet, &columns, missing).await?);
+        let found = create(cx, sheet, &columns, missing).await?;
+        changes.extend(found.rows);
+        claimed = found.claimed;
     }
     read_manager_cells(cx, sheet, &columns, &mut changes).await?;
+    fill_claimed(&columns, &mut changes, &claimed);
     let key = columns.key(sheet.key);
     change(cx, sheet, key, batches(sheet, changes)).await
 }
@@ -160,15 +168,36 @@ async fn confirm_unchanged<T: Table>(
     Ok(())
 }
 
-/// Creates rows. Those that turn out to exist are returned as changes of all of Huiyin's cells.
+/// Fills the manager cells that are empty in claimed rows, as they are filled in new ones.
+fn fill_claimed<T: Table>(columns: &UsableColumns<T>, changes: &mut [Change<T>], claimed: &BTreeSet<String>) {
+    for (row, fields) in changes.iter_mut().filter(|(row, _)| claimed.contains(&row.known.room)) {
+        let initial = row.desired.iter().flat_map(|desired| &desired.initial);
+        let is_empty =
+            |column: &T| columns.id(*column).is_some_and(|id| !row.known.cells.contains_key(id.as_str()));
+        let empty = initial.filter(|(column, cell)| !cell.is_empty() && is_empty(column));
+        fields.extend(columns.fields(empty.cloned()));
+    }
+}
+
+/// Rows that turned out to exist when they were to be created.
+struct Existing<T> {
+    /// As changes of all of Huiyin's cells.
+    rows: Vec<Change<T>>,
+    /// The rooms of those that were claimed by name.
+    claimed: BTreeSet<String>,
+}
+
+/// Creates rows, but for those that exist.
 async fn create<T: Table>(
     cx: &mut SyncContext,
     sheet: &mut Sheet<T>,
     columns: &UsableColumns<T>,
     missing: Vec<Row<T>>,
-) -> Result<Vec<Change<T>>, SyncError> {
-    let mut adopted = Vec::new();
-    let Some(key) = columns.key(sheet.key) else { return Ok(adopted) };
+) -> Result<Existing<T>, SyncError> {
+    let mut found = Existing { rows: Vec::new(), claimed: BTreeSet::new() };
+    let Some(key) = columns.key(sheet.key) else { return Ok(found) };
+    let topics: Vec<String> = missing.iter().filter_map(|row| topic(sheet, row)).collect();
+    let mut claims = claims(cx, sheet, columns, &topics).await?;
     for batch in missing.chunks(MAX_RECORDS) {
         cx.ready().await?;
         let keys: Vec<&str> = batch.iter().map(|row| row.known.room.as_str()).collect();
@@ -176,31 +205,66 @@ async fn create<T: Table>(
             Err(Error::Rejected { .. }) if sheet.state.check_after_refusal(cx.client(), cx.now()).await? => {
                 return Err(SyncError::Columns);
             }
-            found => found?,
+            answered => answered?,
         };
-        let now = cx.now();
-        let found_rows: Vec<(String, String)> = batch
-            .iter()
-            .filter(|row| row.known.attempted_at.is_none())
-            .filter_map(|row| Some((row.known.room.clone(), existing.get(&row.known.room)?.to_string())))
-            .collect();
-        if !found_rows.is_empty() {
-            mirror::mark_found(&mut *cx.service.db.acquire().await?, sheet.id(), &found_rows).await?;
+        let mut with_key = Vec::new();
+        let mut with_name = Vec::new();
+        for row in batch.iter().filter(|row| row.known.attempted_at.is_none()) {
+            let room = &row.known.room;
+            if let Some(record) = existing.get(room) {
+                with_key.push((room.clone(), record.to_string()));
+            } else if let Some(record) = topic(sheet, row).and_then(|topic| claims.remove(&topic)) {
+                existing.insert(room.clone(), record.clone());
+                with_name.push((room.clone(), record.to_string()));
+            }
         }
+        mark_found(cx, sheet, &with_key, &with_name).await?;
+        let now = cx.now();
+        found.claimed.extend(with_name.into_iter().map(|(room, _)| room));
         let mut new = Vec::new();
         for row in batch {
             let Some(desired) = &row.desired else { continue };
             if let Some(record) = existing.remove(&row.known.room) {
                 let known = MirrorRow { record: Some(record.to_string()), ..row.known.clone() };
                 let fields = desired.huiyin_cells(columns);
-                adopted.push((Row { known, ..row.clone() }, fields));
+                found.rows.push((Row { known, ..row.clone() }, fields));
             } else if row.known.attempted_at.is_none_or(|at| now - at >= CREATION_SETTLES) {
                 new.push((row.clone(), desired.new_row(columns)));
             }
         }
         insert(cx, sheet, columns, key, new).await?;
     }
-    Ok(adopted)
+    Ok(found)
+}
+
+/// Records rows that exist already, by room with their records: they bear the room's key, or its name alone.
+async fn mark_found<T: Table>(
+    cx: &SyncContext,
+    sheet: &Sheet<T>,
+    with_key: &[(String, String)],
+    with_name: &[(String, String)],
+) -> Result<(), SyncError> {
+    for (rows, claimed_at) in [(with_key, None), (with_name, Some(cx.now()))] {
+        if !rows.is_empty() {
+            mirror::mark_found(&mut *cx.service.db.acquire().await?, sheet.id(), rows, claimed_at).await?;
+        }
+    }
+    if !with_name.is_empty() {
+        tracing::info!(
+            sheet = T::TITLE,
+            rows = with_name.len(),
+            "rows without 群ID become those of the rooms that they name"
+        );
+    }
+    Ok(())
+}
+
+/// The name of a row's room, in a sheet where rows are found by it.
+fn topic<T: Table>(sheet: &Sheet<T>, row: &Row<T>) -> Option<String> {
+    let [full, _] = sheet.names?;
+    let cells = &row.desired.as_ref()?.cells;
+    let (_, cell, _) = cells.iter().find(|(column, ..)| *column == full)?;
+    Some(cell.as_text().to_owned()).filter(|topic| !topic.is_empty())
 }
 
 /// Rows of many traces are written together, when their time comes: a call has a trace of its own.
@@ -250,7 +314,12 @@ async fn insert<T: Table>(
                         handle_refusal(cx, sheet, batch, &error, &mut batches).await?;
                     }
                     Error::RowLimit { .. } => {
-                        return pause_creation(cx, sheet, &error).await;
+                        let accepted = make_room(cx, sheet, columns, &rooms).await?;
+                        if accepted.is_empty() {
+                            return pause_creation(cx, sheet, &error).await;
+                        }
+                        let again = batch.into_iter().filter(|(row, _)| accepted.contains(&row.known.room));
+                        batches.put_back(again.collect());
                     }
                     other => return Err(other.into()),
                 }

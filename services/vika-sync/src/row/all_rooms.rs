@@ -34,7 +34,14 @@ pub fn all_rooms(facts: &Facts<'_>) -> Desired<AllRooms> {
         (AllRooms::LastActiveAt, room.last_active_at.map_or(Cell::Empty, Cell::Time), Activity),
         (AllRooms::UpdatedAt, Cell::Time(facts.now), Along),
     ];
-    let initial = vec![(AllRooms::Owner, owner()), (AllRooms::Stage, phase())];
+    let marks = &state.marks;
+    let initial = vec![
+        (AllRooms::Owner, owner()),
+        (AllRooms::Stage, phase()),
+        (AllRooms::CustomerGrade, Cell::text(&marks.grade)),
+        (AllRooms::NotTimed, Cell::Tick(marks.not_timed)),
+        (AllRooms::NotFollowedUp, Cell::Tick(marks.not_followed_up)),
+    ];
     Desired { cells, initial, create: !room.excluded, due_at: None }
 }
 

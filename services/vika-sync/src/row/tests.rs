@@ -442,7 +442,13 @@ fn a_room_that_never_spoke_has_a_row_in_one_sheet_only() {
     assert_eq!(cell(&row, AllRooms::LastActiveAt), Cell::Empty);
     assert_eq!(
         row.initial,
-        [(AllRooms::Owner, Cell::text("王小售")), (AllRooms::Stage, Cell::text("pre-sales")),]
+        [
+            (AllRooms::Owner, Cell::text("王小售")),
+            (AllRooms::Stage, Cell::text("pre-sales")),
+            (AllRooms::CustomerGrade, Cell::text("")),
+            (AllRooms::NotTimed, Cell::Tick(false)),
+            (AllRooms::NotFollowedUp, Cell::Tick(false)),
+        ]
     );
 }
 

@@ -79,11 +79,11 @@ async fn problems_with_vika_are_reported_and_so_is_their_end() -> Result<()> {
     }
     let column =
         |from: &str, to: &str| json!({"sheet": &today, "column": from, "action": "rename", "to": to});
-    world.order("columns", column("经理修改时间", "改于")).await?;
+    world.order("columns", column("经理修改时间", "改{于}")).await?;
     for role in services {
         until_reported(&world, role, &[(OutsideFailure::Columns, Some("今日群聊"))], soon).await?;
     }
-    world.order("columns", column("改于", "经理修改时间")).await?;
+    world.order("columns", column("改{于}", "经理修改时间")).await?;
     for role in services {
         until_reported(&world, role, &[], Duration::from_secs(15)).await?;
     }

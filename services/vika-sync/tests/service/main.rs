@@ -3,9 +3,11 @@
 
 mod alarms;
 mod budget;
+mod claims;
 mod crashes;
 mod edits;
 mod faults;
+mod full;
 mod gaps;
 mod managers;
 mod phases;

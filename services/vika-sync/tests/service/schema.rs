@@ -112,7 +112,7 @@ async fn edits_made_while_columns_were_wrong_are_read_within_a_minute_of_their_r
         ColumnIds::<AllRooms>::resolve(&manager.fields(all).await?)?,
     );
     for sheet in [today, all] {
-        let order = json!({"sheet": sheet, "column": "经理修改时间", "action": "rename", "to": "改于"});
+        let order = json!({"sheet": sheet, "column": "经理修改时间", "action": "rename", "to": "改{于}"});
         world.order("columns", order).await?;
     }
     world.stack.clock.advance(std::time::Duration::from_secs(61));
@@ -134,12 +134,76 @@ async fn edits_made_while_columns_were_wrong_are_read_within_a_minute_of_their_r
     manager.update(all, &[(record(&owned)?, chosen)]).await?;
     world.stack.clock.advance(std::time::Duration::from_mins(20));
     for sheet in [today, all] {
-        let order = json!({"sheet": sheet, "column": "改于", "action": "rename", "to": "经理修改时间"});
+        let order = json!({"sheet": sheet, "column": "改{于}", "action": "rename", "to": "经理修改时间"});
         world.order("columns", order).await?;
     }
     world.stack.clock.advance(std::time::Duration::from_mins(1));
     world.until_shows(today, "r1", &[("等待状态", "已取消"), ("消除未回覆记录", "")]).await?;
     world.until_shows(all, "r1", &[("生效负责人", "王小售")]).await?;
+    for service in [reconcile, sync, room_state] {
+        service.stop().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn columns_that_managers_rename_are_followed_both_ways() -> Result<()> {
+    let world = World::start().await?;
+    let (today, all) = (&world.sheets.today, &world.sheets.all_rooms);
+    let (room_state, sync, reconcile) =
+        (world.room_state().await?, world.sync().await?, world.reconcile().await?);
+    world.publish(&[says("r1", CHEN, world.past(0), "报价单发我一份")]).await?;
+    world.until_shows(today, "r1", &[("等待状态", "等待中")]).await?;
+    let row = world.until_shows(all, "r1", &[("负责人", "")]).await?;
+    let manager = world.manager()?;
+    let owner = ColumnIds::<AllRooms>::resolve(&manager.fields(all).await?)?.id(AllRooms::Owner).clone();
+    let columns = [
+        (today, "群ID", "编号"),
+        (today, "等待状态", "客户在等吗"),
+        (today, "消除未回覆记录", "不用回"),
+        (today, "经理修改时间", "改于"),
+        (today, "经理修改人", "谁改的"),
+        (all, "群ID", "编号"),
+        (all, "负责人", "归谁"),
+        (all, "生效负责人", "负责人"),
+        (all, "负责人修改时间", "归谁改于"),
+        (all, "系统信息", "机器人说"),
+    ];
+    for (sheet, column, to) in columns {
+        let order = json!({"sheet": sheet, "column": column, "action": "rename", "to": to});
+        world.order("columns", order).await?;
+    }
+    // Those who knew the names are gone, and whoever comes knows the ids.
+    for service in [reconcile, sync] {
+        service.stop().await?;
+    }
+    let (sync, reconcile) = (world.sync().await?, world.reconcile().await?);
+    let chosen = vika::Fields::from([(owner, Cell::text("王小售"))]);
+    manager.update(all, &[(RecordId::try_from(row[""].clone())?, chosen)]).await?;
+    world.publish(&[says("r2", CHEN, world.past(1), "在吗？")]).await?;
+    let shows = |sheet, room: &'static str, column: &'static str, text: &'static str| {
+        let world = &world;
+        async move {
+            until(&format!("{room} shows {text}"), || async {
+                world.stack.clock.advance(std::time::Duration::from_secs(11));
+                let rows = world.rows(sheet).await?;
+                let is_it = |row: &&Shown| row["编号"] == format!("webhook:{room}") && row[column] == text;
+                Ok(rows.iter().filter(is_it).count() == 1)
+            })
+            .await
+        }
+    };
+    shows(today, "r2", "客户在等吗", "等待中").await?;
+    shows(all, "r1", "负责人", "王小售").await?;
+    let rows = world.rows(today).await?;
+    let ticked = rows.iter().find(|row| row["编号"] == "webhook:r1").expect("its row");
+    let fields = manager.fields(today).await?;
+    let tick = fields.iter().find(|field| field.name == "不用回").expect("the box");
+    let ticked = RecordId::try_from(ticked[""].clone())?;
+    manager.update(today, &[(ticked, vika::Fields::from([(tick.id.clone(), Cell::Tick(true))]))]).await?;
+    shows(today, "r1", "客户在等吗", "已取消").await?;
+    shows(today, "r1", "不用回", "").await?;
+    assert_eq!((world.rows(today).await?.len(), world.rows(all).await?.len()), (2, 2), "no room twice");
     for service in [reconcile, sync, room_state] {
         service.stop().await?;
     }
