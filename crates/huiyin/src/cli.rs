@@ -10,8 +10,8 @@ use crate::failure::{Failure, Result};
 use crate::installation::{DEMO_HOME, Target, UP_HOME};
 use crate::{
     apply, away, backup, board_link, cards, check, closing, dead_letters, demo, focus, golive, health,
-    import, init_huoban, init_vika, kubernetes, priority, recompute, report, roster, schema, secrets,
-    simulate, tcp_proxy, up, waiting,
+    import, init_huoban, init_vika, kubernetes, original, priority, recompute, report, roster, schema,
+    secrets, simulate, tcp_proxy, up, waiting,
 };
 
 /// What a command logs besides what it prints; `up` logs as its configuration says.
@@ -71,7 +71,10 @@ enum Command {
     Waiting(waiting::Args),
     /// Say which cards the ladders would have sent for the messages of the past days (in Chinese)
     Simulate(simulate::Args),
-    /// Create the managers' sheets in the configured Vika space, and print their ids (in Chinese)
+    /// Make a configuration from the default.json of the original sales-assistant, and say what could not be taken (in
+    /// Chinese)
+    ImportOriginal(original::Args),
+    /// Create or complete the managers' sheets in the configured Vika space, and print their ids (in Chinese)
     InitVika,
     /// Find the figures' tables in Huoban (伙伴云), and say what of them is to be made by hand (in Chinese)
     InitHuoban,
@@ -167,6 +170,7 @@ async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Focus(args) => focus::run(&args, target).await,
         Command::Waiting(args) => waiting::run(&args, target).await,
         Command::Simulate(args) => simulate::run(&args, target).await,
+        Command::ImportOriginal(args) => original::run(&args),
         Command::InitVika => init_vika::run(target).await,
         Command::InitHuoban => init_huoban::run(target).await,
         Command::Import(args) => import::run(&args, target).await,

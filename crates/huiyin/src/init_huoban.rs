@@ -6,7 +6,7 @@ use huoban::{Error, Table};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::check::{Looked, Status, Tables, huoban_ledger, huoban_tables};
+use crate::check::{Looked, Status, Tables, huoban_tables, reader};
 use crate::failure::{Failure, Result};
 use crate::installation::Target;
 use crate::wording;
@@ -47,7 +47,7 @@ pub(crate) async fn run(target: &Target) -> Result<()> {
 /// The database of an installation that has one.
 async fn ledger(target: &Target) -> Option<PgConnection> {
     let config = target.running().ok()?.config(&LEDGER).ok()?;
-    huoban_ledger(&config.database).await
+    reader(&config.database).await
 }
 
 fn tell_all_columns(table: Table) {

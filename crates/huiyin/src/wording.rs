@@ -43,6 +43,30 @@ pub(crate) const LADDERS_ARE_OWN: &str =
     "配置里的 rules.ladders 全是公司自己的规则，没有可选的：请改配置，再运行 huiyin apply";
 /// What stands before the ids of new sheets.
 pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号填进配置的 vika 一节：";
+/// What is wrong with columns was printed.
+pub(crate) fn vika_lacks(columns: usize) -> String {
+    format!("有 {columns} 列对不上（见上），依赖它们的功能暂时不用；改好后用 huiyin check 核对")
+}
+
+pub(crate) fn unclaimed_rows(rows: usize) -> String {
+    format!(
+        "「群聊总表」里有 {rows} 行只有群名、没有群ID。机器人第一次见到同名的群（群名一字不差，且这个名字只有一行、只有一个群）时，\
+         这一行就归那个群，行里的负责人、阶段和标记照单生效："
+    )
+}
+
+pub(crate) fn unclaimed_row(name: &str, rows: usize) -> String {
+    if rows == 1 {
+        name.to_owned()
+    } else {
+        format!("{name}（同名 {rows} 行，不会自动归属：请只留一行）")
+    }
+}
+
+pub(crate) fn more_names(names: usize) -> String {
+    format!("……另有 {names} 个群名")
+}
+
 /// What nobody can make by the API.
 pub(crate) const VIEWS_TO_MAKE: &str =
     "再请经理建这些视图（接口建不了；表 · 视图名：筛选条件）。建好后用 huiyin check 核对：";

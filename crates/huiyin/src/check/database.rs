@@ -94,6 +94,10 @@ fn why(error: &sqlx::Error) -> LoginFailure {
 }
 
 /// Only so that a role's failure can be told where it is not a finding of its own.
+pub(crate) async fn reader(database: &Database) -> Option<PgConnection> {
+    as_reader(database).await.ok()
+}
+
 pub(super) async fn as_reader(database: &Database) -> Result<PgConnection, Advice> {
     let refused = |failure: &LoginFailure| wording::role_refused(Role::Reader.name(), failure);
     let options = connect_options(database, Role::Reader).map_err(|_| refused(&LoginFailure::NoPassword))?;

@@ -9,7 +9,7 @@ use performance::huoban::known_fields;
 use runtime::config;
 use sqlx::PgConnection;
 
-use super::database::as_reader;
+use super::database::reader;
 use super::report::{Finding, Group};
 use super::{within, wording};
 use crate::wording::HUOBAN_IS_OFF;
@@ -18,15 +18,12 @@ pub(super) async fn check(config: &config::Huoban, database: &config::Database) 
     if !config.enabled {
         return vec![Group::Huoban.skipped(HUOBAN_IS_OFF)];
     }
-    let Tables { looked, refused, calls } = tables(config, ledger(database).await).await;
+    let Tables { looked, refused, calls } = tables(config, reader(database).await).await;
     let used = Group::Huoban.ok(wording::huoban_calls(calls));
     looked.into_iter().flat_map(|looked| looked.findings).chain(refused).chain([used]).collect()
 }
 
 /// Where the service keeps what it knows of tables.
-pub(crate) async fn ledger(database: &config::Database) -> Option<PgConnection> {
-    as_reader(database).await.ok()
-}
 
 /// What was found of both tables.
 pub(crate) struct Tables {

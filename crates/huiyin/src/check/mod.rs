@@ -26,9 +26,11 @@ use runtime::{Clock, Config};
 
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, Target};
+pub(crate) use database::reader;
 pub(crate) use feishu::client as feishu_client;
-pub(crate) use huoban::{Looked, Tables, ledger as huoban_ledger, tables as huoban_tables};
+pub(crate) use huoban::{Looked, Tables, tables as huoban_tables};
 pub use report::{Finding, Group, Report, Status};
+pub(crate) use vika::problems as vika_problems;
 
 /// The secrets that are tried, besides those of database and bus.
 const USED: [&str; 5] = [
@@ -98,7 +100,7 @@ async fn outside(config: &Config, nats_monitor: Option<&str>, clock: &Clock) -> 
         bounded(Group::Alarms, Box::pin(alarms::check(config))),
         bounded(Group::Bus, Box::pin(bus::check(&config.bus, nats_monitor))),
         bounded(Group::Gateway, Box::pin(gateway::check(config, clock))),
-        bounded(Group::Vika, Box::pin(vika::check(&config.vika, &day))),
+        bounded(Group::Vika, Box::pin(vika::check(config, &day))),
         bounded(Group::Vika, Box::pin(vika_plan::check(config, today))),
         bounded(Group::Feishu, Box::pin(feishu::check(config, clock))),
         bounded(Group::Huoban, Box::pin(huoban::check(&config.huoban, &config.database))),

@@ -1,18 +1,21 @@
 //! Both tokens, the space, every column of the three sheets, and the names of our own users.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use runtime::config;
+use runtime::{Config, config};
 use vika::tables::{AllRooms, SystemLog, Table, Today};
 use vika::views::{View, Viewed};
 use vika::{
-    Cell, Client, Error, FieldId, MAX_PAGE_SIZE, Pacing, Record, RecordId, RecordQuery, SheetId, SpaceId,
-    Token, UsableColumns, ViewId,
+    Cell, Client, Error, FieldId, KnownColumns, MAX_PAGE_SIZE, Pacing, ROOM_NAMES, Record, RecordId,
+    RecordQuery, SchemaProblem, SheetId, SpaceId, Token, UsableColumns, ViewId, unclaimed_rows,
 };
 
+use crate::vika_columns;
+
+use super::database::reader;
 use super::report::{Finding, Group};
 use super::within;
 use super::wording;
@@ -27,7 +30,8 @@ fn pacing() -> Pacing {
 }
 
 /// `day`: from when to when today is.
-pub(super) async fn check(config: &config::Vika, day: &Range<DateTime<Utc>>) -> Vec<Finding> {
+pub(super) async fn check(config: &Config, day: &Range<DateTime<Utc>>) -> Vec<Finding> {
+    let (config, database) = (&config.vika, &config.database);
     if !config.enabled {
         return vec![Group::Vika.skipped(wording::VIKA_IS_OFF)];
     }
@@ -41,7 +45,12 @@ pub(super) async fn check(config: &config::Vika, day: &Range<DateTime<Utc>>) -> 
     let usable = writes.status == super::Status::Ok;
     let mut findings = vec![writes, reads];
     if usable {
-        findings.extend(sheets(&sync, config, day).await);
+        let ids = [&config.sheets.today, &config.sheets.all_rooms, &config.sheets.system_log];
+        let known = match reader(database).await {
+            Some(mut database) => vika_columns::known(&mut database, ids.map(String::as_str)).await,
+            None => BTreeMap::new(),
+        };
+        findings.extend(sheets(&sync, config, &known, day).await);
     } else {
         findings.push(Group::Vika.skipped(wording::SHEETS_NOT_READ));
     }
@@ -65,18 +74,35 @@ fn too_slow() -> Error {
     Error::Retry { after: Duration::ZERO, cause: String::new() }
 }
 
-async fn sheets(client: &Client, config: &config::Vika, day: &Range<DateTime<Utc>>) -> Vec<Finding> {
+/// What is wrong with a sheet's columns.
+pub(crate) fn problems(problem: &SchemaProblem) -> Vec<Finding> {
+    let finding = |column| Group::Vika.failed(wording::column(problem.sheet, column));
+    problem.problems.iter().map(finding).collect()
+}
+
+type Known = BTreeMap<SheetId, KnownColumns>;
+
+async fn sheets(
+    client: &Client,
+    config: &config::Vika,
+    known: &Known,
+    day: &Range<DateTime<Utc>>,
+) -> Vec<Finding> {
     let ids = &config.sheets;
-    let today = sheet::<Today>(client, "today", &ids.today).await;
-    let all_rooms = sheet::<AllRooms>(client, "all_rooms", &ids.all_rooms).await;
-    let log = sheet::<SystemLog>(client, "system_log", &ids.system_log).await;
+    let today = sheet::<Today>(client, "today", &ids.today, known).await;
+    let all_rooms = sheet::<AllRooms>(client, "all_rooms", &ids.all_rooms, known).await;
+    let log = sheet::<SystemLog>(client, "system_log", &ids.system_log, known).await;
     let names = match &all_rooms.1 {
         Some((sheet, columns)) => bot_names(client, sheet, columns, &config.bot_names).await,
         None => Group::Vika.skipped(wording::NAMES_NOT_READ),
     };
     let of_today = views(client, today.1.as_ref(), day).await;
     let of_all = views(client, all_rooms.1.as_ref(), day).await;
-    [today.0, all_rooms.0, log.0, vec![names], of_today, of_all].concat()
+    let unclaimed = match &all_rooms.1 {
+        Some((sheet, columns)) => unclaimed(client, sheet, columns).await,
+        None => Vec::new(),
+    };
+    [today.0, all_rooms.0, log.0, vec![names], unclaimed, of_today, of_all].concat()
 }
 
 /// The views that managers made keep the rows that they should: read through each, and compared with the rows themselves.
@@ -143,7 +169,7 @@ fn first_page(fields: Vec<FieldId>, view: Option<ViewId>) -> RecordQuery {
 type Found<T> = Option<(SheetId, UsableColumns<T>)>;
 
 /// Every declared column is there, once, with its type and options.
-async fn sheet<T: Table>(client: &Client, key: &str, id: &str) -> (Vec<Finding>, Found<T>) {
+async fn sheet<T: Table>(client: &Client, key: &str, id: &str, known: &Known) -> (Vec<Finding>, Found<T>) {
     if id.is_empty() {
         return (vec![Group::Vika.failed(wording::no_sheet(T::TITLE, key))], None);
     }
@@ -152,13 +178,13 @@ async fn sheet<T: Table>(client: &Client, key: &str, id: &str) -> (Vec<Finding>,
     };
     match within(client.fields(&sheet)).await {
         Some(Ok(fields)) => {
-            let (columns, problems) = UsableColumns::<T>::find(&fields, None);
-            let mut findings: Vec<Finding> = problems
-                .iter()
-                .map(|problem| Group::Vika.failed(wording::column(T::TITLE, problem)))
-                .collect();
+            let nothing = KnownColumns::new();
+            let known = known.get(&sheet).unwrap_or(&nothing);
+            let (columns, found) = UsableColumns::<T>::find(&fields, known);
+            let mut findings = problems(&SchemaProblem { sheet: T::TITLE, problems: found });
             if findings.is_empty() {
-                findings.push(Group::Vika.ok(wording::sheet_is_sound(T::TITLE, T::ALL.len())));
+                let renamed = columns.renamed();
+                findings.push(Group::Vika.ok(wording::sheet_is_sound(T::TITLE, T::ALL.len(), &renamed)));
             }
             (findings, Some((sheet, columns)))
         }
@@ -168,6 +194,17 @@ async fn sheet<T: Table>(client: &Client, key: &str, id: &str) -> (Vec<Finding>,
         Some(Err(error)) => (vec![Group::Vika.failed(wording::sheet_unreadable(T::TITLE, &error))], None),
         None => (vec![Group::Vika.failed(wording::sheet_unreadable(T::TITLE, &too_slow()))], None),
     }
+}
+
+/// Rows that name a room and lack its 群ID.
+async fn unclaimed(client: &Client, sheet: &SheetId, columns: &UsableColumns<AllRooms>) -> Vec<Finding> {
+    let read = unclaimed_rows(client, sheet, columns, AllRooms::RoomId, ROOM_NAMES);
+    let rows = match within(read).await {
+        Some(Ok(rows)) => rows,
+        _ => return vec![Group::Vika.skipped(wording::UNCLAIMED_NOT_READ)],
+    };
+    let warning = |rows: usize| Group::Vika.warning(wording::unclaimed(rows));
+    (!rows.is_empty()).then(|| warning(rows.len())).into_iter().collect()
 }
 
 /// The API does not say who a token's user is. But `vika-sync` fills in each new row, so that our name stands there as

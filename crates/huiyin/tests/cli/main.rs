@@ -9,5 +9,6 @@ mod huoban;
 mod import;
 mod installed;
 mod kubernetes;
+mod original;
 mod roster;
 mod verbs;

@@ -172,6 +172,7 @@ fn trials(file: impl Fn(&str) -> String) -> Vec<Trial> {
         trial("simulate", &["--days", "3"], 0, "【calm】共"),
         trial("simulate", &["--model", "--preset", "calm"], 0, "林忙  48 张"),
         trial("init-vika", &[], 0, "三张表已就绪"),
+        trial("import-original", &[&rows], 2, "这不是 sales-assistant 的 default.json"),
         // Off unless the configuration says otherwise; `huoban.rs` tries it.
         trial("init-huoban", &[], 2, "huoban.enabled 是 false"),
         trial("import", &[&rows], 0, "1 accepted"),

@@ -6,10 +6,10 @@ use domain::span::Span;
 use runtime::config::Vika;
 use vika::Error as VikaError;
 use vika::schema::ColumnProblem;
-
 use vika::views::{View, Viewed};
 
 use super::{Advice, advice};
+use crate::text::on_one_line;
 use crate::vika_views;
 
 pub(in crate::check) const VIKA_IS_OFF: &str = "vika.enabled 是 false，未检查";
@@ -81,8 +81,24 @@ pub(in crate::check) fn sheet_unreadable(title: &str, error: &VikaError) -> Advi
     vika(&format!("读不到表「{title}」"), error)
 }
 
-pub(in crate::check) fn sheet_is_sound(title: &str, columns: usize) -> String {
-    format!("表「{title}」的 {columns} 列都在，类型正确")
+/// `renamed`: declared name and name now.
+pub(in crate::check) fn sheet_is_sound(title: &str, columns: usize, renamed: &[(&str, &str)]) -> String {
+    let renamed: Vec<String> = renamed
+        .iter()
+        .map(|(declared, now)| format!("「{declared}」现在叫「{}」", on_one_line(now)))
+        .collect();
+    let renamed =
+        if renamed.is_empty() { String::new() } else { format!("；{}，照常使用", renamed.join("，")) };
+    format!("表「{title}」的 {columns} 列都在，类型正确{renamed}")
+}
+
+pub(in crate::check) const UNCLAIMED_NOT_READ: &str = "没有核对「群聊总表」里没有群ID的行：暂时读不到";
+
+pub(in crate::check) fn unclaimed(rows: usize) -> Advice {
+    advice(
+        format!("「群聊总表」里有 {rows} 行只有群名、没有群ID"),
+        "机器人第一次见到同名的群时会接管这一行（同名只能有一行、一个群）；运行 huiyin init-vika 看是哪些，用不到的行可以删掉",
+    )
 }
 
 pub(in crate::check) fn column(title: &str, problem: &ColumnProblem) -> Advice {
@@ -94,9 +110,9 @@ pub(in crate::check) fn column(title: &str, problem: &ColumnProblem) -> Advice {
         ColumnProblem::Missing { column, candidate: None } => {
             advice(format!("表「{title}」缺少列「{column}」"), "运行 huiyin init-vika 补上")
         }
-        ColumnProblem::Renamed { column, now } => advice(
-            format!("表「{title}」的列「{column}」被改名成了「{now}」"),
-            format!("在维格表里把列名改回「{column}」"),
+        ColumnProblem::Unsayable { column, now } => advice(
+            format!("表「{title}」的列「{column}」被改名成了「{}」，公式里写不出这个名字", on_one_line(now)),
+            format!("改成别的名字（不含换行、花括号和反斜杠），或改回「{column}」"),
         ),
         ColumnProblem::Retyped { column, wanted, found } => advice(
             format!("表「{title}」的列「{column}」类型是 {found}"),
