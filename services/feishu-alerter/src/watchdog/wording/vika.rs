@@ -19,9 +19,9 @@ fn text(title: String, what: String, impact: &'static str, steps: &[&str]) -> Al
 pub fn full(sheet: &str) -> AlarmText {
     text(
         format!("维格表行数已满：{sheet}"),
-        format!("「{sheet}」达到套餐的行数上限，不能再新建行。"),
+        format!("「{sheet}」达到套餐的行数上限，有的群暂时没有行。"),
         ROWS,
-        &["在维格表里删除早已不用的群的行，或升级套餐。", "五分钟内会再试一次。", NO_RESTART],
+        &["升级套餐，或删除早已不用的群的行，或把不必看的群排除。", "有了空位，最近说过话的群五分钟内补上，其余一天内补上。"],
     )
 }
 
@@ -39,10 +39,10 @@ pub fn access(service: &str, sheet: Option<&str>) -> AlarmText {
 }
 
 pub fn columns(sheet: &str, columns: &[String], on: &Operated) -> AlarmText {
-    let restored = format!("把列改回原来的名字和类型；删掉的列用 {} 补上。", on.huiyin("init-vika"));
+    let restored = format!("把列的类型改回原样；删掉的列用 {} 补上。", on.huiyin("init-vika"));
     text(
         format!("维格表的列被改动：{sheet}"),
-        format!("「{sheet}」的列不见了、改了名或改了类型：{}。", columns.join("、")),
+        format!("「{sheet}」的列不见了、改了类型，或有两列同名：{}。", columns.join("、")),
         COLUMNS,
         &[&restored, NO_RESTART],
     )
