@@ -10,6 +10,8 @@ use huiyin::check::{Group, Status};
 use local_stack::gateway as node;
 use serde_json::{Value, json};
 use store::sqlx;
+use vika::tables::{AllRooms, Today};
+use vika::{Cell, ColumnIds};
 
 use crate::command::{configured, huiyin};
 use crate::installed::{BOT, Installed, MANAGER, chat, failed, includes, lines, person, stands};
@@ -386,6 +388,63 @@ async fn vika_is_looked_at_column_by_column() -> Result<()> {
     assert_eq!(told.len(), 2, "{report}");
     assert!(has("缺少列「最后一句话」", "把「老板看这里」改回「最后一句话」"), "{report}");
     assert!(has("列「总回复数」类型是 SingleText", "改回 Number"), "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_column_that_was_found_once_may_be_renamed_and_rows_without_a_key_are_told() -> Result<()> {
+    let site = Installed::start().await?;
+    let client = site.vika_client()?;
+    let (today, all) = (&site.sheets.today, &site.sheets.all_rooms);
+    let count = client.fields(today).await?.len();
+    let line = ColumnIds::<Today>::resolve(&client.fields(today).await?)?.id(Today::LastLine).to_string();
+    sqlx::query("insert into vika_sync_columns (sheet, declared, field) values ($1, '最后一句话', $2)")
+        .bind(today.as_str())
+        .bind(line)
+        .execute(&site.stack.admin)
+        .await?;
+    let rename = json!({ "sheet": today, "column": "最后一句话", "action": "rename", "to": "老板看这里" });
+    site.order(&site.vika.url, "POST", "columns", rename).await?;
+    let columns = ColumnIds::<AllRooms>::resolve(&client.fields(all).await?)?;
+    let named = |name: &str| columns.fields([(AllRooms::FullTopic, Cell::text(name))]);
+    client.create(all, &["示例-甲群", "示例-乙群", "示例-乙群"].map(named)).await?;
+
+    let report = site.check(&[]).await?;
+    includes(&report, Group::Vika, Status::Ok, "「最后一句话」现在叫「老板看这里」，照常使用", "");
+    includes(&report, Group::Vika, Status::Warning, "有 3 行只有群名、没有群ID", "同名只能有一行");
+    let (_folder, file) = configured(&site.config)?;
+    let done = huiyin(&["--config", &file, "init-vika"]).await?;
+    assert_eq!(done.code, 0, "{}", done.err);
+    for words in ["有 3 行只有群名", "  示例-甲群\n", "  示例-乙群（同名 2 行，不会自动归属"]
+    {
+        assert!(done.out.contains(words), "{words}: {}", done.out);
+    }
+    assert_eq!(client.fields(today).await?.len(), count, "no second column");
+    Ok(())
+}
+
+#[tokio::test]
+async fn init_vika_completes_what_it_can_and_says_what_does_not_fit() -> Result<()> {
+    let site = Installed::start().await?;
+    for (column, order) in [
+        ("最后一句话", json!({ "action": "delete" })),
+        ("总回复数", json!({ "action": "retype", "to": "SingleText" })),
+    ] {
+        let mut order = order;
+        order["sheet"] = json!(site.sheets.today);
+        order["column"] = json!(column);
+        site.order(&site.vika.url, "POST", "columns", order).await?;
+    }
+    let (_folder, file) = configured(&site.config)?;
+    let done = huiyin(&["--config", &file, "init-vika"]).await?;
+    assert!(done.code == 3 && done.err.contains("有 1 列对不上"), "{}", done.err);
+    assert!(
+        done.out.contains("三张表已就绪") && done.out.contains("列「总回复数」类型是 SingleText"),
+        "{}",
+        done.out
+    );
+    let columns = site.vika_client()?.fields(&site.sheets.today).await?;
+    assert!(columns.iter().any(|column| column.name == "最后一句话"), "what was missing is there");
     Ok(())
 }
 

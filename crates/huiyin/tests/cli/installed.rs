@@ -93,6 +93,12 @@ impl Installed {
         self.order(&self.feishu.url.clone(), method, path, body).await
     }
 
+    pub fn vika_client(&self) -> Result<vika::Client> {
+        let pacing = vika::Pacing { spacing: std::time::Duration::ZERO, ..vika::Pacing::default() };
+        let token = vika::Token::new("uskSync");
+        Ok(vika::Client::new(runtime::http::client()?, &self.vika.url, token, pacing))
+    }
+
     /// A row in 群聊总表, written by the bot as `vika-sync` writes it.
     pub async fn write_row(&self) -> Result<()> {
         let url = format!("{}/fusion/v1/datasheets/{}/records", self.vika.url, self.sheets.all_rooms);
