@@ -62,8 +62,11 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// Takes in what the source says about the room's people; a fact it does not name keeps its slot.
+    /// Takes in what the source says about the room's people; a fact it does not name keeps its slot. Whoever has spoken and
+    /// has left the roster since owns nothing.
     pub fn learn(&mut self, facts: &RoomFacts, rules: &Rules) {
+        self.speaker =
+            self.speaker.take().filter(|speaker| rules.staff_by_name(speaker.name.as_str()).is_ok());
         let candidate = |key: &PersonKey| rules.staff_by_contact(key).map(Candidate::from);
         if let Some(inviter) = &facts.inviter {
             self.inviter = candidate(inviter);
@@ -93,6 +96,37 @@ impl Candidates {
 impl From<&RosterEntry> for Candidate {
     fn from(entry: &RosterEntry) -> Self {
         Self { name: entry.name.clone(), stage: entry.team.stage() }
+    }
+}
+
+/// What the roster in force says of a room's owner that was decided by a former one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Review {
+    /// The owner stays.
+    Stays,
+    /// Managers chose somebody who has left: nobody owns the room until they choose again. Its stage stays.
+    OwnerLeft(StaffName),
+    /// By rule it is somebody else, or nobody: what the source said of its people is to be taken in once more.
+    ByRule,
+}
+
+/// Reviews a room's owner. `facts`: the latest that the source said of its people.
+pub fn review(
+    (origin, owner): (Origin, Option<&StaffName>),
+    candidates: &Candidates,
+    facts: &RoomFacts,
+    rules: &Rules,
+) -> Review {
+    let has_left = |owner: &&StaffName| rules.staff_by_name(owner.as_str()).is_err();
+    match (origin, owner) {
+        (Origin::Manual, Some(owner)) if has_left(&owner) => Review::OwnerLeft(owner.clone()),
+        (Origin::Manual, _) => Review::Stays,
+        (Origin::Auto, owner) => {
+            let mut learned = candidates.clone();
+            learned.learn(facts, rules);
+            let best = learned.best().map(|best| &best.name);
+            if best == owner { Review::Stays } else { Review::ByRule }
+        }
     }
 }
 
@@ -376,5 +410,30 @@ mod tests {
         assert_eq!(best(&candidates), "李小后", "the inviter goes before everybody");
         candidates.learn(&RoomFacts { inviter: Some(person("guest")), ..RoomFacts::default() }, &rules);
         assert_eq!(best(&candidates), "赵小助", "an inviter outside the roster owns nothing");
+    }
+
+    #[test]
+    fn whoever_leaves_the_roster_owns_nothing() {
+        let owner = Some(PersonKey { source: "test".into(), id: "wang".into() });
+        let (rules, facts) = (rules(), RoomFacts { owner, ..RoomFacts::default() });
+        let mut without = rules.clone();
+        without.roster.retain(|entry| entry.name.as_str() != "王小售");
+        let wang = StaffName("王小售".into());
+        let mut learned = Candidates { speaker: Some((&rules.roster[2]).into()), ..Candidates::default() };
+        learned.learn(&facts, &rules);
+        let held = |origin| (origin, Some(&wang));
+        for origin in [Origin::Auto, Origin::Manual] {
+            assert_eq!(review(held(origin), &learned, &facts, &rules), Review::Stays);
+        }
+        assert_eq!(review(held(Origin::Manual), &learned, &facts, &without), Review::OwnerLeft(wang.clone()));
+        assert_eq!(review(held(Origin::Auto), &learned, &facts, &without), Review::ByRule);
+        // And whom the roster names at last owns what the source says.
+        assert_eq!(review((Origin::Auto, None), &Candidates::default(), &facts, &rules), Review::ByRule);
+        assert_eq!(review((Origin::Manual, None), &Candidates::default(), &facts, &rules), Review::Stays);
+        learned.learn(&facts, &without);
+        assert_eq!(learned.best().map(|best| best.name.as_str()), Some(rules.roster[2].name.as_str()));
+        without.roster.clear();
+        learned.learn(&facts, &without);
+        assert_eq!(learned.best(), None, "nor does somebody who once spoke there");
     }
 }

@@ -112,6 +112,9 @@ pub enum CommandKind {
         /// 群聊阶段, as written.
         stage: String,
     },
+    /// Look whether the roster in force leaves the room its owner: whoever has left owns nothing, and by rule a room is theirs
+    /// whom the roster names since.
+    ReviewOwner,
     /// Judge what was said in a stretch of time by the rules that are valid for it now, closed waits included.
     Recompute {
         /// From here on.
@@ -158,6 +161,7 @@ mod tests {
             ),
             (CommandKind::Mark { grade: String::new(), not_timed: false, not_followed_up: false }, "mark"),
             (CommandKind::Compare { owner: owner(), stage: stage() }, "assign"),
+            (CommandKind::ReviewOwner, "review_owner"),
             (CommandKind::Recompute { from: DateTime::UNIX_EPOCH, to: None }, "recompute"),
         ];
         for (kind, name) in kinds {

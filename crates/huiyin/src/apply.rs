@@ -21,6 +21,7 @@ use store::role::Role;
 
 use crate::failure;
 use crate::installation::Target;
+use crate::owner_review;
 
 /// How long Postgres may take to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,6 +80,8 @@ pub struct Applied {
     pub rules_version: i64,
     /// Whether that version was made now; if not, the newest rules said the same already.
     pub rules_are_new: bool,
+    /// Rooms whose owner is to be reviewed by the roster.
+    pub rooms_reviewed: usize,
 }
 
 pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
@@ -95,7 +98,7 @@ pub(crate) async fn run(args: &Args, target: &Target) -> failure::Result<()> {
 }
 
 fn print(applied: &Applied, config: &Config, valid_from: DateTime<Utc>) {
-    let Applied { schema_before, schema_now, rules_version, rules_are_new } = applied;
+    let Applied { schema_before, schema_now, rules_version, rules_are_new, rooms_reviewed } = applied;
     let database = &config.database;
     let schema = if schema_before == schema_now {
         format!("schema version {schema_now}, unchanged")
@@ -109,6 +112,9 @@ fn print(applied: &Applied, config: &Config, valid_from: DateTime<Utc>) {
         println!("rules: version {rules_version} in force from {from}");
     } else {
         println!("rules: unchanged, version {rules_version}");
+    }
+    if *rooms_reviewed > 0 {
+        println!("rooms: the owners of {rooms_reviewed} are reviewed by the roster");
     }
 }
 
@@ -127,13 +133,16 @@ pub async fn put_in_force(config: &Config, valid_from: DateTime<Utc>, now: DateT
         .await
         .context("the rules could not be stored")?;
     let newest = store::rules::newest_version(&mut operator).await.context("the rules could not be read")?;
+    let rules_version = made.unwrap_or(newest);
+    // A roster of some later day is reviewed by whoever applies it once more on that day.
+    let rooms_reviewed = if valid_from <= now {
+        let mut reader = connect(database, connect_options(database, Role::Reader)?).await?;
+        owner_review::ask(&mut reader, &bus, (rules_version, &rules), now).await?
+    } else {
+        0
+    };
     operator.close().await.ok();
-    Ok(Applied {
-        schema_before,
-        schema_now,
-        rules_version: made.unwrap_or(newest),
-        rules_are_new: made.is_some(),
-    })
+    Ok(Applied { schema_before, schema_now, rules_version, rules_are_new: made.is_some(), rooms_reviewed })
 }
 
 /// These rules; where they leave open whose ladders they go by, with those that were chosen when the system went live.

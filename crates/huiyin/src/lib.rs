@@ -26,6 +26,7 @@ mod installation;
 mod kubernetes;
 pub mod local;
 mod original;
+mod owner_review;
 mod priority;
 mod recompute;
 mod report;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::assignment::{Current, Decision, Refusal, Request, decide};
+use domain::assignment::{Current, Decision, Refusal, Request, Review, decide, review};
 use domain::gap::CoverageGaps;
 use domain::id::{CommandId, EntryId, RoomKey, WaitId};
 use domain::marks::{Marking, Marks};
@@ -314,8 +314,29 @@ async fn plan(
                 Plan::unchanged()
             }
         }
+        CommandKind::ReviewOwner => review_owner(connection, locked, &rules.newest().rules, here).await?,
         // Decided before it gets here: it writes no entry.
         CommandKind::Recompute { .. } => Plan::refused(words::NOTHING_TO_RECOMPUTE),
+    })
+}
+
+/// Whether the roster in force leaves a room its owner.
+async fn review_owner(
+    connection: &mut PgConnection,
+    locked: &LockedRoom,
+    rules: &Rules,
+    here: Position,
+) -> Result<Plan, Failure> {
+    let room = locked.room.to_string();
+    let facts = timeline::known_facts(connection, std::slice::from_ref(&room)).await?.remove(&room);
+    let (facts, state) = (facts.unwrap_or_default(), &locked.state);
+    Ok(match review((state.origin, state.owner.as_ref()), &state.candidates, &facts, rules) {
+        Review::Stays => Plan::unchanged(),
+        Review::OwnerLeft(owner) => {
+            let body = Body::Assigned { owner: None, stage: state.stage };
+            Plan::applied(words::owner_left(&owner), here, body)
+        }
+        Review::ByRule => Plan::applied(words::OWNER_BY_RULE, here, Body::Facts(facts)),
     })
 }
 

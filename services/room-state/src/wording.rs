@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use chrono::{DateTime, TimeZone};
+use domain::id::StaffName;
 use domain::marks::Marks;
 use domain::wording;
 
@@ -24,6 +25,8 @@ pub const UNDONE_AND_ENDED: &str = "已撤销消除，但这次等待已经结�
 pub const NOT_IN_ROOM: &str = "这个群里找不到当时的消息，请刷新后重试";
 /// A recomputation found that everything was counted by the rules valid now.
 pub const NOTHING_TO_RECOMPUTE: &str = "数据已符合现行规则，无需重新计算";
+/// The roster was changed, and by rule the room is somebody else's.
+pub const OWNER_BY_RULE: &str = "名单有变动，已按新名单重新认定负责人";
 /// Our account left a room or was removed.
 pub const LEFT: &str = "助手账号已被移出群，无法继续计时";
 /// It is back.
@@ -74,4 +77,9 @@ pub fn cancelled_and_asked_since<Z: TimeZone<Offset: Display>>(
 /// After a recomputation.
 pub fn recomputed(waits: usize) -> String {
     format!("已按现行规则重新计算，{waits} 个等待的数据有变化")
+}
+
+/// Whoever managers chose has left the roster.
+pub fn owner_left(owner: &StaffName) -> String {
+    format!("{}已不在名单中，本群暂无负责人，请指定一位", wording::name(owner.as_str()))
 }

@@ -170,15 +170,25 @@ pub fn feishu_config(local: &Local, clock: &Clock, callback: SocketAddr) -> Resu
 
 /// Makes the three sheets, and gives their ids as the configuration names them.
 pub async fn create_sheets(url: &str, local: &Local, clock: &Clock) -> Result<Value> {
-    let pacing = ::vika::Pacing::default().scaled(|time| clock.real(time));
-    let token = ::vika::Token::new(vika_token(local, "sync"));
-    let client = ::vika::Client::new(runtime::http::client()?, url, token, pacing);
-    let space = ::vika::SpaceId::try_from(SPACE.to_owned())?;
-    let sheets = ::vika::setup::init(&client, &space, ::vika::setup::KnownSheets::default()).await?;
+    let sheets = prepare_sheets(url, local, clock, ::vika::setup::KnownSheets::default()).await?;
     Ok(json!({
         "today": sheets.today.as_str(), "all_rooms": sheets.all_rooms.as_str(),
         "system_log": sheets.system_log.as_str()
     }))
+}
+
+/// Makes the three sheets, or completes them.
+pub async fn prepare_sheets(
+    url: &str,
+    local: &Local,
+    clock: &Clock,
+    known: ::vika::setup::KnownSheets,
+) -> Result<::vika::SheetIds> {
+    let pacing = ::vika::Pacing::default().scaled(|time| clock.real(time));
+    let token = ::vika::Token::new(vika_token(local, "sync"));
+    let client = ::vika::Client::new(runtime::http::client()?, url, token, pacing);
+    let space = ::vika::SpaceId::try_from(SPACE.to_owned())?;
+    Ok(::vika::setup::init(&client, &space, known).await?)
 }
 
 /// The sample company's configuration over these servers.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use domain::rules::{RosterEntry, Rules};
+use runtime::bus::{Bus, Login, User};
 use runtime::main_wrapper::connect_options;
 use runtime::{Clock, Config};
 use sqlx::Connection as _;
@@ -10,9 +11,11 @@ use store::role::Role;
 use super::owners::{self, Owners};
 use super::wording;
 use crate::apply::connect;
+use crate::owner_review;
 
 /// What putting it in force uses of the configuration besides.
-pub(super) const OF_APPLYING: [&str; 1] = ["database.passwords.operator"];
+pub(super) const OF_APPLYING: [&str; 3] =
+    ["database.passwords.operator", "bus.url", "bus.passwords.operator"];
 
 pub(super) async fn diff(config: &Config) -> Result<String> {
     let mut connection = owners::reader(config).await?;
@@ -33,8 +36,14 @@ pub(super) async fn apply(config: &Config) -> Result<String> {
     anyhow::ensure!(problems.is_empty(), wording::unfit(&problems));
     let made =
         store::rules::apply(&mut operator, &rules, now, now).await.context("the roster cannot be stored")?;
+    let newest = store::rules::newest_version(&mut operator).await.context("the rules cannot be read")?;
     operator.close().await.ok();
-    Ok(format!("{told}\n{}", wording::applied(made)))
+    let bus = Bus::connect(&Login::of(&config.bus, User::Role(Role::Operator))?, "huiyin-roster").await?;
+    let mut reader = owners::reader(config).await?;
+    let reviewed = owner_review::ask(&mut reader, &bus, (made.unwrap_or(newest), &rules), now).await?;
+    reader.close().await.ok();
+    let reviewed = (reviewed > 0).then(|| wording::reviewed(reviewed)).unwrap_or_default();
+    Ok(format!("{told}\n{}{reviewed}", wording::applied(made)))
 }
 
 fn describe(owners: &Owners, wanted: &[RosterEntry]) -> String {

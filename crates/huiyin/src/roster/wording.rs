@@ -137,6 +137,13 @@ pub(super) fn unfit(problems: &[Problem]) -> String {
     format!("名单和正在生效的其他规则对不上，没有生效：{}", told.join("；"))
 }
 
+/// Rooms whose owner `room-state` looks at once more.
+pub(super) fn reviewed(rooms: usize) -> String {
+    format!(
+        "\n有 {rooms} 个群的负责人正按新名单重新认定：不在名单里的人名下的群，经理指定过的变成「无负责人」，其余归群里的同事"
+    )
+}
+
 pub(super) fn applied(version: Option<i64>) -> String {
     match version {
         Some(version) => {

@@ -1,6 +1,8 @@
 //! `huiyin roster discover`: who works here by what the groups say, and their Feishu accounts.
 
 use anyhow::Result;
+use events::chat::{ChatRoom, RoomEvent, RoomRef};
+use runtime::bus::Outgoing;
 use serde_json::json;
 use store::ingest::{Contact, remember_contacts};
 use store::sqlx;
@@ -134,6 +136,39 @@ async fn accounts_are_matched_by_number_or_address_and_shown_masked() -> Result<
     Ok(())
 }
 
+/// The source tells who owns a room.
+async fn seen(site: &Installed, room: &str, owner: &str) -> Result<()> {
+    let facts = ChatRoom {
+        source: "webhook".into(),
+        account: "main".into(),
+        id: format!("seen-{room}"),
+        room: RoomRef { id: room.into(), topic: format!("示例公司-{room}") },
+        at: site.stack.started,
+        event: RoomEvent::Seen { owner: Some(owner.into()), members: Vec::new(), inviter: None },
+        by: None,
+        captured: None,
+    };
+    let outgoing = Outgoing {
+        subject: events::subject::chat_room(&facts.room_key()),
+        id: facts.id.clone(),
+        payload: events::encode(&facts)?,
+    };
+    site.stack.bus.publish(&outgoing).await?;
+    until_owned(site, room, None).await
+}
+
+async fn until_owned(site: &Installed, room: &str, owner: Option<&str>) -> Result<()> {
+    until(&format!("{room} is owned by {owner:?}"), || async {
+        let found: Option<Option<String>> =
+            sqlx::query_scalar("select state::jsonb ->> 'owner' from rooms where room = $1")
+                .bind(format!("webhook:{room}"))
+                .fetch_optional(&site.stack.admin)
+                .await?;
+        Ok(found.is_some_and(|found| found.as_deref() == owner))
+    })
+    .await
+}
+
 /// A colleague comes, takes over somebody's rooms, and that one leaves; nothing is restarted.
 #[tokio::test]
 async fn a_roster_is_put_in_force_by_itself_and_rooms_change_hands() -> Result<()> {
@@ -150,10 +185,14 @@ async fn a_roster_is_put_in_force_by_itself_and_rooms_change_hands() -> Result<(
         Ok(owned == 3)
     })
     .await?;
+    // Somebody whom the roster does not name yet owns this one in WeCom.
+    seen(&site, "r4", "zhao").await?;
     let roster = site.config["rules"]["roster"].as_array().cloned().unwrap_or_default();
     let zhao = json!({ "name": "赵小前", "team": "pre_sales", "contacts": ["webhook:zhao"], "addresses": { "feishu": { "chat": "oc_zhao" } } });
     let with_zhao: Vec<_> = roster.iter().cloned().chain([zhao]).collect();
     let without_wang: Vec<_> = with_zhao.iter().filter(|entry| entry["name"] != "王小售").cloned().collect();
+    let nobody: Vec<_> = without_wang.iter().filter(|entry| entry["name"] != "赵小前").cloned().collect();
+    let (_third, gone) = configured(&site.changed(&[("/rules/roster", json!(nobody))])?)?;
     let (_first, came) = configured(&site.changed(&[("/rules/roster", json!(with_zhao))])?)?;
     let (_second, left) = configured(&site.changed(&[("/rules/roster", json!(without_wang))])?)?;
     let roster = async |file: &str, words: &[&str]| {
@@ -167,6 +206,8 @@ async fn a_roster_is_put_in_force_by_itself_and_rooms_change_hands() -> Result<(
     assert!(code == 0 && told.contains("+ 赵小前（售前）") && !told.contains("- "), "{told}");
     let (code, told) = roster(&came, &["apply"]).await?;
     assert!(code == 0 && told.contains("名单已生效（规则第 2 版）"), "{told}");
+    assert!(told.contains("有 1 个群的负责人正按新名单重新认定"), "{told}");
+    until_owned(&site, "r4", Some("赵小前")).await?;
     assert_eq!(roster(&came, &["diff"]).await?.1.trim(), "配置里的名单和正在生效的一样");
     let (_, told) = roster(&left, &["diff"]).await?;
     assert!(
@@ -180,12 +221,21 @@ async fn a_roster_is_put_in_force_by_itself_and_rooms_change_hands() -> Result<(
     assert!(code == 0 && told.contains("已转交 2 个群"), "{told}");
     let (_, told) = roster(&came, &["show"]).await?;
     assert!(told.contains("王小售（售前）　售前 0 个群、售后 0 个群"), "{told}");
-    assert!(told.contains("赵小前（售前）　售前 2 个群、售后 0 个群"), "{told}");
+    assert!(told.contains("赵小前（售前）　售前 3 个群、售后 0 个群"), "{told}");
     let (code, told) = roster(&came, &["handover", "李小后", "赵小前"]).await?;
     assert!(code == 3 && told.contains("阶段和「赵小前」的团队不符，不能转给他：1 个群"), "{told}");
 
     assert!(roster(&left, &["apply"]).await?.1.contains("规则第 3 版"));
     let (code, told) = roster(&left, &["handover", "赵小前", "王小售"]).await?;
     assert!(code == 2 && told.contains("没有「王小售」"), "{told}");
+    // Whoever leaves leaves their rooms to nobody, whether a manager gave them or the rule.
+    let (code, told) = roster(&gone, &["apply"]).await?;
+    assert!(code == 0 && told.contains("有 3 个群的负责人正按新名单重新认定"), "{told}");
+    for room in ["r1", "r2", "r4"] {
+        until_owned(&site, room, None).await?;
+    }
+    let (_, told) = roster(&gone, &["show"]).await?;
+    assert!(!told.contains("赵小前"), "{told}");
+    until_owned(&site, "r3", Some("李小后")).await?;
     room_state.stop().await
 }

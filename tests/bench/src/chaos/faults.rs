@@ -10,6 +10,9 @@ use super::plan::{Fault, Link, Server};
 use super::proxy::LinkState;
 use super::world::World;
 
+/// Rows that a sheet takes: more than any run has.
+pub const ROW_LIMIT: u32 = 50_000;
+
 /// Lets one thing fail, and repairs it. What cannot be done because something else has failed is left out.
 pub async fn carry_out(world: Arc<World>, fault: Fault) {
     match fault {
@@ -55,6 +58,16 @@ pub async fn carry_out(world: Arc<World>, fault: Fault) {
         }
         Fault::Vika(fault) => post(&world, &world.vika.url, "faults", fault).await,
         Fault::Feishu(fault) => post(&world, &world.feishu.url.clone(), "faults", fault).await,
+        Fault::VikaQuota { for_ } => {
+            vika_setting(&world, json!({ "monthly_quota": 1 })).await;
+            tokio::time::sleep(for_).await;
+            vika_setting(&world, json!({ "monthly_quota": 0 })).await;
+        }
+        Fault::VikaFull { for_ } => {
+            vika_setting(&world, json!({ "row_limit": 0 })).await;
+            tokio::time::sleep(for_).await;
+            vika_setting(&world, json!({ "row_limit": ROW_LIMIT })).await;
+        }
         Fault::FeishuTokens => post(&world, &world.feishu.url.clone(), "tokens/expire", json!({})).await,
         Fault::FeishuLimits => {
             post(&world, &world.feishu.url.clone(), "limits", json!({ "style": "business" })).await;
@@ -86,6 +99,11 @@ pub async fn nothing_in_flight(world: &World, cut: bool) -> anyhow::Result<()> {
         post(world, &world.feishu.url.clone(), "release", json!({})).await;
     }
     Ok(())
+}
+
+/// Changes how the simulator of Vika behaves, until it is changed back.
+pub async fn vika_setting(world: &World, settings: Value) {
+    post(world, &world.vika.url, "settings", settings).await;
 }
 
 async fn post(world: &World, base: &str, route: &str, body: Value) {

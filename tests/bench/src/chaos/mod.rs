@@ -221,6 +221,7 @@ async fn play(world: &Arc<World>, plan: &Plan, performed: &Arc<Performed>) -> Re
         Ok::<(), anyhow::Error>(())
     };
     tokio::time::timeout(PATIENCE, delivered).await.context("messages were not accepted in time")??;
+    world.restore_columns().await.context("restoring columns")?;
     moment(LEAD + ACTIVE + SETTLE).await;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::plan::{PersonAction, Post, STAFF, ScriptedMessage};
+use super::plan::{DELETED, ManagedSheet, PersonAction, Post, RENAMED, STAFF, ScriptedMessage};
 use super::world::World;
 use crate::company::vika_token;
 
@@ -109,6 +109,29 @@ pub async fn action(world: Arc<World>, performed: Arc<Performed>, action: Person
                 edit(&world, &performed, &world.config.vika.sheets.all_rooms, row, fields).await?;
             }
         }
+        PersonAction::Rename { column } => {
+            let (sheet, name) = RENAMED[column];
+            let order = json!({ "action": "rename", "to": format!("{name}{RENAMED_TO}") });
+            change_column(&world, id_of(&world, sheet), name, order).await?;
+        }
+        PersonAction::DeleteColumn { column } => {
+            let (sheet, name) = DELETED[column];
+            change_column(&world, id_of(&world, sheet), name, json!({ "action": "delete" })).await?;
+        }
+        PersonAction::DeleteRow { sheet: managed, row } => {
+            let id = id_of(&world, managed);
+            let rows = sheet(&world, id).await?;
+            if let Some(row) = rows.get(row % rows.len().max(1)) {
+                delete(&world, id, row).await?;
+            }
+        }
+        PersonAction::CopyRow { sheet: managed, row } => {
+            let id = id_of(&world, managed);
+            let rows = sheet(&world, id).await?;
+            if let Some(row) = rows.get(row % rows.len().max(1)) {
+                copy(&world, id, row).await?;
+            }
+        }
         PersonAction::Press { card, person, replica } => {
             press(&world, &performed, card, person, replica).await?;
         }
@@ -116,13 +139,42 @@ pub async fn action(world: Arc<World>, performed: Arc<Performed>, action: Person
     Ok(())
 }
 
-/// The rows of a sheet as a person sees them, with their ids.
-pub async fn sheet(world: &World, id: &str) -> Result<Vec<Value>> {
+/// What managers write behind the name of a column that they rename.
+const RENAMED_TO: &str = "（改）";
+
+fn id_of(world: &World, sheet: ManagedSheet) -> &str {
+    match sheet {
+        ManagedSheet::Today => &world.config.vika.sheets.today,
+        ManagedSheet::AllRooms => &world.config.vika.sheets.all_rooms,
+    }
+}
+
+/// A sheet as the simulator shows it.
+async fn shown(world: &World, id: &str) -> Result<Value> {
     let shown: Value = world.http.get(format!("{}/_sim/sheets", world.vika.url)).send().await?.json().await?;
     let sheets = shown["sheets"].as_array().context("sheets")?;
-    let sheet = sheets.iter().find(|sheet| sheet["id"] == id).context("the sheet")?;
+    sheets.iter().find(|sheet| sheet["id"] == id).cloned().context("the sheet")
+}
+
+fn columns(sheet: &Value) -> Vec<&str> {
+    sheet["columns"].as_array().into_iter().flatten().filter_map(|c| c["name"].as_str()).collect()
+}
+
+/// Somebody else may have done it already.
+async fn change_column(world: &World, sheet: &str, column: &str, mut order: Value) -> Result<()> {
+    if columns(&shown(world, sheet).await?).contains(&column) {
+        order["sheet"] = json!(sheet);
+        order["column"] = json!(column);
+        world.http.post(format!("{}/_sim/columns", world.vika.url)).json(&order).send().await?;
+    }
+    Ok(())
+}
+
+/// The rows of a sheet as a person sees them, with their ids; columns by the names that they had first.
+pub async fn sheet(world: &World, id: &str) -> Result<Vec<Value>> {
+    let sheet = shown(world, id).await?;
     let columns: Vec<&str> =
-        sheet["columns"].as_array().into_iter().flatten().filter_map(|c| c["name"].as_str()).collect();
+        columns(&sheet).into_iter().map(|name| name.trim_end_matches(RENAMED_TO)).collect();
     let row = |row: &Value| {
         let mut named = json!({ "recordId": row["recordId"] });
         for (name, cell) in columns.iter().zip(row["cells"].as_array().into_iter().flatten()) {
@@ -136,12 +188,43 @@ pub async fn sheet(world: &World, id: &str) -> Result<Vec<Value>> {
     Ok(sheet["rows"].as_array().into_iter().flatten().map(row).collect())
 }
 
+/// Cells by the names that columns have now.
+async fn by_names_of_now(world: &World, sheet: &str, cells: &Value) -> Result<Value> {
+    let sheet = shown(world, sheet).await?;
+    let names = columns(&sheet);
+    let renamed = |name: &str| names.iter().find(|now| now.trim_end_matches(RENAMED_TO) == name).copied();
+    let cells = cells.as_object().into_iter().flatten();
+    Ok(cells.map(|(name, cell)| (renamed(name).unwrap_or(name).to_owned(), cell.clone())).collect())
+}
+
+async fn delete(world: &World, sheet: &str, row: &Value) -> Result<()> {
+    let record = row["recordId"].as_str().unwrap_or_default();
+    let url = format!("{}/fusion/v1/datasheets/{sheet}/records?recordIds={record}", world.vika.url);
+    let token = vika_token(&world.local, "manager");
+    world.http.delete(&url).bearer_auth(token).send().await?;
+    Ok(())
+}
+
+/// A copy of what identifies a row; what else stands in it matters no more.
+async fn copy(world: &World, sheet: &str, row: &Value) -> Result<()> {
+    let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", world.vika.url);
+    let cells = json!({ "群ID": row["群ID"], "群聊名": row["群聊名"], "完整群聊名": row["完整群聊名"] });
+    let fields = by_names_of_now(world, sheet, &cells).await?;
+    let body = json!({ "fieldKey": "name", "records": [{ "fields": fields }] });
+    let token = vika_token(&world.local, "manager");
+    world.http.post(&url).bearer_auth(token).json(&body).send().await?;
+    Ok(())
+}
+
 async fn edit(world: &World, performed: &Performed, sheet: &str, row: &Value, fields: Value) -> Result<()> {
+    let fields = by_names_of_now(world, sheet, &fields).await?;
     let url = format!("{}/fusion/v1/datasheets/{sheet}/records?fieldKey=name", world.vika.url);
     let body = json!({ "fieldKey": "name", "records": [{ "recordId": row["recordId"], "fields": fields }] });
     let token = vika_token(&world.local, "manager");
     let answer: Value = world.http.patch(&url).bearer_auth(token).json(&body).send().await?.json().await?;
-    ensure!(answer["code"] == 200 || answer["code"] == 429, "Vika refuses a manager's edit: {answer}");
+    // Somebody may have deleted the row meanwhile, and a month that is used up is so for everybody.
+    let code = answer["code"].as_u64().unwrap_or_default();
+    ensure!(matches!(code, 200 | 400 | 403 | 429), "Vika refuses a manager's edit: {answer}");
     performed.edits.fetch_add(usize::from(answer["code"] == 200), Ordering::Relaxed);
     Ok(())
 }

@@ -28,9 +28,9 @@ const LAST_LEAP: TimeDelta = TimeDelta::hours(3);
 /// A leap in the middle, of some runs: longer than Feishu remembers a uuid.
 const MIDDLE_LEAP: TimeDelta = TimeDelta::minutes(70);
 /// Faults of one run.
-const FAULTS: usize = 22;
+const FAULTS: usize = 24;
 /// Edits, ticks and presses of one run.
-const ACTIONS: usize = 40;
+const ACTIONS: usize = 48;
 /// After the first messages; edits need rows and presses need cards.
 const ACTIONS_AFTER: Duration = Duration::from_secs(2);
 /// After the faults, while what they left is settled.
@@ -82,9 +82,46 @@ pub enum PersonAction {
     Mark { row: usize, not_timed: bool, grade: &'static str },
     /// A manager hands a room over there.
     Assign { row: usize, owner: &'static str, stage: &'static str, approved: bool },
+    /// A manager renames a column, for good.
+    Rename { column: usize },
+    /// A manager deletes a column that nothing depends on; it is there again once faults are over.
+    DeleteColumn { column: usize },
+    /// A manager deletes a row.
+    DeleteRow { sheet: ManagedSheet, row: usize },
+    /// A manager copies a row.
+    CopyRow { sheet: ManagedSheet, row: usize },
     /// Somebody presses the button of a card; the numbers choose card, person and replica.
     Press { card: usize, person: usize, replica: usize },
 }
+
+/// A sheet that managers work in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManagedSheet {
+    Today,
+    AllRooms,
+}
+
+/// Columns that managers rename: what rows are known by, what is only read, what they write, and a stamp.
+pub const RENAMED: [(ManagedSheet, &str); 10] = [
+    (ManagedSheet::Today, "群ID"),
+    (ManagedSheet::Today, "等待状态"),
+    (ManagedSheet::Today, "消除未回覆记录"),
+    (ManagedSheet::Today, "经理修改时间"),
+    (ManagedSheet::Today, "负责人"),
+    (ManagedSheet::AllRooms, "群ID"),
+    (ManagedSheet::AllRooms, "负责人"),
+    (ManagedSheet::AllRooms, "负责人修改时间"),
+    (ManagedSheet::AllRooms, "核准修改人"),
+    (ManagedSheet::AllRooms, "生效阶段"),
+];
+
+/// Columns that managers delete.
+pub const DELETED: [(ManagedSheet, &str); 4] = [
+    (ManagedSheet::Today, "最近三句"),
+    (ManagedSheet::Today, "判定原因"),
+    (ManagedSheet::Today, "顾客总回复数"),
+    (ManagedSheet::AllRooms, "负责人来源"),
+];
 
 /// What a system sends in one request; sent again until it was answered as accepted.
 pub type Post = Vec<ScriptedMessage>;
@@ -109,6 +146,10 @@ pub enum Fault {
     Vika(serde_json::Value),
     /// An order to the simulator of Feishu.
     Feishu(serde_json::Value),
+    /// The calls of Vika's month are used up for a while.
+    VikaQuota { for_: Duration },
+    /// Vika's sheets take no more rows for a while.
+    VikaFull { for_: Duration },
     /// Every token of Feishu ends.
     FeishuTokens,
     /// Feishu's month is used up for a while.
@@ -294,7 +335,8 @@ fn line(
 }
 
 fn action(dice: &mut StdRng) -> PersonAction {
-    match dice.random_range(0..11_u8) {
+    let sheet = if dice.random_bool(0.5) { ManagedSheet::Today } else { ManagedSheet::AllRooms };
+    match dice.random_range(0..14_u8) {
         0..4 => PersonAction::Tick(dice.random_range(0..1_000)),
         4..7 => {
             let (owner, stage, approved) = *[
@@ -314,6 +356,12 @@ fn action(dice: &mut StdRng) -> PersonAction {
             not_timed: dice.random_bool(0.5),
             grade: ["A", "B", ""].choose(dice).unwrap_or(&""),
         },
+        8 => PersonAction::Rename { column: dice.random_range(0..RENAMED.len()) },
+        9 if dice.random_bool(0.3) => {
+            PersonAction::DeleteColumn { column: dice.random_range(0..DELETED.len()) }
+        }
+        9 => PersonAction::DeleteRow { sheet, row: dice.random_range(0..1_000) },
+        10 => PersonAction::CopyRow { sheet, row: dice.random_range(0..1_000) },
         _ => PersonAction::Press {
             card: dice.random_range(0..1_000),
             person: dice.random_range(0..STAFF.len()),
@@ -338,7 +386,9 @@ fn fault(dice: &mut StdRng) -> Fault {
             let state = if dice.random_bool(0.6) { LinkState::Cut } else { LinkState::Stalled };
             Fault::Link { service, link, state, for_: moment }
         }
-        60..78 => Fault::Vika(vika_fault(dice)),
+        60..74 => Fault::Vika(vika_fault(dice)),
+        74..76 => Fault::VikaFull { for_: moment * 2 },
+        76..78 => Fault::VikaQuota { for_: moment },
         78..95 => Fault::Feishu(feishu_fault(dice)),
         95..97 => Fault::FeishuTokens,
         97..99 => Fault::FeishuQuota { for_: moment },

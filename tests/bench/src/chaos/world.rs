@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::vika::setup::KnownSheets;
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use huiyin::local::Local;
@@ -17,8 +18,10 @@ use simulators::{feishu, vika};
 use store::role::Role;
 use store::sqlx::PgPool;
 use store::sqlx::postgres::PgPoolOptions;
+use store::vika_sync::known_columns;
 use tempfile::TempDir;
 
+use super::faults::{ROW_LIMIT, vika_setting};
 use super::plan::{Link, Plan, RATE, REPLICAS};
 use super::proxy::{LinkState, Proxy};
 use crate::company::{self, Addresses, VIKA_USERS, vika_token};
@@ -133,10 +136,24 @@ impl World {
             service.start()?;
         }
         self.http.delete(format!("{}/_sim/faults", self.vika.url)).send().await?;
+        let generous = json!({ "monthly_quota": 0, "row_limit": ROW_LIMIT });
+        vika_setting(self, generous).await;
         self.http.delete(format!("{}/_sim/faults", self.feishu.url)).send().await?;
         let unlimited = json!({ "monthly_calls_left": null });
         self.http.patch(format!("{}/_sim/switches", self.feishu.url)).json(&unlimited).send().await?;
         self.http.post(format!("{}/_sim/release", self.feishu.url)).send().await?;
+        Ok(())
+    }
+
+    /// As an operator does: `init-vika`, which knows what was renamed, adds what was deleted.
+    pub async fn restore_columns(&self) -> Result<()> {
+        let mut known = KnownSheets::default();
+        let sheets = &self.config.vika.sheets;
+        for sheet in [&sheets.today, &sheets.all_rooms, &sheets.system_log] {
+            let stored = known_columns(&mut *self.admin.acquire().await?, sheet).await?;
+            known.columns.insert(sheet.parse()?, ::vika::known_columns(stored));
+        }
+        company::prepare_sheets(&self.vika.url, &self.local, &self.clock, known).await?;
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use std::collections::BTreeMap;
+
 use domain::Timestamp;
 use domain::id::{CommandId, EntryId, MessageKey, PersonKey, RoomKey};
 use domain::marks::Marking;
@@ -208,6 +210,35 @@ pub async fn find(
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|row| position((row.pos_at, row.pos_order), row.pos_seq, row.pos_entry, row.pos_after)))
+}
+
+/// What the source said last of the people of some rooms (in text form): who invited our account, who owns the room, who is
+/// in it. Rooms of which it never said anything are left out.
+pub async fn known_facts(
+    connection: &mut PgConnection,
+    rooms: &[String],
+) -> Result<BTreeMap<String, RoomFacts>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select room, fact from timeline
+        where room = any ($1) and kind = 'facts'
+        order by room, pos_at, pos_order, pos_seq, pos_entry, pos_after
+        "#,
+        rooms,
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut known: BTreeMap<String, RoomFacts> = BTreeMap::new();
+    for row in rows {
+        let RoomFacts { inviter, owner, members, .. } = fact::read(row.fact.as_deref())?;
+        let held = known.entry(row.room).or_default();
+        held.inviter = inviter.or(held.inviter.take());
+        held.owner = owner.or(held.owner.take());
+        if !members.is_empty() {
+            held.members = members;
+        }
+    }
+    Ok(known)
 }
 
 /// A room's entries after a position (`None`: all), in order.

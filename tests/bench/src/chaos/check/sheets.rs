@@ -102,7 +102,8 @@ pub async fn outcomes(scene: &Scene<'_>) -> Result<Vec<String>> {
             .fetch_all(&world.admin)
             .await?;
     let read: BTreeSet<(String, String, String)> = read.into_iter().collect();
-    for row in sheet(world, &world.config.vika.sheets.all_rooms).await? {
+    let rows = sheet(world, &world.config.vika.sheets.all_rooms).await?;
+    for row in rows.into_iter().filter(|row| !is_copy(row)) {
         let record = row["recordId"].as_str().unwrap_or_default().to_owned();
         let as_it_stands = (record, text(&row, "负责人").to_owned(), text(&row, "群聊阶段").to_owned());
         if text(&row, "负责人修改人") == MANAGER && !read.contains(&as_it_stands) {
@@ -115,13 +116,18 @@ pub async fn outcomes(scene: &Scene<'_>) -> Result<Vec<String>> {
 
 fn by_room<'r>(rows: &'r [Value], title: &str, problems: &mut Vec<String>) -> BTreeMap<String, &'r Value> {
     let mut found = BTreeMap::new();
-    for row in rows {
+    // Copies are marked as such, and are no rooms' rows.
+    for row in rows.iter().filter(|row| !is_copy(row)) {
         let room = text(row, "群ID");
         if found.insert(room.to_owned(), row).is_some() {
             problems.push(format!("{title}: two rows for `{room}`"));
         }
     }
     found
+}
+
+fn is_copy(row: &Value) -> bool {
+    text(row, "系统信息").starts_with("重复行：")
 }
 
 fn compare(
