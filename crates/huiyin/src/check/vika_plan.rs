@@ -13,7 +13,7 @@ use super::wording::{self, Carried};
 
 /// Rows that a call of the writing service is good for, reading back, listing and half-filled calls counted in: what `bench
 /// vika` measures where calls are not scarce. Where they are, more rows share a call.
-const ROWS_PER_CALL: f64 = 3.0;
+const ROWS_PER_CALL: f64 = 2.7;
 /// In a minute one room in so many changes.
 const ROOMS_PER_CHANGE: f64 = 10.0;
 
