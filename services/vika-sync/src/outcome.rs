@@ -22,6 +22,7 @@ use crate::point;
 use crate::problems::SyncError;
 use crate::row::short_name;
 use crate::sheet::Sheet;
+use crate::wording;
 use crate::write::is_answering;
 
 /// Older outcomes are not shown any more.
@@ -31,6 +32,8 @@ pub const MAX_OUTCOMES: i64 = 50;
 /// Least and longest time until an outcome that is not shown is tried again; in between, when it is twice as old.
 const RETRY_AFTER: (TimeDelta, TimeDelta) = (TimeDelta::seconds(30), TimeDelta::hours(1));
 
+/// Edits that were acted on later than this say so: where calls abound, the longest cycle of polling has passed by then.
+const NOTABLE_DELAY: TimeDelta = TimeDelta::minutes(7);
 /// A decision usually takes less than this, and clocks differ by less.
 const LATE: TimeDelta = TimeDelta::minutes(1);
 
@@ -245,9 +248,19 @@ fn cells(
         (SystemLog::Owner, Cell::text(owner)),
         (SystemLog::At, Cell::Time(command.decided_at)),
         (SystemLog::Author, Cell::text(&command.by)),
-        (SystemLog::Message, Cell::text(&command.message)),
+        (SystemLog::Message, Cell::text(message(command))),
         (SystemLog::EventId, Cell::text(command.id.as_str())),
     ])
+}
+
+/// What became of an edit; whoever waited for it reads for how long, and what acts at once.
+fn message(command: &StoredCommand) -> String {
+    let delay = command.decided_at - command.at;
+    if command.via == Via::Vika.as_str() && delay >= NOTABLE_DELAY {
+        wording::decided_late(&command.message, delay)
+    } else {
+        command.message.clone()
+    }
 }
 
 /// Records of outcomes without a tick in any of the sheets that none is left.

@@ -1,6 +1,6 @@
 //! Texts that only the tables use. Everything else that people read is in `domain::wording`.
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use chrono_tz::Tz;
 use domain::role::Role;
 use domain::wording;
@@ -29,6 +29,11 @@ pub fn removed(at: DateTime<Tz>) -> String {
 pub fn doubled(number: Option<f64>) -> String {
     let first = number.map_or_else(|| "原来的那一行".to_owned(), |number| format!("自增 {number} 的那一行"));
     format!("重复行：以{first}为准，这一行不更新、修改不生效，可以删除")
+}
+
+/// 系统信息 of an edit that was read late.
+pub fn decided_late(message: &str, delay: TimeDelta) -> String {
+    format!("{message}（这次改动过了 {}才读到；急的话用卡片上的按钮，立即生效）", wording::duration(delay))
 }
 
 /// 最后说话者.

@@ -140,6 +140,13 @@ async fn edits_made_while_columns_were_wrong_are_read_within_a_minute_of_their_r
     world.stack.clock.advance(std::time::Duration::from_mins(1));
     world.until_shows(today, "r1", &[("等待状态", "已取消"), ("消除未回覆记录", "")]).await?;
     world.until_shows(all, "r1", &[("生效负责人", "王小售")]).await?;
+    for row in world.until_logged(2).await? {
+        let told = &row["系统信息"];
+        assert!(
+            told.contains("这次改动过了 2") && told.contains("分钟才读到；急的话用卡片上的按钮"),
+            "{told}"
+        );
+    }
     for service in [reconcile, sync, room_state] {
         service.stop().await?;
     }
