@@ -183,7 +183,7 @@ async fn append(
                 report_refused(sheet, batch[0], &error);
             }
             Err(Error::RowLimit { .. }) if delete_oldest(cx, sheet, columns).await? => {
-                batches.put_back(batch)
+                batches.put_back(batch);
             }
             Err(other) => return Err(other.into()),
         }

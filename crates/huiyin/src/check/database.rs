@@ -94,6 +94,7 @@ fn why(error: &sqlx::Error) -> LoginFailure {
 }
 
 /// Only so that a role's failure can be told where it is not a finding of its own.
+/// The database as the reader, if it can be reached.
 pub(crate) async fn reader(database: &Database) -> Option<PgConnection> {
     as_reader(database).await.ok()
 }

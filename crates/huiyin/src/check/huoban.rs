@@ -23,8 +23,6 @@ pub(super) async fn check(config: &config::Huoban, database: &config::Database) 
     looked.into_iter().flat_map(|looked| looked.findings).chain(refused).chain([used]).collect()
 }
 
-/// Where the service keeps what it knows of tables.
-
 /// What was found of both tables.
 pub(crate) struct Tables {
     pub(crate) looked: Vec<Looked>,

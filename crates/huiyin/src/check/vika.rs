@@ -199,9 +199,8 @@ async fn sheet<T: Table>(client: &Client, key: &str, id: &str, known: &Known) ->
 /// Rows that name a room and lack its 群ID.
 async fn unclaimed(client: &Client, sheet: &SheetId, columns: &UsableColumns<AllRooms>) -> Vec<Finding> {
     let read = unclaimed_rows(client, sheet, columns, AllRooms::RoomId, ROOM_NAMES);
-    let rows = match within(read).await {
-        Some(Ok(rows)) => rows,
-        _ => return vec![Group::Vika.skipped(wording::UNCLAIMED_NOT_READ)],
+    let Some(Ok(rows)) = within(read).await else {
+        return vec![Group::Vika.skipped(wording::UNCLAIMED_NOT_READ)];
     };
     let warning = |rows: usize| Group::Vika.warning(wording::unclaimed(rows));
     (!rows.is_empty()).then(|| warning(rows.len())).into_iter().collect()

@@ -150,7 +150,7 @@ impl Translation {
             let place = format!("vika.{theirs}");
             match text(&vika[theirs]).filter(|id| SheetId::try_from((*id).to_owned()).is_ok()) {
                 Some(id) => {
-                    self.set(&format!("/vika/sheets/{ours}"), json!(id), wording::sheet(&place, ours))
+                    self.set(&format!("/vika/sheets/{ours}"), json!(id), wording::sheet(&place, ours));
                 }
                 None => self.left.push(wording::no_sheet(&place)),
             }

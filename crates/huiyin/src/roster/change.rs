@@ -42,7 +42,7 @@ pub(super) async fn apply(config: &Config) -> Result<String> {
     let mut reader = owners::reader(config).await?;
     let reviewed = owner_review::ask(&mut reader, &bus, (made.unwrap_or(newest), &rules), now).await?;
     reader.close().await.ok();
-    let reviewed = (reviewed > 0).then(|| wording::reviewed(reviewed)).unwrap_or_default();
+    let reviewed = if reviewed > 0 { wording::reviewed(reviewed) } else { String::new() };
     Ok(format!("{told}\n{}{reviewed}", wording::applied(made)))
 }
 
