@@ -9,6 +9,7 @@ use testkit::company::{CHEN, WANG, says};
 use testkit::{Running, until};
 use vika::tables::AllRooms;
 use vika::{Cell, SheetId};
+use vika_sync::point;
 
 use crate::support::World;
 
@@ -98,6 +99,26 @@ async fn the_quietest_rooms_leave_a_full_sheet_and_come_back_when_they_speak() -
     world.stack.clock.advance(DAY);
     until_rooms(&world, all, &["r1", "r2", "r3", "r4"]).await?;
     stop(running).await
+}
+
+#[tokio::test]
+async fn killed_between_a_rows_leaving_and_its_record() -> Result<()> {
+    let world = World::start().await?;
+    let all = &world.sheets.all_rooms;
+    let [reconcile, sync, room_state] = services(&world).await?;
+    spoken(&world, &["r1", "r2"]).await?;
+    until_rooms(&world, all, &["r1", "r2"]).await?;
+    world.order("settings", json!({"row_limit": 2})).await?;
+    world.stack.clock.advance(2 * DAY);
+    let reached = sync.faults.arm(point::LEFT);
+    spoken(&world, &["r3"]).await?;
+    reached.await;
+    sync.kill().await;
+    let sync = world.sync().await?;
+    for sheet in [all, &world.sheets.today] {
+        until_rooms(&world, sheet, &["r2", "r3"]).await?;
+    }
+    stop([reconcile, sync, room_state]).await
 }
 
 #[tokio::test]
