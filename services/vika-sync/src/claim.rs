@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use store::vika_sync as mirror;
 use vika::tables::Table;
-use vika::{RecordId, UnclaimedRow, UsableColumns, unclaimed_rows};
+use vika::{Error, RecordId, UnclaimedRow, UsableColumns, unclaimed_rows};
 
 use crate::context::SyncContext;
 use crate::problems::SyncError;
@@ -19,7 +19,14 @@ pub async fn claims<T: Table>(
     topics: &[String],
 ) -> Result<BTreeMap<String, RecordId>, SyncError> {
     let Some(names) = sheet.names.filter(|_| !topics.is_empty()) else { return Ok(BTreeMap::new()) };
-    let rows = unclaimed_rows(cx.client(), sheet.state.id(), columns, sheet.key, names).await?;
+    let rows = match unclaimed_rows(cx.client(), sheet.state.id(), columns, sheet.key, names).await {
+        // New rows do not depend on it: if a column has changed, the next call says so too.
+        Err(error @ Error::Rejected { .. }) => {
+            tracing::warn!(sheet = T::TITLE, %error, "rows without 群ID cannot be looked for");
+            return Ok(BTreeMap::new());
+        }
+        read => read?,
+    };
     let rows = only_of_their_name(rows, topics);
     if rows.is_empty() {
         return Ok(BTreeMap::new());
