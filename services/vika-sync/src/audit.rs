@@ -93,8 +93,12 @@ pub async fn list_if_due<T: Table>(cx: &mut SyncContext, sheet: &mut Sheet<T>) -
     let named = |name: &str| T::ALL.iter().copied().find(|column| column.name() == name);
     let (info, number) = (named("系统信息"), named("自增"));
     let read: Vec<T> = [Some(sheet.key), info, number].into_iter().flatten().collect();
-    let query = RecordQuery { fields: columns.ids(&read), ..RecordQuery::default() };
-    let listed = cx.client().records(sheet.state.id(), &query).await?;
+    let (client, fields) = (cx.client(), columns.ids(&read));
+    let listed = match number.and_then(|number| columns.key(number)) {
+        // By ranges of the numbers: a row that is deleted meanwhile hides no other.
+        Some(number) => client.sweep(sheet.state.id(), number, &fields).await?,
+        None => client.records(sheet.state.id(), &RecordQuery { fields, ..RecordQuery::default() }).await?,
+    };
     let pages = u32::try_from(listed.len() / PAGE + 1).unwrap_or(u32::MAX);
     let least = LIST_EVERY * i32::try_from(pages).unwrap_or(i32::MAX);
     sheet.list_at = Some(now + cx.budget.upkeep_every(least, pages.into()));
