@@ -38,7 +38,7 @@ pub(crate) async fn run(target: &Target) -> Result<()> {
         columns: known_columns(target, [&ids.today, &ids.all_rooms, &ids.system_log]).await,
     };
     let (client, space) = client(&config.base_url, config.sync_token.expose(), &config.space)?;
-    let Prepared { sheets, problems, unclaimed } =
+    let Prepared { sheets, problems, unwatched, unclaimed } =
         prepare(&client, &space, &known).await.context("creating the sheets")?;
     println!("{}", wording::SHEETS_READY);
     let ids = json!({
@@ -47,6 +47,9 @@ pub(crate) async fn run(target: &Target) -> Result<()> {
         "system_log": sheets.system_log.as_str(),
     });
     println!("\"sheets\": {ids:#}");
+    for column in &unwatched {
+        println!("{}", wording::unwatched(column));
+    }
     tell_unclaimed(&unclaimed);
     println!("{}", wording::VIEWS_TO_MAKE);
     for line in vika_views::lines::<AllRooms>().into_iter().chain(vika_views::lines::<Today>()) {

@@ -7,6 +7,9 @@ use domain::rules::{Preset, Severity};
 use domain::wait::{Wait, WaitKind};
 use domain::wording;
 use huoban::Kind;
+use vika::Unwatched;
+
+use crate::text::on_one_line;
 
 /// The chat that everybody reads.
 pub(crate) const PUBLIC_CHAT: &str = "公共群";
@@ -46,6 +49,18 @@ pub(crate) const SHEETS_READY: &str = "三张表已就绪。把它们的编号�
 /// What is wrong with columns was printed.
 pub(crate) fn vika_lacks(columns: usize) -> String {
     format!("有 {columns} 列对不上（见上），依赖它们的功能暂时不用；改好后用 huiyin check 核对")
+}
+
+/// The API cannot tell a stamp what to watch once it is there.
+pub(crate) fn unwatched(column: &Unwatched) -> String {
+    let stamps: Vec<String> =
+        column.stamps.iter().map(|stamp| format!("「{}」", on_one_line(stamp))).collect();
+    format!(
+        "「{}」的「{}」是新加的：请经理打开{}这几列的设置，在「指定字段」里勾上它，否则它的改动系统看不到",
+        column.sheet,
+        column.column,
+        stamps.join("")
+    )
 }
 
 pub(crate) fn unclaimed_rows(rows: usize) -> String {

@@ -39,7 +39,7 @@ pub use pacing::Pacing;
 pub use records::{Key, Record, RecordQuery};
 pub use schema::{ColumnIds, SchemaProblem};
 pub use session::{Refusal, Session, SheetProblem, SheetState};
-pub use setup::{KnownSheets, Prepared, SheetIds};
+pub use setup::{KnownSheets, Prepared, SheetIds, Unwatched};
 pub use sheets::{FieldInfo, NamedView, NewField, NewSheet, Node};
 pub use unclaimed::{ROOM_NAMES, UnclaimedRow, unclaimed_rows};
 pub use usable_columns::{KnownColumns, UsableColumns, known_columns};

@@ -72,8 +72,22 @@ pub struct Prepared {
     /// Columns that were there and do not fit, sheet by sheet. Nothing was changed about them, and what depends on them does
     /// not work.
     pub problems: Vec<SchemaProblem>,
+    /// Columns that managers write and that were added to a sheet whose edit stamps were there already: these do not watch
+    /// them until somebody tells them to, which the API cannot.
+    pub unwatched: Vec<Unwatched>,
     /// Rows of 群聊总表 without 群ID.
     pub unclaimed: Vec<UnclaimedRow>,
+}
+
+/// A column whose edits are not seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwatched {
+    /// The sheet's name.
+    pub sheet: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The stamps that are to watch it, by their names now.
+    pub stamps: Vec<String>,
 }
 
 /// Why the set-up failed.
@@ -110,19 +124,24 @@ pub async fn init(client: &Client, space: &SpaceId, known: KnownSheets) -> Resul
 /// Makes sure that the three sheets exist with all their columns and without the blank rows of a template. May be run again
 /// at any time, also for sheets that were there before; columns that nobody declared are left alone.
 pub async fn prepare(client: &Client, space: &SpaceId, known: &KnownSheets) -> Result<Prepared, SetupError> {
-    let mut problems = Vec::new();
-    let mut keep = |problem: Option<SchemaProblem>| problems.extend(problem);
-    let (today, _, problem) = prepare_sheet::<Today>(client, space, known, known.today.as_ref()).await?;
-    keep(problem);
-    let (all_rooms, columns, problem) =
-        prepare_sheet::<AllRooms>(client, space, known, known.all_rooms.as_ref()).await?;
-    keep(problem);
-    let (system_log, _, problem) =
-        prepare_sheet::<SystemLog>(client, space, known, known.system_log.as_ref()).await?;
-    keep(problem);
-    let unclaimed = unclaimed_rows(client, &all_rooms, &columns, AllRooms::RoomId, ROOM_NAMES).await;
+    let today = prepare_sheet::<Today>(client, space, known, known.today.as_ref()).await?;
+    let all_rooms = prepare_sheet::<AllRooms>(client, space, known, known.all_rooms.as_ref()).await?;
+    let log = prepare_sheet::<SystemLog>(client, space, known, known.system_log.as_ref()).await?;
+    let (key, columns) = (AllRooms::RoomId, &all_rooms.columns);
+    let unclaimed = unclaimed_rows(client, &all_rooms.id, columns, key, ROOM_NAMES).await;
     let unclaimed = unclaimed.map_err(|source| SetupError::Call { sheet: AllRooms::TITLE, source })?;
-    Ok(Prepared { sheets: SheetIds { today, all_rooms, system_log }, problems, unclaimed })
+    let sheets = SheetIds { today: today.id, all_rooms: all_rooms.id, system_log: log.id };
+    let problems = [today.problem, all_rooms.problem, log.problem].into_iter().flatten().collect();
+    let unwatched = [today.unwatched, all_rooms.unwatched, log.unwatched].concat();
+    Ok(Prepared { sheets, problems, unwatched, unclaimed })
+}
+
+/// A sheet once everything that can be made was made.
+struct PreparedSheet<T: 'static> {
+    id: SheetId,
+    columns: UsableColumns<T>,
+    problem: Option<SchemaProblem>,
+    unwatched: Vec<Unwatched>,
 }
 
 async fn prepare_sheet<T: Table>(
@@ -130,7 +149,7 @@ async fn prepare_sheet<T: Table>(
     space: &SpaceId,
     known: &KnownSheets,
     configured: Option<&SheetId>,
-) -> Result<(SheetId, UsableColumns<T>, Option<SchemaProblem>), SetupError> {
+) -> Result<PreparedSheet<T>, SetupError> {
     let call = |source| SetupError::Call { sheet: T::TITLE, source };
     let sheet = match configured {
         Some(id) => id.clone(),
@@ -140,11 +159,11 @@ async fn prepare_sheet<T: Table>(
         },
     };
     let known = known.columns.get(&sheet).cloned().unwrap_or_default();
-    let fields = complete::<T>(client, space, &sheet, &known).await.map_err(call)?;
+    let (fields, unwatched) = complete::<T>(client, space, &sheet, &known).await.map_err(call)?;
     delete_blank_rows::<T>(client, &sheet, &fields).await.map_err(call)?;
     let (columns, problems) = UsableColumns::<T>::find(&fields, &known);
     let problem = (!problems.is_empty()).then_some(SchemaProblem { sheet: T::TITLE, problems });
-    Ok((sheet, columns, problem))
+    Ok(PreparedSheet { id: sheet, columns, problem, unwatched })
 }
 
 /// The one sheet of this name.
@@ -176,13 +195,15 @@ async fn create<T: Table>(client: &Client, space: &SpaceId) -> Result<SheetId, S
     }
 }
 
-/// Adds the declared columns that are missing, edit stamps last, and gives the columns that are there then.
+/// Adds the declared columns that are missing, edit stamps last, and gives the columns that are there then, with those of them
+/// that stamps do not watch.
 async fn complete<T: Table>(
     client: &Client,
     space: &SpaceId,
     sheet: &SheetId,
     known: &KnownColumns,
-) -> Result<Vec<FieldInfo>, Error> {
+) -> Result<(Vec<FieldInfo>, Vec<Unwatched>), Error> {
+    let mut unwatched = Vec::new();
     let mut fields = client.fields(sheet).await?;
     let mut declared: Vec<Column> = T::ALL.iter().map(|c| c.column()).collect();
     declared.sort_by_key(|column| !column.kind.watches().is_empty());
@@ -192,6 +213,10 @@ async fn complete<T: Table>(
         };
         if !is_missing(&fields) {
             continue;
+        }
+        let stamps = stamps_of::<T>(&column, &fields, known);
+        if !stamps.is_empty() {
+            unwatched.push(Unwatched { sheet: T::TITLE, column: column.name, stamps });
         }
         let watched = T::ALL.iter().map(|c| c.column()).filter(|c| column.kind.watches().contains(&c.name));
         let watched = watched.filter_map(|c| Some(find_column::<T>(&c, &fields, known).ok()?.id.clone()));
@@ -208,7 +233,14 @@ async fn complete<T: Table>(
             Err(error) => return Err(error),
         }
     }
-    Ok(fields)
+    Ok((fields, unwatched))
+}
+
+/// The names of the edit stamps that are there and should watch a column.
+fn stamps_of<T: Table>(column: &Column, fields: &[FieldInfo], known: &KnownColumns) -> Vec<String> {
+    let stamps = T::ALL.iter().map(|c| c.column()).filter(|c| c.kind.watches().contains(&column.name));
+    let there = stamps.filter_map(|stamp| find_column::<T>(&stamp, fields, known).ok());
+    there.map(|field| field.name.clone()).collect()
 }
 
 /// Types of columns whose cells fill themselves.

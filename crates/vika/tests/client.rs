@@ -11,7 +11,7 @@ use kit::{Kit, hasty, rooms, space};
 use serde_json::{Value, json};
 use vika::{
     Cell, ColumnIds, Error, Fields, Key, KnownColumns, KnownSheets, NewField, Pacing, RecordQuery, SheetId,
-    UnclaimedRow, UsableColumns, cell, formula, setup,
+    UnclaimedRow, Unwatched, UsableColumns, cell, formula, setup,
     tables::{AllRooms, SystemLog, Table, Today},
 };
 
@@ -446,8 +446,22 @@ async fn a_sheet_that_is_there_is_completed_and_nothing_of_it_is_lost() {
     };
     bot.update(&sheet, &[named(&blank[1], "示例-甲群")]).await.unwrap();
     let again = setup::prepare(&bot, &space(), &KnownSheets::default()).await.unwrap();
+    assert!(first.unwatched.is_empty() && again.unwatched.is_empty(), "stamps came with what they watch");
     let unclaimed = UnclaimedRow { record: blank[1].id.clone(), name: "示例-甲群".into() };
     assert_eq!((again.sheets, again.unclaimed), (first.sheets, vec![unclaimed]));
+}
+
+#[tokio::test]
+async fn a_column_that_stamps_do_not_watch_is_told() {
+    let kit = Kit::start().await;
+    let bot = kit.bot();
+    let sheets = setup::init(&bot, &space(), KnownSheets::default()).await.unwrap();
+    for column in ["客户等级", "生效阶段"] {
+        kit.order("columns", json!({"sheet": sheets.all_rooms, "column": column, "action": "delete"})).await;
+    }
+    let prepared = setup::prepare(&bot, &space(), &KnownSheets::default()).await.unwrap();
+    let stamps = ["经理修改时间", "经理修改人"].map(String::from).to_vec();
+    assert_eq!(prepared.unwatched, [Unwatched { sheet: "群聊总表", column: "客户等级", stamps }]);
 }
 
 #[tokio::test]
