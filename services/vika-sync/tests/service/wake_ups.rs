@@ -54,9 +54,9 @@ async fn cells_that_change_with_time_are_written_without_a_scan() -> Result<()> 
     let world = World::start().await?;
     let (room_state, sync) = (world.room_state().await?, world.sync().await?);
     without_scans(&world, &sync).await?;
-    world
-        .publish(&[says("r1", CHEN, world.stack.started - chrono::TimeDelta::seconds(30), "在吗？")])
-        .await?;
+    // Half a minute past ten: the first minute of the wait is over just before the full one of the clock.
+    let asked = world.stack.started - chrono::TimeDelta::seconds(31);
+    world.publish(&[says("r1", CHEN, asked, "在吗？")]).await?;
     world.until_shows(&world.sheets.today, "r1", &[("负责人未回覆时间（分钟）", "0")]).await?;
     // Shorter than until the next scan, and past the full minute of the clock at which minutes are written.
     world.stack.clock.advance(Duration::from_secs(30));
