@@ -20,14 +20,8 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What asking uses of the configuration, besides what reading the database does.
 pub(crate) const USED: [&str; 2] = ["bus.url", "bus.passwords.operator"];
 
-/// Publishes commands and waits until they are decided. Those that are not after a while are left out.
-pub(crate) async fn carry_out(
-    reader: &mut PgConnection,
-    config: &Config,
-    commands: &[Command],
-) -> Result<Vec<StoredCommand>> {
-    let login = Login::of(&config.bus, User::Role(Role::Operator))?;
-    let bus = Bus::connect(&login, "huiyin-command").await?;
+/// Publishes commands, which are decided once `room-state` gets to them.
+pub(crate) async fn publish(bus: &Bus, commands: &[Command]) -> Result<()> {
     for command in commands {
         let outgoing = Outgoing {
             subject: subject::command(command.kind.name(), &command.room),
@@ -36,6 +30,17 @@ pub(crate) async fn carry_out(
         };
         bus.publish(&outgoing).await?;
     }
+    Ok(())
+}
+
+/// Publishes commands and waits until they are decided. Those that are not after a while are left out.
+pub(crate) async fn carry_out(
+    reader: &mut PgConnection,
+    config: &Config,
+    commands: &[Command],
+) -> Result<Vec<StoredCommand>> {
+    let login = Login::of(&config.bus, User::Role(Role::Operator))?;
+    publish(&Bus::connect(&login, "huiyin-command").await?, commands).await?;
     let ids: Vec<CommandId> = commands.iter().map(|command| command.id.clone()).collect();
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {

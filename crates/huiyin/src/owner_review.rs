@@ -8,10 +8,11 @@ use domain::id::CommandId;
 use domain::rules::Rules;
 use domain::timeline::RoomFacts;
 use events::command::{Command, CommandKind, Via};
-use events::{encode, subject};
-use runtime::bus::{Bus, Outgoing};
+use runtime::bus::Bus;
 use sqlx::PgConnection;
 use store::rooms::{self, Room, timeline};
+
+use crate::asked;
 
 /// Who asks for it, as recorded.
 const AUTHOR: &str = "名单";
@@ -29,24 +30,18 @@ pub(crate) async fn ask(
         rooms.iter().filter(|room| room.state.owner.is_none()).map(|room| room.room.to_string()).collect();
     let facts =
         timeline::known_facts(database, &nobodys).await.context("the rooms' people cannot be read")?;
-    let concerned: Vec<&Room> = rooms.iter().filter(|room| is_concerned(room, &facts, rules)).collect();
-    for room in &concerned {
-        let command = Command {
-            id: CommandId(format!("roster:{version}:{}", room.room)),
-            room: room.room.clone(),
-            at: now,
-            by: AUTHOR.to_owned(),
-            via: Via::Cli,
-            kind: CommandKind::ReviewOwner,
-        };
-        let outgoing = Outgoing {
-            subject: subject::command(command.kind.name(), &command.room),
-            id: command.id.to_string(),
-            payload: encode(&command).context("a command cannot be encoded")?,
-        };
-        bus.publish(&outgoing).await?;
-    }
-    Ok(concerned.len())
+    let concerned = rooms.iter().filter(|room| is_concerned(room, &facts, rules));
+    let command = |room: &Room| Command {
+        id: CommandId(format!("roster:{version}:{}", room.room)),
+        room: room.room.clone(),
+        at: now,
+        by: AUTHOR.to_owned(),
+        via: Via::Cli,
+        kind: CommandKind::ReviewOwner,
+    };
+    let commands: Vec<Command> = concerned.map(command).collect();
+    asked::publish(bus, &commands).await?;
+    Ok(commands.len())
 }
 
 fn is_concerned(room: &Room, facts: &BTreeMap<String, RoomFacts>, rules: &Rules) -> bool {
