@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
+use store::sqlx::PgConnection;
 use store::vika_reconcile::watermark;
 use store::vika_sync::{self as mirror, QuietRow};
 use vika::tables::{ColumnKind, Table};
@@ -28,28 +29,29 @@ struct Exchange {
     leaving: Vec<QuietRow>,
     /// Rooms that get a row for each that leaves, the latest active first.
     coming: Vec<String>,
-    /// Rooms that are quieter than all that have a row.
-    without: Vec<String>,
 }
 
 impl Exchange {
-    /// `wanted`: the rooms that want a row, the latest active first. A room that was active after `before` is not sent away:
-    /// it asks again soon.
-    fn plan(wanted: Vec<(String, Option<Timestamp>)>, quietest: Vec<QuietRow>, before: Timestamp) -> Self {
-        let mut exchange = Self::default();
-        let mut quietest = quietest.into_iter();
-        for (room, active_at) in wanted {
-            match quietest.next() {
-                Some(row) if row.active_at < active_at => {
-                    exchange.leaving.push(row);
-                    exchange.coming.push(room);
-                }
-                _ if active_at.is_none_or(|at| at < before) => exchange.without.push(room),
-                _ => {}
-            }
-        }
-        exchange
+    /// `wanted`: the rooms that want a row, the latest active first; `quietest`: the rows that may leave, the quietest first.
+    fn plan(wanted: Vec<(String, Option<Timestamp>)>, quietest: Vec<QuietRow>) -> Self {
+        let pairs = wanted.into_iter().zip(quietest);
+        let pairs = pairs.take_while(|((_, active_at), row)| row.active_at < *active_at);
+        let (coming, leaving) = pairs.map(|((room, _), row)| (room, row)).unzip();
+        Self { leaving, coming }
     }
+}
+
+/// The rooms for which there is no room: quieter than every row that may leave. One that was active after `before` is none of
+/// them: it asks again soon.
+fn too_quiet(
+    wanted: &[(String, Option<Timestamp>)],
+    quietest: Option<&QuietRow>,
+    before: Timestamp,
+) -> Vec<String> {
+    let is_quiet = |active_at: Option<Timestamp>| {
+        active_at.is_none_or(|at| at < before) && quietest.is_none_or(|row| active_at <= row.active_at)
+    };
+    wanted.iter().filter(|(_, active_at)| is_quiet(*active_at)).map(|(room, _)| room.clone()).collect()
 }
 
 /// Makes room in a full sheet for as many of these rooms (in text form) as possible, and gives those that can get a row now.
@@ -69,10 +71,12 @@ pub async fn make_room<T: Table>(
     let quietest = without_unread(cx, sheet, columns, quietest).await?;
     let exchange = {
         let mut connection = cx.service.db.acquire().await?;
-        let wanted = mirror::latest_active(&mut connection, rooms).await?;
-        let exchange = Exchange::plan(wanted, quietest, before);
-        mirror::leave(&mut connection, sheet.id(), &exchange.without, now).await?;
-        exchange
+        // All that lack a row at once, so that one refused call a day is enough, however many they are.
+        let lacking = lacking(&mut connection, sheet, rooms).await?;
+        let lacking = mirror::latest_active(&mut connection, &lacking).await?;
+        let without = too_quiet(&lacking, quietest.first(), before);
+        mirror::leave(&mut connection, sheet.id(), &without, now).await?;
+        Exchange::plan(mirror::latest_active(&mut connection, rooms).await?, quietest)
     };
     let gone = delete_rows(cx, sheet, exchange.leaving).await?;
     if !gone.is_empty() {
@@ -86,6 +90,20 @@ pub async fn make_room<T: Table>(
         mirror::leave(&mut *cx.service.db.acquire().await?, sheet.id(), &gone, now).await?;
     }
     Ok(exchange.coming.into_iter().take(gone.len()).collect())
+}
+
+/// These rooms, which are known to have no row, and all others that wait for one.
+async fn lacking<T: Table>(
+    connection: &mut PgConnection,
+    sheet: &Sheet<T>,
+    rooms: &[String],
+) -> Result<Vec<String>, SyncError> {
+    let mut lacking: BTreeSet<String> = sheet.pending.rooms().chain(rooms).cloned().collect();
+    let asked: Vec<String> = lacking.iter().cloned().collect();
+    for with_row in mirror::with_row(connection, sheet.id(), &asked).await? {
+        lacking.remove(&with_row);
+    }
+    Ok(lacking.into_iter().collect())
 }
 
 /// Those of the rows in which managers have edited nothing that `vika-reconcile` has not read.
@@ -161,23 +179,21 @@ mod tests {
         let at = |day| Some(Timestamp::UNIX_EPOCH + TimeDelta::days(day));
         let row = |room: &str, active_at| QuietRow { room: room.into(), record: room.into(), active_at };
         let wanted = |room: &str, active_at| (room.to_owned(), active_at);
-        let exchange = Exchange::plan(
-            vec![wanted("new", at(9)), wanted("back", at(5)), wanted("old", at(2)), wanted("never", None)],
-            vec![row("silent", None), row("quiet", at(1)), row("middle", at(3))],
-            Timestamp::UNIX_EPOCH + TimeDelta::days(8),
-        );
+        let before = Timestamp::UNIX_EPOCH + TimeDelta::days(8);
+        let lacking =
+            [wanted("new", at(9)), wanted("back", at(5)), wanted("old", at(2)), wanted("never", None)];
+        let rows = vec![row("quiet", at(1)), row("middle", at(3)), row("busy", at(4))];
+        let exchange = Exchange::plan(lacking.to_vec(), rows.clone());
         let leaving: Vec<&str> = exchange.leaving.iter().map(|row| row.room.as_str()).collect();
         assert_eq!(
             (leaving, exchange.coming),
-            (vec!["silent", "quiet"], vec!["new".to_owned(), "back".into()])
+            (vec!["quiet", "middle"], vec!["new".to_owned(), "back".into()])
         );
-        assert_eq!(exchange.without, ["old", "never"]);
-        let none = Exchange::plan(
-            vec![wanted("new", at(9))],
-            Vec::new(),
-            Timestamp::UNIX_EPOCH + TimeDelta::days(8),
-        );
-        assert_eq!(none, Exchange::default(), "whoever spoke just now asks again soon");
+        // Whoever is quieter than all has no row for now, and whoever spoke just now asks again soon.
+        assert_eq!(too_quiet(&lacking, rows.first(), before), ["never"]);
+        assert_eq!(too_quiet(&lacking, rows.last(), before), ["old", "never"]);
+        assert_eq!(too_quiet(&lacking, None, before), ["back", "old", "never"]);
+        assert_eq!(Exchange::plan(lacking.to_vec(), Vec::new()), Exchange::default());
     }
 
     #[test]

@@ -199,6 +199,10 @@ async fn create<T: Table>(
     let topics: Vec<String> = missing.iter().filter_map(|row| topic(sheet, row)).collect();
     let mut claims = claims(cx, sheet, columns, &topics).await?;
     for batch in missing.chunks(MAX_RECORDS) {
+        // An earlier batch has found it full.
+        if !sheet.state.accepts_rows(cx.now()) {
+            break;
+        }
         cx.ready().await?;
         let keys: Vec<&str> = batch.iter().map(|row| row.known.room.as_str()).collect();
         let mut existing = match cx.client().ids_by_key(sheet.state.id(), key, &keys).await {

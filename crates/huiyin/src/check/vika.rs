@@ -202,8 +202,7 @@ async fn unclaimed(client: &Client, sheet: &SheetId, columns: &UsableColumns<All
     let Some(Ok(rows)) = within(read).await else {
         return vec![Group::Vika.skipped(wording::UNCLAIMED_NOT_READ)];
     };
-    let warning = |rows: usize| Group::Vika.warning(wording::unclaimed(rows));
-    (!rows.is_empty()).then(|| warning(rows.len())).into_iter().collect()
+    if rows.is_empty() { Vec::new() } else { vec![Group::Vika.warning(wording::unclaimed(rows.len()))] }
 }
 
 /// The API does not say who a token's user is. But `vika-sync` fills in each new row, so that our name stands there as

@@ -101,6 +101,53 @@ async fn the_quietest_rooms_leave_a_full_sheet_and_come_back_when_they_speak() -
     stop(running).await
 }
 
+/// However many rooms are too quiet for a row: they are not tried ten by ten, call after call.
+#[tokio::test]
+async fn one_refused_call_is_enough_for_all_that_are_too_quiet() -> Result<()> {
+    const QUIET: i64 = 35;
+    let world = World::start().await?;
+    let all = &world.sheets.all_rooms;
+    let running = services(&world).await?;
+    spoken(&world, &["r1", "r2"]).await?;
+    until_rooms(&world, all, &["r1", "r2"]).await?;
+    world.order("settings", json!({"row_limit": 2})).await?;
+    let long_ago = world.stack.clock.now() - chrono::TimeDelta::days(3);
+    for n in 0..QUIET {
+        let room = format!("quiet{n}");
+        world.publish(&[says(&room, CHEN, long_ago, "在吗？"), says(&room, WANG, long_ago, "在的")]).await?;
+    }
+    let without =
+        "select count(*) from vika_sync_rows where sheet = $1 and left_at is not null and record is null";
+    until("all quiet rooms are without a row", || async {
+        world.stack.clock.advance(Duration::from_secs(61));
+        let left: i64 = sqlx::query_scalar(without).bind(all.as_str()).fetch_one(&world.stack.admin).await?;
+        Ok(left == QUIET)
+    })
+    .await?;
+    let refused = async || {
+        let calls = world.writes().await?;
+        let is_one = |call: &&serde_json::Value| call["method"] == "POST" && call["sheet"] == all.as_str();
+        anyhow::Ok(calls.iter().filter(is_one).count())
+    };
+    world.forget_calls().await?;
+    let asked_at = world.stack.clock.now() + chrono::TimeDelta::days(1);
+    world.stack.clock.advance(DAY + Duration::from_mins(1));
+    until("all of them were tried once more", || async {
+        world.stack.clock.advance(Duration::from_secs(61));
+        let again: i64 =
+            sqlx::query_scalar("select count(*) from vika_sync_rows where sheet = $1 and left_at > $2")
+                .bind(all.as_str())
+                .bind(asked_at)
+                .fetch_one(&world.stack.admin)
+                .await?;
+        Ok(again == QUIET)
+    })
+    .await?;
+    assert_eq!(refused().await?, 1, "by one call for all of them");
+    assert_eq!(rooms(&world, all).await?, ["r1", "r2"]);
+    stop(running).await
+}
+
 #[tokio::test]
 async fn killed_between_a_rows_leaving_and_its_record() -> Result<()> {
     let world = World::start().await?;
