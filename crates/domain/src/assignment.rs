@@ -117,9 +117,9 @@ pub fn review(
     facts: &RoomFacts,
     rules: &Rules,
 ) -> Review {
-    let has_left = |owner: &&StaffName| rules.staff_by_name(owner.as_str()).is_err();
+    let has_left = |owner: &StaffName| rules.staff_by_name(owner.as_str()).is_err();
     match (origin, owner) {
-        (Origin::Manual, Some(owner)) if has_left(&owner) => Review::OwnerLeft(owner.clone()),
+        (Origin::Manual, Some(owner)) if has_left(owner) => Review::OwnerLeft(owner.clone()),
         (Origin::Manual, _) => Review::Stays,
         (Origin::Auto, owner) => {
             let mut learned = candidates.clone();

@@ -23,8 +23,8 @@ pub(super) fn ladder(schedule: &Value, place: &str, left: &mut Vec<String>) -> O
     };
     let mut levels: Vec<(u64, &Value)> = Vec::new();
     for (key, colour) in colours.iter().filter(|(key, _)| *key != ABOVE) {
-        match key.parse() {
-            Ok(minutes) if minutes > 0 => levels.push((minutes, colour)),
+        match number(&json!(key)) {
+            Some(minutes) if minutes > 0 => levels.push((minutes, colour)),
             _ => left.push(wording::no_minutes(&format!("{place}.color_level"), key)),
         }
     }
@@ -62,9 +62,10 @@ pub(super) fn ladder(schedule: &Value, place: &str, left: &mut Vec<String>) -> O
     Some(ladder)
 }
 
-/// A whole number, also one that was written as text.
+/// A number of minutes, also one that was written as text.
 fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    u32::try_from(number).ok().map(u64::from)
 }
 
 fn colour_of(colour: &Value, place: &str, left: &mut Vec<String>) -> Value {

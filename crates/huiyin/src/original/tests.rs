@@ -89,7 +89,7 @@ fn what_cannot_be_taken_is_told_and_the_rest_is_taken() {
     all["lark"]["sales2chat"]["走了的人"] = json!("oc_gone");
     all["lark"]["sales2chat"]["甲样"] = json!({});
     all["lark"]["salesAlert"] = json!({
-        "color_level": { "x": "red", "0": "red", "15": "pink", "5": "yellow", "above": 3 },
+        "color_level": { "x": "red", "0": "red", "18446744073709551615": "red", "15": "pink", "5": "yellow", "above": 3 },
         "cycle_time": "10", "until": "60", "group_alert_threshold": null
     });
     all["lark"]["afterSalesAlert"] = json!("none");
@@ -126,6 +126,7 @@ fn what_cannot_be_taken_is_told_and_the_rest_is_taken() {
         "「走了的人」不在",
         "「甲样」没有自己的提醒群",
         "「x」不是分钟数",
+        "「18446744073709551615」不是分钟数",
         "color_level.15：不是卡片能用的颜色",
         "color_level.above：不是卡片能用的颜色",
         "group_alert_threshold：不是分钟数",
